@@ -1,0 +1,167 @@
+//! What tools report: a [`Diagnostic`] as parsed, a [`Finding`] once it has an identity.
+
+use super::path::RelPath;
+use super::workspace::PackageId;
+
+/// How bad a tool says something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// The tool refuses.
+    Error,
+    /// The tool warns.
+    Warning,
+    /// The tool remarks.
+    Note,
+}
+
+impl Level {
+    /// As written in artifacts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// A place in a text: line and column count from 1, columns in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// The line.
+    pub line: u32,
+    /// The column, in characters.
+    pub column: u32,
+}
+
+/// A stretch of text; `end` is the first position behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Range {
+    /// The first position.
+    pub start: Position,
+    /// The first position behind it.
+    pub end: Position,
+}
+
+/// What a finding is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// A file, or a stretch of it.
+    File {
+        /// Which file.
+        path: RelPath,
+        /// Where in it; the whole file if `None`.
+        range: Option<Range>,
+    },
+    /// Something that is no file: a test, an advisory and its crate.
+    Subject(String),
+}
+
+impl Place {
+    /// The path, if this is about a file.
+    pub fn path(&self) -> Option<&RelPath> {
+        match self {
+            Self::File { path, .. } => Some(path),
+            Self::Subject(_) => None,
+        }
+    }
+
+    /// The stretch of text, if known.
+    pub fn range(&self) -> Option<Range> {
+        match self {
+            Self::File { range, .. } => *range,
+            Self::Subject(_) => None,
+        }
+    }
+
+    /// The path or the subject, as written in artifacts.
+    pub fn name(&self) -> String {
+        match self {
+            Self::File { path, .. } => path.to_string(),
+            Self::Subject(subject) => subject.clone(),
+        }
+    }
+}
+
+/// Something that a tool says beside its primary message: a note, a help, another location.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Related {
+    /// What it says.
+    pub message: String,
+    /// What it is about, where it says so.
+    pub place: Option<Place>,
+}
+
+/// A change that a tool proposes and that can be applied without a human.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fix {
+    /// Each stretch of text to replace, with what to put there; sorted.
+    pub edits: Vec<(RelPath, Range, String)>,
+}
+
+/// One normalized message of a tool, not yet identified.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Diagnostic {
+    /// What it is about.
+    pub place: Place,
+    /// The namespace: `clippy`, `rustc`, `rustdoc`, `rustfmt`, or the name of a tool.
+    pub ns: String,
+    /// The rule: a lint, an error code; unique within the namespace.
+    pub rule: String,
+    /// How bad it is.
+    pub level: Level,
+    /// The primary message, without what varies by machine.
+    pub message: String,
+    /// Whether the unit could not be judged because of it (a compile error, a file that does not parse).
+    /// Such a finding can't be baselined.
+    pub fatal: bool,
+    /// The package, where the tool says so.
+    pub package: Option<PackageId>,
+    /// Beside the primary message.
+    pub related: Vec<Related>,
+    /// What would mend it.
+    pub fix: Option<Fix>,
+}
+
+/// A diagnostic with its identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The identity: 16 hex digits over namespace, rule, path or subject, `msg` and `code`. Two findings may
+    /// share it (identical occurrences).
+    pub id: String,
+    /// What the tool said.
+    pub diagnostic: Diagnostic,
+    /// The message as it enters the identity.
+    pub msg: String,
+    /// The flagged code as it enters the identity.
+    pub code: String,
+    /// The path of the enclosing item: `mod a > impl B > fn c`; empty where there is none.
+    pub scope: String,
+    /// The tools that reported it, sorted.
+    pub tools: Vec<String>,
+}
+
+/// How a finding relates to the baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// Not in the baseline: fails the gate.
+    New,
+    /// In the baseline.
+    Unchanged,
+    /// In the baseline and gone, and the tool looked.
+    Fixed,
+    /// In the baseline and not seen, but the tool did not look.
+    Unknown,
+}
+
+impl State {
+    /// As written in artifacts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Unchanged => "unchanged",
+            Self::Fixed => "fixed",
+            Self::Unknown => "unknown",
+        }
+    }
+}

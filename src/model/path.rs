@@ -1,0 +1,230 @@
+//! The one path type of this program, and its one order.
+//!
+//! A [`RelPath`] is relative to the workspace root: bytes, joined by `/`, ordered bytewise as a whole. It
+//! does not know whether anything is found at it, nor where the workspace lies.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+
+/// A path relative to the workspace root: bytes, `/`-joined, ordered bytewise.
+///
+/// The root itself is the empty path, shown as `.`. Paths outside the root begin with `..`.
+///
+/// The order is that of the whole byte string, so `a.txt` comes before `a/b` (`.` is less than `/`). Sorting
+/// directory by directory gives another order; there is no second one in this program.
+///
+/// ```
+/// use genti::path::RelPath;
+///
+/// let mut paths = [RelPath::new("a/b"), RelPath::new("a.txt")];
+/// paths.sort();
+/// assert_eq!(paths[0], RelPath::new("a.txt"));
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct RelPath(Box<[u8]>);
+
+impl RelPath {
+    /// Takes `bytes` as they are; `.` and the empty string both mean the root.
+    pub fn new(bytes: impl AsRef<[u8]>) -> Self {
+        let bytes = bytes.as_ref();
+        if bytes == b"." { Self::default() } else { Self(bytes.into()) }
+    }
+
+    /// The path from `root` to `path`; both must be absolute. Where `path` is not below `root`, the result
+    /// begins with as many `..` as needed. `None` if `path` can't be expressed (a relative path, or another
+    /// drive).
+    pub fn between(root: &Path, path: &Path) -> Option<Self> {
+        if !path.is_absolute() {
+            return None;
+        }
+        let (mut from, mut to) = (root.components().peekable(), path.components().peekable());
+        while from.peek().is_some() && from.peek() == to.peek() {
+            from.next();
+            to.next();
+        }
+        let mut bytes = Vec::new();
+        let mut push = |part: &[u8]| {
+            if !bytes.is_empty() {
+                bytes.push(b'/');
+            }
+            bytes.extend_from_slice(part);
+        };
+        for part in from {
+            match part {
+                Component::Normal(_) => push(b".."),
+                _ => return None,
+            }
+        }
+        for part in to {
+            match part {
+                Component::Normal(name) => push(name.as_encoded_bytes()),
+                Component::ParentDir => push(b".."),
+                _ => return None,
+            }
+        }
+        Some(Self(bytes.into()))
+    }
+
+    /// The bytes, without escapes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether this is the workspace root itself.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether this path leaves the workspace root.
+    pub fn is_outside(&self) -> bool {
+        &*self.0 == b".." || self.0.starts_with(b"../")
+    }
+
+    /// The directory that holds this path; the root for a path without `/`, `None` for the root.
+    pub fn parent(&self) -> Option<Self> {
+        if self.is_root() {
+            return None;
+        }
+        Some(
+            self.0
+                .iter()
+                .rposition(|&b| b == b'/')
+                .map_or_else(Self::default, |at| Self(self.0[..at].into())),
+        )
+    }
+
+    /// The last part of this path; empty for the root.
+    pub fn file_name(&self) -> &[u8] {
+        let start = self.0.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1);
+        &self.0[start..]
+    }
+
+    /// This path with `part` below it.
+    pub fn join(&self, part: impl AsRef<[u8]>) -> Self {
+        let part = part.as_ref();
+        if self.is_root() {
+            return Self::new(part);
+        }
+        if part.is_empty() {
+            return self.clone();
+        }
+        Self([&self.0, b"/".as_slice(), part].concat().into())
+    }
+
+    /// Whether this path is `dir` or lies below it. Everything that is not outside lies below the root.
+    pub fn is_within(&self, dir: &Self) -> bool {
+        if dir.is_root() {
+            return !self.is_outside();
+        }
+        self.0.strip_prefix(&*dir.0).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+    }
+
+    /// The place on disk, below `root`.
+    pub fn to_path(&self, root: &Path) -> PathBuf {
+        if self.is_root() { root.to_path_buf() } else { root.join(self.as_os_path()) }
+    }
+
+    /// The same bytes as a relative [`Path`].
+    pub fn as_os_path(&self) -> PathBuf {
+        #[cfg(unix)]
+        {
+            use std::os::unix::ffi::OsStrExt;
+            PathBuf::from(std::ffi::OsStr::from_bytes(&self.0))
+        }
+        #[cfg(not(unix))]
+        PathBuf::from(String::from_utf8_lossy(&self.0).into_owned())
+    }
+
+    /// Reads what [`Display`](fmt::Display) wrote.
+    pub fn unescape(text: &str) -> Self {
+        let bytes = text.as_bytes();
+        let mut out = Vec::with_capacity(bytes.len());
+        let mut at = 0;
+        while at < bytes.len() {
+            let hex = (bytes[at] == b'%').then(|| bytes.get(at + 1..at + 3)).flatten();
+            let byte = hex
+                .and_then(|hex| std::str::from_utf8(hex).ok())
+                .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+            out.push(byte.unwrap_or(bytes[at]));
+            at += if byte.is_some() { 3 } else { 1 };
+        }
+        Self::new(out)
+    }
+}
+
+/// UTF-8, with `%XX` for every byte that is not part of valid UTF-8, and for `%` itself: no two paths are
+/// written alike.
+impl fmt::Display for RelPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_root() {
+            return f.write_str(".");
+        }
+        for chunk in self.0.utf8_chunks() {
+            let mut parts = chunk.valid().split('%');
+            f.write_str(parts.next().unwrap_or_default())?;
+            for part in parts {
+                write!(f, "%25{part}")?;
+            }
+            for byte in chunk.invalid() {
+                write!(f, "%{byte:02X}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for RelPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.to_string())
+    }
+}
+
+impl Borrow<[u8]> for RelPath {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_is_that_of_the_whole_byte_string() {
+        let mut paths = ["b", "a/b", "a", "a.txt", "a/a"].map(RelPath::new);
+        paths.sort();
+        assert_eq!(paths, ["a", "a.txt", "a/a", "a/b", "b"].map(RelPath::new));
+    }
+
+    #[test]
+    fn no_name_is_lost_when_written() {
+        for bytes in
+            [&b"plain"[..], b"100%", b"%41", b"\xff\xfe/x", b"new\nline", b"\xe2\x82", "\u{fc}".as_bytes()]
+        {
+            let path = RelPath::new(bytes);
+            assert_eq!(RelPath::unescape(&path.to_string()), path, "{path}");
+        }
+        assert_eq!(RelPath::new(b"a\xffb%").to_string(), "a%FFb%25");
+    }
+
+    #[test]
+    fn between_climbs_out_of_the_root() {
+        let between =
+            |path: &str| RelPath::between(Path::new("/w/root"), Path::new(path)).unwrap().to_string();
+        assert_eq!(between("/w/root/src/lib.rs"), "src/lib.rs");
+        assert_eq!(between("/w/root"), ".");
+        assert_eq!(between("/w/other/a"), "../other/a");
+        assert!(RelPath::between(Path::new("/w"), Path::new("relative")).is_none());
+    }
+
+    #[test]
+    fn within_respects_the_ends_of_names() {
+        let dir = RelPath::new("a/b");
+        assert!(RelPath::new("a/b/c").is_within(&dir));
+        assert!(RelPath::new("a/b").is_within(&dir));
+        assert!(!RelPath::new("a/bc").is_within(&dir));
+        assert!(RelPath::new("x").is_within(&RelPath::default()));
+        assert!(!RelPath::new("../x").is_within(&RelPath::default()));
+    }
+}

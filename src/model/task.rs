@@ -1,0 +1,247 @@
+//! Tasks, the graph of them, and the plan that runs it: dense vectors and indices into them.
+
+use std::fmt;
+
+use super::digest::Digest;
+use super::path::RelPath;
+use super::policy::{Policy, Selection};
+use super::tool::{Tool, ToolId};
+use super::workspace::{FileId, PackageId, Target, Workspace};
+
+/// What one task covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unit {
+    /// The run's whole selection.
+    Workspace,
+    /// A member.
+    Package(PackageId),
+    /// The root source file of a target: the package, and the index of the target in it.
+    TargetRoot(PackageId, u32),
+    /// A file.
+    File(FileId),
+}
+
+impl Unit {
+    /// The path that names this unit.
+    pub fn path(self, workspace: &Workspace) -> &RelPath {
+        static ROOT: std::sync::LazyLock<RelPath> = std::sync::LazyLock::new(RelPath::default);
+        match self {
+            Self::Workspace => &ROOT,
+            Self::Package(package) => &workspace.package(package).dir,
+            Self::TargetRoot(..) => self.target(workspace).map_or(&ROOT, |target| &target.root),
+            Self::File(file) => &workspace.file(file).path,
+        }
+    }
+
+    /// The target, if this is a target root.
+    pub fn target(self, workspace: &Workspace) -> Option<&Target> {
+        match self {
+            Self::TargetRoot(package, at) => workspace.package(package).targets.get(at as usize),
+            _ => None,
+        }
+    }
+
+    /// The package that this unit is or belongs to.
+    pub fn package(self, workspace: &Workspace) -> Option<PackageId> {
+        match self {
+            Self::Workspace => None,
+            Self::Package(package) | Self::TargetRoot(package, _) => Some(package),
+            Self::File(file) => workspace.owners.get(file.0 as usize).copied().flatten(),
+        }
+    }
+}
+
+/// The content-addressed id of a task.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId(pub Digest);
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An index into [`Graph::tasks`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskIx(pub u32);
+
+/// A tool on a unit: scanned, then normalized.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// Its id.
+    pub id: TaskId,
+    /// The tool.
+    pub tool: ToolId,
+    /// The unit.
+    pub unit: Unit,
+    /// The size in bytes of what the unit covers.
+    pub bytes: u64,
+}
+
+/// All tasks of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Graph {
+    /// The tools, sorted by name.
+    pub tools: Vec<Tool>,
+    /// For each tool, the tools whose scans come first, sorted.
+    pub needs: Vec<Vec<ToolId>>,
+    /// Scan and normalize: sorted by tool, then path, then id.
+    pub tasks: Vec<Task>,
+    /// The compare task of each tool; it needs all tasks of that tool.
+    pub compares: Vec<TaskId>,
+    /// The report task; it needs every compare task.
+    pub report: TaskId,
+    /// Covers every task.
+    pub hash: Digest,
+}
+
+impl Graph {
+    /// The task with this index.
+    pub fn task(&self, at: TaskIx) -> &Task {
+        &self.tasks[at.0 as usize]
+    }
+
+    /// The tool with this id.
+    pub fn tool(&self, id: ToolId) -> &Tool {
+        &self.tools[id.0 as usize]
+    }
+
+    /// Every tool with its id, in order.
+    pub fn tools(&self) -> impl Iterator<Item = (ToolId, &Tool)> {
+        (0..).map(ToolId).zip(&self.tools)
+    }
+}
+
+/// One process: a tool over some of its units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The tool.
+    pub tool: ToolId,
+    /// Its tasks, in the order of the plan.
+    pub tasks: Vec<TaskIx>,
+}
+
+/// Steps that run one after the other: the unit of admission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedBatch {
+    /// Covers the list of steps.
+    pub id: Digest,
+    /// What the order policy puts strictly first (0) or later.
+    pub class: u32,
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+/// The ranked batches of a graph under a policy. The rank of a batch is its place in the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The tasks.
+    pub graph: Graph,
+    /// The policy it was planned under.
+    pub policy: Policy,
+    /// What was asked for.
+    pub selection: Selection,
+    /// The packages that this resolves to, sorted.
+    pub packages: Vec<PackageId>,
+    /// The batches by rank.
+    pub batches: Vec<PlannedBatch>,
+    /// Covers all batches in rank order.
+    pub batch_id: Digest,
+}
+
+impl Plan {
+    /// Whether every member of the workspace is selected.
+    pub fn is_whole(&self, workspace: &Workspace) -> bool {
+        self.packages.len() == workspace.packages.len()
+    }
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+}
+
+/// What a process left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// Its standard error.
+    pub stderr: Vec<u8>,
+    /// How it ended.
+    pub exit: Exit,
+}
+
+/// What became of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Judged: nothing found.
+    Clean,
+    /// Judged: something found.
+    Findings,
+    /// The tool ran, but could not judge all of the unit.
+    Incomplete(String),
+    /// The tool is not installed.
+    Missing(String),
+    /// The tool took too long.
+    TimedOut,
+    /// The tool died by a signal or could not be started.
+    Crashed(String),
+    /// The output could not be read.
+    Unparsable(String),
+    /// The run ended before its turn.
+    NotRun(String),
+}
+
+impl Status {
+    /// As written in artifacts.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Findings => "findings",
+            Self::Incomplete(_) => "incomplete",
+            Self::Missing(_) => "missing",
+            Self::TimedOut => "timed-out",
+            Self::Crashed(_) => "crashed",
+            Self::Unparsable(_) => "unparsable",
+            Self::NotRun(_) => "not-run",
+        }
+    }
+
+    /// Whether the tool came to a verdict on all of the unit.
+    pub fn is_verdict(&self) -> bool {
+        matches!(self, Self::Clean | Self::Findings)
+    }
+
+    /// The exit status of the task: 0 clean, 1 findings, 3 no verdict.
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Self::Clean => 0,
+            Self::Findings => 1,
+            _ => 3,
+        }
+    }
+
+    /// Why there is no verdict, in words.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Clean | Self::Findings => None,
+            Self::TimedOut => Some("took longer than its time-out"),
+            Self::Incomplete(why)
+            | Self::Missing(why)
+            | Self::Crashed(why)
+            | Self::Unparsable(why)
+            | Self::NotRun(why) => Some(why),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What a tool is: a command, what it looks at, how its output is read. Knows nothing of TOML.
+
+use super::digest::{ContentHash, Sink};
+
+/// An index into the tools of a plan, which are sorted by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ToolId(pub u32);
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tool {
+    /// Its name: lower-case letters, digits, `-` and `_`.
+    pub name: String,
+    /// The command line, with its placeholders.
+    pub run: Vec<Arg>,
+    /// What stands for `{args}`.
+    pub args: Vec<String>,
+    /// What one task covers.
+    pub per: Per,
+    /// Globs of the files that it looks at; all if empty.
+    pub files: Vec<String>,
+    /// Globs of files that it never looks at.
+    pub exclude: Vec<String>,
+    /// Globs of further files that decide its result (configuration files).
+    pub inputs: Vec<String>,
+    /// How its output is read.
+    pub parse: Parse,
+    /// The namespaces whose findings are fixed when this tool no longer reports them.
+    pub namespaces: Vec<String>,
+    /// Whether its verdict decides the exit code.
+    pub required: bool,
+    /// Names of the tools whose tasks come first.
+    pub needs: Vec<String>,
+    /// What only one step may hold at a time.
+    pub lane: Option<String>,
+    /// Which environment it sees.
+    pub environment: Environment,
+    /// Whether it is a client of the jobserver, and gets the variables.
+    pub jobserver: bool,
+    /// How to ask for its version.
+    pub version: Vec<String>,
+    /// How to install it.
+    pub install: Option<String>,
+    /// The caps of one step under `--batch auto`.
+    pub caps: StepCaps,
+    /// Whether the user's configuration names it.
+    pub configured: bool,
+}
+
+/// One argument of a command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arg {
+    /// A literal text, or one with single-valued placeholders in it.
+    Text(Vec<Piece>),
+    /// `{files}`: the files of the step's units, an argument each.
+    Files,
+    /// `{args}`: the tool's `args`.
+    Args,
+    /// `{selection}`: cargo's words for the packages, features and target of this run.
+    Selection,
+}
+
+/// A piece of a text argument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// As it stands.
+    Literal(String),
+    /// `{file}`: the one file of the unit.
+    File,
+    /// `{package}`: the name of the unit's package.
+    Package,
+    /// `{dir}`: the directory of the unit's package.
+    Dir,
+    /// `{edition}`: the edition of the unit's target.
+    Edition,
+}
+
+/// What one task of a tool covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Per {
+    /// The run's whole selection.
+    Workspace,
+    /// A member of the workspace.
+    Package,
+    /// The root source file of a cargo target, and what it reaches through `mod`.
+    TargetRoot,
+    /// A file.
+    File,
+}
+
+impl Per {
+    /// As written in the configuration and in artifacts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Workspace => "workspace",
+            Self::Package => "package",
+            Self::TargetRoot => "target-root",
+            Self::File => "file",
+        }
+    }
+}
+
+/// How the output of a tool is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parse {
+    /// Cargo's `--message-format=json` lines.
+    RustcJson,
+    /// The diffs of `rustfmt --check`.
+    Rustfmt,
+    /// SARIF 2.1.0 on stdout.
+    Sarif,
+    /// A regular expression with named groups `path`, `line`, `column`, `rule`, `level`, `message`, on each
+    /// line of stdout and stderr.
+    Regex(String),
+    /// Each line of stdout that is not blank is a finding.
+    Lines,
+    /// Any other exit code than 0 is one finding.
+    ExitCode,
+}
+
+impl Parse {
+    /// As written in the configuration.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::RustcJson => "rustc-json",
+            Self::Rustfmt => "rustfmt",
+            Self::Sarif => "sarif",
+            Self::Regex(_) => "regex",
+            Self::Lines => "lines",
+            Self::ExitCode => "exit-code",
+        }
+    }
+}
+
+/// The environment of a tool's processes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Environment {
+    /// Everything but what belongs to this program.
+    Inherit,
+    /// A fixed list of harmless variables, and these.
+    Only(Vec<String>),
+}
+
+/// What one step may hold under `--batch auto`. Part of the policy, not of any task's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepCaps {
+    /// Units.
+    pub tasks: u32,
+    /// Bytes of the units' files.
+    pub bytes: u64,
+}
+
+impl Default for StepCaps {
+    fn default() -> Self {
+        Self { tasks: 64, bytes: 1 << 20 }
+    }
+}
+
+impl Tool {
+    /// Whether a step may cover several units: only where the command line has `{files}` and nothing that
+    /// stands for one unit.
+    pub fn takes_many(&self) -> bool {
+        let single = |piece: &Piece| matches!(piece, Piece::File | Piece::Package | Piece::Dir);
+        matches!(self.per, Per::File | Per::TargetRoot)
+            && self.run.contains(&Arg::Files)
+            && !self.run.iter().any(|arg| matches!(arg, Arg::Text(pieces) if pieces.iter().any(single)))
+    }
+
+    /// Whether the command line depends on which packages and features were selected.
+    pub fn uses_selection(&self) -> bool {
+        self.run.contains(&Arg::Selection)
+    }
+}
+
+/// What decides the result of a tool, and nothing of how it is scheduled.
+impl ContentHash for Tool {
+    fn feed(&self, sink: &mut dyn Sink) {
+        sink.field("tool", self.name.as_bytes());
+        sink.count("run", self.run.len());
+        for arg in &self.run {
+            match arg {
+                Arg::Files => sink.field("run.list", b"files"),
+                Arg::Args => sink.field("run.list", b"args"),
+                Arg::Selection => sink.field("run.list", b"selection"),
+                Arg::Text(pieces) => {
+                    sink.count("run.text", pieces.len());
+                    for piece in pieces {
+                        match piece {
+                            Piece::Literal(text) => sink.field("run.literal", text.as_bytes()),
+                            Piece::File => sink.field("run.single", b"file"),
+                            Piece::Package => sink.field("run.single", b"package"),
+                            Piece::Dir => sink.field("run.single", b"dir"),
+                            Piece::Edition => sink.field("run.single", b"edition"),
+                        }
+                    }
+                }
+            }
+        }
+        sink.texts("args", &self.args);
+        sink.field("per", self.per.as_str().as_bytes());
+        sink.texts("files", &self.files);
+        sink.texts("exclude", &self.exclude);
+        sink.texts("inputs", &self.inputs);
+        sink.field("parse", self.parse.as_str().as_bytes());
+        if let Parse::Regex(pattern) = &self.parse {
+            sink.field("parse.regex", pattern.as_bytes());
+        }
+        match &self.environment {
+            Environment::Inherit => sink.field("env", b"inherit"),
+            Environment::Only(names) => sink.texts("env", names),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What a workspace is made of, as plain values. Knows nothing of cargo's JSON nor of the disk.
+
+use std::path::PathBuf;
+
+use super::digest::Digest;
+use super::path::RelPath;
+
+/// An index into [`Workspace::files`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(pub u32);
+
+/// An index into [`Workspace::packages`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PackageId(pub u32);
+
+/// A workspace: its members and its files.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    /// The absolute path of the root. Reaches no id and no artifact.
+    pub root: PathBuf,
+    /// The absolute path of cargo's target directory. Reaches no id and no artifact.
+    pub target_dir: PathBuf,
+    /// The members, sorted by directory, then name.
+    pub packages: Vec<Package>,
+    /// Every file that counts, sorted by path.
+    pub files: Vec<File>,
+    /// The innermost member whose directory holds the file, one entry a file.
+    pub owners: Vec<Option<PackageId>>,
+    /// Path dependencies that are not members, sorted by name.
+    pub outside: Vec<OutsidePackage>,
+}
+
+impl Workspace {
+    /// The file with this id.
+    pub fn file(&self, id: FileId) -> &File {
+        &self.files[id.0 as usize]
+    }
+
+    /// The package with this id.
+    pub fn package(&self, id: PackageId) -> &Package {
+        &self.packages[id.0 as usize]
+    }
+
+    /// Every file with its id, in order.
+    pub fn files(&self) -> impl Iterator<Item = (FileId, &File)> {
+        (0..).map(FileId).zip(&self.files)
+    }
+
+    /// Every package with its id, in order.
+    pub fn packages(&self) -> impl Iterator<Item = (PackageId, &Package)> {
+        (0..).map(PackageId).zip(&self.packages)
+    }
+
+    /// The file at `path`, if it counts.
+    pub fn find(&self, path: &RelPath) -> Option<FileId> {
+        self.files.binary_search_by(|file| file.path.cmp(path)).ok().map(|at| FileId(at as u32))
+    }
+
+    /// The innermost member whose directory holds `path`, whether or not there is a file.
+    pub fn owner_of(&self, path: &RelPath) -> Option<PackageId> {
+        self.packages()
+            .filter(|(_, package)| path.is_within(&package.dir))
+            .max_by_key(|(_, package)| package.dir.as_bytes().len())
+            .map(|(id, _)| id)
+    }
+}
+
+/// A member of the workspace.
+#[derive(Clone, Debug)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Cargo's id of it, as in cargo's JSON messages. Holds absolute paths: reaches no id and no artifact.
+    pub cargo_id: String,
+    /// Its directory.
+    pub dir: RelPath,
+    /// Its targets, sorted by root, then name.
+    pub targets: Vec<Target>,
+    /// The members that it depends on in any way, sorted.
+    pub dependencies: Vec<PackageId>,
+    /// The path dependencies outside the workspace that it needs, directly or not: indices into
+    /// [`Workspace::outside`], sorted.
+    pub outside: Vec<u32>,
+}
+
+/// A cargo target.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: TargetKind,
+    /// Its root source file.
+    pub root: RelPath,
+    /// Its edition, as in the manifest: `2024`.
+    pub edition: String,
+    /// Whether `cargo test` runs it as a test.
+    pub test: bool,
+    /// Whether it is built only with features that may be off.
+    pub needs_features: bool,
+}
+
+/// What a target is. The order is the one in which a shared file is counted to a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TargetKind {
+    /// A library of any kind, proc macros too.
+    Lib,
+    /// A binary.
+    Bin,
+    /// An example.
+    Example,
+    /// An integration test.
+    Test,
+    /// A benchmark.
+    Bench,
+    /// `build.rs`.
+    BuildScript,
+}
+
+/// A file of the workspace.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// Where it lies.
+    pub path: RelPath,
+    /// The digest of its content; for a symbolic link, of its target as written.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub len: u64,
+    /// Whether it is a symbolic link. Links count as inputs but are no units: what they lead to is one, or
+    /// lies outside.
+    pub is_link: bool,
+}
+
+/// A package outside the workspace that a member depends on by path.
+#[derive(Clone, Debug)]
+pub struct OutsidePackage {
+    /// Its name.
+    pub name: String,
+    /// The digest over its files: paths below its directory, and contents.
+    pub digest: Digest,
+}
