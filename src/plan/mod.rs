@@ -1,1 +1,3 @@
 //! plan (being written).
+
+pub mod config;

@@ -1,0 +1,136 @@
+//! The command line of a tool: its arguments with their placeholders, and which of those fit its unit.
+
+use toml::Spanned;
+
+use super::reader::{Reader, Value};
+use super::suggest::{closest, listed};
+use crate::model::tool::{Arg, Per, Piece};
+
+const PLACEHOLDERS: [&str; 7] = ["files", "args", "selection", "file", "package", "dir", "edition"];
+
+/// Reads `run`: a program, then arguments with placeholders.
+pub(super) fn run(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<Spanned<Arg>>> {
+    let words = reader.strings(value)?;
+    let args: Vec<Spanned<Arg>> =
+        words.iter().map(|word| Spanned::new(word.span(), argument(reader, word))).collect();
+    let Some(program) = args.first() else {
+        // An array of other things than strings has been reported.
+        if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
+            reader.report(value.span(), "a command line needs a program");
+        }
+        return None;
+    };
+    match program.get_ref() {
+        Arg::Text(pieces) => match pieces.as_slice() {
+            [Piece::Literal(name)] if !name.trim().is_empty() => {}
+            [] | [Piece::Literal(_)] => reader.report(program.span(), "the program has no name"),
+            _ => reader.report(program.span(), "the program can't have a placeholder in it"),
+        },
+        _ => reader.report(program.span(), "the program can't be a placeholder"),
+    }
+    Some(args)
+}
+
+/// What a tool runs on that does not say so.
+pub(super) fn default_per(run: &[Arg]) -> Per {
+    let each_file = |arg: &Arg| match arg {
+        Arg::Files => true,
+        Arg::Text(pieces) => pieces.contains(&Piece::File),
+        Arg::Args | Arg::Selection => false,
+    };
+    if run.iter().any(each_file) { Per::File } else { Per::Workspace }
+}
+
+/// The placeholders in `arg` that have no value for a tool that runs `per` unit, each with the units that give
+/// it one.
+pub(super) fn misfits(arg: &Arg, per: Per) -> Vec<(&'static str, &'static [Per])> {
+    let needs: Vec<(&'static str, &'static [Per])> = match arg {
+        Arg::Files | Arg::Args => Vec::new(),
+        Arg::Selection => vec![("selection", &[Per::Workspace])],
+        Arg::Text(pieces) => pieces
+            .iter()
+            .filter_map(|piece| match piece {
+                Piece::Literal(_) => None,
+                Piece::File => Some(("file", [Per::File].as_slice())),
+                Piece::Package => Some(("package", [Per::Package, Per::TargetRoot].as_slice())),
+                Piece::Dir => Some(("dir", [Per::Package, Per::TargetRoot].as_slice())),
+                Piece::Edition => Some(("edition", [Per::TargetRoot].as_slice())),
+            })
+            .collect(),
+    };
+    needs.into_iter().filter(|(_, fitting)| !fitting.contains(&per)).collect()
+}
+
+/// One argument: `{word}` is a placeholder, `{{word}}` stands for the text `{word}`, every other brace for
+/// itself.
+fn argument(reader: &mut Reader<'_>, text: &Spanned<String>) -> Arg {
+    let mut pieces = Vec::new();
+    let mut literal = String::new();
+    let mut rest = text.get_ref().as_str();
+    while let Some(at) = rest.find('{') {
+        literal.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if let Some(word) = enclosed(rest, "{{", "}}") {
+            literal.push_str(&rest[1..word.len() + 3]);
+            rest = &rest[word.len() + 4..];
+        } else if let Some(word) = enclosed(rest, "{", "}") {
+            if let Some(piece) = single(word) {
+                push_literal(&mut pieces, &mut literal);
+                pieces.push(piece);
+            } else if let Some(arg) = list(word) {
+                if text.get_ref().len() == word.len() + 2 {
+                    return arg;
+                }
+                reader.report(text.span(), format!("`{{{word}}}` must be an argument of its own"));
+            } else {
+                let help = match closest(word, PLACEHOLDERS) {
+                    Some(placeholder) => format!("did you mean `{{{placeholder}}}`?"),
+                    None => format!(
+                        "write `{{{{{word}}}}}` for the text itself; placeholders: {}",
+                        listed(PLACEHOLDERS)
+                    ),
+                };
+                reader.report_with(text.span(), format!("unknown placeholder `{{{word}}}`"), help);
+            }
+            rest = &rest[word.len() + 2..];
+        } else {
+            literal.push('{');
+            rest = &rest[1..];
+        }
+    }
+    literal.push_str(rest);
+    push_literal(&mut pieces, &mut literal);
+    Arg::Text(pieces)
+}
+
+fn list(word: &str) -> Option<Arg> {
+    match word {
+        "files" => Some(Arg::Files),
+        "args" => Some(Arg::Args),
+        "selection" => Some(Arg::Selection),
+        _ => None,
+    }
+}
+
+fn single(word: &str) -> Option<Piece> {
+    match word {
+        "file" => Some(Piece::File),
+        "package" => Some(Piece::Package),
+        "dir" => Some(Piece::Dir),
+        "edition" => Some(Piece::Edition),
+        _ => None,
+    }
+}
+
+/// The word at the start of `text` between `open` and `close`: lower-case letters, and `-` or `_` among them.
+fn enclosed<'t>(text: &'t str, open: &str, close: &str) -> Option<&'t str> {
+    let inner = text.strip_prefix(open)?;
+    let end = inner.find(|c: char| !matches!(c, 'a'..='z' | '-' | '_'))?;
+    (end > 0 && inner[end..].starts_with(close)).then(|| &inner[..end])
+}
+
+fn push_literal(pieces: &mut Vec<Piece>, literal: &mut String) {
+    if !literal.is_empty() {
+        pieces.push(Piece::Literal(std::mem::take(literal)));
+    }
+}

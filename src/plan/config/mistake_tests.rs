@@ -1,0 +1,356 @@
+//! What is not valid, and what is said about it.
+
+use super::tests::file;
+use super::*;
+
+/// Checks the problems of `text` as rendered, without the name of the file.
+#[track_caller]
+fn check(text: &str, expected: &[&str]) {
+    let rendered = match load(&[file("genti.toml", text)], None) {
+        Ok(_) => String::new(),
+        Err(problems) => problems.to_string().replace("genti.toml:", ""),
+    };
+    assert_eq!(rendered.lines().collect::<Vec<_>>(), expected, "{text}");
+}
+
+/// Checks the problems of a tool `x` with these `keys`, which begin on line 2.
+#[track_caller]
+fn check_tool(keys: &str, expected: &[&str]) {
+    let run = if keys.contains("run =") { "" } else { "run = ['x', '{args}']" };
+    check(&format!("[tools.x]\n{keys}\n{run}\n"), expected);
+}
+
+#[test]
+fn an_unknown_profile_is_a_mistake() {
+    let check = |files: &[ConfigFile], expected: &str| {
+        assert_eq!(load(files, Some("cj")).unwrap_err().to_string(), expected);
+    };
+    check(
+        &[],
+        ".config/genti.toml: unknown profile `cj` (no profile is defined; write `[profile.cj.policy]`)",
+    );
+    check(
+        &[file("genti.toml", "profile.ci.policy.seed = 1")],
+        "genti.toml: unknown profile `cj` (did you mean `ci`?)",
+    );
+    check(
+        &[file("genti.toml", "[profile.nightly]\n[profile.release]")],
+        "genti.toml: unknown profile `cj` (profiles: `nightly`, `release`)",
+    );
+}
+
+#[test]
+fn mistakes_in_the_policy_are_found() {
+    check("[policy]\nordr = 'x'", &["2:1: unknown key `ordr` (did you mean `order`?)"]);
+    check(
+        "[policy]\ncolour = 1",
+        &[
+            "2:1: unknown key `colour` (known keys: `order`, `batch`, `seed`, `parallel`, `per-task-timeout`, `max-duration`)",
+        ],
+    );
+    check("[policy]\norder = 'topo'", &["2:9: order `topo` is not available yet; use `deterministic`"]);
+    check("[policy]\norder = 1", &["2:9: expected a string, found integer"]);
+    check(
+        "[policy]\nbatch = 0",
+        &[
+            "2:9: unknown batch policy `0`; choose `auto` or a number of tasks from 1 up (`by-tool` and `by-path` are not available yet)",
+        ],
+    );
+    check("[policy]\nbatch = [1]", &["2:9: expected a string or a whole number, found array"]);
+    check(
+        "[policy]\nseed = -1",
+        &["2:8: expected a whole number from 0 to 18446744073709551615, found `-1`"],
+    );
+    check(
+        "[policy]\nseed = '1'",
+        &["2:8: expected a whole number from 0 to 18446744073709551615, found string"],
+    );
+    check(
+        "[policy]\nparallel = -2",
+        &["2:12: `-2` is no number of processes; choose `auto` or a number from 1 up"],
+    );
+    check(
+        "[policy]\nmax-duration = '90'",
+        &["2:16: `90` is no duration such as `90s` or `20m`: time unit needed, for example 90sec or 90ms"],
+    );
+    check("[policy]\nmax-duration = '0s'", &["2:16: duration `0s` is not between 1ns and 366 days"]);
+    check("[policy]\nmax-duration = '900y'", &["2:16: duration `900y` is not between 1ns and 366 days"]);
+    check("policy = 3", &["1:10: expected a table, found integer"]);
+    check(
+        "[profile.ci]\nseed = 1\n[profile.ci.policy]\nsed = 1",
+        &["2:1: unknown key `seed` (known keys: `policy`)", "4:1: unknown key `sed` (did you mean `seed`?)"],
+    );
+    check("[tool.x]", &["1:2: unknown key `tool` (did you mean `tools`?)"]);
+}
+
+#[test]
+fn mistakes_in_a_tool_are_found() {
+    check("tools.x = 1\ntools.fmt.needs = ['x']", &["1:11: expected a table, found integer"]);
+    check(
+        "[tools.'A b']\nrun = ['x']",
+        &[
+            "1:8: `A b` can't be the name of a tool (use lower-case letters, digits, `-` and `_`, a letter or digit first)",
+        ],
+    );
+    check("[tools.clipy]", &["1:8: tool `clipy` has no `run` (did you mean `clippy`?)"]);
+    check(
+        "[tools.shaders]",
+        &[
+            "1:8: tool `shaders` has no `run` (write `run = [\"program\", …]`; built-in tools: `clippy`, `doc`, `fmt`)",
+        ],
+    );
+    check_tool("requird = true", &["2:1: unknown key `requird` (did you mean `required`?)"]);
+    check_tool("required = 'no'", &["2:12: expected `true` or `false`, found string"]);
+    check_tool("enabled = 0", &["2:11: expected `true` or `false`, found integer"]);
+    check_tool("args = '-q'", &["2:8: expected an array of strings, found string"]);
+    check_tool(
+        "args = ['-q', 1, [2]]",
+        &["2:15: expected a string, found integer", "2:18: expected a string, found array"],
+    );
+    check_tool("args = [\"a\\u0000\"]", &["2:9: a NUL character is not allowed here"]);
+    check_tool("per = 'files'", &["2:7: unknown unit `files` (did you mean `file`?)"]);
+    // An unknown unit is one mistake, not one for each placeholder too.
+    check_tool(
+        "run = ['x', '{file}']\nper = 'crate'",
+        &["3:7: unknown unit `crate` (units: `workspace`, `package`, `target-root`, `file`)"],
+    );
+    check_tool("lane = ''", &["2:8: an empty text is not allowed here"]);
+    check_tool("max-tasks = 0", &["2:13: expected a whole number from 1 to 4294967295, found `0`"]);
+    check_tool(
+        "max-tasks = 4294967296",
+        &["2:13: expected a whole number from 1 to 4294967295, found `4294967296`"],
+    );
+    check_tool(
+        "max-bytes = 1.5",
+        &["2:13: expected a whole number from 1 to 18446744073709551615, found float"],
+    );
+    check_tool(
+        "namespaces = ['a/b']",
+        &[
+            "2:15: `a/b` can't be a namespace (use lower-case letters, digits, `-` and `_`, a letter or digit first)",
+        ],
+    );
+    check_tool(
+        "env = ['A=1']",
+        &["2:8: `A=1` can't be the name of a variable (write names alone: the values are those of the run)"],
+    );
+    check_tool(
+        "env = ['A']\ninherit-env = true",
+        &[
+            "2:7: `env` does nothing: the tool inherits every variable (drop it, or write `inherit-env = false`)",
+        ],
+    );
+}
+
+#[test]
+fn mistakes_in_a_command_line_are_found() {
+    check_tool("run = 'x'", &["2:7: expected an array of strings, found string"]);
+    check_tool("run = []", &["2:7: a command line needs a program"]);
+    check_tool("run = [1]", &["2:8: expected a string, found integer"]);
+    check_tool("run = ['']", &["2:8: the program has no name"]);
+    check_tool("run = ['{files}']", &["2:8: the program can't be a placeholder"]);
+    check_tool("run = ['{dir}/x']\nper = 'package'", &["2:8: the program can't have a placeholder in it"]);
+    check_tool(
+        "run = ['x', '{fiels} {print}']",
+        &[
+            "2:13: unknown placeholder `{fiels}` (did you mean `{files}`?)",
+            "2:13: unknown placeholder `{print}` (write `{{print}}` for the text itself; placeholders: `files`, `args`, `selection`, `file`, `package`, `dir`, `edition`)",
+        ],
+    );
+    check_tool("run = ['x', '-f={files}']", &["2:13: `{files}` must be an argument of its own"]);
+    check_tool("run = ['x', '{}', '{A}', '{1,2}', '${x', '{ x }', '{{print}}', '{{{', '}']", &[]);
+    check_tool(
+        "run = ['x', '{edition}{file}', '{selection}']\nper = 'package'",
+        &[
+            "2:13: `{edition}` has no value for a tool that runs per package (write `per = \"target-root\"`)",
+            "2:13: `{file}` has no value for a tool that runs per package (write `per = \"file\"`)",
+            "2:32: `{selection}` has no value for a tool that runs per package (write `per = \"workspace\"`)",
+        ],
+    );
+    check_tool(
+        "run = ['x', '{package}']",
+        &[
+            "2:13: `{package}` has no value for a tool that runs per workspace (write `per = \"package\"` or `per = \"target-root\"`)",
+        ],
+    );
+    check(
+        "[tools.fmt]\nper = 'file'",
+        &["2:7: `{edition}` has no value for a tool that runs per file (write `per = \"target-root\"`)"],
+    );
+    check_tool(
+        "args = ['-q']\nrun = ['x']",
+        &[
+            "2:8: `args` is never used: `run` has no `{args}` (put `\"{args}\"` into `run`, or the arguments themselves)",
+        ],
+    );
+}
+
+#[test]
+fn mistakes_in_globs_are_found() {
+    check_tool(
+        "files = ['a[b', 'x/', '/a', '!a', '../a', '', './']",
+        &[
+            "2:10: `a[b` is no glob: unclosed character class; missing ']'",
+            "2:17: `x/` matches no file (write `x/**`)",
+            "2:23: `/a` matches nothing: paths begin at the workspace root (write `a`)",
+            "2:29: `!a` does not exclude (write `exclude = [\"a\"]`)",
+            "2:35: `../a` matches nothing: paths have no `.`, `..` or empty part (write the path from the workspace root)",
+            "2:43: an empty glob matches nothing (`**` matches every file)",
+            "2:47: `./` matches nothing: paths begin at the workspace root (write `**`)",
+        ],
+    );
+}
+
+#[test]
+fn mistakes_in_parse_are_found() {
+    check_tool(
+        "parse = 'rustc_json'",
+        &["2:9: unknown output format `rustc_json` (did you mean `rustc-json`?)"],
+    );
+    check_tool("parse = 'regex'", &["2:9: unknown output format `regex` (write `{ regex = \"…\" }`)"]);
+    check_tool("parse = 1", &["2:9: expected the name of a format or `{ regex = \"…\" }`, found integer"]);
+    check_tool("parse = {}", &["2:9: no `regex` to parse with (write `{ regex = \"…\" }`)"]);
+    check_tool(
+        "parse = { regx = '(?<path>a)' }",
+        &[
+            "2:9: no `regex` to parse with (write `{ regex = \"…\" }`)",
+            "2:11: unknown key `regx` (did you mean `regex`?)",
+        ],
+    );
+    check_tool("parse = { regex = '(?<path>a' }", &["2:19: invalid regular expression: unclosed group"]);
+    check_tool(
+        "parse = { regex = '(?<mesage>a)(?<zzzzzz>b)' }",
+        &[
+            "2:19: unknown group `mesage` (did you mean `message`?)",
+            "2:19: unknown group `zzzzzz` (groups: `path`, `line`, `column`, `rule`, `level`, `message`)",
+            "2:19: neither a group `message` nor a group `path` (name at least one of them; groups: `path`, `line`, `column`, `rule`, `level`, `message`)",
+        ],
+    );
+}
+
+#[test]
+fn needs_that_cannot_be_met_are_found() {
+    check_tool("needs = ['clipy']", &["2:10: unknown tool `clipy` (did you mean `clippy`?)"]);
+    check_tool(
+        "needs = ['zzzzzzzz']",
+        &["2:10: unknown tool `zzzzzzzz` (tools: `clippy`, `doc`, `fmt`, `x`)"],
+    );
+    check_tool(
+        "needs = ['x']",
+        &["2:10: tools need each other in a circle: x → x (drop one of these `needs`)"],
+    );
+    check(
+        "tools.fmt = { enabled = false }\ntools.x = { run = ['x'], needs = ['fmt'] }",
+        &["2:35: `x` needs `fmt`, which is not enabled (enable it, or drop it from `needs`)"],
+    );
+    check(
+        "tools.fmt = { enabled = false }\ntools.x = { run = ['x'], needs = ['fmt'], enabled = false }",
+        &[],
+    );
+    check(
+        "
+        tools.d = { run = ['x'], needs = ['a'] }
+        tools.a = { run = ['x'], needs = ['c'] }
+        tools.b = { run = ['x'], needs = ['a', 'clippy'] }
+        tools.c = { run = ['x'], needs = ['b'] }
+        tools.fmt.needs = ['doc']
+        tools.doc.needs = ['fmt']",
+        &[
+            "3:43: tools need each other in a circle: a → c → b → a (drop one of these `needs`)",
+            "7:28: tools need each other in a circle: doc → fmt → doc (drop one of these `needs`)",
+        ],
+    );
+}
+
+#[test]
+fn every_mistake_is_reported_in_the_order_of_lines() {
+    check(
+        "
+[tools.x]
+run = ['x', '{fil}']
+required = 1
+[policy]
+sed = 1
+order = 2
+[toolz]
+[tools.a]
+needs = ['x', 'y']
+",
+        &[
+            "3:13: unknown placeholder `{fil}` (did you mean `{file}`?)",
+            "4:12: expected `true` or `false`, found integer",
+            "6:1: unknown key `sed` (did you mean `seed`?)",
+            "7:9: expected a string, found integer",
+            "8:2: unknown key `toolz` (did you mean `tools`?)",
+            "9:8: tool `a` has no `run` (write `run = [\"program\", …]`; built-in tools: `clippy`, `doc`, `fmt`)",
+            "10:15: unknown tool `y` (tools: `a`, `clippy`, `doc`, `fmt`, `x`)",
+        ],
+    );
+}
+
+#[test]
+fn a_line_that_is_no_toml_does_not_hide_other_mistakes() {
+    // What a file lacks may have been lost with the line: `run`, the tool `y`, `per` are not asked for.
+    check(
+        "[policy]\norder = \nsed = 1\n[tools.x]\nrun ['x']\nneeds = ['y']",
+        &[
+            "2:9: string values must be quoted, expected literal string",
+            "3:1: unknown key `sed` (did you mean `seed`?)",
+            "5:5: key with no value, expected `=`",
+        ],
+    );
+    check(
+        "[tools.x]\nper = \nrun = ['x', '{edition}']",
+        &["2:7: string values must be quoted, expected literal string"],
+    );
+    check("[policy]\nseed = 1\nseed = 2", &["3:1: duplicate key"]);
+    // What is read into an open bracket is its consequence: one mistake a line is told.
+    check("[tools.x]\nrun = ['x',\n", &["2:12: unclosed array, expected `]`"]);
+}
+
+#[test]
+fn the_manifest_is_a_place_for_configuration() {
+    let check = |text: &str, expected: Result<Option<u64>, &str>| {
+        let result = load(&[file("Cargo.toml", text)], None);
+        let result = result.map(|config| config.policy.seed).map_err(|problems| problems.to_string());
+        assert_eq!(result, expected.map_err(str::to_owned), "{text}");
+    };
+    check("[workspace]\nmembers = []", Ok(None));
+    check("[workspace]\n[workspace.metadata.other]\nx = 1", Ok(None));
+    check("[workspace.metadata.genti.policy]\nseed = 3", Ok(Some(3)));
+    check(
+        "[workspace.metadata.genti]\npolcy = 3",
+        Err("Cargo.toml:2:1: unknown key `polcy` (did you mean `policy`?)"),
+    );
+    check("[workspace.metadata]\ngenti = 3", Err("Cargo.toml:2:9: expected a table, found integer"));
+    check(
+        "[package.metadata.genti]",
+        Err(
+            "Cargo.toml:1:1: `[package.metadata.genti]` is not read (write `[workspace.metadata.genti]`: there is one configuration for all packages)",
+        ),
+    );
+}
+
+#[test]
+fn two_configurations_are_a_mistake_that_names_both() {
+    let check = |files: &[ConfigFile], expected: &[&str]| {
+        let problems = load(files, None).map_or_else(|problems| problems.to_string(), |_| String::new());
+        assert_eq!(problems.lines().collect::<Vec<_>>(), expected);
+    };
+    let (hidden, open) = (file(".config/genti.toml", "sed = 1"), file("genti.toml", ""));
+    let (with, without) = (file("Cargo.toml", "[workspace.metadata.genti]"), file("Cargo.toml", "[package]"));
+    check(
+        &[hidden, open.clone()],
+        &[
+            ".config/genti.toml:1:1: unknown key `sed` (known keys: `policy`, `profile`, `tools`)",
+            "genti.toml: a second configuration: there is `.config/genti.toml` already (keep one of them)",
+        ],
+    );
+    check(
+        &[open.clone(), with],
+        &[
+            "Cargo.toml: `[workspace.metadata.genti]` is a second configuration: there is `genti.toml` already (keep one of them)",
+        ],
+    );
+    check(&[open, without], &[]);
+}

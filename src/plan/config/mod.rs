@@ -1,0 +1,229 @@
+//! Configuration: from texts to a policy and tools, in one place, with every mistake and its line.
+//!
+//! Knows no disk, no environment and no command line: the shell finds the texts at [`LOCATIONS`], and what
+//! flags override is merged later. Built-in tools are read from the same format by the same reader, first;
+//! the user's file then adds tools or changes keys of those.
+//!
+//! A file is read to its end whatever is wrong with it. Where a line is no TOML, the rest is still judged by
+//! what it says, but not by what it lacks: that may have been lost with the line.
+
+mod command;
+mod glob;
+mod needs;
+mod parse;
+mod policy;
+mod reader;
+mod suggest;
+mod tool;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use toml::de::DeTable;
+
+use self::reader::Reader;
+use self::suggest::way_out;
+use self::tool::Entry;
+use crate::model::error::{Problem, Problems};
+use crate::model::tool::Tool;
+
+pub use self::glob::glob;
+pub use self::policy::{PolicyConfig, duration};
+pub use self::suggest::closest;
+
+/// Where a configuration file may lie, from the workspace root. The third place is `Cargo.toml`.
+pub const LOCATIONS: [&str; 2] = [".config/genti.toml", "genti.toml"];
+
+/// The built-in tools, in the users' own format.
+const BUILT_IN: [(&str, &str); 3] = [
+    ("tools/clippy.toml", include_str!("../../tools/clippy.toml")),
+    ("tools/doc.toml", include_str!("../../tools/doc.toml")),
+    ("tools/fmt.toml", include_str!("../../tools/fmt.toml")),
+];
+
+/// A text that may hold configuration, as the shell found it.
+#[derive(Clone, Debug)]
+pub struct ConfigFile {
+    /// As the user would name it: `.config/genti.toml`.
+    pub name: Arc<str>,
+    /// What it says.
+    pub text: Arc<str>,
+    /// Which part of it is the configuration.
+    pub place: Place,
+}
+
+/// Which part of a file is the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The whole file.
+    File,
+    /// `[workspace.metadata.genti]` of the workspace's `Cargo.toml`, if there is one.
+    Metadata,
+}
+
+/// A valid configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `[policy]` under the chosen profile.
+    pub policy: PolicyConfig,
+    /// The built-in tools and the user's, sorted by name, without those that are not enabled.
+    pub tools: Vec<Tool>,
+    /// The names of the tools that are not enabled, sorted.
+    pub disabled: Vec<String>,
+    /// The file that it comes from; `None` if all of it is built in.
+    pub source: Option<Arc<str>>,
+}
+
+/// Makes a configuration of the `files` that exist, none or one of which may hold one.
+///
+/// # Errors
+///
+/// Every mistake in every file, in the order of files and lines.
+pub fn load(files: &[ConfigFile], profile: Option<&str>) -> Result<Config, Problems> {
+    let mut draft = Draft::default();
+    for (name, text) in BUILT_IN {
+        draft.read(&ConfigFile { name: name.into(), text: text.into(), place: Place::File }, false);
+    }
+    for file in files {
+        draft.read(file, true);
+    }
+    draft.finish(profile)
+}
+
+/// What the files read so far say.
+#[derive(Default)]
+struct Draft {
+    policy: PolicyConfig,
+    /// Each profile's policy, over the common one.
+    profiles: BTreeMap<String, PolicyConfig>,
+    tools: BTreeMap<String, Entry>,
+    /// The user's first file.
+    source: Option<ConfigFile>,
+    /// Whether some line was no TOML.
+    torn: bool,
+    problems: Vec<Problem>,
+}
+
+impl Draft {
+    /// Adds what `file` says, and its mistakes.
+    fn read(&mut self, file: &ConfigFile, by_user: bool) {
+        let (mut reader, document) = Reader::new(file);
+        self.torn |= !reader.is_whole();
+        if let Some(table) = section(&mut reader, &document, file.place) {
+            if by_user {
+                self.claim_source(&mut reader, file);
+            }
+            self.read_section(&mut reader, table, by_user);
+        }
+        self.problems.extend(reader.finish());
+    }
+
+    fn claim_source(&mut self, reader: &mut Reader<'_>, file: &ConfigFile) {
+        match &self.source {
+            None => self.source = Some(file.clone()),
+            Some(first) => {
+                let place = match file.place {
+                    Place::File => "",
+                    Place::Metadata => "`[workspace.metadata.genti]` is ",
+                };
+                let message = format!("{place}a second configuration: there is `{}` already", first.name);
+                reader.report_file(message, "keep one of them");
+            }
+        }
+    }
+
+    fn read_section(&mut self, reader: &mut Reader<'_>, table: &DeTable<'_>, by_user: bool) {
+        let mut keys = reader.keys(table);
+        let policy = keys.get("policy");
+        let profiles = keys.read("profile", Reader::table);
+        let tools = keys.read("tools", Reader::table);
+        keys.finish();
+
+        if let Some(value) = policy {
+            self.policy = policy::read(reader, value, PolicyConfig::default());
+        }
+        for (name, value) in profiles.into_iter().flatten() {
+            let Some(table) = reader.table(value) else { continue };
+            let mut keys = reader.keys(table);
+            let over = keys.get("policy");
+            keys.finish();
+            let base = self.policy.clone();
+            let policy = over.map_or(base.clone(), |value| policy::read(reader, value, base));
+            self.profiles.insert(name.get_ref().to_string(), policy);
+        }
+        let mut given = BTreeMap::new();
+        let mut read = Vec::new();
+        for (name, value) in tools.into_iter().flatten() {
+            let (mut entry, needs) = tool::read(reader, name, value, &self.tools);
+            entry.tool.configured = by_user;
+            given.insert(entry.tool.name.clone(), needs);
+            read.push((entry.tool.name.clone(), entry));
+        }
+        self.tools.extend(read);
+        if reader.is_whole() {
+            needs::check(reader, &self.tools, &given);
+        }
+    }
+
+    /// The configuration under `profile`, if there was no mistake.
+    fn finish(mut self, profile: Option<&str>) -> Result<Config, Problems> {
+        let mut policy = self.policy;
+        if let Some(name) = profile {
+            match self.profiles.remove(name) {
+                Some(of_profile) => policy = of_profile,
+                None if self.torn => {}
+                None => self.problems.push(unknown_profile(name, &self.profiles, self.source.as_ref())),
+            }
+        }
+        if !self.problems.is_empty() {
+            return Err(Problems(self.problems));
+        }
+        let (enabled, disabled): (Vec<_>, Vec<_>) = self.tools.into_values().partition(|entry| entry.enabled);
+        Ok(Config {
+            policy,
+            tools: enabled.into_iter().map(|entry| entry.tool).collect(),
+            disabled: disabled.into_iter().map(|entry| entry.tool.name).collect(),
+            source: self.source.map(|file| file.name),
+        })
+    }
+}
+
+/// The part of `document` that is configuration.
+fn section<'d, 'i>(
+    reader: &mut Reader<'_>,
+    document: &'d DeTable<'i>,
+    place: Place,
+) -> Option<&'d DeTable<'i>> {
+    if place == Place::File {
+        return Some(document);
+    }
+    let metadata =
+        |of: &str| document.get(of)?.get_ref().get("metadata").and_then(|value| value.get_ref().get("genti"));
+    if let Some(value) = metadata("package") {
+        let help = "write `[workspace.metadata.genti]`: there is one configuration for all packages";
+        reader.report_with(value.span(), "`[package.metadata.genti]` is not read", help);
+    }
+    reader.table(metadata("workspace")?)
+}
+
+fn unknown_profile(
+    name: &str,
+    profiles: &BTreeMap<String, PolicyConfig>,
+    source: Option<&ConfigFile>,
+) -> Problem {
+    let help = match profiles.is_empty() {
+        true => format!("no profile is defined; write `[profile.{name}.policy]`"),
+        false => way_out(name, profiles.keys().map(String::as_str), "profiles"),
+    };
+    let (file, text) = match source {
+        Some(file) => (file.name.clone(), file.text.clone()),
+        // Where it would have to be written.
+        None => (LOCATIONS[0].into(), "".into()),
+    };
+    Problem { file, text, span: None, message: format!("unknown profile `{name}`"), help: Some(help) }
+}
+
+#[cfg(test)]
+mod mistake_tests;
+#[cfg(test)]
+mod tests;

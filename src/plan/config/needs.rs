@@ -1,0 +1,72 @@
+//! What tools need of one another: every need must be met, and none in a circle.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use toml::Spanned;
+
+use super::reader::Reader;
+use super::suggest::way_out;
+use super::tool::Entry;
+
+/// Checks the needs of all `tools`; `given` are those that this file states, by tool.
+pub(super) fn check(
+    reader: &mut Reader<'_>,
+    tools: &BTreeMap<String, Entry>,
+    given: &BTreeMap<String, Vec<Spanned<String>>>,
+) {
+    for (name, needs) in given {
+        for need in needs {
+            match tools.get(need.get_ref()) {
+                None => {
+                    let help = way_out(need.get_ref(), tools.keys().map(String::as_str), "tools");
+                    reader.report_with(need.span(), format!("unknown tool `{}`", need.get_ref()), help);
+                }
+                Some(needed) if !needed.enabled && tools[name].enabled => {
+                    let message = format!("`{name}` needs `{}`, which is not enabled", need.get_ref());
+                    reader.report_with(need.span(), message, "enable it, or drop it from `needs`");
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    for cycle in cycles(tools) {
+        let edge = cycle
+            .iter()
+            .zip(cycle.iter().cycle().skip(1))
+            .find_map(|(from, to)| given.get(*from)?.iter().find(|need| need.get_ref() == to));
+        if let Some(need) = edge {
+            let spelt: Vec<&str> = cycle.iter().chain(cycle.first()).copied().collect();
+            let message = format!("tools need each other in a circle: {}", spelt.join(" → "));
+            reader.report_with(need.span(), message, "drop one of these `needs`");
+        }
+    }
+}
+
+/// Circles that have no tool in common, each from its least name on.
+fn cycles(tools: &BTreeMap<String, Entry>) -> Vec<Vec<&str>> {
+    let mut cycles = Vec::new();
+    let mut left: BTreeSet<&str> = tools.keys().map(String::as_str).collect();
+    // A walk along the needs among what is left: it ends where nothing is needed, or comes back to itself.
+    let mut walk: Vec<&str> = Vec::new();
+    while let Some(name) = walk.last().or(left.first()).copied() {
+        if walk.is_empty() {
+            walk.push(name);
+        }
+        let need = tools[name].tool.needs.iter().find_map(|need| left.get(need.as_str()).copied());
+        match need.map(|need| (need, walk.iter().position(|on_it| *on_it == need))) {
+            None => {
+                left.remove(name);
+                walk.pop();
+            }
+            Some((need, None)) => walk.push(need),
+            Some((_, Some(start))) => {
+                let mut cycle = walk.split_off(start);
+                left.retain(|name| !cycle.contains(name));
+                let least = (0..cycle.len()).min_by_key(|at| cycle[*at]).unwrap_or(0);
+                cycle.rotate_left(least);
+                cycles.push(cycle);
+            }
+        }
+    }
+    cycles
+}

@@ -1,0 +1,56 @@
+//! `[policy]`, and how a profile overrides it.
+
+use std::time::Duration;
+
+use super::reader::{Reader, Value};
+use crate::model::policy::{Batch, Order, Parallel, PolicyError};
+
+/// What the configuration says about the policy; the command line overrides it, defaults fill it up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyConfig {
+    /// How tasks are ordered.
+    pub order: Option<Order>,
+    /// How they are cut into batches.
+    pub batch: Option<Batch>,
+    /// Shuffles the order.
+    pub seed: Option<u64>,
+    /// How many processes run at once.
+    pub parallel: Option<Parallel>,
+    /// The time that one task may take.
+    pub per_task_timeout: Option<Duration>,
+    /// The time that the whole run may take.
+    pub max_duration: Option<Duration>,
+}
+
+/// Reads a time cap: `90s`, `20m`, `1h 30m`. The command line and the environment use it too, so that one
+/// text means one thing everywhere.
+pub fn duration(text: &str) -> Result<Duration, PolicyError> {
+    /// Far beyond any run, and small enough that sums and products of it never overflow.
+    const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+    match humantime::parse_duration(text) {
+        Ok(duration) if !duration.is_zero() && duration <= LONGEST => Ok(duration),
+        Ok(_) => Err(PolicyError(format!("duration `{text}` is not between 1ns and 366 days"))),
+        Err(error) => Err(PolicyError(format!("`{text}` is no duration such as `90s` or `20m`: {error}"))),
+    }
+}
+
+/// Reads a `[policy]` table over `base`.
+pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>, base: PolicyConfig) -> PolicyConfig {
+    let Some(table) = reader.table(value) else { return base };
+    let mut keys = reader.keys(table);
+    let policy = PolicyConfig {
+        order: keys.read("order", Reader::parsed).or(base.order),
+        batch: keys.read("batch", Reader::word_or_number).or(base.batch),
+        seed: keys.read("seed", |reader, value| reader.integer(value, 0..=u64::MAX)).or(base.seed),
+        parallel: keys.read("parallel", Reader::word_or_number).or(base.parallel),
+        per_task_timeout: keys.read("per-task-timeout", time_cap).or(base.per_task_timeout),
+        max_duration: keys.read("max-duration", time_cap).or(base.max_duration),
+    };
+    keys.finish();
+    policy
+}
+
+fn time_cap(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Duration> {
+    let text = reader.string(value)?.into_inner();
+    duration(&text).map_err(|error| reader.report(value.span(), error.0)).ok()
+}

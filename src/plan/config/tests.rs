@@ -1,0 +1,261 @@
+//! What is valid, and what becomes of it.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::policy::{Batch, Order, Parallel};
+use crate::model::tool::{Arg, Environment, Parse, Per, Piece, StepCaps};
+
+/// The page for users, whose examples must hold.
+const PAGE: &str = include_str!("../../../docs/configuration.md");
+
+/// The example of the design, with what it leaves out: another tool's `run`, and the tool that is needed.
+const DESIGN: &str = r#"
+[policy]
+order = "deterministic"
+batch = "auto"
+max-duration = "20m"
+
+[tools.clippy]
+args = ["--all-targets"]
+
+[tools.spelling]
+run = ["typos"]
+required = false
+
+[tools.codegen]
+run = ["cargo", "xtask", "codegen"]
+
+[tools.shader-lint]
+run = ["naga", "--validate", "{files}"]
+files = ["**/*.wgsl"]
+per = "file"
+parse = { regex = "^(?<path>.+?):(?<line>\\d+): (?<message>.+)$" }
+needs = ["codegen"]
+lane = "check"
+"#;
+
+pub(super) fn file(name: &str, text: &str) -> ConfigFile {
+    let place = if name == "Cargo.toml" { Place::Metadata } else { Place::File };
+    ConfigFile { name: name.into(), text: text.into(), place }
+}
+
+fn config(text: &str) -> Config {
+    load(&[file("genti.toml", text)], None).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn tool(text: &str, name: &str) -> Tool {
+    config(text).tools.into_iter().find(|tool| tool.name == name).expect("the tool is there")
+}
+
+#[test]
+fn no_configuration_is_one() {
+    let config = load(&[], None).unwrap();
+    let names: Vec<&str> = config.tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(names, ["clippy", "doc", "fmt"]);
+    assert_eq!(config.policy, PolicyConfig::default());
+    assert_eq!(config.source, None);
+    assert!(config.tools.iter().all(|tool| !tool.configured));
+}
+
+#[test]
+fn built_in_tools_are_what_the_other_layers_expect() {
+    let fmt = tool("", "fmt");
+    assert_eq!((fmt.per, &fmt.parse), (Per::TargetRoot, &Parse::Rustfmt));
+    assert!(fmt.takes_many(), "one process for many target roots");
+    assert_eq!(fmt.caps, StepCaps { tasks: 64, bytes: 256 << 10 });
+    for name in ["clippy", "doc"] {
+        let cargo = tool("", name);
+        assert_eq!((cargo.per, &cargo.parse), (Per::Workspace, &Parse::RustcJson));
+        assert!(cargo.uses_selection() && cargo.jobserver);
+        assert_eq!(cargo.lane.as_deref(), Some("check"));
+        assert_eq!(cargo.environment, Environment::Inherit);
+        assert_eq!(cargo.run.last(), Some(&Arg::Args), "`--` may begin the arguments");
+    }
+}
+
+#[test]
+fn the_examples_of_the_page_and_of_the_design_are_valid() {
+    let blocks: Vec<&str> =
+        PAGE.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(!blocks.is_empty());
+    for text in blocks.into_iter().chain([DESIGN]) {
+        assert!(config(text).tools.len() > 3);
+    }
+}
+
+#[test]
+fn the_page_names_every_key() {
+    for table in ["", "[policy]\n", "[tools.x]\n", "[tools.x.parse]\n", "[profile.p]\n"] {
+        let problems = load(&[file("genti.toml", &format!("{table}zzzzzzzzzzzz = 1"))], None).unwrap_err();
+        let known = problems.0.iter().find_map(|problem| problem.help.as_ref()?.strip_prefix("known keys: "));
+        for key in known.expect("the keys are listed").split(", ") {
+            let name = key.trim_matches('`');
+            assert!(PAGE.contains(key) || PAGE.contains(&format!("[{name}")), "{key} of {table:?}");
+        }
+    }
+}
+
+#[test]
+fn a_policy_is_read() {
+    let policy = config(
+        "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'",
+    )
+    .policy;
+    assert_eq!(
+        policy,
+        PolicyConfig {
+            order: Some(Order::Deterministic),
+            batch: Some(Batch::Count(NonZeroU32::new(7).unwrap())),
+            seed: Some(255),
+            parallel: Some(Parallel::Auto),
+            per_task_timeout: Some(Duration::from_secs(90)),
+            max_duration: Some(Duration::from_secs(5400)),
+        }
+    );
+}
+
+#[test]
+fn a_profile_overrides_key_by_key() {
+    let text =
+        "profile.ci.policy.seed = 2\nprofile.other.policy.batch = 3\npolicy = { seed = 1, batch = 'auto' }";
+    let of = |profile| load(&[file("genti.toml", text)], profile).unwrap().policy;
+    assert_eq!((of(None).seed, of(None).batch), (Some(1), Some(Batch::Auto)));
+    assert_eq!((of(Some("ci")).seed, of(Some("ci")).batch), (Some(2), Some(Batch::Auto)));
+    assert_eq!(of(Some("other")).seed, Some(1));
+}
+
+#[test]
+fn a_tool_is_read() {
+    let text = "
+        [tools.x-1]
+        run = ['naga', '--out={file}.{{file}}', '{files}', '{}', '{args}', '']
+        args = ['{file}', '-q']
+        files = ['**/*.wgsl']
+        exclude = ['vendor/**']
+        inputs = ['naga.toml']
+        parse = { regex = '(?<message>.+)' }
+        namespaces = ['naga', 'a']
+        required = false
+        needs = ['fmt', 'clippy', 'fmt']
+        lane = 'gpu'
+        env = ['NAGA_HOME', 'A']
+        jobserver = true
+        version = ['naga', '--version']
+        install = 'cargo install naga-cli'
+        max-tasks = 5
+        max-bytes = 6";
+    let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let literal = |text: &str| Arg::Text(vec![Piece::Literal(text.into())]);
+    assert_eq!(
+        tool(text, "x-1"),
+        Tool {
+            name: "x-1".into(),
+            run: vec![
+                literal("naga"),
+                Arg::Text(vec![
+                    Piece::Literal("--out=".into()),
+                    Piece::File,
+                    Piece::Literal(".{file}".into()),
+                ]),
+                Arg::Files,
+                literal("{}"),
+                Arg::Args,
+                Arg::Text(vec![]),
+            ],
+            args: texts(&["{file}", "-q"]),
+            per: Per::File,
+            files: texts(&["**/*.wgsl"]),
+            exclude: texts(&["vendor/**"]),
+            inputs: texts(&["naga.toml"]),
+            parse: Parse::Regex("(?<message>.+)".into()),
+            namespaces: texts(&["a", "naga"]),
+            required: false,
+            needs: texts(&["clippy", "fmt"]),
+            lane: Some("gpu".into()),
+            environment: Environment::Only(texts(&["A", "NAGA_HOME"])),
+            jobserver: true,
+            version: texts(&["naga", "--version"]),
+            install: Some("cargo install naga-cli".into()),
+            caps: StepCaps { tasks: 5, bytes: 6 },
+            configured: true,
+        }
+    );
+}
+
+#[test]
+fn a_tool_that_says_little_gets_the_defaults() {
+    let plain = tool("tools.x.run = ['x']", "x");
+    assert_eq!((plain.per, plain.parse, plain.required), (Per::Workspace, Parse::ExitCode, true));
+    assert_eq!(plain.namespaces, ["x"]);
+    assert_eq!(plain.environment, Environment::Only(vec![]));
+    assert_eq!(tool("tools.x.run = ['x', '{files}']", "x").per, Per::File);
+    assert_eq!(tool("tools.x.run = ['x', 'a{file}']", "x").per, Per::File);
+    let package = tool("tools.x.run = ['x', '{files}']\ntools.x.per = 'package'", "x");
+    assert_eq!(package.per, Per::Package);
+}
+
+#[test]
+fn keys_override_those_of_a_built_in_tool_and_nothing_else() {
+    let built_in = tool("", "clippy");
+    let changed = tool("[tools.clippy]\nargs = ['--tests']\nrequired = false", "clippy");
+    let expected = Tool { args: vec!["--tests".into()], required: false, configured: true, ..built_in };
+    assert_eq!(changed, expected);
+    let alone = tool("[tools.clippy]\ninherit-env = false\nenv = ['A']", "clippy");
+    assert_eq!(alone.environment, Environment::Only(vec!["A".into()]));
+}
+
+#[test]
+fn a_disabled_tool_is_left_out() {
+    let config = config("tools.doc.enabled = false\ntools.x = { run = ['x'], enabled = false }");
+    let names: Vec<&str> = config.tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!((names, config.disabled), (vec!["clippy", "fmt"], vec!["doc".to_owned(), "x".to_owned()]));
+}
+
+#[test]
+fn globs_match_whole_paths() {
+    let check = |pattern: &str, path: &str, expected: bool| {
+        assert_eq!(glob(pattern).unwrap().compile_matcher().is_match(path), expected, "{pattern} {path}");
+    };
+    check("*.rs", "a.rs", true);
+    check("*.rs", "a/a.rs", false);
+    check("**/*.rs", "a.rs", true);
+    check("**/*.rs", "a/.b/a.rs", true);
+    check("vendor/**", "vendor/a/b", true);
+    check("vendor/**", "a/vendor/b", false);
+    check("\\*", "a", false);
+}
+
+#[test]
+fn every_truncation_of_an_example_is_read_without_a_panic() {
+    let text = PAGE.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
+        let _ = load(&[file("genti.toml", &text[..end])], Some("ci"));
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_without_a_panic(text in "(\\PC|\n){0,80}") {
+        let _ = load(&[file("genti.toml", &text), file("Cargo.toml", &text)], Some("ci"));
+    }
+
+    #[test]
+    fn any_toml_like_text_is_read_without_a_panic(
+        parts in prop::collection::vec(prop::sample::select(vec![
+            "[tools.x]\n", "[[tools.x]]\n", "[policy]\n", "tools", ".x", ".y", ".needs", "run", "per", "parse", "seed", " = ",
+            "[", "]", "{", "}", "'x'", "'y'", "\"{files}\"", "'{file}'", "'file'", "1", "-0x1", "\n", ",", "regex", "'(?<path>'", "'é{'",
+        ]), 0..40)
+    ) {
+        let text = parts.concat();
+        let problems = load(&[file("genti.toml", &text)], None).err().map_or(vec![], |problems| problems.0);
+        for problem in &problems {
+            prop_assert!(problem.span.is_none() || problem.position().is_some());
+        }
+        let lines: Vec<_> = problems.iter().map(|problem| problem.span.as_ref().map(|span| span.start)).collect();
+        prop_assert!(lines.is_sorted());
+    }
+}

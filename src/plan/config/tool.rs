@@ -1,0 +1,187 @@
+//! `[tools.NAME]`: a new tool, or some keys of a built-in one.
+
+use std::collections::BTreeMap;
+
+use toml::Spanned;
+use toml::de::DeString;
+
+use super::reader::{Keys, Reader, Value};
+use super::suggest::way_out;
+use super::{command, glob, parse};
+use crate::model::tool::{Arg, Environment, Parse, Per, StepCaps, Tool};
+
+/// A tool, and whether it takes part.
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) tool: Tool,
+    pub(super) enabled: bool,
+}
+
+const UNITS: [Per; 4] = [Per::Workspace, Per::Package, Per::TargetRoot, Per::File];
+
+const NAME_HELP: &str = "use lower-case letters, digits, `-` and `_`, a letter or digit first";
+
+/// Reads the tool `name` over the one of this name in `built_in`. Returns its `needs` as they stand in this file
+/// too.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    name: &Spanned<DeString<'_>>,
+    value: &Value<'_>,
+    built_in: &BTreeMap<String, Entry>,
+) -> (Entry, Vec<Spanned<String>>) {
+    if !is_name(name.get_ref()) {
+        let message = format!("`{}` can't be the name of a tool", name.get_ref());
+        reader.report_with(name.span(), message, NAME_HELP);
+    }
+    let base = built_in.get(name.get_ref().as_ref());
+    let mut entry = base.cloned().unwrap_or_else(|| Entry { tool: blank(name.get_ref()), enabled: true });
+    let Some(table) = reader.table(value) else { return (entry, Vec::new()) };
+    let tool = &mut entry.tool;
+
+    let mut keys = reader.keys(table);
+    let run = keys.read("run", command::run);
+    if let Some(run) = &run {
+        tool.run = run.iter().map(|arg| arg.get_ref().clone()).collect();
+    }
+    keys.set(&mut tool.args, "args", Reader::texts);
+    if base.is_none() {
+        tool.per = command::default_per(&tool.run);
+    }
+    let per = keys.read("per", per);
+    tool.per = per.unwrap_or(tool.per);
+    keys.set(&mut tool.files, "files", glob::read);
+    keys.set(&mut tool.exclude, "exclude", glob::read);
+    keys.set(&mut tool.inputs, "inputs", glob::read);
+    keys.set(&mut tool.parse, "parse", parse::read);
+    keys.set(&mut tool.namespaces, "namespaces", namespaces);
+    keys.set(&mut entry.enabled, "enabled", Reader::boolean);
+    keys.set(&mut tool.required, "required", Reader::boolean);
+    let needs = keys.read("needs", Reader::strings);
+    if let Some(needs) = &needs {
+        tool.needs = sorted(needs.iter().map(|need| need.get_ref().clone()).collect());
+    }
+    keys.set(&mut tool.lane, "lane", |reader, value| reader.text(value).map(Some));
+    set_environment(&mut tool.environment, &mut keys);
+    keys.set(&mut tool.jobserver, "jobserver", Reader::boolean);
+    keys.set(&mut tool.version, "version", Reader::texts);
+    keys.set(&mut tool.install, "install", |reader, value| reader.text(value).map(Some));
+    keys.set(&mut tool.caps.tasks, "max-tasks", |reader, value| {
+        reader.integer(value, 1..=u32::MAX.into()).and_then(|tasks| tasks.try_into().ok())
+    });
+    keys.set(&mut tool.caps.bytes, "max-bytes", |reader, value| reader.integer(value, 1..=u64::MAX));
+    keys.finish();
+
+    if reader.is_whole() {
+        if base.is_none() && !table.contains_key("run") {
+            let message = format!("tool `{}` has no `run`", name.get_ref());
+            let built_in = built_in.keys().map(String::as_str);
+            let help = way_out(name.get_ref(), built_in, "write `run = [\"program\", …]`; built-in tools");
+            reader.report_with(name.span(), message, help);
+        }
+        if let Some(args) = table.get("args")
+            && !tool.run.is_empty()
+            && !tool.run.contains(&Arg::Args)
+        {
+            let help = "put `\"{args}\"` into `run`, or the arguments themselves";
+            reader.report_with(args.span(), "`args` is never used: `run` has no `{args}`", help);
+        }
+        if per.is_some() || !table.contains_key("per") {
+            check_fit(reader, tool, run.as_deref(), table.get("per").unwrap_or(value));
+        }
+    }
+    (entry, needs.unwrap_or_default())
+}
+
+/// Whether `name` may name a tool or a namespace: both become file names and parts of identities.
+fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && name.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-' | '_'))
+}
+
+/// A tool of which nothing is known but its name.
+fn blank(name: &str) -> Tool {
+    Tool {
+        name: name.to_owned(),
+        run: Vec::new(),
+        args: Vec::new(),
+        per: Per::Workspace,
+        files: Vec::new(),
+        exclude: Vec::new(),
+        inputs: Vec::new(),
+        parse: Parse::ExitCode,
+        namespaces: vec![name.to_owned()],
+        required: true,
+        needs: Vec::new(),
+        lane: None,
+        environment: Environment::Only(Vec::new()),
+        jobserver: false,
+        version: Vec::new(),
+        install: None,
+        caps: StepCaps::default(),
+        configured: false,
+    }
+}
+
+/// Reports each placeholder that has no value for the tool's unit: at the argument if this file has it, else
+/// at `per`.
+fn check_fit(reader: &mut Reader<'_>, tool: &Tool, run: Option<&[Spanned<Arg>]>, per: &Value<'_>) {
+    for (at, arg) in tool.run.iter().enumerate() {
+        let span = run.and_then(|run| run.get(at)).map_or_else(|| per.span(), Spanned::span);
+        for (placeholder, fitting) in command::misfits(arg, tool.per) {
+            let message =
+                format!("`{{{placeholder}}}` has no value for a tool that runs per {}", tool.per.as_str());
+            let units: Vec<String> =
+                fitting.iter().map(|per| format!("per = \"{}\"", per.as_str())).collect();
+            reader.report_with(span.clone(), message, format!("write `{}`", units.join("` or `")));
+        }
+    }
+}
+
+fn per(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Per> {
+    let name = reader.string(value)?.into_inner();
+    let per = UNITS.into_iter().find(|per| per.as_str() == name);
+    if per.is_none() {
+        let help = way_out(&name, UNITS.map(Per::as_str), "units");
+        reader.report_with(value.span(), format!("unknown unit `{name}`"), help);
+    }
+    per
+}
+
+fn namespaces(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<String>> {
+    let names = reader.strings(value)?;
+    for name in names.iter().filter(|name| !is_name(name.get_ref())) {
+        let message = format!("`{}` can't be a namespace", name.get_ref());
+        reader.report_with(name.span(), message, NAME_HELP);
+    }
+    Some(sorted(names.into_iter().map(Spanned::into_inner).collect()))
+}
+
+fn set_environment(environment: &mut Environment, keys: &mut Keys<'_, '_, '_, '_>) {
+    let inherits = keys.read("inherit-env", Reader::boolean).unwrap_or(*environment == Environment::Inherit);
+    let variables = keys.read("env", |reader, value| variables(reader, value, inherits));
+    match (inherits, variables) {
+        (true, _) => *environment = Environment::Inherit,
+        (false, Some(names)) => *environment = Environment::Only(names),
+        (false, None) if *environment == Environment::Inherit => *environment = Environment::Only(Vec::new()),
+        (false, None) => {}
+    }
+}
+
+fn variables(reader: &mut Reader<'_>, value: &Value<'_>, inherits: bool) -> Option<Vec<String>> {
+    let names = reader.strings(value)?;
+    if inherits && reader.is_whole() {
+        let help = "drop it, or write `inherit-env = false`";
+        reader.report_with(value.span(), "`env` does nothing: the tool inherits every variable", help);
+    }
+    for name in names.iter().filter(|name| name.get_ref().is_empty() || name.get_ref().contains('=')) {
+        let message = format!("`{}` can't be the name of a variable", name.get_ref());
+        reader.report_with(name.span(), message, "write names alone: the values are those of the run");
+    }
+    Some(sorted(names.into_iter().map(Spanned::into_inner).collect()))
+}
+
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort();
+    names.dedup();
+    names
+}
