@@ -229,7 +229,7 @@ fn target_directories_are_out() {
         .write("ws/target/x", "")
         .write("ws/nested/target/CACHEDIR.TAG", CACHEDIR_TAG)
         .write("ws/nested/target/x", "")
-        .write("ws/other/target/CACHEDIR.TAG", "something else")
+        .write("ws/other/target/CACHEDIR.TAG", &CACHEDIR_TAG.replace('8', "9"))
         .write("ws/src/target/x", "");
     check(&tree, &["other/target/CACHEDIR.TAG", "src/target/x"]);
 }
@@ -242,6 +242,14 @@ fn a_configured_target_directory_is_out_and_the_default_one_is_then_none() {
         .write("ws/out/x", "")
         .write("ws/target/x", "");
     check(&tree, &[".cargo/config.toml", "out/x", "target/x"]);
+}
+
+#[test]
+fn a_target_directory_is_out_by_whatever_path_it_is_configured() {
+    let config = "[build]\ntarget-dir = \"../alias/out\"\n";
+    let tree = Tree::package().write("ws/.cargo/config.toml", config).write("ws/out/x", "");
+    symlink("ws", tree.path("alias")).unwrap();
+    check(&tree, &[".cargo/config.toml"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::Command;
 
 use genti::model::workspace::TargetKind;
@@ -81,23 +82,26 @@ fn a_virtual_workspace_has_its_members_sorted_and_linked() {
 
 #[test]
 fn targets_are_sorted_by_root_with_their_kinds() {
-    let rest = "[lib]\ncrate-type = [\"cdylib\"]\n[[bin]]\nname = \"elsewhere\"\npath = \"../shared/main.rs\"\n\
+    let rest = "[lib]\ncrate-type = [\"cdylib\"]\n[[bin]]\nname = \"elsewhere\"\npath = \"../../shared/main.rs\"\n\
                 required-features = [\"x\"]\n[features]\nx = []\n";
-    let mut tree = Tree::empty().member("ws", "p", rest).write("shared/main.rs", "");
+    let mut tree = Tree::empty()
+        .write("ws/Cargo.toml", "[workspace]\nmembers = [\"m\"]\n")
+        .member("ws/m", "p", rest)
+        .write("shared/main.rs", "");
     for root in ["src/main.rs", "build.rs", "examples/e.rs", "tests/t.rs", "benches/b.rs"] {
-        tree = tree.write(format!("ws/{root}"), "");
+        tree = tree.write(format!("ws/m/{root}"), "");
     }
     let workspace = tree.load();
     let targets = workspace.packages[0].targets.iter();
     let found: Vec<_> = targets.map(|it| (it.root.to_string(), it.kind, it.needs_features)).collect();
     let expected = [
         ("../shared/main.rs", TargetKind::Bin, true),
-        ("benches/b.rs", TargetKind::Bench, false),
-        ("build.rs", TargetKind::BuildScript, false),
-        ("examples/e.rs", TargetKind::Example, false),
-        ("src/lib.rs", TargetKind::Lib, false),
-        ("src/main.rs", TargetKind::Bin, false),
-        ("tests/t.rs", TargetKind::Test, false),
+        ("m/benches/b.rs", TargetKind::Bench, false),
+        ("m/build.rs", TargetKind::BuildScript, false),
+        ("m/examples/e.rs", TargetKind::Example, false),
+        ("m/src/lib.rs", TargetKind::Lib, false),
+        ("m/src/main.rs", TargetKind::Bin, false),
+        ("m/tests/t.rs", TargetKind::Test, false),
     ];
     assert_eq!(found, expected.map(|(root, kind, features)| (root.to_string(), kind, features)));
 }
@@ -184,9 +188,14 @@ fn what_is_wrong_is_said_with_place_and_way_out() {
         load(&named).unwrap_err().to_string().starts_with("manifest path `no/Cargo.toml` does not exist")
     );
 
-    let broken = message(&Tree::empty().write("ws/Cargo.toml", "[package\n"));
+    let coloured = "[term]\ncolor = \"always\"\n";
+    let broken = Tree::empty().write("ws/.cargo/config.toml", coloured).write("ws/Cargo.toml", "[package\n");
+    let broken = message(&broken);
     assert!(broken.contains("Cargo.toml:1:9") && !broken.contains("cargo metadata"), "{broken}");
     assert!(!broken.starts_with("error") && !broken.contains('\u{1b}'), "{broken}");
+
+    let no_cargo = Request { cargo: "/no/cargo".into(), ..request(Path::new(env!("CARGO_MANIFEST_DIR"))) };
+    assert!(load(&no_cargo).unwrap_err().to_string().starts_with("could not ask `/no/cargo`"));
 
     let missing = Tree::empty().member("ws", "p", "[dependencies]\ngone = { path = \"../gone\" }\n");
     assert!(message(&missing).contains("gone/Cargo.toml"), "{}", message(&missing));
@@ -200,12 +209,39 @@ fn sources_are_read_only_beneath_the_root() {
     assert!(Command::new("mkfifo").arg(tree.path("ws/fifo")).status().unwrap().success());
     let long = fs::File::create(tree.path("ws/long")).unwrap();
     long.set_len((16 << 20) + 1).unwrap();
-    let absolute = tree.path("out");
-    let paths =
-        ["in", "..x", "link-in", "link-out", "../out", "src/../../out", "fifo", "src", "long", "gone"];
+    let absolute = tree.path("ws/in");
+    let paths = [
+        "in",
+        "..x",
+        "link-in",
+        "link-out",
+        "../out",
+        "src/../../out",
+        "src/../in",
+        "fifo",
+        "src",
+        "long",
+        "gone",
+    ];
     let paths: Vec<_> = paths.iter().copied().chain(absolute.to_str()).map(RelPath::new).collect();
     let found = read_sources(&tree.path("ws"), &paths);
     let found: Vec<_> = found.iter().map(|(path, bytes)| (path.to_string(), bytes.as_slice())).collect();
     let expected = [("..x", "dots"), ("in", "in"), ("link-in", "in")];
     assert_eq!(found, expected.map(|(path, content)| (path.to_owned(), content.as_bytes())));
+}
+
+#[test]
+fn every_fixture_loads_with_all_of_its_names() {
+    let fixture =
+        |name| load(&request(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name))).unwrap();
+    for (name, packages) in [("clean", 1), ("findings", 1), ("broken", 3), ("names", 1), ("members", 3)] {
+        let loaded = fixture(name);
+        assert_eq!((loaded.workspace.packages.len(), loaded.lockfile), (packages, true), "{name}");
+    }
+    let names = fixture("names").workspace;
+    for name in
+        ["-rf.txt", "100%.txt", "%41.txt", "new\nline.txt", "\u{65e5}\u{672c}.txt", "src/with space.rs"]
+    {
+        assert!(names.find(&RelPath::new(name)).is_some(), "{name}");
+    }
 }
