@@ -21,7 +21,7 @@ use std::sync::{Mutex, PoisonError};
 use ignore::{DirEntry, WalkBuilder, WalkState};
 use rayon::prelude::*;
 
-use super::{LoadError, lexical, unreadable};
+use super::{LoadError, place, unreadable};
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
 use crate::model::workspace::File;
@@ -34,7 +34,7 @@ pub(super) fn list(
     build_dirs: &[&Path],
 ) -> Result<Vec<File>, LoadError> {
     let on_disk = starts.iter().map(|start| {
-        let dir = lexical(&start.to_path(root));
+        let dir = place(root, start);
         dir.canonicalize().map_err(unreadable(&dir))
     });
     let on_disk = on_disk.collect::<Result<Vec<_>, _>>()?;
@@ -52,7 +52,7 @@ pub(super) fn list(
         walk(start, dir, &pruned, &mut found)?;
     }
     found.extend(always.filter_map(|path| {
-        let kind = lexical(&path.to_path(root)).symlink_metadata().ok()?.file_type();
+        let kind = place(root, &path).symlink_metadata().ok()?.file_type();
         Found::new(path, kind)
     }));
     found.par_sort_unstable();
@@ -82,7 +82,7 @@ impl Found {
 
     /// `None` if it has gone away.
     fn hash(self, root: &Path, buffer: &mut [u8]) -> Result<Option<File>, LoadError> {
-        let place = lexical(&self.path.to_path(root));
+        let place = place(root, &self.path);
         let hashed = if self.is_link { hash_link(&place) } else { hash_file(&place, buffer) };
         match hashed {
             Ok((digest, len)) => Ok(Some(File { path: self.path, digest, len, is_link: self.is_link })),

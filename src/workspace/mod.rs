@@ -166,6 +166,12 @@ fn lexical(path: &Path) -> PathBuf {
     clean
 }
 
+/// Where `path` lies on disk, as cargo would find it.
+fn place(root: &Path, path: &RelPath) -> PathBuf {
+    let place = path.to_path(root);
+    if path.is_outside() { lexical(&place) } else { place }
+}
+
 /// The path from `root` to the absolute path `path`.
 fn relative(root: &Path, path: &Path) -> Result<RelPath, LoadError> {
     RelPath::between(root, &lexical(path))
