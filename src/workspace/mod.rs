@@ -8,6 +8,7 @@ mod files;
 mod outside;
 mod sources;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -139,7 +140,7 @@ const ALWAYS: [&str; 6] = [
 
 /// The innermost member around each file: a look-up for each directory above it, however many members there are.
 fn owners(workspace: &Workspace) -> Vec<Option<PackageId>> {
-    let by_dir: std::collections::BTreeMap<&[u8], PackageId> =
+    let by_dir: BTreeMap<&[u8], PackageId> =
         workspace.packages().map(|(id, package)| (package.dir.as_bytes(), id)).collect();
     let owner = |path: &RelPath| {
         let bytes = path.as_bytes();
