@@ -1,1 +1,185 @@
-//! workspace (being written).
+//! From a directory on disk to the value [`Workspace`]: asks cargo for the members, lists and hashes the files.
+//!
+//! Knows nothing of tools, tasks or configuration. Reads, and starts nothing but `cargo metadata --no-deps`, which
+//! takes no lock, writes nothing and runs no code of the checkout.
+
+mod cargo;
+mod files;
+mod outside;
+mod sources;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use crate::model::path::RelPath;
+use crate::model::workspace::{PackageId, Workspace};
+
+pub use sources::read_sources;
+
+/// Which workspace to load, in cargo's own words.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The cargo to call.
+    pub cargo: PathBuf,
+    /// `--manifest-path`; without it, the nearest manifest at or above `cwd`.
+    pub manifest_path: Option<PathBuf>,
+    /// The directory to start from, absolute.
+    pub cwd: PathBuf,
+    /// `--locked`.
+    pub locked: bool,
+    /// `--offline`.
+    pub offline: bool,
+    /// `--frozen`.
+    pub frozen: bool,
+}
+
+/// A workspace as it was found.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// Its members and files.
+    pub workspace: Workspace,
+    /// Whether the root has a `Cargo.lock`.
+    pub lockfile: bool,
+}
+
+/// Why a workspace can't be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// No manifest at or above the directory.
+    #[error(
+        "could not find `Cargo.toml` in `{}` or any parent directory (start in a Cargo workspace, or name its \
+         manifest with `--manifest-path`)", .0.display()
+    )]
+    NoManifest(PathBuf),
+    /// `--manifest-path` names no file.
+    #[error("manifest path `{}` does not exist (it must name a `Cargo.toml`)", .0.display())]
+    NoSuchManifest(PathBuf),
+    /// Cargo could not be started, or its answer not be read.
+    #[error("could not ask `{}` for the workspace: {source}", .cargo.display())]
+    Ask {
+        /// The program that was called.
+        cargo: PathBuf,
+        /// What went wrong.
+        source: cargo_metadata::Error,
+    },
+    /// Cargo rejects the workspace; the message is its own.
+    #[error("{0}")]
+    Cargo(String),
+    /// A manifest that is read here is not what cargo takes.
+    #[error("could not read `{}`: {message}", .path.display())]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A file or directory can't be read.
+    #[error("could not read `{}`: {source}", .path.display())]
+    Unreadable {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Nothing leads from the root to the path.
+    #[error("`{}` is on another drive than the workspace root `{}`", .path.display(), .root.display())]
+    Elsewhere {
+        /// The root.
+        root: PathBuf,
+        /// The path.
+        path: PathBuf,
+    },
+}
+
+/// Loads the workspace that `request` names.
+pub fn load(request: &Request) -> Result<Loaded, LoadError> {
+    let metadata = cargo::metadata(request)?;
+    let root = metadata.workspace_root.as_std_path();
+    let mut members = cargo::members(&metadata, root)?;
+    let outside = outside::discover(root, &members)?;
+    outside::link(&mut members, &outside);
+
+    let mut build_dirs = vec![metadata.target_directory.as_std_path()];
+    build_dirs.extend(metadata.build_directory.as_ref().map(|dir| dir.as_std_path()));
+    let outside = outside.iter().map(|package| package.digest(&build_dirs)).collect::<Result<_, _>>()?;
+
+    let packages: Vec<_> = members.into_iter().map(|member| member.package).collect();
+    let mut starts = vec![RelPath::default()];
+    for package in &packages {
+        if package.dir.is_outside() && !starts.iter().any(|start| package.dir.is_within(start)) {
+            starts.push(package.dir.clone());
+        }
+    }
+    let manifests = packages.iter().map(|package| package.dir.join("Cargo.toml"));
+    let files =
+        files::list(root, &starts, ALWAYS.map(RelPath::new).into_iter().chain(manifests), &build_dirs)?;
+
+    let mut workspace = Workspace {
+        root: root.to_path_buf(),
+        target_dir: metadata.target_directory.clone().into_std_path_buf(),
+        packages,
+        files,
+        owners: Vec::new(),
+        outside,
+    };
+    workspace.owners = owners(&workspace);
+    let lockfile = workspace.find(&RelPath::new("Cargo.lock")).is_some();
+    Ok(Loaded { workspace, lockfile })
+}
+
+/// Files of the root that are inputs even where they are ignored.
+const ALWAYS: [&str; 6] = [
+    "Cargo.lock",
+    "Cargo.toml",
+    ".cargo/config",
+    ".cargo/config.toml",
+    "rust-toolchain",
+    "rust-toolchain.toml",
+];
+
+/// The innermost member around each file: a look-up for each directory above it, however many members there are.
+fn owners(workspace: &Workspace) -> Vec<Option<PackageId>> {
+    let by_dir: BTreeMap<&[u8], PackageId> =
+        workspace.packages().map(|(id, package)| (package.dir.as_bytes(), id)).collect();
+    let owner = |path: &RelPath| {
+        let bytes = path.as_bytes();
+        let above =
+            bytes.iter().enumerate().rev().filter(|&(_, &byte)| byte == b'/').map(|(at, _)| &bytes[..at]);
+        let root = (!path.is_outside()).then_some(&[][..]);
+        above.chain(root).find_map(|dir| by_dir.get(dir).copied())
+    };
+    workspace.files.iter().map(|file| owner(&file.path)).collect()
+}
+
+/// `path` without `.` and `..`, by its text alone, as cargo reads the paths in manifests.
+fn lexical(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                clean.pop();
+            }
+            part => clean.push(part),
+        }
+    }
+    clean
+}
+
+/// Where `path` lies on disk, as cargo would find it.
+fn place(root: &Path, path: &RelPath) -> PathBuf {
+    let place = path.to_path(root);
+    if path.is_outside() { lexical(&place) } else { place }
+}
+
+/// The path from `root` to the absolute path `path`.
+fn relative(root: &Path, path: &Path) -> Result<RelPath, LoadError> {
+    RelPath::between(root, &lexical(path))
+        .ok_or_else(|| LoadError::Elsewhere { root: root.to_path_buf(), path: path.to_path_buf() })
+}
+
+/// Names the path that could not be read.
+fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> LoadError {
+    |source| LoadError::Unreadable { path: path.to_path_buf(), source }
+}

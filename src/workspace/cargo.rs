@@ -1,0 +1,105 @@
+//! Cargo's view of the workspace: its members, their targets, and what they need by path.
+//!
+//! Knows nothing of the files, and only of what `cargo metadata --no-deps` tells.
+#![expect(clippy::disallowed_methods, reason = "part of the shell: looks for the manifest")]
+
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{Metadata, MetadataCommand};
+
+use super::{LoadError, Request, relative};
+use crate::model::workspace::{Package, Target, TargetKind};
+
+/// A member, not yet linked to what it needs.
+pub(super) struct Member {
+    /// The package; the links to others are still empty.
+    pub(super) package: Package,
+    /// Its absolute directory.
+    pub(super) dir: PathBuf,
+    /// The absolute directories of its path dependencies of every kind.
+    pub(super) needs: Vec<PathBuf>,
+}
+
+/// Asks cargo.
+pub(super) fn metadata(request: &Request) -> Result<Metadata, LoadError> {
+    let mut command = MetadataCommand::new();
+    command.cargo_path(&request.cargo).current_dir(&request.cwd).no_deps();
+    match &request.manifest_path {
+        Some(path) if !request.cwd.join(path).exists() => {
+            return Err(LoadError::NoSuchManifest(path.clone()));
+        }
+        Some(path) => {
+            command.manifest_path(path);
+        }
+        None if !request.cwd.ancestors().any(|dir| dir.join("Cargo.toml").exists()) => {
+            return Err(LoadError::NoManifest(request.cwd.clone()));
+        }
+        None => {}
+    }
+    let flags = [("--locked", request.locked), ("--offline", request.offline), ("--frozen", request.frozen)];
+    let flags = flags.into_iter().filter(|(_, on)| *on).map(|(flag, _)| flag);
+    // The message is shown as text: no colours in it, whatever the environment says.
+    command
+        .other_options(["--color", "never"].into_iter().chain(flags).map(String::from).collect::<Vec<_>>());
+    command.exec().map_err(|error| match error {
+        cargo_metadata::Error::CargoMetadata { stderr } => {
+            let message = stderr.trim();
+            LoadError::Cargo(message.strip_prefix("error: ").unwrap_or(message).to_owned())
+        }
+        source => LoadError::Ask { cargo: request.cargo.clone(), source },
+    })
+}
+
+/// The members, sorted by directory, then name.
+pub(super) fn members(metadata: &Metadata, root: &Path) -> Result<Vec<Member>, LoadError> {
+    let packages = metadata.packages.iter();
+    let mut members = packages.map(|package| member(package, root)).collect::<Result<Vec<_>, _>>()?;
+    members.sort_by(|a, b| (&a.package.dir, &a.package.name).cmp(&(&b.package.dir, &b.package.name)));
+    Ok(members)
+}
+
+fn member(package: &cargo_metadata::Package, root: &Path) -> Result<Member, LoadError> {
+    let manifest = package.manifest_path.as_std_path();
+    let dir = manifest.parent().unwrap_or(root).to_path_buf();
+    let mut targets = package.targets.iter().map(|it| target(it, root)).collect::<Result<Vec<_>, _>>()?;
+    targets.sort_by(|a, b| (&a.root, a.kind, &a.name).cmp(&(&b.root, b.kind, &b.name)));
+    let needs = package.dependencies.iter().filter_map(|needed| needed.path.as_ref());
+    Ok(Member {
+        needs: needs.map(|dir| dir.clone().into_std_path_buf()).collect(),
+        package: Package {
+            name: package.name.to_string(),
+            version: package.version.to_string(),
+            cargo_id: package.id.repr.clone(),
+            dir: relative(root, &dir)?,
+            targets,
+            dependencies: Vec::new(),
+            outside: Vec::new(),
+        },
+        dir,
+    })
+}
+
+fn target(target: &cargo_metadata::Target, root: &Path) -> Result<Target, LoadError> {
+    Ok(Target {
+        name: target.name.clone(),
+        kind: kind(&target.kind),
+        // Unlike the paths of dependencies, this one comes with the `..` that the manifest wrote.
+        root: relative(root, target.src_path.as_std_path())?,
+        edition: target.edition.to_string(),
+        test: target.test,
+        needs_features: !target.required_features.is_empty(),
+    })
+}
+
+/// For libraries cargo lists the crate types instead, so that everything else is a library, known or not.
+fn kind(kinds: &[cargo_metadata::TargetKind]) -> TargetKind {
+    use cargo_metadata::TargetKind as Cargo;
+    match kinds.first() {
+        Some(Cargo::Bin) => TargetKind::Bin,
+        Some(Cargo::Example) => TargetKind::Example,
+        Some(Cargo::Test) => TargetKind::Test,
+        Some(Cargo::Bench) => TargetKind::Bench,
+        Some(Cargo::CustomBuild) => TargetKind::BuildScript,
+        _ => TargetKind::Lib,
+    }
+}

@@ -1,0 +1,205 @@
+//! Which files count, and the digests of their contents.
+//!
+//! The rules are the same everywhere, so that a clone, a source archive and a copy list the same files:
+//! - hidden files count; so does every file name, UTF-8 or not;
+//! - `.gitignore`s count, nested ones and those above the start, up to the directory that has a `.git` (without
+//!   any `.git`, up to the start); the user's global excludes, `.git/info/exclude` and `.ignore` don't;
+//! - `.git` is out wherever it is, and otherwise changes nothing: a nested repository or submodule is a directory
+//!   like any other, with the rules of the outer `.gitignore`s too;
+//! - cargo's target and build directories are out, and every directory below the start that carries a
+//!   `CACHEDIR.TAG`, such as the target directory of a nested workspace;
+//! - symbolic links are listed and never followed; what is no file, link or directory is skipped.
+//!
+//! A file that goes away while it is being listed is absent; one that can't be read is an error.
+#![expect(clippy::disallowed_methods, reason = "part of the shell: lists and reads the workspace")]
+
+use std::fs::{self, File as OpenFile, FileType};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use ignore::{DirEntry, WalkBuilder, WalkState};
+use rayon::prelude::*;
+
+use super::{LoadError, place, unreadable};
+use crate::model::digest::Digest;
+use crate::model::path::RelPath;
+use crate::model::workspace::File;
+
+/// The files below the directories `starts`, and those of `always` that exist, all relative to `root`: sorted.
+pub(super) fn list(
+    root: &Path,
+    starts: &[RelPath],
+    always: impl Iterator<Item = RelPath>,
+    build_dirs: &[&Path],
+) -> Result<Vec<File>, LoadError> {
+    let on_disk = starts.iter().map(|start| {
+        let dir = place(root, start);
+        dir.canonicalize().map_err(unreadable(&dir))
+    });
+    let on_disk = on_disk.collect::<Result<Vec<_>, _>>()?;
+    let mut pruned = on_disk.clone();
+    for dir in build_dirs {
+        pruned.extend(dir.canonicalize());
+        // Where a link stands in for the directory, it is the link that is met.
+        if let (Ok(below), Some(root)) = (dir.strip_prefix(root), on_disk.first()) {
+            pruned.push(root.join(below));
+        }
+    }
+
+    let mut found = Vec::new();
+    for (start, dir) in starts.iter().zip(&on_disk) {
+        walk(start, dir, &pruned, &mut found)?;
+    }
+    found.extend(always.filter_map(|path| {
+        let kind = place(root, &path).symlink_metadata().ok()?.file_type();
+        Found::new(path, kind)
+    }));
+    found.par_sort_unstable();
+    found.dedup();
+    // Collected before it is judged, so that of several errors always the first is told.
+    let hashed: Vec<_> =
+        found.into_par_iter().map_init(|| vec![0; BUFFER], |buffer, file| file.hash(root, buffer)).collect();
+    hashed.into_iter().filter_map(Result::transpose).collect()
+}
+
+const BUFFER: usize = 64 << 10;
+
+/// What a `CACHEDIR.TAG` begins with, see <https://bford.info/cachedir/>.
+const CACHEDIR_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
+
+/// A file that was listed and not yet read.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Found {
+    path: RelPath,
+    is_link: bool,
+}
+
+impl Found {
+    fn new(path: RelPath, kind: FileType) -> Option<Self> {
+        (kind.is_file() || kind.is_symlink()).then(|| Self { path, is_link: kind.is_symlink() })
+    }
+
+    /// `None` if it has gone away.
+    fn hash(self, root: &Path, buffer: &mut [u8]) -> Result<Option<File>, LoadError> {
+        let place = place(root, &self.path);
+        let hashed = if self.is_link { hash_link(&place) } else { hash_file(&place, buffer) };
+        match hashed {
+            Ok((digest, len)) => Ok(Some(File { path: self.path, digest, len, is_link: self.is_link })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unreadable(&place)(error)),
+        }
+    }
+}
+
+fn hash_link(place: &Path) -> io::Result<(Digest, u64)> {
+    let target = fs::read_link(place)?;
+    let bytes = target.as_os_str().as_encoded_bytes();
+    Ok((Digest::of_bytes(bytes), bytes.len() as u64))
+}
+
+/// Through a buffer that is used again: the size of a file decides neither the memory nor the number of calls.
+fn hash_file(place: &Path, buffer: &mut [u8]) -> io::Result<(Digest, u64)> {
+    let mut file = OpenFile::open(place)?;
+    let mut hasher = blake3::Hasher::new();
+    loop {
+        match file.read(buffer) {
+            Ok(0) => return Ok((Digest(*hasher.finalize().as_bytes()), hasher.count())),
+            Ok(read) => hasher.update(&buffer[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+    }
+}
+
+/// Adds the files below `dir` to `found`, their paths below `start`, in no order.
+fn walk(start: &RelPath, dir: &Path, pruned: &[PathBuf], found: &mut Vec<Found>) -> Result<(), LoadError> {
+    let mut builder = WalkBuilder::new(dir);
+    builder.standard_filters(false).git_ignore(true).require_git(false);
+    for above in repository_above(dir) {
+        // What could not be read of an ignore file does not count, as below the start and as in git.
+        let _ = builder.current_dir(above).add_ignore(above.join(".gitignore"));
+    }
+
+    let (all, errors) = (Mutex::new(found), Mutex::new(Vec::new()));
+    builder.build_parallel().run(|| {
+        let mut local = Local { found: Vec::new(), all: &all };
+        let errors = &errors;
+        Box::new(move |entry| {
+            match entry.map(|entry| visit(&entry, start, dir, pruned)) {
+                Ok(Visit::Skip) => return WalkState::Skip,
+                Ok(Visit::Descend) => {}
+                Ok(Visit::List(file)) => local.found.push(file),
+                Err(error) => errors.lock().unwrap_or_else(PoisonError::into_inner).push(error),
+            }
+            WalkState::Continue
+        })
+    });
+    let errors = errors.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let errors = errors.into_iter().map(|error| failure(error, dir.to_path_buf()));
+    // A directory that has gone away is as good as one that never was.
+    let mut errors: Vec<_> = errors.filter(|(_, error)| error.kind() != io::ErrorKind::NotFound).collect();
+    errors.sort_by(|a, b| a.0.cmp(&b.0));
+    errors.into_iter().next().map_or(Ok(()), |(path, error)| Err(unreadable(&path)(error)))
+}
+
+/// What one thread of the walk found. Handed over when the thread is done with it, not file by file.
+struct Local<'a, 'b> {
+    found: Vec<Found>,
+    all: &'a Mutex<&'b mut Vec<Found>>,
+}
+
+impl Drop for Local<'_, '_> {
+    fn drop(&mut self) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).append(&mut self.found);
+    }
+}
+
+/// What becomes of one entry of a directory.
+enum Visit {
+    Skip,
+    Descend,
+    List(Found),
+}
+
+fn visit(entry: &DirEntry, start: &RelPath, dir: &Path, pruned: &[PathBuf]) -> Visit {
+    if entry.depth() == 0 {
+        return Visit::Descend;
+    }
+    let path = entry.path();
+    let kind =
+        entry.file_type().filter(|_| entry.file_name() != ".git" && !pruned.iter().any(|out| out == path));
+    match kind {
+        Some(kind) if kind.is_dir() && !is_cache(path) => Visit::Descend,
+        Some(kind) => {
+            let path = RelPath::between(dir, path).map(|below| start.join(below.as_bytes()));
+            path.and_then(|path| Found::new(path, kind)).map_or(Visit::Skip, Visit::List)
+        }
+        None => Visit::Skip,
+    }
+}
+
+fn is_cache(dir: &Path) -> bool {
+    let mut begin = [0; CACHEDIR_SIGNATURE.len()];
+    let tag = OpenFile::open(dir.join("CACHEDIR.TAG"));
+    tag.and_then(|mut tag| tag.read_exact(&mut begin)).is_ok() && begin == CACHEDIR_SIGNATURE
+}
+
+/// The directories above `dir` that belong to its repository, outermost first.
+fn repository_above(dir: &Path) -> Vec<&Path> {
+    let Some(top) = dir.ancestors().find(|dir| dir.join(".git").symlink_metadata().is_ok()) else {
+        return Vec::new();
+    };
+    let mut above: Vec<_> = dir.ancestors().skip(1).take_while(|dir| dir.starts_with(top)).collect();
+    above.reverse();
+    above
+}
+
+/// The path that an error of the walk is about, and its cause.
+fn failure(error: ignore::Error, path: PathBuf) -> (PathBuf, io::Error) {
+    match error {
+        ignore::Error::WithPath { path, err } => failure(*err, path),
+        ignore::Error::WithDepth { err, .. } => failure(*err, path),
+        error => (path, error.into_io_error().unwrap_or_else(|| io::Error::other("the walk failed"))),
+    }
+}

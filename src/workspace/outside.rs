@@ -1,0 +1,184 @@
+//! Path dependencies that are no members: found through manifests, each with one digest over its files.
+//!
+//! Cargo is not asked about them: `cargo metadata` refuses a package below a workspace that doesn't list it, which
+//! is nonetheless a fine dependency. What is read of their manifests is little: the name, and what they need by
+//! path. Whether features or platforms switch a dependency on is not looked at.
+#![expect(clippy::disallowed_methods, reason = "part of the shell: reads manifests")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::cargo::Member;
+use super::{LoadError, files, lexical, relative, unreadable};
+use crate::model::digest::{ContentHash, Digest, Sink};
+use crate::model::path::RelPath;
+use crate::model::workspace::{File, OutsidePackage, PackageId};
+
+/// A path dependency that is no member.
+pub(super) struct Outside {
+    name: String,
+    dir: PathBuf,
+    /// The absolute directories of its path dependencies.
+    needs: Vec<PathBuf>,
+    /// The directory of the workspace that it inherits from, if it is below another one.
+    workspace: Option<PathBuf>,
+    /// Whether a `[patch]` may bring it to any package.
+    patched: bool,
+}
+
+/// Every package that the members need by path, directly or not, without the members: sorted by name, then place.
+pub(super) fn discover(root: &Path, members: &[Member]) -> Result<Vec<Outside>, LoadError> {
+    let patched: BTreeSet<_> = patches(root, &manifest(root)?).collect();
+    let mut seen: BTreeSet<_> = members.iter().map(|member| member.dir.clone()).collect();
+    let mut next: Vec<_> =
+        patched.iter().chain(members.iter().flat_map(|member| &member.needs)).cloned().collect();
+    let mut found = Vec::new();
+    while let Some(dir) = next.pop() {
+        if seen.insert(dir.clone()) {
+            let package = Outside::read(dir, &patched)?;
+            next.extend_from_slice(&package.needs);
+            found.push((relative(root, &package.dir)?, package));
+        }
+    }
+    found.sort_by(|(a_path, a), (b_path, b)| (&a.name, a_path).cmp(&(&b.name, b_path)));
+    Ok(found.into_iter().map(|(_, package)| package).collect())
+}
+
+/// Tells each member what it needs: other members, directly or through packages outside, and packages outside.
+pub(super) fn link(members: &mut [Member], outside: &[Outside]) {
+    // One graph: first the members, then the packages outside.
+    let dirs = members.iter().map(|member| &member.dir).chain(outside.iter().map(|package| &package.dir));
+    let ids: BTreeMap<_, _> = dirs.cloned().zip(0..).collect();
+    let needs =
+        members.iter().map(|member| &member.needs).chain(outside.iter().map(|package| &package.needs));
+    let needs: Vec<Vec<usize>> =
+        needs.map(|dirs| dirs.iter().filter_map(|dir| ids.get(dir).copied()).collect()).collect();
+    let count = members.len();
+    let patched = (count..).zip(outside).filter(|(_, package)| package.patched).map(|(id, _)| id);
+    let patched: Vec<_> = patched.collect();
+
+    for (id, member) in members.iter_mut().enumerate() {
+        let near = reach(&needs, &needs[id], |through| through >= count);
+        let near = near.range(..count).filter(|&&other| other != id);
+        member.package.dependencies = near.map(|&id| PackageId(id as u32)).collect();
+        if !outside.is_empty() {
+            let far = reach(&needs, needs[id].iter().chain(&patched), |_| true);
+            member.package.outside = far.range(count..).map(|id| (id - count) as u32).collect();
+        }
+    }
+}
+
+/// Every node that can be reached from `from`, going on only where `through` says so.
+fn reach<'a>(
+    needs: &[Vec<usize>],
+    from: impl IntoIterator<Item = &'a usize>,
+    through: impl Fn(usize) -> bool,
+) -> BTreeSet<usize> {
+    let mut next: Vec<_> = from.into_iter().copied().collect();
+    let mut reached = BTreeSet::new();
+    while let Some(id) = next.pop() {
+        if reached.insert(id) && through(id) {
+            next.extend_from_slice(&needs[id]);
+        }
+    }
+    reached
+}
+
+impl Outside {
+    fn read(dir: PathBuf, patched: &BTreeSet<PathBuf>) -> Result<Self, LoadError> {
+        let own = manifest(&dir)?;
+        let name = own.get("package").and_then(|package| package.get("name")).and_then(Value::as_str);
+        let Some(name) = name else {
+            let message = "a path dependency needs a `[package]` with a `name`".to_owned();
+            return Err(LoadError::Manifest { path: dir.join("Cargo.toml"), message });
+        };
+        let workspace = workspace_of(&dir, &own);
+        let shared = workspace.as_deref().map(manifest).transpose()?;
+        let base = workspace.as_deref().unwrap_or(&dir);
+        let shared = shared.as_ref().unwrap_or(&own);
+        let shared = shared.get("workspace").and_then(|table| table.get("dependencies"));
+        let needs = dependencies(&own).filter_map(|(key, needed)| {
+            let inherited = needed.get("workspace").and_then(Value::as_bool) == Some(true);
+            if inherited { path(base, shared?.get(key)?) } else { path(&dir, needed) }
+        });
+        Ok(Self {
+            name: name.to_owned(),
+            needs: needs.collect(),
+            patched: patched.contains(&dir),
+            workspace: workspace.filter(|other| *other != dir),
+            dir,
+        })
+    }
+
+    /// The package with the digest of its files.
+    pub(super) fn digest(&self, build_dirs: &[&Path]) -> Result<OutsidePackage, LoadError> {
+        let workspace = self.workspace.as_ref().map(|dir| relative(&self.dir, &dir.join("Cargo.toml")));
+        let manifests = [RelPath::new("Cargo.toml")].into_iter().chain(workspace.transpose()?);
+        let files = files::list(&self.dir, &[RelPath::default()], manifests, build_dirs)?;
+        Ok(OutsidePackage {
+            name: self.name.clone(),
+            digest: Digest::of("genti-outside-1", &Contents(&files)),
+        })
+    }
+}
+
+/// The files of a package outside.
+struct Contents<'a>(&'a [File]);
+
+impl ContentHash for Contents<'_> {
+    fn feed(&self, sink: &mut dyn Sink) {
+        sink.count("files", self.0.len());
+        for file in self.0 {
+            sink.field("path", file.path.as_bytes());
+            sink.field("digest", &file.digest.0);
+            sink.field("link", &[u8::from(file.is_link)]);
+        }
+    }
+}
+
+fn manifest(dir: &Path) -> Result<Table, LoadError> {
+    let path = dir.join("Cargo.toml");
+    let text = fs::read_to_string(&path).map_err(unreadable(&path))?;
+    text.parse().map_err(|error: toml::de::Error| LoadError::Manifest { message: error.to_string(), path })
+}
+
+/// The directory of the workspace that the package in `dir` belongs to: itself, the one that it names, or the
+/// nearest above.
+fn workspace_of(dir: &Path, own: &Table) -> Option<PathBuf> {
+    if own.contains_key("workspace") {
+        return Some(dir.to_path_buf());
+    }
+    if let Some(named) =
+        own.get("package").and_then(|package| package.get("workspace")).and_then(Value::as_str)
+    {
+        return Some(lexical(&dir.join(named)));
+    }
+    let is_root = |dir: &&Path| manifest(dir).is_ok_and(|manifest| manifest.contains_key("workspace"));
+    dir.ancestors().skip(1).find(is_root).map(Path::to_path_buf)
+}
+
+/// The dependencies that are built with the package, by key: not those of its own tests.
+fn dependencies(manifest: &Table) -> impl Iterator<Item = (&str, &Value)> {
+    let targets = manifest.get("target").and_then(Value::as_table).into_iter().flat_map(Table::values);
+    let tables = std::iter::once(manifest).chain(targets.filter_map(Value::as_table));
+    let sections = tables.flat_map(|table| {
+        ["dependencies", "build-dependencies", "build_dependencies"].map(|section| table.get(section))
+    });
+    let entries = sections.flatten().filter_map(Value::as_table).flatten();
+    entries.map(|(key, needed)| (key.as_str(), needed))
+}
+
+/// The directories that `[patch.*]` and `[replace]` name.
+fn patches(root: &Path, manifest: &Table) -> impl Iterator<Item = PathBuf> {
+    let patch = manifest.get("patch").and_then(Value::as_table).into_iter().flat_map(Table::values);
+    let tables = patch.chain(manifest.get("replace")).filter_map(Value::as_table);
+    tables.flat_map(Table::values).filter_map(|entry| path(root, entry))
+}
+
+/// The directory that a dependency's `path` names.
+fn path(base: &Path, needed: &Value) -> Option<PathBuf> {
+    Some(lexical(&base.join(needed.get("path")?.as_str()?)))
+}

@@ -1,0 +1,360 @@
+//! Which files count: each rule of the design, and that nothing around the workspace changes the answer.
+#![cfg(unix)]
+#![expect(clippy::disallowed_methods, reason = "tests make their own workspaces")]
+
+mod members;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use genti::model::digest::Digest;
+use genti::model::workspace::Workspace;
+use genti::path::RelPath;
+use genti::workspace::{LoadError, Loaded, Request, load};
+
+const PACKAGE: &str = "[package]\nname = \"p\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# anything";
+
+/// A temporary directory that holds a workspace, its root at `ws` unless a test says otherwise.
+struct Tree(tempfile::TempDir);
+
+impl Tree {
+    fn empty() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// With a package at `ws`.
+    fn package() -> Self {
+        Self::empty().write("ws/Cargo.toml", PACKAGE).write("ws/Cargo.lock", "").write("ws/src/lib.rs", "")
+    }
+
+    fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    fn write(self, path: impl AsRef<Path>, content: &str) -> Self {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+        self
+    }
+
+    fn member(self, dir: &str, name: &str, rest: &str) -> Self {
+        let manifest =
+            format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n{rest}");
+        self.write(format!("{dir}/Cargo.toml"), &manifest).write(format!("{dir}/src/lib.rs"), "")
+    }
+
+    fn try_load(&self) -> Result<Loaded, LoadError> {
+        load(&request(&self.path("ws")))
+    }
+
+    fn load(&self) -> Workspace {
+        self.try_load().unwrap().workspace
+    }
+}
+
+fn request(cwd: &Path) -> Request {
+    Request {
+        cargo: Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/enumeration/scrubbed-cargo"),
+        manifest_path: None,
+        cwd: cwd.to_path_buf(),
+        locked: false,
+        offline: true,
+        frozen: false,
+    }
+}
+
+fn listed(workspace: &Workspace) -> Vec<String> {
+    workspace.files.iter().map(|file| file.path.to_string()).collect()
+}
+
+/// Expects that beside those of [`Tree::package`] just these files count.
+#[track_caller]
+fn check(tree: &Tree, expected: &[&str]) {
+    let mut listed = listed(&tree.load());
+    listed.retain(|path| !["Cargo.toml", "Cargo.lock", "src/lib.rs"].contains(&path.as_str()));
+    assert_eq!(listed, expected);
+}
+
+#[test]
+fn hidden_files_count() {
+    let tree = Tree::package().write("ws/.hidden", "").write("ws/.config/deep/.file", "");
+    check(&tree, &[".config/deep/.file", ".hidden"]);
+}
+
+#[test]
+fn files_are_sorted_by_the_bytes_of_their_whole_paths() {
+    let tree =
+        Tree::package().write("ws/a/b", "").write("ws/a.txt", "").write("ws/a-b", "").write("ws/B", "");
+    check(&tree, &["B", "a-b", "a.txt", "a/b"]);
+}
+
+#[test]
+fn nested_gitignores_count_and_the_inner_one_wins() {
+    let tree = Tree::package()
+        .write("ws/.gitignore", "*.log\n/only-here\n")
+        .write("ws/a.log", "")
+        .write("ws/only-here", "")
+        .write("ws/sub/only-here", "")
+        .write("ws/sub/.gitignore", "!keep.log\nown\n")
+        .write("ws/sub/keep.log", "")
+        .write("ws/sub/own", "");
+    check(&tree, &[".gitignore", "sub/.gitignore", "sub/keep.log", "sub/only-here"]);
+}
+
+fn with_ignores_above() -> Tree {
+    Tree::package()
+        .write("a/b/.gitignore", "*.log\n!kept.tmp\n")
+        .write("a/.gitignore", "*.tmp\n/b/ws/anchored\n")
+        .write(".gitignore", "beyond\n")
+        .write("ws/.gitignore", "!kept.log\n")
+        .write("ws/x.log", "")
+        .write("ws/kept.log", "")
+        .write("ws/x.tmp", "")
+        .write("ws/kept.tmp", "")
+        .write("ws/anchored", "")
+        .write("ws/sub/anchored", "")
+        .write("ws/beyond", "")
+}
+
+/// Where the workspace is nested in a repository, at `a/b/ws` of it.
+fn check_below(git: &str, expected: &[&str]) {
+    let tree = with_ignores_above();
+    fs::rename(tree.path("ws"), tree.path("a/b/ws")).unwrap();
+    symlink("a/b/ws", tree.path("ws")).unwrap();
+    if !git.is_empty() {
+        fs::create_dir(tree.path(git)).unwrap();
+    }
+    check(&tree, expected);
+}
+
+#[test]
+fn gitignores_above_count_up_to_the_root_of_the_repository() {
+    check_below("a/.git", &[".gitignore", "beyond", "kept.log", "kept.tmp", "sub/anchored"]);
+    check_below(".git", &[".gitignore", "kept.log", "kept.tmp", "sub/anchored"]);
+    let all = &[".gitignore", "anchored", "beyond", "kept.log", "kept.tmp", "sub/anchored", "x.log", "x.tmp"];
+    check_below("a/b/ws/.git", all);
+    check_below("", all);
+}
+
+#[test]
+fn without_git_the_same_files_count() {
+    let tree = Tree::package().write("ws/.gitignore", "/out\n").write("ws/out/x", "").write("ws/in", "");
+    check(&tree, &[".gitignore", "in"]);
+    fs::create_dir(tree.path("ws/.git")).unwrap();
+    check(&tree, &[".gitignore", "in"]);
+    fs::remove_dir(tree.path("ws/.git")).unwrap();
+    // As in a submodule or a work tree.
+    check(&tree.write("ws/.git", "gitdir: elsewhere"), &[".gitignore", "in"]);
+}
+
+#[test]
+fn git_agrees_where_it_has_no_rules_of_its_own() {
+    let mut tree = Tree::package()
+        .write("ws/.gitignore", "*.o\n!/kept.o\nbuild/\n/doc/*\n!/doc/in\n**/deep/x\ntrail\\ \n#no\n\\#yes\n")
+        .write("ws/sub/.gitignore", "/x\n!*.o\n");
+    let names = "a.o kept.o sub/kept.o sub/a.o build/x sub/build/x doc/in doc/out doc/more/in sub/doc/out \
+                 deep/x sub/deep/x sub/x sub/y/x #no #yes build.rs trail";
+    for name in names.split_whitespace() {
+        tree = tree.write(format!("ws/{name}"), "fn main() {}");
+    }
+    let git = |args: &[&str]| {
+        let mut git = Command::new("git");
+        git.env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .current_dir(tree.path("ws"));
+        let output = git.args(args).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    git(&["init", "-q"]);
+    let output = git(&["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    let mut expected: Vec<_> = output.split_terminator('\0').collect();
+    expected.sort_unstable();
+    assert!(expected.len() == 14, "{expected:?}");
+    assert_eq!(listed(&tree.load()), expected);
+}
+
+#[test]
+fn rules_that_are_no_gitignore_do_not_count() {
+    let tree = Tree::package()
+        .write("ws/.git/info/exclude", "x\n")
+        .write("ws/.ignore", "x\n")
+        .write("ws/.rgignore", "x\n")
+        .write("ws/x", "");
+    check(&tree, &[".ignore", ".rgignore", "x"]);
+}
+
+#[test]
+fn global_excludes_do_not_count() {
+    // The environment of this process can't be changed safely, so the check runs in a child.
+    if std::env::var_os("GENTI_TEST_CHILD").is_some() {
+        let tree = Tree::package().write("ws/x.global", "");
+        fs::create_dir(tree.path("ws/.git")).unwrap();
+        return check(&tree, &["x.global"]);
+    }
+    let home = Tree::empty().write("git/ignore", "*.global\n").write("excludes", "*.global\n");
+    let config = format!("[core]\n\texcludesFile = {}\n", home.path("excludes").display());
+    let home = home.write(".gitconfig", &config).write("git/config", &config);
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "global_excludes_do_not_count"]).env("GENTI_TEST_CHILD", "1");
+    child.env("HOME", home.path("")).env("XDG_CONFIG_HOME", home.path(""));
+    let output = child.env("GIT_CONFIG_GLOBAL", home.path(".gitconfig")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
+}
+
+#[test]
+fn git_is_out_wherever_it_is_and_nested_repositories_are_directories() {
+    let tree = Tree::package()
+        .write("ws/.gitignore", "*.o\n")
+        .write("ws/.git/HEAD", "")
+        .write("ws/nested/.git/HEAD", "")
+        .write("ws/nested/in", "")
+        .write("ws/nested/x.o", "")
+        .write("ws/submodule/.git", "gitdir: elsewhere")
+        .write("ws/submodule/in", "");
+    check(&tree, &[".gitignore", "nested/in", "submodule/in"]);
+}
+
+#[test]
+fn target_directories_are_out() {
+    // Cargo's own needs no mark; that of a nested workspace has one; a mark with other content is none.
+    let tree = Tree::package()
+        .write("ws/target/x", "")
+        .write("ws/nested/target/CACHEDIR.TAG", CACHEDIR_TAG)
+        .write("ws/nested/target/x", "")
+        .write("ws/other/target/CACHEDIR.TAG", &CACHEDIR_TAG.replace('8', "9"))
+        .write("ws/src/target/x", "");
+    check(&tree, &["other/target/CACHEDIR.TAG", "src/target/x"]);
+}
+
+#[test]
+fn a_configured_target_directory_is_out_and_the_default_one_is_then_none() {
+    let tree = Tree::package()
+        .write("ws/.cargo/config.toml", "[build]\ntarget-dir = \"out/of the way\"\n")
+        .write("ws/out/of the way/x", "")
+        .write("ws/out/x", "")
+        .write("ws/target/x", "");
+    check(&tree, &[".cargo/config.toml", "out/x", "target/x"]);
+}
+
+#[test]
+fn a_target_directory_is_out_by_whatever_path_it_is_configured() {
+    let config = "[build]\ntarget-dir = \"../alias/out\"\n";
+    let tree = Tree::package().write("ws/.cargo/config.toml", config).write("ws/out/x", "");
+    symlink("ws", tree.path("alias")).unwrap();
+    check(&tree, &[".cargo/config.toml"]);
+}
+
+#[test]
+fn a_link_in_place_of_the_target_directory_is_out() {
+    let tree = Tree::package().write("disk/x", "");
+    symlink("../disk", tree.path("ws/target")).unwrap();
+    check(&tree, &[]);
+}
+
+#[test]
+fn a_workspace_may_itself_lie_in_a_cache_directory() {
+    check(&Tree::package().write("ws/CACHEDIR.TAG", CACHEDIR_TAG), &["CACHEDIR.TAG"]);
+}
+
+#[test]
+fn what_cargo_reads_counts_even_if_it_is_ignored() {
+    let tree = Tree::package()
+        .write("ws/.gitignore", "*\n")
+        .write("ws/.cargo/config", "")
+        .write("ws/.cargo/config.toml", "")
+        .write("ws/.cargo/other", "")
+        .write("ws/rust-toolchain", "")
+        .write("ws/rust-toolchain.toml", "")
+        .write("ws/Cargo.toml", &format!("{PACKAGE}[workspace]\nmembers = [\"m\"]\n"))
+        .member("ws/m", "m", "");
+    let expected = [
+        ".cargo/config",
+        ".cargo/config.toml",
+        "Cargo.lock",
+        "Cargo.toml",
+        "m/Cargo.toml",
+        "rust-toolchain",
+        "rust-toolchain.toml",
+    ];
+    assert_eq!(listed(&tree.load()), expected);
+}
+
+#[test]
+fn any_file_name_counts() {
+    let names: [&[u8]; 6] =
+        [b"-rf", b"100%", b"a b", b"new\nline", b"not-utf8-\xff\xfe", "\u{fc}".as_bytes()];
+    let mut tree = Tree::package();
+    for name in names {
+        tree = tree.write(Path::new("ws").join(OsStr::from_bytes(name)), "x");
+    }
+    let workspace = tree.load();
+    for name in names {
+        let id = workspace.find(&RelPath::new(name)).unwrap();
+        assert_eq!(workspace.file(id).digest, Digest::of_bytes(b"x"));
+    }
+    check(&tree, &["-rf", "100%25", "a b", "new\nline", "not-utf8-%FF%FE", "\u{fc}"]);
+}
+
+#[test]
+fn links_are_listed_and_never_followed() {
+    let tree = Tree::package().write("beyond/x", "").write("ws/dir/x", "");
+    for (link, to) in [("out", "../beyond"), ("in", "dir"), ("cycle", "."), ("dangling", "nowhere")] {
+        symlink(to, tree.path("ws").join(link)).unwrap();
+    }
+    check(&tree, &["cycle", "dangling", "dir/x", "in", "out"]);
+    let workspace = tree.load();
+    let link = workspace.file(workspace.find(&RelPath::new("out")).unwrap());
+    assert_eq!((link.is_link, link.len, link.digest), (true, 9, Digest::of_bytes(b"../beyond")));
+}
+
+#[test]
+fn what_is_no_file_is_skipped() {
+    let tree = Tree::package();
+    assert!(Command::new("mkfifo").arg(tree.path("ws/fifo")).status().unwrap().success());
+    let _socket = std::os::unix::net::UnixListener::bind(tree.path("ws/socket")).unwrap();
+    check(&tree, &[]);
+}
+
+#[test]
+fn an_unreadable_file_is_an_error_that_names_it() {
+    let tree = Tree::package().write("ws/closed", "");
+    fs::set_permissions(tree.path("ws/closed"), fs::Permissions::from_mode(0o000)).unwrap();
+    if fs::read(tree.path("ws/closed")).is_ok() {
+        return; // To root, nothing is closed.
+    }
+    let error = tree.try_load().unwrap_err();
+    assert!(matches!(&error, LoadError::Unreadable { path, .. } if path.ends_with("ws/closed")), "{error}");
+}
+
+#[test]
+fn contents_are_hashed_whole() {
+    let long = "x".repeat((1 << 20) + 1);
+    let tree = Tree::package().write("ws/long", &long).write("ws/empty", "");
+    let workspace = tree.load();
+    for (path, content) in [("long", long.as_str()), ("empty", "")] {
+        let file = workspace.file(workspace.find(&RelPath::new(path)).unwrap());
+        assert_eq!((file.digest, file.len), (Digest::of_bytes(content.as_bytes()), content.len() as u64));
+    }
+}
+
+#[test]
+fn neither_the_place_nor_the_directory_it_is_loaded_from_changes_the_files() {
+    let trees = [Tree::package(), Tree::package()].map(|tree| tree.write("ws/sub/x", "x").load());
+    let [here, there] =
+        trees.map(|it| it.files.into_iter().map(|file| (file.path, file.digest)).collect::<Vec<_>>());
+    assert_eq!(here, there);
+
+    let tree = Tree::package().write("ws/sub/x", "x");
+    let from_below = load(&request(&tree.path("ws/sub"))).unwrap().workspace;
+    let by_manifest = Request { manifest_path: Some("ws/Cargo.toml".into()), ..request(&tree.path("")) };
+    assert_eq!(listed(&from_below), listed(&tree.load()));
+    assert_eq!(listed(&load(&by_manifest).unwrap().workspace), listed(&tree.load()));
+}
