@@ -1,12 +1,18 @@
 //! What is new, what is known, what is gone: identity of findings, and matching them with the baseline.
-//! Pure: source text is handed in as [`Sources`]. Does not know how a tool is run, or where files lie.
+//!
+//! [`identity`] turns diagnostics into findings that keep their id when code moves or is reformatted,
+//! [`baseline`] is the text of the committed file, [`matching`] compares the two. Pure: source text is handed in
+//! as [`Sources`], and what the tools reached as [`matching::Reach`]. Does not know how a tool is run, where
+//! files lie, or how results are shown.
 
 use std::collections::BTreeMap;
 
 use crate::model::path::RelPath;
 
+pub mod baseline;
 pub mod identity;
 mod layout;
+pub mod matching;
 mod scope;
 #[cfg(test)]
 mod tests;

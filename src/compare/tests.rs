@@ -7,8 +7,10 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::Sources;
+use super::baseline::{Entry, Site, entries_of, parse, render};
 use super::identity::identify;
-use crate::model::finding::{Diagnostic, Finding, Level, Place, Position, Range};
+use super::matching::{Reach, compare};
+use crate::model::finding::{Diagnostic, Finding, Level, Place, Position, Range, State};
 use crate::model::path::RelPath;
 
 pub(super) fn at(line: u32, column: u32) -> Range {
@@ -54,6 +56,18 @@ pub(super) fn identified(path: &str, text: impl AsRef<[u8]>, diagnostics: Vec<Di
     identify(said, &sources(path, text))
 }
 
+/// Every file exists and was looked at.
+pub(super) struct Everything;
+
+impl Reach for Everything {
+    fn exists(&self, _: &RelPath) -> bool {
+        true
+    }
+    fn looked_at(&self, _: &str, _: &Entry) -> bool {
+        true
+    }
+}
+
 /// The tokens of a program; `␣` stands for whitespace that can't be left out, and `·` for where there may be some.
 const PROGRAM: &str = "#[derive(·Debug·)]·pub␣struct␣A·{·x·:·u8·,·y·:·Vec<·u8·>·,·}·\
     impl<·T·:·Clone·>·From<·T·>␣for␣A␣where␣T·:·Copy·{·\
@@ -77,6 +91,21 @@ fn lay_out(trivia: &[&str]) -> (String, Vec<(usize, usize)>) {
 
 fn trivia() -> impl Strategy<Value = Vec<&'static str>> {
     vec(select(vec!["", " ", "\n", "\t\r\n    ", " /* a; b, { */ ", " // c, }\n"]), 1..40)
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    let text = || select(vec!["", "a", "é\"\\\n", "\u{1b}[0m", "}"]).prop_map(str::to_owned);
+    let site = prop_oneof![
+        select(vec![&b"a.rs"[..], b"", b"\xff%41", b"a/b"]).prop_map(|path| Site::Path(RelPath::new(path))),
+        text().prop_map(Site::Subject),
+    ];
+    (site, text(), text(), text(), text()).prop_map(|(site, rule, scope, code, msg)| Entry {
+        site,
+        rule,
+        scope,
+        code,
+        msg,
+    })
 }
 
 /// Findings of few kinds on many lines, so that there are identical ones.
@@ -136,6 +165,64 @@ proptest! {
     ) {
         prop_assert_eq!(identify_lines(&lines), identify_lines(&shuffled));
     }
+
+    #[test]
+    fn entries_are_read_as_they_were_written(
+        (mut entries, shuffled) in vec(entry(), 0..12)
+            .prop_flat_map(|entries| (Just(entries.clone()), Just(entries).prop_shuffle())),
+    ) {
+        let text = render(&shuffled);
+        let read = parse("b.jsonl", text.as_bytes()).unwrap();
+        entries.sort();
+        prop_assert_eq!(&read, &entries);
+        prop_assert_eq!(render(&read), text);
+    }
+
+    #[test]
+    fn a_baseline_may_hold_any_bytes(head: bool, bytes in vec(any::<u8>(), 0..100), words in vec(select(vec![
+        "{", "}", "\"path\"", ":", ",", "\"\"", "1", "\n", "<<<<<<< ", "[", "é", "\"nth\"", "\u{feff}",
+    ]), 0..40)) {
+        let head = if head { "{\"genti_baseline\":1}\n" } else { "" };
+        for tail in [bytes, words.concat().into_bytes()] {
+            if let Err(problems) = parse("b.jsonl", &[head.as_bytes(), &tail].concat()) {
+                prop_assert!(!problems.0.is_empty());
+                prop_assert!(problems.0.iter().all(|problem| problem.position().is_some()));
+            }
+        }
+    }
+
+    #[test]
+    fn matching_is_one_to_one_and_does_not_depend_on_order(
+        (current, current_shuffled) in findings().prop_flat_map(|f| (Just(f.clone()), Just(f).prop_shuffle())),
+        known in findings(), seed: Index,
+    ) {
+        let baseline = entries_of(&identify_lines(&known));
+        let mut rotated = baseline.clone();
+        for entries in rotated.values_mut() {
+            let at = seed.index(entries.len());
+            entries.rotate_left(at);
+        }
+        let mut mixed = identify_lines(&current_shuffled);
+        if !mixed.is_empty() {
+            let at = seed.index(mixed.len());
+            mixed.rotate_left(at);
+        }
+        let matched = compare(identify_lines(&current), &baseline, &Everything);
+        prop_assert_eq!(&matched, &compare(mixed, &rotated, &Everything));
+
+        // Each finding once, each entry once, and as many matched on either side.
+        let findings: Vec<Finding> = matched.findings.iter().map(|judged| judged.finding.clone()).collect();
+        prop_assert_eq!(findings, identify_lines(&current));
+        let unchanged = matched.findings.iter().filter(|judged| judged.state == State::Unchanged).count();
+        prop_assert_eq!(unchanged + matched.gone.len(), baseline.values().map(Vec::len).sum::<usize>());
+        // Nothing is left on both sides that could be matched.
+        for judged in matched.findings.iter().filter(|j| j.state == State::New && !j.finding.diagnostic.fatal) {
+            let scopeless = |entry: &Entry| Entry { scope: String::new(), ..entry.clone() };
+            let new = scopeless(&Entry::of(&judged.finding));
+            let left_out = matched.gone.iter().any(|gone| scopeless(&gone.entry) == new);
+            prop_assert!(!left_out);
+        }
+    }
 }
 
 #[test]
@@ -143,6 +230,14 @@ fn a_truncated_file_is_no_panic() {
     let (source, _) = lay_out(&[" ", "\n", " /* é */ "]);
     for end in 0..source.len() {
         identified("a.rs", &source.as_bytes()[..end], vec![diagnostic("a.rs", at(3, 2), "m")]);
+    }
+    let baseline = render(&entries_of(&identify_lines(&[(2, "m é", false), (3, "m é", false)]))["clippy"]);
+    let baseline = baseline.as_bytes();
+    for end in 0..baseline.len() {
+        // What is cut off in the middle of a line is noticed.
+        let cut = parse("b.jsonl", &baseline[..end]);
+        let at_line_end = baseline[..end].ends_with(b"\n") || baseline[end..].starts_with(b"\n");
+        assert_eq!(cut.is_ok(), at_line_end && end > 0, "{end}");
     }
 }
 
