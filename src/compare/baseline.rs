@@ -1,0 +1,370 @@
+//! The text of a baseline file: a header, then one line for each accepted occurrence.
+//!
+//! One file holds one namespace. Its text is canonical, so that [`render`] after [`parse`] gives the same bytes,
+//! and it is made to be merged: sorted, no line numbers, no counts, no times, no versions. Identical occurrences
+//! are told apart by `nth`, written from the second on. So two lines that are wholly equal can only come from a
+//! merge that kept both sides, and are read as one. What `nth` says beyond that does not matter: a merge may
+//! leave gaps, and every line counts once.
+//!
+//! Does not know where the files lie, nor what is found today.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::error::{Problem, Problems};
+use crate::model::finding::{Finding, Place};
+use crate::model::path::RelPath;
+
+/// The format that is written, and the only one that is read.
+const VERSION: u32 = 1;
+const HEADER: &str = r#"{"genti_baseline":1}"#;
+
+/// What an entry is about: a [`Place`] without its stretch of text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Site {
+    /// A file.
+    Path(RelPath),
+    /// Something that is no file.
+    Subject(String),
+}
+
+/// One accepted occurrence of a finding. Ordered as in the file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Entry {
+    /// Where it is.
+    pub site: Site,
+    /// The rule.
+    pub rule: String,
+    /// The path of the enclosing item.
+    pub scope: String,
+    /// The flagged code, as in [`Finding::code`].
+    pub code: String,
+    /// The message, as in [`Finding::msg`].
+    pub msg: String,
+}
+
+impl Entry {
+    /// The entry that accepts `finding`.
+    pub fn of(finding: &Finding) -> Self {
+        let Finding { diagnostic, msg, code, scope, .. } = finding;
+        Self {
+            site: match &diagnostic.place {
+                Place::File { path, .. } => Site::Path(path.clone()),
+                Place::Subject(subject) => Site::Subject(subject.clone()),
+            },
+            rule: diagnostic.rule.clone(),
+            scope: scope.clone(),
+            code: code.clone(),
+            msg: msg.clone(),
+        }
+    }
+}
+
+/// The entries that accept all of `findings`, by namespace, sorted. Fatal findings can't be accepted.
+pub fn entries_of(findings: &[Finding]) -> BTreeMap<String, Vec<Entry>> {
+    let mut entries: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+    for finding in findings.iter().filter(|finding| !finding.diagnostic.fatal) {
+        entries.entry(finding.diagnostic.ns.clone()).or_default().push(Entry::of(finding));
+    }
+    for entries in entries.values_mut() {
+        entries.sort();
+    }
+    entries
+}
+
+/// The text of a baseline file with these entries, in whatever order they come.
+pub fn render(entries: &[Entry]) -> String {
+    let mut entries: Vec<&Entry> = entries.iter().collect();
+    entries.sort();
+    let mut text = format!("{HEADER}\n");
+    for identical in entries.chunk_by(|a, b| a == b) {
+        for (nth, entry) in (1..).zip(identical) {
+            let line = Line::from_entry(entry, nth);
+            text.push_str(&serde_json::to_string(&line).expect("a struct of strings is JSON"));
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// The entries of a baseline file, sorted. `file` names it in messages; every bad line is reported.
+pub fn parse(file: &str, text: &[u8]) -> Result<Vec<Entry>, Problems> {
+    Parser::new(file, text).parse()
+}
+
+/// One line, its keys in the order of the file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    rule: String,
+    #[serde(rename = "in")]
+    scope: String,
+    code: String,
+    msg: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nth: Option<u32>,
+}
+
+impl Line {
+    fn from_entry(entry: &Entry, nth: u32) -> Self {
+        let (path, subject) = match &entry.site {
+            Site::Path(path) => (Some(path.to_string()), None),
+            Site::Subject(subject) => (None, Some(subject.clone())),
+        };
+        Self {
+            path,
+            subject,
+            rule: entry.rule.clone(),
+            scope: entry.scope.clone(),
+            code: entry.code.clone(),
+            msg: entry.msg.clone(),
+            nth: (nth > 1).then_some(nth),
+        }
+    }
+
+    /// The entry, and which of its identical occurrences it is.
+    fn into_entry(self) -> Result<(Entry, u32), &'static str> {
+        let site = match (self.path, self.subject) {
+            (Some(path), None) => Site::Path(RelPath::unescape(&path)),
+            (None, Some(subject)) => Site::Subject(subject),
+            _ => return Err("one of `path` and `subject` is needed"),
+        };
+        let nth = match self.nth {
+            None => 1,
+            Some(0 | 1) => return Err("`nth` counts from 2"),
+            Some(nth) => nth,
+        };
+        let Self { rule, scope, code, msg, .. } = self;
+        Ok((Entry { site, rule, scope, code, msg }, nth))
+    }
+}
+
+#[derive(Deserialize)]
+struct Header {
+    genti_baseline: u32,
+}
+
+struct Parser<'a> {
+    bytes: &'a [u8],
+    file: Arc<str>,
+    text: Arc<str>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Parser<'a> {
+    fn new(file: &str, bytes: &'a [u8]) -> Self {
+        Self { bytes, file: file.into(), text: String::from_utf8_lossy(bytes).into(), problems: Vec::new() }
+    }
+
+    fn parse(mut self) -> Result<Vec<Entry>, Problems> {
+        if let Err(error) = std::str::from_utf8(self.bytes) {
+            // Up to here the lossy text is the same.
+            let at = error.valid_up_to();
+            let end = at + char::REPLACEMENT_CHARACTER.len_utf8();
+            self.problem(at..end, "is not UTF-8", Some("restore the file from version control"));
+            return Err(Problems(self.problems));
+        }
+        let text = Arc::clone(&self.text);
+        let mut entries = BTreeSet::new();
+        let (mut begun, mut conflicted) = (false, false);
+        let mut start = 0;
+        for line in text.split_inclusive('\n') {
+            let offset = start;
+            start += line.len();
+            let line = line.trim_end_matches(['\n', '\r']);
+            let span = offset..offset + line.len();
+            if is_conflict_marker(line) {
+                if !std::mem::replace(&mut conflicted, true) {
+                    let help = "keep the entries of both sides and delete the lines with the markers";
+                    self.problem(span, "holds the markers of a merge conflict", Some(help));
+                }
+            } else if !begun && !conflicted {
+                begun = true;
+                if !self.header(line, span) {
+                    return Err(Problems(self.problems));
+                }
+            } else if !line.is_empty() && line != HEADER {
+                entries.extend(self.entry(line, span));
+            }
+        }
+        if !begun && !conflicted {
+            self.header("", 0..0);
+        }
+        if self.problems.is_empty() {
+            Ok(entries.into_iter().map(|(entry, _)| entry).collect())
+        } else {
+            Err(Problems(self.problems))
+        }
+    }
+
+    /// Whether this is the header of a file that can be read.
+    fn header(&mut self, line: &str, span: Range<usize>) -> bool {
+        if line == HEADER {
+            return true;
+        }
+        match serde_json::from_str(line) {
+            Ok(Header { genti_baseline: newer }) if newer > VERSION => self.problem(
+                span,
+                &format!("is of format {newer}, and this version of genti reads format {VERSION}"),
+                Some("update genti"),
+            ),
+            _ => self.problem(
+                span,
+                &format!("is no baseline: its first line is not `{HEADER}`"),
+                Some("restore the file from version control"),
+            ),
+        }
+        false
+    }
+
+    fn entry(&mut self, line: &str, span: Range<usize>) -> Option<(Entry, u32)> {
+        // A struct would also be read from an array.
+        if !line.starts_with('{') {
+            self.problem(span, "is no baseline entry: it does not begin with `{`", None);
+            return None;
+        }
+        match serde_json::from_str::<Line>(line) {
+            Ok(line) => match line.into_entry() {
+                Ok(entry) => return Some(entry),
+                Err(why) => self.problem(span, &format!("is no baseline entry: {why}"), None),
+            },
+            Err(error) => {
+                let why = error.to_string();
+                let why = why.rsplit_once(" at line ").map_or(why.as_str(), |(why, _)| why);
+                let mut at = span.end.min(span.start + error.column().saturating_sub(1));
+                while !self.text.is_char_boundary(at) {
+                    at -= 1;
+                }
+                self.problem(at..span.end, &format!("is no baseline entry: {why}"), None);
+            }
+        }
+        None
+    }
+
+    fn problem(&mut self, span: Range<usize>, message: &str, help: Option<&str>) {
+        self.problems.push(Problem {
+            file: Arc::clone(&self.file),
+            text: Arc::clone(&self.text),
+            span: Some(span),
+            message: message.to_owned(),
+            help: help.map(str::to_owned),
+        });
+    }
+}
+
+/// As git writes them, also with `merge.conflictStyle = diff3`.
+fn is_conflict_marker(line: &str) -> bool {
+    ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().any(|marker| line.starts_with(marker))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{at, diagnostic, identified};
+    use super::*;
+
+    const TEXT: &str = r#"{"genti_baseline":1}
+{"path":"a.rs","rule":"r","in":"","code":"","msg":""}
+{"path":"alpha/src/lib.rs","rule":"clippy::needless_return","in":"fn b","code":"return x","msg":"unneeded `return` statement"}
+{"path":"alpha/src/lib.rs","rule":"clippy::needless_return","in":"fn b","code":"return x","msg":"unneeded `return` statement","nth":2}
+{"path":"odd%FF%25.rs","rule":"r","in":"","code":"\"\\\n","msg":"é"}
+{"subject":"test a::b","rule":"failed","in":"","code":"","msg":"panicked"}
+"#;
+
+    #[track_caller]
+    fn check_error(text: &str, errors: &[&str]) {
+        let problems = parse("b.jsonl", text.as_bytes()).unwrap_err();
+        let shown: Vec<String> = problems.0.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, errors);
+    }
+
+    #[test]
+    fn a_canonical_file_is_written_as_it_was_read() {
+        let entries = parse("b.jsonl", TEXT.as_bytes()).unwrap();
+        assert_eq!(entries.len(), 5);
+        assert_eq!(entries[1], entries[2]);
+        assert_eq!(entries[3].site, Site::Path(RelPath::new(b"odd\xff%.rs")));
+        assert_eq!(render(&entries), TEXT);
+        assert_eq!(render(&[]), "{\"genti_baseline\":1}\n");
+        assert_eq!(parse("b.jsonl", render(&[]).as_bytes()), Ok(vec![]));
+    }
+
+    #[test]
+    fn what_a_union_merge_doubles_is_read_once() {
+        let lines: Vec<&str> = TEXT.lines().collect();
+        let doubled = [lines.clone(), lines].concat().join("\r\n");
+        assert_eq!(render(&parse("b.jsonl", doubled.as_bytes()).unwrap()), TEXT);
+    }
+
+    #[test]
+    fn the_third_of_three_counts_though_the_second_was_dropped() {
+        let merged = TEXT.replace("\"nth\":2", "\"nth\":3");
+        assert_eq!(render(&parse("b.jsonl", merged.as_bytes()).unwrap()), TEXT);
+    }
+
+    #[test]
+    fn every_bad_line_is_reported() {
+        check_error(
+            "{\"genti_baseline\":1}\n{\"path\":\"é\",rule}\n\n[]\n{\"rule\":\"r\",\"in\":\"\",\"code\":\"\",\"msg\":\"\"}\n\
+             {\"path\":\"a\",\"rule\":\"r\",\"in\":\"\",\"code\":\"\",\"msg\":\"\",\"nth\":1}\n\
+             {\"path\":\"a\",\"line\":1}\n",
+            &[
+                "b.jsonl:2:13: is no baseline entry: key must be a string",
+                "b.jsonl:4:1: is no baseline entry: it does not begin with `{`",
+                "b.jsonl:5:1: is no baseline entry: one of `path` and `subject` is needed",
+                "b.jsonl:6:1: is no baseline entry: `nth` counts from 2",
+                "b.jsonl:7:18: is no baseline entry: unknown field `line`, expected one of `path`, `subject`, `rule`, `in`, `code`, `msg`, `nth`",
+            ],
+        );
+    }
+
+    #[test]
+    fn conflict_markers_are_reported_once_where_they_begin() {
+        let conflict = |text: &str| {
+            text.replace("{\"path\":\"odd", "<<<<<<< ours\n=======\n>>>>>>> theirs\n{\"path\":\"odd")
+        };
+        let help = "keep the entries of both sides and delete the lines with the markers";
+        check_error(
+            &conflict(TEXT),
+            &[&format!("b.jsonl:5:1: holds the markers of a merge conflict ({help})")],
+        );
+        check_error(
+            &format!("<<<<<<< ours\n{TEXT}"),
+            &[&format!("b.jsonl:1:1: holds the markers of a merge conflict ({help})")],
+        );
+    }
+
+    #[test]
+    fn other_formats_are_refused() {
+        check_error(
+            "{\"genti_baseline\":2,\"x\":[]}\nanything\n",
+            &["b.jsonl:1:1: is of format 2, and this version of genti reads format 1 (update genti)"],
+        );
+        for text in ["", "\n", "{\"genti_baseline\":0}", "{\"path\":\"a\"}\n", "{\"genti"] {
+            check_error(
+                text,
+                &[
+                    "b.jsonl:1:1: is no baseline: its first line is not `{\"genti_baseline\":1}` (restore the file from version control)",
+                ],
+            );
+        }
+        let problems = parse("b.jsonl", b"{\"genti_baseline\":1}\n\xff").unwrap_err();
+        assert_eq!(problems.0[0].position(), Some((2, 1)));
+    }
+
+    #[test]
+    fn a_fatal_finding_is_never_accepted() {
+        let mut fatal = diagnostic("a.rs", at(1, 1), "does not compile");
+        fatal.fatal = true;
+        let findings = identified("a.rs", "return x;", vec![fatal, diagnostic("a.rs", at(1, 1), "m")]);
+        let entries = entries_of(&findings);
+        assert_eq!(entries.keys().collect::<Vec<_>>(), ["clippy"]);
+        assert_eq!(entries["clippy"].iter().map(|e| e.msg.as_str()).collect::<Vec<_>>(), ["m"]);
+    }
+}

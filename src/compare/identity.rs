@@ -1,0 +1,224 @@
+//! What makes a finding the same finding tomorrow.
+//!
+//! The id covers namespace, rule, path or subject, the message without what varies ([`Finding::msg`]) and the
+//! flagged code ([`Finding::code`]). Line, column, level and toolchain stay out, so lines added above, a `-D
+//! warnings` or a run of rustfmt change no id. Does not know the baseline.
+
+use std::cell::LazyCell;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::Sources;
+use super::tokens::Source;
+use crate::model::digest::{ContentHash, Digest, Sink};
+use crate::model::finding::{Diagnostic, Finding, Place};
+
+/// Names the fields of an id and their version.
+const DOMAIN: &str = "genti-finding-1";
+
+/// Gives each diagnostic its identity.
+///
+/// Each comes with the tool that reported it. Diagnostics that agree on place, namespace, rule and message are
+/// one finding, whoever reported them: it keeps the worst level and everything said beside the message. The
+/// result is sorted by place (path or subject, line, column, end), namespace, rule, level, message; no two
+/// findings agree on all of these, so the order of `diagnostics` does not matter.
+pub fn identify(diagnostics: Vec<(String, Diagnostic)>, sources: &Sources) -> Vec<Finding> {
+    let mut findings = merge(diagnostics);
+    sort(&mut findings);
+    for in_file in findings.chunk_by_mut(|a, b| a.diagnostic.place.path() == b.diagnostic.place.path()) {
+        let path = in_file[0].diagnostic.place.path().cloned();
+        let source = LazyCell::new(|| path.and_then(|path| Some(Source::new(&path, sources.get(&path)?))));
+        for finding in in_file {
+            if let Some(range) = finding.diagnostic.place.range()
+                && let Some(source) = &*source
+            {
+                finding.code = source.code(range);
+                finding.scope = source.scope(range);
+            }
+            finding.id = Digest::of(DOMAIN, &Identity(finding)).short(16);
+        }
+    }
+    findings
+}
+
+/// Puts findings into the one order that they are matched and reported in.
+pub(super) fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| a.diagnostic.cmp(&b.diagnostic));
+}
+
+/// What [`Finding::id`] covers.
+struct Identity<'a>(&'a Finding);
+
+impl ContentHash for Identity<'_> {
+    fn feed(&self, sink: &mut dyn Sink) {
+        let Finding { diagnostic, msg, code, .. } = self.0;
+        sink.field("ns", diagnostic.ns.as_bytes());
+        sink.field("rule", diagnostic.rule.as_bytes());
+        match &diagnostic.place {
+            Place::File { path, .. } => sink.field("path", path.as_bytes()),
+            Place::Subject(subject) => sink.field("subject", subject.as_bytes()),
+        }
+        sink.field("msg", msg.as_bytes());
+        sink.field("code", code.as_bytes());
+    }
+}
+
+/// One finding, not yet identified, for all diagnostics that say the same of the same place.
+fn merge(mut diagnostics: Vec<(String, Diagnostic)>) -> Vec<Finding> {
+    fn key(d: &Diagnostic) -> (&Place, &str, &str, &str) {
+        (&d.place, &d.ns, &d.rule, &d.message)
+    }
+    // Equal keys are ordered down to the last field: what is kept must not depend on who spoke first. The worst
+    // level comes first.
+    diagnostics.sort_by(|(tool_a, a), (tool_b, b)| {
+        key(a).cmp(&key(b)).then_with(|| a.cmp(b)).then_with(|| tool_a.cmp(tool_b))
+    });
+    let mut findings: Vec<Finding> = Vec::with_capacity(diagnostics.len());
+    for (tool, diagnostic) in diagnostics {
+        match findings.last_mut() {
+            Some(last) if key(&last.diagnostic) == key(&diagnostic) => absorb(last, tool, diagnostic),
+            _ => findings.push(Finding {
+                id: String::new(),
+                msg: stable_message(&diagnostic.message),
+                code: String::new(),
+                scope: String::new(),
+                tools: vec![tool],
+                diagnostic,
+            }),
+        }
+    }
+    findings
+}
+
+fn absorb(finding: &mut Finding, tool: String, other: Diagnostic) {
+    if let Err(at) = finding.tools.binary_search(&tool) {
+        finding.tools.insert(at, tool);
+    }
+    let kept = &mut finding.diagnostic;
+    kept.fatal |= other.fatal;
+    kept.package = kept.package.or(other.package);
+    kept.fix = kept.fix.take().or(other.fix);
+    for related in other.related {
+        if !kept.related.contains(&related) {
+            kept.related.push(related);
+        }
+    }
+}
+
+/// A message without what changes while the finding stays the same: terminal escapes, `:line:column` (also the
+/// `:line:column: line:column` of closure types), and numbers. A run of digits outside backticks becomes one
+/// `#`, so that going from 9 to 10 is no change; inside backticks it belongs to a name or a value.
+fn stable_message(message: &str) -> String {
+    static ESCAPES: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))"));
+    static POSITIONS: LazyLock<Regex> = LazyLock::new(|| regex(r":[0-9]+:[0-9]+(?:: [0-9]+:[0-9]+)?\b"));
+    static NUMBERS: LazyLock<Regex> = LazyLock::new(|| regex("`[^`]*`|[0-9]+"));
+
+    let plain = ESCAPES.replace_all(message, "");
+    let placeless = POSITIONS.replace_all(&plain, "");
+    let numberless = NUMBERS.replace_all(&placeless, |found: &regex::Captures<'_>| {
+        if found[0].starts_with('`') { found[0].to_owned() } else { "#".to_owned() }
+    });
+    numberless.into_owned()
+}
+
+fn regex(pattern: &'static str) -> Regex {
+    Regex::new(pattern).expect("a constant pattern is valid")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{at, diagnostic, identified, sources};
+    use super::*;
+    use crate::model::finding::{Level, Related};
+
+    #[test]
+    fn the_id_of_a_known_finding_never_changes() {
+        // A change here orphans every baseline entry and every alert that users have: raise the version instead.
+        let findings =
+            identified("src/a.rs", "fn b() { return x; }", vec![diagnostic("src/a.rs", at(1, 10), "m")]);
+        assert_eq!(findings[0].id, "4b074861bec2976e");
+        assert_eq!((findings[0].code.as_str(), findings[0].scope.as_str()), ("return x", "fn b"));
+    }
+
+    #[test]
+    fn the_message_loses_what_varies() {
+        let check = |message: &str, stable: &str| assert_eq!(stable_message(message), stable);
+        check("\x1b[1;31merror\x1b[0m: \x1b]8;;http://x\x1b\\link\x1b]8;;\x07", "error: link");
+        check("see src/a.rs:12:5", "see src/a.rs");
+        check("`{closure@src/main.rs:4:13: 4:15}` is no `A`", "`{closure@src/main.rs}` is no `A`");
+        check("too many lines (101/100)", "too many lines (#/#)");
+        check("found 9 of `u8`, 10 of `[u8; 32]`", "found # of `u8`, # of `[u8; 32]`");
+        check("an odd ` 5", "an odd ` #");
+    }
+
+    #[test]
+    fn level_and_position_stay_out_of_the_id_and_the_rest_is_in_it() {
+        let text = "return x;\nreturn y;\n\nreturn x;\n";
+        let id = |change: &dyn Fn(&mut Diagnostic)| {
+            let mut one = diagnostic("a.rs", at(1, 1), "m");
+            change(&mut one);
+            identified("a.rs", text, vec![one]).remove(0).id
+        };
+        let original = id(&|_| {});
+        assert_eq!(original, id(&|d| d.level = Level::Note));
+        assert_eq!(original, id(&|d| d.place = diagnostic("a.rs", at(4, 1), "").place));
+        let changes: [&dyn Fn(&mut Diagnostic); 6] = [
+            &|d| d.ns = "other".into(),
+            &|d| d.rule = "other".into(),
+            &|d| d.message = "other".into(),
+            &|d| d.place = diagnostic("b.rs", at(1, 1), "").place,
+            &|d| d.place = Place::Subject("a.rs".into()),
+            &|d| d.place = diagnostic("a.rs", at(2, 1), "").place,
+        ];
+        for change in changes {
+            assert_ne!(original, id(change));
+        }
+    }
+
+    #[test]
+    fn what_two_tools_report_is_one_finding() {
+        let related = |message: &str| Related { message: message.into(), place: None };
+        let mut worse = diagnostic("a.rs", at(1, 1), "m");
+        worse.related = vec![related("one"), related("two")];
+        let mut milder = worse.clone();
+        milder.level = Level::Note;
+        milder.related = vec![related("two"), related("three")];
+        milder.fatal = true;
+        let elsewhere = diagnostic("a.rs", at(2, 1), "m");
+
+        let mut said = [("doc", milder), ("clippy", worse.clone()), ("doc", worse), ("clippy", elsewhere)];
+        for _ in 0..said.len() {
+            said.rotate_left(1);
+            let said = said.iter().cloned().map(|(tool, diagnostic)| (tool.to_owned(), diagnostic)).collect();
+            let findings = identify(said, &Sources::default());
+            let [one, other] = findings.as_slice() else { panic!("{findings:?}") };
+            assert_eq!(one.tools, ["clippy", "doc"]);
+            assert_eq!(one.diagnostic.level, Level::Warning);
+            assert_eq!(one.diagnostic.related, [related("one"), related("two"), related("three")]);
+            assert!(one.diagnostic.fatal);
+            assert_eq!(other.tools, ["clippy"]);
+        }
+    }
+
+    #[test]
+    fn findings_are_sorted_by_path_then_position_then_what_they_say() {
+        let place = |path: &str, line, column| diagnostic(path, at(line, column), "m");
+        let mut ruled = place("a/b.rs", 2, 1);
+        ruled.rule = "z".into();
+        let mut subject = place("", 1, 1);
+        subject.place = Place::Subject("0".into());
+        let order = vec![
+            place("a.rs", 9, 9),
+            place("a/b.rs", 1, 12),
+            place("a/b.rs", 2, 1),
+            ruled,
+            place("a/b.rs", 10, 1),
+            subject,
+        ];
+        let shuffled = order.iter().rev().map(|d| (String::new(), d.clone())).collect();
+        let sorted = identify(shuffled, &sources("a.rs", ""));
+        assert_eq!(sorted.into_iter().map(|f| f.diagnostic).collect::<Vec<_>>(), order);
+    }
+}

@@ -1,0 +1,261 @@
+//! Which of today's findings are in the baseline, and what became of the rest of it.
+//!
+//! Matching is one to one, within a namespace, in passes: each pass pairs what the ones before it have left,
+//! and each match records the pass that made it. Both sides are sorted first, so the result does not depend on
+//! the order they came in. Positions are never looked at. Does not know which tool covers what: that is asked
+//! of a [`Reach`].
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::baseline::{Entry, Site};
+use super::identity::sort;
+use crate::model::finding::{Finding, State};
+use crate::model::path::RelPath;
+
+/// What the run looked at: decides whether an entry that nothing matches is fixed.
+pub trait Reach {
+    /// Whether there is a file at `path`.
+    fn exists(&self, path: &RelPath) -> bool;
+
+    /// Whether every tool that speaks for namespace `ns` came to a verdict on what covers `entry`, in the way
+    /// that the baseline was taken.
+    fn looked_at(&self, ns: &str, entry: &Entry) -> bool;
+}
+
+/// Today's findings and the baseline, compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matched {
+    /// Every finding, in the order of [`identify`](super::identity::identify).
+    pub findings: Vec<Judged>,
+    /// The entries that no finding matches, by namespace, then as in the file.
+    pub gone: Vec<Gone>,
+}
+
+/// A finding and how it relates to the baseline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// The finding.
+    pub finding: Finding,
+    /// [`State::New`] or [`State::Unchanged`].
+    pub state: State,
+    /// The number of the pass that matched it, counted from 1 as in the documentation; `None` if it is new.
+    pub matched_by: Option<u8>,
+    /// On a new finding that has identical ones beside it: how many there are.
+    pub identical: Option<Identical>,
+}
+
+/// "1 of 3 identical is new".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identical {
+    /// How many of them are new.
+    pub new: usize,
+    /// All with this id.
+    pub total: usize,
+}
+
+/// An entry that no finding matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// Its namespace.
+    pub ns: String,
+    /// The entry.
+    pub entry: Entry,
+    /// [`State::Fixed`] or [`State::Unknown`].
+    pub state: State,
+}
+
+/// Compares today's findings with the baseline, given by namespace. A fatal finding is always new.
+pub fn compare(
+    mut findings: Vec<Finding>,
+    baseline: &BTreeMap<String, Vec<Entry>>,
+    reach: &dyn Reach,
+) -> Matched {
+    sort(&mut findings);
+    let entries: Vec<Entry> = findings.iter().map(Entry::of).collect();
+    let mut by_ns: BTreeMap<&str, (Vec<usize>, Vec<&Entry>)> = BTreeMap::new();
+    for (at, finding) in findings.iter().enumerate().filter(|(_, finding)| !finding.diagnostic.fatal) {
+        by_ns.entry(&finding.diagnostic.ns).or_default().0.push(at);
+    }
+    for (ns, known) in baseline {
+        by_ns.entry(ns).or_default().1.extend(known);
+    }
+
+    let mut matched_by = vec![None; findings.len()];
+    let mut gone = Vec::new();
+    for (ns, (mut current, mut known)) in by_ns {
+        known.sort();
+        for (number, pass) in PASSES {
+            let left: Vec<&Entry> = current.iter().map(|&at| &entries[at]).collect();
+            let mut taken = BTreeSet::new();
+            for (one, other) in pass(&left, &known) {
+                matched_by[current[one]] = Some(number);
+                taken.insert(other);
+            }
+            current.retain(|&at| matched_by[at].is_none());
+            known = (0..).zip(known).filter(|(at, _)| !taken.contains(at)).map(|(_, entry)| entry).collect();
+        }
+        gone.extend(known.into_iter().map(|entry| Gone {
+            ns: ns.to_owned(),
+            entry: entry.clone(),
+            state: state_of_gone(ns, entry, reach),
+        }));
+    }
+    Matched { findings: judge(findings, &matched_by), gone }
+}
+
+/// Given what is left of today's findings and of the baseline, each sorted, the pairs of indices that belong
+/// together. No index occurs twice.
+type Pass = fn(current: &[&Entry], known: &[&Entry]) -> Vec<(usize, usize)>;
+
+/// The passes by number, in order.
+const PASSES: [(u8, Pass); 2] = [(1, same_scope), (2, any_scope)];
+
+fn same_scope(current: &[&Entry], known: &[&Entry]) -> Vec<(usize, usize)> {
+    pair_by(current, known, |entry| entry)
+}
+
+fn any_scope(current: &[&Entry], known: &[&Entry]) -> Vec<(usize, usize)> {
+    pair_by(current, known, |entry| (&entry.site, &entry.rule, &entry.msg, &entry.code))
+}
+
+/// Pairs the first of each kind with the first: of identical ones, the last stay alone.
+fn pair_by<'a, K: Ord>(
+    current: &[&'a Entry],
+    known: &[&'a Entry],
+    key: impl Fn(&'a Entry) -> K,
+) -> Vec<(usize, usize)> {
+    let mut waiting: BTreeMap<K, VecDeque<usize>> = BTreeMap::new();
+    for (at, entry) in known.iter().enumerate() {
+        waiting.entry(key(entry)).or_default().push_back(at);
+    }
+    let partner = |entry| waiting.get_mut(&key(entry)).and_then(VecDeque::pop_front);
+    current.iter().copied().map(partner).enumerate().filter_map(|(at, known)| Some((at, known?))).collect()
+}
+
+fn state_of_gone(ns: &str, entry: &Entry, reach: &dyn Reach) -> State {
+    let file_gone = matches!(&entry.site, Site::Path(path) if !reach.exists(path));
+    if file_gone || reach.looked_at(ns, entry) { State::Fixed } else { State::Unknown }
+}
+
+fn judge(findings: Vec<Finding>, matched_by: &[Option<u8>]) -> Vec<Judged> {
+    let mut counts: BTreeMap<String, Identical> = BTreeMap::new();
+    for (finding, pass) in findings.iter().zip(matched_by) {
+        let count = counts.entry(finding.id.clone()).or_insert(Identical { new: 0, total: 0 });
+        count.total += 1;
+        count.new += usize::from(pass.is_none());
+    }
+    let judged = |(finding, &matched_by): (Finding, &Option<u8>)| Judged {
+        state: if matched_by.is_some() { State::Unchanged } else { State::New },
+        identical: counts.get(&finding.id).copied().filter(|count| matched_by.is_none() && count.total > 1),
+        matched_by,
+        finding,
+    };
+    findings.into_iter().zip(matched_by).map(judged).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::baseline::entries_of;
+    use super::super::tests::{Everything, at, diagnostic, identified};
+    use super::*;
+
+    /// Findings of one message at the start of each of `lines` of `text`.
+    fn found(text: &str, lines: &[u32]) -> Vec<Finding> {
+        identified("a.rs", text, lines.iter().map(|&line| diagnostic("a.rs", at(line, 1), "m")).collect())
+    }
+
+    fn states(matched: &Matched) -> Vec<(State, Option<u8>)> {
+        matched.findings.iter().map(|judged| (judged.state, judged.matched_by)).collect()
+    }
+
+    const UNCHANGED: (State, Option<u8>) = (State::Unchanged, Some(1));
+    const NEW: (State, Option<u8>) = (State::New, None);
+
+    #[test]
+    fn what_is_in_the_baseline_is_unchanged() {
+        let baseline = entries_of(&found("return x;\nreturn y;", &[1, 2]));
+        let matched = compare(found("\n\nreturn x;\n\nreturn y;", &[3, 5]), &baseline, &Everything);
+        assert_eq!(states(&matched), [UNCHANGED, UNCHANGED]);
+        assert_eq!(matched.gone, []);
+    }
+
+    #[test]
+    fn one_swapped_for_another_is_one_new_and_one_fixed() {
+        let baseline = entries_of(&found("return x;\nreturn y;", &[1, 2]));
+        let matched = compare(found("return x;\nreturn z;", &[1, 2]), &baseline, &Everything);
+        assert_eq!(states(&matched), [UNCHANGED, NEW]);
+        assert_eq!(matched.gone.len(), 1);
+        assert_eq!((matched.gone[0].entry.code.as_str(), matched.gone[0].state), ("return y", State::Fixed));
+    }
+
+    #[test]
+    fn of_identical_ones_the_last_are_new() {
+        let text = "return x;\nreturn x;\nreturn x;";
+        let baseline = entries_of(&found(text, &[1, 2]));
+        let matched = compare(found(text, &[1, 2, 3]), &baseline, &Everything);
+        assert_eq!(states(&matched), [UNCHANGED, UNCHANGED, NEW]);
+        assert_eq!(matched.findings[2].identical, Some(Identical { new: 1, total: 3 }));
+        assert_eq!(matched.findings[0].identical, None);
+
+        let matched = compare(found(text, &[1]), &baseline, &Everything);
+        assert_eq!(states(&matched), [UNCHANGED]);
+        assert_eq!(matched.gone.len(), 1);
+    }
+
+    #[test]
+    fn a_lone_new_finding_has_no_identical_ones() {
+        let matched = compare(found("return x;", &[1]), &BTreeMap::new(), &Everything);
+        assert_eq!(matched.findings[0].identical, None);
+    }
+
+    #[test]
+    fn scope_settles_ties_and_a_renamed_scope_is_no_change() {
+        let baseline = entries_of(&found("fn a() {\nreturn x; }\nfn b() {\nreturn x; }", &[2, 4]));
+        let renamed = "fn c() {\nreturn x; }\nfn b() {\nreturn x; }";
+        let matched = compare(found(renamed, &[2, 4]), &baseline, &Everything);
+        assert_eq!(states(&matched), [(State::Unchanged, Some(2)), UNCHANGED]);
+
+        // With one of them accepted, it is the one in the same scope that is known.
+        let baseline = entries_of(&found("fn a() {}\n\nfn b() {\nreturn x; }", &[4]));
+        let matched = compare(found(renamed, &[2, 4]), &baseline, &Everything);
+        assert_eq!(states(&matched), [NEW, UNCHANGED]);
+    }
+
+    #[test]
+    fn a_fatal_finding_is_new_whatever_the_baseline_says() {
+        let mut findings = found("return x;", &[1]);
+        let baseline = entries_of(&findings);
+        findings[0].diagnostic.fatal = true;
+        let matched = compare(findings, &baseline, &Everything);
+        assert_eq!(states(&matched), [NEW]);
+        assert_eq!(matched.gone.len(), 1);
+    }
+
+    #[test]
+    fn namespaces_do_not_mix() {
+        let entries = entries_of(&found("return x;", &[1])).remove("clippy").unwrap();
+        let baseline = BTreeMap::from([("other".to_owned(), entries)]);
+        let matched = compare(found("return x;", &[1]), &baseline, &Everything);
+        assert_eq!(states(&matched), [NEW]);
+        assert_eq!(matched.gone[0].ns, "other");
+    }
+
+    #[test]
+    fn what_nobody_looked_at_is_unknown_unless_its_file_is_gone() {
+        struct Nothing {
+            exists: bool,
+        }
+        impl Reach for Nothing {
+            fn exists(&self, _: &RelPath) -> bool {
+                self.exists
+            }
+            fn looked_at(&self, _: &str, _: &Entry) -> bool {
+                false
+            }
+        }
+        let baseline = entries_of(&found("return x;", &[1]));
+        let state = |exists| compare(Vec::new(), &baseline, &Nothing { exists }).gone[0].state;
+        assert_eq!(state(true), State::Unknown);
+        assert_eq!(state(false), State::Fixed);
+    }
+}

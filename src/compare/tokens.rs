@@ -1,0 +1,372 @@
+//! The flagged code of a finding, as far as it tells the finding from others and survives reformatting.
+//!
+//! A [`Source`] is lexed once, with rustc's own lexer, and then asked for any number of ranges. The code of a
+//! range is its tokens, without whitespace, comments and what else depends on the layout. A range of under
+//! [`FEW`] tokens says too little, so the statement around it stands for it. A statement, and not a line, because
+//! lines are what reformatting changes: it reaches to the nearest `;`, `{` or `}`, and to the nearest comma
+//! outside parentheses, so that the elements of a list don't get into one another's identity. A range in a
+//! comment, and one in a file that is not Rust, is told by its lines.
+//!
+//! Ranges come from tools and may lie anywhere: nothing here panics on them.
+
+use std::fmt::Write as _;
+use std::ops;
+
+use ra_ap_rustc_lexer::{FrontmatterAllowed, TokenKind, strip_shebang, tokenize};
+
+use super::layout::without_layout;
+use super::scope::{Item, find_items};
+use crate::model::finding::{Position, Range};
+use crate::model::path::RelPath;
+
+/// A range with fewer tokens is told by the statement around it.
+const FEW: usize = 4;
+/// How far a statement reaches to either side.
+const AROUND: usize = 30;
+/// Tokens beyond so many are only counted.
+const MAX_TOKENS: usize = 64;
+/// Characters of one token beyond so many are only counted: a literal may hold a whole document.
+const MAX_CHARS: usize = 64;
+
+/// One file.
+pub(super) struct Source {
+    text: String,
+    line_starts: Vec<usize>,
+    /// `None` if this is not a Rust file.
+    rust: Option<Rust>,
+}
+
+/// What only Rust files have.
+struct Rust {
+    tokens: Vec<Token>,
+    items: Vec<Item>,
+}
+
+/// A token that counts.
+#[derive(Clone, Copy)]
+pub(super) struct Token {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) kind: TokenKind,
+    /// The innermost delimiters around it.
+    pub(super) group: Group,
+    /// The innermost item around it, an index into the items of the file.
+    pub(super) item: Option<usize>,
+}
+
+/// A pair of delimiters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    /// `{}`, or the file as a whole.
+    Braces,
+    /// `()`.
+    Parens,
+    /// `[]`.
+    Brackets,
+}
+
+impl Source {
+    /// Reads the file at `path` as rustc does: without byte order mark, lines ending in LF only.
+    pub(super) fn new(path: &RelPath, bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes);
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n");
+        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let rust = path.file_name().ends_with(b".rs").then(|| Rust::new(&text));
+        Self { text, line_starts, rust }
+    }
+
+    /// The code of `range`; empty if it lies behind the end of the file.
+    pub(super) fn code(&self, range: Range) -> String {
+        let Some(span) = self.span(range) else { return String::new() };
+        match self.rust.as_ref().and_then(|rust| rust.code(&self.text, span.clone())) {
+            Some(code) => code,
+            None => spell(self.lines(span).split_whitespace().map(|word| (word, Joint::Word))),
+        }
+    }
+
+    /// The path of the item around the start of `range`.
+    pub(super) fn scope(&self, range: Range) -> String {
+        let Some((rust, span)) = self.rust.as_ref().zip(self.span(range)) else { return String::new() };
+        let mut labels = Vec::new();
+        let mut item = rust.tokens.get(rust.first_token(span.start)).and_then(|token| token.item);
+        while let Some(at) = item {
+            labels.push(rust.items[at].label.as_str());
+            item = rust.items[at].parent;
+        }
+        labels.reverse();
+        labels.join(" > ")
+    }
+
+    fn span(&self, range: Range) -> Option<ops::Range<usize>> {
+        let start = self.offset(range.start)?;
+        let end = self.offset(range.end).unwrap_or(self.text.len());
+        Some(start..end.max(start))
+    }
+
+    /// Columns behind the end of a line mean its end.
+    fn offset(&self, position: Position) -> Option<usize> {
+        let line = (position.line as usize).checked_sub(1)?;
+        let start = *self.line_starts.get(line)?;
+        let end = self.line_starts.get(line + 1).map_or(self.text.len(), |next| next - 1);
+        let text = &self.text[start..end];
+        let column = (position.column as usize).saturating_sub(1);
+        Some(start + text.char_indices().nth(column).map_or(text.len(), |(at, _)| at))
+    }
+
+    /// All lines that `span` touches.
+    fn lines(&self, span: ops::Range<usize>) -> &str {
+        let last = span.start.max(span.end.saturating_sub(1));
+        let line_of = |offset| self.line_starts.partition_point(|&start| start <= offset) - 1;
+        let end = self.line_starts.get(line_of(last) + 1).copied().unwrap_or(self.text.len());
+        &self.text[self.line_starts[line_of(span.start)]..end]
+    }
+}
+
+impl Rust {
+    fn new(text: &str) -> Self {
+        let mut tokens = without_layout(lex(text));
+        let items = find_items(text, &mut tokens);
+        Self { tokens, items }
+    }
+
+    /// `None` if `span` lies in a comment.
+    fn code(&self, text: &str, span: ops::Range<usize>) -> Option<String> {
+        let first = self.first_token(span.start);
+        let end = first + self.tokens[first..].partition_point(|token| token.start < span.end);
+        let is_layout = |c: char| c.is_whitespace() || ",;{}".contains(c);
+        let tokens = if first == end && !text[span].chars().all(is_layout) {
+            return None;
+        } else if end - first < FEW {
+            self.statement(first..end)
+        } else {
+            first..end
+        };
+        Some(spell_tokens(text, &self.tokens[tokens]))
+    }
+
+    /// The first token that ends behind `offset`.
+    fn first_token(&self, offset: usize) -> usize {
+        self.tokens.partition_point(|token| token.end <= offset)
+    }
+
+    /// `tokens` and what stands around them in the same statement.
+    fn statement(&self, tokens: ops::Range<usize>) -> ops::Range<usize> {
+        let before = self.tokens[..tokens.start].iter().rev().take(AROUND).take_while(|t| !t.separates());
+        let start = tokens.start - before.count();
+        let complete = self.tokens[tokens.clone()].last().is_some_and(Token::separates);
+        let after = self.tokens[tokens.end..].iter().take(AROUND).take_while(|t| !complete && !t.separates());
+        start..tokens.end + after.count()
+    }
+}
+
+impl Token {
+    pub(super) fn text<'a>(&self, text: &'a str) -> &'a str {
+        // A comma may be one that is not written.
+        if self.kind == TokenKind::Comma { "," } else { &text[self.start..self.end] }
+    }
+
+    /// The group that this delimiter opens.
+    pub(super) fn opens(&self) -> Option<Group> {
+        match self.kind {
+            TokenKind::OpenBrace => Some(Group::Braces),
+            TokenKind::OpenParen => Some(Group::Parens),
+            TokenKind::OpenBracket => Some(Group::Brackets),
+            _ => None,
+        }
+    }
+
+    /// The group that this delimiter closes.
+    pub(super) fn closes(&self) -> Option<Group> {
+        match self.kind {
+            TokenKind::CloseBrace => Some(Group::Braces),
+            TokenKind::CloseParen => Some(Group::Parens),
+            TokenKind::CloseBracket => Some(Group::Brackets),
+            _ => None,
+        }
+    }
+
+    /// Whether one statement, or one element of a list, ends here and the next begins.
+    fn separates(&self) -> bool {
+        match self.kind {
+            TokenKind::OpenBrace | TokenKind::CloseBrace => true,
+            TokenKind::Semi => self.group == Group::Braces,
+            TokenKind::Comma => self.group != Group::Parens,
+            _ => false,
+        }
+    }
+
+    fn joint(&self) -> Joint {
+        use TokenKind::*;
+        match self.kind {
+            Ident
+            | InvalidIdent
+            | RawIdent
+            | ForcedKeywordIdent
+            | UnknownPrefix
+            | UnknownPrefixLifetime
+            | RawLifetime
+            | Lifetime { .. }
+            | Literal { .. } => Joint::Word,
+            CloseParen | CloseBracket | CloseBrace | Gt => Joint::Closing,
+            _ => Joint::Tight,
+        }
+    }
+}
+
+/// The text of `tokens`, spaced in the same way however the source is.
+pub(super) fn spell_tokens(text: &str, tokens: &[Token]) -> String {
+    spell(tokens.iter().map(|token| (token.text(text), token.joint())))
+}
+
+/// How a piece of code stands beside others: there is a space before a word that follows a word or a closing
+/// delimiter, and nowhere else.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Joint {
+    Word,
+    Closing,
+    Tight,
+}
+
+fn spell<'a>(mut pieces: impl Iterator<Item = (&'a str, Joint)>) -> String {
+    let mut out = String::new();
+    let mut previous = Joint::Tight;
+    for (piece, joint) in pieces.by_ref().take(MAX_TOKENS) {
+        if joint == Joint::Word && previous != Joint::Tight {
+            out.push(' ');
+        }
+        previous = joint;
+        match piece.char_indices().nth(MAX_CHARS) {
+            None => out.push_str(piece),
+            Some((cut, _)) => {
+                out.push_str(&piece[..cut]);
+                push_rest(&mut out, piece[cut..].chars().count());
+            }
+        }
+    }
+    match pieces.count() {
+        0 => {}
+        more => push_rest(&mut out, more),
+    }
+    out
+}
+
+fn push_rest(out: &mut String, count: usize) {
+    // Writing to a string can't fail.
+    let _ = write!(out, "… +{count}");
+}
+
+/// All tokens but whitespace and comments.
+fn lex(text: &str) -> impl Iterator<Item = Token> {
+    let mut end = strip_shebang(text).unwrap_or(0);
+    tokenize(&text[end..], FrontmatterAllowed::Yes).filter_map(move |token| {
+        let start = end;
+        end += token.len as usize;
+        match token.kind {
+            TokenKind::Whitespace
+            | TokenKind::LineComment { .. }
+            | TokenKind::BlockComment { .. }
+            | TokenKind::Frontmatter { .. } => None,
+            kind => Some(Token { start, end, kind, group: Group::Braces, item: None }),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{at, range_of};
+    use super::*;
+
+    /// The code of the first `flagged` in `text`.
+    #[track_caller]
+    fn check(text: &str, flagged: &str, code: &str) {
+        let source = Source::new(&RelPath::new("src/a.rs"), text.as_bytes());
+        assert_eq!(source.code(range_of(text, flagged)), code, "{flagged} in {text}");
+    }
+
+    #[test]
+    fn code_is_the_tokens_of_the_range() {
+        check("let x = foo( a , /* b */ c );", "foo( a , /* b */ c )", "foo(a,c)");
+        check("let x: Vec<u8> = y as u8 -> z;", "x: Vec<u8> = y as u8 -> z", "x:Vec<u8>=y as u8-> z");
+    }
+
+    #[test]
+    fn a_short_range_is_told_by_its_statement() {
+        check("fn b() {\n    return x;\n}", "return x", "return x");
+        check("a();\nlet y = foo(x)\n  .bar();\nb();", "foo", "let y=foo(x).bar()");
+        check("if a == b { c }", "==", "if a==b");
+        check("a(); ; b();", "; b", ";b()");
+        check("enum E { A, B(u8), C }", "B", "B(u8)");
+        check("let x = [1, f(2, 3), 4];", "2", "f(2,3)");
+        check("foo(); // teh\nbar();", "\n", "bar()");
+    }
+
+    #[test]
+    fn a_statement_ends_with_its_semicolon() {
+        check("a();; b();", ";;", "a();;");
+    }
+
+    #[test]
+    fn a_statement_reaches_only_so_far() {
+        let long = format!("f({} HERE {})", "a,".repeat(50), ",b".repeat(50));
+        let code = Source::new(&RelPath::new("a.rs"), long.as_bytes()).code(range_of(&long, "HERE"));
+        assert_eq!(code, format!("{}HERE{}", "a,".repeat(15), ",b".repeat(15)));
+    }
+
+    #[test]
+    fn a_comment_stands_for_itself() {
+        check("/// see   [`Foo`]\nfn a() {}", "[`Foo`]", "/// see [`Foo`]");
+    }
+
+    #[test]
+    fn a_range_of_what_the_layout_added_is_told_by_its_statement() {
+        check("foo(a, b, c,);", ",)", "foo(a,b,c)");
+        check("match a { B => { c } }", "}", "B=> c");
+    }
+
+    #[test]
+    fn long_code_is_cut_and_counted() {
+        let many = "a ".repeat(70);
+        check(&many, many.trim(), &format!("{}… +6", "a ".repeat(64).trim()));
+        let long = format!("let x = {:?};", "é".repeat(100));
+        check(&long, long.trim_end_matches(';'), &format!("let x=\"{}… +38", "é".repeat(63)));
+    }
+
+    #[test]
+    fn columns_count_characters_from_one() {
+        check("f(\"ééé\", a + b + c)", "a + b + c", "a+b+c");
+    }
+
+    #[test]
+    fn line_ends_and_byte_order_mark_are_no_code() {
+        let check = |bytes: &[u8], line| {
+            let source = Source::new(&RelPath::new("a.rs"), bytes);
+            let range =
+                Range { start: Position { line, column: 1 }, end: Position { line: line + 1, column: 13 } };
+            assert_eq!(source.code(range), "let x=\"a\nb\"+1;");
+        };
+        check(b"let x = \"a\nb\"    + 1 ;", 1);
+        check(b"let x = \"a\r\nb\"    + 1 ;\r\n", 1);
+        check(b"\xef\xbb\xbflet x = \"a\r\nb\"    + 1 ;\r\n", 1);
+        check(b"#!/bin/cargo {{ '\nlet x = \"a\nb\"    + 1 ;", 2);
+        check(b"---\n[package]\n---\nlet x = \"a\nb\"    + 1 ;", 4);
+    }
+
+    #[test]
+    fn other_files_give_their_lines() {
+        let text = "[a]\n  b   =\t1\nc = 2\n";
+        let source = Source::new(&RelPath::new("Cargo.toml"), text.as_bytes());
+        assert_eq!(source.code(range_of(text, "=\t1\n")), "b = 1");
+        assert_eq!(source.code(range_of(text, "1\nc")), "b = 1 c = 2");
+        assert_eq!(source.scope(range_of(text, "c")), "");
+    }
+
+    #[test]
+    fn places_outside_the_text_give_no_code() {
+        for (path, text) in [("a.rs", "fn a() {}"), ("a.md", "text"), ("a.rs", ""), ("a.md", "")] {
+            let source = Source::new(&RelPath::new(path), text.as_bytes());
+            assert_eq!(source.code(at(0, 0)), "");
+            assert_eq!(source.code(at(2, 1)), "");
+            assert_eq!(source.code(at(u32::MAX, u32::MAX)), "");
+        }
+    }
+}
