@@ -1,1 +1,170 @@
-//! normalize (being written).
+//! What the tools said, as diagnostics: a parser for each output format, behind [`parse`].
+//!
+//! A parser is handed the whole output of one process and the units it covered. It tells what was found, and
+//! which parts got no verdict: a compile error or a crash never looks like a clean result. Nothing that
+//! differs between two machines or two runs passes: order, absolute paths, notes that only come with the
+//! first of several findings.
+//!
+//! Does not know sources, identities or baselines, nor how the process was started.
+
+mod attribute;
+mod cargo_json;
+mod exit_code;
+mod lines;
+mod rustfmt;
+mod sarif;
+mod scrub;
+#[cfg(test)]
+mod testing;
+
+pub use attribute::attribute;
+pub use scrub::Scrub;
+
+use crate::model::finding::{Diagnostic, Level, Place, Position, Range};
+use crate::model::path::RelPath;
+use crate::model::task::{Exit, Output, Unit};
+use crate::model::tool::{Parse, Tool};
+use crate::model::workspace::{PackageId, Workspace};
+
+/// The output of one process, and what is needed to read it.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The workspace.
+    pub workspace: &'a Workspace,
+    /// The tool.
+    pub tool: &'a Tool,
+    /// The units that the process covered.
+    pub units: &'a [Unit],
+    /// The packages selected for the run: what cargo's own tools must have reached.
+    pub packages: &'a [PackageId],
+    /// What the process left.
+    pub output: &'a Output,
+    /// How text becomes independent of the machine.
+    pub scrub: &'a Scrub,
+}
+
+/// What one process said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parsed {
+    /// What was found, sorted, each once.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What got no verdict, sorted, each once.
+    pub gaps: Vec<Gap>,
+}
+
+/// A part of what a process covered that got no verdict. With neither package nor path: all of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gap {
+    /// The package.
+    pub package: Option<PackageId>,
+    /// The file.
+    pub path: Option<RelPath>,
+    /// Why.
+    pub reason: String,
+}
+
+impl Gap {
+    /// All that the process covered.
+    fn all(reason: impl Into<String>) -> Self {
+        Self { package: None, path: None, reason: reason.into() }
+    }
+}
+
+/// Why an output can't be read: nothing that it covers has a verdict.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unparsable(pub String);
+
+/// Reads the output of a process in the format of its tool.
+pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
+    let code = match input.output.exit {
+        Exit::Code(code) => code,
+        Exit::Signal(signal) => return Err(Unparsable(format!("ended by signal {signal}"))),
+    };
+    let mut parsed = match &input.tool.parse {
+        Parse::RustcJson => cargo_json::parse(input, code),
+        Parse::Rustfmt => rustfmt::parse(input, code),
+        Parse::Sarif => sarif::parse(input, code),
+        Parse::Regex(pattern) => lines::by_pattern(input, code, pattern),
+        Parse::Lines => lines::plain(input, code),
+        Parse::ExitCode => Ok(exit_code::parse(input, code)),
+    }?;
+    parsed.diagnostics.sort();
+    parsed.diagnostics.dedup();
+    parsed.gaps.sort();
+    parsed.gaps.dedup();
+    Ok(parsed)
+}
+
+impl Input<'_> {
+    /// What a diagnostic is about that names no place itself.
+    fn default_place(&self) -> Place {
+        match self.units {
+            [unit @ (Unit::File(_) | Unit::TargetRoot(..))] => {
+                Place::File { path: unit.path(self.workspace).clone(), range: None }
+            }
+            [Unit::Package(package)] => package_place(self.workspace, *package),
+            _ => Place::Subject(self.tool.name.clone()),
+        }
+    }
+
+    /// The place that a tool names by a path: one outside the workspace is a mere subject.
+    fn place_at(&self, path: &[u8], range: Option<Range>) -> Place {
+        match self.scrub.path(path) {
+            Some(path) => Place::File { path, range },
+            None => Place::Subject(self.scrub.lossy(path)),
+        }
+    }
+
+    /// A diagnostic of the tool's own namespace, with nothing beside the primary message.
+    fn diagnostic(&self, place: Place, rule: String, level: Level, message: String) -> Diagnostic {
+        Diagnostic {
+            place,
+            ns: self.tool.name.clone(),
+            rule,
+            level,
+            message,
+            fatal: false,
+            // A package is always a process of its own; files are not, and no batch policy may show here.
+            package: match self.units {
+                [Unit::Package(package)] => Some(*package),
+                _ => None,
+            },
+            related: Vec::new(),
+            fix: None,
+        }
+    }
+
+    /// Why a process failed, in its own words: the first error on stderr, else its first line.
+    fn complaint(&self) -> Option<String> {
+        let stderr = self.scrub.lossy(&self.output.stderr);
+        let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
+        let error = lines.clone().find_map(|line| {
+            let (label, rest) = line.split_once(": ")?;
+            let label = label.to_ascii_lowercase();
+            (label == "error" || label.starts_with("error[")).then_some(rest)
+        });
+        error.or_else(|| lines.next()).map(scrub::volatile)
+    }
+}
+
+/// A package as the subject of a diagnostic.
+fn package_place(workspace: &Workspace, package: PackageId) -> Place {
+    Place::Subject(format!("package {}", workspace.package(package).name))
+}
+
+/// The stretch between two places, if they are any: lines and columns count from 1.
+fn range(start: (u32, u32), end: (u32, u32)) -> Option<Range> {
+    let valid = start.0 > 0 && start.1 > 0 && end.1 > 0 && start <= end;
+    let position = |(line, column)| Position { line, column };
+    valid.then(|| Range { start: position(start), end: position(end) })
+}
+
+/// All of a line, its end included.
+fn whole_line(line: u32) -> Option<Range> {
+    range((line, 1), (line.saturating_add(1), 1))
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]
+mod tests;

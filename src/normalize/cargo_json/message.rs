@@ -1,0 +1,149 @@
+//! The lines of cargo's JSON and the parts of rustc's that count. Fields that are not named here are skipped.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::model::workspace::TargetKind;
+
+/// Any line: what kind it is of.
+#[derive(Deserialize)]
+pub(super) struct Envelope<'a> {
+    #[serde(borrow)]
+    pub(super) reason: Cow<'a, str>,
+}
+
+/// `compiler-message`: rustc, clippy or rustdoc said something about a target.
+#[derive(Deserialize)]
+pub(super) struct CompilerMessage<'a> {
+    #[serde(borrow)]
+    pub(super) package_id: Cow<'a, str>,
+    pub(super) target: Target,
+    pub(super) message: Message<'a>,
+}
+
+/// `compiler-artifact`: a target is done, and without errors.
+#[derive(Deserialize)]
+pub(super) struct Artifact<'a> {
+    #[serde(borrow)]
+    pub(super) package_id: Cow<'a, str>,
+    pub(super) target: Target,
+    pub(super) profile: Profile,
+    pub(super) filenames: Vec<String>,
+}
+
+/// `build-finished`: the last line.
+#[derive(Deserialize)]
+pub(super) struct Finished {
+    pub(super) success: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Target {
+    kind: Vec<String>,
+    pub(super) name: String,
+}
+
+impl Target {
+    pub(super) fn kind(&self) -> TargetKind {
+        match self.kind.first().map_or("", String::as_str) {
+            "bin" => TargetKind::Bin,
+            "example" => TargetKind::Example,
+            "test" => TargetKind::Test,
+            "bench" => TargetKind::Bench,
+            "custom-build" => TargetKind::BuildScript,
+            _ => TargetKind::Lib,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Profile {
+    pub(super) test: bool,
+}
+
+/// A diagnostic of rustc, or a note beside one.
+#[derive(Deserialize)]
+pub(super) struct Message<'a> {
+    pub(super) message: String,
+    #[serde(default)]
+    pub(super) code: Option<Code>,
+    pub(super) level: String,
+    #[serde(borrow, default)]
+    pub(super) spans: Vec<Span<'a>>,
+    #[serde(borrow, default)]
+    pub(super) children: Vec<Message<'a>>,
+}
+
+impl Message<'_> {
+    pub(super) fn is_error(&self) -> bool {
+        self.level.starts_with("error")
+    }
+
+    /// Whether nothing could be judged because of it: the code is no lint's.
+    pub(super) fn is_fatal(&self) -> bool {
+        let numbered =
+            |code: &Code| code.code.strip_prefix('E').is_some_and(|rest| rest.parse::<u32>().is_ok());
+        self.is_error() && self.code.as_ref().is_none_or(numbered)
+    }
+
+    /// Whether it only sums up what was said before.
+    pub(super) fn is_summary(&self) -> bool {
+        self.level == "failure-note"
+            || self.code.is_none()
+                && self.spans.is_empty()
+                && (self.message.starts_with("aborting due to ")
+                    || self.message.ends_with(" emitted")
+                    || self.message.contains(") generated "))
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Code {
+    pub(super) code: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Span<'a> {
+    pub(super) file_name: String,
+    pub(super) line_start: u32,
+    pub(super) column_start: u32,
+    pub(super) line_end: u32,
+    pub(super) column_end: u32,
+    #[serde(default)]
+    pub(super) is_primary: bool,
+    #[serde(default)]
+    pub(super) label: Option<String>,
+    #[serde(default)]
+    pub(super) suggested_replacement: Option<String>,
+    #[serde(default)]
+    pub(super) suggestion_applicability: Option<String>,
+    /// Left unread: expansions nest as deep as macros recurse, deeper than a parser's stack should.
+    #[serde(borrow, default)]
+    expansion: Option<&'a RawValue>,
+}
+
+/// The macro that a span comes from, and the place of the call.
+#[derive(Deserialize)]
+pub(super) struct Expansion<'a> {
+    #[serde(borrow)]
+    pub(super) span: Span<'a>,
+    pub(super) macro_decl_name: String,
+}
+
+impl<'a> Span<'a> {
+    /// The macro calls that the span comes from, the innermost first.
+    pub(super) fn expansions(&self) -> impl Iterator<Item = Expansion<'a>> + use<'a> {
+        // The recursion limit of rustc is 128 unless a crate raises it: what lies further out is not shown.
+        const DEPTH: usize = 128;
+        let read = |raw: Option<&'a RawValue>| serde_json::from_str::<Expansion<'a>>(raw?.get()).ok();
+        let mut next = self.expansion;
+        std::iter::from_fn(move || {
+            let expansion = read(next)?;
+            next = expansion.span.expansion;
+            Some(expansion)
+        })
+        .take(DEPTH)
+    }
+}

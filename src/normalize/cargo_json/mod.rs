@@ -1,0 +1,77 @@
+//! The JSON lines of `cargo clippy`, `check`, `doc` and `build` with `--message-format=json`.
+//!
+//! The order of the lines differs from run to run, and one diagnostic comes several times: for a library and
+//! its test target, for each expansion of a macro. [`diagnostic`] reads one message, [`merge`] makes one out
+//! of its occurrences, [`reach`] tells which packages cargo did not get to.
+
+mod diagnostic;
+mod merge;
+mod message;
+mod reach;
+
+use std::collections::BTreeMap;
+
+use super::{Gap, Input, Parsed, Unparsable};
+use crate::model::workspace::PackageId;
+use message::{Artifact, CompilerMessage, Envelope, Finished};
+use reach::Reach;
+
+/// Reads the output of a cargo that ended with `code`.
+pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
+    let members: BTreeMap<&str, PackageId> =
+        input.workspace.packages().map(|(id, package)| (package.cargo_id.as_str(), id)).collect();
+    let stdout = String::from_utf8_lossy(&input.output.stdout);
+    let mut occurrences = Vec::new();
+    let mut reach = Reach::default();
+    let mut finished = None;
+    let mut messages = 0_usize;
+    for (line, text) in (1..).zip(stdout.lines()) {
+        let broken = |error: serde_json::Error| Unparsable(format!("line {line} of cargo's JSON: {error}"));
+        let envelope = match serde_json::from_str::<Envelope<'_>>(text) {
+            Ok(envelope) => envelope,
+            Err(error) if text.starts_with(r#"{"reason":"#) => return Err(broken(error)),
+            // Procedural macros and build scripts print here too.
+            Err(_) => continue,
+        };
+        messages += 1;
+        match &*envelope.reason {
+            "compiler-message" => {
+                let message: CompilerMessage<'_> = serde_json::from_str(text).map_err(broken)?;
+                if let Some(&package) = members.get(&*message.package_id) {
+                    reach.told(package, &message);
+                    occurrences.extend(diagnostic::read(input, package, &message.message));
+                }
+            }
+            "compiler-artifact" => {
+                let artifact: Artifact<'_> = serde_json::from_str(text).map_err(broken)?;
+                if let Some(&package) = members.get(&*artifact.package_id) {
+                    reach.made(package, &artifact);
+                }
+            }
+            "build-finished" => {
+                let Finished { success } = serde_json::from_str(text).map_err(broken)?;
+                finished = Some(finished.unwrap_or(true) && success);
+            }
+            _ => {}
+        }
+    }
+
+    let complaint = || input.complaint();
+    let gaps = match finished {
+        Some(true) if code == 0 => Vec::new(),
+        Some(false) if code != 0 => reach.gaps(input),
+        Some(true) => vec![Gap::all(complaint().unwrap_or_else(|| format!("cargo exited with {code}")))],
+        Some(false) => return Err(Unparsable("cargo exited with 0 after a failed build".to_owned())),
+        // Refused before it built anything: a manifest, the lock file, the selection.
+        None if messages == 0 && code != 0 => match complaint() {
+            Some(reason) => vec![Gap::all(reason)],
+            None => return Err(Unparsable(format!("cargo exited with {code} and said nothing"))),
+        },
+        None => return Err(Unparsable("cargo's JSON ends before `build-finished`".to_owned())),
+    };
+    Ok(Parsed { diagnostics: merge::merge(occurrences), gaps })
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]
+mod tests;

@@ -1,0 +1,258 @@
+//! Which packages a failed cargo did not judge.
+//!
+//! A target is judged when cargo made its artifact, or when it failed for nothing but lints: those are all
+//! reported. Everything else was not reached, or not got through: a type error hides a crate's lints, and an
+//! error in one crate hides all of its dependents.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::message::{Artifact, CompilerMessage};
+use crate::model::task::Unit;
+use crate::model::tool::{Arg, Piece, Tool};
+use crate::model::workspace::{PackageId, Target, TargetKind};
+use crate::normalize::{Gap, Input};
+
+/// What cargo got done, as far as members are concerned.
+#[derive(Default)]
+pub(super) struct Reach {
+    made: BTreeSet<(PackageId, Compilation)>,
+    /// Packages that do not compile.
+    fatal: BTreeSet<PackageId>,
+    /// Targets with lints that are errors.
+    denied: BTreeSet<(PackageId, TargetKind, String)>,
+}
+
+/// One of the ways in which cargo has a target compiled.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Compilation {
+    kind: TargetKind,
+    name: String,
+    mode: Mode,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Mode {
+    Plain,
+    Test,
+    Doc,
+}
+
+impl Reach {
+    /// Takes note of a message about a target of `package`.
+    pub(super) fn told(&mut self, package: PackageId, message: &CompilerMessage<'_>) {
+        if message.message.is_summary() {
+            return;
+        }
+        if message.message.is_fatal() {
+            self.fatal.insert(package);
+        } else if message.message.is_error() {
+            self.denied.insert((package, message.target.kind(), message.target.name.clone()));
+        }
+    }
+
+    /// Takes note of an artifact of a target of `package`.
+    pub(super) fn made(&mut self, package: PackageId, artifact: &Artifact<'_>) {
+        let mode = match () {
+            () if artifact.profile.test => Mode::Test,
+            () if artifact.filenames.iter().any(|name| name.ends_with(".html")) => Mode::Doc,
+            () => Mode::Plain,
+        };
+        let (kind, name) = (artifact.target.kind(), artifact.target.name.clone());
+        self.made.insert((package, Compilation { kind, name, mode }));
+    }
+
+    /// The packages that should have been judged and were not.
+    pub(super) fn gaps(&self, input: &Input<'_>) -> Vec<Gap> {
+        let stderr = input.scrub.lossy(&input.output.stderr);
+        let failures = Failures::read(&stderr);
+        let wanted = Wanted::of(input.tool);
+        let own: Option<Vec<PackageId>> = input
+            .units
+            .iter()
+            .map(|unit| if let Unit::Package(package) = unit { Some(*package) } else { None })
+            .collect();
+        let mut packages = own.filter(|own| !own.is_empty()).unwrap_or_else(|| input.packages.to_vec());
+        packages.sort();
+        packages.dedup();
+        let gaps: Vec<Gap> = packages
+            .into_iter()
+            .filter(|&package| !self.is_judged(input, package, wanted, &failures))
+            .map(|package| Gap {
+                package: Some(package),
+                path: None,
+                reason: self.reason(input, package, &failures),
+            })
+            .collect();
+        if gaps.is_empty() && self.denied.is_empty() {
+            // Everything is there, and still something failed.
+            return vec![Gap::all(input.complaint().unwrap_or_else(|| "cargo failed".to_owned()))];
+        }
+        gaps
+    }
+
+    fn is_judged(&self, input: &Input<'_>, id: PackageId, wanted: Wanted, failures: &Failures<'_>) -> bool {
+        let package = input.workspace.package(id);
+        let lints_only = |compilation: &Compilation| {
+            self.denied.contains(&(id, compilation.kind, compilation.name.clone()))
+                && failures.is_reported(&package.name, compilation)
+        };
+        !self.fatal.contains(&id)
+            && wanted
+                .compilations(&package.targets)
+                .all(|compilation| lints_only(&compilation) || self.made.contains(&(id, compilation)))
+    }
+
+    fn reason(&self, input: &Input<'_>, id: PackageId, failures: &Failures<'_>) -> String {
+        let workspace = input.workspace;
+        let name = |id: PackageId| &*workspace.package(id).name;
+        if self.fatal.contains(&id) {
+            return format!("`{}` does not compile", name(id));
+        }
+        if let Some(error) = failures.build_scripts.get(name(id)) {
+            return (*error).to_owned();
+        }
+        // A dependency's errors explain more than the package's own, which are listed as its findings.
+        let mut seen = BTreeSet::from([id]);
+        let mut queue = vec![id];
+        while let Some(next) = queue.pop() {
+            queue.extend(workspace.package(next).dependencies.iter().filter(|dep| seen.insert(**dep)));
+        }
+        seen.remove(&id);
+        let has_errors = |at: &PackageId| {
+            self.fatal.contains(at)
+                || self.denied.iter().any(|(package, ..)| package == at)
+                || failures.build_scripts.contains_key(name(*at))
+        };
+        if let Some(culprit) = seen.into_iter().find(has_errors).or_else(|| Some(id).filter(has_errors)) {
+            return format!("not reached: `{}` has errors", name(culprit));
+        }
+        let members: BTreeSet<&str> = workspace.packages.iter().map(|package| &*package.name).collect();
+        failures
+            .outside(&members)
+            .map(|error| format!("not reached: {error}"))
+            .or_else(|| input.complaint())
+            .unwrap_or_else(|| "not reached".to_owned())
+    }
+}
+
+/// What a command line makes cargo compile.
+#[derive(Clone, Copy)]
+struct Wanted {
+    docs: bool,
+    lib: bool,
+    bins: bool,
+    examples: bool,
+    tests: bool,
+    benches: bool,
+}
+
+impl Wanted {
+    fn of(tool: &Tool) -> Self {
+        let literals = tool.run.iter().filter_map(|arg| match arg {
+            Arg::Text(pieces) => match pieces.as_slice() {
+                [Piece::Literal(text)] => Some(text),
+                _ => None,
+            },
+            _ => None,
+        });
+        let words: BTreeSet<&str> = literals.chain(&tool.args).map(String::as_str).collect();
+        let flags = ["--lib", "--bins", "--examples", "--tests", "--benches"];
+        let all = words.contains("--all-targets");
+        let default = !flags.iter().any(|flag| words.contains(flag));
+        let [lib, bins, examples, tests, benches] = flags.map(|flag| all || words.contains(flag));
+        Self {
+            docs: words.contains("doc"),
+            lib: lib || default,
+            bins: bins || default,
+            examples,
+            tests,
+            benches,
+        }
+    }
+
+    fn compilations(self, targets: &[Target]) -> impl Iterator<Item = Compilation> {
+        let lib = targets.iter().find(|target| target.kind == TargetKind::Lib);
+        targets.iter().filter(|target| !target.needs_features).flat_map(move |target| {
+            // Cargo documents no binary under the name of the library.
+            let shadowed = target.kind == TargetKind::Bin
+                && lib.is_some_and(|lib| lib.name.replace('-', "_") == target.name.replace('-', "_"));
+            let test = self.tests && target.test;
+            let (plain, test, doc) = match target.kind {
+                TargetKind::BuildScript => (true, false, false),
+                TargetKind::Lib | TargetKind::Bin if self.docs => (false, false, !shadowed),
+                _ if self.docs => (false, false, false),
+                TargetKind::Lib => (self.lib, test, false),
+                TargetKind::Bin => (self.bins, test, false),
+                TargetKind::Example => (self.examples, test, false),
+                TargetKind::Test => (false, test, false),
+                TargetKind::Bench => (false, self.benches, false),
+            };
+            [(plain, Mode::Plain), (test, Mode::Test), (doc, Mode::Doc)]
+                .into_iter()
+                .filter(|(wanted, _)| *wanted)
+                .map(|(_, mode)| Compilation { kind: target.kind, name: target.name.clone(), mode })
+        })
+    }
+}
+
+/// What cargo's stderr tells of what failed: the one place that names the compilation, not just the target.
+#[derive(Default)]
+struct Failures<'a> {
+    /// Packages of which a compilation failed.
+    packages: BTreeSet<&'a str>,
+    /// By package, the compilations that ended in errors which were all reported, in cargo's words.
+    reported: BTreeSet<(&'a str, &'a str)>,
+    /// By package, what cargo says of its build script.
+    build_scripts: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Failures<'a> {
+    fn read(stderr: &'a str) -> Self {
+        let mut failures = Self::default();
+        let mut lines = stderr.lines().filter(|line| !line.trim().is_empty()).peekable();
+        while let Some(line) = lines.next() {
+            let Some(error) = line.strip_prefix("error: ") else { continue };
+            let quoted = |before: &str| error.strip_prefix(before)?.split_once('`');
+            // A compiler that did not just exit after its errors: cargo says what became of it.
+            let died = lines.peek().is_some_and(|next| next.starts_with("Caused by:"));
+            if let Some((name, rest)) = quoted("could not compile `") {
+                failures.packages.insert(name);
+                let what = rest.strip_prefix(" (").and_then(|rest| rest.split_once(") due to "));
+                failures.reported.extend(what.filter(|_| !died).map(|(what, _)| (name, what)));
+            } else if let Some((name, _)) = quoted("could not document `") {
+                failures.packages.insert(name);
+                failures.reported.extend((!died).then_some((name, "doc")));
+            } else if let Some((package, _)) = quoted("failed to run custom build command for `") {
+                let name = package.split(' ').next().unwrap_or(package);
+                failures.build_scripts.insert(name, error);
+            }
+        }
+        failures
+    }
+
+    /// Whether cargo says that `compilation` ended in errors that were all reported.
+    fn is_reported(&self, package: &str, compilation: &Compilation) -> bool {
+        let named = |kind: &str| format!("{kind} \"{}\"", compilation.name);
+        let target = match compilation.kind {
+            TargetKind::Lib => "lib".to_owned(),
+            TargetKind::Bin => named("bin"),
+            TargetKind::Example => named("example"),
+            TargetKind::Test => named("test"),
+            TargetKind::Bench => named("bench"),
+            TargetKind::BuildScript => "build script".to_owned(),
+        };
+        let what = match (compilation.mode, compilation.kind) {
+            (Mode::Doc, _) => "doc".to_owned(),
+            (Mode::Test, TargetKind::Lib | TargetKind::Bin | TargetKind::Example) => format!("{target} test"),
+            _ => target,
+        };
+        self.reported.contains(&(package, &what))
+    }
+
+    /// The first failure, by name, of a package that is not among `members`.
+    fn outside(&self, members: &BTreeSet<&str>) -> Option<String> {
+        let compile = self.packages.iter().map(|name| (*name, format!("`{name}` does not compile")));
+        let scripts = self.build_scripts.iter().map(|(name, error)| (*name, (*error).to_owned()));
+        compile.chain(scripts).filter(|(name, _)| !members.contains(name)).min().map(|(_, error)| error)
+    }
+}

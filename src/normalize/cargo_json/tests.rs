@@ -1,0 +1,427 @@
+use snapbox::str;
+
+use crate::model::finding::Diagnostic;
+use crate::model::task::Unit;
+use crate::model::tool::Parse;
+use crate::model::workspace::TargetKind::{Bin, BuildScript, Example, Lib, Test};
+use crate::model::workspace::{PackageId, Workspace};
+use crate::normalize::testing::{assert_shown, run, tool, workspace};
+use crate::normalize::{Parsed, Unparsable};
+
+const CLIPPY: &str = include_str!("../testdata/clippy.jsonl");
+const CLIPPY_STDERR: &str = include_str!("../testdata/clippy.stderr");
+const DOC: &str = include_str!("../testdata/doc.jsonl");
+const DOC_STDERR: &str = include_str!("../testdata/doc.stderr");
+
+/// `b` needs `a` and a package outside, `c` needs `d`; `d` denies a lint that it breaks, `e` does not compile,
+/// the build script of `f` fails.
+fn sample() -> Workspace {
+    let mut workspace = workspace(
+        &[
+            ("a", &[(Example, "a/examples/ex.rs"), (Lib, "a/src/lib.rs"), (Test, "a/tests/it.rs")]),
+            ("b", &[(Lib, "b/src/lib.rs"), (Bin, "b/src/main.rs")]),
+            ("c", &[(Lib, "c/src/lib.rs")]),
+            ("d", &[(Lib, "d/src/lib.rs")]),
+            ("e", &[(Lib, "e/src/lib.rs")]),
+            ("f", &[(BuildScript, "f/build.rs"), (Lib, "f/src/lib.rs")]),
+        ],
+        &[],
+    );
+    workspace.packages[1].dependencies = vec![PackageId(0)];
+    workspace.packages[2].dependencies = vec![PackageId(3)];
+    workspace
+}
+
+fn clippy(stdout: &str, stderr: &str, code: i32) -> Result<Parsed, Unparsable> {
+    let tool = tool("clippy", Parse::RustcJson, &["cargo", "clippy", "--all-targets", "--keep-going"]);
+    run(&sample(), &tool, &[Unit::Workspace], stdout, stderr, code)
+}
+
+/// A message of `package` about its library, with these JSON fields.
+fn message(package: &str, fields: &str) -> String {
+    format!(
+        r#"{{"reason":"compiler-message","package_id":"path+file:///w/ws/{package}#0.1.0","target":{{"kind":["lib"],"name":"{package}"}},"message":{{{fields}}}}}"#
+    )
+}
+
+/// A lint at one place of `a/src/lib.rs`, with the rest of its JSON fields.
+fn lint(line: u32, rest: &str) -> String {
+    let fields = format!(
+        r#""message":"m","code":{{"code":"l"}},"level":"warning","spans":[{}],{rest}"#,
+        span("a/src/lib.rs", line, "true", "null")
+    );
+    message("a", &fields)
+}
+
+fn span(file: &str, line: u32, primary: &str, expansion: &str) -> String {
+    format!(
+        r#"{{"file_name":"{file}","line_start":{line},"column_start":1,"line_end":{line},"column_end":2,"is_primary":{primary},"expansion":{expansion}}}"#
+    )
+}
+
+/// The diagnostics of a successful run with these messages.
+fn diagnostics(messages: &[String]) -> Vec<Diagnostic> {
+    let stdout = messages.join("\n") + "\n{\"reason\":\"build-finished\",\"success\":true}\n";
+    let parsed = clippy(&stdout, "", 0).expect("readable");
+    assert_eq!(parsed.gaps, []);
+    parsed.diagnostics
+}
+
+#[test]
+fn a_failed_clippy_keeps_its_findings_and_tells_what_it_did_not_reach() {
+    let parsed = clippy(CLIPPY, CLIPPY_STDERR, 101).expect("readable");
+    assert_shown(
+        &parsed,
+        str![[r#"
+warning rustc unused_variables a/examples/ex.rs 1:17-1:18 @0: unused variable: `q`
+  if this is intentional, prefix it with an underscore: `_q` at a/examples/ex.rs 1:17-1:18
+  fix a/examples/ex.rs 1:17-1:18 "_q"
+warning rustc unused_variables a/src/lib.rs 2:43-2:49 @0: unused variable: `unused`
+  in this expansion of `twice!` at a/src/lib.rs 5:14-5:23
+  `unused` is captured in macro and introduced a unused variable at a/src/lib.rs 2:43-2:49
+warning rustc unused_variables a/src/lib.rs 2:64-2:70 @0: unused variable: `unused`
+  in this expansion of `twice!` at a/src/lib.rs 5:14-5:23
+  `unused` is captured in macro and introduced a unused variable at a/src/lib.rs 2:64-2:70
+warning clippy clippy::needless_return a/src/lib.rs 4:27-4:35 @0: unneeded `return` statement
+  for further information visit https://rust-lang.github.io/rust-clippy/rust-1.95.0/index.html#needless_return
+  remove `return` at a/src/lib.rs 4:27-4:35
+  fix a/src/lib.rs 4:27-4:35 "x"
+  fix a/src/lib.rs 4:35-4:37 ""
+warning rustc unused_variables a/src/lib.rs 5:29-5:30 @0: unused variable: `y`
+  if this is intentional, prefix it with an underscore: `_y` at a/src/lib.rs 5:29-5:30
+  fix a/src/lib.rs 5:29-5:30 "_y"
+warning rustc unused_mut a/src/lib.rs 5:40-5:45 @0: variable does not need to be mutable
+  remove this `mut` at a/src/lib.rs 5:40-5:44
+  fix a/src/lib.rs 5:40-5:44 ""
+warning rustc unused_variables a/src/lib.rs 6:47-6:48 @0: unused variable: `v`
+  if this is intentional, prefix it with an underscore: `_v` at a/src/lib.rs 6:47-6:48
+  fix a/src/lib.rs 6:47-6:48 "_v"
+warning clippy clippy::len_zero a/tests/it.rs 1:68-1:80 @0: length comparison to zero
+  for further information visit https://rust-lang.github.io/rust-clippy/rust-1.95.0/index.html#len_zero
+  using `is_empty` is clearer and more explicit: `x.is_empty()` at a/tests/it.rs 1:68-1:80
+  fix a/tests/it.rs 1:68-1:80 "x.is_empty()"
+warning clippy clippy::needless_return b/src/lib.rs 1:21-1:35 @1: unneeded `return` statement
+  for further information visit https://rust-lang.github.io/rust-clippy/rust-1.95.0/index.html#needless_return
+  remove `return` at b/src/lib.rs 1:21-1:35
+  fix b/src/lib.rs 1:21-1:35 "a::f(1)"
+  fix b/src/lib.rs 1:35-1:37 ""
+error clippy clippy::needless_return d/src/lib.rs 2:27-2:35 @3: unneeded `return` statement
+  for further information visit https://rust-lang.github.io/rust-clippy/rust-1.95.0/index.html#needless_return
+  remove `return` at d/src/lib.rs 2:27-2:35
+  fix d/src/lib.rs 2:27-2:35 "x"
+  fix d/src/lib.rs 2:35-2:37 ""
+error rustc E0308 e/src/lib.rs 1:43-1:44 @4: mismatched types (fatal)
+  expected `String`, found integer at e/src/lib.rs 1:43-1:44
+  expected due to this at e/src/lib.rs 1:34-1:40
+  try using a conversion method: `.to_string()` at e/src/lib.rs 1:44-1:44
+gap @2: not reached: `d` has errors
+gap @4: `e` does not compile
+gap @5: failed to run custom build command for `f v0.1.0 (f)`
+
+"#]],
+    );
+}
+
+#[test]
+fn a_failed_doc_tells_what_it_did_not_reach() {
+    let tool = tool("doc", Parse::RustcJson, &["cargo", "doc", "--no-deps", "--keep-going"]);
+    let parsed = run(&sample(), &tool, &[Unit::Workspace], DOC, DOC_STDERR, 101).expect("readable");
+    assert_shown(
+        &parsed,
+        str![[r#"
+warning rustc unused_variables a/src/lib.rs 2:43-2:49 @0: unused variable: `unused`
+  in this expansion of `twice!` at a/src/lib.rs 5:14-5:23
+  `unused` is captured in macro and introduced a unused variable at a/src/lib.rs 2:43-2:49
+warning rustc unused_variables a/src/lib.rs 2:64-2:70 @0: unused variable: `unused`
+  in this expansion of `twice!` at a/src/lib.rs 5:14-5:23
+  `unused` is captured in macro and introduced a unused variable at a/src/lib.rs 2:64-2:70
+warning rustdoc rustdoc::broken_intra_doc_links a/src/lib.rs 3:10-3:22 @0: unresolved link to `missing_link`
+  no item named `missing_link` in scope at a/src/lib.rs 3:10-3:22
+  to escape `[` and `]` characters, add '\' before them like `\[` or `\]`
+warning rustc unused_variables a/src/lib.rs 5:29-5:30 @0: unused variable: `y`
+  if this is intentional, prefix it with an underscore: `_y` at a/src/lib.rs 5:29-5:30
+  fix a/src/lib.rs 5:29-5:30 "_y"
+warning rustc unused_mut a/src/lib.rs 5:40-5:45 @0: variable does not need to be mutable
+  remove this `mut` at a/src/lib.rs 5:40-5:44
+  fix a/src/lib.rs 5:40-5:44 ""
+gap @5: failed to run custom build command for `f v0.1.0 (f)`
+
+"#]],
+    );
+}
+
+#[test]
+fn the_order_of_lines_changes_nothing() {
+    let mut lines: Vec<&str> = CLIPPY.lines().collect();
+    let last = lines.pop().expect("build-finished");
+    lines.reverse();
+    lines.push(last);
+    assert_eq!(clippy(&lines.join("\n"), CLIPPY_STDERR, 101), clippy(CLIPPY, CLIPPY_STDERR, 101));
+}
+
+#[test]
+fn a_truncated_output_is_never_a_verdict() {
+    let lines: Vec<&str> = CLIPPY.lines().collect();
+    let short = [&lines[..3], &lines[lines.len() - 1..]].concat().join("\n");
+    for at in 0..short.len() {
+        assert!(clippy(&short[..at], "", 0).is_err(), "{at}");
+        let failed = clippy(&short[..at], CLIPPY_STDERR, 101);
+        assert!(failed.is_err() || failed.is_ok_and(|parsed| parsed.gaps[0].package.is_none()), "{at}");
+    }
+}
+
+#[test]
+fn what_macros_print_is_not_cargos() {
+    let noise = ["hello".to_owned(), "{ debug".to_owned(), "[1]".to_owned(), String::new()];
+    assert_eq!(diagnostics(&noise), []);
+}
+
+#[test]
+fn a_message_cut_short_makes_the_output_unparsable() {
+    let cut = &lint(1, r#""children":[]"#)[..100];
+    let stdout = format!("{cut}\n{{\"reason\":\"build-finished\",\"success\":true}}\n");
+    let error = clippy(&stdout, "", 0).expect_err("cut");
+    assert!(error.to_string().starts_with("line 1 of cargo's JSON: "), "{error}");
+}
+
+#[test]
+fn a_cargo_that_refuses_says_why() {
+    let stderr = "error: cannot update the lock file /w/ws/Cargo.lock because --locked was passed to prevent this\nhelp: x\n";
+    let parsed = clippy("", stderr, 101).expect("explained");
+    assert_shown(
+        &parsed,
+        str![[r#"
+gap: cannot update the lock file Cargo.lock because --locked was passed to prevent this
+
+"#]],
+    );
+    assert!(clippy("", "", 101).is_err());
+    assert!(clippy("", "", 0).is_err());
+}
+
+#[test]
+fn exit_code_and_build_finished_must_agree() {
+    let finished = |success: bool| format!("{{\"reason\":\"build-finished\",\"success\":{success}}}\n");
+    assert_eq!(clippy(&finished(true), "", 0), Ok(Parsed::default()));
+    assert!(clippy(&finished(false), "", 0).is_err());
+    assert_shown(
+        &clippy(&finished(true), "", 1).expect("readable"),
+        str![[r#"
+gap: cargo exited with 1
+
+"#]],
+    );
+}
+
+#[test]
+fn a_dependency_that_does_not_compile_is_named() {
+    let failed = "{\"reason\":\"build-finished\",\"success\":false}\n";
+    let check = |stderr: &str, expected: &str| {
+        let gaps = clippy(failed, stderr, 101).expect("readable").gaps;
+        assert_eq!(gaps.len(), 6);
+        assert_eq!(gaps[0].reason, expected);
+    };
+    check(
+        "error: could not compile `serde` (lib) due to 1 previous error\n",
+        "not reached: `serde` does not compile",
+    );
+    check(
+        "error: failed to run custom build command for `ring v1.0.0`\n\nCaused by:\n  x\n",
+        "not reached: failed to run custom build command for `ring v1.0.0`",
+    );
+    check("error: out of luck in /w/ws/a\n", "out of luck in a");
+    check("", "not reached");
+}
+
+#[test]
+fn a_compiler_that_died_after_a_denied_lint_did_not_judge() {
+    let denied = message("d", r#""message":"m","code":{"code":"clippy::l"},"level":"error""#);
+    let stdout = format!("{denied}\n{{\"reason\":\"build-finished\",\"success\":false}}\n");
+    let both = |end: &str| {
+        ["lib", "lib test"]
+            .map(|what| format!("error: could not compile `d` ({what}) due to 1 previous error{end}\n"))
+            .concat()
+    };
+    let has_gap = |stderr: &str| {
+        let gaps = clippy(&stdout, stderr, 101).expect("readable").gaps;
+        gaps.iter().any(|gap| gap.package == Some(PackageId(3)))
+    };
+    assert!(!has_gap(&both("")));
+    assert!(!has_gap(&both("; 2 warnings emitted")));
+    assert!(has_gap(&both("\n\nCaused by:\n  process didn't exit successfully (signal: 9, SIGKILL: kill)")));
+    assert!(has_gap("error: could not compile `d` (lib) due to 1 previous error\n"));
+}
+
+#[test]
+fn a_failure_that_nothing_explains_is_a_gap() {
+    let tool = tool("clippy", Parse::RustcJson, &["cargo", "clippy", "--tests"]);
+    let failed = "{\"reason\":\"build-finished\",\"success\":false}\n";
+    let mut workspace = sample();
+    workspace.packages.clear();
+    let parsed = run(&workspace, &tool, &[Unit::Workspace], failed, "error: no space left", 101);
+    assert_shown(
+        &parsed.expect("readable"),
+        str![[r#"
+gap: no space left
+
+"#]],
+    );
+}
+
+#[test]
+fn the_flags_of_the_command_say_what_must_be_reached() {
+    let artifact = |package: &str, kind: &str, test: bool| {
+        format!(
+            r#"{{"reason":"compiler-artifact","package_id":"path+file:///w/ws/{package}#0.1.0","target":{{"kind":["{kind}"],"name":"{package}"}},"profile":{{"test":{test}}},"filenames":[]}}"#
+        )
+    };
+    let failed = "{\"reason\":\"build-finished\",\"success\":false}";
+    // What cargo has done of `b`, which is a library and a binary; something else failed.
+    let is_judged = |flags: &[&str], done: &[(&str, bool)]| {
+        let done: String = done.iter().map(|(kind, test)| artifact("b", kind, *test) + "\n").collect();
+        let run_line = [&["cargo", "check"], flags].concat();
+        let tool = tool("check", Parse::RustcJson, &run_line);
+        let parsed = run(&sample(), &tool, &[Unit::Workspace], done + failed, "", 101).expect("readable");
+        !parsed.gaps.iter().any(|gap| gap.package == Some(PackageId(1)))
+    };
+    assert!(is_judged(&[], &[("lib", false), ("bin", false)]));
+    assert!(!is_judged(&[], &[("lib", false)]));
+    assert!(is_judged(&["--lib"], &[("lib", false)]));
+    assert!(is_judged(&["--tests"], &[("lib", true), ("bin", true)]));
+    assert!(!is_judged(&["--all-targets"], &[("lib", false), ("bin", false)]));
+    assert!(is_judged(&["--all-targets"], &[("lib", false), ("bin", false), ("lib", true), ("bin", true)]));
+}
+
+#[test]
+fn a_package_alone_is_asked_for_alone() {
+    let tool = tool("clippy", Parse::RustcJson, &["cargo", "clippy", "-p", "d"]);
+    let failed = "{\"reason\":\"build-finished\",\"success\":false}\n";
+    let parsed = run(&sample(), &tool, &[Unit::Package(PackageId(3))], failed, "", 101).expect("readable");
+    assert_eq!(parsed.gaps.len(), 1);
+    assert_eq!(parsed.gaps[0].package, Some(PackageId(3)));
+}
+
+#[test]
+fn occurrences_become_one_diagnostic_whatever_came_first() {
+    let on_by_default = r##"{"message":"`#[warn(l)]` on by default","level":"note"}"##;
+    let help = r#"{"message":"try this","level":"help"}"#;
+    let first = lint(1, &format!(r#""children":[{on_by_default},{help}]"#));
+    let second = lint(1, &format!(r#""children":[{help}]"#));
+    let one = diagnostics(&[first.clone(), second.clone()]);
+    assert_eq!(one.len(), 1);
+    assert_eq!(one, diagnostics(std::slice::from_ref(&second)));
+    assert_eq!(one, diagnostics(&[second, first]));
+    assert_eq!(diagnostics(&[lint(1, r#""x":1"#), lint(2, r#""x":1"#)]).len(), 2);
+}
+
+#[test]
+fn notes_that_differ_between_runs_are_dropped() {
+    for note in [
+        "`#[warn(unused_mut)]` (part of `#[warn(unused)]`) on by default",
+        "`-D unused-variables` implied by `-D warnings`",
+        "`#[warn(clippy::all)]` implied by `#[warn(clippy::pedantic)]`",
+        "to override `-D warnings` add `#[allow(unused_variables)]`",
+        "requested on the command line with `-W missing-docs`",
+        "the lint level is defined here",
+        "the full name for the type has been written to '/w/ws/target/debug/deps/x-00112233445566aa.long-type-1.txt'",
+        "\\\"cc\\\" \\\"/tmp/rustcAbCdEf/symbols.o\\\"",
+    ] {
+        let children = format!(r#""children":[{{"message":"{note}","level":"note"}}]"#);
+        assert_eq!(diagnostics(&[lint(1, &children)])[0].related, [], "{note}");
+    }
+    let kept = diagnostics(&[lint(1, r#""children":[{"message":"kept","level":"note"}]"#)]);
+    assert_eq!(kept[0].related.len(), 1);
+}
+
+#[test]
+fn summaries_are_no_diagnostics() {
+    for (level, text) in [
+        ("warning", "1 warning emitted"),
+        ("error", "aborting due to 2 previous errors"),
+        ("error", "aborting due to 1 previous error; 3 warnings emitted"),
+        ("warning", "`x` (lib) generated 1 warning"),
+        ("failure-note", "For more information about this error, try `rustc --explain E0308`."),
+    ] {
+        let summary =
+            message("a", &format!(r#""message":"{text}","code":null,"level":"{level}","spans":[]"#));
+        assert_eq!(diagnostics(&[summary]), [], "{text}");
+    }
+}
+
+#[test]
+fn only_errors_that_are_no_lints_are_fatal() {
+    let check = |code: &str, level: &str, ns: &str, rule: &str, fatal: bool| {
+        let fields = format!(r#""message":"m","code":{code},"level":"{level}""#);
+        let all = diagnostics(&[message("a", &fields)]);
+        assert_eq!((&*all[0].ns, &*all[0].rule, all[0].fatal), (ns, rule, fatal), "{code} {level}");
+    };
+    check(r#"{"code":"E0308"}"#, "error", "rustc", "E0308", true);
+    check("null", "error", "rustc", "error", true);
+    check("null", "error: internal compiler error", "rustc", "error", true);
+    check("null", "warning", "rustc", "warning", false);
+    check(r#"{"code":"unused_mut"}"#, "error", "rustc", "unused_mut", false);
+    check(r#"{"code":"clippy::x"}"#, "error", "clippy", "clippy::x", false);
+    check(r#"{"code":"rustdoc::x"}"#, "warning", "rustdoc", "rustdoc::x", false);
+}
+
+#[test]
+fn a_place_outside_becomes_that_of_the_call_inside() {
+    let check = |file: &str, expansion: &str, expected: &str| {
+        let fields = format!(
+            r#""message":"m","code":{{"code":"l"}},"level":"warning","spans":[{}]"#,
+            span(file, 1, "true", expansion)
+        );
+        assert_eq!(diagnostics(&[message("a", &fields)])[0].place.name(), expected, "{file}");
+    };
+    let call = |file: &str, further: &str| {
+        format!(r#"{{"macro_decl_name":"m!","span":{}}}"#, span(file, 7, "false", further))
+    };
+    check("/w/out/src/lib.rs", &call("a/src/x.rs", "null"), "a/src/x.rs");
+    check(
+        "/rustc/hash/library/std/src/macros.rs",
+        &call("/w/out/x.rs", &call("a/src/y.rs", "null")),
+        "a/src/y.rs",
+    );
+    check("/w/out/src/lib.rs", "null", "package a");
+    check("/w/ws/target/debug/build/a-0011223344556677/out/g.rs", "null", "package a");
+    check("<anon>", "null", "package a");
+    check("a/src/../shared.in", "null", "a/shared.in");
+}
+
+#[test]
+fn expansions_may_nest_deeper_than_a_parser_recurses() {
+    let mut expansion = "null".to_owned();
+    for line in (1..=200).rev() {
+        expansion = format!(
+            r#"{{"macro_decl_name":"m!","span":{}}}"#,
+            span("a/src/lib.rs", line, "false", &expansion)
+        );
+    }
+    let fields = format!(
+        r#""message":"m","code":{{"code":"l"}},"level":"warning","spans":[{}]"#,
+        span("a/src/m.rs", 1, "true", &expansion)
+    );
+    assert_eq!(diagnostics(&[message("a", &fields)])[0].related.len(), 128);
+}
+
+#[test]
+fn a_fix_is_kept_where_all_occurrences_agree() {
+    let child = |text: &str, how: &str| {
+        let span = span("a/src/lib.rs", 1, "true", "null");
+        let span = span.strip_suffix('}').expect("an object").to_owned();
+        format!(
+            r#""children":[{{"message":"try","level":"help","spans":[{span},"suggested_replacement":"{text}","suggestion_applicability":"{how}"}}]}}]"#
+        )
+    };
+    let fixes = |children: &[String]| {
+        let messages: Vec<String> = children.iter().map(|children| lint(1, children)).collect();
+        let all = diagnostics(&messages);
+        assert_eq!(all.len(), 1);
+        all[0].fix.as_ref().map(|fix| fix.edits[0].2.clone())
+    };
+    let apply = |text| child(text, "MachineApplicable");
+    assert_eq!(fixes(&[apply("x"), apply("x")]).as_deref(), Some("x"));
+    assert_eq!(fixes(&[apply("x"), r#""children":[]"#.to_owned()]).as_deref(), Some("x"));
+    assert_eq!(fixes(&[apply("x"), apply("y")]), None);
+    assert_eq!(fixes(&[child("x", "MaybeIncorrect")]), None);
+}

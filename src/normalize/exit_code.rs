@@ -1,0 +1,46 @@
+//! Tools of which only the exit code is known to mean something.
+
+use super::scrub::{Scrub, volatile};
+use super::{Input, Parsed};
+use crate::model::finding::{Diagnostic, Level, Related};
+
+/// Any `code` but 0 is one diagnostic, with the ends of the output beside it.
+pub(super) fn parse(input: &Input<'_>, code: i32) -> Parsed {
+    if code == 0 {
+        return Parsed::default();
+    }
+    let message = format!("exited with {code}");
+    let rule = input.tool.name.clone();
+    let output = [&input.output.stdout, &input.output.stderr];
+    let related = output
+        .into_iter()
+        .filter_map(|text| Some(Related { message: excerpt(input.scrub, text)?, place: None }))
+        .collect();
+    let diagnostic =
+        Diagnostic { related, ..input.diagnostic(input.default_place(), rule, Level::Error, message) };
+    Parsed { diagnostics: vec![diagnostic], gaps: Vec::new() }
+}
+
+/// The first and last lines of `text`; `None` if it is blank.
+fn excerpt(scrub: &Scrub, text: &[u8]) -> Option<String> {
+    const LINES: usize = 20;
+    const CHARS: usize = 400;
+    let lines: Vec<&[u8]> = text.trim_ascii_end().split(|&b| b == b'\n').collect();
+    let shown = |lines: &[&[u8]]| -> Vec<String> {
+        let line = |line: &&[u8]| {
+            let line = &line[..line.len().min(CHARS * 4)];
+            volatile(&scrub.lossy(line)).trim_end().chars().take(CHARS).collect()
+        };
+        lines.iter().map(line).collect()
+    };
+    let excerpt = match lines.len().checked_sub(2 * LINES) {
+        Some(left_out @ 1..) => {
+            let mut excerpt = shown(&lines[..LINES]);
+            excerpt.push(format!("[{left_out} lines]"));
+            excerpt.extend(shown(&lines[LINES + left_out..]));
+            excerpt
+        }
+        _ => shown(&lines),
+    };
+    Some(excerpt.join("\n")).filter(|text| !text.trim().is_empty())
+}

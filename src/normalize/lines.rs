@@ -1,0 +1,81 @@
+//! Output that is read line by line: each line a diagnostic, or each that matches a pattern.
+
+use regex::bytes::{Captures, Regex};
+
+use super::scrub::strip_escapes;
+use super::{Input, Parsed, Unparsable, range, whole_line};
+use crate::model::finding::{Diagnostic, Level, Place};
+
+/// Each line of stdout that is not blank is a diagnostic.
+pub(super) fn plain(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
+    let diagnostics: Vec<Diagnostic> = lines(&input.output.stdout)
+        .map(<[u8]>::trim_ascii)
+        .filter(|line| !line.is_empty())
+        .map(|line| {
+            // Many tools of this kind list the files that they object to.
+            let named = input.scrub.path(line).filter(|path| input.workspace.find(path).is_some());
+            let place = named.map_or_else(|| input.default_place(), |path| Place::File { path, range: None });
+            let message = input.scrub.lossy(line);
+            input.diagnostic(place, input.tool.name.clone(), Level::Warning, message)
+        })
+        .collect();
+    judge(input, code, diagnostics)
+}
+
+/// Each line of stdout and stderr that `pattern` matches is a diagnostic.
+pub(super) fn by_pattern(input: &Input<'_>, code: i32, pattern: &str) -> Result<Parsed, Unparsable> {
+    let pattern = Regex::new(pattern).map_err(|error| Unparsable(format!("the pattern: {error}")))?;
+    let mut diagnostics = Vec::new();
+    for line in lines(&input.output.stdout).chain(lines(&input.output.stderr)) {
+        // Only what holds an escape is copied: the rest may be paths that are not UTF-8.
+        let stripped =
+            line.contains(&0x1b).then(|| strip_escapes(&String::from_utf8_lossy(line)).into_owned());
+        let line = stripped.as_ref().map_or(line, String::as_bytes);
+        diagnostics.extend(pattern.captures(line).map(|found| matched(input, line, &found)));
+    }
+    judge(input, code, diagnostics)
+}
+
+fn matched(input: &Input<'_>, line: &[u8], found: &Captures<'_>) -> Diagnostic {
+    let text = |name| found.name(name).map(|group| input.scrub.lossy(group.as_bytes().trim_ascii()));
+    let number = |name| text(name)?.parse::<u32>().ok();
+    let range = number("line").and_then(|line| match number("column") {
+        Some(column) => range((line, column), (line, column)),
+        None => whole_line(line),
+    });
+    let place = match found.name("path").map(|path| path.as_bytes()).filter(|path| !path.is_empty()) {
+        Some(path) => input.place_at(path, range),
+        None => match input.default_place() {
+            Place::File { path, .. } => Place::File { path, range },
+            subject => subject,
+        },
+    };
+    let rule = text("rule").filter(|rule| !rule.is_empty()).unwrap_or_else(|| input.tool.name.clone());
+    let level = text("level").map_or(Level::Warning, |level| level_of(&level));
+    let message = text("message").unwrap_or_else(|| input.scrub.lossy(line.trim_ascii()));
+    input.diagnostic(place, rule, level, message)
+}
+
+fn level_of(word: &str) -> Level {
+    match word.to_ascii_lowercase().as_str() {
+        "error" | "err" | "e" | "fatal" | "critical" | "failure" => Level::Error,
+        "note" | "n" | "info" | "i" | "information" | "help" | "hint" | "style" => Level::Note,
+        _ => Level::Warning,
+    }
+}
+
+/// A tool that fails and has nothing to show for it did not judge.
+fn judge(input: &Input<'_>, code: i32, diagnostics: Vec<Diagnostic>) -> Result<Parsed, Unparsable> {
+    if code != 0 && diagnostics.is_empty() {
+        let first = lines(&input.output.stdout)
+            .map(|line| input.scrub.lossy(line.trim_ascii()))
+            .find(|line| !line.is_empty());
+        let reason = input.complaint().or(first).unwrap_or_else(|| "it said nothing".to_owned());
+        return Err(Unparsable(format!("exited with {code}: {reason}")));
+    }
+    Ok(Parsed { diagnostics, gaps: Vec::new() })
+}
+
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|&b| b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+}

@@ -1,0 +1,183 @@
+//! The parts of SARIF's object model that count. Everything may be missing or `null`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+pub(super) struct Log {
+    pub(super) runs: Option<Vec<Run>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Run {
+    pub(super) tool: Tool,
+    pub(super) results: Option<Vec<SarifResult>>,
+    pub(super) invocations: Option<Vec<Invocation>>,
+    pub(super) original_uri_base_ids: Option<BTreeMap<String, ArtifactLocation>>,
+    artifacts: Option<Vec<Artifact>>,
+}
+
+impl Run {
+    /// The rule of `result`, in the driver or in an extension.
+    pub(super) fn rule(&self, result: &SarifResult) -> Option<&Rule> {
+        let reference = result.rule.as_ref();
+        let extension = reference.and_then(|rule| rule.tool_component.as_ref()?.index);
+        let component = match extension {
+            Some(at) => at_index(self.tool.extensions.as_deref(), at)?,
+            None => &self.tool.driver,
+        };
+        match result.rule_index.or_else(|| reference?.index) {
+            Some(at) => at_index(component.rules.as_deref(), at),
+            None => component.rules.iter().flatten().find(|rule| rule.id.as_deref() == result.rule_id()),
+        }
+    }
+
+    pub(super) fn artifact(&self, at: i64) -> Option<&ArtifactLocation> {
+        at_index(self.artifacts.as_deref(), at)?.location.as_ref()
+    }
+}
+
+/// The entry at an index; SARIF writes -1 for none.
+fn at_index<T>(list: Option<&[T]>, at: i64) -> Option<&T> {
+    list?.get(usize::try_from(at).ok()?)
+}
+
+#[derive(Deserialize)]
+pub(super) struct Tool {
+    pub(super) driver: Component,
+    extensions: Option<Vec<Component>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Component {
+    rules: Option<Vec<Rule>>,
+    pub(super) global_message_strings: Option<BTreeMap<String, Message>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Rule {
+    pub(super) id: Option<String>,
+    pub(super) message_strings: Option<BTreeMap<String, Message>>,
+    pub(super) default_configuration: Option<Configuration>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Configuration {
+    pub(super) level: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SarifResult {
+    rule_id: Option<String>,
+    rule_index: Option<i64>,
+    rule: Option<RuleReference>,
+    pub(super) kind: Option<String>,
+    pub(super) level: Option<String>,
+    pub(super) message: Option<Message>,
+    pub(super) locations: Option<Vec<Location>>,
+    pub(super) related_locations: Option<Vec<Location>>,
+    suppressions: Option<Vec<Suppression>>,
+    pub(super) baseline_state: Option<String>,
+}
+
+impl SarifResult {
+    /// The rule's id, as the result itself gives it.
+    pub(super) fn rule_id(&self) -> Option<&str> {
+        self.rule_id.as_deref().or_else(|| self.rule.as_ref()?.id.as_deref())
+    }
+
+    /// Whether somebody said that it does not count, and nobody objected.
+    pub(super) fn is_suppressed(&self) -> bool {
+        let suppressions = self.suppressions.as_deref().unwrap_or_default();
+        let refused = |by: &Suppression| matches!(by.status.as_deref(), Some("rejected" | "underReview"));
+        !suppressions.is_empty() && !suppressions.iter().any(refused)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RuleReference {
+    id: Option<String>,
+    index: Option<i64>,
+    tool_component: Option<ComponentReference>,
+}
+
+#[derive(Deserialize)]
+struct ComponentReference {
+    index: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Suppression {
+    status: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Message {
+    pub(super) text: Option<String>,
+    pub(super) id: Option<String>,
+    pub(super) arguments: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Location {
+    pub(super) physical_location: Option<PhysicalLocation>,
+    pub(super) logical_locations: Option<Vec<LogicalLocation>>,
+    pub(super) message: Option<Message>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PhysicalLocation {
+    pub(super) artifact_location: Option<ArtifactLocation>,
+    pub(super) region: Option<Region>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LogicalLocation {
+    pub(super) name: Option<String>,
+    pub(super) fully_qualified_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ArtifactLocation {
+    pub(super) uri: Option<String>,
+    pub(super) uri_base_id: Option<String>,
+    pub(super) index: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Artifact {
+    location: Option<ArtifactLocation>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Region {
+    pub(super) start_line: Option<u32>,
+    pub(super) start_column: Option<u32>,
+    pub(super) end_line: Option<u32>,
+    pub(super) end_column: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Invocation {
+    pub(super) execution_successful: Option<bool>,
+    pub(super) exit_code_description: Option<String>,
+    pub(super) tool_execution_notifications: Option<Vec<Notification>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Notification {
+    pub(super) level: Option<String>,
+    pub(super) message: Option<Message>,
+}

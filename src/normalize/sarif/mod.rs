@@ -1,0 +1,214 @@
+//! SARIF 2.1.0 on stdout.
+//!
+//! Columns are taken as they are. SARIF counts them in UTF-16 units unless a run says otherwise, and only the
+//! source could tell how many characters these are; they differ behind characters beyond the 65,536th only.
+
+mod format;
+
+use super::{Gap, Input, Parsed, Unparsable, range, whole_line};
+use crate::model::finding::{Diagnostic, Level, Place, Range, Related};
+use crate::model::path::RelPath;
+use format::{ArtifactLocation, Location, Log, Message, Region, Run, SarifResult};
+
+/// Reads the output of a tool that ended with `code`.
+pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
+    let stdout = String::from_utf8_lossy(&input.output.stdout);
+    let log: Log =
+        serde_json::from_str(stdout.trim_start_matches('\u{feff}')).map_err(|error| {
+            Unparsable(input.complaint().filter(|_| code != 0).map_or_else(
+                || format!("no SARIF: {error}"),
+                |reason| format!("exited with {code}: {reason}"),
+            ))
+        })?;
+    let runs = log.runs.unwrap_or_default();
+    let mut parsed = Parsed::default();
+    for run in &runs {
+        parsed.gaps.extend(failure(input, run).map(Gap::all));
+        let reader = Reader { input, run };
+        let results = run.results.iter().flatten();
+        parsed.diagnostics.extend(results.filter_map(|result| reader.diagnostic(result)));
+    }
+    // A nonzero exit is explained by results, also by those that do not count.
+    let explained = runs.iter().any(|run| run.results.as_ref().is_some_and(|results| !results.is_empty()));
+    if code != 0 && !explained && parsed.gaps.is_empty() {
+        let reason = input.complaint().unwrap_or_else(|| format!("exited with {code} without a result"));
+        parsed.gaps.push(Gap::all(reason));
+    }
+    Ok(parsed)
+}
+
+/// Why a run came to no verdict.
+fn failure(input: &Input<'_>, run: &Run) -> Option<String> {
+    let invocation = run.invocations.iter().flatten().find(|run| run.execution_successful == Some(false));
+    if let Some(invocation) = invocation {
+        let notifications = invocation.tool_execution_notifications.iter().flatten();
+        let said = notifications
+            .filter(|notification| notification.level.as_deref() == Some("error"))
+            .find_map(|notification| notification.message.as_ref()?.text.as_deref())
+            .or(invocation.exit_code_description.as_deref());
+        return Some(
+            said.map_or_else(|| "the tool says that it failed".to_owned(), |text| input.scrub.text(text)),
+        );
+    }
+    run.results.is_none().then(|| "the tool did not get to look".to_owned())
+}
+
+struct Reader<'a> {
+    input: &'a Input<'a>,
+    run: &'a Run,
+}
+
+impl Reader<'_> {
+    /// A result as a diagnostic; `None` if it is none: passed, suppressed, or gone.
+    fn diagnostic(&self, result: &SarifResult) -> Option<Diagnostic> {
+        let rule = self.run.rule(result);
+        let kind = result.kind.as_deref().unwrap_or("fail");
+        let default = rule.and_then(|rule| rule.default_configuration.as_ref()?.level.as_deref());
+        let level = match result.level.as_deref().or(default) {
+            _ if matches!(kind, "pass" | "notApplicable") => return None,
+            None if kind == "informational" => Level::Note,
+            Some("none") => return None,
+            Some("error") => Level::Error,
+            Some("note") => Level::Note,
+            _ => Level::Warning,
+        };
+        if result.is_suppressed() || result.baseline_state.as_deref() == Some("absent") {
+            return None;
+        }
+        let id = result.rule_id().or_else(|| rule?.id.as_deref()).unwrap_or(&self.input.tool.name);
+        let strings = |id: &str| {
+            let own = rule.and_then(|rule| rule.message_strings.as_ref()?.get(id));
+            own.or_else(|| self.run.tool.driver.global_message_strings.as_ref()?.get(id))
+        };
+        let message = result.message.as_ref().map(|message| {
+            let text = message.text.as_deref().or_else(|| strings(message.id.as_deref()?)?.text.as_deref());
+            self.text(text.unwrap_or_default(), message)
+        });
+        let mut locations = result.locations.iter().flatten();
+        let place = locations.next().and_then(|location| self.place(location));
+        let related = locations
+            .chain(result.related_locations.iter().flatten())
+            .map(|location| {
+                let message = location.message.as_ref();
+                let text =
+                    message.map(|message| self.text(message.text.as_deref().unwrap_or_default(), message));
+                let message = text.filter(|text| !text.is_empty()).unwrap_or_else(|| "also here".to_owned());
+                Related { message, place: self.place(location) }
+            })
+            .collect();
+        let message = message.filter(|text| !text.is_empty()).unwrap_or_else(|| id.to_owned());
+        let place = place.unwrap_or_else(|| self.input.default_place());
+        Some(Diagnostic { related, ..self.input.diagnostic(place, id.to_owned(), level, message) })
+    }
+
+    /// The text of `message` with its arguments in the place of `{0}`, `{1}`.
+    fn text(&self, template: &str, message: &Message) -> String {
+        let arguments = message.arguments.as_deref().unwrap_or_default();
+        if arguments.is_empty() {
+            return self.input.scrub.text(template);
+        }
+        let mut out = String::new();
+        let mut rest = template;
+        while let Some(at) = rest.find(['{', '}']) {
+            out.push_str(&rest[..at]);
+            let brace = &rest[at..];
+            let argument = brace[1..].split_once('}').and_then(|(index, behind)| {
+                let argument = arguments.get(index.parse::<usize>().ok()?)?;
+                brace.starts_with('{').then_some((argument, behind))
+            });
+            if let Some((argument, behind)) = argument {
+                out.push_str(argument);
+                rest = behind;
+            } else {
+                // A doubled brace stands for one.
+                out.push_str(&brace[..1]);
+                let doubled = brace.starts_with("{{") || brace.starts_with("}}");
+                rest = &brace[if doubled { 2 } else { 1 }..];
+            }
+        }
+        self.input.scrub.text(&(out + rest))
+    }
+
+    fn place(&self, location: &Location) -> Option<Place> {
+        let logical = || {
+            let names = location.logical_locations.iter().flatten();
+            let name =
+                names.filter_map(|name| name.fully_qualified_name.as_deref().or(name.name.as_deref())).next();
+            name.map(|name| Place::Subject(self.input.scrub.text(name)))
+        };
+        let physical = || {
+            let physical = location.physical_location.as_ref()?;
+            let artifact = physical.artifact_location.as_ref()?;
+            let range = physical.region.as_ref().and_then(region);
+            let uri =
+                artifact.uri.is_some().then_some(artifact).or_else(|| self.run.artifact(artifact.index?))?;
+            Some(match self.resolve(uri)? {
+                Resolved::Path(path) => self.input.place_at(&path, range),
+                Resolved::Uri(uri) => Place::Subject(self.input.scrub.text(&uri)),
+            })
+        };
+        physical().or_else(logical)
+    }
+
+    /// Where `location` leads, through its base and the bases of that.
+    fn resolve(&self, location: &ArtifactLocation) -> Option<Resolved> {
+        const BASES: usize = 8;
+        let mut uri = location.uri.clone()?;
+        let mut base = location.uri_base_id.as_deref();
+        for _ in 0..BASES {
+            if scheme(&uri).is_some() {
+                break;
+            }
+            let bases = self.run.original_uri_base_ids.as_ref();
+            let Some(next) = base.and_then(|id| bases?.get(id)) else { break };
+            uri = next.uri.as_deref().unwrap_or_default().to_owned() + &uri;
+            base = next.uri_base_id.as_deref();
+        }
+        let path = match scheme(&uri) {
+            None => &*uri,
+            Some(scheme) if scheme.eq_ignore_ascii_case("file") => {
+                let rest = &uri[scheme.len() + 1..];
+                match rest.strip_prefix("//") {
+                    // The authority: empty, or a host.
+                    Some(rest) => &rest[rest.find('/')?..],
+                    None => rest,
+                }
+            }
+            Some(_) => return Some(Resolved::Uri(uri)),
+        };
+        let path = RelPath::unescape(path).as_bytes().to_vec();
+        // `/C:/x` is `C:/x`.
+        let drive = matches!(path.as_slice(), [b'/', letter, b':', ..] if letter.is_ascii_alphabetic());
+        Some(Resolved::Path(if drive { path[1..].to_vec() } else { path }))
+    }
+}
+
+enum Resolved {
+    Path(Vec<u8>),
+    Uri(String),
+}
+
+/// The scheme of a URI; a single letter is a drive.
+fn scheme(uri: &str) -> Option<&str> {
+    let (scheme, _) = uri.split_once(':')?;
+    let named = scheme.len() > 1
+        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    named.then_some(scheme)
+}
+
+/// Without columns, a region covers whole lines; without its end, it reaches to the end of the line.
+fn region(region: &Region) -> Option<Range> {
+    let first = region.start_line?;
+    let last = region.end_line.unwrap_or(first);
+    let start = (first, region.start_column.unwrap_or(1));
+    match region.end_column {
+        Some(column) => range(start, (last, column)),
+        None => range(start, (last.saturating_add(1), 1)),
+    }
+    .or_else(|| whole_line(first))
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]
+mod tests;

@@ -1,0 +1,261 @@
+//! Text and paths without what belongs to one machine. Knows directories by name only, not the disk.
+
+use std::borrow::Cow;
+use std::path::{Component, Path, PathBuf};
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::model::path::RelPath;
+
+/// How text and paths become independent of the machine: the workspace's root is cut off, cargo's target
+/// directory is written `[TARGET]`, the user's home `[HOME]`, the temporary directory `[TMP]`.
+#[derive(Clone, Debug)]
+pub struct Scrub {
+    /// The root, under each of its names.
+    roots: Vec<PathBuf>,
+    target: PathBuf,
+    /// Directories with what stands for them, the longest first; an empty stand-in is the root's.
+    prefixes: Vec<(String, &'static str)>,
+}
+
+impl Scrub {
+    /// All directories are absolute.
+    pub fn new(root: &Path, target: &Path, home: Option<&Path>, temp: &Path) -> Self {
+        let mut scrub = Self { roots: Vec::new(), target: target.to_path_buf(), prefixes: Vec::new() };
+        scrub.add_prefix(target, "[TARGET]");
+        scrub.add_prefix(temp, "[TMP]");
+        if let Some(home) = home {
+            scrub.add_prefix(home, "[HOME]");
+        }
+        scrub.with_root(root)
+    }
+
+    /// The root goes by this name too: some tools resolve symbolic links before they print a path.
+    #[must_use]
+    pub fn with_root(mut self, root: &Path) -> Self {
+        self.roots.push(root.to_path_buf());
+        self.add_prefix(root, "");
+        self
+    }
+
+    fn add_prefix(&mut self, dir: &Path, stand_in: &'static str) {
+        // `/` as a home or root says nothing, and would be found everywhere.
+        if dir.components().any(|part| matches!(part, Component::Normal(_))) {
+            let dir = dir.to_string_lossy();
+            self.prefixes.push((dir.trim_end_matches(['/', '\\']).to_owned(), stand_in));
+            // Stable: of two stand-ins for one directory, the root's wins, as it was added last.
+            self.prefixes.sort_by_key(|(dir, stand_in)| (std::cmp::Reverse(dir.len()), !stand_in.is_empty()));
+        }
+    }
+
+    /// `text` without escape sequences and without this machine's directories.
+    pub fn text(&self, text: &str) -> String {
+        static HASH: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"-[0-9a-f]{16}\b").expect("valid"));
+        let mut text = strip_escapes(text);
+        for (dir, stand_in) in &self.prefixes {
+            if let Some(replaced) = replace_dir(&text, dir, stand_in) {
+                text = Cow::Owned(replaced);
+            }
+        }
+        // Cargo's hashes in the names of artifacts cover absolute paths.
+        if text.contains("[TARGET]") {
+            HASH.replace_all(&text, "-[HASH]").into_owned()
+        } else {
+            text.into_owned()
+        }
+    }
+
+    /// Like [`text`](Self::text); what is not UTF-8 becomes `�`.
+    pub fn lossy(&self, bytes: &[u8]) -> String {
+        self.text(&String::from_utf8_lossy(bytes))
+    }
+
+    /// The path that a tool printed, absolute or relative to the root, without `.` and `..`. `None` if it
+    /// leads out of the workspace, or into the target directory: what was generated there is no source.
+    pub fn path(&self, raw: &[u8]) -> Option<RelPath> {
+        let raw = RelPath::new(raw).as_os_path();
+        if raw.as_os_str().is_empty() {
+            return None;
+        }
+        let path = self.roots.first()?.join(raw);
+        let mut parts: Vec<Component<'_>> = Vec::new();
+        for part in path.components() {
+            match part {
+                Component::CurDir => {}
+                Component::ParentDir => {
+                    if matches!(parts.last(), Some(Component::Normal(_))) {
+                        parts.pop();
+                    }
+                }
+                part => parts.push(part),
+            }
+        }
+        let path: PathBuf = parts.iter().collect();
+        if path.starts_with(&self.target) {
+            return None;
+        }
+        self.roots.iter().find(|root| path.starts_with(root)).and_then(|root| RelPath::between(root, &path))
+    }
+}
+
+/// `text` without escape sequences; no escape character is left, also none of a broken sequence.
+pub(super) fn strip_escapes(text: &str) -> Cow<'_, str> {
+    static ESCAPE: LazyLock<Regex> = LazyLock::new(|| {
+        let csi = r"\[[0-?]*[ -/]*[@-~]";
+        let osc = r"\][^\x07\x1b]*(?:\x07|\x1b\\)";
+        Regex::new(&format!(r"\x1b(?:{csi}|{osc}|[ -/]*[0-Z\\^-~])?")).expect("valid")
+    });
+    ESCAPE.replace_all(text, "")
+}
+
+/// `text` without times and thread ids, which differ between any two runs.
+pub(super) fn volatile(text: &str) -> String {
+    static VOLATILE: LazyLock<[(Regex, &str); 3]> = LazyLock::new(|| {
+        let regex = |pattern| Regex::new(pattern).expect("valid");
+        [
+            (
+                regex(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)?"),
+                "[TIME]",
+            ),
+            (regex(r"\b\d+(?:\.\d+)?\s?(?:ns|µs|us|ms|s|secs?|seconds?|m|mins?|minutes?)\b"), "[TIME]"),
+            (regex(r"(thread '[^']*') \(\d+\)"), "$1"),
+        ]
+    });
+    VOLATILE.iter().fold(text.to_owned(), |text, (regex, with)| regex.replace_all(&text, *with).into_owned())
+}
+
+/// `text` with `stand_in` for `dir` wherever it is the beginning of a path; `None` if it nowhere is.
+fn replace_dir(text: &str, dir: &str, stand_in: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut copied = 0;
+    for (at, _) in text.match_indices(dir) {
+        let rest = &text[at + dir.len()..];
+        if at < copied || !may_begin_path(&text[..at]) || !may_end_name(rest) {
+            continue;
+        }
+        out.push_str(&text[copied..at]);
+        copied = at + dir.len();
+        let below = rest.strip_prefix(['/', '\\']);
+        match below {
+            Some(below) if stand_in.is_empty() && below.starts_with(|c| is_path_char(c) || c == '.') => {
+                copied += 1;
+            }
+            _ => out.push_str(if stand_in.is_empty() { "." } else { stand_in }),
+        }
+    }
+    (copied > 0).then(|| out + &text[copied..])
+}
+
+fn is_path_char(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '-')
+}
+
+/// Whether a path may begin behind `before`: not in the middle of another one, but behind a flag (`-L/lib`).
+fn may_begin_path(before: &str) -> bool {
+    let mut back = before.chars().rev();
+    match back.next() {
+        Some(c) if c.is_ascii_alphabetic() => {
+            back.next() == Some('-')
+                && !back.next().is_some_and(|c| is_path_char(c) || matches!(c, '.' | '/'))
+        }
+        Some(c) => !is_path_char(c) && c != '.',
+        None => true,
+    }
+}
+
+/// Whether the last name of a path ends before `rest`, and does not go on: `ws` in `ws/a`, not in `ws2/a`.
+fn may_end_name(rest: &str) -> bool {
+    let mut rest = rest.chars();
+    match rest.next() {
+        Some('.') => !rest.next().is_some_and(is_path_char),
+        Some(c) => !is_path_char(c),
+        None => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scrub() -> Scrub {
+        Scrub::new(
+            Path::new("/home/me/ws"),
+            Path::new("/home/me/ws/target"),
+            Some(Path::new("/home/me")),
+            Path::new("/tmp"),
+        )
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(scrub().text(text), expected);
+    }
+
+    #[test]
+    fn directories_of_the_machine_are_replaced_longest_first() {
+        check("see /home/me/ws/src/lib.rs:3", "see src/lib.rs:3");
+        check("`f v0.1.0 (/home/me/ws/f)`", "`f v0.1.0 (f)`");
+        check("in /home/me/ws", "in .");
+        check("in /home/me/ws/ and `/home/me/ws`.", "in ./ and `.`.");
+        check("/home/me/ws/target/debug/x", "[TARGET]/debug/x");
+        check("/home/me/.cargo/registry, /tmp/rustcAb", "[HOME]/.cargo/registry, [TMP]/rustcAb");
+        check("/home/me/ws/.config/x", ".config/x");
+        check("file:///home/me/ws/a#0.1.0", "file://a#0.1.0");
+        check("-L/tmp/x -I/home/me/i", "-L[TMP]/x -I[HOME]/i");
+    }
+
+    #[test]
+    fn other_paths_stay() {
+        check("/home/me/ws2/a", "[HOME]/ws2/a");
+        check("/home/me2/a", "/home/me2/a");
+        check("src/tmp/a ../tmp/b", "src/tmp/a ../tmp/b");
+    }
+
+    #[test]
+    fn hashes_of_artifacts_are_dropped() {
+        check("/home/me/ws/target/build/f-28e73eca5c9648dd/out", "[TARGET]/build/f-[HASH]/out");
+        check("f-28e73eca5c9648dd", "f-28e73eca5c9648dd");
+    }
+
+    #[test]
+    fn no_escape_is_left() {
+        check("\x1b[1;31merror\x1b[0m", "error");
+        check("\x1b]8;;http://x\x1b\\link\x1b]8;;\x07", "link");
+        check("\x1b\x1b[0m[31m", "[31m");
+        check("end\x1b", "end");
+    }
+
+    #[test]
+    fn a_root_that_is_the_file_system_hides_nothing_else() {
+        let scrub = Scrub::new(Path::new("/"), Path::new("/target"), Some(Path::new("/")), Path::new("/tmp"));
+        assert_eq!(scrub.text("/etc/x /tmp/y"), "/etc/x [TMP]/y");
+        assert_eq!(scrub.path(b"/etc/x"), Some(RelPath::new("etc/x")));
+    }
+
+    #[test]
+    fn paths_become_relative_and_plain() {
+        let path =
+            |raw: &[u8]| scrub().with_root(Path::new("/real/ws")).path(raw).map(|path| path.to_string());
+        assert_eq!(path(b"src/lib.rs").as_deref(), Some("src/lib.rs"));
+        assert_eq!(path(b"/home/me/ws/a b\n\xff").as_deref(), Some("a b\n%FF"));
+        assert_eq!(path(b"./src/../shared.in").as_deref(), Some("shared.in"));
+        assert_eq!(path(b"/real/ws/x").as_deref(), Some("x"));
+        for outside in [&b"/home/me/out/x"[..], b"../x", b"/home/me/ws2/x", b"target/debug/g.rs", b""] {
+            assert_eq!(path(outside), None);
+        }
+    }
+
+    #[test]
+    fn what_changes_between_runs_is_dropped() {
+        assert_eq!(
+            volatile("thread 'main' (8383) panicked at a.rs:1:2"),
+            "thread 'main' panicked at a.rs:1:2"
+        );
+        assert_eq!(
+            volatile("done in 0.53s, 12 ms at 2024-01-02T03:04:05Z"),
+            "done in [TIME], [TIME] at [TIME]"
+        );
+        assert_eq!(volatile("3 errors, 4 modules"), "3 errors, 4 modules");
+    }
+}

@@ -1,0 +1,277 @@
+use proptest::prelude::*;
+use snapbox::{assert_data_eq, str};
+
+use super::testing::{run, show, tool, workspace};
+use super::*;
+use crate::model::workspace::{FileId, TargetKind};
+
+fn sample() -> Workspace {
+    workspace(&[("a", &[(TargetKind::Lib, "a/src/lib.rs")])], &["a/src/lib.rs", "x.wgsl"])
+}
+
+const X: &[Unit] = &[Unit::File(FileId(1))];
+const BOTH: &[Unit] = &[Unit::File(FileId(0)), Unit::File(FileId(1))];
+
+#[track_caller]
+fn check(
+    parse: Parse,
+    units: &[Unit],
+    (stdout, stderr, code): (&str, &str, i32),
+    expected: impl snapbox::IntoData,
+) {
+    let shown = match run(&sample(), &tool("lint", parse, &["lint"]), units, stdout, stderr, code) {
+        Ok(parsed) => show(&parsed),
+        Err(error) => format!("unparsable: {error}\n"),
+    };
+    assert_data_eq!(shown, expected);
+}
+
+fn pattern() -> Parse {
+    Parse::Regex(
+        r"(?-u)^(?<path>[^:]+):(?<line>\d+)(?::(?<column>\d+))?: (?<level>\w+)(?:\[(?<rule>\w+)\])?: (?<message>.+)$"
+            .to_owned(),
+    )
+}
+
+#[test]
+fn a_pattern_finds_diagnostics_on_both_streams() {
+    let stdout = "\x1b[1m/w/ws/x.wgsl:3:7\x1b[0m: error[R1]: bad in /w/ws/y\r\nnoise\nx.wgsl:4: info: hm\n";
+    let stderr = "/home/me/x:1:2: warning: elsewhere\nx.wgsl:4: info: hm\n";
+    check(
+        pattern(),
+        BOTH,
+        (stdout, stderr, 0),
+        str![[r#"
+error lint R1 x.wgsl 3:7-3:7: bad in y
+note lint lint x.wgsl 4:1-5:1: hm
+warning lint lint [HOME]/x: elsewhere
+
+"#]],
+    );
+}
+
+#[test]
+fn a_pattern_without_a_path_speaks_of_the_one_unit() {
+    let lines = || Parse::Regex(r"^line (?<line>\d+)".to_owned());
+    check(
+        lines(),
+        X,
+        ("line 3 is bad", "", 1),
+        str![[r#"
+warning lint lint x.wgsl 3:1-4:1: line 3 is bad
+
+"#]],
+    );
+    check(
+        lines(),
+        BOTH,
+        ("line 3 is bad", "", 1),
+        str![[r#"
+warning lint lint lint: line 3 is bad
+
+"#]],
+    );
+}
+
+#[test]
+fn a_failure_that_no_pattern_explains_is_unparsable() {
+    check(
+        pattern(),
+        X,
+        ("", "\n  cannot read /w/ws/x.wgsl\nmore", 2),
+        str![[r#"
+unparsable: exited with 2: cannot read x.wgsl
+
+"#]],
+    );
+    check(
+        pattern(),
+        X,
+        ("usage: x", "", 2),
+        str![[r#"
+unparsable: exited with 2: usage: x
+
+"#]],
+    );
+    check(pattern(), X, ("", "", 0), "");
+    check(
+        Parse::Regex("(".to_owned()),
+        X,
+        ("", "", 0),
+        str![[r#"
+unparsable: the pattern: regex parse error:
+...
+"#]],
+    );
+}
+
+#[test]
+fn each_line_is_a_diagnostic() {
+    check(
+        Parse::Lines,
+        X,
+        ("one\n\n /w/ws/two \n", "ignored", 0),
+        str![[r#"
+warning lint lint x.wgsl: one
+warning lint lint x.wgsl: two
+
+"#]],
+    );
+    check(
+        Parse::Lines,
+        BOTH,
+        ("a/src/lib.rs\nother\n", "", 1),
+        str![[r#"
+warning lint lint a/src/lib.rs: a/src/lib.rs
+warning lint lint lint: other
+
+"#]],
+    );
+    check(
+        Parse::Lines,
+        X,
+        ("\n", "error: no", 1),
+        str![[r#"
+unparsable: exited with 1: no
+
+"#]],
+    );
+}
+
+#[test]
+fn an_exit_code_is_a_diagnostic_with_the_ends_of_the_output() {
+    check(Parse::ExitCode, X, ("fine", "fine", 0), "");
+    check(
+        Parse::ExitCode,
+        X,
+        ("ran 3 checks in 0.53s\n", "thread 'main' (77) panicked at /w/ws/x.rs:1:2:\nboom\n", 101),
+        str![[r#"
+error lint lint x.wgsl: exited with 101
+  ran 3 checks in [TIME]
+  thread 'main' panicked at x.rs:1:2:
+boom
+
+"#]],
+    );
+    let long: String = (1..=50).map(|line| format!("l{line}\n")).collect();
+    check(
+        Parse::ExitCode,
+        &[Unit::Package(PackageId(0))],
+        (&long, "", 1),
+        str![[r#"
+error lint lint package a @0: exited with 1
+  l1
+l2
+l3
+l4
+l5
+l6
+l7
+l8
+l9
+l10
+l11
+l12
+l13
+l14
+l15
+l16
+l17
+l18
+l19
+l20
+[10 lines]
+l31
+l32
+l33
+l34
+l35
+l36
+l37
+l38
+l39
+l40
+l41
+l42
+l43
+l44
+l45
+l46
+l47
+l48
+l49
+l50
+
+"#]],
+    );
+}
+
+#[test]
+fn a_process_that_a_signal_ended_said_nothing() {
+    let (workspace, tool) = (sample(), tool("lint", Parse::Lines, &["lint"]));
+    let output = Output { stdout: b"x\n".to_vec(), stderr: Vec::new(), exit: Exit::Signal(11) };
+    let scrub = Scrub::new(&workspace.root, &workspace.target_dir, None, "/tmp".as_ref());
+    let input =
+        Input { workspace: &workspace, tool: &tool, units: X, packages: &[], output: &output, scrub: &scrub };
+    assert_eq!(parse(&input), Err(Unparsable("ended by signal 11".to_owned())));
+}
+
+const CAPTURED: [(&str, &str); 4] = [
+    (include_str!("testdata/clippy.jsonl"), include_str!("testdata/clippy.stderr")),
+    (include_str!("testdata/doc.jsonl"), include_str!("testdata/doc.stderr")),
+    (include_str!("testdata/rustfmt.diff"), include_str!("testdata/rustfmt.stderr")),
+    (
+        r#"{"runs":[{"tool":{"driver":{}},"results":[{"message":{"text":"{0}","arguments":["/w/ws/x"]}}]}]}"#,
+        "x.wgsl:1:2: error: m\nerror: x\n --> /w/ws/x:1:2\n",
+    ),
+];
+
+/// What every parser says: each gives an answer, and none panics.
+fn answers(stdout: &[u8], stderr: &[u8], code: i32) -> Vec<String> {
+    let workspace = sample();
+    let parsers = [Parse::RustcJson, Parse::Rustfmt, Parse::Sarif, pattern(), Parse::Lines, Parse::ExitCode];
+    let answer = |parse| match run(&workspace, &tool("lint", parse, &["lint"]), BOTH, stdout, stderr, code) {
+        Ok(parsed) => show(&parsed),
+        Err(error) => error.to_string(),
+    };
+    parsers.into_iter().map(answer).collect()
+}
+
+#[test]
+fn no_directory_of_the_machine_passes_wherever_the_output_ends() {
+    for (stdout, stderr) in CAPTURED {
+        // All bytes of the shorter ones; of the longer ones as many as a test has time for.
+        for at in (0..stdout.len()).step_by(1 + stdout.len() / 100) {
+            for answer in answers(&stdout.as_bytes()[..at], stderr.as_bytes(), (at % 3) as i32) {
+                assert!(!answer.contains("/w/ws/"), "{answer}");
+            }
+        }
+        for at in 0..stderr.len() {
+            answers(b"", &stderr.as_bytes()[..at], 1);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
+
+    #[test]
+    fn every_parser_takes_any_bytes(stdout in any::<Vec<u8>>(), stderr in any::<Vec<u8>>(), code in 0..3) {
+        answers(&stdout, &stderr, code);
+    }
+
+    #[test]
+    fn every_parser_takes_damaged_output(
+        which in 0..CAPTURED.len(),
+        at in any::<prop::sample::Index>(),
+        len in 0..200_usize,
+        with in any::<Vec<u8>>(),
+    ) {
+        let (stdout, stderr) = CAPTURED[which];
+        let mut stdout = stdout.as_bytes().to_vec();
+        let at = at.index(stdout.len());
+        let end = stdout.len().min(at + len);
+        stdout.splice(at..end, with);
+        answers(&stdout, stderr.as_bytes(), 101);
+    }
+}
