@@ -15,53 +15,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::error::{Problem, Problems};
-use crate::model::finding::{Finding, Place};
+use crate::model::finding::{Entry, Finding, Site};
 use crate::model::path::RelPath;
 
 /// The format that is written, and the only one that is read.
 const VERSION: u32 = 1;
 const HEADER: &str = r#"{"genti_baseline":1}"#;
-
-/// What an entry is about: a [`Place`] without its stretch of text.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Site {
-    /// A file.
-    Path(RelPath),
-    /// Something that is no file.
-    Subject(String),
-}
-
-/// One accepted occurrence of a finding. Ordered as in the file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Entry {
-    /// Where it is.
-    pub site: Site,
-    /// The rule.
-    pub rule: String,
-    /// The path of the enclosing item.
-    pub scope: String,
-    /// The flagged code, as in [`Finding::code`].
-    pub code: String,
-    /// The message, as in [`Finding::msg`].
-    pub msg: String,
-}
-
-impl Entry {
-    /// The entry that accepts `finding`.
-    pub fn of(finding: &Finding) -> Self {
-        let Finding { diagnostic, msg, code, scope, .. } = finding;
-        Self {
-            site: match &diagnostic.place {
-                Place::File { path, .. } => Site::Path(path.clone()),
-                Place::Subject(subject) => Site::Subject(subject.clone()),
-            },
-            rule: diagnostic.rule.clone(),
-            scope: scope.clone(),
-            code: code.clone(),
-            msg: msg.clone(),
-        }
-    }
-}
 
 /// The entries that accept all of `findings`, by namespace, sorted. Fatal findings can't be accepted.
 pub fn entries_of(findings: &[Finding]) -> BTreeMap<String, Vec<Entry>> {

@@ -7,9 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::baseline::{Entry, Site};
 use super::identity::sort;
-use crate::model::finding::{Finding, State};
+use crate::model::finding::{Entry, Finding, Site, State};
+use crate::model::outcome::{Compared, Gone, Identical};
 use crate::model::path::RelPath;
 
 /// What the run looked at: decides whether an entry that nothing matches is fixed.
@@ -26,42 +26,9 @@ pub trait Reach {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Matched {
     /// Every finding, in the order of [`identify`](super::identity::identify).
-    pub findings: Vec<Judged>,
+    pub findings: Vec<Compared>,
     /// The entries that no finding matches, by namespace, then as in the file.
     pub gone: Vec<Gone>,
-}
-
-/// A finding and how it relates to the baseline.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judged {
-    /// The finding.
-    pub finding: Finding,
-    /// [`State::New`] or [`State::Unchanged`].
-    pub state: State,
-    /// The number of the pass that matched it, counted from 1 as in the documentation; `None` if it is new.
-    pub matched_by: Option<u8>,
-    /// On a new finding that has identical ones beside it: how many there are.
-    pub identical: Option<Identical>,
-}
-
-/// "1 of 3 identical is new".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identical {
-    /// How many of them are new.
-    pub new: usize,
-    /// All with this id.
-    pub total: usize,
-}
-
-/// An entry that no finding matches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gone {
-    /// Its namespace.
-    pub ns: String,
-    /// The entry.
-    pub entry: Entry,
-    /// [`State::Fixed`] or [`State::Unknown`].
-    pub state: State,
 }
 
 /// Compares today's findings with the baseline, given by namespace. A fatal finding is always new.
@@ -137,14 +104,14 @@ fn state_of_gone(ns: &str, entry: &Entry, reach: &dyn Reach) -> State {
     if file_gone || reach.looked_at(ns, entry) { State::Fixed } else { State::Unknown }
 }
 
-fn judge(findings: Vec<Finding>, matched_by: &[Option<u8>]) -> Vec<Judged> {
+fn judge(findings: Vec<Finding>, matched_by: &[Option<u8>]) -> Vec<Compared> {
     let mut counts: BTreeMap<String, Identical> = BTreeMap::new();
     for (finding, pass) in findings.iter().zip(matched_by) {
         let count = counts.entry(finding.id.clone()).or_insert(Identical { new: 0, total: 0 });
         count.total += 1;
         count.new += usize::from(pass.is_none());
     }
-    let judged = |(finding, &matched_by): (Finding, &Option<u8>)| Judged {
+    let judged = |(finding, &matched_by): (Finding, &Option<u8>)| Compared {
         state: if matched_by.is_some() { State::Unchanged } else { State::New },
         identical: counts.get(&finding.id).copied().filter(|count| matched_by.is_none() && count.total > 1),
         matched_by,

@@ -7,10 +7,11 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::Sources;
-use super::baseline::{Entry, Site, entries_of, parse, render};
+use super::baseline::{entries_of, parse, render};
 use super::identity::identify;
 use super::matching::{Reach, compare};
 use crate::model::finding::{Diagnostic, Finding, Level, Place, Position, Range, State};
+use crate::model::finding::{Entry, Site};
 use crate::model::path::RelPath;
 
 pub(super) fn at(line: u32, column: u32) -> Range {

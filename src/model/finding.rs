@@ -141,6 +141,57 @@ pub struct Finding {
     pub tools: Vec<String>,
 }
 
+/// What an entry is about: a [`Place`] without its stretch of text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Site {
+    /// A file.
+    Path(RelPath),
+    /// Something that is no file.
+    Subject(String),
+}
+
+/// One accepted occurrence of a finding, as the baseline keeps it. Ordered as in its file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Entry {
+    /// Where it is.
+    pub site: Site,
+    /// The rule.
+    pub rule: String,
+    /// The path of the enclosing item.
+    pub scope: String,
+    /// The flagged code, as in [`Finding::code`].
+    pub code: String,
+    /// The message, as in [`Finding::msg`].
+    pub msg: String,
+}
+
+impl Site {
+    /// The path or the subject, as written in artifacts.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Path(path) => path.to_string(),
+            Self::Subject(subject) => subject.clone(),
+        }
+    }
+}
+
+impl Entry {
+    /// The entry that accepts `finding`.
+    pub fn of(finding: &Finding) -> Self {
+        let Finding { diagnostic, msg, code, scope, .. } = finding;
+        Self {
+            site: match &diagnostic.place {
+                Place::File { path, .. } => Site::Path(path.clone()),
+                Place::Subject(subject) => Site::Subject(subject.clone()),
+            },
+            rule: diagnostic.rule.clone(),
+            scope: scope.clone(),
+            code: code.clone(),
+            msg: msg.clone(),
+        }
+    }
+}
+
 /// How a finding relates to the baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {

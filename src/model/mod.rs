@@ -5,12 +5,18 @@ pub mod digest;
 #[cfg(feature = "engine")]
 pub mod error;
 #[cfg(feature = "engine")]
+pub mod event;
+#[cfg(feature = "engine")]
 pub mod finding;
+#[cfg(feature = "engine")]
+pub mod outcome;
 pub mod path;
 #[cfg(feature = "engine")]
 pub mod policy;
 #[cfg(feature = "engine")]
 pub mod task;
+#[cfg(all(test, feature = "engine"))]
+pub(crate) mod testing;
 #[cfg(feature = "engine")]
 pub mod tool;
 #[cfg(feature = "engine")]

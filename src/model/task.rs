@@ -127,6 +127,15 @@ pub struct Step {
     pub tasks: Vec<TaskIx>,
 }
 
+/// A step of a plan: the rank of its batch, and its place in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StepId {
+    /// The rank of the batch.
+    pub rank: u32,
+    /// The place in the batch.
+    pub at: u32,
+}
+
 /// Steps that run one after the other: the unit of admission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedBatch {
@@ -156,6 +165,18 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The step with this id.
+    pub fn step(&self, id: StepId) -> &Step {
+        &self.batches[id.rank as usize].steps[id.at as usize]
+    }
+
+    /// Every step, in rank order.
+    pub fn steps(&self) -> impl Iterator<Item = StepId> {
+        (0..)
+            .zip(&self.batches)
+            .flat_map(|(rank, batch)| (0..batch.steps.len() as u32).map(move |at| StepId { rank, at }))
+    }
+
     /// Whether every member of the workspace is selected.
     pub fn is_whole(&self, workspace: &Workspace) -> bool {
         self.packages.len() == workspace.packages.len()

@@ -157,11 +157,17 @@ impl Default for StepCaps {
 }
 
 impl Tool {
-    /// Whether a step may cover several units: only where the command line has `{files}` and nothing that
-    /// stands for one unit.
+    /// Whether a process may cover several units: only where the command line has `{files}` and nothing that
+    /// stands for one unit, and the output tells the units apart.
     pub fn takes_many(&self) -> bool {
         let single = |piece: &Piece| matches!(piece, Piece::File | Piece::Package | Piece::Dir);
-        matches!(self.per, Per::File | Per::TargetRoot)
+        let tells_apart = match &self.parse {
+            Parse::RustcJson | Parse::Rustfmt | Parse::Sarif => true,
+            Parse::Regex(pattern) => pattern.contains("<path>"),
+            Parse::Lines | Parse::ExitCode => false,
+        };
+        tells_apart
+            && matches!(self.per, Per::File | Per::TargetRoot)
             && self.run.contains(&Arg::Files)
             && !self.run.iter().any(|arg| matches!(arg, Arg::Text(pieces) if pieces.iter().any(single)))
     }

@@ -1,0 +1,174 @@
+//! What came of a run: statuses, states, verdicts, and the one number that the shell sees.
+
+use std::time::Duration;
+
+use super::finding::{Entry, Finding, State};
+use super::task::{Plan, Status};
+
+/// Everything that a run found out, in the order of its plan.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What was run.
+    pub plan: Plan,
+    /// One entry a task of the graph.
+    pub tasks: Vec<TaskOutcome>,
+    /// One entry a batch, by rank.
+    pub batches: Vec<Timing>,
+    /// One entry a tool of the graph.
+    pub tools: Vec<ToolOutcome>,
+    /// Every finding with its state, sorted.
+    pub findings: Vec<Compared>,
+    /// What the baseline has and the run has not, sorted.
+    pub gone: Vec<Gone>,
+    /// How it ended.
+    pub end: End,
+    /// How many processes ran at once at the most.
+    pub parallel: usize,
+}
+
+/// What became of a task.
+#[derive(Clone, Debug)]
+pub struct TaskOutcome {
+    /// Its own normalized verdict.
+    pub status: Status,
+    /// When and how it ran.
+    pub timing: Timing,
+}
+
+/// When and how something ran: the part in which identical runs may differ.
+#[derive(Clone, Debug, Default)]
+pub struct Timing {
+    /// Since the run began.
+    pub start: Duration,
+    /// How long it took.
+    pub duration: Duration,
+    /// Which of the parallel slots ran it.
+    pub slot: u32,
+    /// How many processes it took.
+    pub attempts: u32,
+    /// The exit code of the process or, negative, the signal that ended it.
+    pub raw_exit: Option<i32>,
+}
+
+/// A finding and how it relates to the baseline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// The finding.
+    pub finding: Finding,
+    /// [`State::New`] or [`State::Unchanged`].
+    pub state: State,
+    /// The number of the pass that matched it, counted from 1 as in the documentation; `None` if it is new.
+    pub matched_by: Option<u8>,
+    /// On a new finding that has identical ones beside it: how many there are.
+    pub identical: Option<Identical>,
+}
+
+/// "1 of 3 identical is new".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identical {
+    /// How many of them are new.
+    pub new: usize,
+    /// All with this id.
+    pub total: usize,
+}
+
+/// A baseline entry that no finding matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// Its namespace.
+    pub ns: String,
+    /// The entry.
+    pub entry: Entry,
+    /// [`State::Fixed`] or [`State::Unknown`].
+    pub state: State,
+}
+
+/// What a tool came to.
+#[derive(Clone, Debug, Default)]
+pub struct ToolOutcome {
+    /// The first line that it prints of its version, if it was asked and answered.
+    pub version: Option<String>,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Findings that are not in the baseline.
+    pub new: usize,
+    /// Findings that are.
+    pub unchanged: usize,
+    /// Baseline entries of its namespaces that are gone.
+    pub fixed: usize,
+    /// Baseline entries of its namespaces that could not be judged.
+    pub unknown: usize,
+    /// What got no verdict and why: a unit or a package, and the reason; sorted.
+    pub incomplete: Vec<(String, String)>,
+}
+
+/// How a tool ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing new was found, and everything was looked at.
+    #[default]
+    Passed,
+    /// Something new was found.
+    Failed,
+    /// Not everything was looked at.
+    Incomplete,
+}
+
+impl Verdict {
+    /// As written in artifacts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+/// How a run ended: the process's exit code is a public interface. Where several hold, the first in the order
+/// signal, bug, usage, artifacts, drift, incomplete, failed, passed wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// 0: every required tool looked at everything and found nothing new.
+    Passed,
+    /// 1: a required tool found something new, or `check` a stale baseline entry.
+    Failed,
+    /// 2: a mistake in the command line or the configuration.
+    Usage,
+    /// 3: a required tool has no verdict on something.
+    Incomplete,
+    /// 4: the artifacts could not be written.
+    NotWritten,
+    /// 101: a bug in this program.
+    Bug,
+    /// 128 + n: signal n ended the run.
+    Signal(i32),
+}
+
+impl End {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Incomplete => 3,
+            Self::NotWritten => 4,
+            Self::Bug => 101,
+            Self::Signal(signal) => 128_u8.saturating_add(signal.clamp(0, 127) as u8),
+        }
+    }
+
+    /// As written in artifacts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::Incomplete => "incomplete",
+            Self::NotWritten => "not-written",
+            Self::Bug => "bug",
+            Self::Signal(_) => "interrupted",
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Small workspaces and tools as plain values, for the tests of the pure layers.
+
+use crate::model::digest::Digest;
+use crate::model::path::RelPath;
+use crate::model::tool::{Arg, Environment, Parse, Per, Piece, StepCaps, Tool};
+use crate::model::workspace::{File, Package, Target, TargetKind, Workspace};
+
+/// A workspace at `/w/ws`: packages by directory with the kinds and roots of their targets, and files.
+pub(crate) fn workspace(packages: &[(&str, &[(TargetKind, &str)])], files: &[&str]) -> Workspace {
+    let packages = packages
+        .iter()
+        .map(|(dir, targets)| {
+            let name = dir.rsplit('/').next().unwrap_or(dir);
+            Package {
+                name: name.to_owned(),
+                version: "0.1.0".to_owned(),
+                cargo_id: format!("path+file:///w/ws/{dir}#0.1.0"),
+                dir: RelPath::new(dir),
+                targets: targets.iter().map(|(kind, root)| target(name, *kind, root)).collect(),
+                dependencies: Vec::new(),
+                outside: Vec::new(),
+            }
+        })
+        .collect();
+    let mut workspace = Workspace {
+        root: "/w/ws".into(),
+        target_dir: "/w/ws/target".into(),
+        packages,
+        files: files
+            .iter()
+            .map(|path| File {
+                path: RelPath::new(path),
+                digest: Digest::of_bytes(path.as_bytes()),
+                len: 100,
+                is_link: false,
+            })
+            .collect(),
+        owners: Vec::new(),
+        outside: Vec::new(),
+    };
+    workspace.owners = workspace.files.iter().map(|file| workspace.owner_of(&file.path)).collect();
+    workspace
+}
+
+fn target(package: &str, kind: TargetKind, root: &str) -> Target {
+    let stem = root.rsplit('/').next().and_then(|name| name.strip_suffix(".rs")).unwrap_or(root);
+    let name = match kind {
+        TargetKind::Lib | TargetKind::Bin => package,
+        TargetKind::BuildScript => "build-script-build",
+        _ => stem,
+    };
+    Target {
+        name: name.to_owned(),
+        kind,
+        root: RelPath::new(root),
+        edition: "2024".to_owned(),
+        test: matches!(kind, TargetKind::Lib | TargetKind::Bin | TargetKind::Test),
+        needs_features: false,
+    }
+}
+
+/// A tool with this name, parser and command line.
+pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
+    Tool {
+        name: name.to_owned(),
+        run: run.iter().map(|arg| Arg::Text(vec![Piece::Literal((*arg).to_owned())])).collect(),
+        args: Vec::new(),
+        per: Per::Workspace,
+        files: Vec::new(),
+        exclude: Vec::new(),
+        inputs: Vec::new(),
+        parse,
+        namespaces: Vec::new(),
+        required: true,
+        needs: Vec::new(),
+        lane: None,
+        environment: Environment::Inherit,
+        jobserver: false,
+        version: Vec::new(),
+        install: None,
+        caps: StepCaps::default(),
+        configured: true,
+    }
+}

@@ -1,0 +1,88 @@
+//! `run.json`: no time, no host, no parallelism, no cache state, no digest of a binary.
+
+use serde_json::{Value, json};
+
+use super::{SCHEMA, canonical};
+use crate::model::digest::Hasher;
+use crate::model::digest::Sink;
+use crate::model::outcome::Outcome;
+use crate::model::task::{Graph, Plan, Step};
+use crate::model::workspace::Workspace;
+
+pub(super) fn render(workspace: &Workspace, outcome: &Outcome) -> Vec<u8> {
+    let plan = &outcome.plan;
+    let batches: Vec<_> = (0..)
+        .zip(&plan.batches)
+        .map(|(rank, batch): (u32, _)| {
+            json!({
+                "batch_id": batch.id.to_string(),
+                "class": batch.class,
+                "rank": rank,
+                "steps": batch.steps.iter().map(|step| self::step(&plan.graph, step)).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    let tools: Vec<_> = plan
+        .graph
+        .tools
+        .iter()
+        .zip(&outcome.tools)
+        .map(|(tool, outcome)| json!({ "name": tool.name, "required": tool.required, "version": outcome.version }))
+        .collect();
+    let mut run = policy(plan);
+    run.extend([
+        ("batch_id".to_owned(), json!(plan.batch_id.to_string())),
+        ("batches".to_owned(), json!(batches)),
+        ("end".to_owned(), json!({ "exit": outcome.end.code(), "status": outcome.end.as_str() })),
+        ("graph_hash".to_owned(), json!(plan.graph.hash.to_string())),
+        ("schema".to_owned(), json!(SCHEMA)),
+        ("selection".to_owned(), selection(workspace, plan)),
+        ("tools".to_owned(), json!(tools)),
+    ]);
+    canonical::to_bytes(&Value::Object(run))
+}
+
+/// The policy, flat, as it stands in `run.json` and in a plan. Durations in milliseconds.
+pub(super) fn policy(plan: &Plan) -> serde_json::Map<String, Value> {
+    let millis = |cap: Option<std::time::Duration>| cap.map(|cap| cap.as_millis() as u64);
+    let policy = &plan.policy;
+    [
+        ("batch_policy".to_owned(), json!(policy.batch.to_string())),
+        ("max_duration_ms".to_owned(), json!(millis(policy.max_duration))),
+        ("order_policy".to_owned(), json!(policy.order.to_string())),
+        ("per_task_timeout_ms".to_owned(), json!(millis(policy.per_task_timeout))),
+        ("seed".to_owned(), json!(policy.seed)),
+    ]
+    .into_iter()
+    .collect()
+}
+
+pub(super) fn selection(workspace: &Workspace, plan: &Plan) -> Value {
+    let selection = &plan.selection;
+    let packages: Vec<_> = plan.packages.iter().map(|id| workspace.package(*id).name.as_str()).collect();
+    json!({
+        "all_features": selection.all_features,
+        "cargo_profile": selection.cargo_profile,
+        "features": selection.features,
+        "no_default_features": selection.no_default_features,
+        "packages": packages,
+        "skip_tools": selection.skip_tools,
+        "target": selection.target,
+        "tools": selection.tools,
+        "whole": plan.is_whole(workspace),
+    })
+}
+
+fn step(graph: &Graph, step: &Step) -> Value {
+    let tool = graph.tool(step.tool);
+    let mut tasks = Hasher::new("genti.step.1");
+    for task in &step.tasks {
+        tasks.field("task", &graph.task(*task).id.0.0);
+    }
+    json!({
+        "lane": tool.lane,
+        "task_count": step.tasks.len(),
+        "tasks": tasks.finish().to_string(),
+        "tool": tool.name,
+    })
+}
