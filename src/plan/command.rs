@@ -1,0 +1,185 @@
+//! Tool, units and selection → command lines. Knows nothing of where programs are found or how they run.
+
+use std::ffi::OsString;
+
+use super::select::PlanError;
+use crate::model::path::RelPath;
+use crate::model::policy::Selection;
+use crate::model::task::{Plan, Unit};
+use crate::model::tool::{Arg, Per, Piece, Tool};
+use crate::model::workspace::{PackageId, Workspace};
+
+/// The bytes of one command line, arguments and the byte between them. A constant that holds on every system,
+/// so that a plan is the same on all of them (Windows takes 32,767).
+pub const ARGV_CAP: usize = 30_000;
+
+/// The command lines of one step: one, or several where the files of a package or of the workspace don't fit
+/// into one.
+pub fn expand(
+    workspace: &Workspace,
+    plan: &Plan,
+    tool: &Tool,
+    units: &[Unit],
+    cargo_flags: &[String],
+) -> Vec<Vec<OsString>> {
+    let files = || units.iter().flat_map(|unit| files_of(workspace, plan, tool, *unit));
+    let mut chunks = vec![Vec::new()];
+    if tool.run.contains(&Arg::Files) {
+        let base = base_len(tool);
+        let mut len = base;
+        for file in files() {
+            let file = argument(&file);
+            if len + file.len() + 1 > ARGV_CAP && len > base {
+                chunks.push(Vec::new());
+                len = base;
+            }
+            len += file.len() + 1;
+            if let Some(chunk) = chunks.last_mut() {
+                chunk.push(file);
+            }
+        }
+    }
+    chunks.into_iter().map(|files| line(workspace, plan, tool, units, &files, cargo_flags)).collect()
+}
+
+fn line(
+    workspace: &Workspace,
+    plan: &Plan,
+    tool: &Tool,
+    units: &[Unit],
+    files: &[OsString],
+    cargo_flags: &[String],
+) -> Vec<OsString> {
+    let unit = units.first().copied().unwrap_or(Unit::Workspace);
+    let mut argv = Vec::with_capacity(tool.run.len() + files.len());
+    for arg in &tool.run {
+        match arg {
+            Arg::Files => argv.extend_from_slice(files),
+            Arg::Args => argv.extend(tool.args.iter().map(OsString::from)),
+            Arg::Selection => {
+                argv.extend(selection(workspace, plan).into_iter().map(OsString::from));
+                argv.extend(cargo_flags.iter().map(OsString::from));
+            }
+            Arg::Text(pieces) => {
+                let mut text = OsString::new();
+                for piece in pieces {
+                    match piece {
+                        Piece::Literal(literal) => text.push(literal),
+                        Piece::File => text.push(argument(unit.path(workspace))),
+                        Piece::Dir => text.push(directory(unit.path(workspace))),
+                        Piece::Package => {
+                            text.push(unit.package(workspace).map_or("", |id| &workspace.package(id).name));
+                        }
+                        Piece::Edition => {
+                            text.push(unit.target(workspace).map_or("", |target| &target.edition))
+                        }
+                    }
+                }
+                argv.push(text);
+            }
+        }
+    }
+    argv
+}
+
+/// Cargo's words for what is selected.
+fn selection(workspace: &Workspace, plan: &Plan) -> Vec<String> {
+    let Selection { features, all_features, no_default_features, target, cargo_profile, .. } =
+        &plan.selection;
+    let mut words = Vec::new();
+    if plan.is_whole(workspace) {
+        words.push("--workspace".to_owned());
+    } else {
+        for &package in &plan.packages {
+            let package = workspace.package(package);
+            words.extend(["-p".to_owned(), format!("{}@{}", package.name, package.version)]);
+        }
+    }
+    for feature in features {
+        words.extend(["--features".to_owned(), feature.clone()]);
+    }
+    if *all_features {
+        words.push("--all-features".to_owned());
+    }
+    if *no_default_features {
+        words.push("--no-default-features".to_owned());
+    }
+    if let Some(target) = target {
+        words.extend(["--target".to_owned(), target.clone()]);
+    }
+    if let Some(profile) = cargo_profile {
+        words.extend(["--profile".to_owned(), profile.clone()]);
+    }
+    words
+}
+
+/// What `{files}` means for one unit.
+fn files_of(workspace: &Workspace, plan: &Plan, tool: &Tool, unit: Unit) -> Vec<RelPath> {
+    let belongs = |owner: Option<PackageId>| match unit {
+        Unit::Package(package) => owner == Some(package),
+        _ => {
+            plan.is_whole(workspace) || owner.is_some_and(|owner| plan.packages.binary_search(&owner).is_ok())
+        }
+    };
+    match unit {
+        Unit::File(_) | Unit::TargetRoot(..) => vec![unit.path(workspace).clone()],
+        Unit::Package(_) | Unit::Workspace => {
+            let Ok(globs) = super::graph::Globs::new(tool) else { return Vec::new() };
+            let files = workspace.files.iter().zip(&workspace.owners);
+            files
+                .filter(|(file, owner)| !file.is_link && belongs(**owner) && globs.looks_at(file))
+                .map(|(file, _)| file.path.clone())
+                .collect()
+        }
+    }
+}
+
+/// A path as an argument: one that begins with `-` must not be taken for an option.
+fn argument(path: &RelPath) -> OsString {
+    let os = path.as_os_path().into_os_string();
+    if !path.as_bytes().starts_with(b"-") {
+        return os;
+    }
+    let mut guarded = OsString::from("./");
+    guarded.push(os);
+    guarded
+}
+
+fn directory(path: &RelPath) -> OsString {
+    if path.is_root() { OsString::from(".") } else { argument(path) }
+}
+
+/// The bytes of a command line before its files.
+fn base_len(tool: &Tool) -> usize {
+    let piece = |piece: &Piece| match piece {
+        Piece::Literal(text) => text.len(),
+        Piece::File | Piece::Package | Piece::Dir | Piece::Edition => 8,
+    };
+    tool.run
+        .iter()
+        .map(|arg| match arg {
+            Arg::Files | Arg::Selection => 0,
+            Arg::Args => tool.args.iter().map(|arg| arg.len() + 1).sum(),
+            Arg::Text(pieces) => pieces.iter().map(piece).sum::<usize>() + 1,
+        })
+        .sum()
+}
+
+/// The bytes that `unit` adds to a command line that takes many.
+pub(super) fn argument_len(workspace: &Workspace, tool: &Tool, unit: Unit) -> Result<usize, PlanError> {
+    if !matches!(tool.per, Per::File | Per::TargetRoot) {
+        return Ok(0);
+    }
+    let path = unit.path(workspace);
+    let len = path.as_bytes().len() + 3;
+    let cap = ARGV_CAP - base_len(tool).min(ARGV_CAP);
+    if len > cap {
+        return Err(PlanError::ArgumentTooLong { path: path.clone(), tool: tool.name.clone(), len, cap });
+    }
+    Ok(len)
+}
+
+/// What is left of a command line of `tool` for its files, in bytes.
+pub(super) fn argv_room(tool: &Tool) -> usize {
+    ARGV_CAP - base_len(tool).min(ARGV_CAP)
+}

@@ -1,0 +1,369 @@
+//! Tools and workspace → tasks with content-addressed ids.
+//!
+//! An id covers the tool's definition, the unit, the digests of the declared inputs and the ids of what the
+//! task needs; never a binary, a version, an environment, a clock or an absolute path.
+
+use std::collections::BTreeSet;
+
+use globset::{GlobSet, GlobSetBuilder};
+
+use super::config;
+use super::select::PlanError;
+use crate::model::digest::{ContentHash, Digest, Hasher, Sink};
+use crate::model::finding::Place;
+use crate::model::path::RelPath;
+use crate::model::policy::Selection;
+use crate::model::task::{Graph, Task, TaskId, Unit};
+use crate::model::tool::{Per, Tool, ToolId};
+use crate::model::workspace::{File, FileId, PackageId, Workspace};
+use crate::normalize;
+
+/// Builds the graph of `tools` (sorted by name) over `packages`.
+pub(super) fn build(
+    workspace: &Workspace,
+    tools: Vec<Tool>,
+    selection: &Selection,
+    packages: &[PackageId],
+) -> Result<Graph, PlanError> {
+    let needs = needs(&tools);
+    let inputs = Inputs::new(workspace, selection, packages);
+    let mut tasks_of: Vec<Option<Vec<Task>>> = vec![None; tools.len()];
+    for id in topological(&needs) {
+        let tool = &tools[id.0 as usize];
+        let mut needed = Hasher::new("genti.needs.1");
+        for need in &needs[id.0 as usize] {
+            for task in tasks_of[need.0 as usize].iter().flatten() {
+                needed.field("task", &task.id.0.0);
+            }
+        }
+        tasks_of[id.0 as usize] = Some(inputs.tasks(id, tool, needed.finish())?);
+    }
+    let compares: Vec<_> = tools
+        .iter()
+        .zip(&tasks_of)
+        .map(|(tool, tasks)| compare_id(&tool.name, tasks.as_deref().unwrap_or_default()))
+        .collect();
+    let report = TaskId(Digest::of("genti.report.1", &Ids(&compares)));
+    let tasks: Vec<_> = tasks_of.into_iter().flatten().flatten().collect();
+    let mut hash = Hasher::new("genti.graph.1");
+    for id in tasks.iter().map(|task| task.id).chain(compares.iter().copied()).chain([report]) {
+        hash.field("task", &id.0.0);
+    }
+    Ok(Graph { tools, needs, tasks, compares, report, hash: hash.finish() })
+}
+
+/// Indices of what each tool needs. Needs that are not part of this run (`--skip-tool`) are left out.
+fn needs(tools: &[Tool]) -> Vec<Vec<ToolId>> {
+    let find = |name: &String| {
+        tools.binary_search_by(|tool| tool.name.as_str().cmp(name)).ok().map(|at| ToolId(at as u32))
+    };
+    tools
+        .iter()
+        .map(|tool| tool.needs.iter().filter_map(find).collect::<BTreeSet<_>>().into_iter().collect())
+        .collect()
+}
+
+/// The tools with what they need before them. The configuration has no cycles.
+fn topological(needs: &[Vec<ToolId>]) -> Vec<ToolId> {
+    let mut done = vec![false; needs.len()];
+    let mut order = Vec::with_capacity(needs.len());
+    while order.len() < needs.len() {
+        let ready = (0..needs.len())
+            .find(|&at| !done[at] && needs[at].iter().all(|need| done[need.0 as usize]))
+            .unwrap_or_else(|| unreachable!("the configuration refuses cycles in `needs`"));
+        done[ready] = true;
+        order.push(ToolId(ready as u32));
+    }
+    order
+}
+
+fn compare_id(tool: &str, tasks: &[Task]) -> TaskId {
+    let mut hasher = Hasher::new("genti.compare.1");
+    hasher.field("tool", tool.as_bytes());
+    hasher.count("tasks", tasks.len());
+    for task in tasks {
+        hasher.field("task", &task.id.0.0);
+    }
+    TaskId(hasher.finish())
+}
+
+struct Ids<'a>(&'a [TaskId]);
+
+impl ContentHash for Ids<'_> {
+    fn feed(&self, sink: &mut dyn Sink) {
+        sink.count("tasks", self.0.len());
+        for id in self.0 {
+            sink.field("task", &id.0.0);
+        }
+    }
+}
+
+/// The digests that declared inputs are put together from, each made once for all tasks.
+struct Inputs<'a> {
+    workspace: &'a Workspace,
+    selection: &'a Selection,
+    packages: &'a [PackageId],
+    selected: Vec<bool>,
+    /// Over the files of each package and of all it depends on by path.
+    closure: Vec<Digest>,
+    /// Over the files that decide how cargo works here.
+    common: Digest,
+}
+
+/// The files of the root that cargo itself reads.
+const COMMON: [&str; 6] = [
+    ".cargo/config",
+    ".cargo/config.toml",
+    "Cargo.lock",
+    "Cargo.toml",
+    "rust-toolchain",
+    "rust-toolchain.toml",
+];
+
+impl<'a> Inputs<'a> {
+    fn new(workspace: &'a Workspace, selection: &'a Selection, packages: &'a [PackageId]) -> Self {
+        let mut selected = vec![false; workspace.packages.len()];
+        for package in packages {
+            selected[package.0 as usize] = true;
+        }
+        let mut own: Vec<_> = workspace.packages.iter().map(|_| Hasher::new("genti.files.1")).collect();
+        for (file, owner) in workspace.files.iter().zip(&workspace.owners) {
+            if let Some(owner) = owner {
+                feed_file(&mut own[owner.0 as usize], file);
+            }
+        }
+        let own: Vec<_> = own.iter().map(Hasher::finish).collect();
+        let closure = workspace.packages().map(|(id, _)| closure(workspace, &own, id)).collect();
+        let common = files_digest(
+            COMMON.iter().filter_map(|path| workspace.find(&RelPath::new(path)).map(|id| workspace.file(id))),
+        );
+        Self { workspace, selection, packages, selected, closure, common }
+    }
+
+    fn tasks(&self, id: ToolId, tool: &Tool, needed: Digest) -> Result<Vec<Task>, PlanError> {
+        let globs = Globs::new(tool)?;
+        let further = match globs.inputs.is_empty() {
+            true => files_digest(std::iter::empty()),
+            false => files_digest(self.workspace.files.iter().filter(|file| globs.is_input(file))),
+        };
+        let mut head = Hasher::new("genti.tool.1");
+        tool.feed(&mut head);
+        let head = head.finish();
+        let mut tasks = Vec::new();
+        for (unit, bytes, declared) in self.units(tool, &globs) {
+            let task = TaskParts {
+                tool: head,
+                unit: (tool.per, unit.path(self.workspace)),
+                edition: unit.target(self.workspace).map_or("", |target| &target.edition),
+                selection: tool.uses_selection().then_some((self.selection, self.workspace, self.packages)),
+                declared,
+                further,
+                needed,
+            };
+            tasks.push(Task { id: TaskId(Digest::of("genti.task.1", &task)), tool: id, unit, bytes });
+        }
+        tasks.sort_by(|a, b| (a.unit.path(self.workspace), a.id).cmp(&(b.unit.path(self.workspace), b.id)));
+        Ok(tasks)
+    }
+
+    /// The units of `tool`, each with its size in bytes and the digest of its own files.
+    fn units(&self, tool: &Tool, globs: &Globs) -> Vec<(Unit, u64, Digest)> {
+        let workspace = self.workspace;
+        match tool.per {
+            Per::File => workspace
+                .files()
+                .filter(|(id, file)| !file.is_link && globs.looks_at(file) && self.is_selected(*id))
+                .map(|(id, file)| (Unit::File(id), file.len, file.digest))
+                .collect(),
+            Per::Workspace => {
+                let files =
+                    || workspace.files().filter(|(id, file)| globs.looks_at(file) && self.is_selected(*id));
+                if globs.is_restricted && files().next().is_none() {
+                    return Vec::new();
+                }
+                let bytes = files().map(|(_, file)| file.len).sum();
+                let declared = if globs.is_restricted || !tool.uses_selection() {
+                    files_digest(files().map(|(_, file)| file))
+                } else {
+                    let mut hasher = Hasher::new("genti.packages.1");
+                    for package in self.packages {
+                        hasher.field("closure", &self.closure[package.0 as usize].0);
+                    }
+                    hasher.finish()
+                };
+                vec![(Unit::Workspace, bytes, self.with_common(declared))]
+            }
+            Per::Package => self
+                .packages
+                .iter()
+                .filter_map(|&package| {
+                    let files = || {
+                        let owned = |id: FileId| workspace.owners[id.0 as usize] == Some(package);
+                        workspace.files().filter(move |(id, file)| owned(*id) && globs.looks_at(file))
+                    };
+                    if globs.is_restricted && files().next().is_none() {
+                        return None;
+                    }
+                    let declared = match globs.is_restricted {
+                        true => files_digest(files().map(|(_, file)| file)),
+                        false => self.closure[package.0 as usize],
+                    };
+                    let bytes = files().map(|(_, file)| file.len).sum();
+                    Some((Unit::Package(package), bytes, self.with_common(declared)))
+                })
+                .collect(),
+            Per::TargetRoot => self.target_roots(globs),
+        }
+    }
+
+    /// One unit for each root file, though several targets may share it. What a root reaches is taken to be
+    /// within its package; a file's bytes count for the root that its findings would be attributed to.
+    fn target_roots(&self, globs: &Globs) -> Vec<(Unit, u64, Digest)> {
+        let workspace = self.workspace;
+        let mut seen = BTreeSet::new();
+        let mut units = Vec::new();
+        for &id in self.packages {
+            let files: Vec<_> = workspace
+                .files()
+                .filter(|(at, file)| workspace.owners[at.0 as usize] == Some(id) && globs.looks_at(file))
+                .map(|(_, file)| file)
+                .collect();
+            let declared = files_digest(files.iter().copied());
+            let roots: Vec<_> = (0..)
+                .zip(&workspace.package(id).targets)
+                .filter(|(_, target)| globs.takes(&target.root) && seen.insert(&target.root))
+                .map(|(at, _)| Unit::TargetRoot(id, at))
+                .collect();
+            let mut bytes = vec![0; roots.len()];
+            for file in files {
+                let place = Place::File { path: file.path.clone(), range: None };
+                if let Some(at) = normalize::attribute(workspace, &roots, &place, Some(id)) {
+                    bytes[at] += file.len;
+                }
+            }
+            units.extend(roots.into_iter().zip(bytes).map(|(unit, bytes)| (unit, bytes, declared)));
+        }
+        units
+    }
+
+    fn is_selected(&self, file: FileId) -> bool {
+        self.packages.len() == self.workspace.packages.len()
+            || self.workspace.owners[file.0 as usize].is_some_and(|owner| self.selected[owner.0 as usize])
+    }
+
+    fn with_common(&self, declared: Digest) -> Digest {
+        let mut hasher = Hasher::new("genti.declared.1");
+        hasher.field("files", &declared.0);
+        hasher.field("common", &self.common.0);
+        hasher.finish()
+    }
+}
+
+/// What a task's id is made of.
+struct TaskParts<'a> {
+    tool: Digest,
+    unit: (Per, &'a RelPath),
+    edition: &'a str,
+    selection: Option<(&'a Selection, &'a Workspace, &'a [PackageId])>,
+    declared: Digest,
+    further: Digest,
+    needed: Digest,
+}
+
+impl ContentHash for TaskParts<'_> {
+    fn feed(&self, sink: &mut dyn Sink) {
+        sink.field("tool", &self.tool.0);
+        sink.field("per", self.unit.0.as_str().as_bytes());
+        sink.field("unit", self.unit.1.as_bytes());
+        sink.field("edition", self.edition.as_bytes());
+        if let Some((selection, workspace, packages)) = self.selection {
+            selection.feed(sink);
+            sink.count("packages", packages.len());
+            for &package in packages {
+                sink.field("package", workspace.package(package).name.as_bytes());
+            }
+        }
+        sink.field("inputs", &self.declared.0);
+        sink.field("further-inputs", &self.further.0);
+        sink.field("needs", &self.needed.0);
+    }
+}
+
+/// The digest over a package's own files and those of everything that it depends on by path.
+fn closure(workspace: &Workspace, own: &[Digest], package: PackageId) -> Digest {
+    let (mut members, mut outside) = (BTreeSet::new(), BTreeSet::<u32>::new());
+    let mut queue = vec![package];
+    while let Some(id) = queue.pop() {
+        if members.insert(id) {
+            queue.extend(&workspace.package(id).dependencies);
+            outside.extend(&workspace.package(id).outside);
+        }
+    }
+    let mut hasher = Hasher::new("genti.closure.1");
+    hasher.count("members", members.len());
+    for member in members {
+        hasher.field("name", workspace.package(member).name.as_bytes());
+        hasher.field("files", &own[member.0 as usize].0);
+    }
+    hasher.count("outside", outside.len());
+    for at in outside {
+        let package = &workspace.outside[at as usize];
+        hasher.field("name", package.name.as_bytes());
+        hasher.field("files", &package.digest.0);
+    }
+    hasher.finish()
+}
+
+fn files_digest<'a>(files: impl Iterator<Item = &'a File>) -> Digest {
+    let mut hasher = Hasher::new("genti.files.1");
+    files.for_each(|file| feed_file(&mut hasher, file));
+    hasher.finish()
+}
+
+fn feed_file(hasher: &mut Hasher, file: &File) {
+    hasher.field("path", file.path.as_bytes());
+    hasher.field("link", &[u8::from(file.is_link)]);
+    hasher.field("content", &file.digest.0);
+}
+
+/// Which files a tool looks at, and which others decide its result.
+pub(super) struct Globs {
+    /// Whether `files` or `exclude` say anything at all.
+    is_restricted: bool,
+    files: Option<GlobSet>,
+    exclude: GlobSet,
+    inputs: GlobSet,
+}
+
+impl Globs {
+    pub(super) fn new(tool: &Tool) -> Result<Self, PlanError> {
+        let set = |globs: &[String]| {
+            let mut set = GlobSetBuilder::new();
+            for glob in globs {
+                set.add(config::glob(glob)?);
+            }
+            set.build()
+        };
+        let bad =
+            |error: globset::Error| PlanError::Glob { tool: tool.name.clone(), message: error.to_string() };
+        Ok(Self {
+            is_restricted: !tool.files.is_empty() || !tool.exclude.is_empty(),
+            files: if tool.files.is_empty() { None } else { Some(set(&tool.files).map_err(bad)?) },
+            exclude: set(&tool.exclude).map_err(bad)?,
+            inputs: set(&tool.inputs).map_err(bad)?,
+        })
+    }
+
+    fn takes(&self, path: &RelPath) -> bool {
+        let path = path.as_os_path();
+        self.files.as_ref().is_none_or(|files| files.is_match(&path)) && !self.exclude.is_match(&path)
+    }
+
+    pub(super) fn looks_at(&self, file: &File) -> bool {
+        !self.is_restricted || self.takes(&file.path)
+    }
+
+    fn is_input(&self, file: &File) -> bool {
+        self.inputs.is_match(file.path.as_os_path())
+    }
+}

@@ -1,0 +1,110 @@
+//! Which packages and tools a run is about. Knows nothing of tasks.
+
+use super::config;
+use crate::model::path::RelPath;
+use crate::model::policy::Selection;
+use crate::model::tool::Tool;
+use crate::model::workspace::{PackageId, Workspace};
+
+/// Why nothing could be planned.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// `-p` or `--exclude` names no member.
+    #[error("no package `{name}` in this workspace ({hint})")]
+    UnknownPackage {
+        /// As given.
+        name: String,
+        /// A similar name, or all names.
+        hint: String,
+    },
+    /// Everything was excluded.
+    #[error("no package is left: `--exclude` takes out all that were selected")]
+    NothingSelected,
+    /// `--tool` or `--skip-tool` names no tool.
+    #[error("no tool `{name}` is configured ({hint})")]
+    UnknownTool {
+        /// As given.
+        name: String,
+        /// A similar name, or all names.
+        hint: String,
+    },
+    /// A file name does not fit into a command line.
+    #[error(
+        "the path {path} is {len} bytes long, more than the {cap} bytes of a command line of tool `{tool}`; exclude it with `exclude = [\"…\"]` under [tools.{tool}]"
+    )]
+    ArgumentTooLong {
+        /// The path.
+        path: RelPath,
+        /// The tool that would be given it.
+        tool: String,
+        /// Its length in bytes.
+        len: usize,
+        /// The cap in bytes.
+        cap: usize,
+    },
+    /// A glob that the configuration should have refused.
+    #[error("tool `{tool}` has a bad glob: {message}")]
+    Glob {
+        /// The tool.
+        tool: String,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+/// The packages that `selection` means, sorted.
+pub(super) fn packages(workspace: &Workspace, selection: &Selection) -> Result<Vec<PackageId>, PlanError> {
+    let names = || workspace.packages.iter().map(|package| package.name.as_str());
+    for name in selection.packages.iter().chain(&selection.exclude) {
+        if !names().any(|known| known == name) {
+            return Err(PlanError::UnknownPackage { name: name.clone(), hint: hint(name, names()) });
+        }
+    }
+    let selected: Vec<_> = workspace
+        .packages()
+        .filter(|(_, package)| selection.packages.is_empty() || selection.packages.contains(&package.name))
+        .filter(|(_, package)| !selection.exclude.contains(&package.name))
+        .map(|(id, _)| id)
+        .collect();
+    if selected.is_empty() && !workspace.packages.is_empty() {
+        Err(PlanError::NothingSelected)
+    } else {
+        Ok(selected)
+    }
+}
+
+/// The tools that `selection` means, sorted by name: those named by `--tool` and what they need, without those
+/// named by `--skip-tool`.
+pub(super) fn tools(mut tools: Vec<Tool>, selection: &Selection) -> Result<Vec<Tool>, PlanError> {
+    tools.sort_by(|a, b| a.name.cmp(&b.name));
+    for name in selection.tools.iter().chain(&selection.skip_tools) {
+        if !tools.iter().any(|tool| tool.name == *name) {
+            let hint = hint(name, tools.iter().map(|tool| tool.name.as_str()));
+            return Err(PlanError::UnknownTool { name: name.clone(), hint });
+        }
+    }
+    if !selection.tools.is_empty() {
+        let mut wanted = selection.tools.clone();
+        let mut at = 0;
+        while let Some(name) = wanted.get(at) {
+            let needs = tools.iter().find(|tool| tool.name == *name).map(|tool| tool.needs.clone());
+            wanted.extend(needs.into_iter().flatten());
+            wanted.dedup();
+            at += 1;
+        }
+        tools.retain(|tool| wanted.contains(&tool.name));
+    }
+    tools.retain(|tool| !selection.skip_tools.contains(&tool.name));
+    Ok(tools)
+}
+
+fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<_> = known.collect();
+    match config::closest(name, known.iter().copied()) {
+        Some(similar) => format!("did you mean `{similar}`?"),
+        None => format!(
+            "there is {}",
+            known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ")
+        ),
+    }
+}

@@ -1,0 +1,382 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::model::digest::Digest;
+use crate::model::path::RelPath;
+use crate::model::policy::Batch;
+use crate::model::task::{TaskId, TaskIx, Unit};
+use crate::model::testing;
+use crate::model::tool::{Arg, Parse, Per, Piece};
+use crate::model::workspace::TargetKind::{Bin, Lib, Test};
+use crate::model::workspace::{File, PackageId};
+
+/// Two packages of ten files each, and one file of nobody's.
+fn workspace() -> Workspace {
+    let mut files: Vec<_> =
+        (0..10).flat_map(|at| [format!("a/src/f{at}.rs"), format!("b/src/f{at}.rs")]).collect();
+    files.extend(
+        ["a/src/lib.rs", "b/src/lib.rs", "b/src/main.rs", "b/tests/t.rs", "README.md"].map(str::to_owned),
+    );
+    files.sort();
+    let names: Vec<_> = files.iter().map(String::as_str).collect();
+    let b = [(Lib, "b/src/lib.rs"), (Bin, "b/src/main.rs"), (Test, "b/tests/t.rs")];
+    testing::workspace(&[("a", &[(Lib, "a/src/lib.rs")]), ("b", &b)], &names)
+}
+
+/// One tool of each kind.
+fn tools() -> Vec<Tool> {
+    let mut lines = testing::tool("lines", Parse::Regex("(?<path>.+)".to_owned()), &["lines"]);
+    (lines.per, lines.files) = (Per::File, vec!["**/*.rs".to_owned()]);
+    lines.run.push(Arg::Files);
+    let mut roots = testing::tool("roots", Parse::Rustfmt, &["roots"]);
+    (roots.per, roots.files) = (Per::TargetRoot, vec!["**/*.rs".to_owned()]);
+    roots.run.extend([Arg::Text(vec![Piece::Edition]), Arg::Files]);
+    let mut whole = testing::tool("whole", Parse::RustcJson, &["cargo", "whole"]);
+    whole.run.push(Arg::Selection);
+    let mut each = testing::tool("each", Parse::ExitCode, &["each"]);
+    each.per = Per::Package;
+    each.run.push(Arg::Text(vec![Piece::Dir]));
+    vec![lines, roots, whole, each]
+}
+
+fn planned(workspace: &Workspace, tools: Vec<Tool>, policy: Policy) -> Plan {
+    plan(workspace, tools, Selection::default(), policy).unwrap()
+}
+
+fn batched(batch: &str) -> Policy {
+    Policy { batch: batch.parse().unwrap(), ..Policy::default() }
+}
+
+fn seeded(seed: u64) -> Policy {
+    Policy { seed, ..Policy::default() }
+}
+
+/// The tasks in the order of their batches.
+fn sequence(plan: &Plan) -> Vec<TaskIx> {
+    plan.batches.iter().flat_map(|batch| &batch.steps).flat_map(|step| step.tasks.clone()).collect()
+}
+
+fn id_of(workspace: &Workspace, plan: &Plan, tool: &str, path: &str) -> TaskId {
+    let path = RelPath::new(path);
+    let is_it = |task: &&crate::model::task::Task| {
+        plan.graph.tool(task.tool).name == tool && *task.unit.path(workspace) == path
+    };
+    plan.graph.tasks.iter().find(is_it).unwrap().id
+}
+
+fn edit(workspace: &Workspace, path: &str) -> Workspace {
+    let mut edited = workspace.clone();
+    let at = workspace.find(&RelPath::new(path)).unwrap();
+    edited.files[at.0 as usize].digest = Digest::of_bytes(b"edited");
+    edited
+}
+
+#[test]
+fn every_batch_policy_is_a_partition_of_the_tasks() {
+    let workspace = workspace();
+    for batch in ["auto", "1", "7", "1000"] {
+        let plan = planned(&workspace, tools(), batched(batch));
+        let mut all = sequence(&plan);
+        all.sort();
+        let expected: Vec<_> = (0..plan.graph.tasks.len() as u32).map(TaskIx).collect();
+        assert_eq!(all, expected, "--batch {batch}");
+    }
+}
+
+#[test]
+fn a_batch_of_n_holds_at_most_n_tasks_of_one_tool() {
+    let workspace = workspace();
+    let plan = planned(&workspace, tools(), batched("7"));
+    for batch in &plan.batches {
+        assert!(batch.steps.iter().map(|step| step.tasks.len()).sum::<usize>() <= 7);
+        assert!(batch.steps.iter().all(|step| step.tool == batch.steps[0].tool));
+    }
+    // A tool that takes one unit at a time has a step for each in the batch.
+    let each = plan.batches.iter().find(|batch| plan.graph.tool(batch.steps[0].tool).name == "each").unwrap();
+    assert_eq!(each.steps.len(), 2);
+}
+
+#[test]
+fn auto_keeps_to_the_caps_of_the_tool() {
+    let workspace = workspace();
+    let mut tools = tools();
+    (tools[0].caps.tasks, tools[0].caps.bytes) = (5, 300);
+    let plan = planned(&workspace, tools, batched("auto"));
+    let steps = plan.batches.iter().flat_map(|batch| &batch.steps);
+    let mut sizes: Vec<_> = steps
+        .filter(|step| plan.graph.tool(step.tool).name == "lines")
+        .map(|step| step.tasks.len())
+        .collect();
+    sizes.sort_unstable();
+    // Each file has 100 bytes.
+    assert!(sizes.iter().all(|size| *size <= 3) && sizes.contains(&3), "{sizes:?}");
+}
+
+#[test]
+fn an_added_file_moves_few_auto_boundaries() {
+    let names: Vec<_> = (0..400).map(|at| format!("src/f{at:04}.txt")).collect();
+    let with = |names: &[String]| {
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let mut tool = tools().swap_remove(0);
+        (tool.files, tool.caps.tasks) = (Vec::new(), 8);
+        let workspace = testing::workspace(&[], &names);
+        let plan = planned(&workspace, vec![tool], batched("auto"));
+        plan.batches.iter().map(|batch| batch.id).collect::<BTreeSet<_>>()
+    };
+    let before = with(&names);
+    for at in (0..400).step_by(40) {
+        let mut more = names.clone();
+        more.insert(at, format!("src/f{at:04}-added.txt"));
+        more.sort();
+        let after = with(&more);
+        let changed = after.difference(&before).count();
+        assert!((1..=4).contains(&changed), "{changed} batches changed for one file at {at}");
+    }
+}
+
+#[test]
+fn seed_and_batch_change_the_sequence_and_no_id() {
+    let workspace = workspace();
+    let plain = planned(&workspace, tools(), Policy::default());
+    for policy in [seeded(1), seeded(2), batched("1"), batched("7")] {
+        let other = planned(&workspace, tools(), policy);
+        assert_eq!(other.graph, plain.graph);
+        assert_ne!(other.batch_id, plain.batch_id);
+    }
+    assert_eq!(planned(&workspace, tools(), seeded(1)), planned(&workspace, tools(), seeded(1)));
+    assert_ne!(
+        sequence(&planned(&workspace, tools(), seeded(1))),
+        sequence(&planned(&workspace, tools(), seeded(2)))
+    );
+}
+
+#[test]
+fn seed_zero_is_path_order() {
+    let workspace = workspace();
+    let plan = planned(&workspace, vec![tools().swap_remove(0)], batched("1"));
+    let paths: Vec<_> =
+        sequence(&plan).iter().map(|task| plan.graph.task(*task).unit.path(&workspace).clone()).collect();
+    assert!(paths.is_sorted() && paths.len() == 24);
+}
+
+#[test]
+fn the_place_of_the_workspace_and_the_schedule_are_no_part_of_any_id() {
+    let here = workspace();
+    let mut there = here.clone();
+    (there.root, there.target_dir) = ("/elsewhere".into(), "/elsewhere/target".into());
+    for package in &mut there.packages {
+        package.cargo_id = "another".to_owned();
+    }
+    let mut scheduled = tools();
+    for tool in &mut scheduled {
+        (tool.lane, tool.required, tool.caps.tasks) = (Some("x".to_owned()), false, 3);
+    }
+    let plain = planned(&here, tools(), Policy::default());
+    assert_eq!(planned(&there, scheduled, Policy::default()).graph.hash, plain.graph.hash);
+}
+
+#[test]
+fn an_edit_changes_the_ids_of_what_declares_the_file_and_no_other() {
+    let before = workspace();
+    let after = edit(&before, "a/src/f3.rs");
+    let (old, new) =
+        (planned(&before, tools(), Policy::default()), planned(&after, tools(), Policy::default()));
+    let changed =
+        |tool: &str, path: &str| id_of(&before, &old, tool, path) != id_of(&after, &new, tool, path);
+    assert!(changed("lines", "a/src/f3.rs") && changed("roots", "a/src/lib.rs"));
+    assert!(changed("each", "a") && changed("whole", "."));
+    assert!(!changed("lines", "a/src/f4.rs") && !changed("roots", "b/src/lib.rs") && !changed("each", "b"));
+    assert_ne!(old.graph.hash, new.graph.hash);
+}
+
+#[test]
+fn a_dependency_is_an_input_of_what_depends_on_it() {
+    let mut before = workspace();
+    before.packages[1].dependencies = vec![PackageId(0)];
+    let after = edit(&before, "a/src/f3.rs");
+    let (old, new) =
+        (planned(&before, tools(), Policy::default()), planned(&after, tools(), Policy::default()));
+    assert_ne!(id_of(&before, &old, "each", "b"), id_of(&after, &new, "each", "b"));
+    assert_eq!(id_of(&before, &old, "roots", "b/src/lib.rs"), id_of(&after, &new, "roots", "b/src/lib.rs"));
+}
+
+#[test]
+fn features_are_part_of_the_id_only_where_they_reach_the_command() {
+    let workspace = workspace();
+    let with = |features: &[&str]| {
+        let features = features.iter().map(|name| (*name).to_owned()).collect();
+        let selection = Selection { features, ..Selection::default() };
+        plan(&workspace, tools(), selection, Policy::default()).unwrap()
+    };
+    let (plain, featured) = (with(&[]), with(&["x"]));
+    assert_ne!(id_of(&workspace, &plain, "whole", "."), id_of(&workspace, &featured, "whole", "."));
+    assert_eq!(
+        id_of(&workspace, &plain, "lines", "a/src/f0.rs"),
+        id_of(&workspace, &featured, "lines", "a/src/f0.rs")
+    );
+}
+
+#[test]
+fn tools_take_turns() {
+    let plan = planned(&workspace(), tools(), batched("4"));
+    let first: BTreeSet<_> = plan.batches[..4].iter().map(|batch| batch.steps[0].tool).collect();
+    assert_eq!(first.len(), 4, "each of the four tools is among the first four batches");
+}
+
+#[test]
+fn what_a_tool_needs_ranks_before_it_and_is_part_of_its_ids() {
+    let workspace = workspace();
+    let mut needy = tools();
+    needy[3].needs = vec!["lines".to_owned()];
+    for policy in [Policy::default(), seeded(5), batched("1")] {
+        let plan = planned(&workspace, needy.clone(), policy);
+        let rank = |name: &str| {
+            let of = (0..plan.batches.len())
+                .filter(|rank| plan.graph.tool(plan.batches[*rank].steps[0].tool).name == name);
+            of.collect::<Vec<_>>()
+        };
+        assert!(rank("lines").last() < rank("each").first());
+        let free = planned(&workspace, tools(), Policy::default());
+        assert_ne!(id_of(&workspace, &plan, "each", "a"), id_of(&workspace, &free, "each", "a"));
+    }
+}
+
+#[test]
+fn editions_do_not_share_a_process() {
+    let mut workspace = workspace();
+    workspace.packages[1].targets[2].edition = "2021".to_owned();
+    for batch in ["auto", "100"] {
+        let plan = planned(&workspace, tools(), batched(batch));
+        for step in plan.batches.iter().flat_map(|batch| &batch.steps) {
+            let editions: BTreeSet<_> = step
+                .tasks
+                .iter()
+                .map(|task| {
+                    plan.graph.task(*task).unit.target(&workspace).map(|target| target.edition.clone())
+                })
+                .collect();
+            assert_eq!(editions.len(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_selection_narrows_units_and_names_what_it_does_not_know() {
+    let workspace = workspace();
+    let plan_of = |packages: &[&str], exclude: &[&str], tools_named: &[&str], skipped: &[&str]| {
+        let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let selection = Selection {
+            packages: own(packages),
+            exclude: own(exclude),
+            tools: own(tools_named),
+            skip_tools: own(skipped),
+            ..Selection::default()
+        };
+        plan(&workspace, tools(), selection, Policy::default())
+    };
+    let only_b = plan_of(&["b"], &[], &[], &[]).unwrap();
+    assert_eq!(only_b.packages, [PackageId(1)]);
+    assert!(only_b.graph.tasks.iter().all(|task| match task.unit {
+        Unit::Workspace => true,
+        unit => unit.package(&workspace) == Some(PackageId(1)),
+    }));
+    assert_eq!(plan_of(&[], &["a"], &[], &[]).unwrap().packages, [PackageId(1)]);
+    assert_eq!(plan_of(&[], &[], &["roots"], &[]).unwrap().graph.tools.len(), 1);
+    assert_eq!(plan_of(&[], &[], &[], &["roots"]).unwrap().graph.tools.len(), 3);
+    let error = |plan: Result<Plan, PlanError>| plan.unwrap_err().to_string();
+    assert_eq!(error(plan_of(&["c"], &[], &[], &[])), "no package `c` in this workspace (there is `a`, `b`)");
+    assert_eq!(
+        error(plan_of(&[], &[], &["root"], &[])),
+        "no tool `root` is configured (did you mean `roots`?)"
+    );
+    assert!(error(plan_of(&["a"], &["a"], &[], &[])).starts_with("no package is left"));
+}
+
+#[test]
+fn naming_a_tool_brings_what_it_needs() {
+    let workspace = workspace();
+    let mut tools = tools();
+    tools[3].needs = vec!["roots".to_owned()];
+    tools[1].needs = vec!["lines".to_owned()];
+    let selection = Selection { tools: vec!["each".to_owned()], ..Selection::default() };
+    let plan = plan(&workspace, tools, selection, Policy::default()).unwrap();
+    let names: Vec<_> = plan.graph.tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(names, ["each", "lines", "roots"]);
+}
+
+#[test]
+fn a_name_longer_than_a_command_line_is_an_error() {
+    let mut workspace = workspace();
+    let long = format!("z/{}", "x".repeat(ARGV_CAP));
+    workspace.files.push(File {
+        path: RelPath::new(long.as_bytes()),
+        digest: Digest::of_bytes(b""),
+        len: 0,
+        is_link: false,
+    });
+    workspace.owners.push(None);
+    let mut tool = tools().swap_remove(0);
+    tool.files = Vec::new();
+    let error = plan(&workspace, vec![tool], Selection::default(), Policy::default()).unwrap_err();
+    assert!(matches!(error, PlanError::ArgumentTooLong { ref tool, .. } if tool == "lines"), "{error}");
+}
+
+#[test]
+fn no_command_line_is_longer_than_the_cap() {
+    let names: Vec<_> = (0..2000).map(|at| format!("{}/f{at:05}.rs", "deep/".repeat(10))).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let workspace = testing::workspace(&[], &names);
+    let mut per_file = tools().swap_remove(0);
+    per_file.caps.tasks = 10_000;
+    let mut per_workspace = testing::tool("all", Parse::Lines, &["all"]);
+    (per_workspace.per, per_workspace.run) =
+        (Per::Workspace, vec![Arg::Text(vec![Piece::Literal("all".to_owned())]), Arg::Files]);
+    for policy in [batched("auto"), batched("5000")] {
+        let plan = planned(&workspace, vec![per_file.clone(), per_workspace.clone()], policy);
+        for step in plan.batches.iter().flat_map(|batch| &batch.steps) {
+            let tool = plan.graph.tool(step.tool);
+            let units: Vec<_> = step.tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
+            let lines = expand(&workspace, &plan, tool, &units, &[]);
+            assert_eq!(lines.len() == 1, tool.name == "lines", "only the files of a whole are spread");
+            let len = |line: &Vec<std::ffi::OsString>| line.iter().map(|arg| arg.len() + 1).sum::<usize>();
+            assert!(lines.iter().all(|line| len(line) <= ARGV_CAP));
+        }
+    }
+}
+
+#[test]
+fn a_file_name_can_not_be_taken_for_an_option() {
+    let workspace = testing::workspace(&[], &["-rf", "plain"]);
+    let mut tool = tools().swap_remove(0);
+    tool.files = Vec::new();
+    let plan = planned(&workspace, vec![tool], batched("auto"));
+    let units: Vec<_> = plan.graph.tasks.iter().map(|task| task.unit).collect();
+    let lines = expand(&workspace, &plan, &plan.graph.tools[0], &units, &[]);
+    assert_eq!(lines, [["lines", "./-rf", "plain"].map(std::ffi::OsString::from)]);
+}
+
+#[test]
+fn the_selection_is_spelt_in_cargos_words() {
+    let workspace = workspace();
+    let words = |selection: Selection| {
+        let plan = plan(&workspace, tools(), selection, Policy::default()).unwrap();
+        let tool = plan.graph.tools.iter().find(|tool| tool.name == "whole").unwrap();
+        let line =
+            expand(&workspace, &plan, tool, &[Unit::Workspace], &["--locked".to_owned()]).swap_remove(0);
+        line.iter().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(words(Selection::default()), "cargo whole --workspace --locked");
+    let narrow = Selection {
+        packages: vec!["b".to_owned()],
+        features: vec!["x".to_owned()],
+        no_default_features: true,
+        target: Some("t".to_owned()),
+        cargo_profile: Some("release".to_owned()),
+        ..Selection::default()
+    };
+    assert_eq!(
+        words(narrow),
+        "cargo whole -p b@0.1.0 --features x --no-default-features --target t --profile release --locked"
+    );
+    assert_eq!(Batch::default(), Batch::Auto);
+}
