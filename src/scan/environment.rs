@@ -1,0 +1,127 @@
+//! The environment: read once at the start, handed to children by rule. Values reach no artifact.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use crate::model::tool::{Environment, Tool};
+
+/// A snapshot of the environment.
+#[derive(Clone, Debug, Default)]
+pub struct Env(BTreeMap<OsString, OsString>);
+
+/// What every tool may see.
+const HARMLESS: [&str; 22] = [
+    "ALL_PROXY",
+    "CARGO_HOME",
+    "CI",
+    "HOME",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "LOGNAME",
+    "NO_PROXY",
+    "PATH",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "SHELL",
+    "SOURCE_DATE_EPOCH",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "SYSTEMROOT",
+    "TEMP",
+    "TMP",
+    "TMPDIR",
+    "USER",
+    "USERPROFILE",
+    "XDG_CACHE_HOME",
+];
+
+/// What every tool gets: output that is the same everywhere.
+const FIXED: [(&str, &str); 6] = [
+    ("CARGO_TERM_COLOR", "never"),
+    ("GENTI", "1"),
+    ("INSTA_UPDATE", "no"),
+    ("LC_ALL", "C"),
+    ("RUST_BACKTRACE", "0"),
+    ("TERM", "dumb"),
+];
+
+/// The variables that name a jobserver, in the order in which they are read.
+pub(super) const JOBSERVER: [&str; 3] = ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
+
+impl Env {
+    /// The environment of this process.
+    pub fn capture() -> Self {
+        Self(std::env::vars_os().collect())
+    }
+
+    /// The value of `name`, if it is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// What a process of `tool` sees. `build_dir` is where cargo builds; `pool` are the variables of the
+    /// jobserver, and `jobs` its size.
+    pub(super) fn for_tool(
+        &self,
+        tool: &Tool,
+        build_dir: &Path,
+        pool: &[(String, OsString)],
+        jobs: usize,
+    ) -> BTreeMap<OsString, OsString> {
+        let mut vars: BTreeMap<_, _> = match &tool.environment {
+            Environment::Inherit => self.0.iter().filter(|(name, _)| !is_ours(name)).map(owned).collect(),
+            Environment::Only(names) => {
+                let allowed = |name: &OsStr| {
+                    name.to_str()
+                        .is_some_and(|name| HARMLESS.contains(&name) || names.iter().any(|own| own == name))
+                };
+                self.0.iter().filter(|(name, _)| allowed(name)).map(owned).collect()
+            }
+        };
+        if tool.environment == Environment::Inherit {
+            vars.insert("CARGO_TARGET_DIR".into(), build_dir.into());
+            vars.remove(OsStr::new("CARGO_BUILD_BUILD_DIR"));
+            vars.insert("CARGO_BUILD_JOBS".into(), jobs.to_string().into());
+            self.clean_library_path(&mut vars);
+        }
+        vars.extend(FIXED.map(|(name, value)| (name.into(), value.into())));
+        if tool.jobserver {
+            vars.extend(pool.iter().map(|(name, value)| (name.into(), value.clone())));
+        }
+        vars
+    }
+
+    /// `cargo run` puts its target directory and toolchain into the library path of what it starts: take out
+    /// what it put there, keep what the user had.
+    fn clean_library_path(&self, vars: &mut BTreeMap<OsString, OsString>) {
+        let name = OsStr::new("LD_LIBRARY_PATH");
+        let (Some(_), Some(value)) = (self.get("CARGO_PKG_NAME"), vars.get(name)) else { return };
+        let toolchain = self.get("CARGO").and_then(|cargo| Path::new(cargo).parent()?.parent());
+        let own = |entry: &PathBuf| {
+            toolchain.is_some_and(|toolchain| entry.starts_with(toolchain))
+                || entry.ancestors().any(|dir| dir.join("CACHEDIR.TAG").exists())
+        };
+        let kept: Vec<_> = std::env::split_paths(value).filter(|entry| !own(entry)).collect();
+        match std::env::join_paths(&kept) {
+            Ok(kept) if !kept.is_empty() => vars.insert(name.to_owned(), kept),
+            _ => vars.remove(name),
+        };
+    }
+}
+
+fn owned((name, value): (&OsString, &OsString)) -> (OsString, OsString) {
+    (name.clone(), value.clone())
+}
+
+/// This program's own variables, those that cargo sets for a package's program, and any jobserver.
+fn is_ours(name: &OsStr) -> bool {
+    let Some(name) = name.to_str() else { return false };
+    const PACKAGE: [&str; 5] =
+        ["CARGO_CRATE_NAME", "CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"];
+    name.starts_with("GENTI_")
+        || name.starts_with("CARGO_PKG_")
+        || name.starts_with("CARGO_BIN_")
+        || PACKAGE.contains(&name)
+        || JOBSERVER.contains(&name)
+}
