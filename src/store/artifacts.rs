@@ -1,0 +1,178 @@
+//! The artifact directory: one run at a time, each file whole, nobody else's directory touched.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, Mode, OFlags};
+
+use super::atomic;
+
+/// `target/genti`, locked for one run.
+#[derive(Debug)]
+pub struct ArtifactDir {
+    artifacts: PathBuf,
+    /// Released when closed, whatever ends the process.
+    _lock: File,
+}
+
+/// Why the artifacts can't be where they should be.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Something of somebody else's stands there: a symbolic link, a file, another user's directory.
+    #[error(
+        "`{path}` is {what}, not a directory of this user's; remove it or point CARGO_TARGET_DIR elsewhere"
+    )]
+    Foreign {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// The disk said no. What stood there before still does.
+    #[error("could not write `{path}`: {error}")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The run was stopped while it waited for another one.
+    #[error("stopped while waiting for another run in this workspace")]
+    Stopped,
+}
+
+/// Whether to go on waiting for another run. Told once at first and then about ten times a second.
+pub type Waiting<'a> = dyn FnMut() -> bool + 'a;
+
+impl ArtifactDir {
+    /// Opens `genti` under `target_dir` and waits until no other run holds it, as long as `wait` says so.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be written, isn't ours, or `wait` gave up.
+    pub fn open(target_dir: &Path, wait: &mut Waiting<'_>) -> Result<Self, StoreError> {
+        let base = target_dir.join("genti");
+        let artifacts = base.join("artifacts");
+        make(target_dir, false)?;
+        make(&base, true)?;
+        let tag = base.join("CACHEDIR.TAG");
+        if !tag.exists() {
+            let text =
+                "Signature: 8a477f597d28d172789f06886806bc55\n# This directory was created by genti.\n";
+            atomic::write(&base, "CACHEDIR.TAG", text.as_bytes())
+                .map_err(|error| StoreError::Io { path: tag, error })?;
+        }
+        let path = base.join("lock");
+        let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let lock = rustix::fs::open(&path, flags, Mode::from_raw_mode(0o666))
+            .map_err(|error| StoreError::Io { path: path.clone(), error: error.into() })?;
+        loop {
+            match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(rustix::io::Errno::WOULDBLOCK) if wait() => {
+                    std::thread::sleep(std::time::Duration::from_millis(100))
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) => return Err(StoreError::Stopped),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(StoreError::Io { path, error: error.into() }),
+            }
+        }
+        make(&artifacts, true)?;
+        atomic::sweep(&artifacts);
+        atomic::sweep(&base);
+        Ok(Self { artifacts, _lock: File::from(lock) })
+    }
+
+    /// Where the artifacts are.
+    pub fn path(&self) -> &Path {
+        &self.artifacts
+    }
+
+    /// Writes `bytes` to `name`, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// If the disk says no: what was there before still is.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let io = |error| StoreError::Io { path: self.artifacts.join(name), error };
+        atomic::write(&self.artifacts, name, bytes).map_err(io)
+    }
+}
+
+/// Makes `dir` unless it is there. One of our own must be a directory of this user's.
+fn make(dir: &Path, is_own: bool) -> Result<(), StoreError> {
+    let io = |error| StoreError::Io { path: dir.to_path_buf(), error };
+    let foreign = |what| StoreError::Foreign { path: dir.to_path_buf(), what };
+    match std::fs::symlink_metadata(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => std::fs::create_dir_all(dir).map_err(io),
+        Err(error) => Err(io(error)),
+        Ok(meta) if is_own => {
+            use std::os::unix::fs::MetadataExt;
+            match meta {
+                meta if meta.is_symlink() => Err(foreign("a symbolic link")),
+                meta if !meta.is_dir() => Err(foreign("a file")),
+                meta if meta.uid() != rustix::process::geteuid().as_raw() => Err(foreign("another user's")),
+                _ => Ok(()),
+            }
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn never_waits(dir: &Path) -> Result<ArtifactDir, StoreError> {
+        ArtifactDir::open(dir, &mut || false)
+    }
+
+    #[test]
+    fn a_second_run_waits_for_the_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = never_waits(dir.path()).unwrap();
+        assert!(matches!(never_waits(dir.path()), Err(StoreError::Stopped)));
+        let mut asked = 0;
+        let mut first = Some(first);
+        let second = ArtifactDir::open(dir.path(), &mut || {
+            asked += 1;
+            first = None;
+            true
+        });
+        assert!(second.is_ok() && asked == 1);
+    }
+
+    #[test]
+    fn a_lock_file_left_behind_holds_nobody_up() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(never_waits(dir.path()).unwrap());
+        assert!(dir.path().join("genti/lock").exists());
+        assert!(never_waits(dir.path()).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_ours_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), dir.path().join("genti")).unwrap();
+        assert!(matches!(never_waits(dir.path()), Err(StoreError::Foreign { what: "a symbolic link", .. })));
+        assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("genti"), "mine").unwrap();
+        assert!(matches!(never_waits(dir.path()), Err(StoreError::Foreign { what: "a file", .. })));
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_swept_and_the_old_file_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = never_waits(dir.path()).unwrap();
+        store.write("run.json", b"old").unwrap();
+        let unfinished = store.path().join(format!("{}x", atomic::UNFINISHED));
+        std::fs::write(&unfinished, "half").unwrap();
+        drop(store);
+        let store = never_waits(dir.path()).unwrap();
+        assert!(!unfinished.exists());
+        assert_eq!(std::fs::read(store.path().join("run.json")).unwrap(), b"old");
+    }
+}

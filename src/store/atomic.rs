@@ -1,0 +1,35 @@
+//! A file is wholly old or wholly new: written beside its place, synced, renamed, and the directory synced.
+
+use std::fs::{File, Permissions};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// How the names of unfinished files begin.
+pub(super) const UNFINISHED: &str = ".genti-unfinished-";
+
+/// Writes `bytes` to `name` in `dir`, which must exist.
+pub(super) fn write(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(UNFINISHED);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // Less the umask, as any other file.
+        builder.permissions(Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(dir)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(dir.join(name)).map_err(|error| error.error)?;
+    File::open(dir)?.sync_all()
+}
+
+/// Removes what a killed run left unfinished in `dir`. Only while no other run can be writing there.
+pub(super) fn sweep(dir: &Path) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            // Left for the next time if it can't be removed.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
