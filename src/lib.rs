@@ -7,7 +7,15 @@ pub mod model;
 #[cfg(feature = "engine")]
 pub mod normalize;
 #[cfg(feature = "engine")]
+pub mod pipeline;
+#[cfg(feature = "engine")]
 pub mod plan;
+#[cfg(feature = "engine")]
+pub mod report;
+#[cfg(feature = "engine")]
+pub mod scan;
+#[cfg(feature = "engine")]
+pub mod store;
 #[cfg(feature = "engine")]
 pub mod workspace;
 

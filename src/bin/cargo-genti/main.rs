@@ -1,2 +1,67 @@
-//! The command line.
-fn main() {}
+//! `cargo genti`: the command line. Parses, resolves, calls the library, renders what it tells, and exits.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the clock, the working directory and signals are the command line's"
+)]
+
+mod args;
+mod baseline;
+mod plan;
+mod render;
+mod resolve;
+mod run;
+mod tools;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use genti::model::outcome::End;
+use genti::pipeline::Error;
+use genti::scan::{Env, Inherited};
+use genti::store::BaselineError;
+
+use crate::args::{BaselineArgs, BaselineCommand, Cli, Command};
+use crate::render::Shell;
+use crate::run::Start;
+
+fn main() -> ExitCode {
+    // First of all: the descriptors that a build hands down are only safe to take before a file is opened.
+    let inherited = Inherited::take();
+    let env = Env::capture();
+    let cli = match Cli::try_parse_from(args::of_cargo(std::env::args_os())) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no mistakes. Nothing can be done if they can't be printed.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { End::Usage.code() } else { 0 });
+        }
+    };
+    let mut shell = Shell::new(cli.command.output(), &env);
+    let start = |env| Start { env, inherited, at: Instant::now() };
+    let end = match &cli.command {
+        Command::Run(args) => run::run(args, start(env), &mut shell),
+        Command::Check(args) => run::check(args, start(env), &mut shell),
+        Command::Plan(args) => plan::main(args, &env, &mut shell),
+        Command::Baseline(BaselineArgs { command: BaselineCommand::Init(args) }) => {
+            baseline::init(args, start(env), &mut shell)
+        }
+        Command::Baseline(BaselineArgs { command: BaselineCommand::List(args) }) => {
+            baseline::list(args, &env, &mut shell)
+        }
+        Command::Tools(args) => tools::main(args, &env, &mut shell),
+    };
+    ExitCode::from(end.code())
+}
+
+/// Says why there is nothing to run.
+fn fail(shell: &mut Shell, error: Error) -> End {
+    match &error {
+        Error::Config(problems) | Error::Baseline(BaselineError::Content(problems)) => {
+            shell.problems(problems)
+        }
+        error => shell.error(error),
+    }
+    End::Usage
+}

@@ -1,0 +1,256 @@
+//! The command line as parsed. What it means is decided in [`crate::resolve`].
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Effects, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
+    .usage(AnsiColor::Green.on_default().effects(Effects::BOLD))
+    .literal(AnsiColor::Cyan.on_default().effects(Effects::BOLD))
+    .placeholder(AnsiColor::Cyan.on_default())
+    .error(AnsiColor::Red.on_default().effects(Effects::BOLD))
+    .valid(AnsiColor::Cyan.on_default().effects(Effects::BOLD))
+    .invalid(AnsiColor::Yellow.on_default().effects(Effects::BOLD));
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0      passed: every required tool looked at everything and found nothing new
+  1      failed: new findings, or in `check` a stale baseline
+  2      a mistake in the command line or the configuration
+  3      incomplete: a required tool has no verdict (compile error, time-out, crash, missing tool, --max-duration)
+  4      the artifacts could not be written
+  101    a bug in genti
+  128+n  stopped by signal n";
+
+/// The words that cargo calls us with, less the name of the subcommand: `cargo genti run` starts
+/// `cargo-genti genti run`.
+pub(crate) fn of_cargo(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut args: Vec<_> = args.collect();
+    if args.get(1).is_some_and(|arg| arg == "genti") {
+        args.remove(1);
+    }
+    args
+}
+
+/// Runs every check of a Rust workspace as one task graph: reproducible order, one jobserver, byte-identical
+/// artifacts.
+#[derive(Debug, Parser)]
+#[command(name = "cargo-genti", bin_name = "cargo genti", version, styles = STYLES, after_help = EXIT_CODES)]
+#[command(max_term_width = 110, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run every check, and write the artifacts
+    Run(RunArgs),
+    /// Run every check as a gate: nothing is written into the repository, a stale baseline fails
+    Check(RunArgs),
+    /// Show what would be run, in which batches; nothing is started
+    Plan(PlanArgs),
+    /// Accept today's findings, and look at what is accepted
+    Baseline(BaselineArgs),
+    /// Show the tools, their versions and where they are found
+    Tools(ToolsArgs),
+}
+
+impl Command {
+    pub(crate) fn output(&self) -> &OutputArgs {
+        match self {
+            Self::Run(args) | Self::Check(args) => &args.output,
+            Self::Plan(args) => &args.output,
+            Self::Baseline(args) => match &args.command {
+                BaselineCommand::Init(args) => &args.output,
+                BaselineCommand::List(args) => &args.output,
+            },
+            Self::Tools(args) => &args.output,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+    #[command(flatten)]
+    pub(crate) execution: ExecutionArgs,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// How to print the plan
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: PlanFormat,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// A table of batches
+    Human,
+    /// Everything, with all task ids
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BaselineArgs {
+    #[command(subcommand)]
+    pub(crate) command: BaselineCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BaselineCommand {
+    /// Run every check and accept all of today's findings into .config/genti/baseline/
+    Init(Box<RunArgs>),
+    /// Show the accepted findings
+    List(ListArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ToolsArgs {
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Policy (each also as GENTI_… and under [policy]; the flag wins)")]
+pub(crate) struct PolicyArgs {
+    /// How tasks are ordered: deterministic [env: GENTI_ORDER]
+    #[arg(long, value_name = "ORDER")]
+    pub(crate) order: Option<String>,
+    /// How ordered tasks are cut into batches: auto, or at most N tasks each [env: GENTI_BATCH]
+    #[arg(long, value_name = "auto|N")]
+    pub(crate) batch: Option<String>,
+    /// Shuffle the order reproducibly; 0 keeps path order [env: GENTI_SEED]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<String>,
+    /// The time that one task may take, such as 90s or 2m; a process over several tasks may take up to four
+    /// times as long [env: GENTI_PER_TASK_TIMEOUT]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) per_task_timeout: Option<String>,
+    /// The time that the whole run may take; what is left then is not run [env: GENTI_MAX_DURATION]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) max_duration: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExecutionArgs {
+    /// How many processes run at once: a number, or auto for one a core. No result depends on it
+    /// [env: GENTI_PARALLEL]
+    #[arg(
+        long,
+        value_name = "auto|N",
+        help_heading = "Policy (each also as GENTI_… and under [policy]; the flag wins)"
+    )]
+    pub(crate) parallel: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
+pub(crate) struct SelectionArgs {
+    /// Check only this package (several times)
+    #[arg(short, long = "package", value_name = "NAME")]
+    pub(crate) packages: Vec<String>,
+    /// Check every package: the default
+    #[arg(long, conflicts_with = "packages")]
+    pub(crate) workspace: bool,
+    /// Don't check this package (several times)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) exclude: Vec<String>,
+    /// Run only this tool, and what it needs (several times)
+    #[arg(long = "tool", value_name = "NAME")]
+    pub(crate) tools: Vec<String>,
+    /// Don't run this tool (several times)
+    #[arg(long = "skip-tool", value_name = "NAME")]
+    pub(crate) skip_tools: Vec<String>,
+    /// Features to activate, separated by spaces or commas
+    #[arg(short = 'F', long, value_name = "FEATURES")]
+    pub(crate) features: Vec<String>,
+    /// Activate all features
+    #[arg(long)]
+    pub(crate) all_features: bool,
+    /// Don't activate the default features
+    #[arg(long)]
+    pub(crate) no_default_features: bool,
+    /// Check for this target triple
+    #[arg(long, value_name = "TRIPLE")]
+    pub(crate) target: Option<String>,
+    /// Cargo's profile to check with
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cargo_profile: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Workspace")]
+pub(crate) struct WorkspaceArgs {
+    /// Path to Cargo.toml
+    #[arg(long, value_name = "PATH")]
+    pub(crate) manifest_path: Option<PathBuf>,
+    /// Read this configuration, instead of .config/genti.toml, genti.toml or [workspace.metadata.genti]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) config_file: Option<PathBuf>,
+    /// Let [profile.NAME.policy] of the configuration outrank [policy]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Require that Cargo.lock is up to date
+    #[arg(long)]
+    pub(crate) locked: bool,
+    /// Run without access to the network
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// The same as --locked and --offline
+    #[arg(long)]
+    pub(crate) frozen: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// Show accepted findings too
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// Show only the verdict
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Colour the output
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) color: Option<Color>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}

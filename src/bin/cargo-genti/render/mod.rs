@@ -1,0 +1,102 @@
+//! What the user sees. Machine output goes to stdout, everything for humans to stderr.
+
+mod finding;
+mod problem;
+mod progress;
+mod report;
+mod text;
+
+use std::fmt::Display;
+use std::io::Write;
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Effects, Style};
+use genti::scan::Env;
+
+use crate::args::{Color, OutputArgs};
+
+pub(crate) use progress::Bar;
+pub(crate) use report::{Hints, outcome};
+pub(crate) use text::{plural, visible_line};
+
+/// Good news.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().effects(Effects::BOLD);
+/// Bad news.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
+/// News that may become bad.
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
+/// What goes on.
+pub(crate) const BUSY: Style = AnsiColor::Cyan.on_default().effects(Effects::BOLD);
+
+/// The terminal, or what stands for it.
+pub(crate) struct Shell {
+    err: AutoStream<std::io::Stderr>,
+    out: AutoStream<std::io::Stdout>,
+    pub(crate) verbose: bool,
+    pub(crate) quiet: bool,
+    /// Whether a line that changes is of use.
+    pub(crate) is_terminal: bool,
+}
+
+impl Shell {
+    /// `--color` before `CARGO_TERM_COLOR` before what the streams are (and `NO_COLOR` says).
+    pub(crate) fn new(args: &OutputArgs, env: &Env) -> Self {
+        let configured = env.get("CARGO_TERM_COLOR").and_then(|value| value.to_str());
+        let choice = match (args.color, configured) {
+            (Some(Color::Always), _) | (None, Some("always")) => ColorChoice::Always,
+            (Some(Color::Never), _) | (None, Some("never")) => ColorChoice::Never,
+            _ => ColorChoice::Auto,
+        };
+        let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        Self {
+            err: AutoStream::new(std::io::stderr(), choice),
+            out: AutoStream::new(std::io::stdout(), choice),
+            verbose: args.verbose,
+            quiet: args.quiet,
+            is_terminal: is_terminal
+                && env.get("CI").is_none()
+                && env.get("TERM").is_none_or(|term| term != "dumb"),
+        }
+    }
+
+    /// Text for humans. A reader that went away is no reason to stop.
+    pub(crate) fn err(&mut self, text: impl Display) {
+        let _ = write!(self.err, "{text}");
+    }
+
+    /// What was asked for, on stdout.
+    pub(crate) fn out(&mut self, bytes: &[u8]) {
+        let _ = self.out.write_all(bytes).and_then(|()| self.out.flush());
+    }
+
+    /// A line as cargo writes them: what happens, right-aligned, and to what.
+    pub(crate) fn status(&mut self, style: Style, word: &str, what: impl Display) {
+        self.err(format_args!("{style}{word:>12}{style:#} {what}\n"));
+    }
+
+    /// Why it does not go on.
+    pub(crate) fn error(&mut self, what: impl Display) {
+        self.err(format_args!("{BAD}error{BAD:#}: {what}\n"));
+    }
+
+    /// What may go wrong.
+    pub(crate) fn warning(&mut self, what: impl Display) {
+        self.err(format_args!("{WARN}warning{WARN:#}: {what}\n"));
+    }
+
+    /// What is good to know.
+    pub(crate) fn note(&mut self, what: impl Display) {
+        if !self.quiet {
+            self.err(format_args!("{BUSY}note{BUSY:#}: {what}\n"));
+        }
+    }
+
+    /// Mistakes, each with its place, and a last line that counts them.
+    pub(crate) fn problems(&mut self, problems: &genti::model::error::Problems) {
+        for each in &problems.0 {
+            self.err(problem::render(each));
+        }
+        let count = problems.0.len();
+        self.error(format_args!("{count} {} in what is configured", plural(count, "mistake", "mistakes")));
+    }
+}

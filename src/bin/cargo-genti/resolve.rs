@@ -1,0 +1,106 @@
+//! The command line and the environment as they are meant: flags before variables, every mistake named.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use genti::model::policy::{PolicyError, Selection};
+use genti::pipeline::{Lockfile, Request};
+use genti::plan::config::{self, PolicyConfig};
+use genti::scan::Env;
+
+use crate::args::{ExecutionArgs, PolicyArgs, SelectionArgs, WorkspaceArgs};
+
+/// A mistake on the command line or in a variable: where it is, and what.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {error}")]
+pub(crate) struct ArgError {
+    place: String,
+    error: PolicyError,
+}
+
+/// What of the workspace is asked for; no selection, no policy.
+pub(crate) fn workspace(args: &WorkspaceArgs, lockfile: Lockfile) -> Request {
+    let flags = [("--locked", args.locked), ("--offline", args.offline), ("--frozen", args.frozen)];
+    Request {
+        cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+        manifest_path: args.manifest_path.clone(),
+        config_file: args.config_file.clone(),
+        profile: args.profile.clone(),
+        cargo_flags: flags.iter().filter(|(_, is_set)| *is_set).map(|(flag, _)| (*flag).to_owned()).collect(),
+        lockfile,
+        ..Request::default()
+    }
+}
+
+/// The policy: each value from its flag, else from its variable.
+pub(crate) fn policy(
+    args: &PolicyArgs,
+    execution: Option<&ExecutionArgs>,
+    env: &Env,
+) -> Result<PolicyConfig, Vec<ArgError>> {
+    let mut read = Reader { env, errors: Vec::new() };
+    let policy = PolicyConfig {
+        order: read.value("--order", args.order.as_deref(), FromStr::from_str),
+        batch: read.value("--batch", args.batch.as_deref(), FromStr::from_str),
+        seed: read.value("--seed", args.seed.as_deref(), seed),
+        per_task_timeout: read.value(
+            "--per-task-timeout",
+            args.per_task_timeout.as_deref(),
+            config::duration,
+        ),
+        max_duration: read.value("--max-duration", args.max_duration.as_deref(), config::duration),
+        parallel: match execution {
+            Some(execution) => read.value("--parallel", execution.parallel.as_deref(), FromStr::from_str),
+            None => None,
+        },
+    };
+    if read.errors.is_empty() { Ok(policy) } else { Err(read.errors) }
+}
+
+/// The selection, each list sorted and without repetitions.
+pub(crate) fn selection(args: &SelectionArgs) -> Selection {
+    let features =
+        args.features.iter().flat_map(|list| list.split([',', ' '])).filter(|name| !name.is_empty());
+    Selection {
+        packages: sorted(args.packages.iter().cloned()),
+        exclude: sorted(args.exclude.iter().cloned()),
+        features: sorted(features.map(str::to_owned)),
+        all_features: args.all_features,
+        no_default_features: args.no_default_features,
+        target: args.target.clone(),
+        cargo_profile: args.cargo_profile.clone(),
+        tools: sorted(args.tools.iter().cloned()),
+        skip_tools: sorted(args.skip_tools.iter().cloned()),
+    }
+}
+
+fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
+    names.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+}
+
+struct Reader<'a> {
+    env: &'a Env,
+    errors: Vec<ArgError>,
+}
+
+impl Reader<'_> {
+    fn value<T>(
+        &mut self,
+        flag: &str,
+        given: Option<&str>,
+        parse: impl Fn(&str) -> Result<T, PolicyError>,
+    ) -> Option<T> {
+        let name = format!("GENTI_{}", flag.trim_start_matches('-').replace('-', "_").to_uppercase());
+        let (place, text) = match given {
+            Some(text) => (flag.to_owned(), text.to_owned()),
+            None => (name.clone(), self.env.get(&name)?.to_string_lossy().into_owned()),
+        };
+        parse(&text).map_err(|error| self.errors.push(ArgError { place, error })).ok()
+    }
+}
+
+fn seed(text: &str) -> Result<u64, PolicyError> {
+    text.parse().map_err(|_| {
+        PolicyError(format!("`{text}` is no seed; choose a number from 0 up (0 keeps path order)"))
+    })
+}

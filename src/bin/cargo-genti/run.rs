@@ -1,0 +1,157 @@
+//! `cargo genti run` and `cargo genti check`, and what `baseline init` shares with them.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use genti::model::finding::Entry;
+use genti::model::outcome::{End, Outcome};
+use genti::path::RelPath;
+use genti::pipeline::{self, Lockfile, Project, Session};
+use genti::report::Artifacts;
+use genti::scan::{Env, Inherited, Pool, Stop, StopReason};
+use genti::store::{ArtifactDir, StoreError};
+use genti::{store, workspace};
+
+use crate::args::RunArgs;
+use crate::render::{self, Bar, Hints, Shell};
+use crate::{fail, resolve};
+
+/// What is known before anything is read.
+pub(crate) struct Start {
+    pub(crate) env: Env,
+    pub(crate) inherited: Inherited,
+    pub(crate) at: Instant,
+}
+
+/// `run`.
+pub(crate) fn run(args: &RunArgs, start: Start, shell: &mut Shell) -> End {
+    main(args, Lockfile::Create, false, start, shell)
+}
+
+/// `check`: the same as a gate. Nothing is written into the repository, and a stale baseline fails.
+pub(crate) fn check(args: &RunArgs, start: Start, shell: &mut Shell) -> End {
+    main(args, Lockfile::Require, true, start, shell)
+}
+
+fn main(args: &RunArgs, lockfile: Lockfile, stale_fails: bool, start: Start, shell: &mut Shell) -> End {
+    let project = match prepare(args, lockfile, &start.env, shell) {
+        Ok(project) => project,
+        Err(end) => return end,
+    };
+    let root = &project.workspace.root;
+    let baseline = match store::load_baseline(root) {
+        Ok(baseline) => baseline,
+        Err(error) => return fail(shell, error.into()),
+    };
+    let without_timing = start.env.get("SOURCE_DATE_EPOCH").is_some();
+    let run = match execute(&project, &baseline, stale_fails, start, shell) {
+        Ok(run) => run,
+        Err(end) => return end,
+    };
+    let artifacts = Artifacts::of(&project.workspace, &run.outcome, !without_timing);
+    let written = run.dir.and_then(|dir| {
+        artifacts.files().iter().try_for_each(|(name, bytes)| dir.write(name, bytes))?;
+        Ok(dir.path().display().to_string())
+    });
+    let paths = run.outcome.findings.iter().filter_map(|compared| compared.finding.diagnostic.place.path());
+    let sources: BTreeMap<RelPath, Vec<u8>> = workspace::read_sources(root, paths);
+    let has_baseline = !baseline.is_empty();
+    let hints = Hints { sources: &sources, has_baseline, artifacts: written.as_ref().ok().cloned() };
+    render::outcome(shell, &run.outcome, &hints);
+    match (written, run.outcome.end) {
+        (Ok(_), end) | (Err(_), end @ End::Signal(_)) => end,
+        (Err(error), _) => {
+            shell.error(format_args!(
+                "{error}; what was there before is untouched, and the report is on stdout"
+            ));
+            shell.out(&artifacts.report);
+            End::NotWritten
+        }
+    }
+}
+
+/// Reads and plans.
+pub(crate) fn prepare(
+    args: &RunArgs,
+    lockfile: Lockfile,
+    env: &Env,
+    shell: &mut Shell,
+) -> Result<Project, End> {
+    let mut request = resolve::workspace(&args.workspace, lockfile);
+    request.selection = resolve::selection(&args.selection);
+    request.policy = resolve::policy(&args.policy, Some(&args.execution), env).map_err(|errors| {
+        errors.into_iter().for_each(|error| shell.error(error));
+        End::Usage
+    })?;
+    let mut bar = Bar::new(shell);
+    pipeline::load(&request, env, &mut |event| bar.on(event, shell)).map_err(|error| fail(shell, error))
+}
+
+/// A run that came to its end.
+pub(crate) struct Run {
+    pub(crate) outcome: Outcome,
+    /// Where its artifacts go, or why they can't.
+    dir: Result<ArtifactDir, StoreError>,
+}
+
+/// Runs `project`, one run at a time in a workspace.
+pub(crate) fn execute(
+    project: &Project,
+    baseline: &BTreeMap<String, Vec<Entry>>,
+    stale_fails: bool,
+    start: Start,
+    shell: &mut Shell,
+) -> Result<Run, End> {
+    let Start { env, inherited, at } = start;
+    if let Some(warning) = &inherited.warning {
+        shell.warning(warning);
+    }
+    let system = |shell: &mut Shell, error: std::io::Error| {
+        shell.error(format_args!("could not set up the run: {error}"));
+        End::Bug
+    };
+    let parallel = pipeline::parallelism(project.parallel);
+    let pool = Pool::new(inherited, &env, parallel).map_err(|error| system(shell, error))?;
+    let stop: &'static Stop = Box::leak(Box::new(Stop::new().map_err(|error| system(shell, error))?));
+    listen(stop).map_err(|error| system(shell, error))?;
+    let dir = open(project, stop, shell)?;
+    let session = Session { env: &env, pool: &pool, stop, parallel, started: at, stale_fails };
+    let mut bar = Bar::new(shell);
+    let outcome = pipeline::run(project, &session, baseline, &mut |event| bar.on(event, shell));
+    drop(bar);
+    Ok(Run { outcome, dir })
+}
+
+/// Opens the artifact directory, waiting for another run to end. A disk that says no does not stop the run.
+fn open(project: &Project, stop: &Stop, shell: &mut Shell) -> Result<Result<ArtifactDir, StoreError>, End> {
+    let mut has_told = false;
+    let dir = ArtifactDir::open(&project.workspace.target_dir, &mut || {
+        if !std::mem::replace(&mut has_told, true) {
+            shell.note("waiting for another run in this workspace to end");
+        }
+        stop.reason().is_none()
+    });
+    match dir {
+        Err(error @ StoreError::Foreign { .. }) => {
+            shell.error(error);
+            Err(End::Usage)
+        }
+        Err(StoreError::Stopped) => Err(match stop.reason() {
+            Some(StopReason::Signal(signal)) => End::Signal(signal),
+            _ => End::Incomplete,
+        }),
+        dir => Ok(dir),
+    }
+}
+
+/// Ends the run at the first signal, kindly, and at the second at once.
+fn listen(stop: &'static Stop) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            stop.stop(StopReason::Signal(signal));
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! `cargo genti tools`: the tools, their versions, where they are found.
+
+use std::fmt::Write;
+
+use genti::model::outcome::End;
+use genti::pipeline::{self, Lockfile};
+use genti::scan::Env;
+
+use crate::args::ToolsArgs;
+use crate::render::{Shell, visible_line};
+use crate::{fail, resolve};
+
+pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
+    let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
+    let project = match pipeline::load(&request, env, &mut |_| {}) {
+        Ok(project) => project,
+        Err(error) => return fail(shell, error),
+    };
+    let mut out = String::new();
+    for tool in &project.plan.graph.tools {
+        let _ = writeln!(out, "{}", tool.name);
+        let required = if tool.required { "required" } else { "optional" };
+        let origin = if tool.configured { "configured" } else { "built in" };
+        let lane = tool.lane.as_ref().map(|lane| format!(", lane {lane}")).unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "  {origin}, {required}, per {}, reads {}{lane}",
+            tool.per.as_str(),
+            tool.parse.as_str()
+        );
+        match project.programs.of(tool) {
+            Ok(path) => {
+                let version = pipeline::version(tool, &project.programs, &project.workspace.root);
+                let version = version.unwrap_or_else(|| "version unknown".to_owned());
+                let _ = writeln!(out, "  {} ({})", path.display(), visible_line(&version));
+            }
+            Err(missing) => {
+                let _ = writeln!(out, "  {missing}");
+            }
+        }
+    }
+    shell.out(out.as_bytes());
+    End::Passed
+}

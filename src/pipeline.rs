@@ -1,0 +1,292 @@
+//! The one use case: load → plan → scan → normalize → compare → report.
+//!
+//! Puts the layers together and knows no more of each than its interface. What happens on the way is told as
+//! [`Event`]s; nothing is printed here.
+
+#![expect(clippy::disallowed_methods, reason = "configuration is read and the clock started here")]
+
+mod judge;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+use crate::model::error::Problems;
+use crate::model::event::Event;
+use crate::model::finding::Entry;
+use crate::model::outcome::Outcome;
+use crate::model::policy::{Parallel, Policy, Selection};
+use crate::model::task::Plan;
+use crate::model::tool::Tool;
+use crate::model::workspace::Workspace;
+use crate::plan::config::{self, Config, ConfigFile, PolicyConfig};
+use crate::plan::{self, PlanError};
+use crate::scan::{Env, Executor, Pool, Programs, Stop};
+use crate::store::BaselineError;
+use crate::workspace;
+use crate::workspace::LoadError;
+
+/// What the user asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Where the command was called.
+    pub cwd: PathBuf,
+    /// `--manifest-path`.
+    pub manifest_path: Option<PathBuf>,
+    /// `--config-file`.
+    pub config_file: Option<PathBuf>,
+    /// `--profile`.
+    pub profile: Option<String>,
+    /// What flags and environment say of the policy; it outranks the configuration.
+    pub policy: PolicyConfig,
+    /// What to look at.
+    pub selection: Selection,
+    /// `--locked`, `--offline` and `--frozen`, as given.
+    pub cargo_flags: Vec<String>,
+    /// What a missing `Cargo.lock` means.
+    pub lockfile: Lockfile,
+}
+
+/// What a missing `Cargo.lock` means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lockfile {
+    /// It is created, and the user told.
+    Create,
+    /// It is an error.
+    Require,
+    /// It does not matter: nothing is built.
+    #[default]
+    Ignore,
+}
+
+/// A workspace with its configuration and its plan.
+#[derive(Debug)]
+pub struct Project {
+    /// The workspace.
+    pub workspace: Workspace,
+    /// The plan.
+    pub plan: Plan,
+    /// How many processes may run at once.
+    pub parallel: Parallel,
+    /// Where programs are found.
+    pub programs: Programs,
+    /// What was asked of cargo.
+    cargo_flags: Vec<String>,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The workspace could not be read.
+    #[error(transparent)]
+    Workspace(#[from] LoadError),
+    /// The configuration holds mistakes.
+    #[error(transparent)]
+    Config(#[from] Problems),
+    /// A configuration file could not be read.
+    #[error("could not read `{path}`: {error}")]
+    ConfigFile {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The selection does not fit the workspace.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The baseline could not be read.
+    #[error(transparent)]
+    Baseline(#[from] BaselineError),
+    /// There is no `Cargo.lock` and none may be made.
+    #[error("`{0}` is missing; create it with `cargo generate-lockfile` and commit it")]
+    NoLockfile(PathBuf),
+    /// Cargo could not make a `Cargo.lock`.
+    #[error("could not create `{path}`: {message}")]
+    Lockfile {
+        /// Where.
+        path: PathBuf,
+        /// What cargo said.
+        message: String,
+    },
+}
+
+/// Reads the workspace and its configuration, and plans.
+///
+/// # Errors
+///
+/// If the workspace, the configuration or the selection has mistakes.
+pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> Result<Project, Error> {
+    let start = request.manifest_path.as_deref().and_then(Path::parent).map(|dir| request.cwd.join(dir));
+    let programs = Programs::new(env, start.as_deref().unwrap_or(&request.cwd));
+    let has = |flag: &str| request.cargo_flags.iter().any(|given| given == flag);
+    let of_workspace = workspace::Request {
+        cargo: programs.cargo().to_path_buf(),
+        manifest_path: request.manifest_path.clone(),
+        cwd: request.cwd.clone(),
+        locked: has("--locked"),
+        offline: has("--offline"),
+        frozen: has("--frozen"),
+    };
+    let mut loaded = workspace::load(&of_workspace)?;
+    if !loaded.lockfile && request.lockfile != Lockfile::Ignore {
+        make_lockfile(request, &programs, &loaded.workspace.root, events)?;
+        loaded = workspace::load(&of_workspace)?;
+    }
+    let workspace = loaded.workspace;
+    let config = read_config(request, &workspace.root)?;
+    let policy = merged(&request.policy, &config.policy);
+    let parallel = request.policy.parallel.or(config.policy.parallel).unwrap_or_default();
+    let plan = plan::plan(&workspace, config.tools, request.selection.clone(), policy)?;
+    Ok(Project { workspace, plan, parallel, programs, cargo_flags: request.cargo_flags.clone() })
+}
+
+/// What a run works with beside the project.
+pub struct Session<'a> {
+    /// What children may see.
+    pub env: &'a Env,
+    /// The tokens.
+    pub pool: &'a Pool,
+    /// The switch that ends the run.
+    pub stop: &'a Stop,
+    /// How many processes run at once.
+    pub parallel: usize,
+    /// When the run began.
+    pub started: Instant,
+    /// Whether a baseline entry that was fixed fails the run.
+    pub stale_fails: bool,
+}
+
+/// Runs the plan of `project` and compares with `baseline`.
+pub fn run(
+    project: &Project,
+    session: &Session<'_>,
+    baseline: &BTreeMap<String, Vec<Entry>>,
+    events: &mut dyn FnMut(Event<'_>),
+) -> Outcome {
+    let Project { workspace, plan, programs, cargo_flags, .. } = project;
+    let build_dir = workspace.target_dir.join("genti/build");
+    if !build_dir.exists() && plan.graph.tools.iter().any(|tool| tool.lane.is_some()) {
+        events(Event::Notice(
+            "dependencies are built once more, under target/genti/build: the target directory of your editor and shell stays free",
+        ));
+    }
+    let versions: Vec<_> =
+        plan.graph.tools.par_iter().map(|tool| version(tool, programs, &workspace.root)).collect();
+    events(Event::Planned(workspace, plan));
+    let scrub = judge::scrub(workspace, session.env);
+    let executor = Executor {
+        workspace,
+        plan,
+        programs,
+        env: session.env,
+        pool: session.pool,
+        stop: session.stop,
+        parallel: session.parallel,
+        build_dir,
+        cargo_flags: cargo_flags.clone(),
+        started: session.started,
+    };
+    let normalize = judge::normalizer(workspace, plan, scrub);
+    let runs = executor.run(&normalize, events);
+    events(Event::Comparing);
+    let read = |paths: &mut dyn Iterator<Item = &crate::path::RelPath>| {
+        workspace::read_sources(&workspace.root, paths)
+    };
+    judge::outcome(judge::Case {
+        workspace,
+        plan,
+        versions,
+        runs,
+        baseline,
+        read: &read,
+        stopped: session.stop.reason(),
+        stale_fails: session.stale_fails,
+        parallel: session.parallel,
+    })
+}
+
+/// The first line that `tool` prints of its version.
+pub fn version(tool: &Tool, programs: &Programs, root: &Path) -> Option<String> {
+    let (name, args) = tool.version.split_first()?;
+    let mut command = Command::new(programs.find(name)?);
+    let output = command.args(args).current_dir(root).stdin(std::process::Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().next().filter(|_| output.status.success()).map(|line| line.trim().to_owned())
+}
+
+/// How many processes run at once: what was asked for, or one a core.
+pub fn parallelism(asked: Parallel) -> usize {
+    match asked {
+        Parallel::Count(count) => count.get() as usize,
+        Parallel::Auto => std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
+    }
+}
+
+fn make_lockfile(
+    request: &Request,
+    programs: &Programs,
+    root: &Path,
+    events: &mut dyn FnMut(Event<'_>),
+) -> Result<(), Error> {
+    let path = root.join("Cargo.lock");
+    let is_locked = request.cargo_flags.iter().any(|flag| flag == "--locked" || flag == "--frozen");
+    if request.lockfile == Lockfile::Require || is_locked {
+        return Err(Error::NoLockfile(path));
+    }
+    let output = Command::new(programs.cargo())
+        .arg("generate-lockfile")
+        .args(&request.cargo_flags)
+        .current_dir(root)
+        .output()
+        .map_err(|error| Error::Lockfile { path: path.clone(), message: error.to_string() })?;
+    if !output.status.success() {
+        let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(Error::Lockfile { path, message });
+    }
+    events(Event::Notice("there was no Cargo.lock: created one; commit it, for `check` does not create it"));
+    Ok(())
+}
+
+fn read_config(request: &Request, root: &Path) -> Result<Config, Error> {
+    let mut files = Vec::new();
+    let read = |path: &Path| match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::ConfigFile { path: path.to_path_buf(), error }),
+    };
+    if let Some(path) = &request.config_file {
+        let path = request.cwd.join(path);
+        let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        let text = read(&path)?.ok_or_else(|| Error::ConfigFile { path: path.clone(), error: missing() })?;
+        let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+        files.push(ConfigFile { name: name.into(), text: text.into(), place: config::Place::File });
+        return Ok(config::load(&files, request.profile.as_deref())?);
+    }
+    for name in config::LOCATIONS {
+        if let Some(text) = read(&root.join(name))? {
+            files.push(ConfigFile { name: name.into(), text: text.into(), place: config::Place::File });
+        }
+    }
+    if let Some(text) = read(&root.join("Cargo.toml"))? {
+        files.push(ConfigFile {
+            name: "Cargo.toml".into(),
+            text: text.into(),
+            place: config::Place::Metadata,
+        });
+    }
+    Ok(config::load(&files, request.profile.as_deref())?)
+}
+
+/// Flags and environment before the configuration before the defaults.
+fn merged(asked: &PolicyConfig, configured: &PolicyConfig) -> Policy {
+    Policy {
+        order: asked.order.or(configured.order).unwrap_or_default(),
+        batch: asked.batch.or(configured.batch).unwrap_or_default(),
+        seed: asked.seed.or(configured.seed).unwrap_or_default(),
+        per_task_timeout: asked.per_task_timeout.or(configured.per_task_timeout),
+        max_duration: asked.max_duration.or(configured.max_duration),
+    }
+}

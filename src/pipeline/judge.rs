@@ -1,0 +1,354 @@
+//! From what the processes left to the outcome of a run: statuses, findings, states, verdicts, the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::compare::Sources;
+use crate::compare::identity::identify;
+use crate::compare::matching::{self, Reach};
+use crate::model::finding::{Diagnostic, Entry, Place, Site, State};
+use crate::model::outcome::{Compared, End, Gone, Outcome, TaskOutcome, Timing, ToolOutcome, Verdict};
+use crate::model::path::RelPath;
+use crate::model::task::{Output, Plan, Status, Step, TaskIx, Unit};
+use crate::model::tool::{Per, Tool, ToolId};
+use crate::model::workspace::{PackageId, Workspace};
+use crate::normalize::{self, Gap, Input, Parsed, Scrub, Unparsable};
+use crate::scan::{Ended, Env, Judged, StepRun, StopReason};
+
+/// What one process came to, as normalized on the thread that ran it.
+pub(super) type Normalized = Result<Parsed, Unparsable>;
+
+/// How text is made independent of this machine.
+pub(super) fn scrub(workspace: &Workspace, env: &Env) -> Scrub {
+    let home = env.get("HOME").map(Path::new);
+    let temp = env.get("TMPDIR").map_or(Path::new("/tmp"), Path::new);
+    let scrub = Scrub::new(&workspace.root, &workspace.target_dir, home, temp);
+    // Some tools resolve symbolic links before they print a path.
+    match workspace.root.canonicalize() {
+        Ok(real) => scrub.with_root(&real),
+        Err(_) => scrub,
+    }
+}
+
+/// The function that reads the output of processes.
+pub(super) fn normalizer<'a>(
+    workspace: &'a Workspace,
+    plan: &'a Plan,
+    scrub: Scrub,
+) -> impl Fn(&Step, &[TaskIx], &Output) -> Judged<Normalized> + Sync + 'a {
+    move |step, tasks, output| {
+        let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
+        let tool = plan.graph.tool(step.tool);
+        let input = Input { workspace, tool, units: &units, packages: &plan.packages, output, scrub: &scrub };
+        let result = normalize::parse(&input);
+        let is_clear = result.as_ref().is_ok_and(|parsed| parsed.gaps.is_empty());
+        Judged { result, is_clear }
+    }
+}
+
+/// Reads the sources that findings are in.
+pub(super) type ReadSources<'a> =
+    dyn Fn(&mut dyn Iterator<Item = &RelPath>) -> BTreeMap<RelPath, Vec<u8>> + 'a;
+
+/// Everything that an outcome is made of.
+pub(super) struct Case<'a> {
+    pub(super) workspace: &'a Workspace,
+    pub(super) plan: &'a Plan,
+    pub(super) versions: Vec<Option<String>>,
+    pub(super) runs: Vec<StepRun<Normalized>>,
+    pub(super) baseline: &'a BTreeMap<String, Vec<Entry>>,
+    pub(super) read: &'a ReadSources<'a>,
+    pub(super) stopped: Option<StopReason>,
+    pub(super) stale_fails: bool,
+    pub(super) parallel: usize,
+}
+
+/// Puts it all together.
+pub(super) fn outcome(case: Case<'_>) -> Outcome {
+    let Case { workspace, plan, versions, runs, baseline, read, stopped, stale_fails, parallel } = case;
+    let mut ledger = Ledger::new(workspace, plan, stopped);
+    let mut batches = vec![Timing::default(); plan.batches.len()];
+    // What a process found may be about the task of another one: first all that ran, then what came of it.
+    for run in &runs {
+        add(&mut batches[run.step.rank as usize], run);
+        ledger.mark(run);
+    }
+    for run in runs {
+        ledger.enter(run);
+    }
+    let diagnostics = std::mem::take(&mut ledger.diagnostics);
+    let sources =
+        Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.place.path())));
+    let findings = identify(diagnostics, &sources);
+    let matched = matching::compare(findings, baseline, &ledger);
+    let mut tools = ledger.tools(versions);
+    for (tool, outcome) in plan.graph.tools.iter().zip(&mut tools) {
+        count(tool, outcome, &matched.findings, &matched.gone);
+    }
+    let end = end(plan, &tools, stopped, stale_fails);
+    Outcome {
+        plan: plan.clone(),
+        tasks: ledger.tasks,
+        batches,
+        tools,
+        findings: matched.findings,
+        gone: matched.gone,
+        end,
+        parallel,
+    }
+}
+
+/// A batch lasts from the start of its first step to the end of its last.
+fn add(batch: &mut Timing, run: &StepRun<Normalized>) {
+    if run.pieces.is_empty() {
+        return;
+    }
+    let is_first = batch.attempts == 0 && batch.duration == Duration::ZERO;
+    let end = (run.start + run.duration).max(batch.start + batch.duration);
+    batch.start = if is_first { run.start } else { batch.start.min(run.start) };
+    batch.duration = end.saturating_sub(batch.start);
+    batch.slot = run.slot;
+    batch.attempts += run.attempts;
+    batch.raw_exit =
+        run.pieces.iter().filter_map(|piece| piece.raw_exit).max_by_key(|exit| exit.unsigned_abs());
+}
+
+/// What is known of every task, and what is not.
+struct Ledger<'a> {
+    workspace: &'a Workspace,
+    plan: &'a Plan,
+    /// The first task of each tool, and one entry more: the tasks of a tool are contiguous.
+    first: Vec<usize>,
+    units: Vec<Unit>,
+    tasks: Vec<TaskOutcome>,
+    /// For each tool, the packages that it did not reach though it ran.
+    gaps: Vec<BTreeSet<PackageId>>,
+    /// For each tool, what got no verdict, and why.
+    incomplete: Vec<BTreeSet<(String, String)>>,
+    diagnostics: Vec<(String, Diagnostic)>,
+}
+
+impl<'a> Ledger<'a> {
+    fn new(workspace: &'a Workspace, plan: &'a Plan, stopped: Option<StopReason>) -> Self {
+        let graph = &plan.graph;
+        let start_of = |tool: u32| graph.tasks.partition_point(|task| task.tool.0 < tool);
+        let not_run = TaskOutcome { status: Status::NotRun(why(stopped)), timing: Timing::default() };
+        Self {
+            workspace,
+            plan,
+            first: (0..=graph.tools.len() as u32).map(start_of).collect(),
+            units: graph.tasks.iter().map(|task| task.unit).collect(),
+            tasks: vec![not_run; graph.tasks.len()],
+            gaps: vec![BTreeSet::new(); graph.tools.len()],
+            incomplete: vec![BTreeSet::new(); graph.tools.len()],
+            diagnostics: Vec::new(),
+        }
+    }
+
+    /// Takes down when and how the tasks of `run` ran; clean until something is known against them.
+    fn mark(&mut self, run: &StepRun<Normalized>) {
+        for (piece, task) in
+            run.pieces.iter().flat_map(|piece| piece.tasks.iter().map(move |task| (piece, task)))
+        {
+            let timing = Timing {
+                start: run.start,
+                duration: run.duration,
+                slot: run.slot,
+                attempts: run.attempts,
+                raw_exit: piece.raw_exit,
+            };
+            self.tasks[task.0 as usize] = TaskOutcome { status: Status::Clean, timing };
+        }
+    }
+
+    fn enter(&mut self, run: StepRun<Normalized>) {
+        let tool = self.plan.step(run.step).tool;
+        for piece in run.pieces {
+            let status = match piece.ended {
+                Ended::Judged(Ok(parsed)) => {
+                    self.enter_parsed(tool, &piece.tasks, parsed);
+                    continue;
+                }
+                Ended::Judged(Err(Unparsable(why))) => Status::Unparsable(why),
+                Ended::TimedOut => Status::TimedOut,
+                Ended::Crashed(how) => Status::Crashed(how),
+                Ended::Missing(missing) => Status::Missing(missing.to_string()),
+                Ended::Truncated => Status::Unparsable("it printed more than 64 MiB".to_owned()),
+                Ended::Stopped(reason) => Status::NotRun(why(Some(reason))),
+            };
+            for task in piece.tasks {
+                self.note(task, status.clone());
+            }
+        }
+    }
+
+    fn enter_parsed(&mut self, tool: ToolId, tasks: &[TaskIx], parsed: Parsed) {
+        for Gap { package, path, reason } in parsed.gaps {
+            if let Some(package) = package {
+                self.gaps[tool.0 as usize].insert(package);
+                let name = self.workspace.package(package).name.clone();
+                self.incomplete[tool.0 as usize].insert((name, reason.clone()));
+            }
+            let place = path.map(|path| Place::File { path, range: None });
+            let own =
+                place.and_then(|place| self.attribute(tool, &place, package)).or(match (package, tasks) {
+                    (Some(_), [task]) => Some(*task),
+                    _ => None,
+                });
+            let blamed = own.as_ref().map_or(tasks, std::slice::from_ref);
+            for &task in blamed {
+                match package {
+                    Some(_) => self.raise(task, Status::Incomplete(reason.clone())),
+                    None => self.note(task, Status::Incomplete(reason.clone())),
+                }
+            }
+        }
+        let name = &self.plan.graph.tool(tool).name;
+        for diagnostic in parsed.diagnostics {
+            let task = self.attribute(tool, &diagnostic.place, diagnostic.package);
+            if let Some(task) = task.or(tasks.first().copied()) {
+                self.raise(task, Status::Findings);
+            }
+            self.diagnostics.push((name.clone(), diagnostic));
+        }
+    }
+
+    /// The task that `place` belongs to.
+    fn attribute(&self, tool: ToolId, place: &Place, package: Option<PackageId>) -> Option<TaskIx> {
+        let (start, end) = (self.first[tool.0 as usize], self.first[tool.0 as usize + 1]);
+        let at = normalize::attribute(self.workspace, &self.units[start..end], place, package)?;
+        Some(TaskIx((start + at) as u32))
+    }
+
+    /// Takes down that `task` has no verdict.
+    fn note(&mut self, task: TaskIx, status: Status) {
+        let tool = self.plan.graph.task(task).tool;
+        if let Some(reason) = status.reason() {
+            let unit = self.units[task.0 as usize].path(self.workspace).to_string();
+            self.incomplete[tool.0 as usize].insert((unit, reason.to_owned()));
+        }
+        self.raise(task, status);
+    }
+
+    /// The worse status stays.
+    fn raise(&mut self, task: TaskIx, status: Status) {
+        let entry = &mut self.tasks[task.0 as usize].status;
+        if severity(&status) > severity(entry) {
+            *entry = status;
+        }
+    }
+
+    fn tools(&mut self, versions: Vec<Option<String>>) -> Vec<ToolOutcome> {
+        for at in 0..self.tasks.len() as u32 {
+            if let status @ Status::NotRun(_) = &self.tasks[at as usize].status {
+                let status = status.clone();
+                self.note(TaskIx(at), status);
+            }
+        }
+        let incomplete = std::mem::take(&mut self.incomplete);
+        let tool = |(version, incomplete): (_, BTreeSet<_>)| ToolOutcome {
+            version,
+            incomplete: incomplete.into_iter().collect(),
+            ..ToolOutcome::default()
+        };
+        versions.into_iter().zip(incomplete).map(tool).collect()
+    }
+
+    /// Whether `tool` looked at `site` the way it does by default, and came to a verdict.
+    fn covers(&self, id: ToolId, tool: &Tool, site: &Site) -> bool {
+        if tool.uses_selection() && !self.plan.selection.is_default_build() {
+            return false;
+        }
+        let (start, end) = (self.first[id.0 as usize], self.first[id.0 as usize + 1]);
+        let has_verdict = |at: usize| self.tasks[at].status.is_verdict();
+        let Site::Path(path) = site else {
+            return self.plan.is_whole(self.workspace) && (start..end).all(has_verdict);
+        };
+        if tool.per != Per::Workspace {
+            let place = Place::File { path: path.clone(), range: None };
+            return self.attribute(id, &place, None).is_some_and(|task| has_verdict(task.0 as usize));
+        }
+        let is_selected = match self.workspace.owner_of(path) {
+            Some(owner) => self.plan.packages.contains(&owner) && !self.gaps[id.0 as usize].contains(&owner),
+            None => self.plan.is_whole(self.workspace) && self.gaps[id.0 as usize].is_empty(),
+        };
+        is_selected
+            && self.tasks[start..end].iter().all(|task| match &task.status {
+                Status::Incomplete(_) => !self.gaps[id.0 as usize].is_empty(),
+                status => status.is_verdict(),
+            })
+    }
+}
+
+impl Reach for Ledger<'_> {
+    fn exists(&self, path: &RelPath) -> bool {
+        self.workspace.find(path).is_some()
+    }
+
+    fn looked_at(&self, ns: &str, entry: &Entry) -> bool {
+        let mut tools = self
+            .plan
+            .graph
+            .tools()
+            .filter(|(_, tool)| tool.namespaces.iter().any(|own| own == ns))
+            .peekable();
+        tools.peek().is_some() && tools.all(|(id, tool)| self.covers(id, tool, &entry.site))
+    }
+}
+
+fn severity(status: &Status) -> u8 {
+    match status {
+        Status::Clean => 0,
+        Status::Findings => 1,
+        Status::Incomplete(_) => 2,
+        Status::Unparsable(_) => 3,
+        Status::TimedOut => 4,
+        Status::Crashed(_) => 5,
+        Status::Missing(_) => 6,
+        Status::NotRun(_) => 7,
+    }
+}
+
+fn why(stopped: Option<StopReason>) -> String {
+    match stopped {
+        Some(StopReason::MaxDuration) => "the run reached its --max-duration".to_owned(),
+        Some(StopReason::Signal(signal)) => format!("the run was stopped by signal {signal}"),
+        None => "it was never started".to_owned(),
+    }
+}
+
+fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[Gone]) {
+    for compared in findings.iter().filter(|compared| compared.finding.tools.contains(&tool.name)) {
+        match compared.state {
+            State::New => outcome.new += 1,
+            _ => outcome.unchanged += 1,
+        }
+    }
+    for gone in gone.iter().filter(|gone| tool.namespaces.contains(&gone.ns)) {
+        match gone.state {
+            State::Fixed => outcome.fixed += 1,
+            _ => outcome.unknown += 1,
+        }
+    }
+    outcome.verdict = match (outcome.incomplete.is_empty(), outcome.new) {
+        (false, _) => Verdict::Incomplete,
+        (true, 0) => Verdict::Passed,
+        (true, _) => Verdict::Failed,
+    };
+}
+
+fn end(plan: &Plan, tools: &[ToolOutcome], stopped: Option<StopReason>, stale_fails: bool) -> End {
+    if let Some(StopReason::Signal(signal)) = stopped {
+        return End::Signal(signal);
+    }
+    let required =
+        || plan.graph.tools.iter().zip(tools).filter(|(tool, _)| tool.required).map(|(_, outcome)| outcome);
+    if required().any(|outcome| outcome.verdict == Verdict::Incomplete) {
+        End::Incomplete
+    } else if required().any(|outcome| outcome.new > 0 || (stale_fails && outcome.fixed > 0)) {
+        End::Failed
+    } else {
+        End::Passed
+    }
+}
