@@ -95,6 +95,8 @@ pub struct Related {
 /// A change that a tool proposes and that can be applied without a human.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fix {
+    /// What it does, in the tool's words.
+    pub message: String,
     /// Each stretch of text to replace, with what to put there; sorted.
     pub edits: Vec<(RelPath, Range, String)>,
 }

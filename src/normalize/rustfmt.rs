@@ -130,7 +130,7 @@ impl Hunk {
             return None;
         }
         let range = range((self.lines.0, 1), (self.lines.1, 1))?;
-        Some(Fix { edits: vec![(path.clone(), range, text)] })
+        Some(Fix { message: "format it".to_owned(), edits: vec![(path.clone(), range, text)] })
     }
 }
 
@@ -232,18 +232,23 @@ mod tests {
             &parsed.expect("readable"),
             str![[r#"
 warning rustfmt rustfmt::unformatted b.rs 3:1-10:1: not formatted as rustfmt would
-  fix b.rs 3:1-10:1 "fn y() {}\nfn z() {\n    a();\n    b();\n}\n"
+  fix: format it
+    b.rs 3:1-10:1 "fn y() {}\nfn z() {\n    a();\n    b();\n}\n"
 error rustfmt rustfmt::parse broken.rs 1:14-1:14: this file contains an unclosed delimiter (fatal)
 warning rustfmt rustfmt::unformatted crlf.rs 2:1-3:1: not formatted as rustfmt would
-  fix crlf.rs 2:1-3:1 "fn b() {}\n"
+  fix: format it
+    crlf.rs 2:1-3:1 "fn b() {}\n"
 warning rustfmt rustfmt::unformatted main.rs 4:1-5:1: not formatted as rustfmt would
-  fix main.rs 4:1-5:1 "    let b = 2;\n"
+  fix: format it
+    main.rs 4:1-5:1 "    let b = 2;\n"
 warning rustfmt rustfmt::unformatted main.rs 11:1-13:1: not formatted as rustfmt would
-  fix main.rs 11:1-13:1 "    let i = 9;\n}\n"
+  fix: format it
+    main.rs 11:1-13:1 "    let i = 9;\n}\n"
 error rustfmt rustfmt::parse missing.rs: failed to resolve mod `missing`: does not exist (fatal)
 warning rustfmt rustfmt::unformatted sub dir/new
 line.rs 1:1-2:1: not formatted as rustfmt would
-  fix sub dir/new
+  fix: format it
+    sub dir/new
 line.rs 1:1-2:1 "fn a() {}\n"
 gap broken.rs: broken.rs: this file contains an unclosed delimiter
 gap missing.rs: missing.rs: failed to resolve mod `missing`: does not exist
@@ -264,7 +269,8 @@ gap missing.rs: missing.rs: failed to resolve mod `missing`: does not exist
             " a\n-b\n+B\n c\n",
             str![[r#"
 warning rustfmt rustfmt::unformatted x.rs 6:1-7:1: not formatted as rustfmt would
-  fix x.rs 6:1-7:1 "B\n"
+  fix: format it
+    x.rs 6:1-7:1 "B\n"
 
 "#]],
         );
@@ -272,7 +278,8 @@ warning rustfmt rustfmt::unformatted x.rs 6:1-7:1: not formatted as rustfmt woul
             " a\n-b\n-c\n d\n+e\n f\n",
             str![[r#"
 warning rustfmt rustfmt::unformatted x.rs 6:1-9:1: not formatted as rustfmt would
-  fix x.rs 6:1-9:1 "d\ne\n"
+  fix: format it
+    x.rs 6:1-9:1 "d\ne\n"
 
 "#]],
         );
@@ -280,7 +287,8 @@ warning rustfmt rustfmt::unformatted x.rs 6:1-9:1: not formatted as rustfmt woul
             " a\n+new\n b\n",
             str![[r#"
 warning rustfmt rustfmt::unformatted x.rs 6:1-6:1: not formatted as rustfmt would
-  fix x.rs 6:1-6:1 "new\n"
+  fix: format it
+    x.rs 6:1-6:1 "new\n"
 
 "#]],
         );
@@ -288,7 +296,8 @@ warning rustfmt rustfmt::unformatted x.rs 6:1-6:1: not formatted as rustfmt woul
             " a\n-old\n b\n",
             str![[r#"
 warning rustfmt rustfmt::unformatted x.rs 6:1-7:1: not formatted as rustfmt would
-  fix x.rs 6:1-7:1 ""
+  fix: format it
+    x.rs 6:1-7:1 ""
 
 "#]],
         );
@@ -307,7 +316,8 @@ warning rustfmt rustfmt::unformatted x.rs 6:1-7:1: not formatted as rustfmt woul
             " a\n-b\n+B\n+\n",
             str![[r#"
 warning rustfmt rustfmt::unformatted x.rs 6:1-7:1: not formatted as rustfmt would
-  fix x.rs 6:1-7:1 "B\n"
+  fix: format it
+    x.rs 6:1-7:1 "B\n"
 
 "#]],
         );
@@ -326,7 +336,8 @@ warning rustfmt rustfmt::unformatted x.rs 6:1-8:1: not formatted as rustfmt woul
             "-Diff in /w/ws/y.rs:1:\n+Diff in /w/ws/z.rs:2:\n x\n",
             str![[r#"
 warning rustfmt rustfmt::unformatted x.rs 5:1-6:1: not formatted as rustfmt would
-  fix x.rs 5:1-6:1 "Diff in /w/ws/z.rs:2:\n"
+  fix: format it
+    x.rs 5:1-6:1 "Diff in /w/ws/z.rs:2:\n"
 
 "#]],
         );

@@ -58,9 +58,13 @@ pub(super) fn show(parsed: &Parsed) -> String {
             let at = related.place.as_ref().map_or_else(String::new, |at| format!(" at {}", place(at)));
             writeln!(out, "  {}{at}", related.message).expect("writing to a string");
         }
-        for (path, range, text) in diagnostic.fix.iter().flat_map(|fix| &fix.edits) {
-            let at = place(&crate::model::finding::Place::File { path: path.clone(), range: Some(*range) });
-            writeln!(out, "  fix {at} {text:?}").expect("writing to a string");
+        if let Some(fix) = &diagnostic.fix {
+            writeln!(out, "  fix: {}", fix.message).expect("writing to a string");
+            for (path, range, text) in &fix.edits {
+                let at =
+                    place(&crate::model::finding::Place::File { path: path.clone(), range: Some(*range) });
+                writeln!(out, "    {at} {text:?}").expect("writing to a string");
+            }
         }
     }
     for gap in &parsed.gaps {

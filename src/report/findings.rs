@@ -108,5 +108,5 @@ fn fix(fix: &Fix) -> Value {
         .edits
         .iter()
         .map(|(path, at, text)| json!({ "path": path.to_string(), "range": range(*at), "text": text }));
-    json!({ "edits": edits.collect::<Vec<_>>() })
+    json!({ "edits": edits.collect::<Vec<_>>(), "message": fix.message })
 }

@@ -87,7 +87,10 @@ impl Reader<'_> {
                 }
             }
         }
-        for child in message.children.iter().filter(|child| !is_unstable(&child.message)) {
+        // The child that proposes the fix is shown as one.
+        let proposes = message.children.iter().position(|child| self.fix(child).is_some());
+        let said = message.children.iter().enumerate().filter(|(at, _)| Some(*at) != proposes);
+        for child in said.map(|(_, child)| child).filter(|child| !is_unstable(&child.message)) {
             all.push((with_suggestion(child), child.spans.first().and_then(|span| self.place(span))));
             for span in &child.spans {
                 let label = span.label.as_deref().filter(|label| !label.is_empty());
@@ -111,7 +114,7 @@ impl Reader<'_> {
         };
         let mut edits = child.spans.iter().map(edit).collect::<Option<Vec<_>>>()?;
         edits.sort();
-        (!edits.is_empty()).then_some(Fix { edits })
+        (!edits.is_empty()).then(|| Fix { message: self.input.scrub.text(&child.message), edits })
     }
 }
 

@@ -74,8 +74,8 @@ fn a_failed_clippy_keeps_its_findings_and_tells_what_it_did_not_reach() {
         &parsed,
         str![[r#"
 warning rustc unused_variables a/examples/ex.rs 1:17-1:18 @0: unused variable: `q`
-  if this is intentional, prefix it with an underscore: `_q` at a/examples/ex.rs 1:17-1:18
-  fix a/examples/ex.rs 1:17-1:18 "_q"
+  fix: if this is intentional, prefix it with an underscore
+    a/examples/ex.rs 1:17-1:18 "_q"
 warning rustc unused_variables a/src/lib.rs 2:43-2:49 @0: unused variable: `unused`
   in this expansion of `twice!` at a/src/lib.rs 5:14-5:23
   `unused` is captured in macro and introduced a unused variable at a/src/lib.rs 2:43-2:49
@@ -84,32 +84,32 @@ warning rustc unused_variables a/src/lib.rs 2:64-2:70 @0: unused variable: `unus
   `unused` is captured in macro and introduced a unused variable at a/src/lib.rs 2:64-2:70
 warning clippy clippy::needless_return a/src/lib.rs 4:27-4:35 @0: unneeded `return` statement
   for further information visit https://rust-lang.github.io/rust-clippy/rust-1.95.0/index.html#needless_return
-  remove `return` at a/src/lib.rs 4:27-4:35
-  fix a/src/lib.rs 4:27-4:35 "x"
-  fix a/src/lib.rs 4:35-4:37 ""
+  fix: remove `return`
+    a/src/lib.rs 4:27-4:35 "x"
+    a/src/lib.rs 4:35-4:37 ""
 warning rustc unused_variables a/src/lib.rs 5:29-5:30 @0: unused variable: `y`
-  if this is intentional, prefix it with an underscore: `_y` at a/src/lib.rs 5:29-5:30
-  fix a/src/lib.rs 5:29-5:30 "_y"
+  fix: if this is intentional, prefix it with an underscore
+    a/src/lib.rs 5:29-5:30 "_y"
 warning rustc unused_mut a/src/lib.rs 5:40-5:45 @0: variable does not need to be mutable
-  remove this `mut` at a/src/lib.rs 5:40-5:44
-  fix a/src/lib.rs 5:40-5:44 ""
+  fix: remove this `mut`
+    a/src/lib.rs 5:40-5:44 ""
 warning rustc unused_variables a/src/lib.rs 6:47-6:48 @0: unused variable: `v`
-  if this is intentional, prefix it with an underscore: `_v` at a/src/lib.rs 6:47-6:48
-  fix a/src/lib.rs 6:47-6:48 "_v"
+  fix: if this is intentional, prefix it with an underscore
+    a/src/lib.rs 6:47-6:48 "_v"
 warning clippy clippy::len_zero a/tests/it.rs 1:68-1:80 @0: length comparison to zero
   for further information visit https://rust-lang.github.io/rust-clippy/rust-1.95.0/index.html#len_zero
-  using `is_empty` is clearer and more explicit: `x.is_empty()` at a/tests/it.rs 1:68-1:80
-  fix a/tests/it.rs 1:68-1:80 "x.is_empty()"
+  fix: using `is_empty` is clearer and more explicit
+    a/tests/it.rs 1:68-1:80 "x.is_empty()"
 warning clippy clippy::needless_return b/src/lib.rs 1:21-1:35 @1: unneeded `return` statement
   for further information visit https://rust-lang.github.io/rust-clippy/rust-1.95.0/index.html#needless_return
-  remove `return` at b/src/lib.rs 1:21-1:35
-  fix b/src/lib.rs 1:21-1:35 "a::f(1)"
-  fix b/src/lib.rs 1:35-1:37 ""
+  fix: remove `return`
+    b/src/lib.rs 1:21-1:35 "a::f(1)"
+    b/src/lib.rs 1:35-1:37 ""
 error clippy clippy::needless_return d/src/lib.rs 2:27-2:35 @3: unneeded `return` statement
   for further information visit https://rust-lang.github.io/rust-clippy/rust-1.95.0/index.html#needless_return
-  remove `return` at d/src/lib.rs 2:27-2:35
-  fix d/src/lib.rs 2:27-2:35 "x"
-  fix d/src/lib.rs 2:35-2:37 ""
+  fix: remove `return`
+    d/src/lib.rs 2:27-2:35 "x"
+    d/src/lib.rs 2:35-2:37 ""
 error rustc E0308 e/src/lib.rs 1:43-1:44 @4: mismatched types (fatal)
   expected `String`, found integer at e/src/lib.rs 1:43-1:44
   expected due to this at e/src/lib.rs 1:34-1:40
@@ -139,11 +139,11 @@ warning rustdoc rustdoc::broken_intra_doc_links a/src/lib.rs 3:10-3:22 @0: unres
   no item named `missing_link` in scope at a/src/lib.rs 3:10-3:22
   to escape `[` and `]` characters, add '\' before them like `\[` or `\]`
 warning rustc unused_variables a/src/lib.rs 5:29-5:30 @0: unused variable: `y`
-  if this is intentional, prefix it with an underscore: `_y` at a/src/lib.rs 5:29-5:30
-  fix a/src/lib.rs 5:29-5:30 "_y"
+  fix: if this is intentional, prefix it with an underscore
+    a/src/lib.rs 5:29-5:30 "_y"
 warning rustc unused_mut a/src/lib.rs 5:40-5:45 @0: variable does not need to be mutable
-  remove this `mut` at a/src/lib.rs 5:40-5:44
-  fix a/src/lib.rs 5:40-5:44 ""
+  fix: remove this `mut`
+    a/src/lib.rs 5:40-5:44 ""
 gap @5: failed to run custom build command for `f v0.1.0 (f)`
 
 "#]],

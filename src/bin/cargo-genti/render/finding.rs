@@ -25,38 +25,54 @@ pub(super) fn render(compared: &Compared, source: Option<&[u8]>, width: usize) -
     let path = visible_line(&diagnostic.place.name());
     let mut main = Group::with_title(level.primary_title(message.as_ref()).id(diagnostic.rule.as_str()));
     let excerpt = diagnostic.place.range().zip(source).and_then(|(range, source)| Excerpt::of(source, range));
-    main = match (&excerpt, diagnostic.place.range()) {
-        (Some(excerpt), _) => {
-            let annotation = AnnotationKind::Primary.span(excerpt.span.clone());
+    let patches =
+        excerpt.as_ref().and_then(|excerpt| patches(diagnostic, source?, excerpt)).unwrap_or_default();
+    let patched = excerpt.as_ref().filter(|_| !patches.is_empty()).map(|excerpt| {
+        let snippet = Snippet::source(excerpt.text.as_ref()).line_start(excerpt.first_line).path(&path);
+        patches
+            .iter()
+            .fold(snippet, |snippet, (span, text)| snippet.patch(Patch::new(span.clone(), text.as_str())))
+    });
+    let label = label(diagnostic);
+    let is_all_fix = diagnostic.ns == "rustfmt";
+    main = match (&excerpt, diagnostic.place.range(), &patched) {
+        // The change says where and what.
+        (Some(_), _, Some(patched)) if is_all_fix => main.element(patched.clone()),
+        (Some(excerpt), ..) => {
+            let mut annotation = AnnotationKind::Primary.span(excerpt.span.clone());
+            if let Some(label) = &label {
+                annotation = annotation.label(label.as_ref());
+            }
             let snippet = Snippet::source(excerpt.text.as_ref()).line_start(excerpt.first_line).path(&path);
             main.element(snippet.annotation(annotation))
         }
-        (None, Some(range)) => {
+        (None, Some(range), _) => {
             let origin = Origin::path(&path).line(range.start.line as usize);
             main.element(origin.char_column(range.start.column as usize))
         }
-        (None, None) => main.element(Origin::path(&path)),
+        (None, None, _) => main.element(Origin::path(&path)),
     };
-    let notes = notes(diagnostic);
+    let notes = notes(diagnostic, label.is_some());
     for note in &notes {
         main = main.element(Level::NOTE.message(note.as_str()));
     }
     let mut groups = vec![main];
-    let patches =
-        excerpt.as_ref().and_then(|excerpt| patches(diagnostic, source?, excerpt)).unwrap_or_default();
-    if let (Some(excerpt), false) = (&excerpt, patches.is_empty()) {
-        let mut snippet = Snippet::source(excerpt.text.as_ref()).line_start(excerpt.first_line).path(&path);
-        for (span, text) in &patches {
-            snippet = snippet.patch(Patch::new(span.clone(), text.as_str()));
-        }
-        groups.push(Group::with_title(Level::HELP.secondary_title("this would mend it")).element(snippet));
+    let title = diagnostic.fix.as_ref().map(|fix| visible(&fix.message));
+    if let (Some(patched), Some(title), false) = (patched, &title, is_all_fix) {
+        groups.push(Group::with_title(Level::HELP.secondary_title(title.as_ref())).element(patched));
     }
     format!("{}\n\n", Renderer::styled().term_width(width).render(&groups))
 }
 
+/// What the tool says of the very place of the finding.
+fn label(diagnostic: &Diagnostic) -> Option<Cow<'_, str>> {
+    let first = diagnostic.related.first()?;
+    (first.place.as_ref() == Some(&diagnostic.place)).then(|| visible(&first.message))
+}
+
 /// What the tool says beside, with the place where it names another one.
-fn notes(diagnostic: &Diagnostic) -> Vec<String> {
-    let related = diagnostic.related.iter().map(|related| {
+fn notes(diagnostic: &Diagnostic, has_label: bool) -> Vec<String> {
+    let related = diagnostic.related.iter().skip(usize::from(has_label)).map(|related| {
         let message = visible(&related.message);
         match related.place.as_ref().map(|place| (place, place.range())) {
             Some((place, Some(range))) if *place != diagnostic.place => {
@@ -77,10 +93,13 @@ fn patches(
 ) -> Option<Vec<(Bytes<usize>, String)>> {
     let edits = &diagnostic.fix.as_ref()?.edits;
     let path = diagnostic.place.path()?;
-    let patch = |(file, range, text): &(RelPath, Range, String)| {
+    let patch = |(file, range, text): &'_ (RelPath, Range, String)| {
         let span = (file == path).then(|| byte_range(source, *range)).flatten()?;
         let start = span.start.checked_sub(excerpt.offset)?;
         let end = span.end.checked_sub(excerpt.offset).filter(|end| *end <= excerpt.text.len())?;
+        // Whole lines are shown as such: without the newline that ends both the old and the new ones.
+        let ends_line = text.ends_with('\n') && source.get(span.end.checked_sub(1)?) == Some(&b'\n');
+        let (end, text) = if ends_line { (end - 1, &text[..text.len() - 1]) } else { (end, text.as_str()) };
         // Byte offsets hold for valid UTF-8 only.
         (excerpt.is_exact && excerpt.text.is_char_boundary(start) && excerpt.text.is_char_boundary(end))
             .then(|| (start..end, visible(text).into_owned()))
@@ -105,7 +124,11 @@ impl<'a> Excerpt<'a> {
         let first = range.start.line.saturating_sub(AROUND).max(1);
         let start = line_start(source, first)?;
         let end = line_start(source, range.end.line + AROUND + 1).unwrap_or(source.len());
-        let span = byte_range(source, range)?;
+        let mut span = byte_range(source, range)?;
+        if range.end.column == 1 && span.end > span.start {
+            // Up to the beginning of a line means: without it.
+            span.end -= 1;
+        }
         let text = String::from_utf8_lossy(source.get(start..end)?);
         let is_exact = matches!(text, Cow::Borrowed(_));
         let clamp = |at: usize| if is_exact { at.clamp(start, end) - start } else { 0 };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use genti::model::finding::State;
 use genti::model::outcome::{Compared, End, Identical, Outcome, ToolOutcome, Verdict};
-use genti::model::tool::Tool;
+use genti::model::tool::{Per, Tool};
 use genti::path::RelPath;
 
 use super::text::visible_line;
@@ -39,7 +39,9 @@ fn findings(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
     for compared in outcome.findings.iter().filter(is_shown) {
         let source = compared.finding.diagnostic.place.path().and_then(|path| hints.sources.get(path));
         shell.err(finding::render(compared, source.map(Vec::as_slice), width));
-        if let Some(Identical { new, total }) = compared.identical {
+        if let Some(Identical { new, total }) =
+            compared.identical.filter(|identical| identical.new < identical.total)
+        {
             shell.note(format_args!(
                 "{new} of {total} identical findings here {} new",
                 plural(new, "is", "are")
@@ -62,23 +64,27 @@ fn tool(shell: &mut Shell, tool: &Tool, result: &ToolOutcome, outcome: &Outcome)
             facts.push(format!("{count} {what}"));
         }
     };
-    fact(result.new, "new");
+    fact(result.new, plural(result.new, "new finding", "new findings"));
     fact(result.unchanged, "accepted");
     fact(result.fixed, "fixed");
     fact(result.unknown, "accepted but not looked at");
-    fact(units, plural(units, tool.per.as_str(), &format!("{}s", tool.per.as_str())));
-    if units == 0 {
-        facts.push("nothing to look at".to_owned());
+    match (units, tool.per) {
+        (0, _) => facts.push("nothing to look at".to_owned()),
+        (_, Per::Workspace) => {}
+        (_, per) => {
+            facts.push(format!("{units} {}{}", per.as_str().replace('-', " "), plural(units, "", "s")))
+        }
     }
     if !tool.required {
         facts.push("optional".to_owned());
     }
+    let facts = if facts.is_empty() { String::new() } else { format!(": {}", facts.join(", ")) };
     let (style, word) = match result.verdict {
         Verdict::Passed => (GOOD, "Passed"),
         Verdict::Failed => (if tool.required { BAD } else { WARN }, "Failed"),
         Verdict::Incomplete => (if tool.required { BAD } else { WARN }, "Incomplete"),
     };
-    shell.status(style, word, format_args!("{}: {}", tool.name, facts.join(", ")));
+    shell.status(style, word, format_args!("{}{facts}", tool.name));
     for (unit, reason) in result.incomplete.iter().take(10) {
         let unit = if unit == "." { String::new() } else { format!("{}: ", visible_line(unit)) };
         shell.err(format_args!("{:>12} {unit}{}\n", "", visible_line(reason)));
@@ -101,7 +107,11 @@ fn last_words(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
         outcome.findings.iter().filter(is_new).any(|compared| !compared.finding.diagnostic.fatal);
     let fixed: usize = outcome.gone.iter().filter(|gone| gone.state == State::Fixed).count();
     match outcome.end {
-        End::Passed => shell.status(GOOD, "Passed", "nothing new was found"),
+        End::Passed => {
+            let tasks = outcome.tasks.len();
+            let what = format_args!("{tasks} {}, nothing new", plural(tasks, "task", "tasks"));
+            shell.status(GOOD, "Finished", what);
+        }
         End::Failed if new > 0 => {
             shell.error(format_args!("{new} new {}", plural(new, "finding", "findings")));
         }
@@ -113,7 +123,7 @@ fn last_words(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
         End::Signal(signal) => shell.error(format_args!("stopped by signal {signal}")),
         End::Usage | End::NotWritten | End::Bug => {}
     }
-    if new > 0 && can_accept && !hints.has_baseline {
+    if outcome.end == End::Failed && can_accept && !hints.has_baseline {
         shell.note("to accept what is there today and fail on what is new: `cargo genti baseline init`");
     }
     if fixed > 0 {
