@@ -1,6 +1,6 @@
 //! Output that is read line by line: each line a diagnostic, or each that matches a pattern.
 
-use regex::bytes::{Captures, Regex};
+use regex::{Captures, Regex};
 
 use super::scrub::strip_escapes;
 use super::{Input, Parsed, Unparsable, range, whole_line};
@@ -27,24 +27,21 @@ pub(super) fn by_pattern(input: &Input<'_>, code: i32, pattern: &str) -> Result<
     let pattern = Regex::new(pattern).map_err(|error| Unparsable(format!("the pattern: {error}")))?;
     let mut diagnostics = Vec::new();
     for line in lines(&input.output.stdout).chain(lines(&input.output.stderr)) {
-        // Only what holds an escape is copied: the rest may be paths that are not UTF-8.
-        let stripped =
-            line.contains(&0x1b).then(|| strip_escapes(&String::from_utf8_lossy(line)).into_owned());
-        let line = stripped.as_ref().map_or(line, String::as_bytes);
-        diagnostics.extend(pattern.captures(line).map(|found| matched(input, line, &found)));
+        let line = strip_escapes(&disguised(line)).into_owned();
+        diagnostics.extend(pattern.captures(&line).map(|found| matched(input, &line, &found)));
     }
     judge(input, code, diagnostics)
 }
 
-fn matched(input: &Input<'_>, line: &[u8], found: &Captures<'_>) -> Diagnostic {
-    let text = |name| found.name(name).map(|group| input.scrub.lossy(group.as_bytes().trim_ascii()));
+fn matched(input: &Input<'_>, line: &str, found: &Captures<'_>) -> Diagnostic {
+    let text = |name| found.name(name).map(|group| input.scrub.lossy(&revealed(group.as_str().trim())));
     let number = |name| text(name)?.parse::<u32>().ok();
     let range = number("line").and_then(|line| match number("column") {
         Some(column) => range((line, column), (line, column)),
         None => whole_line(line),
     });
-    let place = match found.name("path").map(|path| path.as_bytes()).filter(|path| !path.is_empty()) {
-        Some(path) => input.place_at(path, range),
+    let place = match found.name("path").map(|path| revealed(path.as_str())).filter(|path| !path.is_empty()) {
+        Some(path) => input.place_at(&path, range),
         None => match input.default_place() {
             Place::File { path, .. } => Place::File { path, range },
             subject => subject,
@@ -52,8 +49,34 @@ fn matched(input: &Input<'_>, line: &[u8], found: &Captures<'_>) -> Diagnostic {
     };
     let rule = text("rule").filter(|rule| !rule.is_empty()).unwrap_or_else(|| input.tool.name.clone());
     let level = text("level").map_or(Level::Warning, |level| level_of(&level));
-    let message = text("message").unwrap_or_else(|| input.scrub.lossy(line.trim_ascii()));
+    let message = text("message").unwrap_or_else(|| input.scrub.lossy(&revealed(line.trim())));
     input.diagnostic(place, rule, level, message)
+}
+
+/// Where bytes that are not UTF-8 are put: at the end of the last plane for private use.
+const DISGUISE: u32 = 0x0010_FF00;
+
+/// `line` as text in which every byte that is not UTF-8 is one character, so that a `.` matches it: a file name
+/// may hold any byte, and a pattern that passes over the line would lose a finding.
+fn disguised(line: &[u8]) -> String {
+    let mut text = String::with_capacity(line.len());
+    for chunk in line.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().filter_map(|byte| char::from_u32(DISGUISE + u32::from(*byte))));
+    }
+    text
+}
+
+/// The bytes that [`disguised`] was given.
+fn revealed(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        match u32::from(c).checked_sub(DISGUISE).and_then(|byte| u8::try_from(byte).ok()) {
+            Some(byte) => bytes.push(byte),
+            None => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    bytes
 }
 
 fn level_of(word: &str) -> Level {

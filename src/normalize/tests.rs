@@ -28,7 +28,7 @@ fn check(
 
 fn pattern() -> Parse {
     Parse::Regex(
-        r"(?-u)^(?<path>[^:]+):(?<line>\d+)(?::(?<column>\d+))?: (?<level>\w+)(?:\[(?<rule>\w+)\])?: (?<message>.+)$"
+        r"^(?<path>[^:]+):(?<line>\d+)(?::(?<column>\d+))?: (?<level>\w+)(?:\[(?<rule>\w+)\])?: (?<message>.+)$"
             .to_owned(),
     )
 }

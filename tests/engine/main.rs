@@ -1,0 +1,8 @@
+//! The engine from outside: the binary over small workspaces, judged by its exit codes and artifacts.
+
+#![expect(clippy::disallowed_methods, reason = "tests start processes and read files")]
+
+mod determinism;
+mod processes;
+mod support;
+mod verdicts;

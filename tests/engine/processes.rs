@@ -1,0 +1,199 @@
+//! Tokens, time caps, signals, and what is left behind: nothing.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::Sandbox;
+
+/// A tool that marks in a file beside the workspace when it starts and when it ends, over this many files.
+fn counted(files: usize) -> Sandbox {
+    let config = "[tools.mark]\nrun = [\"sh\", \"-c\", \"echo + >> ../log; sleep 0.1; echo - >> ../log\", \"{file}\"]\n\
+                  per = \"file\"\nfiles = [\"many/*\"]\n";
+    let sandbox = Sandbox::with_tools(config);
+    for at in 0..files {
+        sandbox.write(&format!("many/{at}"), "");
+    }
+    sandbox
+}
+
+/// How many ran, and how many at once at the most.
+fn most_at_once(sandbox: &Sandbox) -> (usize, i32) {
+    let log = std::fs::read_to_string(sandbox.beside().join("log")).unwrap();
+    let (mut now, mut most) = (0, 0);
+    for line in log.lines() {
+        now += if line == "+" { 1 } else { -1 };
+        most = most.max(now);
+    }
+    (log.lines().filter(|line| *line == "+").count(), most)
+}
+
+#[test]
+fn no_more_processes_run_at_once_than_asked_for() {
+    for parallel in ["1", "3"] {
+        let sandbox = counted(9);
+        sandbox.run(&["run", "--parallel", parallel], 0);
+        assert_eq!(most_at_once(&sandbox), (9, parallel.parse().unwrap()));
+    }
+}
+
+#[test]
+fn an_inherited_pool_is_shared_and_never_topped_up() {
+    let make = Command::new("make").arg("--version").output();
+    assert!(make.is_ok_and(|make| make.status.success()), "this test needs GNU make (apt install make)");
+    let sandbox = counted(9);
+    let genti = env!("CARGO_BIN_EXE_cargo-genti");
+    // Beside us, a job of make's own takes one of the two slots for a while.
+    let makefile = format!(
+        "all: run other\nrun:\n\t+@{genti} genti run --parallel 8\nother:\n\t@echo + >> ../log; sleep 0.5; echo - >> ../log\n"
+    );
+    sandbox.write("Makefile", &makefile);
+    let mut command = Command::new("make");
+    command.args(["-j2", "all"]);
+    sandbox.scrub(&mut command);
+    let output = command.output().unwrap();
+    let text = sandbox.expect(&output, 0);
+    assert!(!text.contains("jobserver"), "no warning: {text}");
+    assert_eq!(most_at_once(&sandbox), (10, 2));
+}
+
+#[test]
+fn a_broken_jobserver_is_told_and_does_not_stop_the_run() {
+    let sandbox = counted(3);
+    let flags = " -j --jobserver-auth=97,98";
+    let output =
+        sandbox.command(&["run"]).env("MAKEFLAGS", flags).env("CARGO_MAKEFLAGS", "").output().unwrap();
+    let text = sandbox.expect(&output, 0);
+    assert!(text.contains("warning: the jobserver in the environment can't be used"), "{text}");
+}
+
+#[test]
+fn clients_get_the_pool_and_others_do_not() {
+    let show = "env | grep MAKEFLAGS > ../NAME; true";
+    let config = ["client", "other"].map(|name| {
+        let jobserver = name == "client";
+        format!(
+            "[tools.{name}]\nrun = [\"sh\", \"-c\", \"{}\"]\njobserver = {jobserver}\n",
+            show.replace("NAME", name)
+        )
+    });
+    let sandbox = Sandbox::with_tools(&config.concat());
+    sandbox.run(&["run", "--parallel", "2"], 0);
+    let seen = |name: &str| std::fs::read_to_string(sandbox.beside().join(name)).unwrap();
+    assert!(seen("client").contains("CARGO_MAKEFLAGS=") && seen("client").contains("--jobserver-auth="));
+    assert_eq!(seen("other"), "");
+}
+
+#[test]
+fn a_task_that_takes_too_long_is_told_from_the_others_of_its_step() {
+    // One process over all files, that hangs if the file `slow` is among them.
+    let script =
+        "for f in \\\"$@\\\"; do case $f in */slow) sleep 617;; *) echo $f:1: seen;; esac; done; exit 1";
+    let config = format!(
+        "[tools.t]\nrun = [\"sh\", \"-c\", \"{script}\", \"sh\", \"{{files}}\"]\nper = \"file\"\nfiles = [\"many/*\"]\n\
+         parse = {{ regex = \"^(?<path>.+?):(?<line>\\\\d+): (?<message>.*)$\" }}\n"
+    );
+    let sandbox = Sandbox::with_tools(&config);
+    for name in ["a", "slow", "z"] {
+        sandbox.write(&format!("many/{name}"), "");
+    }
+    sandbox.run(&["run", "--per-task-timeout", "300ms"], 3);
+    let statuses: Vec<_> = sandbox.lines("task").iter().map(|line| line["status"].clone()).collect();
+    assert_eq!(statuses, ["findings", "timed-out", "findings"]);
+    assert!(!is_running("sleep 617"));
+}
+
+#[test]
+fn what_is_not_run_within_the_time_of_the_whole_is_told() {
+    let config = "[tools.t]\nrun = [\"sleep\", \"618\", \"{file}\"]\nper = \"file\"\nfiles = [\"many/*\"]\n";
+    let config = config
+        .replace("[\"sleep\", \"618\", \"{file}\"]", "[\"sh\", \"-c\", \"exec sleep 618\", \"{file}\"]");
+    let sandbox = Sandbox::with_tools(&config);
+    for name in ["a", "b", "c"] {
+        sandbox.write(&format!("many/{name}"), "");
+    }
+    sandbox.run(&["run", "--max-duration", "500ms", "--parallel", "2"], 3);
+    for line in sandbox.lines("task") {
+        assert_eq!(
+            (line["status"].as_str(), line["reason"].as_str()),
+            (Some("not-run"), Some("the run reached its --max-duration"))
+        );
+    }
+    assert_eq!(sandbox.json("run.json")["end"]["status"], "incomplete");
+    assert!(!is_running("sleep 618"));
+}
+
+#[test]
+fn an_interrupt_ends_the_run_with_its_artifacts_written() {
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        let config = "[tools.t]\nrun = [\"sh\", \"-c\", \"echo + > ../ready; exec sleep 619\"]\n";
+        let sandbox = Sandbox::with_tools(config);
+        let mut child =
+            sandbox.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let since = Instant::now();
+        while !sandbox.beside().join("ready").exists() {
+            assert!(since.elapsed() < Duration::from_secs(60), "the tool never started");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let kill = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+        let status = child.wait().unwrap();
+        let said: Vec<_> =
+            BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok).collect();
+        assert_eq!(status.code(), Some(code), "{said:?}");
+        assert_eq!(sandbox.json("run.json")["end"]["status"], "interrupted");
+        assert_eq!(sandbox.lines("task")[0]["status"], "not-run");
+        assert!(!is_running("sleep 619"));
+    }
+}
+
+#[test]
+fn a_crash_is_no_verdict() {
+    let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"sh\", \"-c\", \"kill -SEGV $$\"]\n");
+    let text = sandbox.run(&["run"], 3);
+    assert!(text.contains("died by SIGSEGV"), "{text}");
+    assert_eq!(sandbox.lines("task")[0]["status"], "crashed");
+}
+
+#[test]
+fn runs_in_one_workspace_wait_for_one_another() {
+    let sandbox = counted(4);
+    let runs: Vec<_> = (0..4)
+        .map(|_| {
+            let mut command = sandbox.command(&["run", "--parallel", "1"]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    let texts: Vec<_> =
+        runs.into_iter().map(|run| sandbox.expect(&run.wait_with_output().unwrap(), 0)).collect();
+    assert_eq!(most_at_once(&sandbox), (16, 1), "one run at a time, one process each");
+    assert!(texts.iter().any(|text| text.contains("waiting for another run")), "{texts:?}");
+}
+
+#[test]
+fn a_target_directory_of_somebody_elses_making_is_refused() {
+    let sandbox = counted(1);
+    let elsewhere = sandbox.beside().join("elsewhere");
+    std::fs::create_dir_all(sandbox.root().join("target")).unwrap();
+    std::fs::create_dir_all(&elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, sandbox.root().join("target/genti")).unwrap();
+    let text = sandbox.run(&["run"], 2);
+    assert!(text.contains("is a symbolic link"), "{text}");
+    assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0);
+}
+
+#[test]
+fn artifacts_that_can_not_be_written_are_printed() {
+    let sandbox = counted(1);
+    std::fs::write(sandbox.root().join("target"), "a file in the way").unwrap();
+    let output = sandbox.command(&["run"]).output().unwrap();
+    sandbox.expect(&output, 4);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["gate"]["status"], "passed");
+}
+
+/// Whether a process with this command line is left.
+fn is_running(command: &str) -> bool {
+    let found = Command::new("pgrep").args(["-f", "-x", command]).output().unwrap();
+    found.status.success()
+}

@@ -1,0 +1,155 @@
+//! Workspaces in temporary directories, and the binary with a scrubbed environment.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// A workspace of its own, removed when dropped.
+pub(crate) struct Sandbox {
+    dir: tempfile::TempDir,
+    root: PathBuf,
+}
+
+impl Sandbox {
+    /// A copy of `fixtures/NAME`, in a directory that is called `place`.
+    pub(crate) fn of(name: &str, place: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join(place);
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name), &root);
+        Self { dir, root }
+    }
+
+    /// A package without findings in which only the tools of `config` run, over files that the test writes.
+    pub(crate) fn with_tools(config: &str) -> Self {
+        let sandbox = Self::of("clean", "workspace");
+        let builtin =
+            "[tools.fmt]\nenabled = false\n[tools.clippy]\nenabled = false\n[tools.doc]\nenabled = false\n";
+        sandbox.write("genti.toml", &format!("{builtin}{config}"));
+        sandbox
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A directory beside the workspace, for what tools of a test leave behind.
+    pub(crate) fn beside(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    pub(crate) fn edit(&self, path: &str, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.root.join(path)).unwrap();
+        assert!(text.contains(from), "{path} has no {from:?}");
+        self.write(path, &text.replace(from, to));
+    }
+
+    /// `cargo genti ARGS`, as cargo starts it.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-genti"));
+        command.arg("genti").args(args);
+        self.scrub(&mut command);
+        command
+    }
+
+    /// Takes from the environment what would make a difference.
+    pub(crate) fn scrub(&self, command: &mut Command) {
+        let matters = |name: &str| {
+            let prefixes = ["GENTI", "CARGO_BUILD_", "CARGO_TARGET_", "CARGO_TERM_", "RUSTC_", "RUSTDOC"];
+            let names = [
+                "CI",
+                "RUSTFLAGS",
+                "CARGO_ENCODED_RUSTFLAGS",
+                "SOURCE_DATE_EPOCH",
+                "NO_COLOR",
+                "CLICOLOR_FORCE",
+            ];
+            let pool = ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
+            prefixes.iter().any(|prefix| name.starts_with(prefix))
+                || names.contains(&name)
+                || pool.contains(&name)
+        };
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(matters)) {
+            command.env_remove(name);
+        }
+        command.current_dir(&self.root);
+    }
+
+    /// Runs, expects this exit code, and gives what was printed.
+    pub(crate) fn run(&self, args: &[&str], code: i32) -> String {
+        let output = self.command(args).output().unwrap();
+        self.expect(&output, code)
+    }
+
+    pub(crate) fn expect(&self, output: &Output, code: i32) -> String {
+        let text =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        text
+    }
+
+    pub(crate) fn artifact(&self, name: &str) -> Vec<u8> {
+        let path = self.root.join("target/genti/artifacts").join(name);
+        std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    pub(crate) fn json(&self, name: &str) -> Value {
+        serde_json::from_slice(&self.artifact(name)).unwrap()
+    }
+
+    /// The lines of `tasks.jsonl` of this kind.
+    pub(crate) fn lines(&self, kind: &str) -> Vec<Value> {
+        let text = String::from_utf8(self.artifact("tasks.jsonl")).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["kind"] == kind).collect()
+    }
+
+    /// The findings, a line each: `state rule path:line`.
+    pub(crate) fn findings(&self) -> Vec<String> {
+        let report = self.json("report.json");
+        let line = |finding: &Value| {
+            let text = |name: &str| finding[name].as_str().unwrap_or("-").to_owned();
+            format!(
+                "{} {} {}:{}",
+                text("state"),
+                text("rule"),
+                text("path"),
+                finding["range"]["start"]["line"]
+            )
+        };
+        report["findings"].as_array().unwrap().iter().map(line).collect()
+    }
+
+    /// The verdict of each tool.
+    pub(crate) fn verdicts(&self) -> Vec<(String, String)> {
+        let report = self.json("report.json");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        report["tools"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|tool| (text(&tool["name"]), text(&tool["verdict"])))
+            .collect()
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap() {
+            kind if kind.is_dir() && entry.file_name() == "target" => {}
+            kind if kind.is_dir() => copy(&entry.path(), &target),
+            _ => {
+                std::fs::copy(entry.path(), target).unwrap();
+            }
+        }
+    }
+}

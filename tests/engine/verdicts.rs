@@ -1,0 +1,237 @@
+//! What is found, what it means, and what can't be told.
+
+use std::os::unix::ffi::OsStrExt;
+
+use crate::support::Sandbox;
+
+fn of(tools: &[(&str, &str)]) -> Vec<(String, String)> {
+    tools.iter().map(|(tool, verdict)| ((*tool).to_owned(), (*verdict).to_owned())).collect()
+}
+
+#[test]
+fn a_clean_workspace_passes() {
+    let sandbox = Sandbox::of("clean", "w");
+    sandbox.run(&["run"], 0);
+    assert_eq!(sandbox.verdicts(), of(&[("clippy", "passed"), ("doc", "passed"), ("fmt", "passed")]));
+    assert!(sandbox.findings().is_empty());
+}
+
+#[test]
+fn each_tool_finds_what_is_there_at_its_place() {
+    let sandbox = Sandbox::of("findings", "w");
+    sandbox.run(&["run"], 1);
+    assert_eq!(
+        sandbox.findings(),
+        [
+            "new clippy::needless_return src/lib.rs:9",
+            "new clippy::bool_comparison src/lib.rs:14",
+            "new clippy::len_zero src/lib.rs:19",
+            "new clippy::len_zero src/lib.rs:24",
+            "new rustdoc::broken_intra_doc_links src/lib.rs:27",
+            "new dead_code src/lib.rs:30",
+            "new rustfmt::unformatted src/unformatted.rs:2",
+            "new rustfmt::unformatted src/unformatted.rs:15",
+        ]
+    );
+}
+
+#[test]
+fn what_does_not_compile_is_incomplete_and_the_rest_keeps_its_findings() {
+    let sandbox = Sandbox::of("broken", "w");
+    sandbox.run(&["run"], 3);
+    assert_eq!(
+        sandbox.findings(),
+        ["new E0308 bad/src/lib.rs:5", "new clippy::needless_return good/src/lib.rs:5"]
+    );
+    let report = sandbox.json("report.json");
+    let units = |tool: usize| {
+        let units = report["tools"][tool]["incomplete"].as_array().unwrap().iter();
+        units.map(|entry| entry["unit"].as_str().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!((units(0), units(1)), (vec!["bad", "dependent"], vec!["bad", "dependent"]));
+    assert_eq!(report["tools"][2]["verdict"], "passed", "rustfmt does not care");
+}
+
+#[test]
+fn a_baseline_lets_what_was_there_pass_and_nothing_else() {
+    let sandbox = Sandbox::of("findings", "w");
+    sandbox.run(&["baseline", "init"], 0);
+    sandbox.run(&["run"], 0);
+    sandbox.run(&["check"], 0);
+    assert!(sandbox.findings().iter().all(|finding| finding.starts_with("unchanged ")));
+
+    // Moved down, reindented and still known; one more of the same kind is new.
+    sandbox.edit("src/lib.rs", "\n/// ", "\n\n\n/// ");
+    let more = "\n/// More.\npub fn more(list: &[u8]) -> bool {\n    list.len() == 0\n}\n";
+    let text = std::fs::read_to_string(sandbox.root().join("src/lib.rs")).unwrap();
+    sandbox.write("src/lib.rs", &(text + more));
+    sandbox.run(&["run", "--skip-tool", "fmt"], 1);
+    let new: Vec<_> = sandbox.findings().into_iter().filter(|finding| finding.starts_with("new ")).collect();
+    assert_eq!(new.len(), 1, "{new:?}");
+    assert!(new[0].starts_with("new clippy::len_zero src/lib.rs:"));
+}
+
+#[test]
+fn what_is_fixed_is_stale_in_a_check_and_a_notice_in_a_run() {
+    let sandbox = Sandbox::of("findings", "w");
+    sandbox.run(&["baseline", "init"], 0);
+    sandbox.edit("src/lib.rs", "return x + 1;", "x + 1");
+    let text = sandbox.run(&["run"], 0);
+    assert!(text.contains("stale"), "{text}");
+    sandbox.run(&["check"], 1);
+    let gone = sandbox.json("report.json")["gone"].clone();
+    assert_eq!((gone[0]["state"].clone(), gone.as_array().unwrap().len()), ("fixed".into(), 1));
+}
+
+#[test]
+fn what_was_not_looked_at_is_unknown_and_not_fixed() {
+    let sandbox = Sandbox::of("findings", "w");
+    sandbox.run(&["baseline", "init"], 0);
+    let states = || {
+        let report = sandbox.json("report.json");
+        let mut states: Vec<_> = report["gone"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|gone| gone["state"].as_str().unwrap().to_owned())
+            .collect();
+        states.dedup();
+        states
+    };
+    sandbox.edit("src/lib.rs", "return x + 1;", "x + 1");
+    // Without the tool, and with the tool in another configuration than the baseline's.
+    sandbox.run(&["check", "--skip-tool", "clippy"], 0);
+    assert_eq!(states(), ["unknown"]);
+    sandbox.run(&["check", "--cargo-profile", "release"], 0);
+    assert_eq!(states(), ["unknown"]);
+    // The tool ran, but did not get there.
+    sandbox.edit("src/lib.rs", "x + 1", "x + \"1\"");
+    sandbox.run(&["check"], 3);
+    assert_eq!(states(), ["unknown"]);
+}
+
+#[test]
+fn a_compile_error_can_not_be_accepted() {
+    let sandbox = Sandbox::of("broken", "w");
+    let text = sandbox.run(&["baseline", "init"], 3);
+    assert!(text.contains("nothing was accepted"), "{text}");
+    assert!(!sandbox.root().join(".config/genti/baseline").exists());
+}
+
+#[test]
+fn a_baseline_is_not_overwritten() {
+    let sandbox = Sandbox::of("findings", "w");
+    sandbox.run(&["baseline", "init"], 0);
+    let path = sandbox.root().join(".config/genti/baseline/clippy.jsonl");
+    std::fs::write(&path, "{\"genti_baseline\":1}\n").unwrap();
+    sandbox.run(&["baseline", "init"], 2);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"genti_baseline\":1}\n");
+}
+
+#[test]
+fn a_file_that_does_not_parse_leaves_the_other_roots_their_verdict() {
+    let sandbox = Sandbox::of("clean", "w");
+    sandbox.write("examples/half.rs", "fn main() {\n");
+    sandbox.run(&["run", "--tool", "fmt"], 3);
+    let statuses: Vec<_> = sandbox
+        .lines("task")
+        .iter()
+        .map(|line| format!("{} {}", line["unit"].as_str().unwrap(), line["status"].as_str().unwrap()))
+        .collect();
+    assert!(statuses.contains(&"examples/half.rs incomplete".to_owned()), "{statuses:?}");
+    assert!(
+        statuses
+            .iter()
+            .filter(|status| !status.starts_with("examples/half.rs"))
+            .all(|status| status.ends_with(" clean"))
+    );
+}
+
+#[test]
+fn a_tool_that_is_not_installed_says_how_to_get_it() {
+    let config = "[tools.nope]\nrun = [\"genti-no-such-tool\"]\ninstall = \"cargo install nope\"\n";
+    let sandbox = Sandbox::with_tools(config);
+    let text = sandbox.run(&["run"], 3);
+    assert!(
+        text.contains("`genti-no-such-tool` is not installed; install it with `cargo install nope`"),
+        "{text}"
+    );
+    assert_eq!(sandbox.lines("task")[0]["status"], "missing");
+}
+
+#[test]
+fn a_tool_in_the_workspace_does_not_shadow_one_in_path() {
+    let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"true\"]\n");
+    sandbox.write("bin/true", "#!/bin/sh\nexit 1\n");
+    let chmod = std::process::Command::new("chmod").arg("+x").arg(sandbox.root().join("bin/true")).status();
+    assert!(chmod.unwrap().success());
+    let path = format!("{}/bin:bin::{}", sandbox.root().display(), std::env::var("PATH").unwrap());
+    let output = sandbox.command(&["run"]).env("PATH", path).output().unwrap();
+    sandbox.expect(&output, 0);
+}
+
+#[test]
+fn an_optional_tool_never_changes_the_exit_code() {
+    let config =
+        "[tools.f]\nrun = [\"false\"]\nrequired = false\n[tools.g]\nrun = [\"no-such\"]\nrequired = false\n";
+    let sandbox = Sandbox::with_tools(config);
+    sandbox.run(&["run"], 0);
+    assert_eq!(sandbox.verdicts(), of(&[("f", "failed"), ("g", "incomplete")]));
+}
+
+#[test]
+fn every_file_name_is_passed_and_reported_without_loss() {
+    let config = "[tools.bad]\nrun = [\"grep\", \"-n\", \"-H\", \"-e\", \"bad\", \"{files}\"]\nper = \"file\"\nfiles = [\"odd/*\"]\n\
+                  parse = { regex = \"^(?<path>.+?):(?<line>\\\\d+):(?<message>.*)$\" }\n";
+    let sandbox = Sandbox::with_tools(config);
+    let names: [&[u8]; 5] = [b"-rf", b"a b", b"100%", b"\xff\xfe", "\u{65e5}\u{672c}".as_bytes()];
+    for name in names {
+        let path = sandbox.root().join("odd").join(std::ffi::OsStr::from_bytes(name));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "bad\n").unwrap();
+    }
+    sandbox.run(&["run"], 1);
+    let found: Vec<_> = sandbox.findings();
+    assert_eq!(
+        found,
+        [
+            "new bad odd/-rf:1",
+            "new bad odd/100%25:1",
+            "new bad odd/a b:1",
+            "new bad odd/\u{65e5}\u{672c}:1",
+            "new bad odd/%FF%FE:1"
+        ]
+    );
+}
+
+#[test]
+fn what_a_tool_needs_runs_first() {
+    let config = "[tools.a]\nrun = [\"test\", \"-e\", \"../made\"]\nneeds = [\"z\"]\n[tools.z]\nrun = [\"touch\", \"../made\"]\n";
+    let sandbox = Sandbox::with_tools(config);
+    sandbox.run(&["run", "--parallel", "4"], 0);
+}
+
+#[test]
+fn run_makes_a_missing_lock_file_and_check_does_not() {
+    let sandbox = Sandbox::of("clean", "w");
+    let lock = sandbox.root().join("Cargo.lock");
+    std::fs::remove_file(&lock).unwrap();
+    let text = sandbox.run(&["check"], 2);
+    assert!(text.contains("Cargo.lock") && text.contains("cargo generate-lockfile"), "{text}");
+    sandbox.run(&["plan"], 0);
+    assert!(!lock.exists());
+    sandbox.run(&["run", "--tool", "fmt"], 0);
+    assert!(lock.exists());
+}
+
+#[test]
+fn no_value_of_the_environment_reaches_an_artifact() {
+    let config = "[tools.leak]\nrun = [\"sh\", \"-c\", \"env; exit 1\"]\n";
+    let sandbox = Sandbox::with_tools(config);
+    let output = sandbox.command(&["run"]).env("SECRET_TOKEN", "canary-in-a-coal-mine").output().unwrap();
+    sandbox.expect(&output, 1);
+    for name in ["run.json", "report.json", "tasks.jsonl"] {
+        let text = String::from_utf8(sandbox.artifact(name)).unwrap();
+        assert!(!text.contains("canary"), "{name}");
+    }
+}
