@@ -56,13 +56,6 @@ impl ArtifactDir {
         let artifacts = base.join("artifacts");
         make(target_dir, false)?;
         make(&base, true)?;
-        let tag = base.join("CACHEDIR.TAG");
-        if !tag.exists() {
-            let text =
-                "Signature: 8a477f597d28d172789f06886806bc55\n# This directory was created by genti.\n";
-            atomic::write(&base, "CACHEDIR.TAG", text.as_bytes())
-                .map_err(|error| StoreError::Io { path: tag, error })?;
-        }
         let path = base.join("lock");
         let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let lock = rustix::fs::open(&path, flags, Mode::from_raw_mode(0o666))
@@ -81,6 +74,13 @@ impl ArtifactDir {
         make(&artifacts, true)?;
         atomic::sweep(&artifacts);
         atomic::sweep(&base);
+        let tag = base.join("CACHEDIR.TAG");
+        if !tag.exists() {
+            let text =
+                "Signature: 8a477f597d28d172789f06886806bc55\n# This directory was created by genti.\n";
+            atomic::write(&base, "CACHEDIR.TAG", text.as_bytes())
+                .map_err(|error| StoreError::Io { path: tag, error })?;
+        }
         Ok(Self { artifacts, _lock: File::from(lock) })
     }
 

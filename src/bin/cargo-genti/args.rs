@@ -217,7 +217,7 @@ pub(crate) struct WorkspaceArgs {
     /// Read this configuration, instead of .config/genti.toml, genti.toml or [workspace.metadata.genti]
     #[arg(long, value_name = "PATH")]
     pub(crate) config_file: Option<PathBuf>,
-    /// Let [profile.NAME.policy] of the configuration outrank [policy]
+    /// Let `[profile.NAME.policy]` of the configuration outrank `[policy]`
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Require that Cargo.lock is up to date

@@ -20,7 +20,9 @@ pub(crate) struct ArgError {
 
 /// What of the workspace is asked for; no selection, no policy.
 pub(crate) fn workspace(args: &WorkspaceArgs, lockfile: Lockfile) -> Request {
-    let flags = [("--locked", args.locked), ("--offline", args.offline), ("--frozen", args.frozen)];
+    // What must not write must not update the lock file either.
+    let locked = args.locked || lockfile == Lockfile::Require;
+    let flags = [("--locked", locked), ("--offline", args.offline), ("--frozen", args.frozen)];
     Request {
         cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
         manifest_path: args.manifest_path.clone(),
