@@ -1,5 +1,28 @@
-//! genti runs every check of a Rust workspace as one task graph: scan → normalize → compare → report.
-#![cfg_attr(docsrs, feature(doc_cfg))]
+//! `genti` runs every check of a Rust workspace as one task graph: **scan → normalize → compare → report**.
+//!
+//! The command line is `cargo genti`; this is the engine behind it. The folders are the pipeline, and imports
+//! point down this list, never up:
+//!
+#![cfg_attr(feature = "engine", doc = "| layer | what it does |")]
+#![cfg_attr(feature = "engine", doc = "| --- | --- |")]
+#![cfg_attr(feature = "engine", doc = "| [`pipeline`] | the one use case: load, plan, run, compare |")]
+#![cfg_attr(
+    feature = "engine",
+    doc = "| [`workspace`] | packages, files, digests; the shell to `cargo metadata` and the disk |"
+)]
+#![cfg_attr(feature = "engine", doc = "| [`scan`] | processes, the jobserver, lanes, time caps, signals |")]
+#![cfg_attr(feature = "engine", doc = "| [`store`] | the artifact directory and baseline files |")]
+#![cfg_attr(feature = "engine", doc = "| [`plan`] | configuration → tools → graph → order → batches; pure |")]
+#![cfg_attr(feature = "engine", doc = "| [`normalize`] | a parser for each output format; pure |")]
+#![cfg_attr(
+    feature = "engine",
+    doc = "| [`compare`] | identity of findings, matching with the baseline; pure |"
+)]
+#![cfg_attr(feature = "engine", doc = "| [`report`] | the artifacts' bytes; pure |")]
+//! | [`model`] | the values that all of these exchange |
+//!
+//! Features: `cli` (the default) is all of it, `engine` leaves out the command line, and without any there is
+//! [`path`] alone, with no dependency at all.
 
 #[cfg(feature = "engine")]
 pub mod compare;

@@ -1,0 +1,104 @@
+//! What the compiler does not check: the direction of imports, and the Rust version that is promised.
+
+#![expect(clippy::disallowed_methods, reason = "tests read sources and start cargo")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// As in docs/architecture.md: imports point from left to right.
+const LAYERS: [&str; 9] =
+    ["pipeline", "workspace", "scan", "store", "plan", "normalize", "compare", "report", "model"];
+
+#[test]
+fn imports_point_down_the_list_of_layers() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for (rank, layer) in LAYERS.iter().enumerate() {
+        let mut files = sources(&src.join(layer));
+        files.extend([src.join(format!("{layer}.rs"))].into_iter().filter(|file| file.exists()));
+        for file in files {
+            for imported in imports(&std::fs::read_to_string(&file).unwrap()) {
+                let target = LAYERS.iter().position(|layer| *layer == imported);
+                seen += usize::from(target.is_some());
+                if target.is_some_and(|target| target < rank) {
+                    wrong.push(format!("{} imports {imported}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(seen > 100, "only {seen} imports were found: this test is blind");
+}
+
+#[test]
+fn the_engine_does_not_know_the_command_line() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in LAYERS.iter().flat_map(|layer| sources(&src.join(layer))) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for cli_only in ["clap::", "indicatif::", "anstream::", "annotate_snippets::", "signal_hook::"] {
+            assert!(!text.contains(cli_only), "{} uses {cli_only}", file.display());
+        }
+    }
+}
+
+/// Clippy's `incompatible_msrv` judges our own code; this judges what we depend on.
+#[test]
+fn no_dependency_asks_for_a_newer_rust_than_we_state() {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "metadata",
+            "--locked",
+            "--format-version",
+            "1",
+            "--filter-platform",
+            "x86_64-unknown-linux-gnu",
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let version = |text: &str| {
+        let mut parts: Vec<u32> = text.split('.').map(|part| part.parse().unwrap()).collect();
+        parts.resize(3, 0);
+        parts
+    };
+    let ours = version(env!("CARGO_PKG_RUST_VERSION"));
+    let packages = metadata["packages"].as_array().unwrap();
+    assert!(packages.len() > 50);
+    for package in packages {
+        if let Some(theirs) = package["rust_version"].as_str() {
+            assert!(version(theirs) <= ours, "{} asks for Rust {theirs}", package["name"]);
+        }
+    }
+}
+
+/// The names behind `crate::` in `source`: one, or each of a list in braces.
+fn imports(source: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    for (at, _) in source.match_indices("crate::") {
+        let rest = &source[at + "crate::".len()..];
+        let list = match rest.strip_prefix('{') {
+            Some(list) => list.split('}').next().unwrap_or_default(),
+            None => rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default(),
+        };
+        names.extend(list.split(',').map(str::trim).map(|name| name.split("::").next().unwrap_or(name)));
+    }
+    names
+}
+
+fn sources(dir: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
+    let mut files = Vec::new();
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        match path.is_dir() {
+            true => files.extend(sources(&path)),
+            false if path.extension().is_some_and(|extension| extension == "rs") => files.push(path),
+            false => {}
+        }
+    }
+    files
+}
