@@ -18,16 +18,16 @@ use crate::model::error::Problems;
 use crate::model::event::Event;
 use crate::model::finding::Entry;
 use crate::model::outcome::Outcome;
+use crate::model::path::RelPath;
 use crate::model::policy::{Parallel, Policy, Selection};
 use crate::model::task::Plan;
-use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
 use crate::plan::config::{self, Config, ConfigFile, PolicyConfig};
 use crate::plan::{self, PlanError};
 use crate::scan::{Env, Executor, Pool, Programs, Stop};
 use crate::store::BaselineError;
-use crate::workspace;
 use crate::workspace::LoadError;
+use crate::{scan, workspace};
 
 /// What the user asked for.
 #[derive(Clone, Debug, Default)]
@@ -174,8 +174,8 @@ pub fn run(
             "dependencies are built once more, under target/genti/build: the target directory of your editor and shell stays free",
         ));
     }
-    let versions: Vec<_> =
-        plan.graph.tools.par_iter().map(|tool| version(tool, programs, &workspace.root)).collect();
+    let ask = |tool| scan::version(tool, workspace, programs, session.env, session.stop);
+    let versions: Vec<_> = plan.graph.tools.par_iter().map(ask).collect();
     events(Event::Planned(workspace, plan));
     let scrub = judge::scrub(workspace, session.env);
     let executor = Executor {
@@ -193,9 +193,12 @@ pub fn run(
     let normalize = judge::normalizer(workspace, plan, scrub);
     let runs = executor.run(&normalize, events);
     events(Event::Comparing);
-    let read = |paths: &mut dyn Iterator<Item = &crate::path::RelPath>| {
-        workspace::read_sources(&workspace.root, paths)
-    };
+    if workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {
+        events(Event::Notice(
+            "cargo updated Cargo.lock during the run: the ids in the artifacts are those of the old one; run again",
+        ));
+    }
+    let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);
     judge::outcome(judge::Case {
         workspace,
         plan,
@@ -203,19 +206,11 @@ pub fn run(
         runs,
         baseline,
         read: &read,
+        exists: &|path| std::fs::symlink_metadata(path.to_path(&workspace.root)).is_ok(),
         stopped: session.stop.reason(),
         stale_fails: session.stale_fails,
         parallel: session.parallel,
     })
-}
-
-/// The first line that `tool` prints of its version.
-pub fn version(tool: &Tool, programs: &Programs, root: &Path) -> Option<String> {
-    let (name, args) = tool.version.split_first()?;
-    let mut command = Command::new(programs.find(name)?);
-    let output = command.args(args).current_dir(root).stdin(std::process::Stdio::null()).output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.lines().next().filter(|_| output.status.success()).map(|line| line.trim().to_owned())
 }
 
 /// How many processes run at once: what was asked for, or one a core.

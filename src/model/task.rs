@@ -1,5 +1,6 @@
 //! Tasks, the graph of them, and the plan that runs it: dense vectors and indices into them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::digest::Digest;
@@ -158,6 +159,8 @@ pub struct Plan {
     pub selection: Selection,
     /// The packages that this resolves to, sorted.
     pub packages: Vec<PackageId>,
+    /// The namespaces that tools speak for which are configured but no part of this run.
+    pub unasked: BTreeSet<String>,
     /// The batches by rank.
     pub batches: Vec<PlannedBatch>,
     /// Covers all batches in rank order.
@@ -218,6 +221,8 @@ pub enum Status {
     TimedOut,
     /// The tool died by a signal or could not be started.
     Crashed(String),
+    /// Something that the tool started held its output open after it had ended.
+    Leaky,
     /// The output could not be read.
     Unparsable(String),
     /// The run ended before its turn.
@@ -233,6 +238,7 @@ impl Status {
             Self::Incomplete(_) => "incomplete",
             Self::Missing(_) => "missing",
             Self::TimedOut => "timed-out",
+            Self::Leaky => "leaky",
             Self::Crashed(_) => "crashed",
             Self::Unparsable(_) => "unparsable",
             Self::NotRun(_) => "not-run",
@@ -242,6 +248,21 @@ impl Status {
     /// Whether the tool came to a verdict on all of the unit.
     pub fn is_verdict(&self) -> bool {
         matches!(self, Self::Clean | Self::Findings)
+    }
+
+    /// Of several, the one with the greatest severity counts.
+    pub fn severity(&self) -> u8 {
+        match self {
+            Self::Clean => 0,
+            Self::Findings => 1,
+            Self::Incomplete(_) => 2,
+            Self::Leaky => 3,
+            Self::Unparsable(_) => 4,
+            Self::TimedOut => 5,
+            Self::Crashed(_) => 6,
+            Self::Missing(_) => 7,
+            Self::NotRun(_) => 8,
+        }
     }
 
     /// The exit status of the task: 0 clean, 1 findings, 3 no verdict.
@@ -258,6 +279,7 @@ impl Status {
         match self {
             Self::Clean | Self::Findings => None,
             Self::TimedOut => Some("took longer than its time-out"),
+            Self::Leaky => Some("left something running that held its output open: some of it may be lost"),
             Self::Incomplete(why)
             | Self::Missing(why)
             | Self::Crashed(why)

@@ -5,6 +5,16 @@ use std::path::PathBuf;
 use super::digest::Digest;
 use super::path::RelPath;
 
+/// The files of the root that cargo itself reads: inputs of all its tools, also where they are ignored.
+pub const ROOT_INPUTS: [&str; 6] = [
+    ".cargo/config",
+    ".cargo/config.toml",
+    "Cargo.lock",
+    "Cargo.toml",
+    "rust-toolchain",
+    "rust-toolchain.toml",
+];
+
 /// An index into [`Workspace::files`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub u32);

@@ -59,6 +59,8 @@ pub(super) struct Case<'a> {
     pub(super) runs: Vec<StepRun<Normalized>>,
     pub(super) baseline: &'a BTreeMap<String, Vec<Entry>>,
     pub(super) read: &'a ReadSources<'a>,
+    /// Whether there is something at a path, listed or not.
+    pub(super) exists: &'a dyn Fn(&RelPath) -> bool,
     pub(super) stopped: Option<StopReason>,
     pub(super) stale_fails: bool,
     pub(super) parallel: usize,
@@ -66,8 +68,9 @@ pub(super) struct Case<'a> {
 
 /// Puts it all together.
 pub(super) fn outcome(case: Case<'_>) -> Outcome {
-    let Case { workspace, plan, versions, runs, baseline, read, stopped, stale_fails, parallel } = case;
-    let mut ledger = Ledger::new(workspace, plan, stopped);
+    let Case { workspace, plan, versions, runs, baseline, read, exists, stopped, stale_fails, parallel } =
+        case;
+    let mut ledger = Ledger::new(workspace, plan, stopped, exists);
     let mut batches = vec![Timing::default(); plan.batches.len()];
     // What a process found may be about the task of another one: first all that ran, then what came of it.
     for run in &runs {
@@ -127,10 +130,16 @@ struct Ledger<'a> {
     /// For each tool, what got no verdict, and why.
     incomplete: Vec<BTreeSet<(String, String)>>,
     diagnostics: Vec<(String, Diagnostic)>,
+    exists: &'a dyn Fn(&RelPath) -> bool,
 }
 
 impl<'a> Ledger<'a> {
-    fn new(workspace: &'a Workspace, plan: &'a Plan, stopped: Option<StopReason>) -> Self {
+    fn new(
+        workspace: &'a Workspace,
+        plan: &'a Plan,
+        stopped: Option<StopReason>,
+        exists: &'a dyn Fn(&RelPath) -> bool,
+    ) -> Self {
         let graph = &plan.graph;
         let start_of = |tool: u32| graph.tasks.partition_point(|task| task.tool.0 < tool);
         let not_run = TaskOutcome { status: Status::NotRun(why(stopped)), timing: Timing::default() };
@@ -143,6 +152,7 @@ impl<'a> Ledger<'a> {
             gaps: vec![BTreeSet::new(); graph.tools.len()],
             incomplete: vec![BTreeSet::new(); graph.tools.len()],
             diagnostics: Vec::new(),
+            exists,
         }
     }
 
@@ -172,6 +182,7 @@ impl<'a> Ledger<'a> {
                 }
                 Ended::Judged(Err(Unparsable(why))) => Status::Unparsable(why),
                 Ended::TimedOut => Status::TimedOut,
+                Ended::Leaky => Status::Leaky,
                 Ended::Crashed(how) => Status::Crashed(how),
                 Ended::Missing(missing) => Status::Missing(missing.to_string()),
                 Ended::Truncated => Status::Unparsable("it printed more than 64 MiB".to_owned()),
@@ -234,7 +245,7 @@ impl<'a> Ledger<'a> {
     /// The worse status stays.
     fn raise(&mut self, task: TaskIx, status: Status) {
         let entry = &mut self.tasks[task.0 as usize].status;
-        if severity(&status) > severity(entry) {
+        if status.severity() > entry.severity() {
             *entry = status;
         }
     }
@@ -266,8 +277,7 @@ impl<'a> Ledger<'a> {
             return self.plan.is_whole(self.workspace) && (start..end).all(has_verdict);
         };
         if tool.per != Per::Workspace {
-            let place = Place::File { path: path.clone(), range: None };
-            return self.attribute(id, &place, None).is_some_and(|task| has_verdict(task.0 as usize));
+            return self.covers_path(id, tool, path);
         }
         let is_selected = match self.workspace.owner_of(path) {
             Some(owner) => self.plan.packages.contains(&owner) && !self.gaps[id.0 as usize].contains(&owner),
@@ -281,12 +291,37 @@ impl<'a> Ledger<'a> {
     }
 }
 
+impl Ledger<'_> {
+    /// The same for a tool whose units are smaller than the workspace.
+    fn covers_path(&self, id: ToolId, tool: &Tool, path: &RelPath) -> bool {
+        let tasks = self.first[id.0 as usize]..self.first[id.0 as usize + 1];
+        let has_verdict = |at: usize| self.tasks[at].status.is_verdict();
+        let owner = self.workspace.owner_of(path);
+        let is_selected =
+            owner.map_or(self.plan.is_whole(self.workspace), |owner| self.plan.packages.contains(&owner));
+        if !is_selected {
+            return false;
+        }
+        if tool.per == Per::TargetRoot {
+            // Any root of the package may be the one that reaches the file.
+            let mut own = tasks.filter(|at| self.units[*at].package(self.workspace) == owner).peekable();
+            return own.peek().is_some() && own.all(has_verdict);
+        }
+        let place = Place::File { path: path.clone(), range: None };
+        self.attribute(id, &place, None).is_some_and(|task| has_verdict(task.0 as usize))
+    }
+}
+
 impl Reach for Ledger<'_> {
     fn exists(&self, path: &RelPath) -> bool {
-        self.workspace.find(path).is_some()
+        // What is ignored is not listed, and may be there all the same.
+        self.workspace.find(path).is_some() || (self.exists)(path)
     }
 
     fn looked_at(&self, ns: &str, entry: &Entry) -> bool {
+        if self.plan.unasked.contains(ns) {
+            return false;
+        }
         let mut tools = self
             .plan
             .graph
@@ -297,23 +332,11 @@ impl Reach for Ledger<'_> {
     }
 }
 
-fn severity(status: &Status) -> u8 {
-    match status {
-        Status::Clean => 0,
-        Status::Findings => 1,
-        Status::Incomplete(_) => 2,
-        Status::Unparsable(_) => 3,
-        Status::TimedOut => 4,
-        Status::Crashed(_) => 5,
-        Status::Missing(_) => 6,
-        Status::NotRun(_) => 7,
-    }
-}
-
 fn why(stopped: Option<StopReason>) -> String {
     match stopped {
         Some(StopReason::MaxDuration) => "the run reached its --max-duration".to_owned(),
         Some(StopReason::Signal(signal)) => format!("the run was stopped by signal {signal}"),
+        Some(StopReason::Bug) => "genti met a bug of its own".to_owned(),
         None => "it was never started".to_owned(),
     }
 }

@@ -11,7 +11,7 @@ use crate::model::workspace::{PackageId, Workspace};
 
 /// The bytes of one command line, arguments and the byte between them. A constant that holds on every system,
 /// so that a plan is the same on all of them (Windows takes 32,767).
-pub const ARGV_CAP: usize = 30_000;
+pub(super) const ARGV_CAP: usize = 30_000;
 
 /// The command lines of one step: one, or several where the files of a package or of the workspace don't fit
 /// into one.
@@ -66,7 +66,10 @@ fn line(
                     match piece {
                         Piece::Literal(literal) => text.push(literal),
                         Piece::File => text.push(argument(unit.path(workspace))),
-                        Piece::Dir => text.push(directory(unit.path(workspace))),
+                        Piece::Dir => {
+                            let package = unit.package(workspace).map(|id| &workspace.package(id).dir);
+                            text.push(package.map_or(OsString::from("."), directory));
+                        }
                         Piece::Package => {
                             text.push(unit.package(workspace).map_or("", |id| &workspace.package(id).name));
                         }
@@ -172,7 +175,7 @@ pub(super) fn argument_len(workspace: &Workspace, tool: &Tool, unit: Unit) -> Re
     }
     let path = unit.path(workspace);
     let len = path.as_bytes().len() + 3;
-    let cap = ARGV_CAP - base_len(tool).min(ARGV_CAP);
+    let cap = argv_room(tool);
     if len > cap {
         return Err(PlanError::ArgumentTooLong { path: path.clone(), tool: tool.name.clone(), len, cap });
     }

@@ -15,7 +15,7 @@ use crate::model::path::RelPath;
 use crate::model::policy::Selection;
 use crate::model::task::{Graph, Task, TaskId, Unit};
 use crate::model::tool::{Per, Tool, ToolId};
-use crate::model::workspace::{File, FileId, PackageId, Workspace};
+use crate::model::workspace::{File, FileId, PackageId, ROOT_INPUTS, Workspace};
 use crate::normalize;
 
 /// Builds the graph of `tools` (sorted by name) over `packages`.
@@ -41,7 +41,7 @@ pub(super) fn build(
     let compares: Vec<_> = tools
         .iter()
         .zip(&tasks_of)
-        .map(|(tool, tasks)| compare_id(&tool.name, tasks.as_deref().unwrap_or_default()))
+        .map(|(tool, tasks)| compare_id(tool, tasks.as_deref().unwrap_or_default()))
         .collect();
     let report = TaskId(Digest::of("genti.report.1", &Ids(&compares)));
     let tasks: Vec<_> = tasks_of.into_iter().flatten().flatten().collect();
@@ -77,9 +77,11 @@ fn topological(needs: &[Vec<ToolId>]) -> Vec<ToolId> {
     order
 }
 
-fn compare_id(tool: &str, tasks: &[Task]) -> TaskId {
+/// The baseline is no part of it: to accept a finding changes no id.
+fn compare_id(tool: &Tool, tasks: &[Task]) -> TaskId {
     let mut hasher = Hasher::new("genti.compare.1");
-    hasher.field("tool", tool.as_bytes());
+    hasher.field("tool", tool.name.as_bytes());
+    hasher.texts("namespaces", &tool.namespaces);
     hasher.count("tasks", tasks.len());
     for task in tasks {
         hasher.field("task", &task.id.0.0);
@@ -110,15 +112,12 @@ struct Inputs<'a> {
     common: Digest,
 }
 
-/// The files of the root that cargo itself reads.
-const COMMON: [&str; 6] = [
-    ".cargo/config",
-    ".cargo/config.toml",
-    "Cargo.lock",
-    "Cargo.toml",
-    "rust-toolchain",
-    "rust-toolchain.toml",
-];
+/// Whether the file is this program's own: what it says of a tool is part of the tool's definition, and the rest
+/// (policy, baseline) decides no result.
+fn is_own(path: &RelPath) -> bool {
+    config::LOCATIONS.iter().any(|own| path.as_bytes() == own.as_bytes())
+        || path.is_within(&RelPath::new(".config/genti"))
+}
 
 impl<'a> Inputs<'a> {
     fn new(workspace: &'a Workspace, selection: &'a Selection, packages: &'a [PackageId]) -> Self {
@@ -128,14 +127,16 @@ impl<'a> Inputs<'a> {
         }
         let mut own: Vec<_> = workspace.packages.iter().map(|_| Hasher::new("genti.files.1")).collect();
         for (file, owner) in workspace.files.iter().zip(&workspace.owners) {
-            if let Some(owner) = owner {
+            if let Some(owner) = owner.filter(|_| !is_own(&file.path)) {
                 feed_file(&mut own[owner.0 as usize], file);
             }
         }
         let own: Vec<_> = own.iter().map(Hasher::finish).collect();
         let closure = workspace.packages().map(|(id, _)| closure(workspace, &own, id)).collect();
         let common = files_digest(
-            COMMON.iter().filter_map(|path| workspace.find(&RelPath::new(path)).map(|id| workspace.file(id))),
+            ROOT_INPUTS
+                .iter()
+                .filter_map(|path| workspace.find(&RelPath::new(path)).map(|id| workspace.file(id))),
         );
         Self { workspace, selection, packages, selected, closure, common }
     }
@@ -154,6 +155,7 @@ impl<'a> Inputs<'a> {
             let task = TaskParts {
                 tool: head,
                 unit: (tool.per, unit.path(self.workspace)),
+                package: unit.package(self.workspace).map_or("", |id| &self.workspace.package(id).name),
                 edition: unit.target(self.workspace).map_or("", |target| &target.edition),
                 selection: tool.uses_selection().then_some((self.selection, self.workspace, self.packages)),
                 declared,
@@ -183,7 +185,7 @@ impl<'a> Inputs<'a> {
                 }
                 let bytes = files().map(|(_, file)| file.len).sum();
                 let declared = if globs.is_restricted || !tool.uses_selection() {
-                    files_digest(files().map(|(_, file)| file))
+                    files_digest(files().map(|(_, file)| file).filter(|file| !is_own(&file.path)))
                 } else {
                     let mut hasher = Hasher::new("genti.packages.1");
                     for package in self.packages {
@@ -263,6 +265,7 @@ impl<'a> Inputs<'a> {
 struct TaskParts<'a> {
     tool: Digest,
     unit: (Per, &'a RelPath),
+    package: &'a str,
     edition: &'a str,
     selection: Option<(&'a Selection, &'a Workspace, &'a [PackageId])>,
     declared: Digest,
@@ -275,6 +278,7 @@ impl ContentHash for TaskParts<'_> {
         sink.field("tool", &self.tool.0);
         sink.field("per", self.unit.0.as_str().as_bytes());
         sink.field("unit", self.unit.1.as_bytes());
+        sink.field("package", self.package.as_bytes());
         sink.field("edition", self.edition.as_bytes());
         if let Some((selection, workspace, packages)) = self.selection {
             selection.feed(sink);

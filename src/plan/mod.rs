@@ -13,7 +13,7 @@ mod select;
 #[cfg(test)]
 mod tests;
 
-pub use command::{ARGV_CAP, expand};
+pub use command::expand;
 pub use select::PlanError;
 
 use crate::model::policy::{Policy, Selection};
@@ -34,10 +34,10 @@ pub fn plan(
     policy: Policy,
 ) -> Result<Plan, PlanError> {
     let packages = select::packages(workspace, &selection)?;
-    let tools = select::tools(tools, &selection)?;
+    let select::Chosen { tools, unasked } = select::tools(tools, &selection)?;
     let graph = graph::build(workspace, tools, &selection, &packages)?;
     let ordered = order::sort(workspace, &graph, &policy);
     let batches = batch::cut(workspace, &graph, &ordered, &policy)?;
     let batch_id = batch::id_of_all(&batches);
-    Ok(Plan { graph, policy, selection, packages, batches, batch_id })
+    Ok(Plan { graph, policy, selection, packages, unasked, batches, batch_id })
 }

@@ -1,5 +1,7 @@
 //! Which packages and tools a run is about. Knows nothing of tasks.
 
+use std::collections::BTreeSet;
+
 use super::config;
 use crate::model::path::RelPath;
 use crate::model::policy::Selection;
@@ -73,9 +75,17 @@ pub(super) fn packages(workspace: &Workspace, selection: &Selection) -> Result<V
     }
 }
 
-/// The tools that `selection` means, sorted by name: those named by `--tool` and what they need, without those
-/// named by `--skip-tool`.
-pub(super) fn tools(mut tools: Vec<Tool>, selection: &Selection) -> Result<Vec<Tool>, PlanError> {
+/// The tools of a run.
+pub(super) struct Chosen {
+    /// Sorted by name.
+    pub(super) tools: Vec<Tool>,
+    /// The namespaces of those that are left out.
+    pub(super) unasked: BTreeSet<String>,
+}
+
+/// The tools that `selection` means: those named by `--tool` and what they need, without those named by
+/// `--skip-tool`.
+pub(super) fn tools(mut tools: Vec<Tool>, selection: &Selection) -> Result<Chosen, PlanError> {
     tools.sort_by(|a, b| a.name.cmp(&b.name));
     for name in selection.tools.iter().chain(&selection.skip_tools) {
         if !tools.iter().any(|tool| tool.name == *name) {
@@ -83,19 +93,30 @@ pub(super) fn tools(mut tools: Vec<Tool>, selection: &Selection) -> Result<Vec<T
             return Err(PlanError::UnknownTool { name: name.clone(), hint });
         }
     }
-    if !selection.tools.is_empty() {
-        let mut wanted = selection.tools.clone();
-        let mut at = 0;
-        while let Some(name) = wanted.get(at) {
-            let needs = tools.iter().find(|tool| tool.name == *name).map(|tool| tool.needs.clone());
-            wanted.extend(needs.into_iter().flatten());
-            wanted.dedup();
-            at += 1;
-        }
-        tools.retain(|tool| wanted.contains(&tool.name));
+    let wanted = match selection.tools.is_empty() {
+        true => tools.iter().map(|tool| tool.name.clone()).collect(),
+        false => with_needs(&tools, selection.tools.clone()),
+    };
+    let is_chosen = |tool: &Tool| wanted.contains(&tool.name) && !selection.skip_tools.contains(&tool.name);
+    let (mut tools, others): (Vec<_>, Vec<_>) = tools.into_iter().partition(is_chosen);
+    // What a required tool needs is required.
+    let required = tools.iter().filter(|tool| tool.required).map(|tool| tool.name.clone()).collect();
+    let required = with_needs(&tools, required);
+    for tool in &mut tools {
+        tool.required = required.contains(&tool.name);
     }
-    tools.retain(|tool| !selection.skip_tools.contains(&tool.name));
-    Ok(tools)
+    Ok(Chosen { tools, unasked: others.into_iter().flat_map(|tool| tool.namespaces).collect() })
+}
+
+/// `names` and, directly or not, what they need.
+fn with_needs(tools: &[Tool], mut names: Vec<String>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    while let Some(name) = names.pop() {
+        if found.insert(name.clone()) {
+            names.extend(tools.iter().filter(|tool| tool.name == name).flat_map(|tool| tool.needs.clone()));
+        }
+    }
+    found
 }
 
 fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use super::command::ARGV_CAP;
 use super::*;
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Pretty-printed with sorted keys and a newline at the end.
-pub fn to_bytes(value: &Value) -> Vec<u8> {
+pub(super) fn to_bytes(value: &Value) -> Vec<u8> {
     let mut out = Vec::new();
     write(value, Some(0), &mut out);
     out.push(b'\n');

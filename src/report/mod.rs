@@ -7,8 +7,6 @@ mod plan;
 mod run;
 mod tasks;
 
-pub use canonical::to_bytes;
-
 use crate::model::outcome::Outcome;
 use crate::model::task::Plan;
 use crate::model::workspace::Workspace;

@@ -22,9 +22,8 @@ pub(super) fn render(workspace: &Workspace, outcome: &Outcome, with_timing: bool
     for (rank, (batch, timing)) in (0_u32..).zip(outcome.plan.batches.iter().zip(&outcome.batches)) {
         let batch_id = batch.id.to_string();
         let tasks = || batch.steps.iter().flat_map(|step| &step.tasks);
-        let worst = tasks()
-            .map(|task| &outcome.tasks[task.0 as usize].status)
-            .max_by_key(|status| status.exit_status());
+        let worst =
+            tasks().map(|task| &outcome.tasks[task.0 as usize].status).max_by_key(|status| status.severity());
         let status = worst.unwrap_or(&Status::Clean);
         let of_batch = json!({
             "batch_id": batch_id,
@@ -82,7 +81,7 @@ fn stages(status: &Status) -> Value {
         Status::Clean | Status::Findings => ("ok", "ok"),
         Status::Incomplete(_) => ("ok", "incomplete"),
         Status::Unparsable(_) => ("ok", "unparsable"),
-        Status::Missing(_) | Status::TimedOut | Status::Crashed(_) | Status::NotRun(_) => {
+        Status::Missing(_) | Status::TimedOut | Status::Leaky | Status::Crashed(_) | Status::NotRun(_) => {
             (status.as_str(), "not-run")
         }
     };

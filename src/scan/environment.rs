@@ -81,7 +81,8 @@ impl Env {
         };
         if tool.environment == Environment::Inherit {
             vars.insert("CARGO_TARGET_DIR".into(), build_dir.into());
-            vars.remove(OsStr::new("CARGO_BUILD_BUILD_DIR"));
+            // Else a build-dir from a configuration file would still be locked and written.
+            vars.insert("CARGO_BUILD_BUILD_DIR".into(), build_dir.into());
             vars.insert("CARGO_BUILD_JOBS".into(), jobs.to_string().into());
             self.clean_library_path(&mut vars);
         }

@@ -5,9 +5,11 @@
 //! step's processes and hands the output to the caller's judge before it takes more work: that bounds how much
 //! finished output waits.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -76,6 +78,8 @@ pub enum Ended<R> {
     Missing(Missing),
     /// It printed more than is kept.
     Truncated,
+    /// Something that it started still held its output open: what it would have said is lost.
+    Leaky,
     /// The run ended first.
     Stopped(StopReason),
 }
@@ -111,6 +115,8 @@ pub struct StepRun<R> {
 enum Message<R> {
     Token(std::io::Result<Token>),
     Finished(StepRun<R>),
+    /// A worker met a bug.
+    Panicked(Box<dyn Any + Send>),
 }
 
 struct Job {
@@ -161,18 +167,11 @@ impl Executor<'_> {
         loop {
             let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(Job { step: id, token }) = job else { return };
-            let step = self.plan.step(id);
-            let start = self.started.elapsed();
-            let mut attempt = Attempt { executor: self, step, judge, pieces: Vec::new(), attempts: 0 };
-            match &programs[step.tool.0 as usize] {
-                Ok(program) => attempt.run(program),
-                Err(missing) => attempt.push(step.tasks.clone(), Ended::Missing(missing.clone()), None),
-            }
-            let Attempt { pieces, attempts, .. } = attempt;
+            // A panic must reach the dispatcher: it would wait for this step for ever.
+            let message = catch_unwind(AssertUnwindSafe(|| self.run_step(id, slot, programs, judge)))
+                .map_or_else(Message::Panicked, Message::Finished);
             drop(token);
-            let duration = self.started.elapsed().saturating_sub(start);
-            let run = StepRun { step: id, pieces, start, duration, slot, attempts };
-            if events.send(Message::Finished(run)).is_err() {
+            if events.send(message).is_err() {
                 return;
             }
         }
@@ -183,6 +182,27 @@ impl<R> StepRun<R> {
     fn never_started(step: StepId) -> Self {
         let zero = Duration::ZERO;
         Self { step, pieces: Vec::new(), start: zero, duration: zero, slot: 0, attempts: 0 }
+    }
+}
+
+impl Executor<'_> {
+    fn run_step<R>(
+        &self,
+        id: StepId,
+        slot: u32,
+        programs: &[Result<PathBuf, Missing>],
+        judge: &Judge<'_, R>,
+    ) -> StepRun<R> {
+        let step = self.plan.step(id);
+        let start = self.started.elapsed();
+        let mut attempt = Attempt { executor: self, step, judge, pieces: Vec::new(), attempts: 0 };
+        match &programs[step.tool.0 as usize] {
+            Ok(program) => attempt.run(program),
+            Err(missing) => attempt.push(step.tasks.clone(), Ended::Missing(missing.clone()), None),
+        }
+        let Attempt { pieces, attempts, .. } = attempt;
+        let duration = self.started.elapsed().saturating_sub(start);
+        StepRun { step: id, pieces, start, duration, slot, attempts }
     }
 }
 
@@ -254,6 +274,11 @@ impl<'a> Dispatcher<'a> {
                         self.refill();
                     }
                     progress(Event::Tick);
+                }
+                Ok(Message::Panicked(payload)) => {
+                    // Nobody else will: end what runs, then go down with it.
+                    self.executor.stop.stop(StopReason::Bug);
+                    resume_unwind(payload);
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -359,7 +384,9 @@ impl<R> Attempt<'_, R> {
                     return self.process(program, left, timeout) & self.process(program, right, timeout);
                 }
                 Err(error) => {
-                    let what = format!("could not start `{}`: {error}", program.display());
+                    // As configured: where it was found is a matter of this machine.
+                    let name = argv.first().map(|name| name.to_string_lossy()).unwrap_or_default();
+                    let what = format!("could not start `{name}`: {error}");
                     self.push(tasks.to_vec(), Ended::Crashed(what), None);
                     continue;
                 }
@@ -376,6 +403,7 @@ impl<R> Attempt<'_, R> {
                     (code, Ended::Missing(Missing { program, install: tool.install.clone() }))
                 }
                 (Ending::Own, Exit::Code(code)) if ran.truncated => (code, Ended::Truncated),
+                (Ending::Own, Exit::Code(code)) if ran.leaky => (code, Ended::Leaky),
                 (Ending::Own, Exit::Code(code)) => {
                     let judged = (self.judge)(self.step, tasks, &ran.output);
                     is_clear &= judged.is_clear;
@@ -422,4 +450,37 @@ fn name_of(signal: i32) -> String {
         .iter()
         .find(|(number, _)| *number == signal)
         .map_or(format!("signal {signal}"), |(_, name)| (*name).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::policy::{Policy, Selection};
+    use crate::model::testing;
+    use crate::model::tool::Parse;
+    use crate::plan::plan;
+    use crate::scan::Inherited;
+
+    #[test]
+    #[should_panic(expected = "a bug in the judge")]
+    fn a_panic_of_a_worker_ends_the_run() {
+        let mut workspace = testing::workspace(&[], &[]);
+        workspace.root = std::env::temp_dir();
+        let tools = vec![testing::tool("t", Parse::ExitCode, &["true"])];
+        let plan = plan(&workspace, tools, Selection::default(), Policy::default()).unwrap();
+        let env = Env::capture();
+        let executor = Executor {
+            workspace: &workspace,
+            plan: &plan,
+            programs: &Programs::new(&env, &workspace.root),
+            env: &env,
+            pool: &Pool::new(Inherited::none(), &env, 1).unwrap(),
+            stop: &Stop::new().unwrap(),
+            parallel: 1,
+            build_dir: workspace.root.clone(),
+            cargo_flags: Vec::new(),
+            started: Instant::now(),
+        };
+        executor.run::<()>(&|_, _, _| panic!("a bug in the judge"), &mut |_| {});
+    }
 }

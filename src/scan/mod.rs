@@ -12,9 +12,11 @@ mod process;
 mod program;
 mod scheduler;
 mod stop;
+mod version;
 
 pub use environment::Env;
 pub use executor::{Ended, Executor, Judge, Judged, Piece, StepRun};
 pub use pool::{Inherited, Pool};
 pub use program::{Missing, Programs};
 pub use stop::{Stop, StopReason};
+pub use version::version;

@@ -123,11 +123,6 @@ impl Pool {
         Ok(Self(Arc::new(Shared { client, own: Some(size), implicit: AtomicBool::new(false), vars })))
     }
 
-    /// Whether it came from the build that started us.
-    pub fn is_inherited(&self) -> bool {
-        self.0.own.is_none()
-    }
-
     /// The variables that a client needs.
     pub(super) fn vars(&self) -> &[(String, OsString)] {
         &self.0.vars

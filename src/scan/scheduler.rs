@@ -155,6 +155,7 @@ mod tests {
             policy: Policy::default(),
             selection: Selection::default(),
             packages: Vec::new(),
+            unasked: BTreeSet::new(),
             batches: batches.iter().map(batch).collect(),
             batch_id: id,
         }

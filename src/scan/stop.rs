@@ -11,6 +11,8 @@ pub enum StopReason {
     Signal(i32),
     /// `--max-duration` is over.
     MaxDuration,
+    /// A thread of ours panicked.
+    Bug,
 }
 
 /// A switch that any thread may turn and every wait can watch: a pipe that becomes readable and stays so.
@@ -24,6 +26,7 @@ pub struct Stop {
 
 const RUNNING: i32 = 0;
 const MAX_DURATION: i32 = -1;
+const BUG: i32 = -2;
 
 impl Stop {
     /// A switch that is not turned.
@@ -46,6 +49,7 @@ impl Stop {
         let code = match reason {
             StopReason::Signal(signal) => signal,
             StopReason::MaxDuration => MAX_DURATION,
+            StopReason::Bug => BUG,
         };
         let first = self.reason.compare_exchange(RUNNING, code, Ordering::SeqCst, Ordering::SeqCst);
         self.kind.turn();
@@ -65,6 +69,7 @@ impl Stop {
         match self.reason.load(Ordering::SeqCst) {
             RUNNING => None,
             MAX_DURATION => Some(StopReason::MaxDuration),
+            BUG => Some(StopReason::Bug),
             signal => Some(StopReason::Signal(signal)),
         }
     }

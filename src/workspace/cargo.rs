@@ -29,7 +29,7 @@ pub(super) fn metadata(request: &Request) -> Result<Metadata, LoadError> {
             return Err(LoadError::NoSuchManifest(path.clone()));
         }
         Some(path) => {
-            command.manifest_path(path);
+            command.manifest_path(without_links(&request.cwd.join(path)));
         }
         None if !request.cwd.ancestors().any(|dir| dir.join("Cargo.toml").exists()) => {
             return Err(LoadError::NoManifest(request.cwd.clone()));
@@ -48,6 +48,13 @@ pub(super) fn metadata(request: &Request) -> Result<Metadata, LoadError> {
         }
         source => LoadError::Ask { cargo: request.cargo.clone(), source },
     })
+}
+
+/// The manifest in the directory that it really lies in: cargo names packages by the path that it is given, but
+/// a child that is started there sees the real one, and would name them otherwise.
+fn without_links(manifest: &Path) -> PathBuf {
+    let real = manifest.parent().and_then(|dir| dir.canonicalize().ok());
+    real.zip(manifest.file_name()).map_or_else(|| manifest.to_path_buf(), |(dir, name)| dir.join(name))
 }
 
 /// The members, sorted by directory, then name.

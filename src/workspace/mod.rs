@@ -13,9 +13,9 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use crate::model::path::RelPath;
-use crate::model::workspace::{PackageId, Workspace};
+use crate::model::workspace::{PackageId, ROOT_INPUTS, Workspace};
 
-pub use sources::read_sources;
+pub use sources::{has_changed, read_sources};
 
 /// Which workspace to load, in cargo's own words.
 #[derive(Clone, Debug)]
@@ -113,7 +113,7 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
     }
     let manifests = packages.iter().map(|package| package.dir.join("Cargo.toml"));
     let files =
-        files::list(root, &starts, ALWAYS.map(RelPath::new).into_iter().chain(manifests), &build_dirs)?;
+        files::list(root, &starts, ROOT_INPUTS.map(RelPath::new).into_iter().chain(manifests), &build_dirs)?;
 
     let mut workspace = Workspace {
         root: root.to_path_buf(),
@@ -127,16 +127,6 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
     let lockfile = workspace.find(&RelPath::new("Cargo.lock")).is_some();
     Ok(Loaded { workspace, lockfile })
 }
-
-/// Files of the root that are inputs even where they are ignored.
-const ALWAYS: [&str; 6] = [
-    "Cargo.lock",
-    "Cargo.toml",
-    ".cargo/config",
-    ".cargo/config.toml",
-    "rust-toolchain",
-    "rust-toolchain.toml",
-];
 
 /// The innermost member around each file: a look-up for each directory above it, however many members there are.
 fn owners(workspace: &Workspace) -> Vec<Option<PackageId>> {

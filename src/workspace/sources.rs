@@ -8,7 +8,9 @@ use std::path::{Component, Path};
 
 use rayon::prelude::*;
 
+use crate::model::digest::Digest;
 use crate::model::path::RelPath;
+use crate::model::workspace::Workspace;
 
 /// What is longer than this is no source that somebody wants to be shown.
 const LONGEST: u64 = 16 << 20;
@@ -39,4 +41,11 @@ fn read(root: &Path, path: &RelPath) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(place).ok()?.take(LONGEST + 1).read_to_end(&mut bytes).ok()?;
     (bytes.len() as u64 <= LONGEST).then_some(bytes)
+}
+
+/// Whether the file at `path` holds something else by now than when `workspace` was read.
+pub fn has_changed(workspace: &Workspace, path: &RelPath) -> bool {
+    let before = workspace.find(path).map(|id| workspace.file(id).digest);
+    let now = std::fs::read(path.to_path(&workspace.root)).ok().map(|bytes| Digest::of_bytes(&bytes));
+    before != now
 }

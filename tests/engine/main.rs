@@ -5,4 +5,5 @@
 mod determinism;
 mod processes;
 mod support;
+mod traps;
 mod verdicts;

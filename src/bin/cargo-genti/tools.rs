@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use genti::model::outcome::End;
 use genti::pipeline::{self, Lockfile};
-use genti::scan::Env;
+use genti::scan::{self, Env, Stop};
 
 use crate::args::ToolsArgs;
 use crate::render::{Shell, visible_line};
@@ -16,6 +16,8 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
         Ok(project) => project,
         Err(error) => return fail(shell, error),
     };
+    // Nobody turns it: a signal ends this command as it ends any.
+    let Ok(stop) = Stop::new() else { return End::Incomplete };
     let mut out = String::new();
     for tool in &project.plan.graph.tools {
         let _ = writeln!(out, "{}", tool.name);
@@ -30,7 +32,7 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
         );
         match project.programs.of(tool) {
             Ok(path) => {
-                let version = pipeline::version(tool, &project.programs, &project.workspace.root);
+                let version = scan::version(tool, &project.workspace, &project.programs, env, &stop);
                 let version = version.unwrap_or_else(|| "version unknown".to_owned());
                 let _ = writeln!(out, "  {} ({})", path.display(), visible_line(&version));
             }
