@@ -9,6 +9,7 @@
 
 use std::env;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,14 +18,14 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Set where the environment is the tests' own.
 const SCRUBBED: &str = "GENTI_TESTS_SCRUBBED";
 /// What a case may see of the environment: what finds the toolchain, and what `TRYCMD=overwrite` needs.
-const KEPT: [&str; 7] =
-    ["PATH", "HOME", "TMPDIR", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "TRYCMD"];
+const KEPT: [&str; 7] = ["PATH", "HOME", "TMPDIR", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "TRYCMD"];
 
 #[test]
 fn the_command_line_answers_as_its_cases_say() {
     if env::var_os(SCRUBBED).is_none() {
         return run_again_scrubbed();
     }
+    forget_runs_in_fixtures();
     let cases = trycmd::TestCases::new();
     cases
         .register_bin("cargo", Path::new(env!("CARGO_BIN_EXE_cargo-genti")))
@@ -45,23 +46,38 @@ fn the_command_line_answers_as_its_cases_say() {
 
 /// A page of the documentation as a case: a link to it, beside a copy of `dir` at `place` of its sandbox.
 fn page(page: &str, dir: &str, place: &str) -> PathBuf {
-    let case = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cmd").join(page);
-    if let Err(error) = fs::remove_dir_all(case.parent().unwrap()) {
-        assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");
-    }
+    let page = Path::new(ROOT).join(page);
+    let dir_of_case = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cmd").join(page.file_stem().unwrap());
+    remove_dir(&dir_of_case);
+    let case = dir_of_case.join(page.file_name().unwrap());
     let sandbox = case.with_extension("in").join(place);
     snapbox::dir::copy_template(Path::new(ROOT).join(dir), sandbox).unwrap();
     fs::create_dir(case.with_extension("out")).unwrap();
-    symlink(Path::new(ROOT).join(page), &case).unwrap();
+    symlink(page, &case).unwrap();
     case
+}
+
+/// Who tries the README's example leaves a target directory in a fixture; in a sandbox it would make a first run a
+/// second one.
+fn forget_runs_in_fixtures() {
+    for fixture in fs::read_dir(Path::new(ROOT).join("fixtures")).unwrap() {
+        remove_dir(&fixture.unwrap().path().join("target"));
+    }
+}
+
+fn remove_dir(dir: &Path) {
+    if let Err(error) = fs::remove_dir_all(dir) {
+        let is_gone = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+        assert!(is_gone, "{}: {error}", dir.display());
+    }
 }
 
 /// Runs this test again in a process without what the caller's environment says to cargo, rustc or us.
 fn run_again_scrubbed() {
     let kept = KEPT.iter().filter_map(|name| Some((name, env::var_os(name)?)));
     let status = Command::new(env::current_exe().unwrap())
-        .arg("--nocapture")
-        .args(env::args().skip(1).filter(|arg| !arg.starts_with('-')))
+        .args(["the_command_line_answers_as_its_cases_say", "--nocapture"])
+        .args(env::args().filter(|arg| arg.starts_with("trycmd=")))
         .env_clear()
         .envs(kept)
         .env(SCRUBBED, "1")
