@@ -136,6 +136,7 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
         loaded = workspace::load(&of_workspace)?;
     }
     let workspace = loaded.workspace;
+    let programs = programs.within(&workspace.root);
     let config = read_config(request, &workspace.root)?;
     let policy = merged(&request.policy, &config.policy);
     let parallel = request.policy.parallel.or(config.policy.parallel).unwrap_or_default();

@@ -207,6 +207,8 @@ struct Dispatcher<'a> {
     wish: Sender<()>,
     /// Whether a token was asked for and has not come.
     has_wished: bool,
+    /// How often in a row nothing happened.
+    idle_ticks: u32,
     /// Clients of the jobserver that run.
     clients: u32,
 }
@@ -214,7 +216,7 @@ struct Dispatcher<'a> {
 impl<'a> Dispatcher<'a> {
     fn new(executor: &'a Executor<'a>, jobs: Sender<Job>, wish: Sender<()>) -> Self {
         let scheduler = Scheduler::new(executor.plan);
-        Self { executor, scheduler, jobs, wish, has_wished: false, clients: 0 }
+        Self { executor, scheduler, jobs, wish, has_wished: false, idle_ticks: 0, clients: 0 }
     }
 
     fn run<R>(
@@ -228,19 +230,15 @@ impl<'a> Dispatcher<'a> {
             if self.scheduler.running() == 0 && !self.scheduler.has_next() {
                 return;
             }
+            self.start_on_implicit_slot(progress);
             self.wish_for_token();
-            match inbox.recv_timeout(TICK) {
+            let message = inbox.recv_timeout(TICK);
+            self.idle_ticks = if message.is_err() { self.idle_ticks + 1 } else { 0 };
+            match message {
                 Ok(Message::Token(token)) => {
                     self.has_wished = false;
                     // A pool that is gone must not stop the run: it goes on with what `--parallel` allows.
-                    let token = token.unwrap_or_else(|_| Token::none());
-                    if let Some(step) = self.scheduler.start() {
-                        self.clients += u32::from(self.tool(step).jobserver);
-                        progress(Event::Started(step));
-                        if self.jobs.send(Job { step, token }).is_err() {
-                            return;
-                        }
-                    }
+                    self.start(token.unwrap_or_else(|_| Token::none()), progress);
                 }
                 Ok(Message::Finished(run)) => {
                     let tool = self.tool(run.step);
@@ -250,8 +248,11 @@ impl<'a> Dispatcher<'a> {
                     runs.insert(run.step, run);
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    // A wish that nobody serves while no client lives: its tokens died with it.
-                    self.refill();
+                    // A wish that nobody serves while no client lives: the tokens died with one. (After one tick
+                    // alone, a token might just be on its way.)
+                    if self.idle_ticks > 1 {
+                        self.refill();
+                    }
                     progress(Event::Tick);
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -271,9 +272,32 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
+    /// Starts the next step on `token`; gives it back if there is none.
+    fn start(&mut self, token: Token, progress: &mut dyn FnMut(Event<'_>)) {
+        if let Some(step) = self.scheduler.start() {
+            self.clients += u32::from(self.tool(step).jobserver);
+            progress(Event::Started(step));
+            // The workers outlive the dispatcher.
+            let _ = self.jobs.send(Job { step, token });
+        }
+    }
+
+    /// Our own slot needs no waiting, even while a token of the pool is waited for: the pool's may be in use for
+    /// as long as the build that started us likes.
+    fn start_on_implicit_slot(&mut self, progress: &mut dyn FnMut(Event<'_>)) {
+        if self.can_start()
+            && let Some(token) = self.executor.pool.implicit()
+        {
+            self.start(token, progress);
+        }
+    }
+
+    fn can_start(&self) -> bool {
+        (self.scheduler.running() as usize) < self.executor.parallel && self.scheduler.has_next()
+    }
+
     fn wish_for_token(&mut self) {
-        let has_slot = (self.scheduler.running() as usize) < self.executor.parallel;
-        if !self.has_wished && has_slot && self.scheduler.has_next() {
+        if !self.has_wished && self.can_start() {
             self.refill();
             self.has_wished = self.wish.send(()).is_ok();
         }

@@ -133,11 +133,13 @@ impl Pool {
         &self.0.vars
     }
 
-    /// Waits for a token.
+    /// Our own implicit slot, if it is free. Only an inherited pool has one.
+    pub(super) fn implicit(&self) -> Option<Token> {
+        self.0.implicit.swap(false, Ordering::Acquire).then(|| Token(Kind::Implicit(self.clone())))
+    }
+
+    /// Waits for a token of the pool.
     pub(super) fn acquire(&self) -> std::io::Result<Token> {
-        if self.0.implicit.swap(false, Ordering::Acquire) {
-            return Ok(Token(Kind::Implicit(self.clone())));
-        }
         Ok(Token(Kind::Pooled { _acquired: self.0.client.acquire()? }))
     }
 

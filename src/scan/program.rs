@@ -33,26 +33,32 @@ pub struct Missing {
 const RUST: [&str; 5] = ["cargo", "rustc", "rustdoc", "rustfmt", "clippy-driver"];
 
 impl Programs {
-    /// Looks around from the workspace root.
-    pub fn new(env: &Env, root: &Path) -> Self {
+    /// Looks around from `dir`, a directory of the workspace.
+    pub fn new(env: &Env, dir: &Path) -> Self {
         let path =
             env.get("PATH").map(|path| std::env::split_paths(path).collect::<Vec<_>>()).unwrap_or_default();
-        let path: Vec<_> =
-            path.into_iter().filter(|dir| dir.is_absolute() && !dir.starts_with(root)).collect();
+        let path: Vec<_> = path.into_iter().filter(|entry| entry.is_absolute()).collect();
         let cargo = env.get("CARGO").map(PathBuf::from);
         let toolchain = cargo
             .as_deref()
             .and_then(Path::parent)
             .filter(|bin| is_program(&bin.join(exe("rustc"))) && !is_rustup(bin))
             .map(Path::to_path_buf)
-            .or_else(|| sysroot(&path, root));
+            .or_else(|| sysroot(&path, dir));
         let cargo = cargo
             .or_else(|| {
                 toolchain.as_ref().map(|bin| bin.join(exe("cargo"))).filter(|cargo| is_program(cargo))
             })
             .or_else(|| search(&path, "cargo"))
             .unwrap_or_else(|| PathBuf::from("cargo"));
-        Self { root: root.to_path_buf(), cargo, toolchain, path }
+        Self { root: dir.to_path_buf(), cargo, toolchain, path }
+    }
+
+    /// The same, now that cargo has told where the root of the workspace is.
+    pub fn within(mut self, root: &Path) -> Self {
+        self.path.retain(|entry| !entry.starts_with(root));
+        self.root = root.to_path_buf();
+        self
     }
 
     /// The cargo of this run.
@@ -100,9 +106,9 @@ pub(super) fn says_missing(stderr: &[u8]) -> bool {
     })
 }
 
-fn sysroot(path: &[PathBuf], root: &Path) -> Option<PathBuf> {
+fn sysroot(path: &[PathBuf], dir: &Path) -> Option<PathBuf> {
     let rustc = search(path, "rustc")?;
-    let output = Command::new(rustc).args(["--print", "sysroot"]).current_dir(root).output().ok()?;
+    let output = Command::new(rustc).args(["--print", "sysroot"]).current_dir(dir).output().ok()?;
     let sysroot = String::from_utf8(output.stdout).ok()?;
     Some(Path::new(sysroot.trim()).join("bin"))
         .filter(|bin| output.status.success() && is_program(&bin.join(exe("rustc"))))

@@ -58,6 +58,23 @@ fn an_inherited_pool_is_shared_and_never_topped_up() {
 }
 
 #[test]
+fn our_own_slot_is_used_while_the_pool_has_nothing_to_give() {
+    let sandbox = counted(4);
+    let genti = env!("CARGO_BIN_EXE_cargo-genti");
+    // The other job holds the only token until we are done: we have our implicit slot alone.
+    let makefile = format!(
+        "all: run other\nrun:\n\t+@{genti} genti run; touch ../done\n\
+         other:\n\t@n=0; until test -e ../done; do n=$$((n+1)); test $$n -lt 300 || exit 1; sleep 0.1; done\n"
+    );
+    sandbox.write("Makefile", &makefile);
+    let mut command = Command::new("make");
+    command.args(["-j2", "all"]);
+    sandbox.scrub(&mut command);
+    sandbox.expect(&command.output().unwrap(), 0);
+    assert_eq!(most_at_once(&sandbox), (4, 1));
+}
+
+#[test]
 fn a_broken_jobserver_is_told_and_does_not_stop_the_run() {
     let sandbox = counted(3);
     let flags = " -j --jobserver-auth=97,98";

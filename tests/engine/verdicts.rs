@@ -171,6 +171,16 @@ fn a_tool_in_the_workspace_does_not_shadow_one_in_path() {
 }
 
 #[test]
+fn a_program_of_the_repository_is_found_from_any_directory() {
+    let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"./ci/t\"]\n");
+    sandbox.write("ci/t", "#!/bin/sh\ntest -e genti.toml\n");
+    let chmod = std::process::Command::new("chmod").arg("+x").arg(sandbox.root().join("ci/t")).status();
+    assert!(chmod.unwrap().success());
+    let output = sandbox.command(&["run"]).current_dir(sandbox.root().join("src")).output().unwrap();
+    sandbox.expect(&output, 0);
+}
+
+#[test]
 fn an_optional_tool_never_changes_the_exit_code() {
     let config =
         "[tools.f]\nrun = [\"false\"]\nrequired = false\n[tools.g]\nrun = [\"no-such\"]\nrequired = false\n";
