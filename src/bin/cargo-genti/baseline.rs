@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use genti::model::outcome::End;
-use genti::model::task::Status;
 use genti::pipeline::{self, Lockfile};
 use genti::scan::Env;
 use genti::{compare, store};
 
 use crate::args::{ListArgs, RunArgs};
-use crate::render::{GOOD, Shell, plural, visible_line};
+use crate::render::{self, GOOD, Shell, plural};
 use crate::run::{self, Start};
 use crate::{fail, resolve};
 
@@ -38,11 +37,7 @@ pub(crate) fn init(args: &RunArgs, start: Start, shell: &mut Shell) -> End {
         Err(end) => return end,
     };
     if !outcome.tasks.iter().all(|task| task.status.is_verdict()) || matches!(outcome.end, End::Signal(_)) {
-        for task in &outcome.tasks {
-            if let Status::Incomplete(reason) | Status::Missing(reason) = &task.status {
-                shell.error(visible_line(reason));
-            }
-        }
+        render::incomplete(shell, &outcome);
         shell.error("not everything could be looked at: nothing was accepted; see `cargo genti run`");
         return if matches!(outcome.end, End::Signal(_)) { outcome.end } else { End::Incomplete };
     }
@@ -80,15 +75,7 @@ pub(crate) fn list(args: &ListArgs, env: &Env, shell: &mut Shell) -> End {
     for (ns, entries) in &entries {
         let _ = writeln!(out, "{ns}: {}", entries.len());
         for entry in entries {
-            let scope = if entry.scope.is_empty() { String::new() } else { format!(" in {}", entry.scope) };
-            let _ = writeln!(
-                out,
-                "  {}{}: {}: {}",
-                visible_line(&entry.site.name()),
-                visible_line(&scope),
-                visible_line(&entry.rule),
-                visible_line(&entry.msg)
-            );
+            let _ = writeln!(out, "  {}", render::entry(entry));
         }
     }
     if entries.is_empty() {

@@ -27,7 +27,7 @@ fn an_unknown_profile_is_a_mistake() {
     };
     check(
         &[],
-        ".config/genti.toml: unknown profile `cj` (no profile is defined; write `[profile.cj.policy]`)",
+        ".config/genti.toml: unknown profile `cj` (there is no configuration; begin one with `[profile.cj.policy]`)",
     );
     check(
         &[file("genti.toml", "profile.ci.policy.seed = 1")],

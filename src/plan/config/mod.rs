@@ -212,6 +212,9 @@ fn unknown_profile(
     source: Option<&ConfigFile>,
 ) -> Problem {
     let help = match profiles.is_empty() {
+        true if source.is_none() => {
+            format!("there is no configuration; begin one with `[profile.{name}.policy]`")
+        }
         true => format!("no profile is defined; write `[profile.{name}.policy]`"),
         false => way_out(name, profiles.keys().map(String::as_str), "profiles"),
     };

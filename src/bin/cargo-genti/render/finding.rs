@@ -34,7 +34,8 @@ pub(super) fn render(compared: &Compared, source: Option<&[u8]>, width: usize) -
             .fold(snippet, |snippet, (span, text)| snippet.patch(Patch::new(span.clone(), text.as_str())))
     });
     let label = label(diagnostic);
-    let is_all_fix = diagnostic.ns == "rustfmt";
+    // A patch of several lines shows the new ones alone: then the old ones are shown first.
+    let is_all_fix = diagnostic.ns == "rustfmt" && patches.iter().all(|(_, text)| !text.contains('\n'));
     main = match (&excerpt, diagnostic.place.range(), &patched) {
         // The change says where and what.
         (Some(_), _, Some(patched)) if is_all_fix => main.element(patched.clone()),

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use genti::model::finding::State;
+use genti::model::finding::{Entry, State};
 use genti::model::outcome::{Compared, End, Identical, Outcome, ToolOutcome, Verdict};
 use genti::model::tool::{Per, Tool};
 use genti::path::RelPath;
+use genti::store;
 
 use super::text::visible_line;
 use super::{BAD, GOOD, Shell, WARN, finding, plural};
+
+/// Entries and reasons that are shown of many.
+const SHOWN: usize = 10;
 
 /// What the report can't see from the outcome.
 pub(crate) struct Hints<'a> {
@@ -85,12 +89,31 @@ fn tool(shell: &mut Shell, tool: &Tool, result: &ToolOutcome, outcome: &Outcome)
         Verdict::Incomplete => (if tool.required { BAD } else { WARN }, "Incomplete"),
     };
     shell.status(style, word, format_args!("{}{facts}", tool.name));
-    for (unit, reason) in result.incomplete.iter().take(10) {
+    for (unit, reason) in result.incomplete.iter().take(SHOWN) {
         let unit = if unit == "." { String::new() } else { format!("{}: ", visible_line(unit)) };
         shell.err(format_args!("{:>12} {unit}{}\n", "", visible_line(reason)));
     }
-    if result.incomplete.len() > 10 {
-        shell.err(format_args!("{:>12} and {} more\n", "", result.incomplete.len() - 10));
+    and_more(shell, result.incomplete.len());
+}
+
+/// The tools without a verdict, each with the reasons.
+pub(crate) fn incomplete(shell: &mut Shell, outcome: &Outcome) {
+    for (tool, result) in outcome.plan.graph.tools.iter().zip(&outcome.tools) {
+        if result.verdict == Verdict::Incomplete {
+            self::tool(shell, tool, result, outcome);
+        }
+    }
+}
+
+/// An accepted finding on one line.
+pub(crate) fn entry(entry: &Entry) -> String {
+    let scope = if entry.scope.is_empty() { String::new() } else { format!(" in {}", entry.scope) };
+    visible_line(&format!("{}{scope}: {}: {}", entry.site.name(), entry.rule, entry.msg))
+}
+
+fn and_more(shell: &mut Shell, count: usize) {
+    if count > SHOWN {
+        shell.err(format_args!("{:>12} and {} more\n", "", count - SHOWN));
     }
 }
 
@@ -105,11 +128,14 @@ fn last_words(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
     let new = outcome.findings.iter().filter(is_new).count();
     let can_accept =
         outcome.findings.iter().filter(is_new).any(|compared| !compared.finding.diagnostic.fatal);
-    let fixed: usize = outcome.gone.iter().filter(|gone| gone.state == State::Fixed).count();
+    let stale: Vec<_> = outcome.gone.iter().filter(|gone| gone.state == State::Fixed).collect();
+    let fixed = stale.len();
     match outcome.end {
         End::Passed => {
             let tasks = outcome.tasks.len();
-            let what = format_args!("{tasks} {}, nothing new", plural(tasks, "task", "tasks"));
+            let has_passed = outcome.tools.iter().all(|result| result.verdict == Verdict::Passed);
+            let of = if has_passed { "" } else { " from the required tools" };
+            let what = format_args!("{tasks} {}, nothing new{of}", plural(tasks, "task", "tasks"));
             shell.status(GOOD, "Finished", what);
         }
         End::Failed if new > 0 => {
@@ -128,10 +154,17 @@ fn last_words(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
     }
     if fixed > 0 {
         shell.note(format_args!(
-            "{fixed} baseline {} stale: remove the {} from .config/genti/baseline/",
+            "{fixed} baseline {} stale: remove {} from {}/",
             plural(fixed, "entry is", "entries are"),
-            plural(fixed, "line", "lines"),
+            plural(fixed, "its line", "their lines"),
+            store::BASELINE_DIR,
         ));
+        if !shell.quiet {
+            for gone in stale.iter().take(SHOWN) {
+                shell.err(format_args!("{:>12} {}.jsonl: {}\n", "", gone.ns, entry(&gone.entry)));
+            }
+            and_more(shell, fixed);
+        }
     }
     if let Some(artifacts) = hints.artifacts.as_ref().filter(|_| shell.verbose) {
         shell.note(format_args!("artifacts are in {artifacts}"));

@@ -1,0 +1,1 @@
+//! Configured in two places.

@@ -1,0 +1,218 @@
+//! The documentation says what is so: its links lead somewhere, and its flags, exit codes and examples are the program's.
+#![cfg(feature = "cli")]
+#![expect(clippy::disallowed_methods, reason = "tests read the repository")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const COMMANDS: [&str; 8] =
+    ["", "run", "check", "plan", "baseline", "baseline init", "baseline list", "tools"];
+
+/// `--help` of each command.
+static HELP: LazyLock<BTreeMap<&str, String>> = LazyLock::new(|| {
+    let help = |command: &'static str| {
+        let output = genti(&format!("{command} --help"));
+        (command, String::from_utf8(output.stdout).unwrap())
+    };
+    COMMANDS.into_iter().map(help).collect()
+});
+
+#[test]
+fn the_summary_names_every_page_and_no_other() {
+    let summary = read("docs/SUMMARY.md");
+    let named: BTreeSet<_> = links(&summary).map(|link| PathBuf::from("docs").join(link)).collect();
+    let pages: BTreeSet<_> = pages()
+        .into_iter()
+        .filter(|page| page.starts_with("docs") && !page.ends_with("SUMMARY.md"))
+        .collect();
+    assert_eq!(named, pages);
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading() {
+    for page in pages() {
+        for link in links(&read(&page)).filter(|link| !link.contains("://")) {
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            assert!(Path::new(ROOT).join(&target).is_file(), "{}: {link}", page.display());
+            let is_heading = || headings(&read(&target)).any(|heading| heading == anchor);
+            assert!(anchor.is_empty() || is_heading(), "{}: {link}", page.display());
+        }
+    }
+}
+
+#[test]
+fn every_command_and_flag_that_is_mentioned_exists() {
+    let call = Regex::new(r"cargo[ -]genti ([^`\n]*)").unwrap();
+    let alone = Regex::new(r"`(--[a-z][a-z-]*)").unwrap();
+    for page in pages() {
+        let text = without_what_is_missing(&read(&page));
+        let page = page.display();
+        for [args] in call.captures_iter(&text).map(|found| found.extract().1) {
+            let command = COMMANDS.iter().rev().find(|command| args.starts_with(*command)).unwrap();
+            assert!(!command.is_empty() || args.starts_with('-'), "{page}: no command `{args}`");
+            for flag in args.split(' ').take_while(|word| *word != "#").filter(|word| word.starts_with('-')) {
+                assert!(has_word(&HELP[command], flag), "{page}: no flag `{flag}` of `{command}`");
+            }
+        }
+        for [flag] in alone.captures_iter(&text).map(|found| found.extract().1) {
+            assert!(HELP.values().any(|help| has_word(help, flag)), "{page}: no flag `{flag}`");
+        }
+    }
+}
+
+#[test]
+fn what_the_readme_calls_missing_is_missing() {
+    let readme = read("README.md");
+    let missing = missing(&readme);
+    assert!(missing.len() > 10, "{missing:?}");
+    let entry = Regex::new(r"(?m)^ +(?:-\w, )?([\w-]+)").unwrap();
+    for (command, help) in &*HELP {
+        for [word] in entry.captures_iter(help).map(|found| found.extract().1) {
+            let name = if word.starts_with('-') { word.to_owned() } else { format!("{command} {word}") };
+            assert!(!missing.contains(&name.trim()), "there is `{name}`");
+        }
+    }
+    for (flag, here, not_yet) in [
+        ("--order", &["deterministic"][..], &["topo", "required-first", "risk-first"][..]),
+        ("--batch", &["auto", "7"], &["by-tool", "by-path"]),
+    ] {
+        for (values, code) in [(here, 0), (not_yet, 2)] {
+            for value in values {
+                assert!(code == 0 || missing.contains(value), "{value}");
+                let output = genti(&format!("plan --manifest-path fixtures/clean/Cargo.toml {flag} {value}"));
+                assert_eq!(output.status.code(), Some(code), "{flag} {value}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_exit_codes_of_the_readme_are_those_of_the_help() {
+    let row = Regex::new(r"(?m)^\| (\d\S*) \| (.+) \|$").unwrap();
+    let readme = read("README.md").replace('`', "");
+    let of_readme: Vec<_> = row
+        .captures_iter(&readme)
+        .map(|found| found.extract().1)
+        .map(|[code, meaning]| (code.to_owned(), meaning.to_owned()))
+        .collect();
+    let line = Regex::new(r"^  (\d\S*) +(.+)$").unwrap();
+    let help = HELP[""].replace('`', "");
+    let mut of_help: Vec<(String, String)> = Vec::new();
+    for text in help.split_once("Exit codes:\n").unwrap().1.lines() {
+        match (line.captures(text), of_help.last_mut()) {
+            (Some(found), _) => of_help.push((found[1].to_owned(), found[2].to_owned())),
+            // The rest of a long line.
+            (None, Some((_, meaning))) => meaning.extend([" ", text.trim()]),
+            (None, None) => panic!("{text}"),
+        }
+    }
+    assert_eq!(of_readme, of_help);
+}
+
+#[test]
+fn every_configuration_that_is_shown_is_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("genti.toml");
+    let mut count = 0;
+    for page in pages() {
+        for block in blocks(&read(&page), "toml") {
+            fs::write(&config, &block).unwrap();
+            let args = "plan --manifest-path fixtures/clean/Cargo.toml --config-file";
+            let output = genti(&format!("{args} {}", config.display()));
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{}:\n{block}\n{said}", page.display());
+            count += 1;
+        }
+    }
+    assert!(count >= 3);
+}
+
+#[test]
+fn the_guide_shows_the_files_that_its_case_uses() {
+    let page = read("docs/first-run.md");
+    for (language, file) in [("rust", "new.rs"), ("toml", "todo.toml")] {
+        let shown: Vec<_> = blocks(&page, language).collect();
+        assert_eq!(shown, [read(Path::new("tests/cmd/first-run").join(file)).trim_start()]);
+    }
+}
+
+fn genti(args: &str) -> Output {
+    let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GENTI_"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-genti"));
+    ours.for_each(|(name, _)| {
+        command.env_remove(name);
+    });
+    command.current_dir(ROOT).args(args.split_whitespace()).output().unwrap()
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = Path::new(ROOT).join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The README, the changelog and every page of the book, relative to the root.
+fn pages() -> Vec<PathBuf> {
+    let entries = fs::read_dir(Path::new(ROOT).join("docs")).unwrap();
+    let names = entries.map(|entry| PathBuf::from(entry.unwrap().file_name()));
+    let pages = names.filter(|name| name.extension().is_some_and(|extension| extension == "md"));
+    let mut pages: Vec<_> = pages.map(|name| Path::new("docs").join(name)).collect();
+    pages.extend(["README.md".into(), "CHANGELOG.md".into()]);
+    pages.sort();
+    pages
+}
+
+/// Where the links of `page` lead, but those in code.
+fn links(page: &str) -> impl Iterator<Item = String> {
+    let code = Regex::new(r"(?ms)^```.*?^```$|`[^`\n]*`\S?").unwrap();
+    // `[`a`](b)`: the text may be code.
+    let text = code.replace_all(page, |found: &regex::Captures<'_>| match found[0].strip_prefix("```") {
+        Some(_) => String::new(),
+        None => found[0].rsplit('`').next().unwrap_or_default().to_owned(),
+    });
+    let link = Regex::new(r"\]\(([^)\s]+)\)").unwrap();
+    link.captures_iter(&text).map(|found| found[1].to_owned()).collect::<Vec<_>>().into_iter()
+}
+
+/// The anchors that GitHub and mdBook give to the headings.
+fn headings(page: &str) -> impl Iterator<Item = String> {
+    page.lines().filter_map(|line| line.strip_prefix('#')).map(|heading| {
+        let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+        let text = heading.trim_start_matches('#').trim().to_lowercase();
+        text.chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
+    })
+}
+
+/// The contents of the code blocks in `language`.
+fn blocks(page: &str, language: &str) -> impl Iterator<Item = String> {
+    let block = Regex::new(&format!(r"(?ms)^```{language}\n(.*?)^```$")).unwrap();
+    block.captures_iter(page).map(|found| found[1].to_owned()).collect::<Vec<_>>().into_iter()
+}
+
+/// What stands as code in the column of the README's table that lists what is missing.
+fn missing(readme: &str) -> Vec<&str> {
+    let code = Regex::new("`([^`]+)`").unwrap();
+    let codes = missing_cells(readme).flat_map(|cell| code.captures_iter(cell).collect::<Vec<_>>());
+    codes.map(|found| found.get(1).unwrap().as_str()).collect()
+}
+
+/// `page` without that column.
+fn without_what_is_missing(page: &str) -> String {
+    missing_cells(page).fold(page.to_owned(), |text, cell| text.replace(cell, ""))
+}
+
+fn missing_cells(page: &str) -> impl Iterator<Item = &str> {
+    let table = page.lines().skip_while(|line| *line != "| works today | not there yet |").skip(2);
+    table.take_while(|line| line.starts_with('|')).map(|row| row.split(" | ").nth(1).unwrap())
+}
+
+/// Whether `word` stands in `text` by itself.
+fn has_word(text: &str, word: &str) -> bool {
+    text.split(|c: char| !(c.is_alphanumeric() || c == '-')).any(|each| each == word)
+}
