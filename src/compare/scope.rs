@@ -261,6 +261,14 @@ mod tests {
     }
 
     #[test]
+    fn an_inner_comment_belongs_to_the_item_that_it_is_in() {
+        check("//! HERE\n\nmod tests {}\n", "");
+        check("#![allow(a)]\n//! HERE\nmod tests {}\n", "");
+        check("mod a {\n    //! HERE\n    fn b() { c(); }\n}\n", "mod a");
+        check("mod a {\n    fn b() { c(); }\n    /// HERE\n    fn d() {}\n}\n", "mod a > fn d");
+    }
+
+    #[test]
     fn code_that_does_not_parse_has_some_scope() {
         check("fn a( { HERE", "fn a");
         check("} } fn a() { ) ] HERE", "fn a");

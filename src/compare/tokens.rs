@@ -88,7 +88,12 @@ impl Source {
     pub(super) fn scope(&self, range: Range) -> String {
         let Some((rust, span)) = self.rust.as_ref().zip(self.span(range)) else { return String::new() };
         let mut labels = Vec::new();
-        let mut item = rust.tokens.get(rust.first_token(span.start)).and_then(|token| token.item);
+        let first = rust.first_token(span.start);
+        let mut item = match self.lines(span).trim_start() {
+            // An inner comment speaks of the item that it is in, and not of the one that follows.
+            line if line.starts_with("//!") => rust.around(first),
+            _ => rust.tokens.get(first).and_then(|token| token.item),
+        };
         while let Some(at) = item {
             labels.push(rust.items[at].label.as_str());
             item = rust.items[at].parent;
@@ -127,6 +132,20 @@ impl Rust {
         let mut tokens = without_layout(lex(text));
         let items = find_items(text, &mut tokens);
         Self { tokens, items }
+    }
+
+    /// The item whose braces are open before the token at `at`.
+    fn around(&self, at: usize) -> Option<usize> {
+        let mut closed = 0_u32;
+        for token in self.tokens[..at.min(self.tokens.len())].iter().rev() {
+            match (token.closes(), token.opens()) {
+                (Some(_), _) => closed += 1,
+                (_, Some(_)) if closed > 0 => closed -= 1,
+                (_, Some(_)) => return token.item,
+                _ => {}
+            }
+        }
+        None
     }
 
     /// `None` if `span` lies in a comment.

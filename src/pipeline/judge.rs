@@ -268,7 +268,9 @@ impl<'a> Ledger<'a> {
 
     /// Whether `tool` looked at `site` the way it does by default, and came to a verdict.
     fn covers(&self, id: ToolId, tool: &Tool, site: &Site) -> bool {
-        if tool.uses_selection() && !self.plan.selection.is_default_build() {
+        // A package that is built alone has other features than one that is built beside the others.
+        let is_default = self.plan.selection.is_default_build() && self.plan.is_whole(self.workspace);
+        if tool.uses_selection() && !is_default {
             return false;
         }
         let (start, end) = (self.first[id.0 as usize], self.first[id.0 as usize + 1]);

@@ -18,6 +18,8 @@ pub(super) struct Member {
     pub(super) dir: PathBuf,
     /// The absolute directories of its path dependencies of every kind.
     pub(super) needs: Vec<PathBuf>,
+    /// The names of its other dependencies: a `[patch]` may lead them to a path.
+    pub(super) by_version: Vec<String>,
 }
 
 /// Asks cargo.
@@ -70,9 +72,12 @@ fn member(package: &cargo_metadata::Package, root: &Path) -> Result<Member, Load
     let dir = manifest.parent().unwrap_or(root).to_path_buf();
     let mut targets = package.targets.iter().map(|it| target(it, root)).collect::<Result<Vec<_>, _>>()?;
     targets.sort_by(|a, b| (&a.root, a.kind, &a.name).cmp(&(&b.root, b.kind, &b.name)));
-    let needs = package.dependencies.iter().filter_map(|needed| needed.path.as_ref());
+    let (by_path, by_version): (Vec<_>, Vec<_>) =
+        package.dependencies.iter().partition(|needed| needed.path.is_some());
+    let dirs = by_path.into_iter().filter_map(|needed| needed.path.clone());
     Ok(Member {
-        needs: needs.map(|dir| dir.clone().into_std_path_buf()).collect(),
+        needs: dirs.map(|dir| dir.into_std_path_buf()).collect(),
+        by_version: by_version.into_iter().map(|needed| needed.name.clone()).collect(),
         package: Package {
             name: package.name.to_string(),
             version: package.version.to_string(),

@@ -97,6 +97,7 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
     let metadata = cargo::metadata(request)?;
     let root = metadata.workspace_root.as_std_path();
     let mut members = cargo::members(&metadata, root)?;
+    outside::follow_patches(root, &mut members)?;
     let outside = outside::discover(root, &members)?;
     outside::link(&mut members, &outside);
 

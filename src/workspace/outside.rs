@@ -47,6 +47,20 @@ pub(super) fn discover(root: &Path, members: &[Member]) -> Result<Vec<Outside>, 
     Ok(found.into_iter().map(|(_, package)| package).collect())
 }
 
+/// Adds to what each member needs the members that a `[patch]` puts in the place of a package by its name.
+pub(super) fn follow_patches(root: &Path, members: &mut [Member]) -> Result<(), LoadError> {
+    let patched: BTreeSet<_> = patches(root, &manifest(root)?).collect();
+    let patched: BTreeMap<_, _> = members
+        .iter()
+        .filter(|member| patched.contains(&member.dir))
+        .map(|member| (member.package.name.clone(), member.dir.clone()))
+        .collect();
+    for member in members {
+        member.needs.extend(member.by_version.iter().filter_map(|name| patched.get(name)).cloned());
+    }
+    Ok(())
+}
+
 /// Tells each member what it needs: other members, directly or through packages outside, and packages outside.
 pub(super) fn link(members: &mut [Member], outside: &[Outside]) {
     // One graph: first the members, then the packages outside.

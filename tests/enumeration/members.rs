@@ -1,5 +1,6 @@
 //! Members, targets, what they need by path, what is said when there is no workspace, and reading of sources.
 
+use genti::model::workspace::PackageId;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -161,6 +162,17 @@ fn patches_reach_every_package() {
     let workspace = tree.load();
     assert_eq!(workspace.outside[0].name, "patched");
     assert_eq!(workspace.packages[0].outside, [0]);
+}
+
+#[test]
+fn a_member_that_a_patch_puts_in_place_is_a_dependency() {
+    let patch = "[workspace]\nmembers = [\"a\", \"b\"]\n[patch.crates-io]\nb = { path = \"b\" }\n";
+    let tree = Tree::empty()
+        .write("ws/Cargo.toml", patch)
+        .member("ws/a", "a", "[dependencies]\nb = \"0.1\"\n")
+        .member("ws/b", "b", "");
+    let workspace = tree.load();
+    assert_eq!(workspace.packages[0].dependencies, [PackageId(1)]);
 }
 
 #[test]
