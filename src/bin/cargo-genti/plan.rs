@@ -17,7 +17,7 @@ const NAMED: usize = 3;
 pub(crate) fn main(args: &PlanArgs, env: &Env, shell: &mut Shell) -> End {
     let mut request = resolve::workspace(&args.workspace, Lockfile::Ignore);
     request.selection = resolve::selection(&args.selection);
-    request.policy = match resolve::policy(&args.policy, None, env) {
+    request.policy = match resolve::policy(&args.policy, env) {
         Ok(policy) => policy,
         Err(errors) => {
             errors.into_iter().for_each(|error| shell.error(error));

@@ -79,7 +79,7 @@ pub(crate) fn prepare(
 ) -> Result<Project, End> {
     let mut request = resolve::workspace(&args.workspace, lockfile);
     request.selection = resolve::selection(&args.selection);
-    request.policy = resolve::policy(&args.policy, Some(&args.execution), env).map_err(|errors| {
+    request.policy = resolve::policy(&args.policy, env).map_err(|errors| {
         errors.into_iter().for_each(|error| shell.error(error));
         End::Usage
     })?;
