@@ -1,5 +1,7 @@
 //! What the command line promises beside its findings: flags, exit codes, words, and files left alone.
 
+use std::process::{Command, Output, Stdio};
+
 use crate::support::Sandbox;
 
 /// A tool that finds what it is told to: a line of the file of its name is a finding.
@@ -18,6 +20,10 @@ fn two_tools(required: &str, optional: &str) -> Sandbox {
     sandbox
 }
 
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 #[test]
 fn every_policy_flag_is_taken_wherever_there_is_a_plan() {
     let sandbox = two_tools("", "");
@@ -31,4 +37,33 @@ fn every_policy_flag_is_taken_wherever_there_is_a_plan() {
     let plan = |parallel| sandbox.run(&["plan", "--format", "json", "--parallel", parallel], 0);
     assert_eq!(plan("1"), plan("auto"));
     assert!(sandbox.run(&["plan", "--help"], 0).contains("No part of the plan"));
+}
+
+#[test]
+fn more_processes_than_any_machine_holds_are_a_mistake() {
+    let sandbox = two_tools("", "");
+    for parallel in ["1025", "100000"] {
+        let text = sandbox.run(&["run", "--parallel", parallel], 2);
+        assert!(text.contains("from 1 to 1024"), "{text}");
+    }
+    sandbox.run(&["run", "--parallel", "1024"], 0);
+}
+
+#[test]
+fn a_system_without_anything_left_is_no_bug_of_ours() {
+    let sandbox = two_tools("", "");
+    // Too few descriptors for cargo, then for us, then enough: on no way is it "a bug".
+    for limit in 4..24 {
+        let script = format!("ulimit -n {limit}; exec \"$0\" genti run --tool needed");
+        let output = shell(&sandbox, &script).output().unwrap();
+        assert_ne!(output.status.code(), Some(101), "with {limit} descriptors: {}", stderr(&output));
+    }
+}
+
+/// `sh -c SCRIPT`, with the binary as `$0`.
+fn shell(sandbox: &Sandbox, script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_cargo-genti")]).stdin(Stdio::null());
+    sandbox.scrub(&mut command);
+    command
 }

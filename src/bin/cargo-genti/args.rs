@@ -150,7 +150,7 @@ pub(crate) struct PolicyArgs {
     /// Shuffle the order reproducibly; 0 keeps path order [env: GENTI_SEED]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<String>,
-    /// How many processes run at once: a number, or auto for one a core. No part of the plan, and nothing that
+    /// How many processes run at once: up to 1024, or auto for one a core. No part of the plan, and nothing that
     /// is found depends on it [env: GENTI_PARALLEL]
     #[arg(long, value_name = "auto|N")]
     pub(crate) parallel: Option<String>,

@@ -106,9 +106,12 @@ pub(crate) fn execute(
     if let Some(warning) = &inherited.warning {
         shell.warning(warning);
     }
+    // Nothing has a verdict then, and nobody made a mistake.
     let system = |shell: &mut Shell, error: std::io::Error| {
-        shell.error(format_args!("could not set up the run: {error}"));
-        End::Bug
+        shell.error(format_args!(
+            "could not set up the run: {error}; raise the limits on open files and processes (`ulimit -n`, `ulimit -u`)"
+        ));
+        End::Incomplete
     };
     let parallel = pipeline::parallelism(project.parallel);
     let pool = Pool::new(inherited, &env, parallel).map_err(|error| system(shell, error))?;
@@ -148,10 +151,10 @@ fn open(project: &Project, stop: &Stop, shell: &mut Shell) -> Result<Result<Arti
 fn listen(stop: &'static Stop) -> std::io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
-    std::thread::spawn(move || {
+    std::thread::Builder::new().spawn(move || {
         for signal in signals.forever() {
             stop.stop(StopReason::Signal(signal));
         }
-    });
+    })?;
     Ok(())
 }
