@@ -60,6 +60,49 @@ fn a_system_without_anything_left_is_no_bug_of_ours() {
     }
 }
 
+#[test]
+fn an_optional_tool_without_verdict_does_not_keep_a_baseline_from_being_made() {
+    let sandbox = Sandbox::with_tools(
+        &(told("needed", true) + "[tools.gone]\nrun = [\"genti-no-such-tool\"]\nrequired = false\n"),
+    );
+    sandbox.write("needed.txt", "src/lib.rs:1: bad\n");
+    let text = sandbox.run(&["baseline", "init"], 0);
+    assert!(text.contains("accepted 1 finding") && text.contains("gone: `genti-no-such-tool`"), "{text}");
+    sandbox.run(&["check"], 0);
+}
+
+#[test]
+fn a_baseline_that_is_refused_names_every_reason_and_the_way_out() {
+    let config = "[tools.crash]\nrun = [\"sh\", \"-c\", \"kill -SEGV $$\"]\n\
+                  [tools.gone]\nrun = [\"genti-no-such-tool\"]\n\
+                  [tools.slow]\nrun = [\"sh\", \"-c\", \"exec sleep 616\", \"{file}\"]\nper = \"file\"\nfiles = [\"many/*\"]\n";
+    let sandbox = Sandbox::with_tools(config);
+    sandbox.write("many/a", "");
+    let text = sandbox.run(&["baseline", "init", "--per-task-timeout", "300ms"], 3);
+    for reason in [
+        "error: crash: died by SIGSEGV",
+        "error: gone: `genti-no-such-tool` is not installed",
+        "error: slow many/a: took longer than its time-out",
+        "nothing was accepted",
+        "`required = false`",
+    ] {
+        assert!(text.contains(reason), "{reason}: {text}");
+    }
+    assert!(!sandbox.root().join(".config/genti").exists());
+}
+
+#[test]
+fn a_baseline_is_made_of_the_default_build_and_may_be_of_a_part() {
+    let sandbox = two_tools("src/lib.rs:1: bad\n", "");
+    for args in [["-F", "x"], ["--target", "x"], ["--cargo-profile", "release"]] {
+        let text = sandbox.run(&["baseline", "init", args[0], args[1]], 2);
+        assert!(text.contains("default build"), "{text}");
+    }
+    sandbox.run(&["baseline", "init", "--all-features"], 2);
+    let text = sandbox.run(&["baseline", "init", "--tool", "needed"], 0);
+    assert!(text.contains("what the rest finds stays new"), "{text}");
+}
+
 /// `sh -c SCRIPT`, with the binary as `$0`.
 fn shell(sandbox: &Sandbox, script: &str) -> Command {
     let mut command = Command::new("sh");
