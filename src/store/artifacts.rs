@@ -30,10 +30,22 @@ pub enum StoreError {
         what: &'static str,
     },
     /// The disk said no. What stood there before still does.
-    #[error("could not write `{path}`: {error}")]
+    #[error("could not write `{path}`: {error}; what was there before is untouched")]
     Io {
         /// Where.
         path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The disk said no when some files of a set were in place already. Each of them is whole.
+    #[error(
+        "could not replace `{path}`: {error}; it is of an earlier run, others are of this run: remove `{dir}` and run again"
+    )]
+    Mixed {
+        /// The first file that is not of this run.
+        path: PathBuf,
+        /// Where the set is.
+        dir: PathBuf,
         /// What the system said.
         error: io::Error,
     },
@@ -89,14 +101,30 @@ impl ArtifactDir {
         &self.artifacts
     }
 
-    /// Writes `bytes` to `name`, whole or not at all.
+    /// Writes `files`, each a name and bytes. No file is touched before all of them are on the disk; then they
+    /// are put in place in the order given.
     ///
     /// # Errors
     ///
-    /// If the disk says no: what was there before still is.
-    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let io = |error| StoreError::Io { path: self.artifacts.join(name), error };
-        atomic::write(&self.artifacts, name, bytes).map_err(io)
+    /// If the disk says no: with [`StoreError::Mixed`] if that was after the first file was in place.
+    pub fn write(&self, files: &[(&str, &[u8])]) -> Result<(), StoreError> {
+        let dir = &self.artifacts;
+        let io = |path: PathBuf, error| StoreError::Io { path, error };
+        let mut staged = Vec::new();
+        for (name, bytes) in files {
+            let path = dir.join(name);
+            let file = atomic::stage(dir, bytes).map_err(|error| io(path.clone(), error))?;
+            staged.push((path, file));
+        }
+        for (at, (path, file)) in staged.into_iter().enumerate() {
+            file.persist(&path).map_err(|error| match at {
+                0 => io(path, error.error),
+                _ => StoreError::Mixed { path, dir: dir.clone(), error: error.error },
+            })?;
+        }
+        // All are in place; at worst, a power cut now brings the old ones back.
+        let _ = atomic::sync(dir);
+        Ok(())
     }
 }
 
@@ -164,10 +192,25 @@ mod tests {
     }
 
     #[test]
+    fn it_is_told_whether_a_set_was_begun() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = never_waits(dir.path()).unwrap();
+        std::fs::create_dir(store.path().join("in-the-way")).unwrap();
+        let first = store.write(&[("in-the-way", b"new"), ("a", b"new")]);
+        assert!(matches!(first, Err(StoreError::Io { path, .. }) if path.ends_with("in-the-way")));
+        assert!(!store.path().join("a").exists());
+        let second = store.write(&[("a", b"new"), ("in-the-way", b"new"), ("b", b"new")]);
+        assert!(matches!(second, Err(StoreError::Mixed { path, .. }) if path.ends_with("in-the-way")));
+        assert!(store.path().join("a").exists() && !store.path().join("b").exists());
+        let unfinished = std::fs::read_dir(store.path()).unwrap().flatten();
+        assert_eq!(unfinished.count(), 2, "nothing half-written is left");
+    }
+
+    #[test]
     fn what_a_killed_run_left_is_swept_and_the_old_file_kept() {
         let dir = tempfile::tempdir().unwrap();
         let store = never_waits(dir.path()).unwrap();
-        store.write("run.json", b"old").unwrap();
+        store.write(&[("run.json", b"old")]).unwrap();
         let unfinished = store.path().join(format!("{}x", atomic::UNFINISHED));
         std::fs::write(&unfinished, "half").unwrap();
         drop(store);

@@ -103,6 +103,29 @@ fn a_baseline_is_made_of_the_default_build_and_may_be_of_a_part() {
     assert!(text.contains("what the rest finds stays new"), "{text}");
 }
 
+#[test]
+fn a_set_of_artifacts_is_not_begun_before_all_of_it_is_on_disk() {
+    let sandbox = two_tools("", "");
+    sandbox.run(&["run"], 0);
+    let before = sandbox.artifact("tasks.jsonl");
+    let found: String = (1..2000).map(|line| format!("src/lib.rs:{line}: bad\n")).collect();
+    sandbox.write("needed.txt", &found);
+    // The report is larger than a file may be, the lines of the tasks are not.
+    let output = shell(&sandbox, "trap '' XFSZ; ulimit -f 128; exec \"$0\" genti run").output().unwrap();
+    let text = sandbox.expect(&output, 4);
+    assert!(text.contains("what was there before is untouched"), "{text}");
+    assert_eq!(sandbox.artifact("tasks.jsonl"), before);
+}
+
+#[test]
+fn artifacts_of_two_runs_side_by_side_are_told_as_such() {
+    let sandbox = two_tools("", "");
+    std::fs::create_dir_all(sandbox.root().join("target/genti/artifacts/run.json")).unwrap();
+    let text = sandbox.run(&["run"], 4);
+    assert!(text.contains("run.json`") && text.contains("others are of this run"), "{text}");
+    assert!(!text.contains("untouched"), "{text}");
+}
+
 /// `sh -c SCRIPT`, with the binary as `$0`.
 fn shell(sandbox: &Sandbox, script: &str) -> Command {
     let mut command = Command::new("sh");

@@ -50,7 +50,7 @@ fn main(args: &RunArgs, lockfile: Lockfile, stale_fails: bool, start: Start, she
     };
     let artifacts = Artifacts::of(&project.workspace, &run.outcome, !without_timing);
     let written = run.dir.and_then(|dir| {
-        artifacts.files().iter().try_for_each(|(name, bytes)| dir.write(name, bytes))?;
+        dir.write(&artifacts.files())?;
         Ok(dir.path().display().to_string())
     });
     let paths = run.outcome.findings.iter().filter_map(|compared| compared.finding.diagnostic.place.path());
@@ -61,9 +61,8 @@ fn main(args: &RunArgs, lockfile: Lockfile, stale_fails: bool, start: Start, she
     match (written, run.outcome.end) {
         (Ok(_), end) | (Err(_), end @ End::Signal(_)) => end,
         (Err(error), _) => {
-            shell.error(format_args!(
-                "{error}; what was there before is untouched, and the report is on stdout"
-            ));
+            shell.error(error);
+            shell.note("the report is on stdout");
             shell.out(&artifacts.report);
             End::NotWritten
         }
