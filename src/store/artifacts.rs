@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
 
 use super::atomic;
 
@@ -20,9 +21,7 @@ pub struct ArtifactDir {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Something of somebody else's stands there: a symbolic link, a file, another user's directory.
-    #[error(
-        "`{path}` is {what}, not a directory of this user's; remove it or point CARGO_TARGET_DIR elsewhere"
-    )]
+    #[error("`{path}` is {what}, not what genti made; remove it or point CARGO_TARGET_DIR elsewhere")]
     Foreign {
         /// Where.
         path: PathBuf,
@@ -70,16 +69,18 @@ impl ArtifactDir {
         make(&base, true)?;
         let path = base.join("lock");
         let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let lock = rustix::fs::open(&path, flags, Mode::from_raw_mode(0o666))
-            .map_err(|error| StoreError::Io { path: path.clone(), error: error.into() })?;
+        let lock =
+            rustix::fs::open(&path, flags, Mode::from_raw_mode(0o666)).map_err(|error| match error {
+                Errno::LOOP => StoreError::Foreign { path: path.clone(), what: "a symbolic link" },
+                Errno::ISDIR => StoreError::Foreign { path: path.clone(), what: "a directory" },
+                error => StoreError::Io { path: path.clone(), error: error.into() },
+            })?;
         loop {
             match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => break,
-                Err(rustix::io::Errno::WOULDBLOCK) if wait() => {
-                    std::thread::sleep(std::time::Duration::from_millis(100))
-                }
-                Err(rustix::io::Errno::WOULDBLOCK) => return Err(StoreError::Stopped),
-                Err(rustix::io::Errno::INTR) => {}
+                Err(Errno::WOULDBLOCK) if wait() => std::thread::sleep(std::time::Duration::from_millis(100)),
+                Err(Errno::WOULDBLOCK) => return Err(StoreError::Stopped),
+                Err(Errno::INTR) => {}
                 Err(error) => return Err(StoreError::Io { path, error: error.into() }),
             }
         }
@@ -189,6 +190,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("genti"), "mine").unwrap();
         assert!(matches!(never_waits(dir.path()), Err(StoreError::Foreign { what: "a file", .. })));
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("genti/lock")).unwrap();
+        assert!(matches!(never_waits(dir.path()), Err(StoreError::Foreign { what: "a directory", .. })));
     }
 
     #[test]

@@ -126,6 +126,17 @@ fn artifacts_of_two_runs_side_by_side_are_told_as_such() {
     assert!(!text.contains("untouched"), "{text}");
 }
 
+#[test]
+fn a_lock_of_somebody_elses_making_is_refused() {
+    let sandbox = two_tools("", "");
+    std::fs::create_dir_all(sandbox.root().join("target/genti")).unwrap();
+    let elsewhere = sandbox.beside().join("elsewhere");
+    std::os::unix::fs::symlink(&elsewhere, sandbox.root().join("target/genti/lock")).unwrap();
+    let text = sandbox.run(&["run"], 2);
+    assert!(text.contains("genti/lock` is a symbolic link"), "{text}");
+    assert!(!elsewhere.exists());
+}
+
 /// `sh -c SCRIPT`, with the binary as `$0`.
 fn shell(sandbox: &Sandbox, script: &str) -> Command {
     let mut command = Command::new("sh");
