@@ -1,5 +1,6 @@
 //! What the command line promises beside its findings: flags, exit codes, words, and files left alone.
 
+use std::fs::File;
 use std::process::{Command, Output, Stdio};
 
 use crate::support::Sandbox;
@@ -135,6 +136,22 @@ fn a_lock_of_somebody_elses_making_is_refused() {
     let text = sandbox.run(&["run"], 2);
     assert!(text.contains("genti/lock` is a symbolic link"), "{text}");
     assert!(!elsewhere.exists());
+}
+
+#[test]
+fn what_can_not_be_printed_is_an_error_unless_nobody_reads_it() {
+    let sandbox = two_tools("", "");
+    let commands = [&["plan"][..], &["plan", "--format", "json"], &["tools"]];
+    for args in commands {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = sandbox.command(args).stdout(full).output().unwrap();
+        let text = sandbox.expect(&output, 4);
+        assert!(text.contains("error: could not write to standard output: "), "{text}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = sandbox.command(args).stdout(writer).output().unwrap();
+        assert_eq!(sandbox.expect(&output, 0), "");
+    }
 }
 
 /// `sh -c SCRIPT`, with the binary as `$0`.

@@ -25,13 +25,10 @@ pub(crate) fn main(args: &PlanArgs, env: &Env, shell: &mut Shell) -> End {
         }
     };
     match pipeline::load(&request, env, &mut |_| {}) {
-        Ok(project) => {
-            match args.format {
-                PlanFormat::Json => shell.out(&report::plan_json(&project.workspace, &project.plan)),
-                PlanFormat::Human => shell.out(human(&project).as_bytes()),
-            }
-            End::Passed
-        }
+        Ok(project) => match args.format {
+            PlanFormat::Json => shell.out(&report::plan_json(&project.workspace, &project.plan)),
+            PlanFormat::Human => shell.out(human(&project).as_bytes()),
+        },
         Err(error) => fail(shell, error),
     }
 }

@@ -39,6 +39,5 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
             }
         }
     }
-    shell.out(out.as_bytes());
-    End::Passed
+    shell.out(out.as_bytes())
 }
