@@ -28,6 +28,9 @@ pub enum PlanError {
         /// A similar name, or all names.
         hint: String,
     },
+    /// `--skip-tool` names every tool that is left.
+    #[error("no tool is left: `--skip-tool` takes out all that were selected")]
+    NoTool,
     /// A file name does not fit into a command line.
     #[error(
         "the path {path} is {len} bytes long, more than the {cap} bytes of a command line of tool `{tool}`; exclude it with `exclude = [\"…\"]` under [tools.{tool}]"
@@ -95,7 +98,8 @@ pub(super) fn tools(mut tools: Vec<Tool>, selection: &Selection) -> Result<Vec<T
         tools.retain(|tool| wanted.contains(&tool.name));
     }
     tools.retain(|tool| !selection.skip_tools.contains(&tool.name));
-    Ok(tools)
+    // A workspace without any tool is fine; to take out the last one is a slip that a gate must not pass.
+    if tools.is_empty() && !selection.skip_tools.is_empty() { Err(PlanError::NoTool) } else { Ok(tools) }
 }
 
 fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {

@@ -154,6 +154,21 @@ fn what_can_not_be_printed_is_an_error_unless_nobody_reads_it() {
     }
 }
 
+#[test]
+fn no_tool_left_is_a_mistake_and_no_unit_is_not() {
+    let sandbox = two_tools("", "");
+    for args in [
+        &["check", "--tool", "needed", "--skip-tool", "needed"][..],
+        &["plan", "--skip-tool", "needed", "--skip-tool", "extra"],
+    ] {
+        let text = sandbox.run(args, 2);
+        assert!(text.contains("no tool is left"), "{text}");
+    }
+    let config = "[tools.t]\nrun = [\"false\", \"{file}\"]\nper = \"file\"\nfiles = [\"*.none\"]\n";
+    Sandbox::with_tools(config).run(&["check"], 0);
+    Sandbox::with_tools("").run(&["check"], 0);
+}
+
 /// `sh -c SCRIPT`, with the binary as `$0`.
 fn shell(sandbox: &Sandbox, script: &str) -> Command {
     let mut command = Command::new("sh");
