@@ -169,6 +169,19 @@ fn no_tool_left_is_a_mistake_and_no_unit_is_not() {
     Sandbox::with_tools("").run(&["check"], 0);
 }
 
+#[test]
+fn a_signal_that_was_ignored_before_us_stays_ignored() {
+    for signal in ["HUP", "INT"] {
+        let config = format!(
+            "[tools.t]\nrun = [\"sh\", \"-c\", \"kill -s {signal} $PPID; sleep 0.3; touch ../done\"]\n"
+        );
+        let sandbox = Sandbox::with_tools(&config);
+        let output = shell(&sandbox, &format!("trap '' {signal}; exec \"$0\" genti run")).output().unwrap();
+        sandbox.expect(&output, 0);
+        assert!(sandbox.beside().join("done").exists());
+    }
+}
+
 /// `sh -c SCRIPT`, with the binary as `$0`.
 fn shell(sandbox: &Sandbox, script: &str) -> Command {
     let mut command = Command::new("sh");

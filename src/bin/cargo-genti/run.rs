@@ -149,11 +149,21 @@ fn open(project: &Project, stop: &Stop, shell: &mut Shell) -> Result<Result<Arti
 /// Ends the run at the first signal, kindly, and at the second at once.
 fn listen(stop: &'static Stop) -> std::io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    let ignored = ignored_signals();
+    let heard = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+    let mut signals = signal_hook::iterator::Signals::new(heard)?;
     std::thread::Builder::new().spawn(move || {
         for signal in signals.forever() {
             stop.stop(StopReason::Signal(signal));
         }
     })?;
     Ok(())
+}
+
+/// The signals that who started us wants ignored, as `nohup` does: bit n - 1 for signal n. None where the system
+/// does not tell.
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
