@@ -182,6 +182,17 @@ fn a_signal_that_was_ignored_before_us_stays_ignored() {
     }
 }
 
+#[test]
+fn a_run_that_was_stopped_still_tells_what_was_not_written() {
+    let config = "[tools.t]\nrun = [\"sh\", \"-c\", \"kill -s TERM $PPID; exec sleep 615\"]\n";
+    let sandbox = Sandbox::with_tools(config);
+    sandbox.write("target", "a file in the way");
+    let output = sandbox.command(&["run"]).output().unwrap();
+    let text = sandbox.expect(&output, 143);
+    assert!(text.contains("error: could not write "), "{text}");
+    serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
+}
+
 /// `sh -c SCRIPT`, with the binary as `$0`.
 fn shell(sandbox: &Sandbox, script: &str) -> Command {
     let mut command = Command::new("sh");

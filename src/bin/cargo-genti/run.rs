@@ -58,14 +58,13 @@ fn main(args: &RunArgs, lockfile: Lockfile, stale_fails: bool, start: Start, she
     let has_baseline = !baseline.is_empty();
     let hints = Hints { sources: &sources, has_baseline, artifacts: written.as_ref().ok().cloned() };
     render::outcome(shell, &run.outcome, &hints);
-    match (written, run.outcome.end) {
-        (Ok(_), end) | (Err(_), end @ End::Signal(_)) => end,
-        (Err(error), _) => {
-            shell.error(error);
-            shell.note("the report is on stdout");
-            shell.out(&artifacts.report);
-            End::NotWritten
-        }
+    let Err(error) = written else { return run.outcome.end };
+    shell.error(error);
+    shell.note("the report is on stdout");
+    shell.out(&artifacts.report);
+    match run.outcome.end {
+        end @ End::Signal(_) => end,
+        _ => End::NotWritten,
     }
 }
 
