@@ -25,6 +25,13 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// The last line that the user sees of `args`.
+#[track_caller]
+fn last_line(sandbox: &Sandbox, args: &[&str], code: i32) -> String {
+    let text = sandbox.run(args, code);
+    text.lines().last().unwrap_or_default().trim().to_owned()
+}
+
 #[test]
 fn every_policy_flag_is_taken_wherever_there_is_a_plan() {
     let sandbox = two_tools("", "");
@@ -191,6 +198,44 @@ fn a_run_that_was_stopped_still_tells_what_was_not_written() {
     let text = sandbox.expect(&output, 143);
     assert!(text.contains("error: could not write "), "{text}");
     serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
+}
+
+#[test]
+fn the_last_line_tells_required_findings_from_optional_ones() {
+    let found = "src/lib.rs:1: bad\n";
+    for command in ["run", "check"] {
+        let check = |required, optional, code, line: &str| {
+            let sandbox = two_tools(required, optional);
+            assert_eq!(last_line(&sandbox, &[command, "-q"], code), line);
+        };
+        check("", "", 0, "Finished 2 tasks, nothing new");
+        check(
+            "",
+            found,
+            0,
+            "Finished 2 tasks, nothing new from required tools; 1 new finding from optional ones",
+        );
+        check(found, "", 1, "error: 1 new finding");
+        check(found, found, 1, "error: 1 new finding; 1 more from optional tools");
+    }
+    let sandbox = Sandbox::with_tools("[tools.gone]\nrun = [\"genti-no-such-tool\"]\nrequired = false\n");
+    assert_eq!(
+        last_line(&sandbox, &["run", "-q"], 0),
+        "Finished 1 task, nothing new from required tools; no verdict from optional gone"
+    );
+}
+
+#[test]
+fn a_check_that_fails_for_the_baseline_alone_says_so_and_names_the_lines() {
+    let sandbox = two_tools("src/lib.rs:1: bad\n", "");
+    sandbox.run(&["baseline", "init"], 0);
+    sandbox.write("needed.txt", "");
+    sandbox.write("extra.txt", "src/lib.rs:1: odd\n");
+    let error = "error: 1 accepted finding is fixed but still in the baseline";
+    assert_eq!(last_line(&sandbox, &["check", "-q"], 1), error);
+    let text = sandbox.run(&["check"], 1);
+    assert!(text.contains(error) && !text.contains("baseline init"), "{text}");
+    assert!(text.contains("needed.jsonl: src/lib.rs"), "{text}");
 }
 
 /// `sh -c SCRIPT`, with the binary as `$0`.

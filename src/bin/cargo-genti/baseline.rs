@@ -10,7 +10,7 @@ use genti::scan::Env;
 use genti::{compare, store};
 
 use crate::args::{ListArgs, RunArgs};
-use crate::render::{GOOD, Shell, plural, visible_line};
+use crate::render::{self, GOOD, Shell, plural, visible_line};
 use crate::run::{self, Start};
 use crate::{fail, resolve};
 
@@ -101,15 +101,7 @@ pub(crate) fn list(args: &ListArgs, env: &Env, shell: &mut Shell) -> End {
     for (ns, entries) in &entries {
         let _ = writeln!(out, "{ns}: {}", entries.len());
         for entry in entries {
-            let scope = if entry.scope.is_empty() { String::new() } else { format!(" in {}", entry.scope) };
-            let _ = writeln!(
-                out,
-                "  {}{}: {}: {}",
-                visible_line(&entry.site.name()),
-                visible_line(&scope),
-                visible_line(&entry.rule),
-                visible_line(&entry.msg)
-            );
+            let _ = writeln!(out, "  {}", render::entry(entry));
         }
     }
     if entries.is_empty() {

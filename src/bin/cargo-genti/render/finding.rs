@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range as Bytes;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
-use genti::model::finding::{self, Diagnostic, Position, Range};
+use genti::model::finding::{self, Diagnostic, Entry, Position, Range};
 use genti::model::outcome::Compared;
 use genti::path::RelPath;
 
@@ -62,6 +62,12 @@ pub(super) fn render(compared: &Compared, source: Option<&[u8]>, width: usize) -
         groups.push(Group::with_title(Level::HELP.secondary_title(title.as_ref())).element(patched));
     }
     format!("{}\n\n", Renderer::styled().term_width(width).render(&groups))
+}
+
+/// An accepted finding on one line.
+pub(crate) fn entry(entry: &Entry) -> String {
+    let scope = if entry.scope.is_empty() { String::new() } else { format!(" in {}", entry.scope) };
+    visible_line(&format!("{}{scope}: {}: {}", entry.site.name(), entry.rule, entry.msg))
 }
 
 /// What the tool says of the very place of the finding.

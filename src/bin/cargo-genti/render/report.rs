@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use genti::model::finding::State;
-use genti::model::outcome::{Compared, End, Identical, Outcome, ToolOutcome, Verdict};
+use genti::model::outcome::{Compared, End, Gone, Identical, Outcome, ToolOutcome, Verdict};
 use genti::model::tool::{Per, Tool};
 use genti::path::RelPath;
 
 use super::text::visible_line;
 use super::{BAD, GOOD, Shell, WARN, finding, plural};
+
+/// Lines of one kind that are shown before the rest is only counted.
+const MOST: usize = 10;
 
 /// What the report can't see from the outcome.
 pub(crate) struct Hints<'a> {
@@ -85,55 +88,100 @@ fn tool(shell: &mut Shell, tool: &Tool, result: &ToolOutcome, outcome: &Outcome)
         Verdict::Incomplete => (if tool.required { BAD } else { WARN }, "Incomplete"),
     };
     shell.status(style, word, format_args!("{}{facts}", tool.name));
-    for (unit, reason) in result.incomplete.iter().take(10) {
+    for (unit, reason) in result.incomplete.iter().take(MOST) {
         let unit = if unit == "." { String::new() } else { format!("{}: ", visible_line(unit)) };
         shell.err(format_args!("{:>12} {unit}{}\n", "", visible_line(reason)));
     }
-    if result.incomplete.len() > 10 {
-        shell.err(format_args!("{:>12} and {} more\n", "", result.incomplete.len() - 10));
+    if result.incomplete.len() > MOST {
+        shell.err(format_args!("{:>12} and {} more\n", "", result.incomplete.len() - MOST));
     }
 }
 
+/// Why it ended as it did, and what to do. Only required tools decide, so only theirs is counted as a cause.
 fn last_words(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
-    let required = || outcome.plan.graph.tools.iter().zip(&outcome.tools).filter(|(tool, _)| tool.required);
-    let names = |verdict: Verdict| {
-        let of =
-            required().filter(|(_, result)| result.verdict == verdict).map(|(tool, _)| tool.name.as_str());
-        of.collect::<Vec<_>>().join(", ")
+    let plan = &outcome.plan;
+    let is_required =
+        |is: &dyn Fn(&Tool) -> bool| plan.graph.tools.iter().any(|tool| tool.required && is(tool));
+    let open = |required: bool| {
+        let tools = plan.graph.tools.iter().zip(&outcome.tools);
+        let open = tools
+            .filter(|(tool, result)| tool.required == required && result.verdict == Verdict::Incomplete)
+            .map(|(tool, _)| tool.name.as_str());
+        open.collect::<Vec<_>>().join(", ")
     };
-    let is_new = |compared: &&Compared| compared.state == State::New;
-    let new = outcome.findings.iter().filter(is_new).count();
-    let can_accept =
-        outcome.findings.iter().filter(is_new).any(|compared| !compared.finding.diagnostic.fatal);
-    let fixed: usize = outcome.gone.iter().filter(|gone| gone.state == State::Fixed).count();
+    let (new, extra): (Vec<_>, Vec<_>) = outcome
+        .findings
+        .iter()
+        .filter(|compared| compared.state == State::New)
+        .partition(|compared| is_required(&|tool| compared.finding.tools.contains(&tool.name)));
+    let stale: Vec<_> = outcome.gone.iter().filter(|gone| gone.state == State::Fixed).collect();
     match outcome.end {
         End::Passed => {
             let tasks = outcome.tasks.len();
-            let what = format_args!("{tasks} {}, nothing new", plural(tasks, "task", "tasks"));
+            let mut beside = String::new();
+            if !extra.is_empty() {
+                let findings = plural(extra.len(), "finding", "findings");
+                beside.push_str(&format!("; {} new {findings} from optional ones", extra.len()));
+            }
+            let open = open(false);
+            if !open.is_empty() {
+                beside.push_str(&format!("; no verdict from optional {open}"));
+            }
+            let from = if beside.is_empty() { "" } else { " from required tools" };
+            let what = format_args!("{tasks} {}, nothing new{from}{beside}", plural(tasks, "task", "tasks"));
             shell.status(GOOD, "Finished", what);
         }
-        End::Failed if new > 0 => {
-            shell.error(format_args!("{new} new {}", plural(new, "finding", "findings")));
+        End::Failed if !new.is_empty() => {
+            let findings = plural(new.len(), "finding", "findings");
+            let more = match extra.len() {
+                0 => String::new(),
+                more => format!("; {more} more from optional tools"),
+            };
+            shell.error(format_args!("{} new {findings}{more}", new.len()));
         }
-        End::Failed => shell.error(format_args!(
-            "{fixed} accepted {} fixed but still in the baseline",
-            plural(fixed, "finding is", "findings are")
-        )),
-        End::Incomplete => shell.error(format_args!("no verdict from: {}", names(Verdict::Incomplete))),
+        End::Failed => {
+            let count =
+                stale.iter().filter(|gone| is_required(&|tool| tool.namespaces.contains(&gone.ns))).count();
+            shell.error(format_args!(
+                "{count} accepted {} fixed but still in the baseline",
+                plural(count, "finding is", "findings are")
+            ));
+        }
+        End::Incomplete => shell.error(format_args!("no verdict from: {}", open(true))),
         End::Signal(signal) => shell.error(format_args!("stopped by signal {signal}")),
         End::Usage | End::NotWritten | End::Bug => {}
     }
-    if outcome.end == End::Failed && can_accept && !hints.has_baseline {
+    let can_accept = !hints.has_baseline
+        && plan.selection.is_default_build()
+        && new.iter().any(|compared| !compared.finding.diagnostic.fatal);
+    if outcome.end == End::Failed && can_accept {
         shell.note("to accept what is there today and fail on what is new: `cargo genti baseline init`");
     }
-    if fixed > 0 {
-        shell.note(format_args!(
-            "{fixed} baseline {} stale: remove the {} from .config/genti/baseline/",
-            plural(fixed, "entry is", "entries are"),
-            plural(fixed, "line", "lines"),
-        ));
+    if !stale.is_empty() && !shell.quiet {
+        self::stale(shell, &stale);
     }
     if let Some(artifacts) = hints.artifacts.as_ref().filter(|_| shell.verbose) {
         shell.note(format_args!("artifacts are in {artifacts}"));
+    }
+}
+
+/// Which lines of the baseline are of no use any more.
+fn stale(shell: &mut Shell, stale: &[&Gone]) {
+    let count = stale.len();
+    shell.note(format_args!(
+        "{count} baseline {} stale: remove the {} from .config/genti/baseline/",
+        plural(count, "entry is", "entries are"),
+        plural(count, "line", "lines"),
+    ));
+    for gone in stale.iter().take(MOST) {
+        shell.err(format_args!(
+            "{:>12} {}.jsonl: {}\n",
+            "",
+            visible_line(&gone.ns),
+            finding::entry(&gone.entry)
+        ));
+    }
+    if count > MOST {
+        shell.err(format_args!("{:>12} and {} more\n", "", count - MOST));
     }
 }
