@@ -238,6 +238,45 @@ fn a_check_that_fails_for_the_baseline_alone_says_so_and_names_the_lines() {
     assert!(text.contains("needed.jsonl: src/lib.rs"), "{text}");
 }
 
+#[test]
+fn colour_is_as_asked_for() {
+    let sandbox = two_tools("", "");
+    let check = |args: &[&str], env: &[(&str, &str)], is_coloured: bool| {
+        let mut command = sandbox.command(&["run"]);
+        let output = command.args(args).envs(env.iter().copied()).output().unwrap();
+        let text = sandbox.expect(&output, 0);
+        assert_eq!(text.contains('\u{1b}'), is_coloured, "{args:?} {env:?}: {text}");
+    };
+    check(&[], &[], false);
+    check(&["--color", "always"], &[], true);
+    check(&["--color", "always"], &[("NO_COLOR", "1")], true);
+    check(&[], &[("CARGO_TERM_COLOR", "always")], true);
+    check(&["--color", "never"], &[("CARGO_TERM_COLOR", "always")], false);
+    check(&["--color", "auto"], &[("CARGO_TERM_COLOR", "always")], false);
+    check(&[], &[("CLICOLOR_FORCE", "1")], true);
+    check(&[], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false);
+    check(&[], &[("CLICOLOR_FORCE", "1"), ("CARGO_TERM_COLOR", "never")], false);
+}
+
+#[test]
+fn help_is_found_where_cargo_users_look_for_it() {
+    let sandbox = two_tools("", "");
+    let usage = "Usage: cargo genti <COMMAND>";
+    assert!(stderr(&sandbox.command(&[]).output().unwrap()).contains(usage));
+    assert!(sandbox.run(&[], 2).contains(usage));
+    assert!(sandbox.run(&["--help"], 0).contains(usage));
+    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_cargo-genti")).parent().unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    for args in [&["help", "genti"][..], &["genti", "--help"]] {
+        let mut command = Command::new(env!("CARGO"));
+        command.args(args).env("PATH", &path);
+        sandbox.scrub(&mut command);
+        let output = command.output().unwrap();
+        assert!(sandbox.expect(&output, 0).contains(usage));
+        assert!(output.stderr.is_empty());
+    }
+}
+
 /// `sh -c SCRIPT`, with the binary as `$0`.
 fn shell(sandbox: &Sandbox, script: &str) -> Command {
     let mut command = Command::new("sh");
