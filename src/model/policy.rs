@@ -101,8 +101,13 @@ pub enum Parallel {
     /// As many as this machine has cores for us.
     #[default]
     Auto,
-    /// At most so many.
+    /// At most so many, up to [`Parallel::MOST`].
     Count(NonZeroU32),
+}
+
+impl Parallel {
+    /// More than any machine has cores, and fewer than a pipe holds tokens.
+    pub const MOST: u32 = 1024;
 }
 
 impl std::str::FromStr for Parallel {
@@ -111,11 +116,13 @@ impl std::str::FromStr for Parallel {
     fn from_str(text: &str) -> Result<Self, PolicyError> {
         match text {
             "auto" => Ok(Self::Auto),
-            _ => text.parse().map(Self::Count).map_err(|_| {
-                PolicyError(format!(
-                    "`{text}` is no number of processes; choose `auto` or a number from 1 up"
-                ))
-            }),
+            _ => match text.parse::<NonZeroU32>() {
+                Ok(count) if count.get() <= Self::MOST => Ok(Self::Count(count)),
+                _ => Err(PolicyError(format!(
+                    "`{text}` is no number of processes; choose `auto` or a number from 1 to {}",
+                    Self::MOST
+                ))),
+            },
         }
     }
 }
@@ -193,7 +200,10 @@ mod tests {
     fn bad_values_name_the_choices() {
         assert!("x".parse::<Order>().unwrap_err().0.contains("choose `deterministic`"));
         assert!("0".parse::<Batch>().unwrap_err().0.contains("from 1 up"));
-        assert!("0".parse::<Parallel>().unwrap_err().0.contains("from 1 up"));
+        for count in ["0", "1025", "99999999999999"] {
+            assert!(count.parse::<Parallel>().unwrap_err().0.contains("from 1 to 1024"), "{count}");
+        }
+        assert_eq!("1024".parse::<Parallel>().unwrap().to_string(), "1024");
         assert_eq!("7".parse::<Batch>().unwrap().to_string(), "7");
     }
 }

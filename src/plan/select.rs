@@ -30,6 +30,9 @@ pub enum PlanError {
         /// A similar name, or all names.
         hint: String,
     },
+    /// `--skip-tool` names every tool that is left.
+    #[error("no tool is left: `--skip-tool` takes out all that were selected")]
+    NoTool,
     /// A file name does not fit into a command line.
     #[error(
         "the path {path} is {len} bytes long, more than the {cap} bytes of a command line of tool `{tool}`; exclude it with `exclude = [\"…\"]` under [tools.{tool}]"
@@ -104,6 +107,10 @@ pub(super) fn tools(mut tools: Vec<Tool>, selection: &Selection) -> Result<Chose
     let required = with_needs(&tools, required);
     for tool in &mut tools {
         tool.required = required.contains(&tool.name);
+    }
+    // A workspace without any tool is fine; to take out the last one is a slip that a gate must not pass.
+    if tools.is_empty() && !selection.skip_tools.is_empty() {
+        return Err(PlanError::NoTool);
     }
     Ok(Chosen { tools, unasked: others.into_iter().flat_map(|tool| tool.namespaces).collect() })
 }

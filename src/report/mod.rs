@@ -35,8 +35,8 @@ impl Artifacts {
         }
     }
 
-    /// The names and bytes, in the order in which they are written: `run.json` last, so that its presence
-    /// tells of a whole set.
+    /// The names and bytes, in the order in which they are put in place: `run.json` last, so that where it is of
+    /// this run, the others are too.
     pub fn files(&self) -> [(&'static str, &[u8]); 3] {
         [("tasks.jsonl", &self.tasks), ("report.json", &self.report), ("run.json", &self.run)]
     }

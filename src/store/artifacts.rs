@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
 
 use super::atomic;
 
@@ -20,9 +21,7 @@ pub struct ArtifactDir {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Something of somebody else's stands there: a symbolic link, a file, another user's directory.
-    #[error(
-        "`{path}` is {what}, not a directory of this user's; remove it or point CARGO_TARGET_DIR elsewhere"
-    )]
+    #[error("`{path}` is {what}, not what genti made; remove it or point CARGO_TARGET_DIR elsewhere")]
     Foreign {
         /// Where.
         path: PathBuf,
@@ -30,10 +29,22 @@ pub enum StoreError {
         what: &'static str,
     },
     /// The disk said no. What stood there before still does.
-    #[error("could not write `{path}`: {error}")]
+    #[error("could not write `{path}`: {error}; what was there before is untouched")]
     Io {
         /// Where.
         path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The disk said no when some files of a set were in place already. Each of them is whole.
+    #[error(
+        "could not replace `{path}`: {error}; it is of an earlier run, others are of this run: remove `{dir}` and run again"
+    )]
+    Mixed {
+        /// The first file that is not of this run.
+        path: PathBuf,
+        /// Where the set is.
+        dir: PathBuf,
         /// What the system said.
         error: io::Error,
     },
@@ -58,16 +69,18 @@ impl ArtifactDir {
         make(&base, true)?;
         let path = base.join("lock");
         let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let lock = rustix::fs::open(&path, flags, Mode::from_raw_mode(0o666))
-            .map_err(|error| StoreError::Io { path: path.clone(), error: error.into() })?;
+        let lock =
+            rustix::fs::open(&path, flags, Mode::from_raw_mode(0o666)).map_err(|error| match error {
+                Errno::LOOP => StoreError::Foreign { path: path.clone(), what: "a symbolic link" },
+                Errno::ISDIR => StoreError::Foreign { path: path.clone(), what: "a directory" },
+                error => StoreError::Io { path: path.clone(), error: error.into() },
+            })?;
         loop {
             match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => break,
-                Err(rustix::io::Errno::WOULDBLOCK) if wait() => {
-                    std::thread::sleep(std::time::Duration::from_millis(100))
-                }
-                Err(rustix::io::Errno::WOULDBLOCK) => return Err(StoreError::Stopped),
-                Err(rustix::io::Errno::INTR) => {}
+                Err(Errno::WOULDBLOCK) if wait() => std::thread::sleep(std::time::Duration::from_millis(100)),
+                Err(Errno::WOULDBLOCK) => return Err(StoreError::Stopped),
+                Err(Errno::INTR) => {}
                 Err(error) => return Err(StoreError::Io { path, error: error.into() }),
             }
         }
@@ -89,14 +102,30 @@ impl ArtifactDir {
         &self.artifacts
     }
 
-    /// Writes `bytes` to `name`, whole or not at all.
+    /// Writes `files`, each a name and bytes. No file is touched before all of them are on the disk; then they
+    /// are put in place in the order given.
     ///
     /// # Errors
     ///
-    /// If the disk says no: what was there before still is.
-    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let io = |error| StoreError::Io { path: self.artifacts.join(name), error };
-        atomic::write(&self.artifacts, name, bytes).map_err(io)
+    /// If the disk says no: with [`StoreError::Mixed`] if that was after the first file was in place.
+    pub fn write(&self, files: &[(&str, &[u8])]) -> Result<(), StoreError> {
+        let dir = &self.artifacts;
+        let io = |path: PathBuf, error| StoreError::Io { path, error };
+        let mut staged = Vec::new();
+        for (name, bytes) in files {
+            let path = dir.join(name);
+            let file = atomic::stage(dir, bytes).map_err(|error| io(path.clone(), error))?;
+            staged.push((path, file));
+        }
+        for (at, (path, file)) in staged.into_iter().enumerate() {
+            file.persist(&path).map_err(|error| match at {
+                0 => io(path, error.error),
+                _ => StoreError::Mixed { path, dir: dir.clone(), error: error.error },
+            })?;
+        }
+        // All are in place; at worst, a power cut now brings the old ones back.
+        let _ = atomic::sync(dir);
+        Ok(())
     }
 }
 
@@ -161,13 +190,31 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("genti"), "mine").unwrap();
         assert!(matches!(never_waits(dir.path()), Err(StoreError::Foreign { what: "a file", .. })));
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("genti/lock")).unwrap();
+        assert!(matches!(never_waits(dir.path()), Err(StoreError::Foreign { what: "a directory", .. })));
+    }
+
+    #[test]
+    fn it_is_told_whether_a_set_was_begun() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = never_waits(dir.path()).unwrap();
+        std::fs::create_dir(store.path().join("in-the-way")).unwrap();
+        let first = store.write(&[("in-the-way", b"new"), ("a", b"new")]);
+        assert!(matches!(first, Err(StoreError::Io { path, .. }) if path.ends_with("in-the-way")));
+        assert!(!store.path().join("a").exists());
+        let second = store.write(&[("a", b"new"), ("in-the-way", b"new"), ("b", b"new")]);
+        assert!(matches!(second, Err(StoreError::Mixed { path, .. }) if path.ends_with("in-the-way")));
+        assert!(store.path().join("a").exists() && !store.path().join("b").exists());
+        let unfinished = std::fs::read_dir(store.path()).unwrap().flatten();
+        assert_eq!(unfinished.count(), 2, "nothing half-written is left");
     }
 
     #[test]
     fn what_a_killed_run_left_is_swept_and_the_old_file_kept() {
         let dir = tempfile::tempdir().unwrap();
         let store = never_waits(dir.path()).unwrap();
-        store.write("run.json", b"old").unwrap();
+        store.write(&[("run.json", b"old")]).unwrap();
         let unfinished = store.path().join(format!("{}x", atomic::UNFINISHED));
         std::fs::write(&unfinished, "half").unwrap();
         drop(store);

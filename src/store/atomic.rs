@@ -4,11 +4,20 @@ use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 /// How the names of unfinished files begin.
 pub(super) const UNFINISHED: &str = ".genti-unfinished-";
 
 /// Writes `bytes` to `name` in `dir`, which must exist.
 pub(super) fn write(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    stage(dir, bytes)?.persist(dir.join(name)).map_err(|error| error.error)?;
+    sync(dir)
+}
+
+/// Writes `bytes` to a file of its own in `dir` and syncs it: all that is left to do is to rename it. Dropped,
+/// it is gone.
+pub(super) fn stage(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(UNFINISHED);
     #[cfg(unix)]
@@ -20,7 +29,11 @@ pub(super) fn write(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let mut file = builder.tempfile_in(dir)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    file.persist(dir.join(name)).map_err(|error| error.error)?;
+    Ok(file)
+}
+
+/// Makes renames in `dir` last.
+pub(super) fn sync(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 

@@ -21,7 +21,7 @@ Exit codes:
   1      failed: new findings, or in `check` a stale baseline
   2      a mistake in the command line or the configuration
   3      incomplete: a required tool has no verdict (compile error, time-out, crash, missing tool, --max-duration)
-  4      the artifacts could not be written
+  4      the artifacts, or what was asked for on stdout, could not be written
   101    a bug in genti
   128+n  stopped by signal n";
 
@@ -77,8 +77,6 @@ impl Command {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
-    #[command(flatten)]
-    pub(crate) execution: ExecutionArgs,
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
     #[command(flatten)]
@@ -152,6 +150,10 @@ pub(crate) struct PolicyArgs {
     /// Shuffle the order reproducibly; 0 keeps path order [env: GENTI_SEED]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<String>,
+    /// How many processes run at once: up to 1024, or auto for one a core. No part of the plan, and nothing that
+    /// is found depends on it [env: GENTI_PARALLEL]
+    #[arg(long, value_name = "auto|N")]
+    pub(crate) parallel: Option<String>,
     /// The time that one task may take, such as 90s or 2m; a process over several tasks may take up to four
     /// times as long [env: GENTI_PER_TASK_TIMEOUT]
     #[arg(long, value_name = "TIME")]
@@ -159,18 +161,6 @@ pub(crate) struct PolicyArgs {
     /// The time that the whole run may take; what is left then is not run [env: GENTI_MAX_DURATION]
     #[arg(long, value_name = "TIME")]
     pub(crate) max_duration: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ExecutionArgs {
-    /// How many processes run at once: a number, or auto for one a core. No result depends on it
-    /// [env: GENTI_PARALLEL]
-    #[arg(
-        long,
-        value_name = "auto|N",
-        help_heading = "Policy (each also as GENTI_… and under [policy]; the flag wins)"
-    )]
-    pub(crate) parallel: Option<String>,
 }
 
 #[derive(Debug, Args)]

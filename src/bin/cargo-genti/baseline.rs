@@ -3,19 +3,26 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use genti::model::outcome::End;
+use genti::model::outcome::{End, Outcome};
+use genti::model::policy::Selection;
 use genti::pipeline::{self, Lockfile};
 use genti::scan::Env;
 use genti::{compare, store};
 
 use crate::args::{ListArgs, RunArgs};
-use crate::render::{self, GOOD, Shell, plural};
+use crate::render::{self, GOOD, Shell, plural, visible_line};
 use crate::run::{self, Start};
 use crate::{fail, resolve};
 
-/// Runs everything and accepts what is found. Nothing is written unless every tool has a verdict: what could
-/// not be looked at can't be accepted.
+/// Runs everything and accepts what is found. Nothing is written unless every required tool has a verdict: what
+/// could not be looked at can't be accepted.
 pub(crate) fn init(args: &RunArgs, start: Start, shell: &mut Shell) -> End {
+    if !resolve::selection(&args.selection).is_default_build() {
+        shell.error(
+            "a baseline holds for the default build only, for now: leave out -F, --all-features, --no-default-features, --target and --cargo-profile",
+        );
+        return End::Usage;
+    }
     let project = match run::prepare(args, Lockfile::Create, &start.env, shell) {
         Ok(project) => project,
         Err(end) => return end,
@@ -36,29 +43,48 @@ pub(crate) fn init(args: &RunArgs, start: Start, shell: &mut Shell) -> End {
         Ok(run) => run.outcome,
         Err(end) => return end,
     };
-    if !outcome.tasks.iter().all(|task| task.status.is_verdict()) || matches!(outcome.end, End::Signal(_)) {
-        render::incomplete(shell, &outcome);
-        shell.error("not everything could be looked at: nothing was accepted; see `cargo genti run`");
-        return if matches!(outcome.end, End::Signal(_)) { outcome.end } else { End::Incomplete };
+    without_verdict(shell, &outcome);
+    if let End::Incomplete | End::Signal(_) = outcome.end {
+        shell.error("not everything could be looked at: nothing was accepted");
+        if outcome.end == End::Incomplete {
+            shell.note(
+                "mend what is named above, or let its tool be optional with `required = false`, and run this again",
+            );
+        }
+        return outcome.end;
     }
     let findings: Vec<_> = outcome.findings.iter().map(|compared| compared.finding.clone()).collect();
     let entries = compare::baseline::entries_of(&findings);
     let count: usize = entries.values().map(Vec::len).sum();
-    match store::init_baseline(root, &entries) {
-        Ok(files) => {
-            for file in &files {
-                shell.status(GOOD, "Wrote", file.display());
-            }
-            match count {
-                0 => shell.note("nothing was found: there is nothing to accept"),
-                _ => shell.note(format_args!(
-                    "accepted {count} {}; commit the files, and new findings fail from now on",
-                    plural(count, "finding", "findings")
-                )),
-            }
-            End::Passed
+    let files = match store::init_baseline(root, &entries) {
+        Ok(files) => files,
+        Err(error) => return fail(shell, error.into()),
+    };
+    for file in &files {
+        shell.status(GOOD, "Wrote", file.display());
+    }
+    match count {
+        0 => shell.note("nothing was found: there is nothing to accept"),
+        _ => shell.note(format_args!(
+            "accepted {count} {}; commit the files, and new findings fail from now on",
+            plural(count, "finding", "findings")
+        )),
+    }
+    let Selection { tools, skip_tools, .. } = &project.plan.selection;
+    if !project.plan.is_whole(&project.workspace) || !tools.is_empty() || !skip_tools.is_empty() {
+        shell.note("only the selected part was looked at: what the rest finds stays new");
+    }
+    End::Passed
+}
+
+/// Names what has no verdict, and why: an error where a tool is required.
+fn without_verdict(shell: &mut Shell, outcome: &Outcome) {
+    for (tool, result) in outcome.plan.graph.tools.iter().zip(&outcome.tools) {
+        for (unit, reason) in &result.incomplete {
+            let unit = if unit == "." { String::new() } else { format!(" {}", visible_line(unit)) };
+            let what = format!("{}{unit}: {}", tool.name, visible_line(reason));
+            if tool.required { shell.error(what) } else { shell.warning(what) }
         }
-        Err(error) => fail(shell, error.into()),
     }
 }
 
@@ -81,6 +107,5 @@ pub(crate) fn list(args: &ListArgs, env: &Env, shell: &mut Shell) -> End {
     if entries.is_empty() {
         shell.note("nothing is accepted: there is no baseline");
     }
-    shell.out(out.as_bytes());
-    End::Passed
+    shell.out(out.as_bytes())
 }

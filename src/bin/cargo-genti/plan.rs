@@ -17,7 +17,7 @@ const NAMED: usize = 3;
 pub(crate) fn main(args: &PlanArgs, env: &Env, shell: &mut Shell) -> End {
     let mut request = resolve::workspace(&args.workspace, Lockfile::Ignore);
     request.selection = resolve::selection(&args.selection);
-    request.policy = match resolve::policy(&args.policy, None, env) {
+    request.policy = match resolve::policy(&args.policy, env) {
         Ok(policy) => policy,
         Err(errors) => {
             errors.into_iter().for_each(|error| shell.error(error));
@@ -25,13 +25,10 @@ pub(crate) fn main(args: &PlanArgs, env: &Env, shell: &mut Shell) -> End {
         }
     };
     match pipeline::load(&request, env, &mut |_| {}) {
-        Ok(project) => {
-            match args.format {
-                PlanFormat::Json => shell.out(&report::plan_json(&project.workspace, &project.plan)),
-                PlanFormat::Human => shell.out(human(&project).as_bytes()),
-            }
-            End::Passed
-        }
+        Ok(project) => match args.format {
+            PlanFormat::Json => shell.out(&report::plan_json(&project.workspace, &project.plan)),
+            PlanFormat::Human => shell.out(human(&project).as_bytes()),
+        },
         Err(error) => fail(shell, error),
     }
 }

@@ -8,7 +8,7 @@ use genti::pipeline::{Lockfile, Request};
 use genti::plan::config::{self, PolicyConfig};
 use genti::scan::Env;
 
-use crate::args::{ExecutionArgs, PolicyArgs, SelectionArgs, WorkspaceArgs};
+use crate::args::{PolicyArgs, SelectionArgs, WorkspaceArgs};
 
 /// A mistake on the command line or in a variable: where it is, and what.
 #[derive(Debug, thiserror::Error)]
@@ -35,11 +35,7 @@ pub(crate) fn workspace(args: &WorkspaceArgs, lockfile: Lockfile) -> Request {
 }
 
 /// The policy: each value from its flag, else from its variable.
-pub(crate) fn policy(
-    args: &PolicyArgs,
-    execution: Option<&ExecutionArgs>,
-    env: &Env,
-) -> Result<PolicyConfig, Vec<ArgError>> {
+pub(crate) fn policy(args: &PolicyArgs, env: &Env) -> Result<PolicyConfig, Vec<ArgError>> {
     let mut read = Reader { env, errors: Vec::new() };
     let policy = PolicyConfig {
         order: read.value("--order", args.order.as_deref(), FromStr::from_str),
@@ -51,10 +47,7 @@ pub(crate) fn policy(
             config::duration,
         ),
         max_duration: read.value("--max-duration", args.max_duration.as_deref(), config::duration),
-        parallel: match execution {
-            Some(execution) => read.value("--parallel", execution.parallel.as_deref(), FromStr::from_str),
-            None => None,
-        },
+        parallel: read.value("--parallel", args.parallel.as_deref(), FromStr::from_str),
     };
     if read.errors.is_empty() { Ok(policy) } else { Err(read.errors) }
 }

@@ -50,7 +50,7 @@ fn main(args: &RunArgs, lockfile: Lockfile, stale_fails: bool, start: Start, she
     };
     let artifacts = Artifacts::of(&project.workspace, &run.outcome, !without_timing);
     let written = run.dir.and_then(|dir| {
-        artifacts.files().iter().try_for_each(|(name, bytes)| dir.write(name, bytes))?;
+        dir.write(&artifacts.files())?;
         Ok(dir.path().display().to_string())
     });
     let paths = run.outcome.findings.iter().filter_map(|compared| compared.finding.diagnostic.place.path());
@@ -58,15 +58,13 @@ fn main(args: &RunArgs, lockfile: Lockfile, stale_fails: bool, start: Start, she
     let has_baseline = !baseline.is_empty();
     let hints = Hints { sources: &sources, has_baseline, artifacts: written.as_ref().ok().cloned() };
     render::outcome(shell, &run.outcome, &hints);
-    match (written, run.outcome.end) {
-        (Ok(_), end) | (Err(_), end @ End::Signal(_)) => end,
-        (Err(error), _) => {
-            shell.error(format_args!(
-                "{error}; what was there before is untouched, and the report is on stdout"
-            ));
-            shell.out(&artifacts.report);
-            End::NotWritten
-        }
+    let Err(error) = written else { return run.outcome.end };
+    shell.error(error);
+    shell.note("the report is on stdout");
+    shell.out(&artifacts.report);
+    match run.outcome.end {
+        end @ End::Signal(_) => end,
+        _ => End::NotWritten,
     }
 }
 
@@ -79,7 +77,7 @@ pub(crate) fn prepare(
 ) -> Result<Project, End> {
     let mut request = resolve::workspace(&args.workspace, lockfile);
     request.selection = resolve::selection(&args.selection);
-    request.policy = resolve::policy(&args.policy, Some(&args.execution), env).map_err(|errors| {
+    request.policy = resolve::policy(&args.policy, env).map_err(|errors| {
         errors.into_iter().for_each(|error| shell.error(error));
         End::Usage
     })?;
@@ -106,9 +104,12 @@ pub(crate) fn execute(
     if let Some(warning) = &inherited.warning {
         shell.warning(warning);
     }
+    // Nothing has a verdict then, and nobody made a mistake.
     let system = |shell: &mut Shell, error: std::io::Error| {
-        shell.error(format_args!("could not set up the run: {error}"));
-        End::Bug
+        shell.error(format_args!(
+            "could not set up the run: {error}; raise the limits on open files and processes (`ulimit -n`, `ulimit -u`)"
+        ));
+        End::Incomplete
     };
     let parallel = pipeline::parallelism(project.parallel);
     let pool = Pool::new(inherited, &env, parallel).map_err(|error| system(shell, error))?;
@@ -147,11 +148,21 @@ fn open(project: &Project, stop: &Stop, shell: &mut Shell) -> Result<Result<Arti
 /// Ends the run at the first signal, kindly, and at the second at once.
 fn listen(stop: &'static Stop) -> std::io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
-    std::thread::spawn(move || {
+    let ignored = ignored_signals();
+    let heard = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+    let mut signals = signal_hook::iterator::Signals::new(heard)?;
+    std::thread::Builder::new().spawn(move || {
         for signal in signals.forever() {
             stop.stop(StopReason::Signal(signal));
         }
-    });
+    })?;
     Ok(())
+}
+
+/// The signals that who started us wants ignored, as `nohup` does: bit n - 1 for signal n. None where the system
+/// does not tell.
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

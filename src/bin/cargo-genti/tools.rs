@@ -34,13 +34,12 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
             Ok(path) => {
                 let version = scan::version(tool, &project.workspace, &project.programs, env, &stop);
                 let version = version.unwrap_or_else(|| "version unknown".to_owned());
-                let _ = writeln!(out, "  {} ({})", path.display(), visible_line(&version));
+                let _ = writeln!(out, "  {}", visible_line(&format!("{} ({version})", path.display())));
             }
             Err(missing) => {
-                let _ = writeln!(out, "  {missing}");
+                let _ = writeln!(out, "  {}", visible_line(&missing.to_string()));
             }
         }
     }
-    shell.out(out.as_bytes());
-    End::Passed
+    shell.out(out.as_bytes())
 }

@@ -67,7 +67,7 @@ fn mistakes_in_the_policy_are_found() {
     );
     check(
         "[policy]\nparallel = -2",
-        &["2:12: `-2` is no number of processes; choose `auto` or a number from 1 up"],
+        &["2:12: `-2` is no number of processes; choose `auto` or a number from 1 to 1024"],
     );
     check(
         "[policy]\nmax-duration = '90'",

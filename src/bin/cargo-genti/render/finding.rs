@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range as Bytes;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
-use genti::model::finding::{self, Diagnostic, Position, Range};
+use genti::model::finding::{self, Diagnostic, Entry, Position, Range};
 use genti::model::outcome::Compared;
 use genti::path::RelPath;
 
@@ -23,7 +23,10 @@ pub(super) fn render(compared: &Compared, source: Option<&[u8]>, width: usize) -
     };
     let message = visible(&diagnostic.message);
     let path = visible_line(&diagnostic.place.name());
-    let mut main = Group::with_title(level.primary_title(message.as_ref()).id(diagnostic.rule.as_str()));
+    let title = level.primary_title(message.as_ref());
+    // A compiler's own error may have no code.
+    let has_code = diagnostic.rule != diagnostic.level.as_str();
+    let mut main = Group::with_title(if has_code { title.id(diagnostic.rule.as_str()) } else { title });
     let excerpt = diagnostic.place.range().zip(source).and_then(|(range, source)| Excerpt::of(source, range));
     let patches =
         excerpt.as_ref().and_then(|excerpt| patches(diagnostic, source?, excerpt)).unwrap_or_default();
@@ -63,6 +66,12 @@ pub(super) fn render(compared: &Compared, source: Option<&[u8]>, width: usize) -
         groups.push(Group::with_title(Level::HELP.secondary_title(title.as_ref())).element(patched));
     }
     format!("{}\n\n", Renderer::styled().term_width(width).render(&groups))
+}
+
+/// An accepted finding on one line.
+pub(crate) fn entry(entry: &Entry) -> String {
+    let scope = if entry.scope.is_empty() { String::new() } else { format!(" in {}", entry.scope) };
+    visible_line(&format!("{}{scope}: {}: {}", entry.site.name(), entry.rule, entry.msg))
 }
 
 /// What the tool says of the very place of the finding.

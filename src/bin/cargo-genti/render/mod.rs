@@ -7,16 +7,18 @@ mod report;
 mod text;
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Effects, Style};
+use genti::model::outcome::End;
 use genti::scan::Env;
 
 use crate::args::{Color, OutputArgs};
 
+pub(crate) use finding::entry;
 pub(crate) use progress::Bar;
-pub(crate) use report::{Hints, entry, incomplete, outcome};
+pub(crate) use report::{Hints, outcome};
 pub(crate) use text::{plural, visible_line};
 
 /// Good news.
@@ -64,9 +66,15 @@ impl Shell {
         let _ = write!(self.err, "{text}");
     }
 
-    /// What was asked for, on stdout.
-    pub(crate) fn out(&mut self, bytes: &[u8]) {
-        let _ = self.out.write_all(bytes).and_then(|()| self.out.flush());
+    /// What was asked for, on stdout. A reader that has seen enough is no failure, all else is.
+    pub(crate) fn out(&mut self, bytes: &[u8]) -> End {
+        match self.out.write_all(bytes).and_then(|()| self.out.flush()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                self.error(format_args!("could not write to standard output: {error}"));
+                End::NotWritten
+            }
+            _ => End::Passed,
+        }
     }
 
     /// A line as cargo writes them: what happens, right-aligned, and to what.

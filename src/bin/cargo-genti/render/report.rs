@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use genti::model::finding::{Entry, State};
-use genti::model::outcome::{Compared, End, Identical, Outcome, ToolOutcome, Verdict};
+use genti::model::finding::State;
+use genti::model::outcome::{Compared, End, Gone, Identical, Outcome, ToolOutcome, Verdict};
 use genti::model::tool::{Per, Tool};
 use genti::path::RelPath;
-use genti::store;
 
 use super::text::visible_line;
 use super::{BAD, GOOD, Shell, WARN, finding, plural};
 
-/// Entries and reasons that are shown of many.
-const SHOWN: usize = 10;
+/// Lines of one kind that are shown before the rest is only counted.
+const MOST: usize = 10;
 
 /// What the report can't see from the outcome.
 pub(crate) struct Hints<'a> {
@@ -89,84 +88,110 @@ fn tool(shell: &mut Shell, tool: &Tool, result: &ToolOutcome, outcome: &Outcome)
         Verdict::Incomplete => (if tool.required { BAD } else { WARN }, "Incomplete"),
     };
     shell.status(style, word, format_args!("{}{facts}", tool.name));
-    for (unit, reason) in result.incomplete.iter().take(SHOWN) {
-        let unit = if unit == "." { String::new() } else { format!("{}: ", visible_line(unit)) };
-        shell.err(format_args!("{:>12} {unit}{}\n", "", visible_line(reason)));
+    // One reason may hold for many units: it is said once.
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (unit, reason) in &result.incomplete {
+        reasons.entry(reason).or_default().push(unit);
     }
-    and_more(shell, result.incomplete.len());
-}
-
-/// The tools without a verdict, each with the reasons.
-pub(crate) fn incomplete(shell: &mut Shell, outcome: &Outcome) {
-    for (tool, result) in outcome.plan.graph.tools.iter().zip(&outcome.tools) {
-        if result.verdict == Verdict::Incomplete {
-            self::tool(shell, tool, result, outcome);
-        }
+    for (reason, units) in reasons.iter().take(MOST) {
+        let who = match units.as_slice() {
+            ["."] => String::new(),
+            [unit] => format!("{}: ", visible_line(unit)),
+            [first, ..] => format!("{} units ({}, …): ", units.len(), visible_line(first)),
+            [] => continue,
+        };
+        shell.err(format_args!("{:>12} {who}{}\n", "", visible_line(reason)));
     }
-}
-
-/// An accepted finding on one line.
-pub(crate) fn entry(entry: &Entry) -> String {
-    let scope = if entry.scope.is_empty() { String::new() } else { format!(" in {}", entry.scope) };
-    visible_line(&format!("{}{scope}: {}: {}", entry.site.name(), entry.rule, entry.msg))
-}
-
-fn and_more(shell: &mut Shell, count: usize) {
-    if count > SHOWN {
-        shell.err(format_args!("{:>12} and {} more\n", "", count - SHOWN));
+    if reasons.len() > MOST {
+        shell.err(format_args!("{:>12} and {} more\n", "", reasons.len() - MOST));
     }
 }
 
+/// Why it ended as it did, and what to do. Only required tools decide, so only theirs is counted as a cause.
 fn last_words(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
-    let required = || outcome.plan.graph.tools.iter().zip(&outcome.tools).filter(|(tool, _)| tool.required);
-    let names = |verdict: Verdict| {
-        let of =
-            required().filter(|(_, result)| result.verdict == verdict).map(|(tool, _)| tool.name.as_str());
-        of.collect::<Vec<_>>().join(", ")
+    let plan = &outcome.plan;
+    let is_required =
+        |is: &dyn Fn(&Tool) -> bool| plan.graph.tools.iter().any(|tool| tool.required && is(tool));
+    let open = |required: bool| {
+        let tools = plan.graph.tools.iter().zip(&outcome.tools);
+        let open = tools
+            .filter(|(tool, result)| tool.required == required && result.verdict == Verdict::Incomplete)
+            .map(|(tool, _)| tool.name.as_str());
+        open.collect::<Vec<_>>().join(", ")
     };
-    let is_new = |compared: &&Compared| compared.state == State::New;
-    let new = outcome.findings.iter().filter(is_new).count();
-    let can_accept =
-        outcome.findings.iter().filter(is_new).any(|compared| !compared.finding.diagnostic.fatal);
+    let (new, extra): (Vec<_>, Vec<_>) = outcome
+        .findings
+        .iter()
+        .filter(|compared| compared.state == State::New)
+        .partition(|compared| is_required(&|tool| compared.finding.tools.contains(&tool.name)));
     let stale: Vec<_> = outcome.gone.iter().filter(|gone| gone.state == State::Fixed).collect();
-    let fixed = stale.len();
     match outcome.end {
         End::Passed => {
             let tasks = outcome.tasks.len();
-            let has_passed = outcome.tools.iter().all(|result| result.verdict == Verdict::Passed);
-            let of = if has_passed { "" } else { " from the required tools" };
-            let what = format_args!("{tasks} {}, nothing new{of}", plural(tasks, "task", "tasks"));
+            let mut beside = String::new();
+            if !extra.is_empty() {
+                let findings = plural(extra.len(), "finding", "findings");
+                beside.push_str(&format!("; {} new {findings} from optional ones", extra.len()));
+            }
+            let open = open(false);
+            if !open.is_empty() {
+                beside.push_str(&format!("; no verdict from optional {open}"));
+            }
+            let from = if beside.is_empty() { "" } else { " from required tools" };
+            let what = format_args!("{tasks} {}, nothing new{from}{beside}", plural(tasks, "task", "tasks"));
             shell.status(GOOD, "Finished", what);
         }
-        End::Failed if new > 0 => {
-            shell.error(format_args!("{new} new {}", plural(new, "finding", "findings")));
+        End::Failed if !new.is_empty() => {
+            let findings = plural(new.len(), "finding", "findings");
+            let more = match extra.len() {
+                0 => String::new(),
+                more => format!("; {more} more from optional tools"),
+            };
+            shell.error(format_args!("{} new {findings}{more}", new.len()));
         }
-        End::Failed => shell.error(format_args!(
-            "{fixed} accepted {} fixed but still in the baseline",
-            plural(fixed, "finding is", "findings are")
-        )),
-        End::Incomplete => shell.error(format_args!("no verdict from: {}", names(Verdict::Incomplete))),
+        End::Failed => {
+            let count =
+                stale.iter().filter(|gone| is_required(&|tool| tool.namespaces.contains(&gone.ns))).count();
+            shell.error(format_args!(
+                "{count} accepted {} fixed but still in the baseline",
+                plural(count, "finding is", "findings are")
+            ));
+        }
+        End::Incomplete => shell.error(format_args!("no verdict from: {}", open(true))),
         End::Signal(signal) => shell.error(format_args!("stopped by signal {signal}")),
         End::Usage | End::NotWritten | End::Bug => {}
     }
-    if outcome.end == End::Failed && can_accept && !hints.has_baseline {
+    let can_accept = !hints.has_baseline
+        && plan.selection.is_default_build()
+        && new.iter().any(|compared| !compared.finding.diagnostic.fatal);
+    if outcome.end == End::Failed && can_accept {
         shell.note("to accept what is there today and fail on what is new: `cargo genti baseline init`");
     }
-    if fixed > 0 {
-        shell.note(format_args!(
-            "{fixed} baseline {} stale: remove {} from {}/",
-            plural(fixed, "entry is", "entries are"),
-            plural(fixed, "its line", "their lines"),
-            store::BASELINE_DIR,
-        ));
-        if !shell.quiet {
-            for gone in stale.iter().take(SHOWN) {
-                shell.err(format_args!("{:>12} {}.jsonl: {}\n", "", gone.ns, entry(&gone.entry)));
-            }
-            and_more(shell, fixed);
-        }
+    if !stale.is_empty() && !shell.quiet {
+        self::stale(shell, &stale);
     }
     if let Some(artifacts) = hints.artifacts.as_ref().filter(|_| shell.verbose) {
         shell.note(format_args!("artifacts are in {artifacts}"));
+    }
+}
+
+/// Which lines of the baseline are of no use any more.
+fn stale(shell: &mut Shell, stale: &[&Gone]) {
+    let count = stale.len();
+    shell.note(format_args!(
+        "{count} baseline {} stale: remove {} from .config/genti/baseline/",
+        plural(count, "entry is", "entries are"),
+        plural(count, "its line", "their lines"),
+    ));
+    for gone in stale.iter().take(MOST) {
+        shell.err(format_args!(
+            "{:>12} {}.jsonl: {}\n",
+            "",
+            visible_line(&gone.ns),
+            finding::entry(&gone.entry)
+        ));
+    }
+    if count > MOST {
+        shell.err(format_args!("{:>12} and {} more\n", "", count - MOST));
     }
 }

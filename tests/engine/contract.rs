@@ -1,0 +1,286 @@
+//! What the command line promises beside its findings: flags, exit codes, words, and files left alone.
+
+use std::fs::File;
+use std::process::{Command, Output, Stdio};
+
+use crate::support::Sandbox;
+
+/// A tool that finds what it is told to: a line of the file of its name is a finding.
+fn told(name: &str, required: bool) -> String {
+    format!(
+        "[tools.{name}]\nrun = [\"cat\", \"{name}.txt\"]\nrequired = {required}\n\
+         parse = {{ regex = \"^(?<path>.+?):(?<line>\\\\d+): (?<message>.*)$\" }}\n"
+    )
+}
+
+/// A required tool and an optional one, each finding what is given.
+fn two_tools(required: &str, optional: &str) -> Sandbox {
+    let sandbox = Sandbox::with_tools(&(told("needed", true) + &told("extra", false)));
+    sandbox.write("needed.txt", required);
+    sandbox.write("extra.txt", optional);
+    sandbox
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The last line that the user sees of `args`.
+#[track_caller]
+fn last_line(sandbox: &Sandbox, args: &[&str], code: i32) -> String {
+    let text = sandbox.run(args, code);
+    text.lines().last().unwrap_or_default().trim().to_owned()
+}
+
+#[test]
+fn every_policy_flag_is_taken_wherever_there_is_a_plan() {
+    let sandbox = two_tools("", "");
+    for command in ["run", "check", "plan"] {
+        sandbox.run(&[command, "--parallel", "2"], 0);
+        let text = sandbox.run(&[command, "--parallel", "0"], 2);
+        assert!(text.contains("--parallel: `0` is no number of processes"), "{text}");
+        let output = sandbox.command(&[command]).env("GENTI_PARALLEL", "x").output().unwrap();
+        assert!(sandbox.expect(&output, 2).contains("GENTI_PARALLEL: `x`"));
+    }
+    let plan = |parallel| sandbox.run(&["plan", "--format", "json", "--parallel", parallel], 0);
+    assert_eq!(plan("1"), plan("auto"));
+    assert!(sandbox.run(&["plan", "--help"], 0).contains("No part of the plan"));
+}
+
+#[test]
+fn more_processes_than_any_machine_holds_are_a_mistake() {
+    let sandbox = two_tools("", "");
+    for parallel in ["1025", "100000"] {
+        let text = sandbox.run(&["run", "--parallel", parallel], 2);
+        assert!(text.contains("from 1 to 1024"), "{text}");
+    }
+    sandbox.run(&["run", "--parallel", "1024"], 0);
+}
+
+#[test]
+fn a_system_without_anything_left_is_no_bug_of_ours() {
+    let sandbox = two_tools("", "");
+    // Too few descriptors for cargo, then for us, then enough: on no way is it "a bug".
+    for limit in 4..24 {
+        let script = format!("ulimit -n {limit}; exec \"$0\" genti run --tool needed");
+        let output = shell(&sandbox, &script).output().unwrap();
+        assert_ne!(output.status.code(), Some(101), "with {limit} descriptors: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn an_optional_tool_without_verdict_does_not_keep_a_baseline_from_being_made() {
+    let sandbox = Sandbox::with_tools(
+        &(told("needed", true) + "[tools.gone]\nrun = [\"genti-no-such-tool\"]\nrequired = false\n"),
+    );
+    sandbox.write("needed.txt", "src/lib.rs:1: bad\n");
+    let text = sandbox.run(&["baseline", "init"], 0);
+    assert!(text.contains("accepted 1 finding") && text.contains("gone: `genti-no-such-tool`"), "{text}");
+    sandbox.run(&["check"], 0);
+}
+
+#[test]
+fn a_baseline_that_is_refused_names_every_reason_and_the_way_out() {
+    let config = "[tools.crash]\nrun = [\"sh\", \"-c\", \"kill -SEGV $$\"]\n\
+                  [tools.gone]\nrun = [\"genti-no-such-tool\"]\n\
+                  [tools.slow]\nrun = [\"sh\", \"-c\", \"exec sleep 616\", \"{file}\"]\nper = \"file\"\nfiles = [\"many/*\"]\n";
+    let sandbox = Sandbox::with_tools(config);
+    sandbox.write("many/a", "");
+    let text = sandbox.run(&["baseline", "init", "--per-task-timeout", "300ms"], 3);
+    for reason in [
+        "error: crash: died by SIGSEGV",
+        "error: gone: `genti-no-such-tool` is not installed",
+        "error: slow many/a: took longer than its time-out",
+        "nothing was accepted",
+        "`required = false`",
+    ] {
+        assert!(text.contains(reason), "{reason}: {text}");
+    }
+    assert!(!sandbox.root().join(".config/genti").exists());
+}
+
+#[test]
+fn a_baseline_is_made_of_the_default_build_and_may_be_of_a_part() {
+    let sandbox = two_tools("src/lib.rs:1: bad\n", "");
+    for args in [["-F", "x"], ["--target", "x"], ["--cargo-profile", "release"]] {
+        let text = sandbox.run(&["baseline", "init", args[0], args[1]], 2);
+        assert!(text.contains("default build"), "{text}");
+    }
+    sandbox.run(&["baseline", "init", "--all-features"], 2);
+    let text = sandbox.run(&["baseline", "init", "--tool", "needed"], 0);
+    assert!(text.contains("what the rest finds stays new"), "{text}");
+}
+
+#[test]
+fn a_set_of_artifacts_is_not_begun_before_all_of_it_is_on_disk() {
+    let sandbox = two_tools("", "");
+    sandbox.run(&["run"], 0);
+    let before = sandbox.artifact("tasks.jsonl");
+    let found: String = (1..2000).map(|line| format!("src/lib.rs:{line}: bad\n")).collect();
+    sandbox.write("needed.txt", &found);
+    // The report is larger than a file may be, the lines of the tasks are not.
+    let output = shell(&sandbox, "trap '' XFSZ; ulimit -f 128; exec \"$0\" genti run").output().unwrap();
+    let text = sandbox.expect(&output, 4);
+    assert!(text.contains("what was there before is untouched"), "{text}");
+    assert_eq!(sandbox.artifact("tasks.jsonl"), before);
+}
+
+#[test]
+fn artifacts_of_two_runs_side_by_side_are_told_as_such() {
+    let sandbox = two_tools("", "");
+    std::fs::create_dir_all(sandbox.root().join("target/genti/artifacts/run.json")).unwrap();
+    let text = sandbox.run(&["run"], 4);
+    assert!(text.contains("run.json`") && text.contains("others are of this run"), "{text}");
+    assert!(!text.contains("untouched"), "{text}");
+}
+
+#[test]
+fn a_lock_of_somebody_elses_making_is_refused() {
+    let sandbox = two_tools("", "");
+    std::fs::create_dir_all(sandbox.root().join("target/genti")).unwrap();
+    let elsewhere = sandbox.beside().join("elsewhere");
+    std::os::unix::fs::symlink(&elsewhere, sandbox.root().join("target/genti/lock")).unwrap();
+    let text = sandbox.run(&["run"], 2);
+    assert!(text.contains("genti/lock` is a symbolic link"), "{text}");
+    assert!(!elsewhere.exists());
+}
+
+#[test]
+fn what_can_not_be_printed_is_an_error_unless_nobody_reads_it() {
+    let sandbox = two_tools("", "");
+    let commands = [&["plan"][..], &["plan", "--format", "json"], &["tools"]];
+    for args in commands {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = sandbox.command(args).stdout(full).output().unwrap();
+        let text = sandbox.expect(&output, 4);
+        assert!(text.contains("error: could not write to standard output: "), "{text}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = sandbox.command(args).stdout(writer).output().unwrap();
+        assert_eq!(sandbox.expect(&output, 0), "");
+    }
+}
+
+#[test]
+fn no_tool_left_is_a_mistake_and_no_unit_is_not() {
+    let sandbox = two_tools("", "");
+    for args in [
+        &["check", "--tool", "needed", "--skip-tool", "needed"][..],
+        &["plan", "--skip-tool", "needed", "--skip-tool", "extra"],
+    ] {
+        let text = sandbox.run(args, 2);
+        assert!(text.contains("no tool is left"), "{text}");
+    }
+    let config = "[tools.t]\nrun = [\"false\", \"{file}\"]\nper = \"file\"\nfiles = [\"*.none\"]\n";
+    Sandbox::with_tools(config).run(&["check"], 0);
+    Sandbox::with_tools("").run(&["check"], 0);
+}
+
+#[test]
+fn a_signal_that_was_ignored_before_us_stays_ignored() {
+    for signal in ["HUP", "INT"] {
+        let config = format!(
+            "[tools.t]\nrun = [\"sh\", \"-c\", \"kill -s {signal} $PPID; sleep 0.3; touch ../done\"]\n"
+        );
+        let sandbox = Sandbox::with_tools(&config);
+        let output = shell(&sandbox, &format!("trap '' {signal}; exec \"$0\" genti run")).output().unwrap();
+        sandbox.expect(&output, 0);
+        assert!(sandbox.beside().join("done").exists());
+    }
+}
+
+#[test]
+fn a_run_that_was_stopped_still_tells_what_was_not_written() {
+    let config = "[tools.t]\nrun = [\"sh\", \"-c\", \"kill -s TERM $PPID; exec sleep 615\"]\n";
+    let sandbox = Sandbox::with_tools(config);
+    sandbox.write("target", "a file in the way");
+    let output = sandbox.command(&["run"]).output().unwrap();
+    let text = sandbox.expect(&output, 143);
+    assert!(text.contains("error: could not write "), "{text}");
+    serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
+}
+
+#[test]
+fn the_last_line_tells_required_findings_from_optional_ones() {
+    let found = "src/lib.rs:1: bad\n";
+    for command in ["run", "check"] {
+        let check = |required, optional, code, line: &str| {
+            let sandbox = two_tools(required, optional);
+            assert_eq!(last_line(&sandbox, &[command, "-q"], code), line);
+        };
+        check("", "", 0, "Finished 2 tasks, nothing new");
+        check(
+            "",
+            found,
+            0,
+            "Finished 2 tasks, nothing new from required tools; 1 new finding from optional ones",
+        );
+        check(found, "", 1, "error: 1 new finding");
+        check(found, found, 1, "error: 1 new finding; 1 more from optional tools");
+    }
+    let sandbox = Sandbox::with_tools("[tools.gone]\nrun = [\"genti-no-such-tool\"]\nrequired = false\n");
+    assert_eq!(
+        last_line(&sandbox, &["run", "-q"], 0),
+        "Finished 1 task, nothing new from required tools; no verdict from optional gone"
+    );
+}
+
+#[test]
+fn a_check_that_fails_for_the_baseline_alone_says_so_and_names_the_lines() {
+    let sandbox = two_tools("src/lib.rs:1: bad\n", "");
+    sandbox.run(&["baseline", "init"], 0);
+    sandbox.write("needed.txt", "");
+    sandbox.write("extra.txt", "src/lib.rs:1: odd\n");
+    let error = "error: 1 accepted finding is fixed but still in the baseline";
+    assert_eq!(last_line(&sandbox, &["check", "-q"], 1), error);
+    let text = sandbox.run(&["check"], 1);
+    assert!(text.contains(error) && !text.contains("baseline init"), "{text}");
+    assert!(text.contains("needed.jsonl: src/lib.rs"), "{text}");
+}
+
+#[test]
+fn colour_is_as_asked_for() {
+    let sandbox = two_tools("", "");
+    let check = |args: &[&str], env: &[(&str, &str)], is_coloured: bool| {
+        let mut command = sandbox.command(&["run"]);
+        let output = command.args(args).envs(env.iter().copied()).output().unwrap();
+        let text = sandbox.expect(&output, 0);
+        assert_eq!(text.contains('\u{1b}'), is_coloured, "{args:?} {env:?}: {text}");
+    };
+    check(&[], &[], false);
+    check(&["--color", "always"], &[], true);
+    check(&["--color", "always"], &[("NO_COLOR", "1")], true);
+    check(&[], &[("CARGO_TERM_COLOR", "always")], true);
+    check(&["--color", "never"], &[("CARGO_TERM_COLOR", "always")], false);
+    check(&["--color", "auto"], &[("CARGO_TERM_COLOR", "always")], false);
+    check(&[], &[("CLICOLOR_FORCE", "1")], true);
+    check(&[], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false);
+    check(&[], &[("CLICOLOR_FORCE", "1"), ("CARGO_TERM_COLOR", "never")], false);
+}
+
+#[test]
+fn help_is_found_where_cargo_users_look_for_it() {
+    let sandbox = two_tools("", "");
+    let usage = "Usage: cargo genti <COMMAND>";
+    assert!(stderr(&sandbox.command(&[]).output().unwrap()).contains(usage));
+    assert!(sandbox.run(&[], 2).contains(usage));
+    assert!(sandbox.run(&["--help"], 0).contains(usage));
+    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_cargo-genti")).parent().unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    for args in [&["help", "genti"][..], &["genti", "--help"]] {
+        let mut command = Command::new(env!("CARGO"));
+        command.args(args).env("PATH", &path);
+        sandbox.scrub(&mut command);
+        let output = command.output().unwrap();
+        assert!(sandbox.expect(&output, 0).contains(usage));
+        assert!(output.stderr.is_empty());
+    }
+}
+
+/// `sh -c SCRIPT`, with the binary as `$0`.
+fn shell(sandbox: &Sandbox, script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_cargo-genti")]).stdin(Stdio::null());
+    sandbox.scrub(&mut command);
+    command
+}
