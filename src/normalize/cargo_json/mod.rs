@@ -58,6 +58,12 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
 
     let complaint = || input.complaint();
     let gaps = match finished {
+        Some(true) if code == 0 && reach.is_elsewhere(input) => {
+            // Under a link to the workspace, for one: all that it found was taken for somebody else's.
+            let reason =
+                "cargo names none of the workspace's packages that were selected: its ids are of others";
+            return Err(Unparsable(reason.to_owned()));
+        }
         Some(true) if code == 0 => Vec::new(),
         Some(false) if code != 0 => reach.gaps(input),
         Some(true) => vec![Gap::all(complaint().unwrap_or_else(|| format!("cargo exited with {code}")))],

@@ -61,17 +61,22 @@ impl Reach {
         self.made.insert((package, Compilation { kind, name, mode }));
     }
 
+    /// Whether there was something to do for the packages asked for, and cargo did nothing for any of them: where
+    /// it succeeded, it spoke of other packages.
+    pub(super) fn is_elsewhere(&self, input: &Input<'_>) -> bool {
+        let wanted = Wanted::of(input.tool);
+        let packages = asked_for(input);
+        let targets = |id: &PackageId| &input.workspace.package(*id).targets;
+        packages.iter().any(|id| wanted.compilations(targets(id)).next().is_some())
+            && !self.made.iter().any(|(package, _)| packages.contains(package))
+    }
+
     /// The packages that should have been judged and were not.
     pub(super) fn gaps(&self, input: &Input<'_>) -> Vec<Gap> {
         let stderr = input.scrub.lossy(&input.output.stderr);
         let failures = Failures::read(&stderr);
         let wanted = Wanted::of(input.tool);
-        let own: Option<Vec<PackageId>> = input
-            .units
-            .iter()
-            .map(|unit| if let Unit::Package(package) = unit { Some(*package) } else { None })
-            .collect();
-        let mut packages = own.filter(|own| !own.is_empty()).unwrap_or_else(|| input.packages.to_vec());
+        let mut packages = asked_for(input);
         packages.sort();
         packages.dedup();
         let gaps: Vec<Gap> = packages
@@ -133,6 +138,16 @@ impl Reach {
             .or_else(|| input.complaint())
             .unwrap_or_else(|| "not reached".to_owned())
     }
+}
+
+/// The packages that the process was to judge.
+fn asked_for(input: &Input<'_>) -> Vec<PackageId> {
+    let own: Option<Vec<PackageId>> = input
+        .units
+        .iter()
+        .map(|unit| if let Unit::Package(package) = unit { Some(*package) } else { None })
+        .collect();
+    own.filter(|own| !own.is_empty()).unwrap_or_else(|| input.packages.to_vec())
 }
 
 /// What a command line makes cargo compile.

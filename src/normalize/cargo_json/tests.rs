@@ -61,10 +61,18 @@ fn span(file: &str, line: u32, primary: &str, expansion: &str) -> String {
 
 /// The diagnostics of a successful run with these messages.
 fn diagnostics(messages: &[String]) -> Vec<Diagnostic> {
-    let stdout = messages.join("\n") + "\n{\"reason\":\"build-finished\",\"success\":true}\n";
+    let done = [artifact("a", "lib", false), "{\"reason\":\"build-finished\",\"success\":true}\n".to_owned()];
+    let stdout = [messages, &done].concat().join("\n");
     let parsed = clippy(&stdout, "", 0).expect("readable");
     assert_eq!(parsed.gaps, []);
     parsed.diagnostics
+}
+
+/// What cargo says of a target of `package` that is done.
+fn artifact(package: &str, kind: &str, test: bool) -> String {
+    format!(
+        r#"{{"reason":"compiler-artifact","package_id":"path+file:///w/ws/{package}#0.1.0","target":{{"kind":["{kind}"],"name":"{package}"}},"profile":{{"test":{test}}},"filenames":[]}}"#
+    )
 }
 
 #[test]
@@ -202,7 +210,8 @@ gap: cannot update the lock file Cargo.lock because --locked was passed to preve
 #[test]
 fn exit_code_and_build_finished_must_agree() {
     let finished = |success: bool| format!("{{\"reason\":\"build-finished\",\"success\":{success}}}\n");
-    assert_eq!(clippy(&finished(true), "", 0), Ok(Parsed::default()));
+    let done = artifact("a", "lib", false) + "\n";
+    assert_eq!(clippy(&(done + &finished(true)), "", 0), Ok(Parsed::default()));
     assert!(clippy(&finished(false), "", 0).is_err());
     assert_shown(
         &clippy(&finished(true), "", 1).expect("readable"),
@@ -211,6 +220,25 @@ gap: cargo exited with 1
 
 "#]],
     );
+}
+
+#[test]
+fn a_success_that_names_none_of_our_packages_is_no_verdict() {
+    let finished = "\n{\"reason\":\"build-finished\",\"success\":true}\n";
+    let elsewhere = lint(1, r#""children":[]"#) + "\n" + &artifact("a", "lib", false) + finished;
+    let error = clippy(&elsewhere.replace("/w/ws/", "/w/link/"), "", 0).expect_err("not ours");
+    assert!(error.to_string().starts_with("cargo names none of the workspace's packages"), "{error}");
+    assert_eq!(clippy(&elsewhere, "", 0).expect("ours").diagnostics.len(), 1);
+
+    // A package alone must be named itself; one without anything to compile need not.
+    let alone = |flag: &str, package: &str| {
+        let tool = tool("check", Parse::RustcJson, &["cargo", "check", flag]);
+        let stdout = artifact(package, "lib", false) + finished;
+        run(&sample(), &tool, &[Unit::Package(PackageId(2))], stdout, "", 0)
+    };
+    assert!(alone("--lib", "d").is_err());
+    assert_eq!(alone("--lib", "c"), Ok(Parsed::default()));
+    assert_eq!(alone("--examples", "d"), Ok(Parsed::default()));
 }
 
 #[test]
@@ -270,11 +298,6 @@ gap: no space left
 
 #[test]
 fn the_flags_of_the_command_say_what_must_be_reached() {
-    let artifact = |package: &str, kind: &str, test: bool| {
-        format!(
-            r#"{{"reason":"compiler-artifact","package_id":"path+file:///w/ws/{package}#0.1.0","target":{{"kind":["{kind}"],"name":"{package}"}},"profile":{{"test":{test}}},"filenames":[]}}"#
-        )
-    };
     let failed = "{\"reason\":\"build-finished\",\"success\":false}";
     // What cargo has done of `b`, which is a library and a binary; something else failed.
     let is_judged = |flags: &[&str], done: &[(&str, bool)]| {
