@@ -20,7 +20,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                 |reason| format!("exited with {code}: {reason}"),
             ))
         })?;
-    let runs = log.runs.unwrap_or_default();
+    let runs = log.runs;
     let mut parsed = Parsed::default();
     for run in &runs {
         parsed.gaps.extend(failure(input, run).map(Gap::all));
