@@ -87,13 +87,23 @@ pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
         Parse::Sarif => sarif::parse(input, code),
         Parse::Regex(pattern) => lines::by_pattern(input, code, pattern),
         Parse::Lines => lines::plain(input, code),
-        Parse::ExitCode => Ok(exit_code::parse(input, code)),
+        Parse::ExitCode => exit_code::parse(input, code),
     }?;
     parsed.diagnostics.sort();
     parsed.diagnostics.dedup();
     parsed.gaps.sort();
     parsed.gaps.dedup();
     Ok(parsed)
+}
+
+/// What a Rust program that panics exits with, and cargo for any failure.
+const PANIC: i32 = 101;
+
+/// Whether a process that ended with `code` did not get to run, or to its end: what a shell says for a program
+/// that is missing or no program (126, 127) or was ended by a signal (128 and more), and systems in place of
+/// signals (below 0).
+fn is_crash(code: i32) -> bool {
+    !(0..126).contains(&code)
 }
 
 impl Input<'_> {
@@ -133,6 +143,14 @@ impl Input<'_> {
             related: Vec::new(),
             fix: None,
         }
+    }
+
+    /// That a process ended half way, or never began: whatever it printed until then is no verdict.
+    fn crashed(&self, code: i32) -> Unparsable {
+        Unparsable(match self.complaint() {
+            Some(reason) => format!("exited with {code}: {reason}"),
+            None => format!("exited with {code}"),
+        })
     }
 
     /// Why a process failed, in its own words: the first error on stderr, else its first line.
