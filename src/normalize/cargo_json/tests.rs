@@ -281,6 +281,32 @@ fn a_compiler_that_died_after_a_denied_lint_did_not_judge() {
 }
 
 #[test]
+fn a_failure_beside_a_denied_lint_is_a_gap_of_its_own() {
+    let denied = message("d", r#""message":"m","code":{"code":"clippy::l"},"level":"error""#);
+    let failed = "\n{\"reason\":\"build-finished\",\"success\":false}\n";
+    // Of `a`, only an example is there, which is built with a feature alone.
+    let mut workspace = sample();
+    workspace.packages[0].targets.truncate(1);
+    workspace.packages[0].targets[0].needs_features = true;
+    let check = |beside: &str, expected: &[(Option<u32>, &str)]| {
+        let tool = tool("clippy", Parse::RustcJson, &["cargo", "clippy", "--lib", "-p", "d"]);
+        let stderr = format!("error: could not compile `d` (lib) due to 1 previous error\n{beside}");
+        let units = [Unit::Package(PackageId(3))];
+        let parsed = run(&workspace, &tool, &units, denied.clone() + failed, stderr, 101).expect("readable");
+        let gaps: Vec<_> = parsed.gaps.iter().map(|gap| (gap.package.map(|id| id.0), &*gap.reason)).collect();
+        assert_eq!(gaps, expected);
+    };
+    check("", &[]);
+    check(
+        "error: could not compile `a` (example \"ex\")\n\nCaused by:\n  (signal: 9, SIGKILL: kill)\n",
+        &[(Some(0), "`a` was not compiled to the end")],
+    );
+    check("error: could not compile `d` (example \"ex\")\n", &[(Some(3), "`d` was not compiled to the end")]);
+    let outside = "error: could not compile `a-outside` (lib) due to 1 previous error\n";
+    check(outside, &[(None, "`a-outside` does not compile")]);
+}
+
+#[test]
 fn a_failure_that_nothing_explains_is_a_gap() {
     let tool = tool("clippy", Parse::RustcJson, &["cargo", "clippy", "--tests"]);
     let failed = "{\"reason\":\"build-finished\",\"success\":false}\n";
