@@ -107,10 +107,11 @@ fn is_crash(code: i32) -> bool {
 }
 
 impl Input<'_> {
-    /// What a diagnostic is about that names no place itself.
+    /// What a diagnostic is about that names no place itself. The same however many units the process was given:
+    /// the place is part of the identity, and no batch policy may show there.
     fn default_place(&self) -> Place {
         match self.units {
-            [unit @ (Unit::File(_) | Unit::TargetRoot(..))] => {
+            [unit @ (Unit::File(_) | Unit::TargetRoot(..))] if !self.tool.takes_many() => {
                 Place::File { path: unit.path(self.workspace).clone(), range: None }
             }
             [Unit::Package(package)] => package_place(self.workspace, *package),

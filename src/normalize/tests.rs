@@ -3,6 +3,7 @@ use snapbox::{assert_data_eq, str};
 
 use super::testing::{run, show, tool, workspace};
 use super::*;
+use crate::model::tool::{Arg, Per};
 use crate::model::workspace::{FileId, TargetKind};
 
 fn sample() -> Workspace {
@@ -71,6 +72,22 @@ warning lint lint lint: line 3 is bad
 
 "#]],
     );
+}
+
+#[test]
+fn what_names_no_place_is_about_the_same_in_every_batch() {
+    let optional_path = Parse::Regex(r"^(?:(?<path>\w+\.rs): )?(?<message>bad)$".to_owned());
+    let log = r#"{"runs":[{"tool":{"driver":{}},"results":[{"message":{"text":"bad"}}]}]}"#;
+    for (parse, said) in [(optional_path, "bad"), (Parse::Sarif, log)] {
+        let mut tool = tool("lint", parse, &["lint"]);
+        let place = |tool: &Tool, units: &[Unit]| {
+            run(&sample(), tool, units, said, "", 0).expect("readable").diagnostics[0].place.name()
+        };
+        assert_eq!(place(&tool, X), "x.wgsl", "a process a file");
+        tool.run.push(Arg::Files);
+        tool.per = Per::File;
+        assert_eq!((&*place(&tool, X), &*place(&tool, BOTH)), ("lint", "lint"));
+    }
 }
 
 #[test]
