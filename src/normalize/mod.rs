@@ -154,16 +154,17 @@ impl Input<'_> {
         })
     }
 
-    /// Why a process failed, in its own words: the first error on stderr, else its first line.
+    /// Why a process failed, in its own words: an error on stderr, else its first line. Of several errors the least,
+    /// for which came first is a matter of time where several things fail at once.
     fn complaint(&self) -> Option<String> {
-        let stderr = self.scrub.lossy(&self.output.stderr);
+        let stderr = scrub::volatile(&self.scrub.lossy(&self.output.stderr));
         let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
-        let error = lines.clone().find_map(|line| {
+        let errors = lines.clone().filter_map(|line| {
             let (label, rest) = line.split_once(": ")?;
             let label = label.to_ascii_lowercase();
             (label == "error" || label.starts_with("error[")).then_some(rest)
         });
-        error.or_else(|| lines.next()).map(scrub::volatile)
+        errors.min().or_else(|| lines.next()).map(str::to_owned)
     }
 }
 

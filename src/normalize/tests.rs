@@ -123,6 +123,16 @@ unparsable: the pattern: regex parse error:
 }
 
 #[test]
+fn of_errors_at_once_the_same_one_is_told_whatever_came_first() {
+    let mut errors = ["error: no b", "warning: 0", "ERROR: no a after 12ms", "error[E1]: no c"];
+    for _ in 0..errors.len() {
+        errors.rotate_left(1);
+        let expected = "unparsable: exited with 2: no a after [TIME]\n";
+        check(Parse::Lines, X, ("", &errors.join("\n"), 2), expected);
+    }
+}
+
+#[test]
 fn each_line_is_a_diagnostic() {
     check(
         Parse::Lines,
