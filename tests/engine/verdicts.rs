@@ -245,3 +245,15 @@ fn no_value_of_the_environment_reaches_an_artifact() {
         assert!(!text.contains("canary"), "{name}");
     }
 }
+
+#[test]
+fn what_is_not_to_be_documented_is_no_gap_of_cargo_doc() {
+    let sandbox = Sandbox::of("broken", "w");
+    let manifest = sandbox.root().join("good/Cargo.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    sandbox.write("good/Cargo.toml", &(text + "\n[lib]\ndoc = false\n"));
+    sandbox.run(&["run", "--tool", "doc"], 3);
+    let report = sandbox.json("report.json");
+    let units: Vec<_> = report["tools"][0]["incomplete"].as_array().unwrap().iter().collect();
+    assert_eq!(units.iter().map(|entry| &entry["unit"]).collect::<Vec<_>>(), ["bad", "dependent"]);
+}

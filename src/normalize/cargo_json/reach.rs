@@ -200,8 +200,7 @@ impl Wanted {
             let test = self.tests && target.test;
             let (plain, test, doc) = match target.kind {
                 TargetKind::BuildScript => (true, false, false),
-                TargetKind::Lib | TargetKind::Bin if self.docs => (false, false, !shadowed),
-                _ if self.docs => (false, false, false),
+                _ if self.docs => (false, false, target.doc && !shadowed),
                 TargetKind::Lib => (self.lib, test, false),
                 TargetKind::Bin => (self.bins, test, false),
                 TargetKind::Example => (self.examples, test, false),

@@ -342,6 +342,22 @@ fn the_flags_of_the_command_say_what_must_be_reached() {
 }
 
 #[test]
+fn what_is_not_documented_need_not_be_reached_by_cargo_doc() {
+    let gaps = |documented: bool| {
+        let mut workspace = sample();
+        for target in &mut workspace.packages[2].targets {
+            target.doc = documented;
+        }
+        let tool = tool("doc", Parse::RustcJson, &["cargo", "doc", "--no-deps", "--keep-going"]);
+        let failed = "{\"reason\":\"build-finished\",\"success\":false}\n";
+        let parsed = run(&workspace, &tool, &[Unit::Workspace], failed, DOC_STDERR, 101).expect("readable");
+        parsed.gaps.iter().filter_map(|gap| Some(gap.package?.0)).collect::<Vec<_>>()
+    };
+    assert_eq!(gaps(true), [0, 1, 2, 3, 4, 5]);
+    assert_eq!(gaps(false), [0, 1, 3, 4, 5]);
+}
+
+#[test]
 fn a_package_alone_is_asked_for_alone() {
     let tool = tool("clippy", Parse::RustcJson, &["cargo", "clippy", "-p", "d"]);
     let failed = "{\"reason\":\"build-finished\",\"success\":false}\n";
