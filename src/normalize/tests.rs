@@ -266,7 +266,7 @@ unparsable: exited with 101: thread 'main' panicked
 fn a_process_that_a_signal_ended_said_nothing() {
     let (workspace, tool) = (sample(), tool("lint", Parse::Lines, &["lint"]));
     let output = Output { stdout: b"x\n".to_vec(), stderr: Vec::new(), exit: Exit::Signal(11) };
-    let scrub = Scrub::new(&workspace.root, &workspace.target_dir, None, "/tmp".as_ref());
+    let scrub = Scrub::new(&workspace, None, "/tmp".as_ref());
     let input =
         Input { workspace: &workspace, tool: &tool, units: X, packages: &[], output: &output, scrub: &scrub };
     assert_eq!(parse(&input), Err(Unparsable("ended by signal 11".to_owned())));
