@@ -123,7 +123,7 @@ impl Input<'_> {
     fn place_at(&self, path: &[u8], range: Option<Range>) -> Place {
         match self.scrub.path(path) {
             Some(path) => Place::File { path, range },
-            None => Place::Subject(self.scrub.lossy(path)),
+            None => Place::Subject(self.scrub.foreign(path)),
         }
     }
 

@@ -90,6 +90,17 @@ impl Scrub {
         self.text(&String::from_utf8_lossy(bytes))
     }
 
+    /// What a path that is none of the workspace's is called. In a directory that is not known, only its last part
+    /// is the same on every machine.
+    pub fn foreign(&self, raw: &[u8]) -> String {
+        let text = self.lossy(raw);
+        let path = Path::new(&text);
+        match path.file_name().filter(|_| path.is_absolute()) {
+            Some(name) => format!("[OUTSIDE]/{}", name.to_string_lossy()),
+            None => text,
+        }
+    }
+
     /// The path that a tool printed, absolute or relative to the root, without `.` and needless `..`. `None` if it
     /// leads out of the workspace, or into the target directory: what was generated there is no source.
     pub fn path(&self, raw: &[u8]) -> Option<RelPath> {

@@ -52,6 +52,32 @@ warning lint lint [HOME]/x: elsewhere
 }
 
 #[test]
+fn a_place_outside_tells_nothing_of_the_machine() {
+    let stdout = [
+        "/home/me/a:1: w: m",
+        "/tmp/b:1: w: m",
+        "/w/ws/target/c:1: w: m",
+        "/builds/17/d:1: w: m",
+        "../e:1: w: m",
+        "/:1: w: m",
+    ];
+    check(
+        pattern(),
+        BOTH,
+        (&stdout.join("\n"), "", 0),
+        str![[r#"
+warning lint lint ../e: m
+warning lint lint /: m
+warning lint lint [HOME]/a: m
+warning lint lint [OUTSIDE]/d: m
+warning lint lint [TARGET]/c: m
+warning lint lint [TMP]/b: m
+
+"#]],
+    );
+}
+
+#[test]
 fn a_pattern_without_a_path_speaks_of_the_one_unit() {
     let lines = || Parse::Regex(r"^line (?<line>\d+)".to_owned());
     check(
