@@ -55,6 +55,7 @@ fn target(package: &str, kind: TargetKind, root: &str) -> Target {
         root: RelPath::new(root),
         edition: "2024".to_owned(),
         test: matches!(kind, TargetKind::Lib | TargetKind::Bin | TargetKind::Test),
+        doc: matches!(kind, TargetKind::Lib | TargetKind::Bin),
         needs_features: false,
     }
 }

@@ -130,6 +130,16 @@ impl Parse {
             Self::ExitCode => "exit-code",
         }
     }
+
+    /// The namespaces, sorted, of what is found in the output of a tool called `tool`.
+    pub fn namespaces(&self, tool: &str) -> Vec<String> {
+        let names = match self {
+            Self::RustcJson => &["clippy", "rustc", "rustdoc"][..],
+            Self::Rustfmt => &["rustfmt"],
+            Self::Sarif | Self::Regex(_) | Self::Lines | Self::ExitCode => &[tool],
+        };
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
 }
 
 /// The environment of a tool's processes.

@@ -108,6 +108,8 @@ pub struct Target {
     pub edition: String,
     /// Whether `cargo test` runs it as a test.
     pub test: bool,
+    /// Whether `cargo doc` documents it.
+    pub doc: bool,
     /// Whether it is built only with features that may be off.
     pub needs_features: bool,
 }

@@ -1,15 +1,20 @@
 //! Tools of which only the exit code is known to mean something.
 
 use super::scrub::{Scrub, volatile};
-use super::{Input, Parsed};
+use super::{Input, Parsed, Unparsable, is_crash};
 use crate::model::finding::{Diagnostic, Level, Related};
 
-/// Any `code` but 0 is one diagnostic, with the ends of the output beside it.
-pub(super) fn parse(input: &Input<'_>, code: i32) -> Parsed {
+/// Any `code` but 0 is one diagnostic, with the ends of the output beside it. A panic is one too: cargo ends every
+/// failed test with the same code.
+pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
     if code == 0 {
-        return Parsed::default();
+        return Ok(Parsed::default());
     }
-    let message = format!("exited with {code}");
+    if is_crash(code) {
+        return Err(input.crashed(code));
+    }
+    // In backticks, a number belongs to the identity: another code is another finding.
+    let message = format!("exited with `{code}`");
     let rule = input.tool.name.clone();
     let output = [&input.output.stdout, &input.output.stderr];
     let related = output
@@ -18,7 +23,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Parsed {
         .collect();
     let diagnostic =
         Diagnostic { related, ..input.diagnostic(input.default_place(), rule, Level::Error, message) };
-    Parsed { diagnostics: vec![diagnostic], gaps: Vec::new() }
+    Ok(Parsed { diagnostics: vec![diagnostic], gaps: Vec::new() })
 }
 
 /// The first and last lines of `text`; `None` if it is blank.

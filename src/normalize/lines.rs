@@ -3,7 +3,7 @@
 use regex::{Captures, Regex};
 
 use super::scrub::strip_escapes;
-use super::{Input, Parsed, Unparsable, range, whole_line};
+use super::{Input, PANIC, Parsed, Unparsable, is_crash, range, whole_line};
 use crate::model::finding::{Diagnostic, Level, Place};
 
 /// Each line of stdout that is not blank is a diagnostic.
@@ -87,8 +87,11 @@ fn level_of(word: &str) -> Level {
     }
 }
 
-/// A tool that fails and has nothing to show for it did not judge.
+/// A tool that fails and has nothing to show for it did not judge, nor did one that stopped half way.
 fn judge(input: &Input<'_>, code: i32, diagnostics: Vec<Diagnostic>) -> Result<Parsed, Unparsable> {
+    if code == PANIC || is_crash(code) {
+        return Err(input.crashed(code));
+    }
     if code != 0 && diagnostics.is_empty() {
         let first = lines(&input.output.stdout)
             .map(|line| input.scrub.lossy(line.trim_ascii()))

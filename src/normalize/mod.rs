@@ -87,7 +87,7 @@ pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
         Parse::Sarif => sarif::parse(input, code),
         Parse::Regex(pattern) => lines::by_pattern(input, code, pattern),
         Parse::Lines => lines::plain(input, code),
-        Parse::ExitCode => Ok(exit_code::parse(input, code)),
+        Parse::ExitCode => exit_code::parse(input, code),
     }?;
     parsed.diagnostics.sort();
     parsed.diagnostics.dedup();
@@ -96,11 +96,22 @@ pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
     Ok(parsed)
 }
 
+/// What a Rust program that panics exits with, and cargo for any failure.
+const PANIC: i32 = 101;
+
+/// Whether a process that ended with `code` did not get to run, or to its end: what a shell says for a program
+/// that is missing or no program (126, 127) or was ended by a signal (128 and more), and systems in place of
+/// signals (below 0).
+fn is_crash(code: i32) -> bool {
+    !(0..126).contains(&code)
+}
+
 impl Input<'_> {
-    /// What a diagnostic is about that names no place itself.
+    /// What a diagnostic is about that names no place itself. The same however many units the process was given:
+    /// the place is part of the identity, and no batch policy may show there.
     fn default_place(&self) -> Place {
         match self.units {
-            [unit @ (Unit::File(_) | Unit::TargetRoot(..))] => {
+            [unit @ (Unit::File(_) | Unit::TargetRoot(..))] if !self.tool.takes_many() => {
                 Place::File { path: unit.path(self.workspace).clone(), range: None }
             }
             [Unit::Package(package)] => package_place(self.workspace, *package),
@@ -112,7 +123,7 @@ impl Input<'_> {
     fn place_at(&self, path: &[u8], range: Option<Range>) -> Place {
         match self.scrub.path(path) {
             Some(path) => Place::File { path, range },
-            None => Place::Subject(self.scrub.lossy(path)),
+            None => Place::Subject(self.scrub.foreign(path)),
         }
     }
 
@@ -135,16 +146,25 @@ impl Input<'_> {
         }
     }
 
-    /// Why a process failed, in its own words: the first error on stderr, else its first line.
+    /// That a process ended half way, or never began: whatever it printed until then is no verdict.
+    fn crashed(&self, code: i32) -> Unparsable {
+        Unparsable(match self.complaint() {
+            Some(reason) => format!("exited with {code}: {reason}"),
+            None => format!("exited with {code}"),
+        })
+    }
+
+    /// Why a process failed, in its own words: an error on stderr, else its first line. Of several errors the least,
+    /// for which came first is a matter of time where several things fail at once.
     fn complaint(&self) -> Option<String> {
-        let stderr = self.scrub.lossy(&self.output.stderr);
+        let stderr = scrub::volatile(&self.scrub.lossy(&self.output.stderr));
         let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
-        let error = lines.clone().find_map(|line| {
+        let errors = lines.clone().filter_map(|line| {
             let (label, rest) = line.split_once(": ")?;
             let label = label.to_ascii_lowercase();
             (label == "error" || label.starts_with("error[")).then_some(rest)
         });
-        error.or_else(|| lines.next()).map(scrub::volatile)
+        errors.min().or_else(|| lines.next()).map(str::to_owned)
     }
 }
 

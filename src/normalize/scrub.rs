@@ -7,45 +7,64 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::model::path::RelPath;
+use crate::model::workspace::Workspace;
 
-/// How text and paths become independent of the machine: the workspace's root is cut off, cargo's target
-/// directory is written `[TARGET]`, the user's home `[HOME]`, the temporary directory `[TMP]`.
+/// How text and paths become independent of the machine: the workspace's root is cut off, a member outside of it
+/// is written `../member`, cargo's target directory `[TARGET]`, the user's home `[HOME]`, the temporary directory
+/// `[TMP]`.
 #[derive(Clone, Debug)]
 pub struct Scrub {
-    /// The root, under each of its names.
-    roots: Vec<PathBuf>,
+    root: PathBuf,
+    /// The directories of the members that lie outside of the root.
+    outside: Vec<RelPath>,
+    /// The root and these members, under each of their absolute names.
+    sources: Vec<(PathBuf, RelPath)>,
     target: PathBuf,
     /// Directories with what stands for them, the longest first; an empty stand-in is the root's.
-    prefixes: Vec<(String, &'static str)>,
+    prefixes: Vec<(String, String)>,
 }
 
 impl Scrub {
     /// All directories are absolute.
-    pub fn new(root: &Path, target: &Path, home: Option<&Path>, temp: &Path) -> Self {
-        let mut scrub = Self { roots: Vec::new(), target: target.to_path_buf(), prefixes: Vec::new() };
-        scrub.add_prefix(target, "[TARGET]");
+    pub fn new(workspace: &Workspace, home: Option<&Path>, temp: &Path) -> Self {
+        let dirs = workspace.packages.iter().map(|package| &package.dir);
+        let mut scrub = Self {
+            root: workspace.root.clone(),
+            outside: dirs.filter(|dir| dir.is_outside()).cloned().collect(),
+            sources: Vec::new(),
+            target: workspace.target_dir.clone(),
+            prefixes: Vec::new(),
+        };
+        scrub.add_prefix(&workspace.target_dir, "[TARGET]");
         scrub.add_prefix(temp, "[TMP]");
         if let Some(home) = home {
             scrub.add_prefix(home, "[HOME]");
         }
-        scrub.with_root(root)
+        scrub.with_root(&workspace.root)
     }
 
-    /// The root goes by this name too: some tools resolve symbolic links before they print a path.
+    /// The root goes by this name too: some tools resolve symbolic links before they print a path. The members
+    /// outside go by what lies in the same direction from there.
     #[must_use]
     pub fn with_root(mut self, root: &Path) -> Self {
-        self.roots.push(root.to_path_buf());
         self.add_prefix(root, "");
+        self.sources.push((root.to_path_buf(), RelPath::default()));
+        for dir in self.outside.clone() {
+            let place = plain(&dir.to_path(root));
+            self.add_prefix(&place, &dir.to_string());
+            self.sources.push((place, dir));
+        }
         self
     }
 
-    fn add_prefix(&mut self, dir: &Path, stand_in: &'static str) {
+    fn add_prefix(&mut self, dir: &Path, stand_in: &str) {
         // `/` as a home or root says nothing, and would be found everywhere.
         if dir.components().any(|part| matches!(part, Component::Normal(_))) {
             let dir = dir.to_string_lossy();
-            self.prefixes.push((dir.trim_end_matches(['/', '\\']).to_owned(), stand_in));
-            // Stable: of two stand-ins for one directory, the root's wins, as it was added last.
-            self.prefixes.sort_by_key(|(dir, stand_in)| (std::cmp::Reverse(dir.len()), !stand_in.is_empty()));
+            self.prefixes.push((dir.trim_end_matches(['/', '\\']).to_owned(), stand_in.to_owned()));
+            // Of two stand-ins for one directory, that of sources wins.
+            self.prefixes
+                .sort_by_key(|(dir, stand_in)| (std::cmp::Reverse(dir.len()), stand_in.starts_with('[')));
         }
     }
 
@@ -71,32 +90,49 @@ impl Scrub {
         self.text(&String::from_utf8_lossy(bytes))
     }
 
-    /// The path that a tool printed, absolute or relative to the root, without `.` and `..`. `None` if it
+    /// What a path that is none of the workspace's is called. In a directory that is not known, only its last part
+    /// is the same on every machine.
+    pub fn foreign(&self, raw: &[u8]) -> String {
+        let text = self.lossy(raw);
+        let path = Path::new(&text);
+        match path.file_name().filter(|_| path.is_absolute()) {
+            Some(name) => format!("[OUTSIDE]/{}", name.to_string_lossy()),
+            None => text,
+        }
+    }
+
+    /// The path that a tool printed, absolute or relative to the root, without `.` and needless `..`. `None` if it
     /// leads out of the workspace, or into the target directory: what was generated there is no source.
     pub fn path(&self, raw: &[u8]) -> Option<RelPath> {
         let raw = RelPath::new(raw).as_os_path();
         if raw.as_os_str().is_empty() {
             return None;
         }
-        let path = self.roots.first()?.join(raw);
-        let mut parts: Vec<Component<'_>> = Vec::new();
-        for part in path.components() {
-            match part {
-                Component::CurDir => {}
-                Component::ParentDir => {
-                    if matches!(parts.last(), Some(Component::Normal(_))) {
-                        parts.pop();
-                    }
-                }
-                part => parts.push(part),
-            }
-        }
-        let path: PathBuf = parts.iter().collect();
+        let path = plain(&self.root.join(raw));
         if path.starts_with(&self.target) {
             return None;
         }
-        self.roots.iter().find(|root| path.starts_with(root)).and_then(|root| RelPath::between(root, &path))
+        // The innermost: a member outside may lie around the root.
+        let around = self.sources.iter().filter(|(place, _)| path.starts_with(place));
+        let (place, dir) = around.max_by_key(|(place, _)| place.as_os_str().len())?;
+        RelPath::between(place, &path).map(|below| dir.join(below.as_bytes()))
     }
+}
+
+/// `path` without `.` and `..`, by its text alone.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            // Does nothing at `/`.
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 /// `text` without escape sequences; no escape character is left, also none of a broken sequence.
@@ -177,14 +213,21 @@ fn may_end_name(rest: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::normalize::testing::workspace;
+
+    /// Of a workspace with these members, in `/home/me/ws`.
+    fn scrub_of(members: &[&str]) -> Scrub {
+        let members: Vec<_> = members.iter().map(|dir| (*dir, &[][..])).collect();
+        let workspace = Workspace {
+            root: "/home/me/ws".into(),
+            target_dir: "/home/me/ws/target".into(),
+            ..workspace(&members, &[])
+        };
+        Scrub::new(&workspace, Some(Path::new("/home/me")), Path::new("/tmp"))
+    }
 
     fn scrub() -> Scrub {
-        Scrub::new(
-            Path::new("/home/me/ws"),
-            Path::new("/home/me/ws/target"),
-            Some(Path::new("/home/me")),
-            Path::new("/tmp"),
-        )
+        scrub_of(&["", "f"])
     }
 
     #[track_caller]
@@ -228,7 +271,8 @@ mod tests {
 
     #[test]
     fn a_root_that_is_the_file_system_hides_nothing_else() {
-        let scrub = Scrub::new(Path::new("/"), Path::new("/target"), Some(Path::new("/")), Path::new("/tmp"));
+        let workspace = Workspace { root: "/".into(), target_dir: "/target".into(), ..workspace(&[], &[]) };
+        let scrub = Scrub::new(&workspace, Some(Path::new("/")), Path::new("/tmp"));
         assert_eq!(scrub.text("/etc/x /tmp/y"), "/etc/x [TMP]/y");
         assert_eq!(scrub.path(b"/etc/x"), Some(RelPath::new("etc/x")));
     }
@@ -244,6 +288,31 @@ mod tests {
         for outside in [&b"/home/me/out/x"[..], b"../x", b"/home/me/ws2/x", b"target/debug/g.rs", b""] {
             assert_eq!(path(outside), None);
         }
+    }
+
+    #[test]
+    fn a_member_outside_of_the_root_keeps_its_paths() {
+        let scrub = scrub_of(&["", "../out", "../../far/m"]).with_root(Path::new("/real/me/ws"));
+        let path = |raw: &[u8]| scrub.path(raw).map(|path| path.to_string());
+        assert_eq!(path(b"/home/me/out/src/lib.rs").as_deref(), Some("../out/src/lib.rs"));
+        assert_eq!(path(b"a/../../out/x").as_deref(), Some("../out/x"));
+        assert_eq!(path(b"/home/far/m").as_deref(), Some("../../far/m"));
+        assert_eq!(path(b"/real/me/out/x").as_deref(), Some("../out/x"));
+        for outside in [&b"/home/me/out2/x"[..], b"/home/far/x", b"../x"] {
+            assert_eq!(path(outside), None);
+        }
+        assert_eq!(
+            scrub.text("/home/me/out/x:1 `/home/far/m` /real/me/out /home/me/out2"),
+            "../out/x:1 `../../far/m` ../out [HOME]/out2"
+        );
+
+        // Around the root, and the user's home at once.
+        let scrub = scrub_of(&["", ".."]);
+        let path = |raw: &[u8]| scrub.path(raw).map(|path| path.to_string());
+        assert_eq!(path(b"/home/me/x").as_deref(), Some("../x"));
+        assert_eq!(path(b"/home/me/ws/x").as_deref(), Some("x"));
+        assert_eq!(path(b"/home/me/ws/target/x"), None);
+        assert_eq!(scrub.text("/home/me/x /home/me/ws/x /home/me/ws/target/x"), "../x x [TARGET]/x");
     }
 
     #[test]

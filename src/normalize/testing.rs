@@ -18,8 +18,7 @@ pub(super) fn run(
     code: i32,
 ) -> Result<Parsed, Unparsable> {
     let packages: Vec<PackageId> = workspace.packages().map(|(id, _)| id).collect();
-    let scrub =
-        Scrub::new(&workspace.root, &workspace.target_dir, Some(Path::new("/home/me")), Path::new("/tmp"));
+    let scrub = Scrub::new(workspace, Some(Path::new("/home/me")), Path::new("/tmp"));
     let output =
         Output { stdout: stdout.as_ref().to_vec(), stderr: stderr.as_ref().to_vec(), exit: Exit::Code(code) };
     parse(&Input { workspace, tool, units, packages: &packages, output: &output, scrub: &scrub })

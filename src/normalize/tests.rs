@@ -3,6 +3,7 @@ use snapbox::{assert_data_eq, str};
 
 use super::testing::{run, show, tool, workspace};
 use super::*;
+use crate::model::tool::{Arg, Per};
 use crate::model::workspace::{FileId, TargetKind};
 
 fn sample() -> Workspace {
@@ -51,6 +52,32 @@ warning lint lint [HOME]/x: elsewhere
 }
 
 #[test]
+fn a_place_outside_tells_nothing_of_the_machine() {
+    let stdout = [
+        "/home/me/a:1: w: m",
+        "/tmp/b:1: w: m",
+        "/w/ws/target/c:1: w: m",
+        "/builds/17/d:1: w: m",
+        "../e:1: w: m",
+        "/:1: w: m",
+    ];
+    check(
+        pattern(),
+        BOTH,
+        (&stdout.join("\n"), "", 0),
+        str![[r#"
+warning lint lint ../e: m
+warning lint lint /: m
+warning lint lint [HOME]/a: m
+warning lint lint [OUTSIDE]/d: m
+warning lint lint [TARGET]/c: m
+warning lint lint [TMP]/b: m
+
+"#]],
+    );
+}
+
+#[test]
 fn a_pattern_without_a_path_speaks_of_the_one_unit() {
     let lines = || Parse::Regex(r"^line (?<line>\d+)".to_owned());
     check(
@@ -71,6 +98,22 @@ warning lint lint lint: line 3 is bad
 
 "#]],
     );
+}
+
+#[test]
+fn what_names_no_place_is_about_the_same_in_every_batch() {
+    let optional_path = Parse::Regex(r"^(?:(?<path>\w+\.rs): )?(?<message>bad)$".to_owned());
+    let log = r#"{"runs":[{"tool":{"driver":{}},"results":[{"message":{"text":"bad"}}]}]}"#;
+    for (parse, said) in [(optional_path, "bad"), (Parse::Sarif, log)] {
+        let mut tool = tool("lint", parse, &["lint"]);
+        let place = |tool: &Tool, units: &[Unit]| {
+            run(&sample(), tool, units, said, "", 0).expect("readable").diagnostics[0].place.name()
+        };
+        assert_eq!(place(&tool, X), "x.wgsl", "a process a file");
+        tool.run.push(Arg::Files);
+        tool.per = Per::File;
+        assert_eq!((&*place(&tool, X), &*place(&tool, BOTH)), ("lint", "lint"));
+    }
 }
 
 #[test]
@@ -103,6 +146,16 @@ unparsable: the pattern: regex parse error:
 ...
 "#]],
     );
+}
+
+#[test]
+fn of_errors_at_once_the_same_one_is_told_whatever_came_first() {
+    let mut errors = ["error: no b", "warning: 0", "ERROR: no a after 12ms", "error[E1]: no c"];
+    for _ in 0..errors.len() {
+        errors.rotate_left(1);
+        let expected = "unparsable: exited with 2: no a after [TIME]\n";
+        check(Parse::Lines, X, ("", &errors.join("\n"), 2), expected);
+    }
 }
 
 #[test]
@@ -146,7 +199,7 @@ fn an_exit_code_is_a_diagnostic_with_the_ends_of_the_output() {
         X,
         ("ran 3 checks in 0.53s\n", "thread 'main' (77) panicked at /w/ws/x.rs:1:2:\nboom\n", 101),
         str![[r#"
-error lint lint x.wgsl: exited with 101
+error lint lint x.wgsl: exited with `101`
   ran 3 checks in [TIME]
   thread 'main' panicked at x.rs:1:2:
 boom
@@ -159,7 +212,7 @@ boom
         &[Unit::Package(PackageId(0))],
         (&long, "", 1),
         str![[r#"
-error lint lint package a @0: exited with 1
+error lint lint package a @0: exited with `1`
   l1
 l2
 l3
@@ -207,16 +260,45 @@ l50
 }
 
 #[test]
+fn a_process_that_ended_half_way_gave_no_verdict() {
+    let said = ("x.wgsl:1: warning: one\n", "error: killed");
+    let is_verdict = |parse: Parse, code| {
+        run(&sample(), &tool("lint", parse, &["lint"]), X, said.0, said.1, code)
+            .is_ok_and(|parsed| parsed.gaps.is_empty() && parsed.diagnostics.len() == 1)
+    };
+    for code in [1, 2, 100, 102, 125] {
+        assert!(is_verdict(pattern(), code) && is_verdict(Parse::Lines, code), "{code}");
+        assert!(is_verdict(Parse::ExitCode, code), "{code}");
+    }
+    for code in [-1, 126, 127, 128, 137, 255] {
+        assert!(!is_verdict(pattern(), code) && !is_verdict(Parse::Lines, code), "{code}");
+        assert!(!is_verdict(Parse::ExitCode, code), "{code}");
+    }
+    // A panic, unless it may be a failed test.
+    assert!(!is_verdict(pattern(), 101) && !is_verdict(Parse::Lines, 101));
+    assert!(is_verdict(Parse::ExitCode, 101));
+    check(
+        Parse::Lines,
+        X,
+        ("x.wgsl\n", "thread 'main' panicked", 101),
+        str![[r#"
+unparsable: exited with 101: thread 'main' panicked
+
+"#]],
+    );
+}
+
+#[test]
 fn a_process_that_a_signal_ended_said_nothing() {
     let (workspace, tool) = (sample(), tool("lint", Parse::Lines, &["lint"]));
     let output = Output { stdout: b"x\n".to_vec(), stderr: Vec::new(), exit: Exit::Signal(11) };
-    let scrub = Scrub::new(&workspace.root, &workspace.target_dir, None, "/tmp".as_ref());
+    let scrub = Scrub::new(&workspace, None, "/tmp".as_ref());
     let input =
         Input { workspace: &workspace, tool: &tool, units: X, packages: &[], output: &output, scrub: &scrub };
     assert_eq!(parse(&input), Err(Unparsable("ended by signal 11".to_owned())));
 }
 
-const CAPTURED: [(&str, &str); 4] = [
+const CAPTURED: [(&str, &str); 5] = [
     (include_str!("testdata/clippy.jsonl"), include_str!("testdata/clippy.stderr")),
     (include_str!("testdata/doc.jsonl"), include_str!("testdata/doc.stderr")),
     (include_str!("testdata/rustfmt.diff"), include_str!("testdata/rustfmt.stderr")),
@@ -224,15 +306,23 @@ const CAPTURED: [(&str, &str); 4] = [
         r#"{"runs":[{"tool":{"driver":{}},"results":[{"message":{"text":"{0}","arguments":["/w/ws/x"]}}]}]}"#,
         "x.wgsl:1:2: error: m\nerror: x\n --> /w/ws/x:1:2\n",
     ),
+    (r#"{"runs":[{"tool":{"driver":{}},"results":[{"kind":"pass"}]}]}"#, ""),
 ];
 
-/// What every parser says: each gives an answer, and none panics.
+/// What every parser says: each gives an answer, and none panics. Nor does any take a crash for a clean result.
 fn answers(stdout: &[u8], stderr: &[u8], code: i32) -> Vec<String> {
     let workspace = sample();
     let parsers = [Parse::RustcJson, Parse::Rustfmt, Parse::Sarif, pattern(), Parse::Lines, Parse::ExitCode];
-    let answer = |parse| match run(&workspace, &tool("lint", parse, &["lint"]), BOTH, stdout, stderr, code) {
-        Ok(parsed) => show(&parsed),
-        Err(error) => error.to_string(),
+    let answer = |parse: Parse| {
+        let tool = tool("lint", parse, &["lint"]);
+        match run(&workspace, &tool, BOTH, stdout, stderr, code) {
+            Ok(parsed) => {
+                let is_clean = parsed == Parsed::default();
+                assert!(!is_clean || code < 126 && code != 101, "{code}: {}", tool.parse.as_str());
+                show(&parsed)
+            }
+            Err(error) => error.to_string(),
+        }
     };
     parsers.into_iter().map(answer).collect()
 }
@@ -252,11 +342,25 @@ fn no_directory_of_the_machine_passes_wherever_the_output_ends() {
     }
 }
 
+/// Any exit code, and those often that mean something.
+fn code() -> impl Strategy<Value = i32> {
+    prop_oneof![0..3, Just(101), 126..=255]
+}
+
+#[test]
+fn no_parser_takes_a_crash_for_a_clean_result_whatever_was_said() {
+    for (stdout, stderr) in CAPTURED {
+        for code in [101, 126, 127, 128, 137, 255] {
+            answers(stdout.as_bytes(), stderr.as_bytes(), code);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
 
     #[test]
-    fn every_parser_takes_any_bytes(stdout in any::<Vec<u8>>(), stderr in any::<Vec<u8>>(), code in 0..3) {
+    fn every_parser_takes_any_bytes(stdout in any::<Vec<u8>>(), stderr in any::<Vec<u8>>(), code in code()) {
         answers(&stdout, &stderr, code);
     }
 
@@ -266,12 +370,13 @@ proptest! {
         at in any::<prop::sample::Index>(),
         len in 0..200_usize,
         with in any::<Vec<u8>>(),
+        code in code(),
     ) {
         let (stdout, stderr) = CAPTURED[which];
         let mut stdout = stdout.as_bytes().to_vec();
         let at = at.index(stdout.len());
         let end = stdout.len().min(at + len);
         stdout.splice(at..end, with);
-        answers(&stdout, stderr.as_bytes(), 101);
+        answers(&stdout, stderr.as_bytes(), code);
     }
 }

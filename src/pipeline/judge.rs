@@ -23,7 +23,7 @@ pub(super) type Normalized = Result<Parsed, Unparsable>;
 pub(super) fn scrub(workspace: &Workspace, env: &Env) -> Scrub {
     let home = env.get("HOME").map(Path::new);
     let temp = env.get("TMPDIR").map_or(Path::new("/tmp"), Path::new);
-    let scrub = Scrub::new(&workspace.root, &workspace.target_dir, home, temp);
+    let scrub = Scrub::new(workspace, home, temp);
     // Some tools resolve symbolic links before they print a path.
     match workspace.root.canonicalize() {
         Ok(real) => scrub.with_root(&real),

@@ -99,6 +99,7 @@ fn target(target: &cargo_metadata::Target, root: &Path) -> Result<Target, LoadEr
         root: relative(root, target.src_path.as_std_path())?,
         edition: target.edition.to_string(),
         test: target.test,
+        doc: target.doc,
         needs_features: !target.required_features.is_empty(),
     })
 }

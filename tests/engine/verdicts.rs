@@ -245,3 +245,36 @@ fn no_value_of_the_environment_reaches_an_artifact() {
         assert!(!text.contains("canary"), "{name}");
     }
 }
+
+#[test]
+fn what_is_not_to_be_documented_is_no_gap_of_cargo_doc() {
+    let sandbox = Sandbox::of("broken", "w");
+    let manifest = sandbox.root().join("good/Cargo.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    sandbox.write("good/Cargo.toml", &(text + "\n[lib]\ndoc = false\n"));
+    sandbox.run(&["run", "--tool", "doc"], 3);
+    let report = sandbox.json("report.json");
+    let units: Vec<_> = report["tools"][0]["incomplete"].as_array().unwrap().iter().collect();
+    assert_eq!(units.iter().map(|entry| &entry["unit"]).collect::<Vec<_>>(), ["bad", "dependent"]);
+}
+
+#[test]
+fn a_member_outside_of_the_root_keeps_its_findings() {
+    let sandbox = Sandbox::of("clean", "w");
+    sandbox.edit("Cargo.toml", "[workspace]", "[workspace]\nmembers = [\"../out\"]");
+    let manifest = "[package]\nname = \"out\"\nedition = \"2024\"\nworkspace = \"../w\"\n";
+    sandbox.write("../out/Cargo.toml", manifest);
+    sandbox.write(
+        "../out/src/lib.rs",
+        "//! Text, and a [`broken`] link.\n\n/// One.\npub  fn one() -> u8 {\n    return 1;\n}\n",
+    );
+    sandbox.run(&["run"], 1);
+    assert_eq!(
+        sandbox.findings(),
+        [
+            "new rustdoc::broken_intra_doc_links ../out/src/lib.rs:1",
+            "new rustfmt::unformatted ../out/src/lib.rs:4",
+            "new clippy::needless_return ../out/src/lib.rs:5"
+        ]
+    );
+}

@@ -11,7 +11,7 @@ mod reach;
 
 use std::collections::BTreeMap;
 
-use super::{Gap, Input, Parsed, Unparsable};
+use super::{Gap, Input, Parsed, Unparsable, is_crash};
 use crate::model::workspace::PackageId;
 use message::{Artifact, CompilerMessage, Envelope, Finished};
 use reach::Reach;
@@ -58,6 +58,13 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
 
     let complaint = || input.complaint();
     let gaps = match finished {
+        Some(_) if is_crash(code) => vec![Gap::all(input.crashed(code).0)],
+        Some(true) if code == 0 && reach.is_elsewhere(input) => {
+            // Under a link to the workspace, for one: all that it found was taken for somebody else's.
+            let reason =
+                "cargo names none of the workspace's packages that were selected: its ids are of others";
+            return Err(Unparsable(reason.to_owned()));
+        }
         Some(true) if code == 0 => Vec::new(),
         Some(false) if code != 0 => reach.gaps(input),
         Some(true) => vec![Gap::all(complaint().unwrap_or_else(|| format!("cargo exited with {code}")))],

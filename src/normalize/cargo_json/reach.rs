@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::message::{Artifact, CompilerMessage};
 use crate::model::task::Unit;
 use crate::model::tool::{Arg, Piece, Tool};
-use crate::model::workspace::{PackageId, Target, TargetKind};
+use crate::model::workspace::{PackageId, Target, TargetKind, Workspace};
 use crate::normalize::{Gap, Input};
 
 /// What cargo got done, as far as members are concerned.
@@ -61,17 +61,24 @@ impl Reach {
         self.made.insert((package, Compilation { kind, name, mode }));
     }
 
+    /// Whether there was something to do for the packages asked for, and cargo did nothing for any of them: where
+    /// it succeeded, it spoke of other packages.
+    pub(super) fn is_elsewhere(&self, input: &Input<'_>) -> bool {
+        let wanted = Wanted::of(input.tool);
+        let packages = asked_for(input);
+        let targets = |id: &PackageId| &input.workspace.package(*id).targets;
+        packages.iter().any(|id| wanted.compilations(targets(id)).next().is_some())
+            && !self.made.iter().any(|(package, _)| packages.contains(package))
+    }
+
     /// The packages that should have been judged and were not.
     pub(super) fn gaps(&self, input: &Input<'_>) -> Vec<Gap> {
         let stderr = input.scrub.lossy(&input.output.stderr);
         let failures = Failures::read(&stderr);
         let wanted = Wanted::of(input.tool);
-        let own: Option<Vec<PackageId>> = input
-            .units
-            .iter()
-            .map(|unit| if let Unit::Package(package) = unit { Some(*package) } else { None })
-            .collect();
-        let mut packages = own.filter(|own| !own.is_empty()).unwrap_or_else(|| input.packages.to_vec());
+        let mut packages = asked_for(input);
+        let members = input.workspace.packages();
+        packages.extend(members.filter(|(_, it)| failures.unreported.contains(&*it.name)).map(|(id, _)| id));
         packages.sort();
         packages.dedup();
         let gaps: Vec<Gap> = packages
@@ -83,9 +90,10 @@ impl Reach {
                 reason: self.reason(input, package, &failures),
             })
             .collect();
-        if gaps.is_empty() && self.denied.is_empty() {
-            // Everything is there, and still something failed.
-            return vec![Gap::all(input.complaint().unwrap_or_else(|| "cargo failed".to_owned()))];
+        if gaps.is_empty() && (self.denied.is_empty() || failures.has_more_than_errors(input.workspace)) {
+            // Everything that must be there is, and still something failed that no finding tells of.
+            let reason = failures.outside(input.workspace).or_else(|| input.complaint());
+            return vec![Gap::all(reason.unwrap_or_else(|| "cargo failed".to_owned()))];
         }
         gaps
     }
@@ -97,6 +105,7 @@ impl Reach {
                 && failures.is_reported(&package.name, compilation)
         };
         !self.fatal.contains(&id)
+            && !failures.unreported.contains(&*package.name)
             && wanted
                 .compilations(&package.targets)
                 .all(|compilation| lints_only(&compilation) || self.made.contains(&(id, compilation)))
@@ -110,6 +119,9 @@ impl Reach {
         }
         if let Some(error) = failures.build_scripts.get(name(id)) {
             return (*error).to_owned();
+        }
+        if failures.unreported.contains(name(id)) {
+            return format!("`{}` was not compiled to the end", name(id));
         }
         // A dependency's errors explain more than the package's own, which are listed as its findings.
         let mut seen = BTreeSet::from([id]);
@@ -126,13 +138,22 @@ impl Reach {
         if let Some(culprit) = seen.into_iter().find(has_errors).or_else(|| Some(id).filter(has_errors)) {
             return format!("not reached: `{}` has errors", name(culprit));
         }
-        let members: BTreeSet<&str> = workspace.packages.iter().map(|package| &*package.name).collect();
         failures
-            .outside(&members)
+            .outside(workspace)
             .map(|error| format!("not reached: {error}"))
             .or_else(|| input.complaint())
             .unwrap_or_else(|| "not reached".to_owned())
     }
+}
+
+/// The packages that the process was to judge.
+fn asked_for(input: &Input<'_>) -> Vec<PackageId> {
+    let own: Option<Vec<PackageId>> = input
+        .units
+        .iter()
+        .map(|unit| if let Unit::Package(package) = unit { Some(*package) } else { None })
+        .collect();
+    own.filter(|own| !own.is_empty()).unwrap_or_else(|| input.packages.to_vec())
 }
 
 /// What a command line makes cargo compile.
@@ -179,8 +200,7 @@ impl Wanted {
             let test = self.tests && target.test;
             let (plain, test, doc) = match target.kind {
                 TargetKind::BuildScript => (true, false, false),
-                TargetKind::Lib | TargetKind::Bin if self.docs => (false, false, !shadowed),
-                _ if self.docs => (false, false, false),
+                _ if self.docs => (false, false, target.doc && !shadowed),
                 TargetKind::Lib => (self.lib, test, false),
                 TargetKind::Bin => (self.bins, test, false),
                 TargetKind::Example => (self.examples, test, false),
@@ -200,6 +220,8 @@ impl Wanted {
 struct Failures<'a> {
     /// Packages of which a compilation failed.
     packages: BTreeSet<&'a str>,
+    /// Those of them of which one ended without telling all: a compiler that was killed, for one.
+    unreported: BTreeSet<&'a str>,
     /// By package, the compilations that ended in errors which were all reported, in cargo's words.
     reported: BTreeSet<(&'a str, &'a str)>,
     /// By package, what cargo says of its build script.
@@ -216,18 +238,30 @@ impl<'a> Failures<'a> {
             // A compiler that did not just exit after its errors: cargo says what became of it.
             let died = lines.peek().is_some_and(|next| next.starts_with("Caused by:"));
             if let Some((name, rest)) = quoted("could not compile `") {
-                failures.packages.insert(name);
                 let what = rest.strip_prefix(" (").and_then(|rest| rest.split_once(") due to "));
-                failures.reported.extend(what.filter(|_| !died).map(|(what, _)| (name, what)));
+                failures.ended(name, what.filter(|_| !died).map(|(what, _)| what));
             } else if let Some((name, _)) = quoted("could not document `") {
-                failures.packages.insert(name);
-                failures.reported.extend((!died).then_some((name, "doc")));
+                failures.ended(name, (!died).then_some("doc"));
             } else if let Some((package, _)) = quoted("failed to run custom build command for `") {
                 let name = package.split(' ').next().unwrap_or(package);
                 failures.build_scripts.insert(name, error);
             }
         }
         failures
+    }
+
+    /// Takes note that a compilation of `package` failed; `reported` is which, where it told all that it had to.
+    fn ended(&mut self, package: &'a str, reported: Option<&'a str>) {
+        self.packages.insert(package);
+        match reported {
+            Some(what) => self.reported.insert((package, what)),
+            None => self.unreported.insert(package),
+        };
+    }
+
+    /// Whether something failed for another reason than errors in members, which are findings.
+    fn has_more_than_errors(&self, workspace: &Workspace) -> bool {
+        !self.unreported.is_empty() || !self.build_scripts.is_empty() || self.outside(workspace).is_some()
     }
 
     /// Whether cargo says that `compilation` ended in errors that were all reported.
@@ -249,8 +283,9 @@ impl<'a> Failures<'a> {
         self.reported.contains(&(package, &what))
     }
 
-    /// The first failure, by name, of a package that is not among `members`.
-    fn outside(&self, members: &BTreeSet<&str>) -> Option<String> {
+    /// The first failure, by name, of a package that is no member.
+    fn outside(&self, workspace: &Workspace) -> Option<String> {
+        let members: BTreeSet<&str> = workspace.packages.iter().map(|package| &*package.name).collect();
         let compile = self.packages.iter().map(|name| (*name, format!("`{name}` does not compile")));
         let scripts = self.build_scripts.iter().map(|(name, error)| (*name, (*error).to_owned()));
         compile.chain(scripts).filter(|(name, _)| !members.contains(name)).min().map(|(_, error)| error)

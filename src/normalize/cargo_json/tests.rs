@@ -61,10 +61,18 @@ fn span(file: &str, line: u32, primary: &str, expansion: &str) -> String {
 
 /// The diagnostics of a successful run with these messages.
 fn diagnostics(messages: &[String]) -> Vec<Diagnostic> {
-    let stdout = messages.join("\n") + "\n{\"reason\":\"build-finished\",\"success\":true}\n";
+    let done = [artifact("a", "lib", false), "{\"reason\":\"build-finished\",\"success\":true}\n".to_owned()];
+    let stdout = [messages, &done].concat().join("\n");
     let parsed = clippy(&stdout, "", 0).expect("readable");
     assert_eq!(parsed.gaps, []);
     parsed.diagnostics
+}
+
+/// What cargo says of a target of `package` that is done.
+fn artifact(package: &str, kind: &str, test: bool) -> String {
+    format!(
+        r#"{{"reason":"compiler-artifact","package_id":"path+file:///w/ws/{package}#0.1.0","target":{{"kind":["{kind}"],"name":"{package}"}},"profile":{{"test":{test}}},"filenames":[]}}"#
+    )
 }
 
 #[test]
@@ -202,7 +210,8 @@ gap: cannot update the lock file Cargo.lock because --locked was passed to preve
 #[test]
 fn exit_code_and_build_finished_must_agree() {
     let finished = |success: bool| format!("{{\"reason\":\"build-finished\",\"success\":{success}}}\n");
-    assert_eq!(clippy(&finished(true), "", 0), Ok(Parsed::default()));
+    let done = artifact("a", "lib", false) + "\n";
+    assert_eq!(clippy(&(done + &finished(true)), "", 0), Ok(Parsed::default()));
     assert!(clippy(&finished(false), "", 0).is_err());
     assert_shown(
         &clippy(&finished(true), "", 1).expect("readable"),
@@ -211,6 +220,25 @@ gap: cargo exited with 1
 
 "#]],
     );
+}
+
+#[test]
+fn a_success_that_names_none_of_our_packages_is_no_verdict() {
+    let finished = "\n{\"reason\":\"build-finished\",\"success\":true}\n";
+    let elsewhere = lint(1, r#""children":[]"#) + "\n" + &artifact("a", "lib", false) + finished;
+    let error = clippy(&elsewhere.replace("/w/ws/", "/w/link/"), "", 0).expect_err("not ours");
+    assert!(error.to_string().starts_with("cargo names none of the workspace's packages"), "{error}");
+    assert_eq!(clippy(&elsewhere, "", 0).expect("ours").diagnostics.len(), 1);
+
+    // A package alone must be named itself; one without anything to compile need not.
+    let alone = |flag: &str, package: &str| {
+        let tool = tool("check", Parse::RustcJson, &["cargo", "check", flag]);
+        let stdout = artifact(package, "lib", false) + finished;
+        run(&sample(), &tool, &[Unit::Package(PackageId(2))], stdout, "", 0)
+    };
+    assert!(alone("--lib", "d").is_err());
+    assert_eq!(alone("--lib", "c"), Ok(Parsed::default()));
+    assert_eq!(alone("--examples", "d"), Ok(Parsed::default()));
 }
 
 #[test]
@@ -253,6 +281,32 @@ fn a_compiler_that_died_after_a_denied_lint_did_not_judge() {
 }
 
 #[test]
+fn a_failure_beside_a_denied_lint_is_a_gap_of_its_own() {
+    let denied = message("d", r#""message":"m","code":{"code":"clippy::l"},"level":"error""#);
+    let failed = "\n{\"reason\":\"build-finished\",\"success\":false}\n";
+    // Of `a`, only an example is there, which is built with a feature alone.
+    let mut workspace = sample();
+    workspace.packages[0].targets.truncate(1);
+    workspace.packages[0].targets[0].needs_features = true;
+    let check = |beside: &str, expected: &[(Option<u32>, &str)]| {
+        let tool = tool("clippy", Parse::RustcJson, &["cargo", "clippy", "--lib", "-p", "d"]);
+        let stderr = format!("error: could not compile `d` (lib) due to 1 previous error\n{beside}");
+        let units = [Unit::Package(PackageId(3))];
+        let parsed = run(&workspace, &tool, &units, denied.clone() + failed, stderr, 101).expect("readable");
+        let gaps: Vec<_> = parsed.gaps.iter().map(|gap| (gap.package.map(|id| id.0), &*gap.reason)).collect();
+        assert_eq!(gaps, expected);
+    };
+    check("", &[]);
+    check(
+        "error: could not compile `a` (example \"ex\")\n\nCaused by:\n  (signal: 9, SIGKILL: kill)\n",
+        &[(Some(0), "`a` was not compiled to the end")],
+    );
+    check("error: could not compile `d` (example \"ex\")\n", &[(Some(3), "`d` was not compiled to the end")]);
+    let outside = "error: could not compile `a-outside` (lib) due to 1 previous error\n";
+    check(outside, &[(None, "`a-outside` does not compile")]);
+}
+
+#[test]
 fn a_failure_that_nothing_explains_is_a_gap() {
     let tool = tool("clippy", Parse::RustcJson, &["cargo", "clippy", "--tests"]);
     let failed = "{\"reason\":\"build-finished\",\"success\":false}\n";
@@ -270,11 +324,6 @@ gap: no space left
 
 #[test]
 fn the_flags_of_the_command_say_what_must_be_reached() {
-    let artifact = |package: &str, kind: &str, test: bool| {
-        format!(
-            r#"{{"reason":"compiler-artifact","package_id":"path+file:///w/ws/{package}#0.1.0","target":{{"kind":["{kind}"],"name":"{package}"}},"profile":{{"test":{test}}},"filenames":[]}}"#
-        )
-    };
     let failed = "{\"reason\":\"build-finished\",\"success\":false}";
     // What cargo has done of `b`, which is a library and a binary; something else failed.
     let is_judged = |flags: &[&str], done: &[(&str, bool)]| {
@@ -290,6 +339,22 @@ fn the_flags_of_the_command_say_what_must_be_reached() {
     assert!(is_judged(&["--tests"], &[("lib", true), ("bin", true)]));
     assert!(!is_judged(&["--all-targets"], &[("lib", false), ("bin", false)]));
     assert!(is_judged(&["--all-targets"], &[("lib", false), ("bin", false), ("lib", true), ("bin", true)]));
+}
+
+#[test]
+fn what_is_not_documented_need_not_be_reached_by_cargo_doc() {
+    let gaps = |documented: bool| {
+        let mut workspace = sample();
+        for target in &mut workspace.packages[2].targets {
+            target.doc = documented;
+        }
+        let tool = tool("doc", Parse::RustcJson, &["cargo", "doc", "--no-deps", "--keep-going"]);
+        let failed = "{\"reason\":\"build-finished\",\"success\":false}\n";
+        let parsed = run(&workspace, &tool, &[Unit::Workspace], failed, DOC_STDERR, 101).expect("readable");
+        parsed.gaps.iter().filter_map(|gap| Some(gap.package?.0)).collect::<Vec<_>>()
+    };
+    assert_eq!(gaps(true), [0, 1, 2, 3, 4, 5]);
+    assert_eq!(gaps(false), [0, 1, 3, 4, 5]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The parts of SARIF's object model that count. Everything may be missing or `null`.
+//! The parts of SARIF's object model that count. Everything else may be missing or `null`.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 #[derive(Deserialize)]
 pub(super) struct Log {
-    pub(super) runs: Option<Vec<Run>>,
+    /// Here, because without them nothing tells this from any other JSON; `null` is a tool that failed to run.
+    pub(super) runs: Vec<Run>,
 }
 
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@
 
 mod format;
 
-use super::{Gap, Input, Parsed, Unparsable, range, whole_line};
+use super::{Gap, Input, PANIC, Parsed, Unparsable, is_crash, range, whole_line};
 use crate::model::finding::{Diagnostic, Level, Place, Range, Related};
 use crate::model::path::RelPath;
 use format::{ArtifactLocation, Location, Log, Message, Region, Run, SarifResult};
@@ -20,7 +20,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                 |reason| format!("exited with {code}: {reason}"),
             ))
         })?;
-    let runs = log.runs.unwrap_or_default();
+    let runs = log.runs;
     let mut parsed = Parsed::default();
     for run in &runs {
         parsed.gaps.extend(failure(input, run).map(Gap::all));
@@ -30,7 +30,9 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     }
     // A nonzero exit is explained by results, also by those that do not count.
     let explained = runs.iter().any(|run| run.results.as_ref().is_some_and(|results| !results.is_empty()));
-    if code != 0 && !explained && parsed.gaps.is_empty() {
+    if code == PANIC || is_crash(code) {
+        parsed.gaps.push(Gap::all(input.crashed(code).0));
+    } else if code != 0 && !explained && parsed.gaps.is_empty() {
         let reason = input.complaint().unwrap_or_else(|| format!("exited with {code} without a result"));
         parsed.gaps.push(Gap::all(reason));
     }

@@ -124,5 +124,9 @@ fn what_is_no_sarif_is_unparsable() {
     for at in 0..log.len() {
         assert!(sarif(&log[..at], "", 0).is_err());
     }
+    for other in ["{}", r#"{"runs":null}"#, r#"{"results":[{"message":{"text":"m"}}]}"#] {
+        assert!(sarif(other, "", 0).is_err(), "{other}");
+    }
+    assert_eq!(sarif(r#"{"runs":[]}"#, "", 0), Ok(Parsed::default()));
     assert_eq!(sarif("", "error: no config", 2), Err(Unparsable("exited with 2: no config".to_owned())));
 }

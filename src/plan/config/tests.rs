@@ -199,6 +199,16 @@ fn a_tool_that_says_little_gets_the_defaults() {
 }
 
 #[test]
+fn a_tool_owns_the_namespaces_that_its_parser_finds_things_in() {
+    let namespaces = |keys: &str| tool(&format!("tools.x = {{ run = ['x'], {keys} }}"), "x").namespaces;
+    assert_eq!(namespaces("parse = 'rustc-json'"), ["clippy", "rustc", "rustdoc"]);
+    assert_eq!(namespaces("parse = 'rustfmt'"), ["rustfmt"]);
+    assert_eq!(namespaces("parse = 'sarif'"), ["x"]);
+    assert_eq!(namespaces("parse = 'rustc-json', namespaces = ['rustc']"), ["rustc"]);
+    assert_eq!(tool("tools.doc.parse = 'rustc-json'", "doc").namespaces, ["rustdoc"], "as built in");
+}
+
+#[test]
 fn keys_override_those_of_a_built_in_tool_and_nothing_else() {
     let built_in = tool("", "clippy");
     let changed = tool("[tools.clippy]\nargs = ['--tests']\nrequired = false", "clippy");

@@ -53,6 +53,9 @@ pub(super) fn read(
     keys.set(&mut tool.exclude, "exclude", glob::read);
     keys.set(&mut tool.inputs, "inputs", glob::read);
     keys.set(&mut tool.parse, "parse", parse::read);
+    if base.is_none() {
+        tool.namespaces = tool.parse.namespaces(&tool.name);
+    }
     keys.set(&mut tool.namespaces, "namespaces", namespaces);
     keys.set(&mut entry.enabled, "enabled", Reader::boolean);
     keys.set(&mut tool.required, "required", Reader::boolean);
@@ -109,7 +112,7 @@ fn blank(name: &str) -> Tool {
         exclude: Vec::new(),
         inputs: Vec::new(),
         parse: Parse::ExitCode,
-        namespaces: vec![name.to_owned()],
+        namespaces: Vec::new(),
         required: true,
         needs: Vec::new(),
         lane: None,
