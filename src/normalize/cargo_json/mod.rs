@@ -21,6 +21,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let members: BTreeMap<&str, PackageId> =
         input.workspace.packages().map(|(id, package)| (package.cargo_id.as_str(), id)).collect();
     let stdout = String::from_utf8_lossy(&input.output.stdout);
+    let asked_for = reach::asked_for(input);
     let mut occurrences = Vec::new();
     let mut reach = Reach::default();
     let mut finished = None;
@@ -39,7 +40,12 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                 let message: CompilerMessage<'_> = serde_json::from_str(text).map_err(broken)?;
                 if let Some(&package) = members.get(&*message.package_id) {
                     reach.told(package, &message);
-                    occurrences.extend(diagnostic::read(input, package, &message.message));
+                    // Cargo lints the members that a selected one depends on too, with the features that this one
+                    // asks for. Only what stops the selected one is its affair.
+                    let is_asked_for =
+                        |read: &diagnostic::Occurrence| read.diagnostic.fatal || asked_for.contains(&package);
+                    occurrences
+                        .extend(diagnostic::read(input, package, &message.message).filter(is_asked_for));
                 }
             }
             "compiler-artifact" => {

@@ -18,6 +18,8 @@ pub(super) struct Reach {
     made: BTreeSet<(PackageId, Compilation)>,
     /// Packages that do not compile.
     fatal: BTreeSet<PackageId>,
+    /// Packages that a message was about.
+    named: BTreeSet<PackageId>,
     /// Targets with lints that are errors.
     denied: BTreeSet<(PackageId, TargetKind, String)>,
 }
@@ -40,6 +42,7 @@ enum Mode {
 impl Reach {
     /// Takes note of a message about a target of `package`.
     pub(super) fn told(&mut self, package: PackageId, message: &CompilerMessage<'_>) {
+        self.named.insert(package);
         if message.message.is_summary() {
             return;
         }
@@ -69,6 +72,7 @@ impl Reach {
         let targets = |id: &PackageId| &input.workspace.package(*id).targets;
         packages.iter().any(|id| wanted.compilations(targets(id)).next().is_some())
             && !self.made.iter().any(|(package, _)| packages.contains(package))
+            && !self.named.iter().any(|package| packages.contains(package))
     }
 
     /// The packages that should have been judged and were not.
@@ -147,7 +151,7 @@ impl Reach {
 }
 
 /// The packages that the process was to judge.
-fn asked_for(input: &Input<'_>) -> Vec<PackageId> {
+pub(super) fn asked_for(input: &Input<'_>) -> Vec<PackageId> {
     let own: Option<Vec<PackageId>> = input
         .units
         .iter()

@@ -367,6 +367,18 @@ fn a_package_alone_is_asked_for_alone() {
 }
 
 #[test]
+fn what_a_package_depends_on_is_not_judged_with_it() {
+    let tool = tool("clippy", Parse::RustcJson, &["cargo", "clippy", "-p", "b"]);
+    let output =
+        format!("{}\n{}", lint(1, r#""x":1"#), "{\"reason\":\"build-finished\",\"success\":false}\n");
+    let of = |units: &[Unit]| {
+        run(&sample(), &tool, units, output.as_str(), "", 101).expect("readable").diagnostics.len()
+    };
+    assert_eq!(of(&[Unit::Package(PackageId(1))]), 0, "`a` was linted on the way");
+    assert_eq!(of(&[Unit::Package(PackageId(0))]), 1);
+}
+
+#[test]
 fn occurrences_become_one_diagnostic_whatever_came_first() {
     let on_by_default = r##"{"message":"`#[warn(l)]` on by default","level":"note"}"##;
     let help = r#"{"message":"try this","level":"help"}"#;
