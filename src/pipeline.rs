@@ -171,7 +171,7 @@ pub fn run(
     let build_dir = workspace.target_dir.join("genti/build");
     if !build_dir.exists() && plan.graph.tools.iter().any(|tool| tool.lane.is_some()) {
         events(Event::Notice(
-            "dependencies are built once more, under target/genti/build: the target directory of your editor and shell stays free",
+            "builds go to target/genti/build, so that no run waits for the cargo of your editor or shell; dependencies are built once more there",
         ));
     }
     let ask = |tool| scan::version(tool, workspace, programs, session.env, session.stop);
@@ -217,7 +217,10 @@ pub fn run(
 pub fn parallelism(asked: Parallel) -> usize {
     match asked {
         Parallel::Count(count) => count.get() as usize,
-        Parallel::Auto => std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
+        Parallel::Auto => {
+            let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+            cores.min(Parallel::MOST as usize)
+        }
     }
 }
 
