@@ -19,15 +19,15 @@ use crate::model::event::Event;
 use crate::model::finding::Entry;
 use crate::model::outcome::Outcome;
 use crate::model::path::RelPath;
-use crate::model::policy::{Parallel, Policy, Selection};
+use crate::model::policy::{Order, Parallel, Policy, Selection};
 use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
 use crate::plan::config::{self, Config, ConfigFile, PolicyConfig};
-use crate::plan::{self, PlanError};
+use crate::plan::{self, PlanError, RiskFacts};
 use crate::scan::{Env, Executor, Pool, Programs, Stop};
 use crate::store::BaselineError;
-use crate::workspace::LoadError;
-use crate::{scan, workspace};
+use crate::workspace::{GitError, LoadError};
+use crate::{scan, store, workspace};
 
 /// What the user asked for.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +44,8 @@ pub struct Request {
     pub policy: PolicyConfig,
     /// What to look at.
     pub selection: Selection,
+    /// `--since`: the commit that `risk-first` compares with.
+    pub since: Option<String>,
     /// `--locked`, `--offline` and `--frozen`, as given.
     pub cargo_flags: Vec<String>,
     /// What a missing `Cargo.lock` means.
@@ -100,6 +102,14 @@ pub enum Error {
     /// The baseline could not be read.
     #[error(transparent)]
     Baseline(#[from] BaselineError),
+    /// `--since` means nothing to this order.
+    #[error(
+        "`--since` is of use with `--order risk-first` only, and the order is `{0}` (to look only at what changed is not available yet)"
+    )]
+    Since(Order),
+    /// Git could not tell what changed.
+    #[error(transparent)]
+    Git(#[from] GitError),
     /// There is no `Cargo.lock` and none may be made.
     #[error("`{0}` is missing; create it with `cargo generate-lockfile` and commit it")]
     NoLockfile(PathBuf),
@@ -140,7 +150,8 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
     let config = read_config(request, &workspace.root)?;
     let policy = merged(&request.policy, &config.policy);
     let parallel = request.policy.parallel.or(config.policy.parallel).unwrap_or_default();
-    let plan = plan::plan(&workspace, config.tools, request.selection.clone(), policy)?;
+    let facts = risk_facts(request, &workspace, &policy)?;
+    let plan = plan::plan(&workspace, config.tools, request.selection.clone(), policy, &facts)?;
     Ok(Project { workspace, plan, parallel, programs, cargo_flags: request.cargo_flags.clone() })
 }
 
@@ -247,6 +258,19 @@ fn make_lockfile(
     }
     events(Event::Notice("there was no Cargo.lock: created one; commit it, for `check` does not create it"));
     Ok(())
+}
+
+/// What risk depends on, read only where the order asks for it.
+fn risk_facts(request: &Request, workspace: &Workspace, policy: &Policy) -> Result<RiskFacts, Error> {
+    match (policy.order, &request.since) {
+        (Order::RiskFirst, since) => {
+            let since = since.as_deref().map(|since| workspace::changed_since(&workspace.root, since));
+            let accepted = store::load_baseline(&workspace.root)?;
+            Ok(RiskFacts { changed: since.transpose()?, accepted })
+        }
+        (_, None) => Ok(RiskFacts::default()),
+        (order, Some(_)) => Err(Error::Since(order)),
+    }
 }
 
 fn read_config(request: &Request, root: &Path) -> Result<Config, Error> {

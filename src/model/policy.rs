@@ -6,19 +6,36 @@ use std::time::Duration;
 
 use super::digest::{ContentHash, Sink};
 
-/// How the tasks of a graph are ordered.
+/// How the tasks of a graph are ordered. Every order ends with: shuffle key (0 for seed 0), path, hash, index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
-    /// By shuffle key (0 for seed 0), path, hash, index.
+    /// By nothing else.
     #[default]
     Deterministic,
+    /// Packages after the members that they depend on.
+    Topo,
+    /// Required tools before optional ones.
+    RequiredFirst,
+    /// What is most likely to fail first.
+    RiskFirst,
+}
+
+impl Order {
+    const ALL: [Self; 4] = [Self::Deterministic, Self::Topo, Self::RequiredFirst, Self::RiskFirst];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Deterministic => "deterministic",
+            Self::Topo => "topo",
+            Self::RequiredFirst => "required-first",
+            Self::RiskFirst => "risk-first",
+        }
+    }
 }
 
 impl fmt::Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Deterministic => f.write_str("deterministic"),
-        }
+        f.write_str(self.as_str())
     }
 }
 
@@ -30,6 +47,10 @@ pub enum Batch {
     Auto,
     /// By count: at most so many tasks in a batch.
     Count(NonZeroU32),
+    /// One batch a tool: never two steps of it at once.
+    ByTool,
+    /// One batch a package, with a step for each tool.
+    ByPath,
 }
 
 impl fmt::Display for Batch {
@@ -37,6 +58,8 @@ impl fmt::Display for Batch {
         match self {
             Self::Auto => f.write_str("auto"),
             Self::Count(count) => write!(f, "{count}"),
+            Self::ByTool => f.write_str("by-tool"),
+            Self::ByPath => f.write_str("by-path"),
         }
     }
 }
@@ -50,15 +73,11 @@ impl std::str::FromStr for Order {
     type Err = PolicyError;
 
     fn from_str(text: &str) -> Result<Self, PolicyError> {
-        match text {
-            "deterministic" => Ok(Self::Deterministic),
-            "topo" | "required-first" | "risk-first" => {
-                Err(PolicyError(format!("order `{text}` is not available yet; use `deterministic`")))
-            }
-            _ => Err(PolicyError(format!(
-                "unknown order `{text}`; choose `deterministic` (`topo`, `required-first` and `risk-first` are not available yet)"
-            ))),
-        }
+        Self::ALL.into_iter().find(|order| order.as_str() == text).ok_or_else(|| {
+            PolicyError(format!(
+                "unknown order `{text}`; choose `deterministic`, `topo`, `required-first` or `risk-first`"
+            ))
+        })
     }
 }
 
@@ -68,12 +87,11 @@ impl std::str::FromStr for Batch {
     fn from_str(text: &str) -> Result<Self, PolicyError> {
         match text {
             "auto" => Ok(Self::Auto),
-            "by-tool" | "by-path" => Err(PolicyError(format!(
-                "batch policy `{text}` is not available yet; use `auto` or a number of tasks"
-            ))),
+            "by-tool" => Ok(Self::ByTool),
+            "by-path" => Ok(Self::ByPath),
             _ => text.parse().map(Self::Count).map_err(|_| {
                 PolicyError(format!(
-                    "unknown batch policy `{text}`; choose `auto` or a number of tasks from 1 up (`by-tool` and `by-path` are not available yet)"
+                    "unknown batch policy `{text}`; choose `auto`, `by-tool`, `by-path` or a number of tasks from 1 up"
                 ))
             }),
         }
@@ -187,12 +205,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_available_yet_says_so() {
-        for order in ["topo", "required-first", "risk-first"] {
-            assert!(order.parse::<Order>().unwrap_err().0.contains("not available yet"));
+    fn what_is_written_can_be_read_again() {
+        for order in Order::ALL {
+            assert_eq!(order.to_string().parse::<Order>().unwrap(), order);
         }
-        for batch in ["by-tool", "by-path"] {
-            assert!(batch.parse::<Batch>().unwrap_err().0.contains("not available yet"));
+        for batch in ["auto", "7", "by-tool", "by-path"] {
+            assert_eq!(batch.parse::<Batch>().unwrap().to_string(), batch);
         }
     }
 

@@ -113,10 +113,60 @@ impl Graph {
         &self.tools[id.0 as usize]
     }
 
+    /// The tools, each after what it needs.
+    pub fn needs_first(&self) -> Vec<ToolId> {
+        needs_first(&self.needs)
+    }
+
     /// Every tool with its id, in order.
     pub fn tools(&self) -> impl Iterator<Item = (ToolId, &Tool)> {
         (0..).map(ToolId).zip(&self.tools)
     }
+}
+
+/// How likely a task is to fail: points by what they are given for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Risk {
+    /// The unit changed since `--since`.
+    pub changed: u32,
+    /// It has accepted findings.
+    pub findings: u32,
+    /// Members depend on its package.
+    pub dependents: u32,
+    /// The tool weighs more than one.
+    pub weight: u32,
+}
+
+impl Risk {
+    /// The sum of the parts.
+    pub fn value(&self) -> u32 {
+        self.changed + self.findings + self.dependents + self.weight
+    }
+
+    /// 0 critical, 1 high, 2 medium, 3 low.
+    pub fn class(&self) -> u32 {
+        match self.value() {
+            100.. => 0,
+            40.. => 1,
+            10.. => 2,
+            _ => 3,
+        }
+    }
+}
+
+/// Indices in an order in which each comes after what it needs. There are no circles: the configuration refuses
+/// them.
+pub(crate) fn needs_first(needs: &[Vec<ToolId>]) -> Vec<ToolId> {
+    let mut done = vec![false; needs.len()];
+    let mut order = Vec::with_capacity(needs.len());
+    while let Some(ready) =
+        (0..needs.len()).find(|&at| !done[at] && needs[at].iter().all(|need| done[need.0 as usize]))
+    {
+        done[ready] = true;
+        order.push(ToolId(ready as u32));
+    }
+    debug_assert_eq!(order.len(), needs.len(), "the configuration refuses circles");
+    order
 }
 
 /// One process: a tool over some of its units.
@@ -142,8 +192,10 @@ pub struct StepId {
 pub struct PlannedBatch {
     /// Covers the list of steps.
     pub id: Digest,
-    /// What the order policy puts strictly first (0) or later.
+    /// What the order policy puts strictly first (0) or later: that of its most urgent task.
     pub class: u32,
+    /// The highest risk of its tasks, under `risk-first`.
+    pub risk: Option<u32>,
     /// The steps.
     pub steps: Vec<Step>,
 }
@@ -161,6 +213,8 @@ pub struct Plan {
     pub packages: Vec<PackageId>,
     /// The namespaces that tools speak for which are configured but no part of this run.
     pub unasked: BTreeSet<String>,
+    /// One entry a task under `risk-first`, else none.
+    pub risks: Vec<Risk>,
     /// The batches by rank.
     pub batches: Vec<PlannedBatch>,
     /// Covers all batches in rank order.

@@ -79,6 +79,7 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         jobserver: false,
         version: Vec::new(),
         install: None,
+        weight: std::num::NonZeroU32::MIN,
         caps: StepCaps::default(),
         configured: true,
     }

@@ -1,5 +1,7 @@
 //! What a tool is: a command, what it looks at, how its output is read. Knows nothing of TOML.
 
+use std::num::NonZeroU32;
+
 use super::digest::{ContentHash, Sink};
 
 /// An index into the tools of a plan, which are sorted by name.
@@ -41,6 +43,8 @@ pub struct Tool {
     pub version: Vec<String>,
     /// How to install it.
     pub install: Option<String>,
+    /// Its turns in a round, while the tools of a class take turns; counts for its risk too.
+    pub weight: NonZeroU32,
     /// The caps of one step under `--batch auto`.
     pub caps: StepCaps,
     /// Whether the user's configuration names it.

@@ -1,5 +1,6 @@
 //! What a workspace is made of, as plain values. Knows nothing of cargo's JSON nor of the disk.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::digest::Digest;
@@ -64,6 +65,18 @@ impl Workspace {
     /// The file at `path`, if it counts.
     pub fn find(&self, path: &RelPath) -> Option<FileId> {
         self.files.binary_search_by(|file| file.path.cmp(path)).ok().map(|at| FileId(at as u32))
+    }
+
+    /// The members that `package` depends on, directly or not; itself only if it is part of a circle.
+    pub fn dependencies_of(&self, package: PackageId) -> BTreeSet<PackageId> {
+        let mut found = BTreeSet::new();
+        let mut queue = self.package(package).dependencies.clone();
+        while let Some(id) = queue.pop() {
+            if found.insert(id) {
+                queue.extend(&self.package(id).dependencies);
+            }
+        }
+        found
     }
 
     /// The innermost member whose directory holds `path`, whether or not there is a file.

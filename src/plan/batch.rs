@@ -1,66 +1,150 @@
 //! Ordered tasks → ranked batches.
 //!
-//! Each tool's tasks are cut on their own: a batch holds steps of one tool. Then the tools take turns, one
-//! batch each, so that none waits for all of another; a tool whose needs are not all placed yet sits out. The
-//! place in the resulting list is the rank of a batch, and is never changed during a run.
+//! Each tool's tasks are cut on their own, class by class. Then, within a class, the tools take turns: in a round
+//! each places as many batches as its weight says, so that none waits for all of another; a tool whose needs are
+//! not all placed yet sits out. The place in the resulting list is the rank of a batch, and is never changed
+//! during a run. Of the batches of its class, the k-th of a tool of weight w (counted from 1) thus has before it
+//! at most k - 1 of its own and, of every other tool of weight u, `u * ceil(k / w)`.
 //!
 //! Under `auto` the list is cut where it exceeds a cap, at the task with the smallest hash of its path, again
-//! and again. A cut depends on the names around it alone, so that an added file moves few of them.
+//! and again. A cut depends on the names around it alone, so that an added file moves few of them. Under
+//! `by-tool` a tool has one batch, under `by-path` a package has one; both are as urgent as their most urgent
+//! task.
+
+use std::collections::{BTreeMap, VecDeque};
 
 use super::command;
+use super::order::Ordered;
+use super::risk;
 use super::select::PlanError;
 use crate::model::digest::{ContentHash, Digest, Hasher, Sink};
 use crate::model::policy::{Batch, Policy};
-use crate::model::task::{Graph, PlannedBatch, Step, TaskIx};
+use crate::model::task::{Graph, PlannedBatch, Risk, Step, TaskIx, Unit};
 use crate::model::tool::{Tool, ToolId};
-use crate::model::workspace::Workspace;
+use crate::model::workspace::{PackageId, Workspace};
 
 /// Cuts `ordered` into batches and ranks them.
 pub(super) fn cut(
     workspace: &Workspace,
     graph: &Graph,
-    ordered: &[TaskIx],
+    ordered: &[Ordered],
+    risks: &[Risk],
     policy: &Policy,
 ) -> Result<Vec<PlannedBatch>, PlanError> {
-    let mut tasks_of = vec![Vec::new(); graph.tools.len()];
-    for &task in ordered {
-        tasks_of[graph.task(task).tool.0 as usize].push(task);
-    }
-    let batches = graph
-        .tools()
-        .zip(&tasks_of)
-        .map(|((id, tool), tasks)| Ok(Cutter::new(workspace, graph, id, tool, tasks)?.batches(policy.batch)))
-        .collect::<Result<Vec<_>, PlanError>>()?;
-    Ok(interleave(graph, ordered, batches))
+    let ranked = match policy.batch {
+        Batch::ByPath => by_path(workspace, graph, ordered)?,
+        Batch::Auto | Batch::Count(_) | Batch::ByTool => by_turns(workspace, graph, ordered, policy.batch)?,
+    };
+    let planned = |Cut { class, steps }: Cut| {
+        let tasks = steps.iter().flat_map(|step| step.tasks.iter().copied());
+        PlannedBatch { id: id(graph, &steps), class, risk: risk::highest(risks, tasks), steps }
+    };
+    Ok(ranked.into_iter().map(planned).collect())
 }
 
-/// The tools take turns in the order of their first task.
-fn interleave(graph: &Graph, ordered: &[TaskIx], batches: Vec<Vec<Vec<Step>>>) -> Vec<PlannedBatch> {
-    let mut turns = Vec::new();
-    for &task in ordered {
-        let tool = graph.task(task).tool;
-        if !turns.contains(&tool) {
-            turns.push(tool);
-        }
-        if turns.len() == graph.tools.len() {
-            break;
-        }
+/// A batch that has no rank yet.
+struct Cut {
+    class: u32,
+    steps: Vec<Step>,
+}
+
+/// One batch a package, and one for what belongs to none. Those with the most urgent task come first.
+fn by_path(workspace: &Workspace, graph: &Graph, ordered: &[Ordered]) -> Result<Vec<Cut>, PlanError> {
+    let of = |task: TaskIx| match graph.task(task).unit {
+        Unit::Workspace => None,
+        unit => unit.package(workspace),
+    };
+    let mut packages: BTreeMap<Option<PackageId>, OfPackage> = BTreeMap::new();
+    for (place, &Ordered { task, class }) in ordered.iter().enumerate() {
+        let package =
+            packages.entry(of(task)).or_insert_with(|| OfPackage { class, place, tasks: BTreeMap::new() });
+        package.tasks.entry(graph.task(task).tool).or_default().push(task);
     }
-    let mut queues: Vec<_> = batches.into_iter().map(|batches| batches.into_iter().peekable()).collect();
-    let mut ranked = Vec::new();
-    loop {
-        let before = ranked.len();
-        for &tool in &turns {
-            let waits =
-                graph.needs[tool.0 as usize].iter().any(|need| queues[need.0 as usize].peek().is_some());
-            if !waits && let Some(steps) = queues[tool.0 as usize].next() {
-                ranked.push(PlannedBatch { id: id(graph, &steps), class: 0, steps });
+    let mut packages: Vec<_> = packages.into_values().collect();
+    packages.sort_by_key(|package| (package.class, package.place));
+    let tools = graph.needs_first();
+    let cut = |OfPackage { class, tasks, .. }: OfPackage| {
+        let mut steps = Vec::new();
+        for (tool, tasks) in tools.iter().filter_map(|tool| tasks.get_key_value(tool)) {
+            steps.extend(Cutter::new(workspace, graph, *tool, tasks)?.auto());
+        }
+        Ok(Cut { class, steps })
+    };
+    packages.into_iter().map(cut).collect()
+}
+
+/// The tasks of one package.
+struct OfPackage {
+    /// The class of the first of them, and its place in the order.
+    class: u32,
+    place: usize,
+    tasks: BTreeMap<ToolId, Vec<TaskIx>>,
+}
+
+/// The batches of each tool, ranked by turns.
+fn by_turns(
+    workspace: &Workspace,
+    graph: &Graph,
+    ordered: &[Ordered],
+    batch: Batch,
+) -> Result<Vec<Cut>, PlanError> {
+    let mut classes: Vec<BTreeMap<u32, Vec<TaskIx>>> = vec![BTreeMap::new(); graph.tools.len()];
+    // For each class, the tools in the order of their first task.
+    let mut turns: BTreeMap<u32, Vec<ToolId>> = BTreeMap::new();
+    for &Ordered { task, class } in ordered {
+        let tool = graph.task(task).tool;
+        let tasks = classes[tool.0 as usize].entry(class).or_insert_with(|| {
+            turns.entry(class).or_default().push(tool);
+            Vec::new()
+        });
+        tasks.push(task);
+    }
+    let mut queues = Vec::with_capacity(graph.tools.len());
+    for ((id, tool), classes) in graph.tools().zip(&classes) {
+        let mut queue = VecDeque::new();
+        for (&class, tasks) in classes {
+            let cutter = Cutter::new(workspace, graph, id, tasks)?;
+            let alone = |step| Cut { class, steps: vec![step] };
+            match (batch, queue.back_mut()) {
+                (Batch::Count(count), _) => {
+                    queue.extend(
+                        cutter.chunks(count.get() as usize).into_iter().map(|steps| Cut { class, steps }),
+                    );
+                }
+                (Batch::ByTool, Some(Cut { steps, .. })) => steps.extend(cutter.auto()),
+                (Batch::ByTool, None) => queue.push_back(Cut { class, steps: cutter.auto() }),
+                _ => queue.extend(cutter.auto().into_iter().map(alone)),
             }
         }
-        if ranked.len() == before {
-            return ranked;
+        debug_assert!(batch != Batch::ByTool || queue.len() <= 1, "{}", tool.name);
+        queues.push(queue);
+    }
+    Ok(take_turns(graph, &turns, queues))
+}
+
+fn take_turns(graph: &Graph, turns: &BTreeMap<u32, Vec<ToolId>>, mut queues: Vec<VecDeque<Cut>>) -> Vec<Cut> {
+    let mut ranked = Vec::new();
+    for (class, tools) in turns {
+        loop {
+            let before = ranked.len();
+            for tool in tools {
+                for _ in 0..graph.tool(*tool).weight.get() {
+                    let waits =
+                        graph.needs[tool.0 as usize].iter().any(|need| !queues[need.0 as usize].is_empty());
+                    let is_next = |cut: &&Cut| !waits && cut.class == *class;
+                    if queues[tool.0 as usize].front().filter(is_next).is_none() {
+                        break;
+                    }
+                    ranked.extend(queues[tool.0 as usize].pop_front());
+                }
+            }
+            if ranked.len() == before {
+                break;
+            }
         }
     }
+    debug_assert!(queues.iter().all(VecDeque::is_empty), "every batch has a rank");
+    ranked
 }
 
 /// Cuts the tasks of one tool.
@@ -86,9 +170,9 @@ impl<'a> Cutter<'a> {
         workspace: &'a Workspace,
         graph: &'a Graph,
         id: ToolId,
-        tool: &'a Tool,
         tasks: &[TaskIx],
     ) -> Result<Self, PlanError> {
+        let tool = graph.tool(id);
         let mut groups: Vec<(&str, Vec<Item>)> = Vec::new();
         for &at in tasks {
             let task = graph.task(at);
@@ -107,30 +191,32 @@ impl<'a> Cutter<'a> {
         Ok(Self { graph, id, tool, groups, room: command::argv_room(tool), workspace })
     }
 
-    /// The batches, each a list of steps.
-    fn batches(&self, policy: Batch) -> Vec<Vec<Step>> {
-        let mut batches = Vec::new();
+    /// Steps by the caps of the tool.
+    fn auto(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
         for group in &self.groups {
-            match policy {
-                Batch::Auto if self.tool.takes_many() => self.split(group, &mut batches),
-                Batch::Auto => batches.extend(group.iter().map(|item| vec![self.step(&[*item])])),
-                Batch::Count(count) => {
-                    batches.extend(group.chunks(count.get() as usize).map(|chunk| self.steps(chunk)));
-                }
+            match self.tool.takes_many() {
+                true => self.split(group, &mut steps),
+                false => steps.extend(group.iter().map(|item| self.step(&[*item]))),
             }
         }
-        batches
+        steps
+    }
+
+    /// Lists of steps with at most so many tasks in each.
+    fn chunks(&self, count: usize) -> Vec<Vec<Step>> {
+        self.groups.iter().flat_map(|group| group.chunks(count)).map(|chunk| self.steps(chunk)).collect()
     }
 
     /// Cuts `items` at the smallest path hash until every part is within the caps.
-    fn split(&self, items: &[Item], batches: &mut Vec<Vec<Step>>) {
+    fn split(&self, items: &[Item], steps: &mut Vec<Step>) {
         let hashes: Vec<_> = items.iter().map(|item| self.boundary(item.task)).collect();
         let mut todo = vec![(0, items.len())];
         while let Some((start, end)) = todo.pop() {
             let part = &items[start..end];
             if part.len() <= 1 || self.fits(part) {
                 if !part.is_empty() {
-                    batches.push(vec![self.step(part)]);
+                    steps.push(self.step(part));
                 }
                 continue;
             }

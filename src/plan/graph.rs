@@ -9,11 +9,11 @@ use globset::{GlobSet, GlobSetBuilder};
 
 use super::config;
 use super::select::PlanError;
-use crate::model::digest::{ContentHash, Digest, Hasher, Sink};
+use crate::model::digest::{ContentHash, Digest, Explanation, Hasher, Sink};
 use crate::model::finding::Place;
 use crate::model::path::RelPath;
 use crate::model::policy::Selection;
-use crate::model::task::{Graph, Task, TaskId, Unit};
+use crate::model::task::{Graph, Plan, Task, TaskId, TaskIx, Unit, needs_first};
 use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::{File, FileId, PackageId, ROOT_INPUTS, Workspace};
 use crate::normalize;
@@ -28,15 +28,11 @@ pub(super) fn build(
     let needs = needs(&tools);
     let inputs = Inputs::new(workspace, selection, packages);
     let mut tasks_of: Vec<Option<Vec<Task>>> = vec![None; tools.len()];
-    for id in topological(&needs) {
+    for id in needs_first(&needs) {
         let tool = &tools[id.0 as usize];
-        let mut needed = Hasher::new("genti.needs.1");
-        for need in &needs[id.0 as usize] {
-            for task in tasks_of[need.0 as usize].iter().flatten() {
-                needed.field("task", &task.id.0.0);
-            }
-        }
-        tasks_of[id.0 as usize] = Some(inputs.tasks(id, tool, needed.finish())?);
+        let needed =
+            needed(needs[id.0 as usize].iter().map(|need| tasks_of[need.0 as usize].iter().flatten()));
+        tasks_of[id.0 as usize] = Some(inputs.tasks(id, tool, needed)?);
     }
     let compares: Vec<_> = tools
         .iter()
@@ -52,6 +48,40 @@ pub(super) fn build(
     Ok(Graph { tools, needs, tasks, compares, report, hash: hash.finish() })
 }
 
+/// What the id of `task` is made of: the same walk that made it.
+pub(super) fn explain(workspace: &Workspace, plan: &Plan, task: TaskIx) -> Result<Explanation, PlanError> {
+    let Task { tool: id, unit, .. } = *plan.graph.task(task);
+    let tool = plan.graph.tool(id);
+    let inputs = Inputs::new(workspace, &plan.selection, &plan.packages);
+    let globs = Globs::new(tool)?;
+    let units = inputs.units(tool, &globs);
+    let declared = units.into_iter().find(|(own, ..)| *own == unit).map(|(.., declared)| declared);
+    let needed = needed(
+        plan.graph.needs[id.0 as usize]
+            .iter()
+            .map(|need| plan.graph.tasks.iter().filter(|task| task.tool == *need)),
+    );
+    let mut explanation = Explanation::default();
+    // The digest of the definition, spelt out.
+    tool.feed(&mut explanation);
+    if let Some(declared) = declared {
+        let shared = inputs.shared(tool, &globs, needed);
+        let parts = inputs.parts(tool, unit, declared, &shared);
+        debug_assert_eq!(TaskId(Digest::of("genti.task.1", &parts)), plan.graph.task(task).id);
+        parts.feed(&mut explanation);
+    }
+    Ok(explanation)
+}
+
+/// The digest over the ids of all tasks that come first.
+fn needed<'a, T: Iterator<Item = &'a Task>>(tools: impl Iterator<Item = T>) -> Digest {
+    let mut needed = Hasher::new("genti.needs.1");
+    for task in tools.flatten() {
+        needed.field("task", &task.id.0.0);
+    }
+    needed.finish()
+}
+
 /// Indices of what each tool needs. Needs that are not part of this run (`--skip-tool`) are left out.
 fn needs(tools: &[Tool]) -> Vec<Vec<ToolId>> {
     let find = |name: &String| {
@@ -61,20 +91,6 @@ fn needs(tools: &[Tool]) -> Vec<Vec<ToolId>> {
         .iter()
         .map(|tool| tool.needs.iter().filter_map(find).collect::<BTreeSet<_>>().into_iter().collect())
         .collect()
-}
-
-/// The tools with what they need before them. The configuration has no cycles.
-fn topological(needs: &[Vec<ToolId>]) -> Vec<ToolId> {
-    let mut done = vec![false; needs.len()];
-    let mut order = Vec::with_capacity(needs.len());
-    while order.len() < needs.len() {
-        let ready = (0..needs.len())
-            .find(|&at| !done[at] && needs[at].iter().all(|need| done[need.0 as usize]))
-            .unwrap_or_else(|| unreachable!("the configuration refuses cycles in `needs`"));
-        done[ready] = true;
-        order.push(ToolId(ready as u32));
-    }
-    order
 }
 
 /// The baseline is no part of it: to accept a finding changes no id.
@@ -143,29 +159,36 @@ impl<'a> Inputs<'a> {
 
     fn tasks(&self, id: ToolId, tool: &Tool, needed: Digest) -> Result<Vec<Task>, PlanError> {
         let globs = Globs::new(tool)?;
+        let shared = self.shared(tool, &globs, needed);
+        let mut tasks = Vec::new();
+        for (unit, bytes, declared) in self.units(tool, &globs) {
+            let parts = self.parts(tool, unit, declared, &shared);
+            tasks.push(Task { id: TaskId(Digest::of("genti.task.1", &parts)), tool: id, unit, bytes });
+        }
+        tasks.sort_by(|a, b| (a.unit.path(self.workspace), a.id).cmp(&(b.unit.path(self.workspace), b.id)));
+        Ok(tasks)
+    }
+
+    /// What all tasks of a tool share.
+    fn shared(&self, tool: &Tool, globs: &Globs, needed: Digest) -> Shared {
+        let mut head = Hasher::new("genti.tool.1");
+        tool.feed(&mut head);
         let further = match globs.inputs.is_empty() {
             true => files_digest(std::iter::empty()),
             false => files_digest(self.workspace.files.iter().filter(|file| globs.is_input(file))),
         };
-        let mut head = Hasher::new("genti.tool.1");
-        tool.feed(&mut head);
-        let head = head.finish();
-        let mut tasks = Vec::new();
-        for (unit, bytes, declared) in self.units(tool, &globs) {
-            let task = TaskParts {
-                tool: head,
-                unit: (tool.per, unit.path(self.workspace)),
-                package: unit.package(self.workspace).map_or("", |id| &self.workspace.package(id).name),
-                edition: unit.target(self.workspace).map_or("", |target| &target.edition),
-                selection: tool.uses_selection().then_some((self.selection, self.workspace, self.packages)),
-                declared,
-                further,
-                needed,
-            };
-            tasks.push(Task { id: TaskId(Digest::of("genti.task.1", &task)), tool: id, unit, bytes });
+        Shared { tool: head.finish(), further, needed }
+    }
+
+    fn parts<'b>(&'b self, tool: &Tool, unit: Unit, declared: Digest, shared: &'b Shared) -> TaskParts<'b> {
+        TaskParts {
+            shared,
+            unit: (tool.per, unit.path(self.workspace)),
+            package: unit.package(self.workspace).map_or("", |id| &self.workspace.package(id).name),
+            edition: unit.target(self.workspace).map_or("", |target| &target.edition),
+            selection: tool.uses_selection().then_some((self.selection, self.workspace, self.packages)),
+            declared,
         }
-        tasks.sort_by(|a, b| (a.unit.path(self.workspace), a.id).cmp(&(b.unit.path(self.workspace), b.id)));
-        Ok(tasks)
     }
 
     /// The units of `tool`, each with its size in bytes and the digest of its own files.
@@ -263,19 +286,24 @@ impl<'a> Inputs<'a> {
 
 /// What a task's id is made of.
 struct TaskParts<'a> {
-    tool: Digest,
+    shared: &'a Shared,
     unit: (Per, &'a RelPath),
     package: &'a str,
     edition: &'a str,
     selection: Option<(&'a Selection, &'a Workspace, &'a [PackageId])>,
     declared: Digest,
+}
+
+/// The same for all tasks of a tool: the digests of its definition, of the further inputs, of what it needs.
+struct Shared {
+    tool: Digest,
     further: Digest,
     needed: Digest,
 }
 
 impl ContentHash for TaskParts<'_> {
     fn feed(&self, sink: &mut dyn Sink) {
-        sink.field("tool", &self.tool.0);
+        sink.field("tool", &self.shared.tool.0);
         sink.field("per", self.unit.0.as_str().as_bytes());
         sink.field("unit", self.unit.1.as_bytes());
         sink.field("package", self.package.as_bytes());
@@ -288,8 +316,8 @@ impl ContentHash for TaskParts<'_> {
             }
         }
         sink.field("inputs", &self.declared.0);
-        sink.field("further-inputs", &self.further.0);
-        sink.field("needs", &self.needed.0);
+        sink.field("further-inputs", &self.shared.further.0);
+        sink.field("needs", &self.shared.needed.0);
     }
 }
 

@@ -9,17 +9,31 @@ mod command;
 pub mod config;
 mod graph;
 mod order;
+#[cfg(test)]
+mod order_tests;
+mod risk;
 mod select;
 #[cfg(test)]
 mod tests;
 
 pub use command::expand;
+pub use risk::RiskFacts;
 pub use select::PlanError;
 
-use crate::model::policy::{Policy, Selection};
-use crate::model::task::Plan;
+use crate::model::digest::Explanation;
+use crate::model::policy::{Order, Policy, Selection};
+use crate::model::task::{Plan, TaskIx};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
+
+/// What the id of a task is made of, field by field: the walk that is hashed.
+///
+/// # Errors
+///
+/// None for a task of `plan`: its globs were read before.
+pub fn explain(workspace: &Workspace, plan: &Plan, task: TaskIx) -> Result<Explanation, PlanError> {
+    graph::explain(workspace, plan, task)
+}
 
 /// Plans `tools` over `workspace`.
 ///
@@ -32,12 +46,17 @@ pub fn plan(
     tools: Vec<Tool>,
     selection: Selection,
     policy: Policy,
+    facts: &RiskFacts,
 ) -> Result<Plan, PlanError> {
     let packages = select::packages(workspace, &selection)?;
     let select::Chosen { tools, unasked } = select::tools(tools, &selection)?;
     let graph = graph::build(workspace, tools, &selection, &packages)?;
-    let ordered = order::sort(workspace, &graph, &policy);
-    let batches = batch::cut(workspace, &graph, &ordered, &policy)?;
+    let risks = match policy.order {
+        Order::RiskFirst => risk::assess(workspace, &graph, facts),
+        Order::Deterministic | Order::Topo | Order::RequiredFirst => Vec::new(),
+    };
+    let ordered = order::sort(workspace, &graph, &policy, &risks);
+    let batches = batch::cut(workspace, &graph, &ordered, &risks, &policy)?;
     let batch_id = batch::id_of_all(&batches);
-    Ok(Plan { graph, policy, selection, packages, unasked, batches, batch_id })
+    Ok(Plan { graph, policy, selection, packages, unasked, risks, batches, batch_id })
 }

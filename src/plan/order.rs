@@ -1,28 +1,42 @@
 //! The order of tasks: keys compared left to right, ties broken by path, hash, index.
+//!
+//! A policy puts a class first (lower classes are strictly first in rank) and, within it, a level; then come
+//! the shuffle key, the path, the hash and the index. Edges between tools outrank the policy: what a tool needs
+//! is never of a later class than the tool. Under `topo` the tool that needs is put back, so that packages keep
+//! their order; under the others what is needed is put forward, for it is as urgent as what waits for it.
 
 use crate::model::digest::{ContentHash, Digest, Sink};
 use crate::model::path::RelPath;
 use crate::model::policy::{Order, Policy};
-use crate::model::task::{Graph, Task, TaskId, TaskIx};
-use crate::model::workspace::Workspace;
+use crate::model::task::{Graph, Risk, Task, TaskId, TaskIx};
+use crate::model::tool::ToolId;
+use crate::model::workspace::{PackageId, Workspace};
 
-/// All tasks of `graph` in the order of `policy`.
-pub(super) fn sort(workspace: &Workspace, graph: &Graph, policy: &Policy) -> Vec<TaskIx> {
-    match policy.order {
-        Order::Deterministic => {}
-    }
+/// A task in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ordered {
+    pub(super) task: TaskIx,
+    /// What the policy puts strictly first (0) or later.
+    pub(super) class: u32,
+}
+
+/// All tasks of `graph` in the order of `policy`. `risks` has one entry a task under `risk-first`, else none.
+pub(super) fn sort(workspace: &Workspace, graph: &Graph, policy: &Policy, risks: &[Risk]) -> Vec<Ordered> {
+    let classes = classes(workspace, graph, policy.order, risks);
     let mut keyed: Vec<_> = (0..)
         .map(TaskIx)
-        .zip(&graph.tasks)
-        .map(|(at, task)| Key::new(workspace, graph, task, at, policy.seed))
+        .zip(graph.tasks.iter().zip(classes))
+        .map(|(at, (task, class))| Key::new(workspace, graph, task, at, policy.seed, class))
         .collect();
     keyed.sort_unstable();
-    keyed.into_iter().map(|key| key.index).collect()
+    keyed.into_iter().map(|key| Ordered { task: key.index, class: key.class }).collect()
 }
 
 /// The fields are compared in this order.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Key<'a> {
+    class: u32,
+    level: u32,
     shuffle: u64,
     path: &'a RelPath,
     hash: TaskId,
@@ -30,14 +44,21 @@ struct Key<'a> {
 }
 
 impl<'a> Key<'a> {
-    fn new(workspace: &'a Workspace, graph: &Graph, task: &Task, index: TaskIx, seed: u64) -> Self {
+    fn new(
+        workspace: &'a Workspace,
+        graph: &Graph,
+        task: &Task,
+        index: TaskIx,
+        seed: u64,
+        (class, level): (u32, u32),
+    ) -> Self {
         let path = task.unit.path(workspace);
         let shuffle = match seed {
             0 => 0,
             _ => Digest::of("genti.shuffle.1", &Shuffle { seed, tool: &graph.tool(task.tool).name, path })
                 .low_u64(),
         };
-        Self { shuffle, path, hash: task.id, index }
+        Self { class, level, shuffle, path, hash: task.id, index }
     }
 }
 
@@ -54,4 +75,69 @@ impl ContentHash for Shuffle<'_> {
         sink.field("tool", self.tool.as_bytes());
         sink.field("path", self.path.as_bytes());
     }
+}
+
+/// For each task its class, and its level within the class.
+fn classes(workspace: &Workspace, graph: &Graph, order: Order, risks: &[Risk]) -> Vec<(u32, u32)> {
+    let mut classes: Vec<_> = match order {
+        Order::Deterministic => vec![(0, 0); graph.tasks.len()],
+        Order::RequiredFirst => {
+            graph.tasks.iter().map(|task| (u32::from(!graph.tool(task.tool).required), 0)).collect()
+        }
+        Order::RiskFirst => risks.iter().map(|risk| (risk.class(), u32::MAX - risk.value())).collect(),
+        Order::Topo => {
+            let depths = depths(workspace);
+            let depth = |task: &Task| task.unit.package(workspace).map_or(0, |id| depths[id.0 as usize]);
+            graph.tasks.iter().map(|task| (depth(task), depth(task))).collect()
+        }
+    };
+    let span = |classes: &[(u32, u32)], tool: ToolId| {
+        let own =
+            graph.tasks.iter().zip(classes).filter(|(task, _)| task.tool == tool).map(|(_, class)| class.0);
+        own.clone().min().zip(own.max())
+    };
+    for &tool in &graph.needs_first() {
+        for &need in &graph.needs[tool.0 as usize] {
+            if let (Order::Topo, Some((_, latest))) = (order, span(&classes, need)) {
+                limit(graph, &mut classes, tool, |class| class.max(latest));
+            }
+        }
+    }
+    for &tool in graph.needs_first().iter().rev() {
+        for &need in &graph.needs[tool.0 as usize] {
+            if let (true, Some((earliest, _))) = (order != Order::Topo, span(&classes, tool)) {
+                limit(graph, &mut classes, need, |class| class.min(earliest));
+            }
+        }
+    }
+    classes
+}
+
+fn limit(graph: &Graph, classes: &mut [(u32, u32)], tool: ToolId, to: impl Fn(u32) -> u32) {
+    for (task, class) in graph.tasks.iter().zip(classes) {
+        if task.tool == tool {
+            class.0 = to(class.0);
+        }
+    }
+}
+
+/// For each package the length of the longest chain of members that it depends on. Members that depend on one
+/// another (through dev-dependencies) count as one.
+fn depths(workspace: &Workspace) -> Vec<u32> {
+    let with_itself = |id: PackageId| {
+        let mut reach = workspace.dependencies_of(id);
+        reach.insert(id);
+        reach
+    };
+    let reach: Vec<_> = workspace.packages().map(|(id, _)| with_itself(id)).collect();
+    let mut depths: Vec<Option<u32>> = vec![None; workspace.packages.len()];
+    // What reaches fewer members comes first: a dependency that is in no circle with it always does.
+    let mut order: Vec<_> = (0..reach.len()).collect();
+    order.sort_by_key(|&at| reach[at].len());
+    for &at in &order {
+        let is_below = |id: &&PackageId| !reach[id.0 as usize].contains(&PackageId(at as u32));
+        let below = reach[at].iter().filter(is_below).filter_map(|id| depths[id.0 as usize]).max();
+        depths[at] = Some(below.map_or(0, |depth| depth + 1));
+    }
+    depths.into_iter().map(Option::unwrap_or_default).collect()
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{SCHEMA, canonical, run};
-use crate::model::task::Plan;
+use crate::model::task::{Plan, TaskIx};
 use crate::model::workspace::Workspace;
 
 pub(super) fn render(workspace: &Workspace, plan: &Plan) -> Vec<u8> {
@@ -18,16 +18,13 @@ pub(super) fn render(workspace: &Workspace, plan: &Plan) -> Vec<u8> {
                     let tasks: Vec<_> = step
                         .tasks
                         .iter()
-                        .map(|task| graph.task(*task))
-                        .map(|task| {
-                            json!({ "task_id": task.id.to_string(), "unit": task.unit.path(workspace).to_string() })
-                        })
+                        .map(|&at| task(workspace, plan, at))
                         .collect();
                     let tool = graph.tool(step.tool);
                     json!({ "lane": tool.lane, "tasks": tasks, "tool": tool.name })
                 })
                 .collect();
-            json!({ "batch_id": batch.id.to_string(), "class": batch.class, "rank": rank, "steps": steps })
+            json!({ "batch_id": batch.id.to_string(), "class": batch.class, "rank": rank, "risk": batch.risk, "steps": steps })
         })
         .collect();
     let compares: Vec<_> = graph
@@ -47,4 +44,19 @@ pub(super) fn render(workspace: &Workspace, plan: &Plan) -> Vec<u8> {
         ("selection".to_owned(), run::selection(workspace, plan)),
     ]);
     canonical::to_bytes(&Value::Object(value))
+}
+
+fn task(workspace: &Workspace, plan: &Plan, at: TaskIx) -> Value {
+    let task = plan.graph.task(at);
+    let mut value = json!({ "task_id": task.id.to_string(), "unit": task.unit.path(workspace).to_string() });
+    if let Some(risk) = plan.risks.get(at.0 as usize) {
+        value["risk"] = json!({
+            "changed": risk.changed,
+            "dependents": risk.dependents,
+            "findings": risk.findings,
+            "value": risk.value(),
+            "weight": risk.weight,
+        });
+    }
+    value
 }

@@ -18,6 +18,7 @@ pub(super) fn render(workspace: &Workspace, outcome: &Outcome) -> Vec<u8> {
                 "batch_id": batch.id.to_string(),
                 "class": batch.class,
                 "rank": rank,
+                "risk": batch.risk,
                 "steps": batch.steps.iter().map(|step| self::step(&plan.graph, step)).collect::<Vec<_>>(),
             })
         })

@@ -458,7 +458,7 @@ mod tests {
     use crate::model::policy::{Policy, Selection};
     use crate::model::testing;
     use crate::model::tool::Parse;
-    use crate::plan::plan;
+    use crate::plan::{RiskFacts, plan};
     use crate::scan::Inherited;
 
     #[test]
@@ -467,7 +467,8 @@ mod tests {
         let mut workspace = testing::workspace(&[], &[]);
         workspace.root = std::env::temp_dir();
         let tools = vec![testing::tool("t", Parse::ExitCode, &["true"])];
-        let plan = plan(&workspace, tools, Selection::default(), Policy::default()).unwrap();
+        let plan =
+            plan(&workspace, tools, Selection::default(), Policy::default(), &RiskFacts::default()).unwrap();
         let env = Env::capture();
         let executor = Executor {
             workspace: &workspace,

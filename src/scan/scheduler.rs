@@ -142,7 +142,12 @@ mod tests {
             tool
         };
         let step = |tool: &u32| Step { tool: ToolId(*tool), tasks: Vec::new() };
-        let batch = |steps: &&[u32]| PlannedBatch { id, class: 0, steps: steps.iter().map(step).collect() };
+        let batch = |steps: &&[u32]| PlannedBatch {
+            id,
+            class: 0,
+            risk: None,
+            steps: steps.iter().map(step).collect(),
+        };
         Plan {
             graph: Graph {
                 tools: tools.iter().map(tool).collect(),
@@ -156,6 +161,7 @@ mod tests {
             selection: Selection::default(),
             packages: Vec::new(),
             unasked: BTreeSet::new(),
+            risks: Vec::new(),
             batches: batches.iter().map(batch).collect(),
             batch_id: id,
         }

@@ -48,12 +48,12 @@ fn mistakes_in_the_policy_are_found() {
             "2:1: unknown key `colour` (known keys: `order`, `batch`, `seed`, `parallel`, `per-task-timeout`, `max-duration`)",
         ],
     );
-    check("[policy]\norder = 'topo'", &["2:9: order `topo` is not available yet; use `deterministic`"]);
+    check("[policy]\norder = 'topo'\nbatch = 'by-path'", &[]);
     check("[policy]\norder = 1", &["2:9: expected a string, found integer"]);
     check(
         "[policy]\nbatch = 0",
         &[
-            "2:9: unknown batch policy `0`; choose `auto` or a number of tasks from 1 up (`by-tool` and `by-path` are not available yet)",
+            "2:9: unknown batch policy `0`; choose `auto`, `by-tool`, `by-path` or a number of tasks from 1 up",
         ],
     );
     check("[policy]\nbatch = [1]", &["2:9: expected a string or a whole number, found array"]);

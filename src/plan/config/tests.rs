@@ -146,6 +146,7 @@ fn a_tool_is_read() {
         jobserver = true
         version = ['naga', '--version']
         install = 'cargo install naga-cli'
+        weight = 3
         max-tasks = 5
         max-bytes = 6";
     let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -180,6 +181,7 @@ fn a_tool_is_read() {
             jobserver: true,
             version: texts(&["naga", "--version"]),
             install: Some("cargo install naga-cli".into()),
+            weight: NonZeroU32::new(3).unwrap(),
             caps: StepCaps { tasks: 5, bytes: 6 },
             configured: true,
         }

@@ -8,6 +8,8 @@ use toml::de::DeString;
 use super::reader::{Keys, Reader, Value};
 use super::suggest::way_out;
 use super::{command, glob, parse};
+use std::num::NonZeroU32;
+
 use crate::model::tool::{Arg, Environment, Parse, Per, StepCaps, Tool};
 
 /// A tool, and whether it takes part.
@@ -68,6 +70,9 @@ pub(super) fn read(
     keys.set(&mut tool.jobserver, "jobserver", Reader::boolean);
     keys.set(&mut tool.version, "version", Reader::texts);
     keys.set(&mut tool.install, "install", |reader, value| reader.text(value).map(Some));
+    keys.set(&mut tool.weight, "weight", |reader, value| {
+        reader.integer(value, 1..=100).and_then(|weight| NonZeroU32::new(u32::try_from(weight).ok()?))
+    });
     keys.set(&mut tool.caps.tasks, "max-tasks", |reader, value| {
         reader.integer(value, 1..=u32::MAX.into()).and_then(|tasks| tasks.try_into().ok())
     });
@@ -120,6 +125,7 @@ fn blank(name: &str) -> Tool {
         jobserver: false,
         version: Vec::new(),
         install: None,
+        weight: NonZeroU32::MIN,
         caps: StepCaps::default(),
         configured: false,
     }

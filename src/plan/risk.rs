@@ -1,0 +1,103 @@
+//! Risk: how likely a task is to fail, told from pinned inputs alone.
+//!
+//! | part | points |
+//! | --- | --- |
+//! | changed | 100 if a file of the unit changed since `--since` |
+//! | findings | 10 for each doubling of its accepted findings (1, 2, 4, 8), 40 at the most |
+//! | dependents | 10 for each doubling of the members that depend on its package, 30 at the most |
+//! | weight | the tool's `weight`, less one, 20 at the most |
+//!
+//! The sum is the risk. From 100 it is *critical*, from 40 *high*, from 10 *medium*, else *low*: the four classes
+//! of `risk-first`, in this order. No duration and no history is looked at, so that every machine has the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::finding::{Entry, Place, Site};
+use crate::model::path::RelPath;
+use crate::model::task::{Graph, Risk, TaskIx, Unit};
+use crate::model::tool::Tool;
+use crate::model::workspace::{PackageId, Workspace};
+use crate::normalize;
+
+/// What the shell knows that risk depends on.
+#[derive(Clone, Debug, Default)]
+pub struct RiskFacts {
+    /// The files that changed since `--since`; `None` without it.
+    pub changed: Option<BTreeSet<RelPath>>,
+    /// The accepted findings by namespace.
+    pub accepted: BTreeMap<String, Vec<Entry>>,
+}
+
+/// The risk of every task.
+pub(super) fn assess(workspace: &Workspace, graph: &Graph, facts: &RiskFacts) -> Vec<Risk> {
+    let dependents = dependents(workspace);
+    let mut risks = Vec::with_capacity(graph.tasks.len());
+    let mut start = 0;
+    for (id, tool) in graph.tools() {
+        let units: Vec<Unit> =
+            graph.tasks[start..].iter().take_while(|task| task.tool == id).map(|task| task.unit).collect();
+        start += units.len();
+        let findings = findings(workspace, tool, &units, &facts.accepted);
+        for (unit, findings) in units.iter().zip(findings) {
+            let dependents = unit.package(workspace).map_or(0, |id| dependents[id.0 as usize]);
+            risks.push(Risk {
+                changed: 100 * u32::from(has_changed(workspace, *unit, facts.changed.as_ref())),
+                findings: (10 * doublings(findings)).min(40),
+                dependents: (10 * doublings(dependents)).min(30),
+                weight: (tool.weight.get() - 1).min(20),
+            });
+        }
+    }
+    risks
+}
+
+/// 0 for none, 1 for one, 2 up to 3, 3 up to 7.
+fn doublings(count: u32) -> u32 {
+    u32::BITS - count.leading_zeros()
+}
+
+fn has_changed(workspace: &Workspace, unit: Unit, changed: Option<&BTreeSet<RelPath>>) -> bool {
+    let Some(changed) = changed else { return false };
+    let is_of = |package: PackageId| changed.iter().any(|path| workspace.owner_of(path) == Some(package));
+    match unit {
+        Unit::Workspace => !changed.is_empty(),
+        Unit::File(_) => changed.contains(unit.path(workspace)),
+        Unit::Package(package) | Unit::TargetRoot(package, _) => is_of(package),
+    }
+}
+
+/// How many accepted findings of `tool` each of `units` has.
+fn findings(
+    workspace: &Workspace,
+    tool: &Tool,
+    units: &[Unit],
+    accepted: &BTreeMap<String, Vec<Entry>>,
+) -> Vec<u32> {
+    let mut counts = vec![0; units.len()];
+    for entry in tool.namespaces.iter().filter_map(|ns| accepted.get(ns)).flatten() {
+        let place = match &entry.site {
+            Site::Path(path) => Place::File { path: path.clone(), range: None },
+            Site::Subject(subject) => Place::Subject(subject.clone()),
+        };
+        if let Some(at) = normalize::attribute(workspace, units, &place, None) {
+            counts[at] += 1;
+        }
+    }
+    counts
+}
+
+/// For each package, how many members depend on it, directly or not.
+fn dependents(workspace: &Workspace) -> Vec<u32> {
+    let mut counts = vec![0; workspace.packages.len()];
+    for (id, _) in workspace.packages() {
+        for dependency in workspace.dependencies_of(id).into_iter().filter(|other| *other != id) {
+            counts[dependency.0 as usize] += 1;
+        }
+    }
+    counts
+}
+
+/// The task with the highest risk among `tasks`.
+pub(super) fn highest(risks: &[Risk], tasks: impl Iterator<Item = TaskIx>) -> Option<u32> {
+    tasks.filter_map(|task| risks.get(task.0 as usize)).map(Risk::value).max()
+}

@@ -1,0 +1,62 @@
+//! What changed since a commit: asked of git, and only when somebody wants to know. Reaches no id.
+
+#![expect(clippy::disallowed_methods, reason = "part of the shell: asks git")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use crate::model::path::RelPath;
+
+/// Why git has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// It could not be started.
+    #[error("could not start `git`: {0}")]
+    Start(#[from] std::io::Error),
+    /// It refused.
+    #[error("git can't tell what changed since `{reference}`: {message}")]
+    Refused {
+        /// As asked for.
+        reference: String,
+        /// What git said.
+        message: String,
+    },
+}
+
+/// The files below `root` that differ from those of commit `reference`, and those that git does not know yet.
+///
+/// # Errors
+///
+/// If there is no git, no repository or no such commit.
+pub fn changed_since(root: &Path, reference: &str) -> Result<BTreeSet<RelPath>, GitError> {
+    // The name of a commit, so that nothing that begins with a dash is taken for an option.
+    let commit = format!("{reference}^{{commit}}");
+    let commit = git(root, reference, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])?;
+    let commit = String::from_utf8_lossy(&commit).trim().to_owned();
+    let changed = git(
+        root,
+        reference,
+        &["diff", "--no-ext-diff", "--no-renames", "--relative", "--name-only", "-z", &commit],
+    )?;
+    let unknown = git(root, reference, &["ls-files", "--others", "--exclude-standard", "-z"])?;
+    let paths = |list: &[u8]| {
+        list.split(|&byte| byte == 0).filter(|path| !path.is_empty()).map(RelPath::new).collect::<Vec<_>>()
+    };
+    Ok(paths(&changed).into_iter().chain(paths(&unknown)).collect())
+}
+
+fn git(root: &Path, reference: &str, args: &[&str]) -> Result<Vec<u8>, GitError> {
+    // A file system monitor is a program of the checkout's choosing.
+    let output =
+        Command::new("git").args(["-c", "core.fsmonitor=false"]).args(args).current_dir(root).output()?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let message = match said.trim() {
+        "" => "there is no such commit",
+        said => said.strip_prefix("fatal: ").unwrap_or(said),
+    };
+    Err(GitError::Refused { reference: reference.to_owned(), message: message.to_owned() })
+}
