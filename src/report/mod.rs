@@ -2,6 +2,7 @@
 //! floats, `/` paths, a newline at the end. Knows nothing of where they are written.
 
 mod canonical;
+mod dot;
 mod findings;
 mod plan;
 mod run;
@@ -45,4 +46,9 @@ impl Artifacts {
 /// `plan --format json`.
 pub fn plan_json(workspace: &Workspace, plan: &Plan) -> Vec<u8> {
     plan::render(workspace, plan)
+}
+
+/// `plan --format dot`.
+pub fn plan_dot(plan: &Plan) -> String {
+    dot::render(plan)
 }

@@ -90,6 +90,9 @@ pub(crate) struct PlanArgs {
     /// How to print the plan
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(crate) format: PlanFormat,
+    /// Print what the id of one task is made of: `tool:unit`, or the beginning of its id
+    #[arg(long, value_name = "TASK", conflicts_with = "format")]
+    pub(crate) explain: Option<String>,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
@@ -106,6 +109,8 @@ pub(crate) enum PlanFormat {
     Human,
     /// Everything, with all task ids
     Json,
+    /// The graph of batches, for Graphviz
+    Dot,
 }
 
 #[derive(Debug, Args)]
@@ -141,19 +146,22 @@ pub(crate) struct ToolsArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Policy (each also as GENTI_… and under [policy]; the flag wins)")]
 pub(crate) struct PolicyArgs {
-    /// How tasks are ordered: deterministic [env: GENTI_ORDER]
+    /// How tasks are ordered: deterministic, topo, required-first or risk-first [env: GENTI_ORDER]
     #[arg(long, value_name = "ORDER")]
     pub(crate) order: Option<String>,
-    /// How ordered tasks are cut into batches: auto, or at most N tasks each [env: GENTI_BATCH]
-    #[arg(long, value_name = "auto|N")]
+    /// How ordered tasks are cut into batches: auto, at most N tasks each, by-tool or by-path [env: GENTI_BATCH]
+    #[arg(long, value_name = "BATCH")]
     pub(crate) batch: Option<String>,
-    /// Shuffle the order reproducibly; 0 keeps path order [env: GENTI_SEED]
-    #[arg(long, value_name = "N")]
+    /// Shuffle the order reproducibly; 0 keeps path order, `random` picks a seed and prints it [env: GENTI_SEED]
+    #[arg(long, value_name = "N|random")]
     pub(crate) seed: Option<String>,
     /// How many processes run at once: up to 1024, or auto for one a core. No part of the plan, and nothing that
     /// is found depends on it [env: GENTI_PARALLEL]
     #[arg(long, value_name = "auto|N")]
     pub(crate) parallel: Option<String>,
+    /// The commit that risk-first compares with: what changed since then comes first
+    #[arg(long, value_name = "REF")]
+    pub(crate) since: Option<String>,
     /// The time that one task may take, such as 90s or 2m; a process over several tasks may take up to four
     /// times as long [env: GENTI_PER_TASK_TIMEOUT]
     #[arg(long, value_name = "TIME")]

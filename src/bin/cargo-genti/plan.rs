@@ -3,9 +3,11 @@
 use std::fmt::Write;
 
 use genti::model::outcome::End;
+use genti::model::policy::Order;
+use genti::model::task::{Plan, PlannedBatch, TaskIx};
 use genti::pipeline::{self, Lockfile, Project};
-use genti::report;
 use genti::scan::Env;
+use genti::{plan, report};
 
 use crate::args::{PlanArgs, PlanFormat};
 use crate::render::{Shell, plural, visible_line};
@@ -17,24 +19,31 @@ const NAMED: usize = 3;
 pub(crate) fn main(args: &PlanArgs, env: &Env, shell: &mut Shell) -> End {
     let mut request = resolve::workspace(&args.workspace, Lockfile::Ignore);
     request.selection = resolve::selection(&args.selection);
-    request.policy = match resolve::policy(&args.policy, env) {
+    request.since = args.policy.since.clone();
+    request.policy = match resolve::policy(&args.policy, env, shell) {
         Ok(policy) => policy,
-        Err(errors) => {
-            errors.into_iter().for_each(|error| shell.error(error));
-            return End::Usage;
-        }
+        Err(end) => return end,
     };
-    match pipeline::load(&request, env, &mut |_| {}) {
-        Ok(project) => match args.format {
-            PlanFormat::Json => shell.out(&report::plan_json(&project.workspace, &project.plan)),
-            PlanFormat::Human => shell.out(human(&project).as_bytes()),
+    let project = match pipeline::load(&request, env, &mut |_| {}) {
+        Ok(project) => project,
+        Err(error) => return fail(shell, error),
+    };
+    match (&args.explain, args.format) {
+        (Some(name), _) => match find(&project, name) {
+            Ok(task) => shell.out(explanation(&project, task).as_bytes()),
+            Err(message) => {
+                shell.error(message);
+                End::Usage
+            }
         },
-        Err(error) => fail(shell, error),
+        (None, PlanFormat::Json) => shell.out(&report::plan_json(&project.workspace, &project.plan)),
+        (None, PlanFormat::Dot) => shell.out(report::plan_dot(&project.plan).as_bytes()),
+        (None, PlanFormat::Human) => shell.out(human(&project).as_bytes()),
     }
 }
 
 fn human(project: &Project) -> String {
-    let Project { workspace, plan, .. } = project;
+    let Project { plan, .. } = project;
     let mut out = String::new();
     let (batches, tasks) = (plan.batches.len(), plan.graph.tasks.len());
     let _ = writeln!(
@@ -47,27 +56,120 @@ fn human(project: &Project) -> String {
         plan.policy.seed,
     );
     let _ = writeln!(out, "graph {}", plan.graph.hash.short(16));
-    let _ = writeln!(out, "\nrank  batch         tool          units");
+    let class = match plan.policy.order {
+        Order::Deterministic => None,
+        Order::Topo => Some("depth: packages come after the members that they depend on"),
+        Order::RequiredFirst => Some("class: required tools and what they need come first"),
+        Order::RiskFirst => {
+            Some("risk: the points of the batch's most urgent task; 100 and more is critical")
+        }
+    };
+    if let Some(class) = class {
+        let _ = writeln!(out, "{class}");
+    }
+    let head = class.and_then(|class| class.split_once(':')).map_or("", |(head, _)| head);
+    let _ = writeln!(out, "\n{}", columns(["rank", "batch", head, "tool", "units"], class.is_some()));
     for (rank, batch) in plan.batches.iter().enumerate() {
         for (at, step) in batch.steps.iter().enumerate() {
             let tool = plan.graph.tool(step.tool);
-            let units: Vec<_> = step
-                .tasks
-                .iter()
-                .map(|task| visible_line(&plan.graph.task(*task).unit.path(workspace).to_string()))
-                .collect();
-            let more = units.len().saturating_sub(NAMED);
-            let mut names = units[..units.len() - more].join(", ");
-            if more > 0 {
-                let _ = write!(names, " and {more} more");
-            }
+            let mut names = units(project, &step.tasks);
             if let Some(lane) = &tool.lane {
                 let _ = write!(names, "  (lane {lane})");
             }
-            let (rank, id) =
-                if at == 0 { (rank.to_string(), batch.id.short(12)) } else { Default::default() };
-            let _ = writeln!(out, "{rank:>4}  {id:12}  {:12}  {names}", tool.name);
+            let first = [rank.to_string(), batch.id.short(12), why(plan, batch)];
+            let [rank, id, why] = if at == 0 { first } else { Default::default() };
+            let row = columns([&rank, &id, &why, &tool.name, &names], class.is_some());
+            let _ = writeln!(out, "{row}");
         }
+    }
+    out
+}
+
+fn columns([rank, batch, class, tool, units]: [&str; 5], has_class: bool) -> String {
+    let class = if has_class { format!("{class:14}  ") } else { String::new() };
+    format!("{rank:>4}  {batch:12}  {class}{tool:12}  {units}")
+}
+
+/// The first units of a step, and how many more there are.
+fn units(project: &Project, tasks: &[TaskIx]) -> String {
+    let name = |task: &TaskIx| project.plan.graph.task(*task).unit.path(&project.workspace).to_string();
+    let names: Vec<_> = tasks.iter().take(NAMED).map(|task| visible_line(&name(task))).collect();
+    let more = tasks.len() - names.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    names.join(", ") + &more
+}
+
+/// Why a batch stands where it does.
+fn why(plan: &Plan, batch: &PlannedBatch) -> String {
+    match plan.policy.order {
+        Order::Deterministic => String::new(),
+        Order::Topo => batch.class.to_string(),
+        Order::RequiredFirst => if batch.class == 0 { "required" } else { "optional" }.to_owned(),
+        Order::RiskFirst => {
+            let level =
+                ["critical", "high", "medium", "low"].get(batch.class as usize).copied().unwrap_or_default();
+            format!("{} {level}", batch.risk.unwrap_or_default())
+        }
+    }
+}
+
+/// The task that the user means: `tool`, `tool:unit`, or the beginning of an id.
+fn find(project: &Project, name: &str) -> Result<TaskIx, String> {
+    let graph = &project.plan.graph;
+    let is_meant = |at: &TaskIx| {
+        let task = graph.task(*at);
+        let tool = &graph.tool(task.tool).name;
+        let by_name = match name.split_once(':') {
+            Some((of, unit)) => of == tool && task.unit.path(&project.workspace).to_string() == unit,
+            None => name == tool,
+        };
+        by_name || (name.len() >= 4 && task.id.to_string().starts_with(name))
+    };
+    let mut found = (0..graph.tasks.len() as u32).map(TaskIx).filter(is_meant);
+    match (found.next(), found.next()) {
+        (Some(task), None) => Ok(task),
+        (Some(first), Some(_)) => Err(format!(
+            "`{name}` means several tasks; name one by its unit, such as `{}`",
+            visible_line(&long_name(project, first))
+        )),
+        (None, _) => Err(format!(
+            "there is no task `{name}`; name it `tool:unit` or by its id, as in `plan --format json`"
+        )),
+    }
+}
+
+fn long_name(project: &Project, at: TaskIx) -> String {
+    let task = project.plan.graph.task(at);
+    format!("{}:{}", project.plan.graph.tool(task.tool).name, task.unit.path(&project.workspace))
+}
+
+/// The parts of a task's id, as they are hashed: texts as such, digests and numbers as hex.
+fn explanation(project: &Project, at: TaskIx) -> String {
+    let mut out =
+        format!("{}\n{:16}{}\n", visible_line(&long_name(project, at)), "id", project.plan.graph.task(at).id);
+    let parts = plan::explain(&project.workspace, &project.plan, at).map(|parts| parts.0).unwrap_or_default();
+    for (name, value) in parts {
+        let is_text = std::str::from_utf8(&value).is_ok_and(|text| !text.chars().any(char::is_control));
+        let value = match value.as_slice() {
+            [] => "-".to_owned(),
+            _ if is_text => String::from_utf8_lossy(&value).into_owned(),
+            // A count, or a flag.
+            [low, rest @ ..] if value.len() <= 8 && rest.iter().all(|byte| *byte == 0) => low.to_string(),
+            bytes => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        };
+        let _ = writeln!(out, "{name:16}{}", visible_line(&value));
+    }
+    if let Some(risk) = project.plan.risks.get(at.0 as usize) {
+        let _ = writeln!(
+            out,
+            "{:16}{} = changed {} + findings {} + dependents {} + weight {} (no part of the id)",
+            "risk",
+            risk.value(),
+            risk.changed,
+            risk.findings,
+            risk.dependents,
+            risk.weight
+        );
     }
     out
 }

@@ -1,19 +1,23 @@
 //! The command line and the environment as they are meant: flags before variables, every mistake named.
 
+use std::ffi::OsStr;
+use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use genti::model::outcome::End;
 use genti::model::policy::{PolicyError, Selection};
 use genti::pipeline::{Lockfile, Request};
 use genti::plan::config::{self, PolicyConfig};
 use genti::scan::Env;
 
 use crate::args::{PolicyArgs, SelectionArgs, WorkspaceArgs};
+use crate::render::Shell;
 
 /// A mistake on the command line or in a variable: where it is, and what.
 #[derive(Debug, thiserror::Error)]
 #[error("{place}: {error}")]
-pub(crate) struct ArgError {
+struct ArgError {
     place: String,
     error: PolicyError,
 }
@@ -35,7 +39,9 @@ pub(crate) fn workspace(args: &WorkspaceArgs, lockfile: Lockfile) -> Request {
 }
 
 /// The policy: each value from its flag, else from its variable.
-pub(crate) fn policy(args: &PolicyArgs, env: &Env) -> Result<PolicyConfig, Vec<ArgError>> {
+///
+/// Every mistake is told; a seed that was left to chance is told too, to be able to use it again.
+pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<PolicyConfig, End> {
     let mut read = Reader { env, errors: Vec::new() };
     let policy = PolicyConfig {
         order: read.value("--order", args.order.as_deref(), FromStr::from_str),
@@ -49,8 +55,19 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env) -> Result<PolicyConfig, Vec<A
         max_duration: read.value("--max-duration", args.max_duration.as_deref(), config::duration),
         parallel: read.value("--parallel", args.parallel.as_deref(), FromStr::from_str),
     };
-    if read.errors.is_empty() { Ok(policy) } else { Err(read.errors) }
+    if !read.errors.is_empty() {
+        read.errors.into_iter().for_each(|error| shell.error(error));
+        return Err(End::Usage);
+    }
+    let given = args.seed.as_deref().map(OsStr::new).or_else(|| env.get("GENTI_SEED"));
+    if let (Some(RANDOM), Some(seed)) = (given.and_then(OsStr::to_str), policy.seed) {
+        shell.note(format_args!("picked --seed {seed}"));
+    }
+    Ok(policy)
 }
+
+/// The seed that leaves it to chance.
+const RANDOM: &str = "random";
 
 /// The selection, each list sorted and without repetitions.
 pub(crate) fn selection(args: &SelectionArgs) -> Selection {
@@ -94,8 +111,17 @@ impl Reader<'_> {
     }
 }
 
+/// A number, or one that is picked at random.
 fn seed(text: &str) -> Result<u64, PolicyError> {
-    text.parse().map_err(|_| {
-        PolicyError(format!("`{text}` is no seed; choose a number from 0 up (0 keeps path order)"))
-    })
+    if text == RANDOM {
+        // Any number will do that differs from one run to the next: the keys of std's hash maps do. Six digits
+        // can be typed again.
+        return Ok(1 + RandomState::new().hash_one(()) % 999_999);
+    }
+    let bad = || {
+        PolicyError(format!(
+            "`{text}` is no seed; choose a number from 0 up (0 keeps path order), or `random`"
+        ))
+    };
+    text.parse().map_err(|_| bad())
 }

@@ -77,10 +77,8 @@ pub(crate) fn prepare(
 ) -> Result<Project, End> {
     let mut request = resolve::workspace(&args.workspace, lockfile);
     request.selection = resolve::selection(&args.selection);
-    request.policy = resolve::policy(&args.policy, env).map_err(|errors| {
-        errors.into_iter().for_each(|error| shell.error(error));
-        End::Usage
-    })?;
+    request.since = args.policy.since.clone();
+    request.policy = resolve::policy(&args.policy, env, shell)?;
     let mut bar = Bar::new(shell);
     pipeline::load(&request, env, &mut |event| bar.on(event, shell)).map_err(|error| fail(shell, error))
 }
