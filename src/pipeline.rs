@@ -24,7 +24,7 @@ use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
 use crate::plan::config::{self, Config, ConfigFile, PolicyConfig};
 use crate::plan::{self, PlanError, RiskFacts};
-use crate::scan::{Env, Executor, Pool, Programs, Stop};
+use crate::scan::{Env, Executor, Pool, Programs, Runs, Stop};
 use crate::store::BaselineError;
 use crate::workspace::{GitError, LoadError};
 use crate::{scan, store, workspace};
@@ -165,6 +165,8 @@ pub struct Session<'a> {
     pub stop: &'a Stop,
     /// How many processes run at once.
     pub parallel: usize,
+    /// Whether nothing starts any more once a required tool has failed.
+    pub fail_fast: bool,
     /// When the run began.
     pub started: Instant,
     /// Whether a baseline entry that was fixed fails the run.
@@ -197,19 +199,22 @@ pub fn run(
         pool: session.pool,
         stop: session.stop,
         parallel: session.parallel,
+        fail_fast: session.fail_fast,
         build_dir,
         cargo_flags: cargo_flags.clone(),
         started: session.started,
     };
-    let normalize = judge::normalizer(workspace, plan, scrub);
-    let runs = executor.run(&normalize, events);
+    let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);
+    let is_new = |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, baseline, &read);
+    let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
+    let normalize = judge::normalizer(workspace, plan, scrub, is_new);
+    let Runs { steps: runs, failed_fast } = executor.run(&normalize, events);
     events(Event::Comparing);
     if workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {
         events(Event::Notice(
             "cargo updated Cargo.lock during the run: the ids in the artifacts are those of the old one; run again",
         ));
     }
-    let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);
     judge::outcome(judge::Case {
         workspace,
         plan,
@@ -219,6 +224,7 @@ pub fn run(
         read: &read,
         exists: &|path| std::fs::symlink_metadata(path.to_path(&workspace.root)).is_ok(),
         stopped: session.stop.reason(),
+        failed_fast,
         stale_fails: session.stale_fails,
         parallel: session.parallel,
     })

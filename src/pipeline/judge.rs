@@ -36,6 +36,7 @@ pub(super) fn normalizer<'a>(
     workspace: &'a Workspace,
     plan: &'a Plan,
     scrub: Scrub,
+    is_new: Option<&'a IsNew<'a>>,
 ) -> impl Fn(&Step, &[TaskIx], &Output) -> Judged<Normalized> + Sync + 'a {
     move |step, tasks, output| {
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
@@ -43,7 +44,46 @@ pub(super) fn normalizer<'a>(
         let input = Input { workspace, tool, units: &units, packages: &plan.packages, output, scrub: &scrub };
         let result = normalize::parse(&input);
         let is_clear = result.as_ref().is_ok_and(|parsed| parsed.gaps.is_empty());
-        Judged { result, is_clear }
+        let finds_new =
+            |is_new: &IsNew<'_>| result.as_ref().is_ok_and(|parsed| is_new(&tool.name, &parsed.diagnostics));
+        let fails = !is_clear || is_new.is_some_and(finds_new);
+        Judged { result, is_clear, fails }
+    }
+}
+
+/// Whether something that a tool found is new. Asked only where it matters before the end, under `--fail-fast`.
+pub(super) type IsNew<'a> = dyn Fn(&str, &[Diagnostic]) -> bool + Sync + 'a;
+
+/// Whether one of `diagnostics` alone would be new. What is new among some findings is new among all: more of
+/// them can only leave fewer entries for each.
+pub(super) fn is_new(
+    tool: &str,
+    diagnostics: &[Diagnostic],
+    baseline: &BTreeMap<String, Vec<Entry>>,
+    read: &ReadSources<'_>,
+) -> bool {
+    let sources = Sources(read(&mut diagnostics.iter().filter_map(|diagnostic| diagnostic.place.path())));
+    let diagnostics = diagnostics.iter().map(|diagnostic| (tool.to_owned(), diagnostic.clone()));
+    let findings = identify(diagnostics.collect(), &sources);
+    let sites: BTreeSet<_> = findings.iter().map(|finding| Entry::of(finding).site).collect();
+    let is_near = |entry: &&Entry| sites.contains(&entry.site);
+    let near = |(ns, entries): (&String, &Vec<Entry>)| {
+        (ns.clone(), entries.iter().filter(is_near).cloned().collect())
+    };
+    let matched = matching::compare(findings, &baseline.iter().map(near).collect(), &Nothing);
+    matched.findings.iter().any(|compared| compared.state == State::New)
+}
+
+/// For when it does not matter what became of entries.
+struct Nothing;
+
+impl Reach for Nothing {
+    fn exists(&self, _: &RelPath) -> bool {
+        true
+    }
+
+    fn looked_at(&self, _: &str, _: &Entry) -> bool {
+        false
     }
 }
 
@@ -62,15 +102,17 @@ pub(super) struct Case<'a> {
     /// Whether there is something at a path, listed or not.
     pub(super) exists: &'a dyn Fn(&RelPath) -> bool,
     pub(super) stopped: Option<StopReason>,
+    pub(super) failed_fast: bool,
     pub(super) stale_fails: bool,
     pub(super) parallel: usize,
 }
 
 /// Puts it all together.
 pub(super) fn outcome(case: Case<'_>) -> Outcome {
-    let Case { workspace, plan, versions, runs, baseline, read, exists, stopped, stale_fails, parallel } =
-        case;
-    let mut ledger = Ledger::new(workspace, plan, stopped, exists);
+    let Case { workspace, plan, versions, runs, baseline, read, exists, .. } = case;
+    let Case { stopped, failed_fast, stale_fails, parallel, .. } = case;
+    let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(stopped) };
+    let mut ledger = Ledger::new(workspace, plan, not_run, exists);
     let mut batches = vec![Timing::default(); plan.batches.len()];
     // What a process found may be about the task of another one: first all that ran, then what came of it.
     for run in &runs {
@@ -137,12 +179,12 @@ impl<'a> Ledger<'a> {
     fn new(
         workspace: &'a Workspace,
         plan: &'a Plan,
-        stopped: Option<StopReason>,
+        not_run: String,
         exists: &'a dyn Fn(&RelPath) -> bool,
     ) -> Self {
         let graph = &plan.graph;
         let start_of = |tool: u32| graph.tasks.partition_point(|task| task.tool.0 < tool);
-        let not_run = TaskOutcome { status: Status::NotRun(why(stopped)), timing: Timing::default() };
+        let not_run = TaskOutcome { status: Status::NotRun(not_run), timing: Timing::default() };
         Self {
             workspace,
             plan,
@@ -333,6 +375,8 @@ impl Reach for Ledger<'_> {
         tools.peek().is_some() && tools.all(|(id, tool)| self.covers(id, tool, &entry.site))
     }
 }
+
+const FAILED_FAST: &str = "a required tool had failed before, under --fail-fast";
 
 fn why(stopped: Option<StopReason>) -> String {
     match stopped {

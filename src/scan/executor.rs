@@ -1,9 +1,8 @@
 //! Runs a plan: one dispatcher, a thread for each process that may run, one thread that waits for tokens.
 //!
-//! The dispatcher owns the [`Scheduler`] and is the only one to decide. Lane first, token last: a token is
-//! asked for only while a step could start, and the step is chosen when the token has come. A worker runs the
-//! step's processes and hands the output to the caller's judge before it takes more work: that bounds how much
-//! finished output waits.
+//! The [`Scheduler`] is the only one to decide. The dispatcher tells it what the other threads report, and does
+//! what it says. A worker runs the step's processes and hands the output to the caller's judge before it takes
+//! more work: that bounds how much finished output waits.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -20,7 +19,7 @@ use super::environment::Env;
 use super::pool::{Pool, Token};
 use super::process::{self, Ending};
 use super::program::{Missing, Programs, says_missing};
-use super::scheduler::Scheduler;
+use super::scheduler::{self, Action, Limits, Scheduler, Slot, time_cap};
 use super::stop::{Stop, StopReason};
 use crate::model::event::Event;
 use crate::model::task::{Exit, Output, Plan, Step, StepId, TaskIx, Unit};
@@ -44,6 +43,8 @@ pub struct Executor<'a> {
     pub stop: &'a Stop,
     /// How many processes run at once.
     pub parallel: usize,
+    /// Whether nothing starts any more once a required tool has failed.
+    pub fail_fast: bool,
     /// Where cargo builds.
     pub build_dir: PathBuf,
     /// `--locked`, `--offline`, `--frozen`: how cargo may work, no part of what is selected.
@@ -63,6 +64,8 @@ pub struct Judged<R> {
     pub result: R,
     /// Whether it says of every unit what became of it. If not, each of several units is run on its own.
     pub is_clear: bool,
+    /// Whether it fails the run, if the tool is required.
+    pub fails: bool,
 }
 
 /// How the processes of a step, or of one of its units alone, ended.
@@ -110,6 +113,17 @@ pub struct StepRun<R> {
     pub slot: u32,
     /// How many processes it took, repetitions included.
     pub attempts: u32,
+    /// Whether it fails the run, if the tool is required: by what was found, or for want of a verdict.
+    pub fails: bool,
+}
+
+/// What became of a plan.
+#[derive(Debug)]
+pub struct Runs<R> {
+    /// Every step, in plan order.
+    pub steps: Vec<StepRun<R>>,
+    /// Whether steps were not started because a required tool had failed.
+    pub failed_fast: bool,
 }
 
 enum Message<R> {
@@ -129,20 +143,19 @@ const TICK: Duration = Duration::from_millis(100);
 
 impl Executor<'_> {
     /// Runs the plan. `judge` reads the output of a process that ended by itself, on the thread that ran it;
-    /// `progress` is told what goes on, always on the calling thread. The result is in plan order and has
-    /// every step.
+    /// `progress` is told what goes on, always on the calling thread.
     pub fn run<R: Send + 'static>(
         &self,
         judge: &Judge<'_, R>,
         progress: &mut dyn FnMut(Event<'_>),
-    ) -> Vec<StepRun<R>> {
+    ) -> Runs<R> {
         let workers = self.parallel.clamp(1, self.plan.steps().count().max(1));
         let programs: Vec<_> = self.plan.graph.tools.iter().map(|tool| self.programs.of(tool)).collect();
         let mut runs = BTreeMap::new();
         let (events, inbox) = channel();
         let (jobs, queue) = channel();
         let queue = Mutex::new(queue);
-        std::thread::scope(|scope| {
+        let failed_fast = std::thread::scope(|scope| {
             for slot in 0..workers {
                 let (events, queue, programs) = (events.clone(), &queue, &programs);
                 scope.spawn(move || self.work(slot as u32, queue, programs, judge, &events));
@@ -150,9 +163,10 @@ impl Executor<'_> {
             let wish = wait_for_tokens(self.pool.clone(), events);
             let mut dispatcher = Dispatcher::new(self, jobs, wish);
             dispatcher.run(&inbox, progress, &mut runs);
+            dispatcher.scheduler.has_failed_fast()
         });
         let result = |step| runs.remove(&step).unwrap_or_else(|| StepRun::never_started(step));
-        self.plan.steps().map(result).collect()
+        Runs { steps: self.plan.steps().map(result).collect(), failed_fast }
     }
 
     /// A worker's life: take a job, run it, give the token back, tell.
@@ -181,7 +195,7 @@ impl Executor<'_> {
 impl<R> StepRun<R> {
     fn never_started(step: StepId) -> Self {
         let zero = Duration::ZERO;
-        Self { step, pieces: Vec::new(), start: zero, duration: zero, slot: 0, attempts: 0 }
+        Self { step, pieces: Vec::new(), start: zero, duration: zero, slot: 0, attempts: 0, fails: false }
     }
 }
 
@@ -195,14 +209,15 @@ impl Executor<'_> {
     ) -> StepRun<R> {
         let step = self.plan.step(id);
         let start = self.started.elapsed();
-        let mut attempt = Attempt { executor: self, step, judge, pieces: Vec::new(), attempts: 0 };
+        let mut attempt =
+            Attempt { executor: self, step, judge, pieces: Vec::new(), attempts: 0, fails: false };
         match &programs[step.tool.0 as usize] {
             Ok(program) => attempt.run(program),
             Err(missing) => attempt.push(step.tasks.clone(), Ended::Missing(missing.clone()), None),
         }
-        let Attempt { pieces, attempts, .. } = attempt;
+        let Attempt { pieces, attempts, fails, .. } = attempt;
         let duration = self.started.elapsed().saturating_sub(start);
-        StepRun { step: id, pieces, start, duration, slot, attempts }
+        StepRun { step: id, pieces, start, duration, slot, attempts, fails }
     }
 }
 
@@ -220,23 +235,24 @@ fn wait_for_tokens<R: Send + 'static>(pool: Pool, events: Sender<Message<R>>) ->
     wish
 }
 
+/// Events in, effects out.
 struct Dispatcher<'a> {
     executor: &'a Executor<'a>,
     scheduler: Scheduler<'a>,
     jobs: Sender<Job>,
     wish: Sender<()>,
-    /// Whether a token was asked for and has not come.
-    has_wished: bool,
-    /// How often in a row nothing happened.
-    idle_ticks: u32,
-    /// Clients of the jobserver that run.
-    clients: u32,
+    /// The token that has come.
+    token: Option<Token>,
 }
 
 impl<'a> Dispatcher<'a> {
     fn new(executor: &'a Executor<'a>, jobs: Sender<Job>, wish: Sender<()>) -> Self {
-        let scheduler = Scheduler::new(executor.plan);
-        Self { executor, scheduler, jobs, wish, has_wished: false, idle_ticks: 0, clients: 0 }
+        let limits = Limits {
+            parallel: executor.parallel,
+            own_slot: executor.pool.implicit().is_some(),
+            fail_fast: executor.fail_fast,
+        };
+        Self { executor, scheduler: Scheduler::new(executor.plan, limits), jobs, wish, token: None }
     }
 
     fn run<R>(
@@ -245,97 +261,71 @@ impl<'a> Dispatcher<'a> {
         progress: &mut dyn FnMut(Event<'_>),
         runs: &mut BTreeMap<StepId, StepRun<R>>,
     ) {
-        loop {
-            self.look_up();
-            if self.scheduler.running() == 0 && !self.scheduler.has_next() {
-                return;
-            }
-            self.start_on_implicit_slot(progress);
-            self.wish_for_token();
-            let message = inbox.recv_timeout(TICK);
-            self.idle_ticks = if message.is_err() { self.idle_ticks + 1 } else { 0 };
-            match message {
+        self.tell(scheduler::Event::Tick);
+        while let Some(timeout) = self.act(progress) {
+            let event = match inbox.recv_timeout(timeout) {
                 Ok(Message::Token(token)) => {
-                    self.has_wished = false;
                     // A pool that is gone must not stop the run: it goes on with what `--parallel` allows.
-                    self.start(token.unwrap_or_else(|_| Token::none()), progress);
+                    self.token = Some(token.unwrap_or_else(|_| Token::none()));
+                    scheduler::Event::Token
                 }
                 Ok(Message::Finished(run)) => {
-                    let tool = self.tool(run.step);
-                    self.clients -= u32::from(tool.jobserver);
-                    self.scheduler.finished(run.step);
                     progress(Event::Finished(run.step));
+                    let event = scheduler::Event::Finished { step: run.step, fails: run.fails };
                     runs.insert(run.step, run);
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    // A wish that nobody serves while no client lives: the tokens died with one. (After one tick
-                    // alone, a token might just be on its way.)
-                    if self.idle_ticks > 1 {
-                        self.refill();
-                    }
-                    progress(Event::Tick);
+                    event
                 }
                 Ok(Message::Panicked(payload)) => {
                     // Nobody else will: end what runs, then go down with it.
                     self.executor.stop.stop(StopReason::Bug);
                     resume_unwind(payload);
                 }
+                Err(RecvTimeoutError::Timeout) => {
+                    progress(Event::Tick);
+                    scheduler::Event::Tick
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
+            };
+            self.tell(event);
+        }
+    }
+
+    fn tell(&mut self, event: scheduler::Event) {
+        let now = self.executor.started.elapsed();
+        self.scheduler.on(now, event);
+        if self.executor.stop.reason().is_some() {
+            self.scheduler.on(now, scheduler::Event::Interrupt);
+        }
+    }
+
+    /// Does what there is to do. The time until there may be more, or `None` at the end.
+    fn act(&mut self, progress: &mut dyn FnMut(Event<'_>)) -> Option<Duration> {
+        let Executor { pool, stop, started, .. } = self.executor;
+        loop {
+            match self.scheduler.next() {
+                Action::Start(step, slot) => {
+                    let token = match slot {
+                        Slot::Own => pool.implicit(),
+                        Slot::Pool => self.token.take(),
+                    };
+                    progress(Event::Started(step));
+                    // The workers outlive the dispatcher.
+                    let _ = self.jobs.send(Job { step, token: token.unwrap_or_else(Token::none) });
+                }
+                Action::Wish => {
+                    // The thread that waits for tokens outlives the dispatcher, too.
+                    let _ = self.wish.send(());
+                }
+                Action::GiveBack => self.token = None,
+                Action::Refill { held } => pool.refill(held),
+                Action::Stop(reason) => stop.stop(reason),
+                Action::Wait(until) => {
+                    let left = until.map(|until| until.saturating_sub(started.elapsed()));
+                    return Some(left.map_or(TICK, |left| left.min(TICK)));
+                }
+                Action::Done => return None,
             }
         }
-    }
-
-    /// Sees whether the run is to end.
-    fn look_up(&mut self) {
-        let executor = self.executor;
-        let is_over = |cap: Duration| executor.started.elapsed() >= cap;
-        if executor.plan.policy.max_duration.is_some_and(is_over) && executor.stop.reason().is_none() {
-            executor.stop.stop(StopReason::MaxDuration);
-        }
-        if executor.stop.reason().is_some() {
-            self.scheduler.stop();
-        }
-    }
-
-    /// Starts the next step on `token`; gives it back if there is none.
-    fn start(&mut self, token: Token, progress: &mut dyn FnMut(Event<'_>)) {
-        if let Some(step) = self.scheduler.start() {
-            self.clients += u32::from(self.tool(step).jobserver);
-            progress(Event::Started(step));
-            // The workers outlive the dispatcher.
-            let _ = self.jobs.send(Job { step, token });
-        }
-    }
-
-    /// Our own slot needs no waiting, even while a token of the pool is waited for: the pool's may be in use for
-    /// as long as the build that started us likes.
-    fn start_on_implicit_slot(&mut self, progress: &mut dyn FnMut(Event<'_>)) {
-        if self.can_start()
-            && let Some(token) = self.executor.pool.implicit()
-        {
-            self.start(token, progress);
-        }
-    }
-
-    fn can_start(&self) -> bool {
-        (self.scheduler.running() as usize) < self.executor.parallel && self.scheduler.has_next()
-    }
-
-    fn wish_for_token(&mut self) {
-        if !self.has_wished && self.can_start() {
-            self.refill();
-            self.has_wished = self.wish.send(()).is_ok();
-        }
-    }
-
-    fn refill(&self) {
-        if self.clients == 0 {
-            self.executor.pool.refill(self.scheduler.running() as usize);
-        }
-    }
-
-    fn tool(&self, step: StepId) -> &'a Tool {
-        self.executor.plan.graph.tool(self.executor.plan.step(step).tool)
     }
 }
 
@@ -346,20 +336,21 @@ struct Attempt<'a, R> {
     judge: &'a Judge<'a, R>,
     pieces: Vec<Piece<R>>,
     attempts: u32,
+    fails: bool,
 }
 
 impl<R> Attempt<'_, R> {
     fn run(&mut self, program: &Path) {
-        let timeout = self.executor.plan.policy.per_task_timeout;
         let tasks = &self.step.tasks;
-        let allowed = timeout.map(|timeout| timeout * (tasks.len().clamp(1, 4) as u32));
-        if self.process(program, tasks, allowed) || tasks.len() < 2 {
+        let allowed = |tasks| time_cap(&self.executor.plan.policy, tasks);
+        if self.process(program, tasks, allowed(tasks.len())) || tasks.len() < 2 {
             return;
         }
         // It failed as a whole: each unit gets a process of its own, to find out which of them it was.
         self.pieces.clear();
+        self.fails = false;
         for task in tasks {
-            self.process(program, std::slice::from_ref(task), timeout);
+            self.process(program, std::slice::from_ref(task), allowed(1));
         }
     }
 
@@ -407,6 +398,7 @@ impl<R> Attempt<'_, R> {
                 (Ending::Own, Exit::Code(code)) => {
                     let judged = (self.judge)(self.step, tasks, &ran.output);
                     is_clear &= judged.is_clear;
+                    self.fails |= judged.fails;
                     (code, Ended::Judged(judged.result))
                 }
             };
@@ -425,6 +417,8 @@ impl<R> Attempt<'_, R> {
     }
 
     fn push(&mut self, tasks: Vec<TaskIx>, ended: Ended<R>, raw_exit: Option<i32>) {
+        // What the judge has seen, it has spoken on; what was stopped did not fail.
+        self.fails |= !matches!(ended, Ended::Judged(_) | Ended::Stopped(_));
         self.pieces.push(Piece { tasks, ended, raw_exit });
     }
 }
@@ -478,6 +472,7 @@ mod tests {
             pool: &Pool::new(Inherited::none(), &env, 1).unwrap(),
             stop: &Stop::new().unwrap(),
             parallel: 1,
+            fail_fast: false,
             build_dir: workspace.root.clone(),
             cargo_flags: Vec::new(),
             started: Instant::now(),

@@ -15,7 +15,7 @@ mod stop;
 mod version;
 
 pub use environment::Env;
-pub use executor::{Ended, Executor, Judge, Judged, Piece, StepRun};
+pub use executor::{Ended, Executor, Judge, Judged, Piece, Runs, StepRun};
 pub use pool::{Inherited, Pool};
 pub use program::{Missing, Programs};
 pub use stop::{Stop, StopReason};

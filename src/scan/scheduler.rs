@@ -1,17 +1,315 @@
-//! Which step may start next: a pure state machine over the plan.
+//! Which step starts when: a pure state machine over a plan. It knows no thread, clock, process or pool.
 //!
-//! Knows nothing of processes, tokens or time. It is asked for the next step when there is a token for it, and
-//! told when a step has finished. The answer is always the lowest rank whose needs and lane are free: a pure
-//! function of the plan and of what was told.
+//! # Overview
+//!
+//! A run tells it what happened ([`Event`]: a token came, a step finished, the run was interrupted, or time
+//! passed) with the time since the run began, and asks what to do until the answer is to wait ([`Action`]).
+//! The executor turns messages of threads into events and actions into effects; a simulation turns random
+//! numbers into events, in virtual time. Given the same plan and the same events, both see the same actions.
+//!
+//! # The rule
+//!
+//! **The step that starts is the lowest-ranked one that is ready**: the step before it in its batch is done,
+//! all tasks of the tools that its tool needs are done, and its lane is free. The rank was laid down by the plan
+//! and is never changed during a run. What is ready but not the lowest waits, and nothing else does:
+//!
+//! - With one token the starts follow the ranks, if each need has a lower rank than what needs it. The plan sees
+//!   to that, but for `by-path`: there the steps of a batch that wait for another package are passed over.
+//! - A lane is a filter, not a queue: while it is busy its steps are not ready, and higher ranks go by.
+//!
+//! # Order of admission
+//!
+//! *Lane first, token last.* A token is wished for only while a step could start, and the step is chosen when
+//! the token has come, for a lower rank may have become ready meanwhile. A process that waits for a lane while
+//! it holds a token would keep the token from one that could work (rust-lang/cargo#6747). There is one wish at a
+//! time, so no more than one token is ever held idle, and that one is given back at once. One token stands for
+//! each step that runs, as long as it runs: it is the process's implicit slot. Where the pool is inherited there
+//! is a slot of our own beside it, which needs no wish: whatever others do with the pool, the run goes on.
+//!
+//! A client that is killed returns none of the tokens that it took, and only a client can lose any. So a pool is
+//! refilled when no client runs and something has ended since the last time: before a wish, or when a wish goes
+//! unanswered for longer than a token can be on its way ([`PATIENCE`]).
+//!
+//! # Fairness
+//!
+//! A ready step is passed over by lower ranks only, and by each of these once: it starts after at most as many
+//! dispatches as there are lower ranks. The plan bounds these. Within a class, tools take turns, weights as turns
+//! a round: the k-th batch of a tool of weight w that needs no other has before it at most k - 1 of its own and,
+//! of each other tool of weight u, `u * ceil(k / w)`. So no tool waits for all of another, whatever its batches
+//! take. Classes are strictly first in rank; a class is a priority and no barrier.
+//!
+//! # How long a run may take
+//!
+//! While a slot is free nothing is ready, so whatever has not started waits for something that runs: for the step
+//! before it, a need, or its lane. Going back from the step that ends last, these make a chain of length C, and
+//! outside of it all m slots are busy. With W the sum of all durations, and tokens that come at once, every run
+//! ends within `W/m + (1 - 1/m) * C`: Graham's bound for list scheduling, with lanes as links of the chain.
+//! Starting the longest chain first would be a little better in the middle and needs durations, which are not
+//! the same on two machines: then the starts would not be, either.
+//!
+//! # The end
+//!
+//! Under `--fail-fast` nothing starts after a required tool has failed; what runs ends by itself. When
+//! `max-duration` is over or the run is interrupted, nothing starts and what runs is told to end; nothing is done
+//! once that has ended. What one process may take is said here too ([`time_cap`]), but is kept by the process
+//! layer, which has to wait for the process anyway: an expired process is only one that finishes.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use super::stop::StopReason;
+use crate::model::policy::Policy;
 use crate::model::task::{Plan, StepId};
-use crate::model::tool::ToolId;
+use crate::model::tool::Tool;
+
+/// How long an unanswered wish is left alone. A token may be on its way that long.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// What holds for a run and is no part of its plan.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// How many steps run at once, from 1 up.
+    pub(super) parallel: usize,
+    /// Whether there is a slot of our own beside the pool.
+    pub(super) own_slot: bool,
+    /// Whether the first failure of a required tool is the last.
+    pub(super) fail_fast: bool,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// The token that was wished for has come.
+    Token,
+    /// A step that was started has ended, one way or another.
+    Finished {
+        /// Which.
+        step: StepId,
+        /// Whether that is a failure, if its tool is required.
+        fails: bool,
+    },
+    /// The run is to end, and what runs was told.
+    Interrupt,
+    /// Time has passed.
+    Tick,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Start this step on this slot.
+    Start(StepId, Slot),
+    /// Ask the pool for a token. Answered by [`Event::Token`], some day or never.
+    Wish,
+    /// Give the token back that has come: nothing can use it any more.
+    GiveBack,
+    /// See that the pool is complete: no client runs, and so many tokens are held by steps.
+    Refill {
+        /// How many.
+        held: usize,
+    },
+    /// Tell what runs to end.
+    Stop(StopReason),
+    /// Wait for an event, but no longer than to this time.
+    Wait(Option<Duration>),
+    /// Nothing runs and nothing will be started.
+    Done,
+}
+
+/// Where a step runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// Our own, beside the pool.
+    Own,
+    /// The token that has come.
+    Pool,
+}
+
+/// What a process over this many tasks may take.
+pub(super) fn time_cap(policy: &Policy, tasks: usize) -> Option<Duration> {
+    policy.per_task_timeout.map(|timeout| timeout * tasks.clamp(1, 4) as u32)
+}
 
 /// The state of a run.
 #[derive(Debug)]
 pub(super) struct Scheduler<'a> {
+    queue: Queue<'a>,
+    limits: Limits,
+    phase: Phase,
+    own_slot: OwnSlot,
+    wish: Wish,
+    running: usize,
+    /// Clients of the jobserver among them.
+    clients: usize,
+    /// Whether nothing has ended since the pool was known to be complete.
+    is_complete: bool,
+    now: Duration,
+    /// When something other than time was last told.
+    heard: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// What is ready may start.
+    Going,
+    /// A required tool failed under `--fail-fast`: nothing starts, what runs ends by itself.
+    FailedFast,
+    /// The time is over: nothing starts, what runs has yet to be told.
+    Over,
+    /// Nothing starts, and what runs has been told to end.
+    Ending,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OwnSlot {
+    /// The pool is our own: all its tokens are in it.
+    None,
+    Free,
+    Taken(StepId),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    None,
+    /// Told to the pool, not answered.
+    Open,
+    /// The token has come and is not used yet.
+    Granted,
+}
+
+impl<'a> Scheduler<'a> {
+    /// Nothing has started yet.
+    pub(super) fn new(plan: &'a Plan, limits: Limits) -> Self {
+        Self {
+            queue: Queue::new(plan),
+            limits,
+            phase: Phase::Going,
+            own_slot: if limits.own_slot { OwnSlot::Free } else { OwnSlot::None },
+            wish: Wish::None,
+            running: 0,
+            clients: 0,
+            is_complete: true,
+            now: Duration::ZERO,
+            heard: Duration::ZERO,
+        }
+    }
+
+    /// Takes note of `event`, `now` being the time since the run began.
+    pub(super) fn on(&mut self, now: Duration, event: Event) {
+        self.now = now;
+        if event != Event::Tick {
+            self.heard = now;
+        }
+        match event {
+            Event::Token => self.wish = Wish::Granted,
+            Event::Finished { step, fails } => self.finish(step, fails),
+            Event::Interrupt => self.phase = Phase::Ending,
+            Event::Tick => {}
+        }
+        if self.deadline().is_some_and(|deadline| now >= deadline) {
+            self.phase = Phase::Over;
+        }
+    }
+
+    /// What is to be done next. To be asked after each event, until it is to wait or all is done.
+    pub(super) fn next(&mut self) -> Action {
+        let step = self.ready();
+        if let Some(step) = step
+            && let Some(slot) = self.take_slot(step)
+        {
+            self.running += 1;
+            self.clients += usize::from(self.tool(step).jobserver);
+            self.queue.start(step);
+            return Action::Start(step, slot);
+        }
+        if self.wish == Wish::Granted {
+            self.wish = Wish::None;
+            return Action::GiveBack;
+        }
+        if self.phase == Phase::Over {
+            self.phase = Phase::Ending;
+            return Action::Stop(StopReason::MaxDuration);
+        }
+        if self.running == 0 && step.is_none() {
+            return Action::Done;
+        }
+        let is_wish_due = self.wish == Wish::None && step.is_some();
+        if is_wish_due && self.may_lack_tokens() || self.impatient().is_some_and(|at| self.now >= at) {
+            self.is_complete = true;
+            return Action::Refill { held: self.running };
+        }
+        if is_wish_due {
+            self.wish = Wish::Open;
+            return Action::Wish;
+        }
+        Action::Wait([self.deadline(), self.impatient()].into_iter().flatten().min())
+    }
+
+    /// Whether `--fail-fast`, and nothing else, keeps steps from starting.
+    pub(super) fn has_failed_fast(&self) -> bool {
+        self.phase == Phase::FailedFast
+    }
+
+    fn finish(&mut self, step: StepId, fails: bool) {
+        let tool = self.tool(step);
+        self.running -= 1;
+        self.clients -= usize::from(tool.jobserver);
+        self.is_complete = false;
+        if self.own_slot == OwnSlot::Taken(step) {
+            self.own_slot = OwnSlot::Free;
+        }
+        if self.limits.fail_fast && fails && tool.required && self.phase == Phase::Going {
+            self.phase = Phase::FailedFast;
+        }
+        self.queue.finish(step);
+    }
+
+    /// The step that starts next, if one may.
+    fn ready(&self) -> Option<StepId> {
+        let may_start = self.phase == Phase::Going && self.running < self.limits.parallel;
+        may_start.then(|| self.queue.first()).flatten()
+    }
+
+    /// A slot for `step`, if one is free. Our own first: it costs nobody a token.
+    fn take_slot(&mut self, step: StepId) -> Option<Slot> {
+        if self.own_slot == OwnSlot::Free {
+            self.own_slot = OwnSlot::Taken(step);
+            return Some(Slot::Own);
+        }
+        (self.wish == Wish::Granted).then(|| {
+            self.wish = Wish::None;
+            Slot::Pool
+        })
+    }
+
+    /// When the run is over, unless what runs was told already.
+    fn deadline(&self) -> Option<Duration> {
+        let is_on = matches!(self.phase, Phase::Going | Phase::FailedFast);
+        self.queue.plan.policy.max_duration.filter(|_| is_on)
+    }
+
+    /// When an open wish has waited for so long that the pool may lack tokens.
+    fn impatient(&self) -> Option<Duration> {
+        (self.wish == Wish::Open && self.may_lack_tokens()).then_some(self.heard + PATIENCE)
+    }
+
+    /// Whether clients may have died with tokens, and none lives that may hold any.
+    fn may_lack_tokens(&self) -> bool {
+        self.clients == 0 && !self.is_complete
+    }
+
+    fn tool(&self, step: StepId) -> &'a Tool {
+        let plan = self.queue.plan;
+        plan.graph.tool(plan.step(step).tool)
+    }
+}
+
+/// Which step is next, tokens and time aside.
+#[derive(Debug)]
+struct Queue<'a> {
     plan: &'a Plan,
     /// For each tool, its lane: an index into `lanes`. Lane 0 is none.
     lane_of: Vec<usize>,
@@ -20,20 +318,17 @@ pub(super) struct Scheduler<'a> {
     blocked: Vec<StepId>,
     /// For each tool, its steps that have not finished.
     unfinished: Vec<u32>,
-    running: u32,
-    is_stopped: bool,
 }
 
 #[derive(Debug, Default)]
 struct Lane {
-    /// Ready but for the lane and a token.
+    /// Ready but for the lane.
     ready: BTreeSet<StepId>,
     is_busy: bool,
 }
 
-impl<'a> Scheduler<'a> {
-    /// Nothing has started yet.
-    pub(super) fn new(plan: &'a Plan) -> Self {
+impl<'a> Queue<'a> {
+    fn new(plan: &'a Plan) -> Self {
         let names: BTreeSet<_> = plan.graph.tools.iter().filter_map(|tool| tool.lane.as_deref()).collect();
         let names: Vec<_> = names.into_iter().collect();
         let lane_of =
@@ -42,43 +337,38 @@ impl<'a> Scheduler<'a> {
         for step in plan.batches.iter().flat_map(|batch| &batch.steps) {
             unfinished[step.tool.0 as usize] += 1;
         }
-        let mut scheduler = Self {
+        let mut queue = Self {
             plan,
             lane_of: plan.graph.tools.iter().map(|tool| lane_of(tool.lane.as_deref())).collect(),
             lanes: (0..=names.len()).map(|_| Lane::default()).collect(),
             blocked: Vec::new(),
             unfinished,
-            running: 0,
-            is_stopped: false,
         };
         for rank in 0..plan.batches.len() as u32 {
-            scheduler.admit(StepId { rank, at: 0 });
+            queue.admit(StepId { rank, at: 0 });
         }
-        scheduler
+        queue
     }
 
-    /// Whether [`Scheduler::start`] would give a step.
-    pub(super) fn has_next(&self) -> bool {
-        self.next().is_some()
+    /// The lowest-ranked step that is ready.
+    fn first(&self) -> Option<StepId> {
+        let free = self.lanes.iter().filter(|lane| !lane.is_busy);
+        free.filter_map(|lane| lane.ready.first().copied()).min()
     }
 
-    /// Starts the lowest-ranked step that may.
-    pub(super) fn start(&mut self) -> Option<StepId> {
-        let (step, lane) = self.next()?;
-        self.lanes[lane].ready.remove(&step);
+    fn start(&mut self, step: StepId) {
+        let at = self.lane_of(step);
+        self.lanes[at].ready.remove(&step);
         // Lane 0 is no lane: any number of steps may be in it.
-        self.lanes[lane].is_busy = lane != 0;
-        self.running += 1;
-        Some(step)
+        self.lanes[at].is_busy = at != 0;
     }
 
-    /// Takes note that `step`, which was started, has ended, one way or another.
-    pub(super) fn finished(&mut self, step: StepId) {
-        let tool = self.tool(step);
-        self.lanes[self.lane_of[tool.0 as usize]].is_busy = false;
-        self.running -= 1;
-        self.unfinished[tool.0 as usize] -= 1;
-        if self.unfinished[tool.0 as usize] == 0 {
+    fn finish(&mut self, step: StepId) {
+        let lane = self.lane_of(step);
+        self.lanes[lane].is_busy = false;
+        let unfinished = &mut self.unfinished[self.plan.step(step).tool.0 as usize];
+        *unfinished -= 1;
+        if *unfinished == 0 {
             for step in std::mem::take(&mut self.blocked) {
                 self.admit(step);
             }
@@ -86,155 +376,23 @@ impl<'a> Scheduler<'a> {
         self.admit(StepId { rank: step.rank, at: step.at + 1 });
     }
 
-    /// Starts nothing any more.
-    pub(super) fn stop(&mut self) {
-        self.is_stopped = true;
-    }
-
-    /// Steps that were started and have not finished.
-    pub(super) fn running(&self) -> u32 {
-        self.running
-    }
-
-    fn next(&self) -> Option<(StepId, usize)> {
-        if self.is_stopped {
-            return None;
-        }
-        let free = self.lanes.iter().enumerate().filter(|(_, lane)| !lane.is_busy);
-        free.filter_map(|(at, lane)| Some((*lane.ready.first()?, at))).min()
-    }
-
     /// Queues `step`, if there is one.
     fn admit(&mut self, step: StepId) {
         if step.at as usize >= self.plan.batches[step.rank as usize].steps.len() {
             return;
         }
-        let tool = self.tool(step);
+        let tool = self.plan.step(step).tool;
         let waits =
             self.plan.graph.needs[tool.0 as usize].iter().any(|need| self.unfinished[need.0 as usize] > 0);
         if waits {
             self.blocked.push(step);
         } else {
-            self.lanes[self.lane_of[tool.0 as usize]].ready.insert(step);
+            let lane = self.lane_of(step);
+            self.lanes[lane].ready.insert(step);
         }
     }
 
-    fn tool(&self, step: StepId) -> ToolId {
-        self.plan.step(step).tool
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::digest::Digest;
-    use crate::model::policy::{Policy, Selection};
-    use crate::model::task::{Graph, PlannedBatch, Step, TaskId};
-    use crate::model::testing;
-    use crate::model::tool::Parse;
-
-    /// A plan of tools (lane, needs) and of batches, each a list of steps by tool.
-    fn plan(tools: &[(Option<&str>, &[u32])], batches: &[&[u32]]) -> Plan {
-        let id = Digest::of_bytes(b"");
-        let tool = |(lane, _): &(Option<&str>, &[u32])| {
-            let mut tool = testing::tool("t", Parse::ExitCode, &["t"]);
-            tool.lane = lane.map(str::to_owned);
-            tool
-        };
-        let step = |tool: &u32| Step { tool: ToolId(*tool), tasks: Vec::new() };
-        let batch = |steps: &&[u32]| PlannedBatch {
-            id,
-            class: 0,
-            risk: None,
-            steps: steps.iter().map(step).collect(),
-        };
-        Plan {
-            graph: Graph {
-                tools: tools.iter().map(tool).collect(),
-                needs: tools.iter().map(|(_, needs)| needs.iter().copied().map(ToolId).collect()).collect(),
-                tasks: Vec::new(),
-                compares: Vec::new(),
-                report: TaskId(id),
-                hash: id,
-            },
-            policy: Policy::default(),
-            selection: Selection::default(),
-            packages: Vec::new(),
-            unasked: BTreeSet::new(),
-            risks: Vec::new(),
-            batches: batches.iter().map(batch).collect(),
-            batch_id: id,
-        }
-    }
-
-    /// The ranks that start one after the other while `tokens` may run; the lowest finishes first.
-    fn starts(plan: &Plan, tokens: usize) -> Vec<u32> {
-        let mut scheduler = Scheduler::new(plan);
-        let (mut order, mut running) = (Vec::new(), BTreeSet::new());
-        loop {
-            while running.len() < tokens
-                && let Some(step) = scheduler.start()
-            {
-                order.push(step.rank);
-                running.insert(step);
-            }
-            match running.pop_first() {
-                Some(step) => scheduler.finished(step),
-                None => return order,
-            }
-        }
-    }
-
-    #[test]
-    fn with_one_token_the_starts_follow_the_ranks() {
-        let plan =
-            plan(&[(None, &[]), (Some("check"), &[]), (Some("check"), &[])], &[&[1], &[0, 0], &[2], &[0]]);
-        assert_eq!(starts(&plan, 1), [0, 1, 1, 2, 3]);
-    }
-
-    #[test]
-    fn a_busy_lane_is_passed_over_and_never_shared() {
-        let plan = plan(&[(None, &[]), (Some("check"), &[]), (Some("check"), &[])], &[&[1], &[2], &[0]]);
-        let mut scheduler = Scheduler::new(&plan);
-        let (first, second) = (scheduler.start().unwrap(), scheduler.start().unwrap());
-        assert_eq!((first.rank, second.rank), (0, 2), "rank 1 waits for the lane, rank 2 goes by");
-        assert!(!scheduler.has_next());
-        scheduler.finished(first);
-        assert_eq!(scheduler.start().unwrap().rank, 1);
-    }
-
-    #[test]
-    fn a_step_waits_for_all_of_what_its_tool_needs() {
-        let plan = plan(&[(None, &[]), (None, &[0])], &[&[0], &[0], &[1]]);
-        let mut scheduler = Scheduler::new(&plan);
-        let (first, second) = (scheduler.start().unwrap(), scheduler.start().unwrap());
-        assert!(!scheduler.has_next());
-        scheduler.finished(second);
-        assert!(!scheduler.has_next(), "one of the two is not done");
-        scheduler.finished(first);
-        assert_eq!(scheduler.start().unwrap().rank, 2);
-    }
-
-    #[test]
-    fn the_steps_of_a_batch_run_one_after_the_other() {
-        let plan = plan(&[(None, &[])], &[&[0, 0, 0]]);
-        let mut scheduler = Scheduler::new(&plan);
-        let first = scheduler.start().unwrap();
-        assert!(!scheduler.has_next());
-        scheduler.finished(first);
-        assert_eq!(scheduler.start().unwrap(), StepId { rank: 0, at: 1 });
-    }
-
-    #[test]
-    fn after_a_stop_nothing_starts_and_what_runs_may_finish() {
-        let plan = plan(&[(None, &[])], &[&[0], &[0]]);
-        let mut scheduler = Scheduler::new(&plan);
-        let first = scheduler.start().unwrap();
-        scheduler.stop();
-        assert!(!scheduler.has_next() && scheduler.start().is_none());
-        assert_eq!(scheduler.running(), 1);
-        scheduler.finished(first);
-        assert_eq!(scheduler.running(), 0);
-        assert!(!scheduler.has_next());
+    fn lane_of(&self, step: StepId) -> usize {
+        self.lane_of[self.plan.step(step).tool.0 as usize]
     }
 }

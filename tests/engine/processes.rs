@@ -141,6 +141,35 @@ fn what_is_not_run_within_the_time_of_the_whole_is_told() {
 }
 
 #[test]
+fn after_the_first_failure_of_a_required_tool_nothing_starts_under_fail_fast() {
+    let config = |required: bool| {
+        format!(
+            "[tools.t]\nrun = [\"sh\", \"-c\", \"echo $0 >> ../log; test $0 != many/b\", \"{{file}}\"]\n\
+             per = \"file\"\nfiles = [\"many/*\"]\nrequired = {required}\n"
+        )
+    };
+    let check = |sandbox: &Sandbox, args: &[&str], code: i32, expected: [&str; 3]| {
+        sandbox.run(&[args, &["--parallel", "1"]].concat(), code);
+        let statuses: Vec<_> = sandbox.lines("task").iter().map(|line| line["status"].clone()).collect();
+        assert_eq!(statuses, expected, "{args:?}");
+    };
+    for command in ["run", "check"] {
+        let sandbox = Sandbox::with_tools(&config(true));
+        ["a", "b", "c"].iter().for_each(|name| sandbox.write(&format!("many/{name}"), ""));
+        check(&sandbox, &[command], 1, ["clean", "findings", "clean"]);
+        check(&sandbox, &[command, "--fail-fast"], 3, ["clean", "findings", "not-run"]);
+        let reason = sandbox.lines("task")[2]["reason"].clone();
+        assert_eq!(reason, "a required tool had failed before, under --fail-fast");
+        // What is accepted is no failure.
+        sandbox.run(&["baseline", "init"], 0);
+        check(&sandbox, &[command, "--fail-fast"], 0, ["clean", "findings", "clean"]);
+    }
+    let sandbox = Sandbox::with_tools(&config(false));
+    ["a", "b", "c"].iter().for_each(|name| sandbox.write(&format!("many/{name}"), ""));
+    check(&sandbox, &["run", "--fail-fast"], 0, ["clean", "findings", "clean"]);
+}
+
+#[test]
 fn an_interrupt_ends_the_run_with_its_artifacts_written() {
     for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         let config = "[tools.t]\nrun = [\"sh\", \"-c\", \"echo + > ../ready; exec sleep 619\"]\n";

@@ -48,9 +48,9 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run every check, and write the artifacts
-    Run(RunArgs),
+    Run(GateArgs),
     /// Run every check as a gate: nothing is written into the repository, a stale baseline fails
-    Check(RunArgs),
+    Check(GateArgs),
     /// Show what would be run, in which batches; nothing is started
     Plan(PlanArgs),
     /// Accept today's findings, and look at what is accepted
@@ -62,7 +62,7 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn output(&self) -> &OutputArgs {
         match self {
-            Self::Run(args) | Self::Check(args) => &args.output,
+            Self::Run(args) | Self::Check(args) => &args.run.output,
             Self::Plan(args) => &args.output,
             Self::Baseline(args) => match &args.command {
                 BaselineCommand::Init(args) => &args.output,
@@ -71,6 +71,16 @@ impl Command {
             Self::Tools(args) => &args.output,
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GateArgs {
+    /// Start nothing more once a required tool has failed, and end as incomplete. What was run until then may
+    /// depend on --parallel
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 #[derive(Debug, Args)]

@@ -11,7 +11,7 @@ use genti::{compare, store};
 
 use crate::args::{ListArgs, RunArgs};
 use crate::render::{self, GOOD, Shell, plural, visible_line};
-use crate::run::{self, Start};
+use crate::run::{self, Gate, Start};
 use crate::{fail, resolve};
 
 /// Runs everything and accepts what is found. Nothing is written unless every required tool has a verdict: what
@@ -39,7 +39,7 @@ pub(crate) fn init(args: &RunArgs, start: Start, shell: &mut Shell) -> End {
         }
         Err(error) => return fail(shell, error.into()),
     }
-    let outcome = match run::execute(&project, &BTreeMap::new(), false, start, shell) {
+    let outcome = match run::execute(&project, &BTreeMap::new(), Gate::default(), start, shell) {
         Ok(run) => run.outcome,
         Err(end) => return end,
     };

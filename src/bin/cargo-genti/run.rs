@@ -12,7 +12,7 @@ use genti::scan::{Env, Inherited, Pool, Stop, StopReason};
 use genti::store::{ArtifactDir, StoreError};
 use genti::{store, workspace};
 
-use crate::args::RunArgs;
+use crate::args::{GateArgs, RunArgs};
 use crate::render::{self, Bar, Hints, Shell};
 use crate::{fail, resolve};
 
@@ -24,16 +24,27 @@ pub(crate) struct Start {
 }
 
 /// `run`.
-pub(crate) fn run(args: &RunArgs, start: Start, shell: &mut Shell) -> End {
-    main(args, Lockfile::Create, false, start, shell)
+pub(crate) fn run(args: &GateArgs, start: Start, shell: &mut Shell) -> End {
+    let gate = Gate { stale_fails: false, fail_fast: args.fail_fast };
+    main(&args.run, Lockfile::Create, gate, start, shell)
 }
 
 /// `check`: the same as a gate. Nothing is written into the repository, and a stale baseline fails.
-pub(crate) fn check(args: &RunArgs, start: Start, shell: &mut Shell) -> End {
-    main(args, Lockfile::Require, true, start, shell)
+pub(crate) fn check(args: &GateArgs, start: Start, shell: &mut Shell) -> End {
+    let gate = Gate { stale_fails: true, fail_fast: args.fail_fast };
+    main(&args.run, Lockfile::Require, gate, start, shell)
 }
 
-fn main(args: &RunArgs, lockfile: Lockfile, stale_fails: bool, start: Start, shell: &mut Shell) -> End {
+/// What fails a run, and what it does then.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Gate {
+    /// A baseline entry that was fixed fails it.
+    stale_fails: bool,
+    /// Nothing starts any more once a required tool has failed.
+    fail_fast: bool,
+}
+
+fn main(args: &RunArgs, lockfile: Lockfile, gate: Gate, start: Start, shell: &mut Shell) -> End {
     let project = match prepare(args, lockfile, &start.env, shell) {
         Ok(project) => project,
         Err(end) => return end,
@@ -44,7 +55,7 @@ fn main(args: &RunArgs, lockfile: Lockfile, stale_fails: bool, start: Start, she
         Err(error) => return fail(shell, error.into()),
     };
     let without_timing = start.env.get("SOURCE_DATE_EPOCH").is_some();
-    let run = match execute(&project, &baseline, stale_fails, start, shell) {
+    let run = match execute(&project, &baseline, gate, start, shell) {
         Ok(run) => run,
         Err(end) => return end,
     };
@@ -94,10 +105,11 @@ pub(crate) struct Run {
 pub(crate) fn execute(
     project: &Project,
     baseline: &BTreeMap<String, Vec<Entry>>,
-    stale_fails: bool,
+    gate: Gate,
     start: Start,
     shell: &mut Shell,
 ) -> Result<Run, End> {
+    let Gate { stale_fails, fail_fast } = gate;
     let Start { env, inherited, at } = start;
     if let Some(warning) = &inherited.warning {
         shell.warning(warning);
@@ -114,7 +126,7 @@ pub(crate) fn execute(
     let stop: &'static Stop = Box::leak(Box::new(Stop::new().map_err(|error| system(shell, error))?));
     listen(stop).map_err(|error| system(shell, error))?;
     let dir = open(project, stop, shell)?;
-    let session = Session { env: &env, pool: &pool, stop, parallel, started: at, stale_fails };
+    let session = Session { env: &env, pool: &pool, stop, parallel, fail_fast, started: at, stale_fails };
     let mut bar = Bar::new(shell);
     let outcome = pipeline::run(project, &session, baseline, &mut |event| bar.on(event, shell));
     drop(bar);

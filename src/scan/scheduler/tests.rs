@@ -1,0 +1,224 @@
+use super::*;
+use crate::model::digest::Digest;
+use crate::model::policy::Selection;
+use crate::model::task::{Graph, PlannedBatch, Step, TaskId, TaskIx};
+use crate::model::testing;
+use crate::model::tool::{Parse, ToolId};
+
+/// A tool with this lane.
+pub(super) fn tool(lane: Option<&str>) -> Tool {
+    let mut tool = testing::tool("t", Parse::ExitCode, &["t"]);
+    tool.lane = lane.map(str::to_owned);
+    tool
+}
+
+/// A plan of tools with what they need, and of batches: a class, and steps by tool and number of tasks.
+pub(super) fn plan(tools: Vec<(Tool, Vec<ToolId>)>, batches: Vec<(u32, Vec<(ToolId, u32)>)>) -> Plan {
+    let id = Digest::of_bytes(b"");
+    let (tools, needs) = tools.into_iter().unzip();
+    let step = |(tool, tasks): (ToolId, u32)| Step { tool, tasks: (0..tasks).map(TaskIx).collect() };
+    let batch = |(class, steps): (u32, Vec<_>)| PlannedBatch {
+        id,
+        class,
+        risk: None,
+        steps: steps.into_iter().map(step).collect(),
+    };
+    Plan {
+        graph: Graph { tools, needs, tasks: Vec::new(), compares: Vec::new(), report: TaskId(id), hash: id },
+        policy: Policy::default(),
+        selection: Selection::default(),
+        packages: Vec::new(),
+        unasked: BTreeSet::new(),
+        risks: Vec::new(),
+        batches: batches.into_iter().map(batch).collect(),
+        batch_id: id,
+    }
+}
+
+/// The same, of lanes, needs and tools alone.
+fn small(tools: &[(Option<&str>, &[u32])], batches: &[&[u32]]) -> Plan {
+    let tools = tools.iter().map(|(lane, needs)| (tool(*lane), needs.iter().copied().map(ToolId).collect()));
+    let batches = batches.iter().map(|steps| (0, steps.iter().map(|tool| (ToolId(*tool), 1)).collect()));
+    plan(tools.collect(), batches.collect())
+}
+
+fn scheduler(plan: &Plan, parallel: usize) -> Scheduler<'_> {
+    Scheduler::new(plan, Limits { parallel, own_slot: false, fail_fast: false })
+}
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn finished(step: StepId) -> Event {
+    Event::Finished { step, fails: false }
+}
+
+/// What starts while the pool answers every wish at once; and the action that follows.
+fn started(scheduler: &mut Scheduler<'_>) -> (Vec<StepId>, Action) {
+    let mut steps = Vec::new();
+    loop {
+        match scheduler.next() {
+            Action::Wish => scheduler.on(Duration::ZERO, Event::Token),
+            Action::Start(step, _) => steps.push(step),
+            Action::Refill { .. } => {}
+            action => return (steps, action),
+        }
+    }
+}
+
+fn ranks(scheduler: &mut Scheduler<'_>) -> Vec<u32> {
+    started(scheduler).0.iter().map(|step| step.rank).collect()
+}
+
+const fn first(rank: u32) -> StepId {
+    StepId { rank, at: 0 }
+}
+
+#[test]
+fn a_busy_lane_is_passed_over_and_never_shared() {
+    let plan = small(&[(None, &[]), (Some("check"), &[]), (Some("check"), &[])], &[&[1], &[2], &[0]]);
+    let mut scheduler = scheduler(&plan, 3);
+    assert_eq!(ranks(&mut scheduler), [0, 2], "rank 1 waits for the lane, rank 2 goes by");
+    scheduler.on(seconds(1), finished(first(0)));
+    assert_eq!(ranks(&mut scheduler), [1]);
+}
+
+#[test]
+fn a_step_waits_for_all_of_what_its_tool_needs() {
+    let plan = small(&[(None, &[]), (None, &[0])], &[&[0], &[0], &[1]]);
+    let mut scheduler = scheduler(&plan, 3);
+    assert_eq!(ranks(&mut scheduler), [0, 1]);
+    scheduler.on(seconds(1), finished(first(1)));
+    assert_eq!(ranks(&mut scheduler), [0; 0], "one of the two is not done");
+    scheduler.on(seconds(1), finished(first(0)));
+    assert_eq!(ranks(&mut scheduler), [2]);
+}
+
+#[test]
+fn the_steps_of_a_batch_run_one_after_the_other() {
+    let plan = small(&[(None, &[])], &[&[0, 0]]);
+    let mut scheduler = scheduler(&plan, 3);
+    assert_eq!(started(&mut scheduler), (vec![first(0)], Action::Wait(None)));
+    scheduler.on(seconds(1), finished(first(0)));
+    assert_eq!(started(&mut scheduler).0, [StepId { rank: 0, at: 1 }]);
+    scheduler.on(seconds(2), finished(StepId { rank: 0, at: 1 }));
+    assert_eq!(started(&mut scheduler), (vec![], Action::Done));
+}
+
+#[test]
+fn the_step_is_chosen_when_the_token_has_come() {
+    let plan = small(&[(Some("check"), &[]), (None, &[])], &[&[0], &[0], &[1]]);
+    let mut scheduler = scheduler(&plan, 2);
+    assert_eq!(scheduler.next(), Action::Wish);
+    scheduler.on(seconds(0), Event::Token);
+    assert_eq!(scheduler.next(), Action::Start(first(0), Slot::Pool));
+    assert_eq!(scheduler.next(), Action::Wish, "for rank 2: the lane of rank 1 is busy");
+    scheduler.on(seconds(1), finished(first(0)));
+    scheduler.on(seconds(1), Event::Token);
+    assert_eq!(scheduler.next(), Action::Start(first(1), Slot::Pool));
+}
+
+#[test]
+fn a_token_that_comes_too_late_is_given_back() {
+    let plan = small(&[(None, &[])], &[&[0], &[0]]);
+    let mut scheduler = Scheduler::new(&plan, Limits { parallel: 2, own_slot: true, fail_fast: false });
+    assert_eq!(scheduler.next(), Action::Start(first(0), Slot::Own));
+    assert_eq!(scheduler.next(), Action::Wish);
+    scheduler.on(seconds(1), finished(first(0)));
+    assert_eq!(scheduler.next(), Action::Start(first(1), Slot::Own), "our own slot needs no waiting");
+    scheduler.on(seconds(2), Event::Token);
+    assert_eq!(scheduler.next(), Action::GiveBack);
+    assert_eq!(scheduler.next(), Action::Wait(None));
+}
+
+#[test]
+fn an_interrupt_starts_nothing_and_waits_for_what_runs() {
+    let plan = small(&[(None, &[])], &[&[0], &[0]]);
+    let mut scheduler = scheduler(&plan, 1);
+    started(&mut scheduler);
+    scheduler.on(seconds(1), Event::Interrupt);
+    assert_eq!(scheduler.next(), Action::Wait(None));
+    scheduler.on(seconds(2), finished(first(0)));
+    assert_eq!(scheduler.next(), Action::Done);
+}
+
+#[test]
+fn what_runs_is_told_once_that_the_time_is_over() {
+    let mut plan = small(&[(None, &[])], &[&[0], &[0]]);
+    plan.policy.max_duration = Some(seconds(60));
+    let mut scheduler = scheduler(&plan, 1);
+    assert_eq!(started(&mut scheduler).1, Action::Wait(Some(seconds(60))));
+    scheduler.on(seconds(60), Event::Tick);
+    assert_eq!(scheduler.next(), Action::Stop(StopReason::MaxDuration));
+    assert_eq!(scheduler.next(), Action::Wait(None));
+    scheduler.on(seconds(61), finished(first(0)));
+    assert_eq!(scheduler.next(), Action::Done);
+}
+
+#[test]
+fn what_is_late_from_the_start_starts_nothing() {
+    let mut plan = small(&[(None, &[])], &[&[0]]);
+    plan.policy.max_duration = Some(seconds(60));
+    let mut scheduler = scheduler(&plan, 1);
+    scheduler.on(seconds(61), Event::Tick);
+    assert_eq!(scheduler.next(), Action::Stop(StopReason::MaxDuration));
+    assert_eq!(scheduler.next(), Action::Done);
+}
+
+#[test]
+fn the_first_failure_of_a_required_tool_is_the_last_under_fail_fast() {
+    for (fail_fast, required, goes_on) in [(true, true, false), (true, false, true), (false, true, true)] {
+        let mut plan = small(&[(None, &[])], &[&[0], &[0], &[0]]);
+        plan.graph.tools[0].required = required;
+        let mut scheduler = Scheduler::new(&plan, Limits { parallel: 2, own_slot: false, fail_fast });
+        assert_eq!(ranks(&mut scheduler), [0, 1]);
+        scheduler.on(seconds(1), Event::Finished { step: first(0), fails: true });
+        assert_eq!(ranks(&mut scheduler), if goes_on { vec![2] } else { vec![] });
+        assert_eq!(scheduler.has_failed_fast(), !goes_on);
+        assert_ne!(scheduler.next(), Action::Done, "what runs may finish");
+    }
+}
+
+#[test]
+fn the_time_of_the_whole_ends_what_runs_after_a_failure_too() {
+    let mut plan = small(&[(None, &[])], &[&[0], &[0], &[0]]);
+    plan.policy.max_duration = Some(seconds(60));
+    let mut scheduler = Scheduler::new(&plan, Limits { parallel: 2, own_slot: false, fail_fast: true });
+    started(&mut scheduler);
+    scheduler.on(seconds(1), Event::Finished { step: first(0), fails: true });
+    assert_eq!(scheduler.next(), Action::Wait(Some(seconds(60))));
+    scheduler.on(seconds(60), Event::Tick);
+    assert_eq!(scheduler.next(), Action::Stop(StopReason::MaxDuration));
+}
+
+#[test]
+fn a_pool_is_refilled_before_a_wish_and_after_a_long_one_while_no_client_runs() {
+    let mut plan = small(&[(None, &[]), (None, &[])], &[&[0], &[1], &[1]]);
+    plan.graph.tools[0].jobserver = true;
+    let mut scheduler = scheduler(&plan, 2);
+    started(&mut scheduler);
+    scheduler.on(seconds(1), finished(first(1)));
+    assert_eq!(scheduler.next(), Action::Wish, "what the client holds is not lost");
+    assert_eq!(scheduler.next(), Action::Wait(None));
+    scheduler.on(seconds(2), finished(first(0)));
+    assert_eq!(scheduler.next(), Action::Wait(Some(seconds(2) + PATIENCE)), "a token may be on its way");
+    scheduler.on(seconds(2) + PATIENCE, Event::Tick);
+    assert_eq!(scheduler.next(), Action::Refill { held: 0 });
+    assert_eq!(scheduler.next(), Action::Wait(None), "once is enough");
+
+    let mut scheduler = Scheduler::new(&plan, Limits { parallel: 1, own_slot: false, fail_fast: false });
+    started(&mut scheduler);
+    scheduler.on(seconds(1), finished(first(0)));
+    assert_eq!(scheduler.next(), Action::Refill { held: 0 });
+    assert_eq!(scheduler.next(), Action::Wish);
+}
+
+#[test]
+fn a_process_over_several_tasks_may_take_up_to_four_times_as_long() {
+    let policy = Policy { per_task_timeout: Some(seconds(60)), ..Policy::default() };
+    for (tasks, minutes) in [(0, 1), (1, 1), (3, 3), (4, 4), (5, 4), (1_000_000, 4)] {
+        assert_eq!(time_cap(&policy, tasks), Some(seconds(60 * minutes)), "{tasks}");
+    }
+    assert_eq!(time_cap(&Policy::default(), 1), None);
+}
