@@ -26,9 +26,10 @@
 //! each step that runs, as long as it runs: it is the process's implicit slot. Where the pool is inherited there
 //! is a slot of our own beside it, which needs no wish: whatever others do with the pool, the run goes on.
 //!
-//! A client that is killed returns none of the tokens that it took, and only a client can lose any. So a pool is
-//! refilled when no client runs and something has ended since the last time: before a wish, or when a wish goes
-//! unanswered for longer than a token can be on its way ([`PATIENCE`]).
+//! A client that is killed returns none of the tokens that it took. While no client runs, all tokens are in the
+//! pool or held by steps, so it can be seen how many are lost, and the pool is refilled: before a wish, if
+//! something has ended since the last time; and when a wish goes unanswered for longer than a token can be on its
+//! way ([`PATIENCE`]), for what a client left running may take tokens when it is gone.
 //!
 //! # Fairness
 //!
@@ -43,7 +44,8 @@
 //! While a slot is free nothing is ready, so whatever has not started waits for something that runs: for the step
 //! before it, a need, or its lane. Going back from the step that ends last, these make a chain of length C, and
 //! outside of it all m slots are busy. With W the sum of all durations, and tokens that come at once, every run
-//! ends within `W/m + (1 - 1/m) * C`: Graham's bound for list scheduling, with lanes as links of the chain.
+//! ends within `W/m + (1 - 1/m) * C`: Graham's bound for list scheduling, a lane being a link from each step to the
+//! one that has it next.
 //! Starting the longest chain first would be a little better in the middle and needs durations, which are not
 //! the same on two machines: then the starts would not be, either.
 //!
@@ -53,7 +55,12 @@
 //! `max-duration` is over or the run is interrupted, nothing starts and what runs is told to end; nothing is done
 //! once that has ended. What one process may take is said here too ([`time_cap`]), but is kept by the process
 //! layer, which has to wait for the process anyway: an expired process is only one that finishes.
+//!
+//! The simulation runs with the tests. It prints its figures with
+//! `cargo test --release --lib simulation -- --nocapture`.
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;
 
@@ -147,7 +154,7 @@ pub(super) struct Scheduler<'a> {
     /// Whether nothing has ended since the pool was known to be complete.
     is_complete: bool,
     now: Duration,
-    /// When something other than time was last told.
+    /// When something other than time was last told, or the pool refilled.
     heard: Duration,
 }
 
@@ -237,8 +244,10 @@ impl<'a> Scheduler<'a> {
             return Action::Done;
         }
         let is_wish_due = self.wish == Wish::None && step.is_some();
-        if is_wish_due && self.may_lack_tokens() || self.impatient().is_some_and(|at| self.now >= at) {
+        let may_lack_tokens = is_wish_due && self.clients == 0 && !self.is_complete;
+        if may_lack_tokens || self.impatient().is_some_and(|at| self.now >= at) {
             self.is_complete = true;
+            self.heard = self.now;
             return Action::Refill { held: self.running };
         }
         if is_wish_due {
@@ -291,14 +300,9 @@ impl<'a> Scheduler<'a> {
         self.queue.plan.policy.max_duration.filter(|_| is_on)
     }
 
-    /// When an open wish has waited for so long that the pool may lack tokens.
+    /// When an open wish has waited for so long that the pool lacks tokens, for no client lives that may hold any.
     fn impatient(&self) -> Option<Duration> {
-        (self.wish == Wish::Open && self.may_lack_tokens()).then_some(self.heard + PATIENCE)
-    }
-
-    /// Whether clients may have died with tokens, and none lives that may hold any.
-    fn may_lack_tokens(&self) -> bool {
-        self.clients == 0 && !self.is_complete
+        (self.wish == Wish::Open && self.clients == 0).then_some(self.heard + PATIENCE)
     }
 
     fn tool(&self, step: StepId) -> &'a Tool {

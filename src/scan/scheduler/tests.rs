@@ -205,7 +205,7 @@ fn a_pool_is_refilled_before_a_wish_and_after_a_long_one_while_no_client_runs() 
     assert_eq!(scheduler.next(), Action::Wait(Some(seconds(2) + PATIENCE)), "a token may be on its way");
     scheduler.on(seconds(2) + PATIENCE, Event::Tick);
     assert_eq!(scheduler.next(), Action::Refill { held: 0 });
-    assert_eq!(scheduler.next(), Action::Wait(None), "once is enough");
+    assert_eq!(scheduler.next(), Action::Wait(Some(seconds(2) + 2 * PATIENCE)), "and again");
 
     let mut scheduler = Scheduler::new(&plan, Limits { parallel: 1, own_slot: false, fail_fast: false });
     started(&mut scheduler);

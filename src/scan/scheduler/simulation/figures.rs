@@ -1,0 +1,209 @@
+//! How long runs take, and how long tools wait, against what could be.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::world::{Batches, Rng, Tools, World, turns};
+use super::{Ran, SEEDS, on_seed, simulate};
+use crate::model::tool::ToolId;
+use crate::scan::scheduler::tests::tool;
+
+/// Values of which some are told.
+#[derive(Clone, Default)]
+struct Spread(Vec<f64>);
+
+impl Spread {
+    fn mean(&self) -> f64 {
+        self.0.iter().sum::<f64>() / self.0.len() as f64
+    }
+
+    fn max(&self) -> f64 {
+        self.0.iter().copied().fold(0.0, f64::max)
+    }
+
+    /// How many of a hundred are at most `limit`.
+    fn percent_within(&self, limit: f64) -> f64 {
+        100.0 * self.0.iter().filter(|value| **value <= limit).count() as f64 / self.0.len() as f64
+    }
+}
+
+fn makespan(ran: &[Ran]) -> f64 {
+    ran.iter().map(|ran| ran.end).max().unwrap_or_default().as_secs_f64()
+}
+
+fn work(world: &World) -> f64 {
+    world.plan.steps().map(|step| world.duration(step)).sum::<Duration>().as_secs_f64()
+}
+
+/// The longest chain through batches, needs and lanes.
+fn longest_chain(world: &World, ran: &[Ran]) -> f64 {
+    let plan = &world.plan;
+    let mut batches = vec![Duration::ZERO; plan.batches.len()];
+    let mut tools = vec![Duration::ZERO; plan.graph.tools.len()];
+    let mut lanes: BTreeMap<&str, Duration> = BTreeMap::new();
+    for step in ran.iter().map(|ran| ran.step) {
+        let id = plan.step(step).tool.0 as usize;
+        let lane = plan.graph.tools[id].lane.as_deref();
+        let needs = plan.graph.needs[id].iter().map(|need| tools[need.0 as usize]);
+        let before = [batches[step.rank as usize]]
+            .into_iter()
+            .chain(needs)
+            .chain(lane.and_then(|lane| lanes.get(lane).copied()));
+        let end = before.max().unwrap_or_default() + world.duration(step);
+        batches[step.rank as usize] = end;
+        tools[id] = tools[id].max(end);
+        lane.map(|lane| lanes.insert(lane, end));
+    }
+    tools.into_iter().max().unwrap_or_default().as_secs_f64()
+}
+
+/// Graham's bound for list scheduling: `W/m + (1 - 1/m) * C`. A lane links the steps in it in the order in which they
+/// started.
+fn list_bound(world: &World, ran: &[Ran]) -> f64 {
+    let slots = world.limits.parallel as f64;
+    work(world) / slots + (1.0 - 1.0 / slots) * longest_chain(world, ran)
+}
+
+/// No schedule at all ends earlier: all slots busy to the end; or one after another what a lane has, or a batch; or
+/// each tool after what it needs, on all slots or, in a lane, on one.
+fn lower_bound(world: &World) -> f64 {
+    let plan = &world.plan;
+    let slots = world.limits.parallel as f64;
+    let mut lanes: BTreeMap<&str, f64> = BTreeMap::new();
+    let mut batches = vec![0.0; plan.batches.len()];
+    let mut totals = vec![(0.0, 0.0_f64); plan.graph.tools.len()];
+    for step in plan.steps() {
+        let id = plan.step(step).tool.0 as usize;
+        let duration = world.duration(step).as_secs_f64();
+        totals[id] = (totals[id].0 + duration, totals[id].1.max(duration));
+        batches[step.rank as usize] += duration;
+        if let Some(lane) = plan.graph.tools[id].lane.as_deref() {
+            *lanes.entry(lane).or_default() += duration;
+        }
+    }
+    let mut ends: Vec<f64> = Vec::new();
+    for (at, (total, longest)) in totals.into_iter().enumerate() {
+        let is_alone = plan.graph.tools[at].lane.is_some();
+        let start = plan.graph.needs[at].iter().map(|need| ends[need.0 as usize]).fold(0.0, f64::max);
+        let end = start + if is_alone { total } else { longest.max(total / slots) };
+        // What has no steps waits for nothing.
+        ends.push(if total > 0.0 { end } else { 0.0 });
+    }
+    let parts = ends.into_iter().chain(lanes.into_values()).chain(batches);
+    parts.fold(work(world) / slots, f64::max)
+}
+
+#[test]
+fn no_run_takes_longer_than_the_bound_of_list_scheduling() {
+    let mut spreads = vec![<[Spread; 2]>::default(); 17];
+    for seed in 0..SEEDS {
+        let world = World::calm(seed);
+        let ran = on_seed(seed, || simulate(&world));
+        if !ran.is_empty() {
+            let makespan = makespan(&ran);
+            let [bound, lower] = [list_bound(&world, &ran), lower_bound(&world)];
+            assert!(makespan <= bound + 1e-6, "seed {seed}: {makespan} > {bound}");
+            assert!(makespan >= lower - 1e-6, "seed {seed}: {makespan} < {lower}");
+            let [to_bound, to_lower] = &mut spreads[world.limits.parallel];
+            to_bound.0.push(makespan / bound);
+            to_lower.0.push(makespan / lower);
+        }
+    }
+    let row = |(slots, [bound, lower]): (usize, &[Spread; 2])| {
+        let within = lower.percent_within(1.1);
+        format!(
+            "{slots:5} {:12.3} {:6.3} {:12.3} {:6.3} {within:6.1} %",
+            bound.mean(),
+            bound.max(),
+            lower.mean(),
+            lower.max()
+        )
+    };
+    print(
+        "10,000 random plans: the time they take",
+        "slots by the bound (mean, max) by the lower bound (mean, max, up to 1.1)",
+        spreads.iter().enumerate().skip(2).map(row),
+    );
+}
+
+/// Six tools and 240 tasks: two of cargo's in one lane, and four over files.
+fn six_tools(seed: u64, slots: usize, is_fair: bool) -> World {
+    let mut rng = Rng(seed);
+    // A lane, how many tasks, and the shortest and longest in seconds.
+    let mut kinds = [
+        (Some("check"), 1, 60.0, 120.0),
+        (Some("check"), 1, 40.0, 80.0),
+        (None, 80, 0.3, 1.0),
+        (None, 80, 0.5, 2.0),
+        (None, 40, 1.0, 6.0),
+        (None, 38, 2.0, 10.0),
+    ];
+    for at in (1..kinds.len()).rev() {
+        kinds.swap(at, rng.below(at as u64 + 1) as usize);
+    }
+    let mut durations: Vec<Vec<Duration>> = kinds
+        .iter()
+        .map(|&(_, tasks, least, most)| {
+            let unit = |rng: &mut Rng| rng.below(1 << 20) as f64 / f64::from(1 << 20);
+            (0..tasks).map(|_| Duration::from_secs_f64(least + (most - least) * unit(&mut rng))).collect()
+        })
+        .collect();
+    let tools: Tools = kinds.iter().map(|(lane, ..)| (tool(*lane), Vec::new())).collect();
+    let counts: Vec<_> = kinds.iter().map(|&(_, tasks, ..)| tasks).collect();
+    let order: Vec<ToolId> = match is_fair {
+        true => turns(&tools, vec![counts]).into_iter().map(|(_, tool)| tool).collect(),
+        false => (0..).zip(counts).flat_map(|(tool, count)| vec![ToolId(tool); count]).collect(),
+    };
+    let work = order.iter().map(|tool| vec![vec![durations[tool.0 as usize].pop().unwrap()]]).collect();
+    let batches: Batches = order.into_iter().map(|tool| (0, vec![(tool, 1)])).collect();
+    World::new(seed, slots, work, tools, batches, is_fair)
+}
+
+/// How long the tool waits that starts last, of those that wait for tokens alone.
+fn longest_first_wait(world: &World, ran: &[Ran]) -> f64 {
+    let first = |(id, _): (ToolId, _)| ran.iter().find(|ran| world.plan.step(ran.step).tool == id);
+    let tools = world.plan.graph.tools().filter(|(_, tool)| tool.lane.is_none());
+    tools.filter_map(first).map(|ran| ran.start).max().unwrap_or_default().as_secs_f64()
+}
+
+#[test]
+fn by_turns_no_tool_waits_for_all_of_another_and_the_run_is_about_as_short_as_can_be() {
+    let seeds = if cfg!(debug_assertions) { 10 } else { 200 };
+    let mut rows = Vec::new();
+    for slots in 2..=16 {
+        let mut spreads = <[[Spread; 2]; 2]>::default();
+        for (is_fair, [length, wait]) in [true, false].into_iter().zip(&mut spreads) {
+            for seed in 0..seeds {
+                let world = six_tools(seed, slots, is_fair);
+                let ran = on_seed(seed, || simulate(&world));
+                length.0.push(makespan(&ran) / lower_bound(&world));
+                wait.0.push(longest_first_wait(&world, &ran));
+            }
+        }
+        let [[length, wait], [fifo_length, fifo_wait]] = spreads;
+        assert!(length.max() <= 1.1, "{slots} slots: {}", length.max());
+        assert!(wait.max() <= fifo_wait.mean() / 10.0, "{slots} slots: {}", wait.max());
+        rows.push(format!(
+            "{slots:5} {:6.3} {:6.3} {:6.1} {:6.1}     {:6.3} {:6.3} {:6.1} {:6.1}",
+            length.mean(),
+            length.max(),
+            wait.mean(),
+            wait.max(),
+            fifo_length.mean(),
+            fifo_length.max(),
+            fifo_wait.mean(),
+            fifo_wait.max()
+        ));
+    }
+    print(
+        "six tools, 240 tasks: makespan by the lower bound (mean, max) and longest first wait in seconds (mean, max)",
+        "slots by turns                        one tool after another",
+        rows.into_iter(),
+    );
+}
+
+#[expect(clippy::print_stdout, reason = "`cargo test -- --nocapture` shows the figures")]
+fn print(title: &str, head: &str, rows: impl Iterator<Item = String>) {
+    let rows: Vec<_> = rows.collect();
+    println!("{title}\n{head}\n{}\n", rows.join("\n"));
+}

@@ -1,0 +1,247 @@
+//! Random worlds: a plan, a pool, how long everything takes and what goes wrong.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::super::tests::{plan, tool};
+use super::super::{Limits, time_cap};
+use crate::model::task::{Plan, StepId};
+use crate::model::tool::{Tool, ToolId};
+
+/// Longer than any run.
+pub(super) const FOREVER: Duration = Duration::from_secs(1 << 30);
+/// How long something may take to end.
+pub(super) const GRACE: Duration = Duration::from_secs(3);
+
+/// SplitMix64.
+pub(super) struct Rng(pub(super) u64);
+
+impl Rng {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number from 0 up.
+    pub(super) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    pub(super) fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    pub(super) fn up_to(&mut self, most: Duration) -> Duration {
+        Duration::from_millis(self.below(most.as_millis() as u64 + 1))
+    }
+}
+
+/// A plan and all that decides how it goes.
+pub(super) struct World {
+    pub(super) seed: u64,
+    pub(super) plan: Plan,
+    pub(super) limits: Limits,
+    /// Tokens in the pool.
+    pub(super) tokens: usize,
+    /// For each batch and step, how long each task takes; [`FOREVER`] if it hangs.
+    pub(super) work: Vec<Vec<Vec<Duration>>>,
+    pub(super) interrupt: Option<Duration>,
+    /// Whether something other than waiting goes on.
+    pub(super) has_faults: bool,
+    /// For each batch, how often it may be passed over while it is ready.
+    pub(super) bounds: Vec<usize>,
+    /// Whether whatever is needed has a lower rank than what needs it.
+    pub(super) is_sorted: bool,
+}
+
+impl World {
+    /// One in which nothing goes wrong, and tokens come at once.
+    pub(super) fn calm(seed: u64) -> Self {
+        let mut rng = Rng(seed);
+        let parallel = 2 + rng.below(15) as usize;
+        let tools = random_tools(&mut rng);
+        let by_turns = rng.chance(70);
+        let batches = if by_turns { random_turns(&mut rng, &tools) } else { by_path(&mut rng, &tools) };
+        let work = batches
+            .iter()
+            .map(|(_, steps)| steps.iter().map(|(_, tasks)| random_work(&mut rng, *tasks)).collect());
+        Self::new(seed, parallel, work.collect(), tools, batches, by_turns)
+    }
+
+    /// One in which everything may go wrong.
+    pub(super) fn with_faults(seed: u64) -> Self {
+        let mut world = Self::calm(seed);
+        let mut rng = Rng(seed.wrapping_mul(3) ^ 0x5eed);
+        world.has_faults = true;
+        world.limits.fail_fast = rng.chance(30);
+        if rng.chance(30) {
+            world.limits.parallel = 1;
+        }
+        // An inherited pool gives what it has, our own as much as may run.
+        world.limits.own_slot = rng.chance(40);
+        world.tokens = match world.limits.own_slot {
+            true => rng.below(world.limits.parallel as u64 + 1) as usize,
+            false => world.limits.parallel,
+        };
+        let some_time = |rng: &mut Rng, percent, seconds| {
+            rng.chance(percent).then(|| rng.up_to(Duration::from_secs(seconds)) + Duration::from_millis(1))
+        };
+        let policy = &mut world.plan.policy;
+        policy.per_task_timeout = some_time(&mut rng, 40, 10);
+        policy.max_duration = some_time(&mut rng, 25, 60);
+        world.interrupt = some_time(&mut rng, 20, 60);
+        if policy.per_task_timeout.is_some() || policy.max_duration.is_some() || world.interrupt.is_some() {
+            for task in world.work.iter_mut().flatten().flatten().filter(|_| rng.chance(3)) {
+                *task = FOREVER;
+            }
+        }
+        world
+    }
+
+    /// One of these tools and batches, on an own pool.
+    pub(super) fn new(
+        seed: u64,
+        parallel: usize,
+        work: Vec<Vec<Vec<Duration>>>,
+        tools: Tools,
+        batches: Batches,
+        by_turns: bool,
+    ) -> Self {
+        let plan = plan(tools, batches);
+        Self {
+            seed,
+            limits: Limits { parallel, own_slot: false, fail_fast: false },
+            tokens: parallel,
+            work,
+            interrupt: None,
+            has_faults: false,
+            bounds: bounds(&plan, by_turns),
+            is_sorted: is_sorted(&plan),
+            plan,
+        }
+    }
+
+    /// How long `step` takes if nobody ends it: what does not get done in its time is done again one by one.
+    pub(super) fn duration(&self, step: StepId) -> Duration {
+        let tasks = &self.work[step.rank as usize][step.at as usize];
+        let policy = &self.plan.policy;
+        let whole = tasks.iter().sum::<Duration>();
+        match (time_cap(policy, tasks.len()), time_cap(policy, 1)) {
+            (Some(cap), Some(each)) if whole > cap => {
+                let alone = tasks.iter().map(|task| if *task > each { each + GRACE } else { *task });
+                let again = if tasks.len() > 1 { alone.sum() } else { Duration::ZERO };
+                cap + GRACE + again
+            }
+            _ => whole.min(FOREVER),
+        }
+    }
+
+    /// How long a token is on its way.
+    pub(super) fn latency(&self, rng: &mut Rng) -> Duration {
+        let most = match (self.has_faults, self.limits.own_slot) {
+            (false, _) => 0,
+            (true, false) => 5,
+            // Others use the pool.
+            (true, true) => 10_000,
+        };
+        rng.up_to(Duration::from_millis(most))
+    }
+}
+
+/// Tools, and what each needs.
+pub(super) type Tools = Vec<(Tool, Vec<ToolId>)>;
+/// Classes, and steps by tool and number of tasks.
+pub(super) type Batches = Vec<(u32, Vec<(ToolId, u32)>)>;
+
+fn random_work(rng: &mut Rng, tasks: u32) -> Vec<Duration> {
+    let task = |_| Duration::from_millis((50 + rng.below(2000)) * if rng.chance(5) { 20 } else { 1 });
+    (0..tasks).map(task).collect()
+}
+
+fn random_tools(rng: &mut Rng) -> Tools {
+    let mut tools = Tools::new();
+    for at in 0..1 + rng.below(6) as u32 {
+        let mut tool = tool([None, None, None, Some("check"), Some("build")][rng.below(5) as usize]);
+        tool.weight = NonZeroU32::MIN.saturating_add(rng.below(3) as u32);
+        tool.jobserver = tool.lane.is_some() || rng.chance(20);
+        tool.required = rng.chance(80);
+        tools.push((tool, (0..at).filter(|_| rng.chance(12)).map(ToolId).collect()));
+    }
+    tools
+}
+
+/// A batch for each package, with steps of some of the tools, those first that others need.
+fn by_path(rng: &mut Rng, tools: &Tools) -> Batches {
+    let packages = 1 + rng.below(12);
+    let batch = |_| {
+        let used = (0..tools.len() as u32).filter(|_| rng.chance(70)).collect::<Vec<_>>();
+        (0, used.into_iter().map(|tool| (ToolId(tool), 1 + rng.below(5) as u32)).collect())
+    };
+    (0..packages).map(batch).filter(|(_, steps): &(u32, Vec<_>)| !steps.is_empty()).collect()
+}
+
+fn random_turns(rng: &mut Rng, tools: &Tools) -> Batches {
+    let classes = 1 + rng.below(3) as u32;
+    let mut counts = vec![vec![0; tools.len()]; classes as usize];
+    for (class, counts) in (0..).zip(&mut counts) {
+        for ((_, needs), count) in tools.iter().zip(counts) {
+            // What needs others comes when they are there.
+            if needs.is_empty() || class == classes - 1 {
+                *count = rng.below(8) as usize;
+            }
+        }
+    }
+    let turns = turns(tools, counts);
+    turns.into_iter().map(|(class, tool)| (class, vec![(tool, 1 + rng.below(5) as u32)])).collect()
+}
+
+/// Classes and tools of batches as `plan::batch` ranks them: by turns, weights as turns a round, a tool sitting out
+/// while what it needs is not all placed. Given how many batches each tool has in each class.
+pub(super) fn turns(tools: &Tools, mut counts: Vec<Vec<usize>>) -> Vec<(u32, ToolId)> {
+    let mut ranked = Vec::new();
+    for class in 0..counts.len() {
+        while counts[class].iter().any(|count| *count > 0) {
+            for (at, (tool, needs)) in tools.iter().enumerate() {
+                for _ in 0..tool.weight.get() {
+                    let is_placed =
+                        |need: &ToolId| counts[class..].iter().all(|counts| counts[need.0 as usize] == 0);
+                    if counts[class][at] > 0 && needs.iter().all(is_placed) {
+                        counts[class][at] -= 1;
+                        ranked.push((class as u32, ToolId(at as u32)));
+                    }
+                }
+            }
+        }
+    }
+    ranked
+}
+
+/// For each batch, a bound on the starts of other steps while it is ready: what is of lower rank and, where the tools
+/// took turns, what may have been placed before it.
+fn bounds(plan: &Plan, by_turns: bool) -> Vec<usize> {
+    let batches = &plan.batches;
+    let weight = |tool: ToolId| plan.graph.tool(tool).weight.get() as usize;
+    let bound = |rank: usize| {
+        let lower = batches[..rank].iter().map(|batch| batch.steps.len()).sum();
+        let tool = batches[rank].steps[0].tool;
+        if !by_turns || !plan.graph.needs[tool.0 as usize].is_empty() {
+            return lower;
+        }
+        let class = batches[rank].class;
+        let start = batches.partition_point(|batch| batch.class < class);
+        let k = batches[start..=rank].iter().filter(|batch| batch.steps[0].tool == tool).count();
+        let others = (0..plan.graph.tools.len() as u32).map(ToolId).filter(|other| *other != tool);
+        start + k - 1 + others.map(|other| weight(other) * k.div_ceil(weight(tool))).sum::<usize>()
+    };
+    (0..batches.len()).map(bound).collect()
+}
+
+fn is_sorted(plan: &Plan) -> bool {
+    let steps: Vec<_> = plan.steps().map(|step| plan.step(step).tool).collect();
+    steps.iter().enumerate().all(|(at, tool)| {
+        let needs = &plan.graph.needs[tool.0 as usize];
+        !steps[at..].iter().any(|later| needs.contains(later))
+    })
+}
