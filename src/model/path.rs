@@ -3,7 +3,7 @@
 //! A [`RelPath`] is relative to the workspace root: bytes, joined by `/`, ordered bytewise as a whole. It
 //! does not know whether anything is found at it, nor where the workspace lies.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
@@ -126,14 +126,14 @@ impl RelPath {
     }
 
     /// The same bytes as a relative [`Path`].
-    pub fn as_os_path(&self) -> PathBuf {
+    pub fn as_os_path(&self) -> Cow<'_, Path> {
         #[cfg(unix)]
         {
             use std::os::unix::ffi::OsStrExt;
-            PathBuf::from(std::ffi::OsStr::from_bytes(&self.0))
+            Cow::Borrowed(Path::new(std::ffi::OsStr::from_bytes(&self.0)))
         }
         #[cfg(not(unix))]
-        PathBuf::from(String::from_utf8_lossy(&self.0).into_owned())
+        Cow::Owned(PathBuf::from(String::from_utf8_lossy(&self.0).into_owned()))
     }
 
     /// Reads what [`Display`](fmt::Display) wrote.

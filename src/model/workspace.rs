@@ -81,10 +81,16 @@ impl Workspace {
 
     /// The innermost member whose directory holds `path`, whether or not there is a file.
     pub fn owner_of(&self, path: &RelPath) -> Option<PackageId> {
-        self.packages()
-            .filter(|(_, package)| path.is_within(&package.dir))
-            .max_by_key(|(_, package)| package.dir.as_bytes().len())
-            .map(|(id, _)| id)
+        let root = (!path.is_outside()).then_some(&b""[..]);
+        let path = path.as_bytes();
+        let ends = (0..path.len()).rev().filter(|&at| path[at] == b'/');
+        let dirs = std::iter::once(path).chain(ends.map(|end| &path[..end])).chain(root);
+        // From the path outwards; packages are sorted by directory.
+        dirs.into_iter().find_map(|dir| {
+            let after = self.packages.partition_point(|package| package.dir.as_bytes() <= dir);
+            let at = after.checked_sub(1).filter(|&at| self.packages[at].dir.as_bytes() == dir)?;
+            Some(PackageId(at as u32))
+        })
     }
 }
 

@@ -6,8 +6,8 @@ use crate::model::path::RelPath;
 use crate::model::task::Unit;
 use crate::model::workspace::{PackageId, TargetKind, Workspace};
 
-/// The index of the unit that a diagnostic belongs to, among **all** units that its tool has in the plan;
-/// `None` if it is none of them.
+/// The index of the unit that a diagnostic belongs to, among **all** units that its tool has in the plan, sorted
+/// as they are there; `None` if it is none of them.
 ///
 /// - a file: the path is that file;
 /// - a target root: the path is that root, else the root whose directory is the innermost around the path,
@@ -24,10 +24,10 @@ pub fn attribute(
         Unit::Workspace => Some(0),
         Unit::File(_) => {
             let file = workspace.find(place.path()?)?;
-            units.iter().position(|unit| *unit == Unit::File(file))
+            units.binary_search(&Unit::File(file)).ok()
         }
         Unit::Package(_) => {
-            let at = |package| units.iter().position(|unit| *unit == Unit::Package(package));
+            let at = |package| units.binary_search(&Unit::Package(package)).ok();
             let owner = || place.path().and_then(|path| workspace.owner_of(path));
             package.and_then(at).or_else(|| owner().and_then(at))
         }
@@ -155,8 +155,8 @@ mod tests {
     #[test]
     fn a_file_unit_is_met_exactly_and_the_workspace_always() {
         let workspace = sample();
-        let units = [Unit::File(FileId(1)), Unit::File(FileId(0))];
-        assert_eq!(attribute(&workspace, &units, &file("a/src/lib.rs"), None), Some(1));
+        let units = [Unit::File(FileId(0)), Unit::File(FileId(1))];
+        assert_eq!(attribute(&workspace, &units, &file("a/src/lib.rs"), None), Some(0));
         assert_eq!(attribute(&workspace, &units, &file("a/src/x.rs"), None), None);
         assert_eq!(attribute(&workspace, &[Unit::Workspace], &Place::Subject("x".into()), None), Some(0));
         assert_eq!(attribute(&workspace, &[], &file("a"), None), None);

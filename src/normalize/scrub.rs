@@ -104,7 +104,8 @@ impl Scrub {
     /// The path that a tool printed, absolute or relative to the root, without `.` and needless `..`. `None` if it
     /// leads out of the workspace, or into the target directory: what was generated there is no source.
     pub fn path(&self, raw: &[u8]) -> Option<RelPath> {
-        let raw = RelPath::new(raw).as_os_path();
+        let raw = RelPath::new(raw);
+        let raw = raw.as_os_path();
         if raw.as_os_str().is_empty() {
             return None;
         }

@@ -173,6 +173,7 @@ impl<'a> Cutter<'a> {
         tasks: &[TaskIx],
     ) -> Result<Self, PlanError> {
         let tool = graph.tool(id);
+        let room = command::argv_room(tool);
         let mut groups: Vec<(&str, Vec<Item>)> = Vec::new();
         for &at in tasks {
             let task = graph.task(at);
@@ -180,7 +181,7 @@ impl<'a> Cutter<'a> {
             let item = Item {
                 task: at,
                 bytes: task.bytes,
-                argv: command::argument_len(workspace, tool, task.unit)?,
+                argv: command::argument_len(workspace, tool, task.unit, room)?,
             };
             match groups.iter_mut().find(|(name, _)| *name == edition) {
                 Some((_, items)) => items.push(item),
@@ -188,7 +189,7 @@ impl<'a> Cutter<'a> {
             }
         }
         let groups = groups.into_iter().map(|(_, items)| items).collect();
-        Ok(Self { graph, id, tool, groups, room: command::argv_room(tool), workspace })
+        Ok(Self { graph, id, tool, groups, room, workspace })
     }
 
     /// Steps by the caps of the tool.
@@ -208,34 +209,40 @@ impl<'a> Cutter<'a> {
         self.groups.iter().flat_map(|group| group.chunks(count)).map(|chunk| self.steps(chunk)).collect()
     }
 
-    /// Cuts `items` at the smallest path hash until every part is within the caps.
+    /// Cuts `items` at the smallest path hash until every part is within the caps, in one pass: a task begins a
+    /// part exactly if the stretch around it, from the task with the next smaller hash on the left to the one on
+    /// the right, is over them.
     fn split(&self, items: &[Item], steps: &mut Vec<Step>) {
         let hashes: Vec<_> = items.iter().map(|item| self.boundary(item.task)).collect();
-        let mut todo = vec![(0, items.len())];
-        while let Some((start, end)) = todo.pop() {
-            let part = &items[start..end];
-            if part.len() <= 1 || self.fits(part) {
-                if !part.is_empty() {
-                    steps.push(self.step(part));
-                }
-                continue;
+        let sums: Vec<_> = std::iter::once((0, 0))
+            .chain(items.iter().scan((0, 0), |(bytes, argv), item| {
+                (*bytes, *argv) = (*bytes + item.bytes, *argv + item.argv);
+                Some((*bytes, *argv))
+            }))
+            .collect();
+        let fits = |start: usize, end: usize| {
+            end - start <= self.tool.caps.tasks as usize
+                && sums[end].0 - sums[start].0 <= self.tool.caps.bytes
+                && sums[end].1 - sums[start].1 <= self.room
+        };
+        let mut begins = vec![false; items.len()];
+        // Tasks whose stretch has no end yet; their hashes grow. The first of all begins a part anyway.
+        let mut open: Vec<usize> = Vec::new();
+        for end in 1..=items.len() {
+            while let Some(at) = open.pop_if(|at| end == items.len() || hashes[end] < hashes[*at]) {
+                begins[at] = !fits(open.last().copied().unwrap_or(0), end);
             }
-            // The first task of a part can't begin another one, or nothing would be cut.
-            let at = (start + 1..end).min_by_key(|&at| (hashes[at], at)).unwrap_or(end);
-            todo.push((at, end));
-            todo.push((start, at));
+            open.push(end);
+        }
+        let mut start = 0;
+        for end in (1..=items.len()).filter(|&end| end == items.len() || begins[end]) {
+            steps.push(self.step(&items[start..end]));
+            start = end;
         }
     }
 
     fn boundary(&self, task: TaskIx) -> u64 {
         Digest::of_bytes(self.graph.task(task).unit.path(self.workspace).as_bytes()).low_u64()
-    }
-
-    fn fits(&self, items: &[Item]) -> bool {
-        let caps = self.tool.caps;
-        items.len() <= caps.tasks as usize
-            && items.iter().map(|item| item.bytes).sum::<u64>() <= caps.bytes
-            && items.iter().map(|item| item.argv).sum::<usize>() <= self.room
     }
 
     /// As few processes as the command line allows.

@@ -139,7 +139,7 @@ fn files_of(workspace: &Workspace, plan: &Plan, tool: &Tool, unit: Unit) -> Vec<
 
 /// A path as an argument: one that begins with `-` must not be taken for an option.
 fn argument(path: &RelPath) -> OsString {
-    let os = path.as_os_path().into_os_string();
+    let os = path.as_os_path().into_owned().into_os_string();
     if !path.as_bytes().starts_with(b"-") {
         return os;
     }
@@ -168,14 +168,18 @@ fn base_len(tool: &Tool) -> usize {
         .sum()
 }
 
-/// The bytes that `unit` adds to a command line that takes many.
-pub(super) fn argument_len(workspace: &Workspace, tool: &Tool, unit: Unit) -> Result<usize, PlanError> {
+/// The bytes that `unit` adds to a command line that takes many and has room for `cap` of them.
+pub(super) fn argument_len(
+    workspace: &Workspace,
+    tool: &Tool,
+    unit: Unit,
+    cap: usize,
+) -> Result<usize, PlanError> {
     if !matches!(tool.per, Per::File | Per::TargetRoot) {
         return Ok(0);
     }
     let path = unit.path(workspace);
     let len = path.as_bytes().len() + 3;
-    let cap = argv_room(tool);
     if len > cap {
         return Err(PlanError::ArgumentTooLong { path: path.clone(), tool: tool.name.clone(), len, cap });
     }

@@ -122,6 +122,8 @@ struct Inputs<'a> {
     selection: &'a Selection,
     packages: &'a [PackageId],
     selected: Vec<bool>,
+    /// The files of each package.
+    owned: Vec<Vec<FileId>>,
     /// Over the files of each package and of all it depends on by path.
     closure: Vec<Digest>,
     /// Over the files that decide how cargo works here.
@@ -142,8 +144,11 @@ impl<'a> Inputs<'a> {
             selected[package.0 as usize] = true;
         }
         let mut own: Vec<_> = workspace.packages.iter().map(|_| Hasher::new("genti.files.1")).collect();
-        for (file, owner) in workspace.files.iter().zip(&workspace.owners) {
-            if let Some(owner) = owner.filter(|_| !is_own(&file.path)) {
+        let mut owned = vec![Vec::new(); workspace.packages.len()];
+        for ((id, file), owner) in workspace.files().zip(&workspace.owners) {
+            let Some(owner) = owner else { continue };
+            owned[owner.0 as usize].push(id);
+            if !is_own(&file.path) {
                 feed_file(&mut own[owner.0 as usize], file);
             }
         }
@@ -154,7 +159,7 @@ impl<'a> Inputs<'a> {
                 .iter()
                 .filter_map(|path| workspace.find(&RelPath::new(path)).map(|id| workspace.file(id))),
         );
-        Self { workspace, selection, packages, selected, closure, common }
+        Self { workspace, selection, packages, selected, owned, closure, common }
     }
 
     fn tasks(&self, id: ToolId, tool: &Tool, needed: Digest) -> Result<Vec<Task>, PlanError> {
@@ -222,18 +227,15 @@ impl<'a> Inputs<'a> {
                 .packages
                 .iter()
                 .filter_map(|&package| {
-                    let files = || {
-                        let owned = |id: FileId| workspace.owners[id.0 as usize] == Some(package);
-                        workspace.files().filter(move |(id, file)| owned(*id) && globs.looks_at(file))
-                    };
-                    if globs.is_restricted && files().next().is_none() {
+                    let files = self.files_of(package, globs);
+                    if globs.is_restricted && files.is_empty() {
                         return None;
                     }
+                    let bytes = files.iter().map(|file| file.len).sum();
                     let declared = match globs.is_restricted {
-                        true => files_digest(files().map(|(_, file)| file)),
+                        true => files_digest(files.into_iter()),
                         false => self.closure[package.0 as usize],
                     };
-                    let bytes = files().map(|(_, file)| file.len).sum();
                     Some((Unit::Package(package), bytes, self.with_common(declared)))
                 })
                 .collect(),
@@ -248,11 +250,7 @@ impl<'a> Inputs<'a> {
         let mut seen = BTreeSet::new();
         let mut units = Vec::new();
         for &id in self.packages {
-            let files: Vec<_> = workspace
-                .files()
-                .filter(|(at, file)| workspace.owners[at.0 as usize] == Some(id) && globs.looks_at(file))
-                .map(|(_, file)| file)
-                .collect();
+            let files = self.files_of(id, globs);
             let declared = files_digest(files.iter().copied());
             let roots: Vec<_> = (0..)
                 .zip(&workspace.package(id).targets)
@@ -269,6 +267,12 @@ impl<'a> Inputs<'a> {
             units.extend(roots.into_iter().zip(bytes).map(|(unit, bytes)| (unit, bytes, declared)));
         }
         units
+    }
+
+    /// The files of `package` that a tool looks at.
+    fn files_of(&self, package: PackageId, globs: &Globs) -> Vec<&'a File> {
+        let files = self.owned[package.0 as usize].iter().map(|id| self.workspace.file(*id));
+        files.filter(|file| globs.looks_at(file)).collect()
     }
 
     fn is_selected(&self, file: FileId) -> bool {

@@ -28,7 +28,8 @@ pub(super) fn sort(workspace: &Workspace, graph: &Graph, policy: &Policy, risks:
         .zip(graph.tasks.iter().zip(classes))
         .map(|(at, (task, class))| Key::new(workspace, graph, task, at, policy.seed, class))
         .collect();
-    keyed.sort_unstable();
+    // The tasks of each tool come sorted by path: a merge sort gains from that.
+    keyed.sort();
     keyed.into_iter().map(|key| Ordered { task: key.index, class: key.class }).collect()
 }
 

@@ -31,6 +31,10 @@ pub struct RiskFacts {
 /// The risk of every task.
 pub(super) fn assess(workspace: &Workspace, graph: &Graph, facts: &RiskFacts) -> Vec<Risk> {
     let dependents = dependents(workspace);
+    let changed = facts.changed.as_ref().map(|files| Changed {
+        files,
+        packages: files.iter().filter_map(|path| workspace.owner_of(path)).collect(),
+    });
     let mut risks = Vec::with_capacity(graph.tasks.len());
     let mut start = 0;
     for (id, tool) in graph.tools() {
@@ -41,7 +45,8 @@ pub(super) fn assess(workspace: &Workspace, graph: &Graph, facts: &RiskFacts) ->
         for (unit, findings) in units.iter().zip(findings) {
             let dependents = unit.package(workspace).map_or(0, |id| dependents[id.0 as usize]);
             risks.push(Risk {
-                changed: 100 * u32::from(has_changed(workspace, *unit, facts.changed.as_ref())),
+                changed: 100
+                    * u32::from(changed.as_ref().is_some_and(|changed| changed.has(workspace, *unit))),
                 findings: (10 * doublings(findings)).min(40),
                 dependents: (10 * doublings(dependents)).min(30),
                 weight: (tool.weight.get() - 1).min(20),
@@ -56,13 +61,19 @@ fn doublings(count: u32) -> u32 {
     u32::BITS - count.leading_zeros()
 }
 
-fn has_changed(workspace: &Workspace, unit: Unit, changed: Option<&BTreeSet<RelPath>>) -> bool {
-    let Some(changed) = changed else { return false };
-    let is_of = |package: PackageId| changed.iter().any(|path| workspace.owner_of(path) == Some(package));
-    match unit {
-        Unit::Workspace => !changed.is_empty(),
-        Unit::File(_) => changed.contains(unit.path(workspace)),
-        Unit::Package(package) | Unit::TargetRoot(package, _) => is_of(package),
+/// What changed since `--since`: files, and the packages that own them.
+struct Changed<'a> {
+    files: &'a BTreeSet<RelPath>,
+    packages: BTreeSet<PackageId>,
+}
+
+impl Changed<'_> {
+    fn has(&self, workspace: &Workspace, unit: Unit) -> bool {
+        match unit {
+            Unit::Workspace => !self.files.is_empty(),
+            Unit::File(_) => self.files.contains(unit.path(workspace)),
+            Unit::Package(package) | Unit::TargetRoot(package, _) => self.packages.contains(&package),
+        }
     }
 }
 
