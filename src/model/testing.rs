@@ -5,7 +5,8 @@ use crate::model::path::RelPath;
 use crate::model::tool::{Arg, Environment, Parse, Per, Piece, StepCaps, Tool};
 use crate::model::workspace::{File, Package, Target, TargetKind, Workspace};
 
-/// A workspace at `/w/ws`: packages by directory with the kinds and roots of their targets, and files.
+/// A workspace at `/w/ws`: packages by directory with the kinds and roots of their targets, and files; both
+/// sorted.
 pub(crate) fn workspace(packages: &[(&str, &[(TargetKind, &str)])], files: &[&str]) -> Workspace {
     let packages = packages
         .iter()
@@ -38,6 +39,7 @@ pub(crate) fn workspace(packages: &[(&str, &[(TargetKind, &str)])], files: &[&st
         owners: Vec::new(),
         outside: Vec::new(),
     };
+    assert!(workspace.packages.is_sorted_by_key(|package| &package.dir));
     workspace.owners = workspace.files.iter().map(|file| workspace.owner_of(&file.path)).collect();
     workspace
 }

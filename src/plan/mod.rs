@@ -11,6 +11,8 @@ mod graph;
 mod order;
 #[cfg(test)]
 mod order_tests;
+#[cfg(test)]
+mod prop_tests;
 mod risk;
 mod select;
 #[cfg(test)]

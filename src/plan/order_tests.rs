@@ -15,7 +15,7 @@ use crate::model::workspace::TargetKind::Lib;
 
 /// `top` needs `mid` needs `base`, named so that path order is the other way round; `alone` needs nothing.
 fn workspace() -> Workspace {
-    let packages = ["alone", "a-top", "b-mid", "c-base"];
+    let packages = ["a-top", "alone", "b-mid", "c-base"];
     let roots = packages.map(|name| format!("{name}/src/lib.rs"));
     let targets = [0, 1, 2, 3].map(|at: usize| [(Lib, roots[at].as_str())]);
     let packages: Vec<_> =
@@ -24,7 +24,7 @@ fn workspace() -> Workspace {
     files.push("README.md");
     files.sort_unstable();
     let mut workspace = testing::workspace(&packages, &files);
-    workspace.packages[1].dependencies = vec![PackageId(2)];
+    workspace.packages[0].dependencies = vec![PackageId(2)];
     workspace.packages[2].dependencies = vec![PackageId(3)];
     workspace
 }
