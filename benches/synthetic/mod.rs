@@ -86,6 +86,7 @@ pub(crate) fn workspace(tasks: usize) -> Workspace {
             root: RelPath::new(format!("{dir}/{root}")),
             edition: "2024".to_owned(),
             test: true,
+            doc: true,
             needs_features: false,
         };
         let name = format!("package-{at:06}");

@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_member_outside_of_the_root_keeps_its_paths() {
-        let scrub = scrub_of(&["", "../out", "../../far/m"]).with_root(Path::new("/real/me/ws"));
+        let scrub = scrub_of(&["", "../../far/m", "../out"]).with_root(Path::new("/real/me/ws"));
         let path = |raw: &[u8]| scrub.path(raw).map(|path| path.to_string());
         assert_eq!(path(b"/home/me/out/src/lib.rs").as_deref(), Some("../out/src/lib.rs"));
         assert_eq!(path(b"a/../../out/x").as_deref(), Some("../out/x"));
