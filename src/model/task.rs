@@ -90,7 +90,7 @@ pub struct Task {
 pub struct Graph {
     /// The tools, sorted by name.
     pub tools: Vec<Tool>,
-    /// For each tool, the tools whose scans come first, sorted.
+    /// For each tool, the tools whose scans come first, directly or not, sorted.
     pub needs: Vec<Vec<ToolId>>,
     /// Scan and normalize: sorted by tool, then path, then id.
     pub tasks: Vec<Task>,

@@ -82,15 +82,21 @@ fn needed<'a, T: Iterator<Item = &'a Task>>(tools: impl Iterator<Item = T>) -> D
     needed.finish()
 }
 
-/// Indices of what each tool needs. Needs that are not part of this run (`--skip-tool`) are left out.
+/// Indices of what each tool needs, directly or not: one in between may have no task in this run. Needs that are
+/// not part of this run (`--skip-tool`) are left out.
 fn needs(tools: &[Tool]) -> Vec<Vec<ToolId>> {
-    let find = |name: &String| {
-        tools.binary_search_by(|tool| tool.name.as_str().cmp(name)).ok().map(|at| ToolId(at as u32))
+    let find = |name: &String| tools.binary_search_by(|tool| tool.name.as_str().cmp(name)).ok();
+    let all = |tool: &Tool| {
+        let mut found = BTreeSet::new();
+        let mut queue: Vec<_> = tool.needs.iter().filter_map(find).collect();
+        while let Some(at) = queue.pop() {
+            if found.insert(ToolId(at as u32)) {
+                queue.extend(tools[at].needs.iter().filter_map(find));
+            }
+        }
+        found.into_iter().collect()
     };
-    tools
-        .iter()
-        .map(|tool| tool.needs.iter().filter_map(find).collect::<BTreeSet<_>>().into_iter().collect())
-        .collect()
+    tools.iter().map(all).collect()
 }
 
 /// The baseline is no part of it: to accept a finding changes no id.

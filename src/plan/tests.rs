@@ -243,6 +243,18 @@ fn what_a_tool_needs_ranks_before_it_and_is_part_of_its_ids() {
 }
 
 #[test]
+fn a_need_holds_through_a_tool_that_has_nothing_to_do() {
+    let workspace = workspace();
+    let mut tools = tools();
+    tools[1].files = vec!["nothing/*".to_owned()];
+    tools[1].needs = vec!["lines".to_owned()];
+    tools[3].needs = vec!["roots".to_owned()];
+    let plan = planned(&workspace, tools, Policy::default());
+    let id = |name: &str| plan.graph.tools().find(|(_, tool)| tool.name == name).unwrap().0;
+    assert_eq!(plan.graph.needs[id("each").0 as usize], [id("lines"), id("roots")]);
+}
+
+#[test]
 fn editions_do_not_share_a_process() {
     let mut workspace = workspace();
     workspace.packages[1].targets[2].edition = "2021".to_owned();
