@@ -166,7 +166,7 @@ pub struct StepCaps {
 
 impl Default for StepCaps {
     fn default() -> Self {
-        Self { tasks: 64, bytes: 1 << 20 }
+        Self { tasks: 256, bytes: 2 << 20 }
     }
 }
 

@@ -6,8 +6,8 @@
 //! during a run. Of the batches of its class, the k-th of a tool of weight w (counted from 1) thus has before it
 //! at most k - 1 of its own and, of every other tool of weight u, `u * ceil(k / w)`.
 //!
-//! Under `auto` the list is cut where it exceeds a cap, at the task with the smallest hash of its path, again
-//! and again. A cut depends on the names around it alone, so that an added file moves few of them. Under
+//! Under `auto` a task that reaches a cap on its own stands alone, and what is between such tasks is cut where it
+//! exceeds a cap, at the task with the smallest hash of its path, again and again. A cut depends on the names around it alone, so that an added file moves few of them. Under
 //! `by-tool` a tool has one batch, under `by-path` a package has one; both are as urgent as their most urgent
 //! task.
 
@@ -196,9 +196,11 @@ impl<'a> Cutter<'a> {
     fn auto(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         for group in &self.groups {
-            match self.tool.takes_many() {
-                true => self.split(group, &mut steps),
-                false => steps.extend(group.iter().map(|item| self.step(&[*item]))),
+            // What is over the caps on its own stands alone; without this, the cuts that single it out would leave
+            // its neighbours in small pieces.
+            let may_share = |item: &Item| self.tool.takes_many() && item.bytes < self.tool.caps.bytes;
+            for part in group.chunk_by(|left, right| may_share(left) && may_share(right)) {
+                self.split(part, &mut steps);
             }
         }
         steps

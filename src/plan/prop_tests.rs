@@ -228,15 +228,18 @@ proptest! {
                     && part.iter().map(|at| task(at).unit.path(&workspace).as_bytes().len() + 3).sum::<usize>() <= room
             };
             let hash = |at: &TaskIx| Digest::of_bytes(task(at).unit.path(&workspace).as_bytes()).low_u64();
-            let (mut expected, mut todo) = (Vec::new(), vec![&all[..]]);
+            let is_small = |at: &TaskIx| task(at).bytes < tool.caps.bytes;
+            let mut expected = Vec::new();
+            let mut todo: Vec<_> = all.chunk_by(|left, right| is_small(left) && is_small(right)).collect();
             while let Some(part) = todo.pop() {
                 if part.len() < 2 || fits(part) {
-                    expected.extend((!part.is_empty()).then(|| part.to_vec()));
+                    expected.push(part.to_vec());
                 } else if let Some(at) = (1..part.len()).min_by_key(|at| hash(&part[*at])) {
                     let (left, right) = part.split_at(at);
                     todo.extend([right, left]);
                 }
             }
+            expected.sort();
             prop_assert_eq!(found, expected);
         }
     }
