@@ -138,7 +138,7 @@ fn last_words(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
                 beside.push_str(&format!("; no verdict from optional {open}"));
             }
             let from = if beside.is_empty() { "" } else { " from required tools" };
-            let what = format_args!("{tasks} {}, nothing new{from}{beside}", plural(tasks, "task", "tasks"));
+            let what = format!("{tasks} {}, nothing new{from}{beside}", plural(tasks, "task", "tasks"));
             shell.status(GOOD, "Finished", what);
         }
         End::Failed if !new.is_empty() => {
