@@ -201,6 +201,8 @@ pub enum State {
     New,
     /// In the baseline.
     Unchanged,
+    /// In the baseline, with flagged code that was edited since.
+    Updated,
     /// In the baseline and gone, and the tool looked.
     Fixed,
     /// In the baseline and not seen, but the tool did not look.
@@ -213,6 +215,7 @@ impl State {
         match self {
             Self::New => "new",
             Self::Unchanged => "unchanged",
+            Self::Updated => "updated",
             Self::Fixed => "fixed",
             Self::Unknown => "unknown",
         }

@@ -55,7 +55,7 @@ pub struct Timing {
 pub struct Compared {
     /// The finding.
     pub finding: Finding,
-    /// [`State::New`] or [`State::Unchanged`].
+    /// [`State::New`], [`State::Unchanged`] or [`State::Updated`].
     pub state: State,
     /// The number of the pass that matched it, counted from 1 as in the documentation; `None` if it is new.
     pub matched_by: Option<u8>,
@@ -94,6 +94,8 @@ pub struct ToolOutcome {
     pub new: usize,
     /// Findings that are.
     pub unchanged: usize,
+    /// Findings that are, with code that was edited since.
+    pub updated: usize,
     /// Baseline entries of its namespaces that are gone.
     pub fixed: usize,
     /// Baseline entries of its namespaces that could not be judged.

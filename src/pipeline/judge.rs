@@ -54,8 +54,7 @@ pub(super) fn normalizer<'a>(
 /// Whether something that a tool found is new. Asked only where it matters before the end, under `--fail-fast`.
 pub(super) type IsNew<'a> = dyn Fn(&str, &[Diagnostic]) -> bool + Sync + 'a;
 
-/// Whether one of `diagnostics` alone would be new. What is new among some findings is new among all: more of
-/// them can only leave fewer entries for each.
+/// Whether one of `diagnostics` is new whatever else is found.
 pub(super) fn is_new(
     tool: &str,
     diagnostics: &[Diagnostic],
@@ -64,27 +63,7 @@ pub(super) fn is_new(
 ) -> bool {
     let sources = Sources(read(&mut diagnostics.iter().filter_map(|diagnostic| diagnostic.place.path())));
     let diagnostics = diagnostics.iter().map(|diagnostic| (tool.to_owned(), diagnostic.clone()));
-    let findings = identify(diagnostics.collect(), &sources);
-    let sites: BTreeSet<_> = findings.iter().map(|finding| Entry::of(finding).site).collect();
-    let is_near = |entry: &&Entry| sites.contains(&entry.site);
-    let near = |(ns, entries): (&String, &Vec<Entry>)| {
-        (ns.clone(), entries.iter().filter(is_near).cloned().collect())
-    };
-    let matched = matching::compare(findings, &baseline.iter().map(near).collect(), &Nothing);
-    matched.findings.iter().any(|compared| compared.state == State::New)
-}
-
-/// For when it does not matter what became of entries.
-struct Nothing;
-
-impl Reach for Nothing {
-    fn exists(&self, _: &RelPath) -> bool {
-        true
-    }
-
-    fn looked_at(&self, _: &str, _: &Entry) -> bool {
-        false
-    }
+    matching::has_surely_new(&identify(diagnostics.collect(), &sources), baseline)
 }
 
 /// Reads the sources that findings are in.
@@ -391,6 +370,7 @@ fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[
     for compared in findings.iter().filter(|compared| compared.finding.tools.contains(&tool.name)) {
         match compared.state {
             State::New => outcome.new += 1,
+            State::Updated => outcome.updated += 1,
             _ => outcome.unchanged += 1,
         }
     }

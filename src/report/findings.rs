@@ -36,6 +36,7 @@ fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
         "required": tool.required,
         "unchanged": outcome.unchanged,
         "unknown": outcome.unknown,
+        "updated": outcome.updated,
         "verdict": outcome.verdict.as_str(),
     })
 }

@@ -68,7 +68,7 @@ fn tool(shell: &mut Shell, tool: &Tool, result: &ToolOutcome, outcome: &Outcome)
         }
     };
     fact(result.new, plural(result.new, "new finding", "new findings"));
-    fact(result.unchanged, "accepted");
+    fact(result.unchanged + result.updated, "accepted");
     fact(result.fixed, "fixed");
     fact(result.unknown, "accepted but not looked at");
     match (units, tool.per) {
