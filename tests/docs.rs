@@ -11,8 +11,20 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const COMMANDS: [&str; 8] =
-    ["", "run", "check", "plan", "baseline", "baseline init", "baseline list", "tools"];
+const COMMANDS: [&str; 12] = [
+    "",
+    "run",
+    "check",
+    "plan",
+    "baseline",
+    "baseline accept",
+    "baseline diff",
+    "baseline init",
+    "baseline list",
+    "baseline resolve",
+    "baseline update",
+    "tools",
+];
 
 /// `--help` of each command.
 static HELP: LazyLock<BTreeMap<&str, String>> = LazyLock::new(|| {

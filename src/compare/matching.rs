@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::identity::sort;
 use super::passes::{self, Passes};
 use crate::model::finding::{Entry, Finding, Site, State};
-use crate::model::outcome::{Compared, Gone, Identical};
+use crate::model::outcome::{Accepted, Compared, Gone, Identical};
 use crate::model::path::RelPath;
 
 /// What the run looked at: decides whether an entry that nothing matches is fixed.
@@ -47,13 +47,13 @@ pub fn compare(
         by_ns.entry(ns).or_default().1.extend(known);
     }
 
-    let mut matched_by = vec![None; findings.len()];
+    let mut accepted = vec![None; findings.len()];
     let mut gone = Vec::new();
     for (ns, (current, known)) in by_ns {
         let current = current.into_iter().map(|at| (at, &entries[at])).collect();
         let (matched, left) = Passes::new(ns, reach, current, known.into_iter()).run();
-        for (at, pass) in matched {
-            matched_by[at] = Some(pass);
+        for (at, pass, entry) in matched {
+            accepted[at] = Some(Accepted { pass, entry: entry.clone() });
         }
         gone.extend(left.into_iter().map(|entry| Gone {
             ns: ns.to_owned(),
@@ -62,7 +62,7 @@ pub fn compare(
         }));
     }
     gone.sort_by(|a, b| (&a.ns, &a.entry).cmp(&(&b.ns, &b.entry)));
-    Matched { findings: judge(findings, &matched_by), gone }
+    Matched { findings: judge(findings, accepted), gone }
 }
 
 /// Whether one of `findings` is new whatever else is found today.
@@ -85,24 +85,24 @@ fn state_of_gone(ns: &str, entry: &Entry, reach: &dyn Reach) -> State {
     if file_gone || reach.looked_at(ns, entry) { State::Fixed } else { State::Unknown }
 }
 
-fn judge(findings: Vec<Finding>, matched_by: &[Option<u8>]) -> Vec<Compared> {
+fn judge(findings: Vec<Finding>, accepted: Vec<Option<Accepted>>) -> Vec<Compared> {
     let mut counts: BTreeMap<String, Identical> = BTreeMap::new();
-    for (finding, pass) in findings.iter().zip(matched_by) {
+    for (finding, accepted) in findings.iter().zip(&accepted) {
         let count = counts.entry(finding.id.clone()).or_insert(Identical { new: 0, total: 0 });
         count.total += 1;
-        count.new += usize::from(pass.is_none());
+        count.new += usize::from(accepted.is_none());
     }
-    let judged = |(finding, &matched_by): (Finding, &Option<u8>)| Compared {
-        state: match matched_by {
+    let judged = |(finding, accepted): (Finding, Option<Accepted>)| Compared {
+        state: match &accepted {
             None => State::New,
-            Some(EDITED) => State::Updated,
+            Some(Accepted { pass: EDITED, .. }) => State::Updated,
             Some(_) => State::Unchanged,
         },
-        identical: counts.get(&finding.id).copied().filter(|count| matched_by.is_none() && count.total > 1),
-        matched_by,
+        identical: counts.get(&finding.id).copied().filter(|count| accepted.is_none() && count.total > 1),
+        accepted,
         finding,
     };
-    findings.into_iter().zip(matched_by).map(judged).collect()
+    findings.into_iter().zip(accepted).map(judged).collect()
 }
 
 #[cfg(test)]
@@ -117,7 +117,11 @@ mod tests {
     }
 
     fn states(matched: &Matched) -> Vec<(State, Option<u8>)> {
-        matched.findings.iter().map(|judged| (judged.state, judged.matched_by)).collect()
+        matched
+            .findings
+            .iter()
+            .map(|judged| (judged.state, judged.accepted.as_ref().map(|accepted| accepted.pass)))
+            .collect()
     }
 
     const UNCHANGED: (State, Option<u8>) = (State::Unchanged, Some(1));

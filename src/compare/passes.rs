@@ -26,7 +26,7 @@ pub(super) struct Passes<'a> {
     current: Vec<(usize, &'a Entry)>,
     known: Vec<Known<'a>>,
     /// Today's findings that have an entry, with the pass that found it.
-    matched: Vec<(usize, u8)>,
+    matched: Vec<(usize, u8, &'a Entry)>,
 }
 
 /// An entry of the baseline.
@@ -49,7 +49,7 @@ impl<'a> Passes<'a> {
     }
 
     /// Which of today's findings have an entry, by which pass; and the entries that are left.
-    pub(super) fn run(mut self) -> (Vec<(usize, u8)>, Vec<&'a Entry>) {
+    pub(super) fn run(mut self) -> (Vec<(usize, u8, &'a Entry)>, Vec<&'a Entry>) {
         fn anywhere(_: &Known<'_>) -> bool {
             true
         }
@@ -78,9 +78,12 @@ impl<'a> Passes<'a> {
         let known: Vec<&Entry> = at.iter().map(|&at| &*self.known[at].now).collect();
         let current: Vec<&Entry> = self.current.iter().map(|(_, entry)| *entry).collect();
         let pairs = pass(&current, &known);
-        let (ours, theirs): (BTreeSet<_>, BTreeSet<_>) =
-            pairs.into_iter().map(|(one, other)| (one, at[other])).unzip();
-        self.matched.extend(ours.iter().map(|&at| (self.current[at].0, number)));
+        let (mut ours, mut theirs) = (BTreeSet::new(), BTreeSet::new());
+        for (one, other) in pairs {
+            self.matched.push((self.current[one].0, number, self.known[at[other]].entry));
+            ours.insert(one);
+            theirs.insert(at[other]);
+        }
         remove(&mut self.current, &ours);
         remove(&mut self.known, &theirs);
     }
@@ -154,8 +157,8 @@ pub(super) fn has_surely_new(current: &[Entry], known: &[Entry]) -> bool {
     })
 }
 
-fn same(entry: &Entry) -> &Entry {
-    entry
+fn same(entry: &Entry) -> (&Site, &str, &str, &str, &str) {
+    (&entry.site, &entry.rule, &entry.msg, &entry.code, &entry.scope)
 }
 
 fn scopeless(entry: &Entry) -> (&Site, &str, &str, &str) {
@@ -272,7 +275,7 @@ mod tests {
     fn entry(line: &str) -> Entry {
         let fields: Vec<_> = line.split('|').map(|field| field.trim().to_owned()).collect();
         let [path, rule, scope, code, msg] = <[String; 5]>::try_from(fields).unwrap();
-        Entry { site: Site::Path(RelPath::new(&path)), rule, scope, code, msg }
+        Entry { site: Site::Path(RelPath::new(&path)), rule, scope, code, msg, reason: None }
     }
 
     /// Files whose name begins with `gone` are gone; those in `unseen/` were not looked at.
@@ -300,7 +303,7 @@ mod tests {
         assert_eq!(matched.len() + left.len(), known.len(), "one to one");
         let mut found: BTreeMap<&Entry, Vec<u8>> = BTreeMap::new();
         for (at, entry) in current.iter().enumerate() {
-            let pass = matched.iter().find(|(of, _)| *of == at).map_or(0, |(_, pass)| *pass);
+            let pass = matched.iter().find(|(of, ..)| *of == at).map_or(0, |(_, pass, _)| *pass);
             found.entry(entry).or_default().insert(0, pass);
         }
         let found: Vec<u8> = given.iter().map(|entry| found.get_mut(entry).unwrap().pop().unwrap()).collect();

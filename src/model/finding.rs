@@ -165,6 +165,8 @@ pub struct Entry {
     pub code: String,
     /// The message, as in [`Finding::msg`].
     pub msg: String,
+    /// Why it was accepted, where somebody said so; says nothing of what was found.
+    pub reason: Option<String>,
 }
 
 impl Site {
@@ -190,6 +192,7 @@ impl Entry {
             scope: scope.clone(),
             code: code.clone(),
             msg: msg.clone(),
+            reason: None,
         }
     }
 }

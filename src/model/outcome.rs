@@ -57,10 +57,19 @@ pub struct Compared {
     pub finding: Finding,
     /// [`State::New`], [`State::Unchanged`] or [`State::Updated`].
     pub state: State,
-    /// The number of the pass that matched it, counted from 1 as in the documentation; `None` if it is new.
-    pub matched_by: Option<u8>,
+    /// The entry that accepts it; `None` if it is new.
+    pub accepted: Option<Accepted>,
     /// On a new finding that has identical ones beside it: how many there are.
     pub identical: Option<Identical>,
+}
+
+/// The entry of the baseline that a finding was matched with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The number of the pass that matched them, counted from 1 as in the documentation.
+    pub pass: u8,
+    /// As the baseline has it.
+    pub entry: Entry,
 }
 
 /// "1 of 3 identical is new".

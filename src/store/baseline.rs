@@ -26,9 +26,6 @@ pub enum BaselineError {
         /// What the system said.
         error: io::Error,
     },
-    /// There is a baseline already.
-    #[error("there is a baseline already: `{0}`; remove it first to start over")]
-    Exists(PathBuf),
 }
 
 /// The entries by namespace; empty without a baseline.
@@ -52,31 +49,72 @@ pub fn load_baseline(root: &Path) -> Result<BTreeMap<String, Vec<Entry>>, Baseli
     if problems.is_empty() { Ok(entries) } else { Err(Problems(problems).into()) }
 }
 
-/// Writes a first baseline and tells which files it wrote.
+/// Writes the baseline: the files that differ from what is to be accepted. Where nothing is accepted any more, there
+/// is no file. Tells the names of those that were written or removed, relative to the workspace root.
 ///
 /// # Errors
 ///
-/// If there is one already, or the disk says no.
-pub fn init_baseline(
+/// If the disk says no. Each file is wholly old or wholly new.
+pub fn save_baseline(
     root: &Path,
     entries: &BTreeMap<String, Vec<Entry>>,
 ) -> Result<Vec<PathBuf>, BaselineError> {
-    if let Some(existing) = files(root)?.into_iter().next() {
-        return Err(BaselineError::Exists(existing));
-    }
     let dir = root.join(BASELINE_DIR);
     let io = |path: &Path| {
         let path = path.to_path_buf();
         move |error| BaselineError::Io { path, error }
     };
-    std::fs::create_dir_all(&dir).map_err(io(&dir))?;
-    let mut written = Vec::new();
-    for (ns, entries) in entries {
-        let name = format!("{ns}.jsonl");
-        atomic::write(&dir, &name, baseline::render(entries).as_bytes()).map_err(io(&dir.join(&name)))?;
-        written.push(Path::new(BASELINE_DIR).join(name));
+    let mut changed = Vec::new();
+    for path in files(root)? {
+        let ns = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if entries.get(&ns).is_none_or(Vec::is_empty) {
+            std::fs::remove_file(&path).map_err(io(&path))?;
+            changed.push(Path::new(BASELINE_DIR).join(format!("{ns}.jsonl")));
+        }
     }
-    Ok(written)
+    for (ns, entries) in entries.iter().filter(|(_, entries)| !entries.is_empty()) {
+        let name = format!("{ns}.jsonl");
+        let text = baseline::render(entries);
+        if std::fs::read(dir.join(&name)).is_ok_and(|old| old == text.as_bytes()) {
+            continue;
+        }
+        std::fs::create_dir_all(&dir).map_err(io(&dir))?;
+        atomic::write(&dir, &name, text.as_bytes()).map_err(io(&dir.join(&name)))?;
+        changed.push(Path::new(BASELINE_DIR).join(name));
+    }
+    changed.sort();
+    Ok(changed)
+}
+
+/// The baseline files that hold the markers of a merge conflict: their names relative to the workspace root, and
+/// their texts.
+///
+/// # Errors
+///
+/// If a file can't be read.
+pub fn conflicted_baselines(root: &Path) -> Result<Vec<(PathBuf, String)>, BaselineError> {
+    let mut conflicted = Vec::new();
+    for path in files(root)? {
+        let bytes = std::fs::read(&path).map_err(|error| BaselineError::Io { path: path.clone(), error })?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if baseline::is_conflicted(&text) {
+            let name = path.strip_prefix(root).unwrap_or(&path).to_path_buf();
+            conflicted.push((name, text));
+        }
+    }
+    Ok(conflicted)
+}
+
+/// Writes one baseline file, named relative to the workspace root.
+///
+/// # Errors
+///
+/// If the disk says no; the file is unchanged then.
+pub fn write_baseline(root: &Path, name: &Path, entries: &[Entry]) -> Result<(), BaselineError> {
+    let path = root.join(name);
+    let (dir, file) = (root.join(BASELINE_DIR), path.file_name().unwrap_or_default().to_string_lossy());
+    atomic::write(&dir, &file, baseline::render(entries).as_bytes())
+        .map_err(|error| BaselineError::Io { path: path.clone(), error })
 }
 
 /// The baseline files that there are, sorted.

@@ -7,4 +7,6 @@ mod atomic;
 mod baseline;
 
 pub use artifacts::{ArtifactDir, StoreError, Waiting};
-pub use baseline::{BASELINE_DIR, BaselineError, init_baseline, load_baseline};
+pub use baseline::{
+    BASELINE_DIR, BaselineError, conflicted_baselines, load_baseline, save_baseline, write_baseline,
+};

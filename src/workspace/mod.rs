@@ -16,7 +16,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::model::path::RelPath;
 use crate::model::workspace::{PackageId, ROOT_INPUTS, Workspace};
 
-pub use git::{GitError, changed_since};
+pub use git::{GitError, changed_since, merge_sides};
 pub use sources::{has_changed, read_sources};
 
 /// Which workspace to load, in cargo's own words.

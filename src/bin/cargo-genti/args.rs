@@ -65,8 +65,10 @@ impl Command {
             Self::Run(args) | Self::Check(args) => &args.run.output,
             Self::Plan(args) => &args.output,
             Self::Baseline(args) => match &args.command {
-                BaselineCommand::Init(args) => &args.output,
-                BaselineCommand::List(args) => &args.output,
+                BaselineCommand::Init(args) | BaselineCommand::Update(args) => &args.output,
+                BaselineCommand::Accept(args) => &args.run.output,
+                BaselineCommand::List(args) | BaselineCommand::Resolve(args) => &args.output,
+                BaselineCommand::Diff(args) => &args.output,
             },
             Self::Tools(args) => &args.output,
         }
@@ -133,8 +135,43 @@ pub(crate) struct BaselineArgs {
 pub(crate) enum BaselineCommand {
     /// Run every check and accept all of today's findings into .config/genti/baseline/
     Init(Box<RunArgs>),
+    /// Run every check and drop the entries that are fixed; follow those that moved. Accepts nothing
+    Update(Box<RunArgs>),
+    /// Run every check and accept what is new
+    Accept(Box<AcceptArgs>),
     /// Show the accepted findings
     List(ListArgs),
+    /// Show what two runs found, or two baselines accept, and the other does not
+    Diff(DiffArgs),
+    /// Settle the merge conflicts in baseline files
+    Resolve(ListArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AcceptArgs {
+    /// Why; kept with the entries
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Accept findings of this rule only. May be repeated
+    #[arg(long, value_name = "RULE")]
+    pub(crate) rule: Vec<String>,
+    /// Accept findings in this file or below this directory only, relative to the workspace root. May be repeated
+    #[arg(long, value_name = "PATH")]
+    pub(crate) path: Vec<String>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The artifacts of a run (target/genti/artifacts, or a copy), or the directory of a baseline
+    #[arg(value_name = "A")]
+    pub(crate) old: PathBuf,
+    /// What to compare it with
+    #[arg(value_name = "B")]
+    pub(crate) new: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Debug, Args)]

@@ -22,7 +22,7 @@ use genti::pipeline::Error;
 use genti::scan::{Env, Inherited};
 use genti::store::BaselineError;
 
-use crate::args::{BaselineArgs, BaselineCommand, Cli, Command};
+use crate::args::{Cli, Command};
 use crate::render::Shell;
 use crate::run::Start;
 
@@ -44,12 +44,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(args, start(env), &mut shell),
         Command::Check(args) => run::check(args, start(env), &mut shell),
         Command::Plan(args) => plan::main(args, &env, &mut shell),
-        Command::Baseline(BaselineArgs { command: BaselineCommand::Init(args) }) => {
-            baseline::init(args, start(env), &mut shell)
-        }
-        Command::Baseline(BaselineArgs { command: BaselineCommand::List(args) }) => {
-            baseline::list(args, &env, &mut shell)
-        }
+        Command::Baseline(args) => baseline::main(&args.command, start(env), &mut shell),
         Command::Tools(args) => tools::main(args, &env, &mut shell),
     };
     ExitCode::from(end.code())

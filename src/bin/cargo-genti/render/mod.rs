@@ -16,7 +16,7 @@ use genti::scan::Env;
 
 use crate::args::{Color, OutputArgs};
 
-pub(crate) use finding::entry;
+pub(crate) use finding::{entry, entry_at};
 pub(crate) use progress::Bar;
 pub(crate) use report::{Hints, outcome};
 pub(crate) use text::{plural, visible_line};

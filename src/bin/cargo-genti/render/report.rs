@@ -179,7 +179,7 @@ fn last_words(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
 fn stale(shell: &mut Shell, stale: &[&Gone]) {
     let count = stale.len();
     shell.note(format_args!(
-        "{count} baseline {} stale: remove {} from .config/genti/baseline/",
+        "{count} baseline {} stale: drop {} with `cargo genti baseline update`",
         plural(count, "entry is", "entries are"),
         plural(count, "its line", "their lines"),
     ));
