@@ -155,15 +155,25 @@ impl Executor<'_> {
         let (events, inbox) = channel();
         let (jobs, queue) = channel();
         let queue = Mutex::new(queue);
-        let failed_fast = std::thread::scope(|scope| {
-            for slot in 0..workers {
+        let dispatched = std::thread::scope(|scope| {
+            let start = |slot| {
                 let (events, queue, programs) = (events.clone(), &queue, &programs);
-                scope.spawn(move || self.work(slot as u32, queue, programs, judge, &events));
-            }
-            let wish = wait_for_tokens(self.pool.clone(), events);
-            let mut dispatcher = Dispatcher::new(self, jobs, wish);
+                let work = move || self.work(slot, queue, programs, judge, &events);
+                std::thread::Builder::new().spawn_scoped(scope, work)
+            };
+            // A system that has few threads to give gets fewer workers; it must be one.
+            start(0)?;
+            let parallel = 1 + (1..workers as u32).map_while(|slot| start(slot).ok()).count();
+            let wish = wait_for_tokens(self.pool.clone(), events)?;
+            let mut dispatcher = Dispatcher::new(self, parallel, jobs, wish);
             dispatcher.run(&inbox, progress, &mut runs);
-            dispatcher.scheduler.has_failed_fast()
+            Ok(dispatcher.scheduler.has_failed_fast())
+        });
+        let failed_fast = dispatched.unwrap_or_else(|error: std::io::Error| {
+            let what =
+                format!("could not start a thread: {error}; raise the limit on processes (`ulimit -u`)");
+            runs.extend(self.plan.steps().map(|step| (step, self.failed_to_start(step, &what))));
+            false
         });
         let result = |step| runs.remove(&step).unwrap_or_else(|| StepRun::never_started(step));
         Runs { steps: self.plan.steps().map(result).collect(), failed_fast }
@@ -200,6 +210,17 @@ impl<R> StepRun<R> {
 }
 
 impl Executor<'_> {
+    /// The time since the run began, less that of the pauses.
+    fn elapsed(&self) -> Duration {
+        self.stop.now().saturating_duration_since(self.started)
+    }
+
+    fn failed_to_start<R>(&self, step: StepId, what: &str) -> StepRun<R> {
+        let ended = Ended::Crashed(what.to_owned());
+        let pieces = vec![Piece { tasks: self.plan.step(step).tasks.clone(), ended, raw_exit: None }];
+        StepRun { pieces, ..StepRun::never_started(step) }
+    }
+
     fn run_step<R>(
         &self,
         id: StepId,
@@ -208,7 +229,7 @@ impl Executor<'_> {
         judge: &Judge<'_, R>,
     ) -> StepRun<R> {
         let step = self.plan.step(id);
-        let start = self.started.elapsed();
+        let start = self.elapsed();
         let mut attempt =
             Attempt { executor: self, step, judge, pieces: Vec::new(), attempts: 0, fails: false };
         match &programs[step.tool.0 as usize] {
@@ -216,23 +237,23 @@ impl Executor<'_> {
             Err(missing) => attempt.push(step.tasks.clone(), Ended::Missing(missing.clone()), None),
         }
         let Attempt { pieces, attempts, fails, .. } = attempt;
-        let duration = self.started.elapsed().saturating_sub(start);
+        let duration = self.elapsed().saturating_sub(start);
         StepRun { step: id, pieces, start, duration, slot, attempts, fails }
     }
 }
 
 /// Starts the thread that waits for tokens: one for each wish. It is left behind at the end, for an acquire
 /// that nobody can serve any more must not hold up the run.
-fn wait_for_tokens<R: Send + 'static>(pool: Pool, events: Sender<Message<R>>) -> Sender<()> {
+fn wait_for_tokens<R: Send + 'static>(pool: Pool, events: Sender<Message<R>>) -> std::io::Result<Sender<()>> {
     let (wish, wishes) = channel();
-    std::thread::spawn(move || {
+    std::thread::Builder::new().spawn(move || {
         while let Ok(()) = wishes.recv() {
             if events.send(Message::Token(pool.acquire())).is_err() {
                 return;
             }
         }
-    });
-    wish
+    })?;
+    Ok(wish)
 }
 
 /// Events in, effects out.
@@ -246,12 +267,9 @@ struct Dispatcher<'a> {
 }
 
 impl<'a> Dispatcher<'a> {
-    fn new(executor: &'a Executor<'a>, jobs: Sender<Job>, wish: Sender<()>) -> Self {
-        let limits = Limits {
-            parallel: executor.parallel,
-            own_slot: executor.pool.implicit().is_some(),
-            fail_fast: executor.fail_fast,
-        };
+    fn new(executor: &'a Executor<'a>, parallel: usize, jobs: Sender<Job>, wish: Sender<()>) -> Self {
+        let limits =
+            Limits { parallel, own_slot: executor.pool.implicit().is_some(), fail_fast: executor.fail_fast };
         Self { executor, scheduler: Scheduler::new(executor.plan, limits), jobs, wish, token: None }
     }
 
@@ -281,6 +299,7 @@ impl<'a> Dispatcher<'a> {
                     resume_unwind(payload);
                 }
                 Err(RecvTimeoutError::Timeout) => {
+                    self.executor.stop.children().reap_orphans();
                     progress(Event::Tick);
                     scheduler::Event::Tick
                 }
@@ -291,7 +310,7 @@ impl<'a> Dispatcher<'a> {
     }
 
     fn tell(&mut self, event: scheduler::Event) {
-        let now = self.executor.started.elapsed();
+        let now = self.executor.elapsed();
         self.scheduler.on(now, event);
         if self.executor.stop.reason().is_some() {
             self.scheduler.on(now, scheduler::Event::Interrupt);
@@ -300,7 +319,7 @@ impl<'a> Dispatcher<'a> {
 
     /// Does what there is to do. The time until there may be more, or `None` at the end.
     fn act(&mut self, progress: &mut dyn FnMut(Event<'_>)) -> Option<Duration> {
-        let Executor { pool, stop, started, .. } = self.executor;
+        let Executor { pool, stop, .. } = self.executor;
         loop {
             match self.scheduler.next() {
                 Action::Start(step, slot) => {
@@ -320,7 +339,7 @@ impl<'a> Dispatcher<'a> {
                 Action::Refill { held } => pool.refill(held),
                 Action::Stop(reason) => stop.stop(reason),
                 Action::Wait(until) => {
-                    let left = until.map(|until| until.saturating_sub(started.elapsed()));
+                    let left = until.map(|until| until.saturating_sub(self.executor.elapsed()));
                     return Some(left.map_or(TICK, |left| left.min(TICK)));
                 }
                 Action::Done => return None,

@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this layer is where processes, threads and the clock live")]
 
+mod children;
 mod environment;
 mod executor;
 mod pool;
@@ -12,6 +13,7 @@ mod process;
 mod program;
 mod scheduler;
 mod stop;
+mod sys;
 mod version;
 
 pub use environment::Env;

@@ -4,8 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Mode, OFlags};
-use rustix::io::Errno;
+use fs4::TryLockError;
 
 use super::atomic;
 
@@ -65,26 +64,26 @@ impl ArtifactDir {
     pub fn open(target_dir: &Path, wait: &mut Waiting<'_>) -> Result<Self, StoreError> {
         let base = target_dir.join("genti");
         let artifacts = base.join("artifacts");
-        make(target_dir, false)?;
-        make(&base, true)?;
+        std::fs::create_dir_all(target_dir)
+            .map_err(|error| StoreError::Io { path: target_dir.to_path_buf(), error })?;
+        make(&base)?;
         let path = base.join("lock");
-        let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let io = |error| StoreError::Io { path: path.clone(), error };
+        is_there(&path, Kind::File)?;
         let lock =
-            rustix::fs::open(&path, flags, Mode::from_raw_mode(0o666)).map_err(|error| match error {
-                Errno::LOOP => StoreError::Foreign { path: path.clone(), what: "a symbolic link" },
-                Errno::ISDIR => StoreError::Foreign { path: path.clone(), what: "a directory" },
-                error => StoreError::Io { path: path.clone(), error: error.into() },
-            })?;
+            File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(io)?;
         loop {
-            match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            match fs4::FileExt::try_lock(&lock) {
                 Ok(()) => break,
-                Err(Errno::WOULDBLOCK) if wait() => std::thread::sleep(std::time::Duration::from_millis(100)),
-                Err(Errno::WOULDBLOCK) => return Err(StoreError::Stopped),
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(StoreError::Io { path, error: error.into() }),
+                Err(TryLockError::WouldBlock) if wait() => {
+                    std::thread::sleep(std::time::Duration::from_millis(100));
+                }
+                Err(TryLockError::WouldBlock) => return Err(StoreError::Stopped),
+                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(TryLockError::Error(error)) => return Err(io(error)),
             }
         }
-        make(&artifacts, true)?;
+        make(&artifacts)?;
         atomic::sweep(&artifacts);
         atomic::sweep(&base);
         let tag = base.join("CACHEDIR.TAG");
@@ -94,7 +93,7 @@ impl ArtifactDir {
             atomic::write(&base, "CACHEDIR.TAG", text.as_bytes())
                 .map_err(|error| StoreError::Io { path: tag, error })?;
         }
-        Ok(Self { artifacts, _lock: File::from(lock) })
+        Ok(Self { artifacts, _lock: lock })
     }
 
     /// Where the artifacts are.
@@ -129,24 +128,47 @@ impl ArtifactDir {
     }
 }
 
-/// Makes `dir` unless it is there. One of our own must be a directory of this user's.
-fn make(dir: &Path, is_own: bool) -> Result<(), StoreError> {
-    let io = |error| StoreError::Io { path: dir.to_path_buf(), error };
-    let foreign = |what| StoreError::Foreign { path: dir.to_path_buf(), what };
-    match std::fs::symlink_metadata(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => std::fs::create_dir_all(dir).map_err(io),
-        Err(error) => Err(io(error)),
-        Ok(meta) if is_own => {
-            use std::os::unix::fs::MetadataExt;
-            match meta {
-                meta if meta.is_symlink() => Err(foreign("a symbolic link")),
-                meta if !meta.is_dir() => Err(foreign("a file")),
-                meta if meta.uid() != rustix::process::geteuid().as_raw() => Err(foreign("another user's")),
-                _ => Ok(()),
-            }
-        }
-        Ok(_) => Ok(()),
+/// Makes `dir` unless it is there.
+fn make(dir: &Path) -> Result<(), StoreError> {
+    if is_there(dir, Kind::Dir)? {
+        return Ok(());
     }
+    std::fs::create_dir_all(dir).map_err(|error| StoreError::Io { path: dir.to_path_buf(), error })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    Dir,
+}
+
+/// Whether something is at `path`. It must be of this kind then, and this user's.
+fn is_there(path: &Path, kind: Kind) -> Result<bool, StoreError> {
+    let meta = match std::fs::symlink_metadata(path) {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(StoreError::Io { path: path.to_path_buf(), error }),
+    };
+    let what = match kind {
+        _ if meta.is_symlink() => "a symbolic link",
+        Kind::File if meta.is_dir() => "a directory",
+        Kind::Dir if !meta.is_dir() => "a file",
+        Kind::Dir if !is_this_users(&meta) => "another user's",
+        _ => return Ok(true),
+    };
+    Err(StoreError::Foreign { path: path.to_path_buf(), what })
+}
+
+#[cfg(unix)]
+fn is_this_users(meta: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    meta.uid() == rustix::process::geteuid().as_raw()
+}
+
+/// There is one's own profile, where nobody else writes.
+#[cfg(not(unix))]
+fn is_this_users(_: &std::fs::Metadata) -> bool {
+    true
 }
 
 #[cfg(test)]

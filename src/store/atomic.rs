@@ -1,6 +1,5 @@
 //! A file is wholly old or wholly new: written beside its place, synced, renamed, and the directory synced.
 
-use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -24,7 +23,7 @@ pub(super) fn stage(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     {
         use std::os::unix::fs::PermissionsExt;
         // Less the umask, as any other file.
-        builder.permissions(Permissions::from_mode(0o666));
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     let mut file = builder.tempfile_in(dir)?;
     file.write_all(bytes)?;
@@ -32,9 +31,9 @@ pub(super) fn stage(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// Makes renames in `dir` last.
+/// Makes renames in `dir` last. Where a directory can't be opened, that is the system's own business.
 pub(super) fn sync(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
+    if cfg!(unix) { std::fs::File::open(dir)?.sync_all() } else { Ok(()) }
 }
 
 /// Removes what a killed run left unfinished in `dir`. Only while no other run can be writing there.

@@ -11,6 +11,7 @@ mod plan;
 mod render;
 mod resolve;
 mod run;
+mod signals;
 mod tools;
 
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ use crate::run::Start;
 fn main() -> ExitCode {
     // First of all: the descriptors that a build hands down are only safe to take before a file is opened.
     let inherited = Inherited::take();
+    // At worst, the first child that is waited for tells.
+    let _ = signals::expect_children();
     let env = Env::capture();
     let cli = match Cli::try_parse_from(args::of_cargo(std::env::args_os())) {
         Ok(cli) => cli,

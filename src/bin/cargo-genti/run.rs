@@ -14,7 +14,7 @@ use genti::{store, workspace};
 
 use crate::args::{GateArgs, RunArgs};
 use crate::render::{self, Bar, Hints, Shell};
-use crate::{fail, resolve};
+use crate::{fail, resolve, signals};
 
 /// What is known before anything is read.
 pub(crate) struct Start {
@@ -123,8 +123,10 @@ pub(crate) fn execute(
     };
     let parallel = pipeline::parallelism(project.parallel);
     let pool = Pool::new(inherited, &env, parallel).map_err(|error| system(shell, error))?;
-    let stop: &'static Stop = Box::leak(Box::new(Stop::new().map_err(|error| system(shell, error))?));
-    listen(stop).map_err(|error| system(shell, error))?;
+    // Where orphans can't be adopted, it goes without.
+    let stop = Stop::adopting_orphans().or_else(|_| Stop::new());
+    let stop: &'static Stop = Box::leak(Box::new(stop.map_err(|error| system(shell, error))?));
+    signals::listen(stop).map_err(|error| system(shell, error))?;
     let dir = open(project, stop, shell)?;
     let session = Session { env: &env, pool: &pool, stop, parallel, fail_fast, started: at, stale_fails };
     let mut bar = Bar::new(shell);
@@ -153,26 +155,4 @@ fn open(project: &Project, stop: &Stop, shell: &mut Shell) -> Result<Result<Arti
         }),
         dir => Ok(dir),
     }
-}
-
-/// Ends the run at the first signal, kindly, and at the second at once.
-fn listen(stop: &'static Stop) -> std::io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let ignored = ignored_signals();
-    let heard = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
-    let mut signals = signal_hook::iterator::Signals::new(heard)?;
-    std::thread::Builder::new().spawn(move || {
-        for signal in signals.forever() {
-            stop.stop(StopReason::Signal(signal));
-        }
-    })?;
-    Ok(())
-}
-
-/// The signals that who started us wants ignored, as `nohup` does: bit n - 1 for signal n. None where the system
-/// does not tell.
-fn ignored_signals() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

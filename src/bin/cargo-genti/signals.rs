@@ -1,0 +1,58 @@
+//! What a user or the system asks of a run by signals: to end, and to pause.
+
+use std::io;
+
+use genti::scan::{Stop, StopReason};
+
+/// Ends the run at the first signal, kindly, and at the second at once. Ctrl-Z stops it with all its children.
+#[cfg(unix)]
+pub(crate) fn listen(stop: &'static Stop) -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+    let heard = [SIGHUP, SIGINT, SIGTERM, SIGTSTP].into_iter().filter(|signal| !is_ignored(*signal));
+    let mut signals = signal_hook::iterator::Signals::new(heard)?;
+    std::thread::Builder::new().spawn(move || {
+        for signal in signals.forever() {
+            match signal {
+                // It comes back when we are to go on.
+                SIGTSTP => stop.pause(|| {
+                    let _ = signal_hook::low_level::emulate_default_handler(SIGTSTP);
+                }),
+                signal => stop.stop(StopReason::Signal(signal)),
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// Makes it possible to wait for children: who started us may have wanted their ends ignored, and then the
+/// system keeps none.
+#[cfg(unix)]
+pub(crate) fn expect_children() -> io::Result<()> {
+    use signal_hook::consts::SIGCHLD;
+    if is_ignored(SIGCHLD) {
+        signal_hook::flag::register(SIGCHLD, std::sync::Arc::default())?;
+    }
+    Ok(())
+}
+
+/// Whether who started us wants `signal` ignored, as `nohup` does. No, where the system does not tell.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask & (1 << (signal - 1)) != 0
+}
+
+/// Ends the run at the first Ctrl-C, kindly, and at the second at once.
+#[cfg(windows)]
+pub(crate) fn listen(stop: &'static Stop) -> io::Result<()> {
+    const SIGINT: i32 = 2;
+    ctrlc::set_handler(move || stop.stop(StopReason::Signal(SIGINT))).map_err(io::Error::other)
+}
+
+/// There is nothing to do.
+#[cfg(windows)]
+pub(crate) fn expect_children() -> io::Result<()> {
+    Ok(())
+}
