@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::spool::Spool;
 use super::stop::{Stop, StopReason};
-use crate::model::task::{Exit, Output};
+use crate::model::task::Exit;
+use crate::store::OutputDir;
 
 /// How long a child that was asked to end may take.
 const GRACE: Duration = Duration::from_secs(3);
@@ -21,8 +23,6 @@ const GRACE: Duration = Duration::from_secs(3);
 const DRAIN: Duration = Duration::from_millis(200);
 /// How often a child is asked after where the system can't tell.
 const TICK: Duration = Duration::from_millis(20);
-/// What is kept of one stream, in bytes.
-const STREAM_CAP: usize = 64 << 20;
 
 /// How a child came to its end.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,16 +38,21 @@ pub(super) enum Ending {
 /// What a child left.
 #[derive(Debug)]
 pub(super) struct Ran {
-    pub(super) output: Output,
+    pub(super) stdout: Spool,
+    pub(super) stderr: Spool,
+    pub(super) exit: Exit,
     pub(super) ending: Ending,
-    /// Whether a stream was longer than what is kept.
-    pub(super) truncated: bool,
     /// Whether something that the child started still held a stream open when the child had ended.
     pub(super) leaky: bool,
 }
 
-/// Runs `command` to its end.
-pub(super) fn run(command: &mut Command, timeout: Option<Duration>, stop: &Stop) -> io::Result<Ran> {
+/// Runs `command` to its end. What it prints goes to `dir` where it is too long for memory.
+pub(super) fn run(
+    command: &mut Command,
+    timeout: Option<Duration>,
+    stop: &Stop,
+    dir: Option<&OutputDir>,
+) -> io::Result<Ran> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -56,7 +61,7 @@ pub(super) fn run(command: &mut Command, timeout: Option<Duration>, stop: &Stop)
         .spawn()?;
     let streams = [child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from)];
     let mut watch = Watch::new(child, streams, timeout)?;
-    watch.until_gone(stop)
+    watch.until_gone(stop, dir)
 }
 
 struct Watch {
@@ -94,8 +99,7 @@ enum Phase {
 
 struct Stream {
     pipe: Option<OwnedFd>,
-    kept: Vec<u8>,
-    truncated: bool,
+    spool: Spool,
 }
 
 impl Watch {
@@ -105,7 +109,7 @@ impl Watch {
             child,
             group,
             ended: pidfd(group),
-            streams: streams.map(|pipe| Stream { pipe, kept: Vec::new(), truncated: false }),
+            streams: streams.map(|pipe| Stream { pipe, spool: Spool::new() }),
             phase: Phase::Running,
             ending: Ending::Own,
             deadline: timeout.map(|timeout| Instant::now() + timeout),
@@ -117,12 +121,12 @@ impl Watch {
         Ok(watch)
     }
 
-    fn until_gone(&mut self, stop: &Stop) -> io::Result<Ran> {
+    fn until_gone(&mut self, stop: &Stop, dir: Option<&OutputDir>) -> io::Result<Ran> {
         let mut buffer = vec![0; 64 << 10];
         loop {
             self.wait(stop)?;
             for stream in &mut self.streams {
-                stream.read(&mut buffer);
+                stream.read(&mut buffer, dir)?;
             }
             self.advance(stop);
             let is_drained = self.streams.iter().all(|stream| stream.pipe.is_none());
@@ -130,6 +134,12 @@ impl Watch {
                 Phase::Draining(until) if is_drained || Instant::now() >= until => break,
                 _ => {}
             }
+        }
+        // A slow disk may have taken the time. What is in a pipe fits the buffer, and behind it is its end, unless
+        // somebody holds it.
+        for stream in &mut self.streams {
+            stream.read(&mut buffer, dir)?;
+            stream.read(&mut buffer, dir)?;
         }
         let leaky = self.streams.iter().any(|stream| stream.pipe.is_some());
         // What is left of the group outlives its leader: end it while the leader's number is still taken.
@@ -141,13 +151,10 @@ impl Watch {
             (None, signal) => Exit::Signal(signal.unwrap_or_default()),
         };
         let [stdout, stderr] = &mut self.streams;
-        let truncated = stdout.truncated || stderr.truncated;
-        let output = Output {
-            stdout: std::mem::take(&mut stdout.kept),
-            stderr: std::mem::take(&mut stderr.kept),
-            exit,
-        };
-        Ok(Ran { output, ending: std::mem::replace(&mut self.ending, Ending::Own), truncated, leaky })
+        let [stdout, stderr] =
+            [stdout, stderr].map(|stream| std::mem::replace(&mut stream.spool, Spool::new()));
+        let ending = std::mem::replace(&mut self.ending, Ending::Own);
+        Ok(Ran { stdout, stderr, exit, ending, leaky })
     }
 
     /// Sleeps until something can have changed.
@@ -227,24 +234,17 @@ impl Watch {
 }
 
 impl Stream {
-    /// Reads what is there; closes the pipe at its end.
-    fn read(&mut self, buffer: &mut [u8]) {
-        while let Some(pipe) = &self.pipe {
-            match rustix::io::read(pipe, &mut *buffer) {
-                Ok(0) => self.pipe = None,
-                Ok(len) => {
-                    let room = STREAM_CAP - self.kept.len();
-                    self.truncated |= len > room;
-                    self.kept.extend_from_slice(&buffer[..len.min(room)]);
-                    if len < buffer.len() {
-                        return;
-                    }
-                }
-                Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::AGAIN) => return,
-                Err(_) => self.pipe = None,
-            }
+    /// Reads once, and closes the pipe at its end. Not all that is there: a child that prints faster than it is
+    /// read must not keep the watch from time-outs and signals.
+    fn read(&mut self, buffer: &mut [u8], dir: Option<&OutputDir>) -> io::Result<()> {
+        let Some(pipe) = &self.pipe else { return Ok(()) };
+        match rustix::io::read(pipe, &mut *buffer) {
+            Ok(0) => self.pipe = None,
+            Ok(len) => self.spool.push(&buffer[..len], dir),
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
+            Err(error) => return Err(error.into()),
         }
+        Ok(())
     }
 }
 
@@ -263,7 +263,7 @@ mod tests {
     use super::*;
 
     fn sh(script: &str, timeout: Option<Duration>, stop: &Stop) -> Ran {
-        run(Command::new("sh").args(["-c", script]), timeout, stop).unwrap()
+        run(Command::new("sh").args(["-c", script]), timeout, stop, None).unwrap()
     }
 
     #[test]
@@ -271,8 +271,8 @@ mod tests {
         // Each is far larger than a pipe holds: reading one after the other would hang.
         let script = "head -c 1000000 /dev/zero >&2; head -c 1000000 /dev/zero; exit 7";
         let ran = sh(script, None, &Stop::new().unwrap());
-        assert_eq!((ran.output.stdout.len(), ran.output.stderr.len()), (1_000_000, 1_000_000));
-        assert_eq!((ran.output.exit, ran.ending), (Exit::Code(7), Ending::Own));
+        assert_eq!((ran.stdout.len(), ran.stderr.len()), (1_000_000, 1_000_000));
+        assert_eq!((ran.exit, ran.ending), (Exit::Code(7), Ending::Own));
     }
 
     #[test]
@@ -282,13 +282,13 @@ mod tests {
             Some(Duration::from_millis(50)),
             &Stop::new().unwrap(),
         );
-        assert_eq!((ran.output.exit, ran.ending), (Exit::Signal(9), Ending::TimedOut));
+        assert_eq!((ran.exit, ran.ending), (Exit::Signal(9), Ending::TimedOut));
     }
 
     #[test]
     fn a_grandchild_that_holds_the_pipe_does_not_hang_the_run() {
         let ran = sh("sleep 600 & echo hi", None, &Stop::new().unwrap());
-        assert_eq!(ran.output.stdout, b"hi\n");
+        assert_eq!(ran.stdout.read().unwrap(), b"hi\n");
         assert!(ran.leaky && ran.ending == Ending::Own);
     }
 
@@ -316,6 +316,6 @@ mod tests {
             });
             sh(&script, None, &stop)
         });
-        assert_eq!((ran.output.exit, ran.ending), (Exit::Signal(9), Ending::Stopped(StopReason::Signal(2))));
+        assert_eq!((ran.exit, ran.ending), (Exit::Signal(9), Ending::Stopped(StopReason::Signal(2))));
     }
 }

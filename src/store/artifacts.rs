@@ -8,11 +8,13 @@ use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::atomic;
+use super::outputs::OutputDir;
 
 /// `target/genti`, locked for one run.
 #[derive(Debug)]
 pub struct ArtifactDir {
     artifacts: PathBuf,
+    outputs: OutputDir,
     /// Released when closed, whatever ends the process.
     _lock: File,
 }
@@ -87,6 +89,7 @@ impl ArtifactDir {
         make(&artifacts, true)?;
         atomic::sweep(&artifacts);
         atomic::sweep(&base);
+        let outputs = OutputDir::open(&base)?;
         let tag = base.join("CACHEDIR.TAG");
         if !tag.exists() {
             let text =
@@ -94,12 +97,17 @@ impl ArtifactDir {
             atomic::write(&base, "CACHEDIR.TAG", text.as_bytes())
                 .map_err(|error| StoreError::Io { path: tag, error })?;
         }
-        Ok(Self { artifacts, _lock: File::from(lock) })
+        Ok(Self { artifacts, outputs, _lock: File::from(lock) })
     }
 
     /// Where the artifacts are.
     pub fn path(&self) -> &Path {
         &self.artifacts
+    }
+
+    /// Where raw output is kept.
+    pub fn outputs(&self) -> &OutputDir {
+        &self.outputs
     }
 
     /// Writes `files`, each a name and bytes. No file is touched before all of them are on the disk; then they
@@ -130,7 +138,7 @@ impl ArtifactDir {
 }
 
 /// Makes `dir` unless it is there. One of our own must be a directory of this user's.
-fn make(dir: &Path, is_own: bool) -> Result<(), StoreError> {
+pub(super) fn make(dir: &Path, is_own: bool) -> Result<(), StoreError> {
     let io = |error| StoreError::Io { path: dir.to_path_buf(), error };
     let foreign = |what| StoreError::Foreign { path: dir.to_path_buf(), what };
     match std::fs::symlink_metadata(dir) {

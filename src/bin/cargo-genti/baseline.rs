@@ -85,6 +85,7 @@ fn without_verdict(shell: &mut Shell, outcome: &Outcome) {
             let what = format!("{}{unit}: {}", tool.name, visible_line(reason));
             if tool.required { shell.error(what) } else { shell.warning(what) }
         }
+        render::kept(result).into_iter().for_each(|line| shell.note(format_args!("{}: {line}", tool.name)));
     }
 }
 

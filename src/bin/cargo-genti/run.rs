@@ -1,6 +1,7 @@
 //! `cargo genti run` and `cargo genti check`, and what `baseline init` shares with them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use genti::model::finding::Entry;
@@ -126,7 +127,9 @@ pub(crate) fn execute(
     let stop: &'static Stop = Box::leak(Box::new(Stop::new().map_err(|error| system(shell, error))?));
     listen(stop).map_err(|error| system(shell, error))?;
     let dir = open(project, stop, shell)?;
-    let session = Session { env: &env, pool: &pool, stop, parallel, fail_fast, started: at, stale_fails };
+    let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);
+    let session =
+        Session { env: &env, pool: &pool, stop, parallel, fail_fast, started: at, stale_fails, outputs };
     let mut bar = Bar::new(shell);
     let outcome = pipeline::run(project, &session, baseline, &mut |event| bar.on(event, shell));
     drop(bar);
@@ -157,10 +160,16 @@ fn open(project: &Project, stop: &Stop, shell: &mut Shell) -> Result<Result<Arti
 
 /// Ends the run at the first signal, kindly, and at the second at once.
 fn listen(stop: &'static Stop) -> std::io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
     let ignored = ignored_signals();
-    let heard = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+    let is_heard = |signal: &i32| ignored & (1 << (signal - 1)) == 0;
+    let heard = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(is_heard);
     let mut signals = signal_hook::iterator::Signals::new(heard)?;
+    if is_heard(&SIGXFSZ) {
+        // A file that may not become longer is an error of the write then, not the end of the run. Not ignored: what
+        // is ignored stays so in children.
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
+    }
     std::thread::Builder::new().spawn(move || {
         for signal in signals.forever() {
             stop.stop(StopReason::Signal(signal));
