@@ -24,8 +24,8 @@ use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
 use crate::plan::config::{self, Config, ConfigFile, PolicyConfig};
 use crate::plan::{self, PlanError, RiskFacts};
-use crate::scan::{Env, Executor, Pool, Programs, Runs, Stop};
-use crate::store::BaselineError;
+use crate::scan::{Env, Executor, Outputs, Pool, Programs, Runs, Stop};
+use crate::store::{BaselineError, OutputDir};
 use crate::workspace::{GitError, LoadError};
 use crate::{scan, store, workspace};
 
@@ -171,6 +171,8 @@ pub struct Session<'a> {
     pub started: Instant,
     /// Whether a baseline entry that was fixed fails the run.
     pub stale_fails: bool,
+    /// Where output goes that is too long for memory, or is to be kept.
+    pub outputs: Option<&'a OutputDir>,
 }
 
 /// Runs the plan of `project` and compares with `baseline`.
@@ -200,6 +202,7 @@ pub fn run(
         stop: session.stop,
         parallel: session.parallel,
         fail_fast: session.fail_fast,
+        outputs: &Outputs::new(session.outputs),
         build_dir,
         cargo_flags: cargo_flags.clone(),
         started: session.started,

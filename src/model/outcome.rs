@@ -1,5 +1,6 @@
 //! What came of a run: statuses, states, verdicts, and the one number that the shell sees.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::finding::{Entry, Finding, State};
@@ -111,6 +112,10 @@ pub struct ToolOutcome {
     pub unknown: usize,
     /// What got no verdict and why: a unit or a package, and the reason; sorted.
     pub incomplete: Vec<(String, String)>,
+    /// Where that is kept which its processes printed, if they left something without a verdict. No part of any artifact.
+    pub kept: Vec<PathBuf>,
+    /// Why not all of that could be kept.
+    pub not_kept: Option<String>,
 }
 
 /// How a tool ended.

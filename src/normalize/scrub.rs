@@ -90,6 +90,14 @@ impl Scrub {
         self.text(&String::from_utf8_lossy(bytes))
     }
 
+    /// A line as it is quoted in a reason: without what differs between runs, too, and no longer than a reader likes.
+    pub(super) fn quote(&self, line: &[u8]) -> String {
+        const CHARS: usize = 400;
+        // A line may be as long as a whole output. It is cut well behind what is quoted: half a directory stays.
+        let line = &line[..line.len().min(CHARS * 4)];
+        volatile(&self.lossy(line)).trim_end().chars().take(CHARS).collect()
+    }
+
     /// What a path that is none of the workspace's is called. In a directory that is not known, only its last part
     /// is the same on every machine.
     pub fn foreign(&self, raw: &[u8]) -> String {

@@ -1,7 +1,7 @@
 //! From what the processes left to the outcome of a run: statuses, findings, states, verdicts, the end.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::compare::Sources;
@@ -14,7 +14,7 @@ use crate::model::task::{Output, Plan, Status, Step, TaskIx, Unit};
 use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{self, Gap, Input, Parsed, Scrub, Unparsable};
-use crate::scan::{Ended, Env, Judged, StepRun, StopReason};
+use crate::scan::{Ended, Env, Judged, Kept, StepRun, StopReason};
 
 /// What one process came to, as normalized on the thread that ran it.
 pub(super) type Normalized = Result<Parsed, Unparsable>;
@@ -47,7 +47,11 @@ pub(super) fn normalizer<'a>(
         let finds_new =
             |is_new: &IsNew<'_>| result.as_ref().is_ok_and(|parsed| is_new(&tool.name, &parsed.diagnostics));
         let fails = !is_clear || is_new.is_some_and(finds_new);
-        Judged { result, is_clear, fails }
+        // A compile error is told with its place: there is no need to look further.
+        let is_told =
+            |parsed: &Parsed| parsed.gaps.is_empty() || parsed.diagnostics.iter().any(|found| found.fatal);
+        let is_kept = !result.as_ref().is_ok_and(is_told);
+        Judged { result, is_clear, fails, is_kept }
     }
 }
 
@@ -98,7 +102,12 @@ pub(super) fn outcome(case: Case<'_>) -> Outcome {
         add(&mut batches[run.step.rank as usize], run);
         ledger.mark(run);
     }
-    for run in runs {
+    let mut kept = vec![(Vec::new(), None); plan.graph.tools.len()];
+    for mut run in runs {
+        let (files, error) = &mut kept[plan.step(run.step).tool.0 as usize];
+        let Kept { files: of_run, error: of_keeping } = std::mem::take(&mut run.kept);
+        files.extend(of_run.into_iter().map(|path| seen_from(&workspace.root, path)));
+        *error = error.take().or(of_keeping.map(|error| error.to_string()));
         ledger.enter(run);
     }
     let diagnostics = std::mem::take(&mut ledger.diagnostics);
@@ -107,7 +116,8 @@ pub(super) fn outcome(case: Case<'_>) -> Outcome {
     let findings = identify(diagnostics, &sources);
     let matched = matching::compare(findings, baseline, &ledger);
     let mut tools = ledger.tools(versions);
-    for (tool, outcome) in plan.graph.tools.iter().zip(&mut tools) {
+    for ((tool, outcome), kept) in plan.graph.tools.iter().zip(&mut tools).zip(kept) {
+        (outcome.kept, outcome.not_kept) = kept;
         count(tool, outcome, &matched.findings, &matched.gone);
     }
     let end = end(plan, &tools, stopped, stale_fails);
@@ -121,6 +131,11 @@ pub(super) fn outcome(case: Case<'_>) -> Outcome {
         end,
         parallel,
     }
+}
+
+/// `path` as a user in `root` would name it.
+fn seen_from(root: &Path, path: PathBuf) -> PathBuf {
+    path.strip_prefix(root).map(Path::to_path_buf).unwrap_or(path)
 }
 
 /// A batch lasts from the start of its first step to the end of its last.
@@ -206,7 +221,7 @@ impl<'a> Ledger<'a> {
                 Ended::Leaky => Status::Leaky,
                 Ended::Crashed(how) => Status::Crashed(how),
                 Ended::Missing(missing) => Status::Missing(missing.to_string()),
-                Ended::Truncated => Status::Unparsable("it printed more than 64 MiB".to_owned()),
+                Ended::Truncated(why) => Status::Unparsable(why.to_string()),
                 Ended::Stopped(reason) => Status::NotRun(why(Some(reason))),
             };
             for task in piece.tasks {

@@ -7,9 +7,11 @@ use std::io::{self, ErrorKind, Read};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::spool::Spool;
 use super::stop::{Stop, StopReason};
 use super::sys::{self, Group, Pipe};
-use crate::model::task::Output;
+use crate::model::task::Exit;
+use crate::store::OutputDir;
 
 /// How long a child that was asked to end may take.
 const GRACE: Duration = Duration::from_secs(3);
@@ -19,8 +21,6 @@ const DRAIN: Duration = Duration::from_millis(200);
 const TICK: Duration = Duration::from_millis(20);
 /// The signal of Ctrl-C, on every system.
 const INTERRUPT: i32 = 2;
-/// What is kept of one stream, in bytes.
-const STREAM_CAP: usize = 64 << 20;
 
 /// How a child came to its end.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,35 +36,39 @@ pub(super) enum Ending {
 /// What a child left.
 #[derive(Debug)]
 pub(super) struct Ran {
-    pub(super) output: Output,
+    pub(super) stdout: Spool,
+    pub(super) stderr: Spool,
+    pub(super) exit: Exit,
     pub(super) ending: Ending,
-    /// Whether a stream was longer than what is kept.
-    pub(super) truncated: bool,
     /// Whether something that the child started still held a stream open when the child had ended.
     pub(super) leaky: bool,
 }
 
-/// Runs `command` to its end.
-pub(super) fn run(command: &mut Command, timeout: Option<Duration>, stop: &Stop) -> io::Result<Ran> {
+/// Runs `command` to its end. What it prints goes to `dir` where it is too long for memory.
+pub(super) fn run(
+    command: &mut Command,
+    timeout: Option<Duration>,
+    stop: &Stop,
+    dir: Option<&OutputDir>,
+) -> io::Result<Ran> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let (group, pipes) = stop.children().start(command)?;
     let mut watch = Watch {
-        streams: pipes.map(|pipe| Stream { pipe: Some(pipe), kept: Vec::new(), truncated: false }),
+        streams: pipes.map(|pipe| Stream { pipe: Some(pipe), spool: Spool::new() }),
         phase: Phase::Running,
         ending: Ending::Own,
         deadline: timeout.map(|timeout| stop.now() + timeout),
         group,
         stop,
     };
-    let watched = watch.until_gone();
+    let watched = watch.until_gone(dir);
     let Watch { group, streams, ending, .. } = watch;
     let leaky = streams.iter().any(|stream| stream.pipe.is_some());
     // Whatever went wrong on our side, no child outlives its watch.
     let exit = stop.children().reap(group);
     watched?;
-    let truncated = streams.iter().any(|stream| stream.truncated);
-    let [stdout, stderr] = streams.map(|stream| stream.kept);
-    Ok(Ran { output: Output { stdout, stderr, exit: exit? }, ending, truncated, leaky })
+    let [stdout, stderr] = streams.map(|stream| stream.spool);
+    Ok(Ran { stdout, stderr, exit: exit?, ending, leaky })
 }
 
 struct Watch<'a> {
@@ -88,25 +92,31 @@ enum Phase {
 
 struct Stream {
     pipe: Option<Pipe>,
-    kept: Vec<u8>,
-    truncated: bool,
+    spool: Spool,
 }
 
 impl Watch<'_> {
-    fn until_gone(&mut self) -> io::Result<()> {
+    fn until_gone(&mut self, dir: Option<&OutputDir>) -> io::Result<()> {
         let mut buffer = vec![0; 64 << 10];
         loop {
             self.wait()?;
             for stream in &mut self.streams {
-                stream.read(&mut buffer);
+                stream.read(&mut buffer, dir)?;
             }
             self.advance();
             let is_drained = self.streams.iter().all(|stream| stream.pipe.is_none());
             match self.phase {
-                Phase::Draining(until) if is_drained || self.stop.now() >= until => return Ok(()),
+                Phase::Draining(until) if is_drained || self.stop.now() >= until => break,
                 _ => {}
             }
         }
+        // A slow disk may have taken the time. What is in a pipe fits the buffer, and behind it is its end, unless
+        // somebody holds it.
+        for stream in &mut self.streams {
+            stream.read(&mut buffer, dir)?;
+            stream.read(&mut buffer, dir)?;
+        }
+        Ok(())
     }
 
     /// Sleeps until something can have changed.
@@ -164,20 +174,17 @@ impl Watch<'_> {
 }
 
 impl Stream {
-    /// Reads what is there; closes the pipe at its end. One piece only: who writes fast must not keep us from
-    /// the clock.
-    fn read(&mut self, buffer: &mut [u8]) {
-        let Some(pipe) = &mut self.pipe else { return };
+    /// Reads once, and closes the pipe at its end. Not all that is there: a child that prints faster than it is
+    /// read must not keep the watch from time-outs and signals.
+    fn read(&mut self, buffer: &mut [u8], dir: Option<&OutputDir>) -> io::Result<()> {
+        let Some(pipe) = &mut self.pipe else { return Ok(()) };
         match pipe.read(buffer) {
             Ok(0) => self.pipe = None,
-            Ok(len) => {
-                let room = STREAM_CAP - self.kept.len();
-                self.truncated |= len > room;
-                self.kept.extend_from_slice(&buffer[..len.min(room)]);
-            }
+            Ok(len) => self.spool.push(&buffer[..len], dir),
             Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
-            Err(_) => self.pipe = None,
+            Err(error) => return Err(error),
         }
+        Ok(())
     }
 }
 
@@ -187,7 +194,7 @@ mod tests {
     use crate::model::task::Exit;
 
     fn sh(script: &str, timeout: Option<Duration>, stop: &Stop) -> Ran {
-        run(Command::new("sh").args(["-c", script]), timeout, stop).unwrap()
+        run(Command::new("sh").args(["-c", script]), timeout, stop, None).unwrap()
     }
 
     #[test]
@@ -195,8 +202,8 @@ mod tests {
         // Each is far larger than a pipe holds: reading one after the other would hang.
         let script = "head -c 1000000 /dev/zero >&2; head -c 1000000 /dev/zero; exit 7";
         let ran = sh(script, None, &Stop::new().unwrap());
-        assert_eq!((ran.output.stdout.len(), ran.output.stderr.len()), (1_000_000, 1_000_000));
-        assert_eq!((ran.output.exit, ran.ending), (Exit::Code(7), Ending::Own));
+        assert_eq!((ran.stdout.len(), ran.stderr.len()), (1_000_000, 1_000_000));
+        assert_eq!((ran.exit, ran.ending), (Exit::Code(7), Ending::Own));
     }
 
     #[test]
@@ -206,20 +213,20 @@ mod tests {
             Some(Duration::from_millis(50)),
             &Stop::new().unwrap(),
         );
-        assert_eq!((ran.output.exit, ran.ending), (Exit::Signal(9), Ending::TimedOut));
+        assert_eq!((ran.exit, ran.ending), (Exit::Signal(9), Ending::TimedOut));
     }
 
     #[test]
     fn a_grandchild_that_holds_the_pipe_does_not_hang_the_run() {
         let ran = sh("sleep 600 & echo hi", None, &Stop::new().unwrap());
-        assert_eq!(ran.output.stdout, b"hi\n");
+        assert_eq!(ran.stdout.read().unwrap(), b"hi\n");
         assert!(ran.leaky && ran.ending == Ending::Own);
     }
 
     #[test]
     fn a_grandchild_that_never_stops_writing_does_not_hang_the_run() {
         let ran = sh("yes & echo hi", None, &Stop::new().unwrap());
-        assert!(ran.leaky && ran.ending == Ending::Own && ran.output.exit == Exit::Code(0));
+        assert!(ran.leaky && ran.ending == Ending::Own && ran.exit == Exit::Code(0));
     }
 
     #[test]
@@ -227,7 +234,7 @@ mod tests {
         // Each starts its successor and ends.
         let ran = sh("hop() { hop & }; hop; hop; hop; echo $$", None, &Stop::new().unwrap());
         assert!(ran.leaky);
-        let group = String::from_utf8(ran.output.stdout).unwrap();
+        let group = String::from_utf8(ran.stdout.read().unwrap()).unwrap();
         let all = Command::new("ps").args(["-eo", "pgid=,stat="]).output().unwrap();
         let all = String::from_utf8(all.stdout).unwrap();
         let mut all = all.lines().filter_map(|line| line.trim().split_once(' '));
@@ -266,7 +273,7 @@ mod tests {
             });
             sh(&script, Some(timeout), &stop)
         });
-        assert_eq!((ran.output.exit, ran.ending), (Exit::Code(0), Ending::Own));
+        assert_eq!((ran.exit, ran.ending), (Exit::Code(0), Ending::Own));
     }
 
     fn state_of(pid: &str) -> String {
@@ -294,6 +301,6 @@ mod tests {
             });
             sh(&script, None, &stop)
         });
-        assert_eq!((ran.output.exit, ran.ending), (Exit::Signal(9), Ending::Stopped(StopReason::Signal(2))));
+        assert_eq!((ran.exit, ran.ending), (Exit::Signal(9), Ending::Stopped(StopReason::Signal(2))));
     }
 }

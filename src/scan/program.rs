@@ -30,6 +30,14 @@ pub struct Missing {
     pub install: Option<String>,
 }
 
+impl Missing {
+    /// The subcommand or component that `tool` is, of which cargo knows nothing.
+    pub(super) fn subcommand(tool: &Tool) -> Self {
+        let program = tool.run.get(1).map_or_else(|| tool.name.clone(), |_| format!("cargo {}", tool.name));
+        Self { program, install: tool.install.clone() }
+    }
+}
+
 const RUST: [&str; 5] = ["cargo", "rustc", "rustdoc", "rustfmt", "clippy-driver"];
 
 impl Programs {
@@ -99,8 +107,8 @@ impl Programs {
 
 /// What cargo and rustup say of a subcommand or component that is not installed.
 pub(super) fn says_missing(stderr: &[u8]) -> bool {
-    let stderr = String::from_utf8_lossy(stderr);
-    stderr.lines().take(20).any(|line| {
+    stderr.split(|&byte| byte == b'\n').take(20).any(|line| {
+        let line = String::from_utf8_lossy(line);
         line.starts_with("error: no such command:")
             || (line.starts_with("error: ") && line.contains(" is not installed for the toolchain "))
     })

@@ -26,10 +26,11 @@ pub fn version(
     let mut command = Command::new(programs.find(name)?);
     command.args(args).current_dir(&workspace.root);
     command.env_clear().envs(env.for_tool(tool, &workspace.target_dir, &[], 1));
-    let ran = process::run(&mut command, Some(PATIENCE), stop).ok()?;
-    if (ran.ending, ran.output.exit) != (Ending::Own, Exit::Code(0)) {
+    let ran = process::run(&mut command, Some(PATIENCE), stop, None).ok()?;
+    if (ran.ending, ran.exit) != (Ending::Own, Exit::Code(0)) {
         return None;
     }
-    let text = String::from_utf8_lossy(&ran.output.stdout);
+    let stdout = ran.stdout.read().ok()?;
+    let text = String::from_utf8_lossy(&stdout);
     text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
 }

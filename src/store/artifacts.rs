@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use fs4::TryLockError;
 
 use super::atomic;
+use super::outputs::OutputDir;
 
 /// `target/genti`, locked for one run.
 #[derive(Debug)]
 pub struct ArtifactDir {
     artifacts: PathBuf,
+    outputs: OutputDir,
     /// Released when closed, whatever ends the process.
     _lock: File,
 }
@@ -86,6 +88,7 @@ impl ArtifactDir {
         make(&artifacts)?;
         atomic::sweep(&artifacts);
         atomic::sweep(&base);
+        let outputs = OutputDir::open(&base)?;
         let tag = base.join("CACHEDIR.TAG");
         if !tag.exists() {
             let text =
@@ -93,12 +96,17 @@ impl ArtifactDir {
             atomic::write(&base, "CACHEDIR.TAG", text.as_bytes())
                 .map_err(|error| StoreError::Io { path: tag, error })?;
         }
-        Ok(Self { artifacts, _lock: lock })
+        Ok(Self { artifacts, outputs, _lock: lock })
     }
 
     /// Where the artifacts are.
     pub fn path(&self) -> &Path {
         &self.artifacts
+    }
+
+    /// Where raw output is kept.
+    pub fn outputs(&self) -> &OutputDir {
+        &self.outputs
     }
 
     /// Writes `files`, each a name and bytes. No file is touched before all of them are on the disk; then they
@@ -129,7 +137,7 @@ impl ArtifactDir {
 }
 
 /// Makes `dir` unless it is there.
-fn make(dir: &Path) -> Result<(), StoreError> {
+pub(super) fn make(dir: &Path) -> Result<(), StoreError> {
     if is_there(dir, Kind::Dir)? {
         return Ok(());
     }

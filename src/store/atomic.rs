@@ -17,6 +17,14 @@ pub(super) fn write(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
 /// Writes `bytes` to a file of its own in `dir` and syncs it: all that is left to do is to rename it. Dropped,
 /// it is gone.
 pub(super) fn stage(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    let mut file = unfinished(dir)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+/// An empty file in `dir` that is removed when it is dropped, or swept up if even that did not happen.
+pub(super) fn unfinished(dir: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(UNFINISHED);
     #[cfg(unix)]
@@ -25,10 +33,7 @@ pub(super) fn stage(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
         // Less the umask, as any other file.
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    let mut file = builder.tempfile_in(dir)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    Ok(file)
+    builder.tempfile_in(dir)
 }
 
 /// Makes renames in `dir` last. Where a directory can't be opened, that is the system's own business.

@@ -128,7 +128,9 @@ pub(crate) fn execute(
     let stop: &'static Stop = Box::leak(Box::new(stop.map_err(|error| system(shell, error))?));
     signals::listen(stop).map_err(|error| system(shell, error))?;
     let dir = open(project, stop, shell)?;
-    let session = Session { env: &env, pool: &pool, stop, parallel, fail_fast, started: at, stale_fails };
+    let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);
+    let session =
+        Session { env: &env, pool: &pool, stop, parallel, fail_fast, started: at, stale_fails, outputs };
     let mut bar = Bar::new(shell);
     let outcome = pipeline::run(project, &session, baseline, &mut |event| bar.on(event, shell));
     drop(bar);

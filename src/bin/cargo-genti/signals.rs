@@ -7,9 +7,14 @@ use genti::scan::{Stop, StopReason};
 /// Ends the run at the first signal, kindly, and at the second at once. Ctrl-Z stops it with all its children.
 #[cfg(unix)]
 pub(crate) fn listen(stop: &'static Stop) -> io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGXFSZ};
     let heard = [SIGHUP, SIGINT, SIGTERM, SIGTSTP].into_iter().filter(|signal| !is_ignored(*signal));
     let mut signals = signal_hook::iterator::Signals::new(heard)?;
+    if !is_ignored(SIGXFSZ) {
+        // A file that may not become longer is an error of the write then, not the end of the run. Not ignored: what
+        // is ignored stays so in children.
+        signal_hook::flag::register(SIGXFSZ, std::sync::Arc::default())?;
+    }
     std::thread::Builder::new().spawn(move || {
         for signal in signals.forever() {
             match signal {

@@ -20,17 +20,18 @@ use reach::Reach;
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
     let members: BTreeMap<&str, PackageId> =
         input.workspace.packages().map(|(id, package)| (package.cargo_id.as_str(), id)).collect();
-    let stdout = String::from_utf8_lossy(&input.output.stdout);
     let asked_for = reach::asked_for(input);
     let mut occurrences = Vec::new();
     let mut reach = Reach::default();
     let mut finished = None;
     let mut messages = 0_usize;
-    for (line, text) in (1..).zip(stdout.lines()) {
+    for (line, bytes) in (1..).zip(input.output.stdout.split(|&b| b == b'\n')) {
         let broken = |error: serde_json::Error| Unparsable(format!("line {line} of cargo's JSON: {error}"));
-        let envelope = match serde_json::from_str::<Envelope<'_>>(text) {
-            Ok(envelope) => envelope,
-            Err(error) if text.starts_with(r#"{"reason":"#) => return Err(broken(error)),
+        let text = std::str::from_utf8(bytes).map_err(serde::de::Error::custom);
+        let read = text.and_then(|text| Ok((text, serde_json::from_str::<Envelope<'_>>(text)?)));
+        let (text, envelope) = match read {
+            Ok(read) => read,
+            Err(error) if bytes.starts_with(br#"{"reason":"#) => return Err(broken(error)),
             // Procedural macros and build scripts print here too.
             Err(_) => continue,
         };

@@ -17,7 +17,7 @@ use genti::pipeline::{Lockfile, Project};
 use genti::store;
 
 use crate::args::{BaselineCommand, RunArgs};
-use crate::render::{GOOD, Shell, visible_line};
+use crate::render::{self, GOOD, Shell, visible_line};
 use crate::run::{self, Gate, Start};
 use crate::{fail, resolve as resolved};
 
@@ -101,5 +101,6 @@ fn without_verdict(shell: &mut Shell, outcome: &Outcome) {
             let what = format!("{}{unit}: {}", tool.name, visible_line(reason));
             if tool.required { shell.error(what) } else { shell.warning(what) }
         }
+        render::kept(result).into_iter().for_each(|line| shell.note(format_args!("{}: {line}", tool.name)));
     }
 }

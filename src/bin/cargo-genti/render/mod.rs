@@ -18,7 +18,7 @@ use crate::args::{Color, OutputArgs};
 
 pub(crate) use finding::{entry, entry_at};
 pub(crate) use progress::Bar;
-pub(crate) use report::{Hints, outcome};
+pub(crate) use report::{Hints, kept, outcome};
 pub(crate) use text::{plural, visible_line};
 
 /// Good news.

@@ -1,6 +1,7 @@
 //! The report of a run for humans: findings in order, a line for each tool, and what to do next.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use genti::model::finding::State;
 use genti::model::outcome::{Compared, End, Gone, Identical, Outcome, ToolOutcome, Verdict};
@@ -105,6 +106,23 @@ fn tool(shell: &mut Shell, tool: &Tool, result: &ToolOutcome, outcome: &Outcome)
     if reasons.len() > MOST {
         shell.err(format_args!("{:>12} and {} more\n", "", reasons.len() - MOST));
     }
+    for line in kept(result) {
+        shell.err(format_args!("{:>12} {line}\n", ""));
+    }
+}
+
+/// Where the output of a tool is that has no verdict on something; nothing if there is none.
+pub(crate) fn kept(result: &ToolOutcome) -> Vec<String> {
+    let shown = |path: &PathBuf| visible_line(&path.display().to_string());
+    let files = match result.kept.as_slice() {
+        [] => None,
+        [one] => Some(shown(one)),
+        [one, other] => Some(format!("{} and {}", shown(one), shown(other))),
+        [first, rest @ ..] => Some(format!("{} and {} files more", shown(first), rest.len())),
+    };
+    let files = files.map(|files| format!("output kept in {files}"));
+    let error = result.not_kept.as_ref().map(|error| format!("output not kept: {}", visible_line(error)));
+    files.into_iter().chain(error).collect()
 }
 
 /// Why it ended as it did, and what to do. Only required tools decide, so only theirs is counted as a cause.
