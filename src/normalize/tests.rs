@@ -442,12 +442,12 @@ warning lint lint x.wgsl: bad
         Parse::ExitCode,
         X,
         ("", &"x".repeat(5 << 20), 1),
-        &format!("error lint lint x.wgsl: exited with `1`\n  {}\n", "x".repeat(400)),
+        format!("error lint lint x.wgsl: exited with `1`\n  {}\n", "x".repeat(400)),
     );
     check(
         Parse::Lines,
         X,
         ("", &format!("error: {}\n", "x".repeat(5 << 20)), 1),
-        &format!("unparsable: exited with 1: {}\n", "x".repeat(393)),
+        format!("unparsable: exited with 1: {}\n", "x".repeat(393)),
     );
 }
