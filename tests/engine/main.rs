@@ -4,6 +4,7 @@
 
 mod contract;
 mod determinism;
+mod output;
 mod policies;
 mod processes;
 mod support;
