@@ -12,8 +12,11 @@ use crate::model::finding::{Diagnostic, Level, Place};
 pub(super) fn plain(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
     check(&input.output.stdout)?;
     // Each once, before anything is made of it: there may be millions that say the same.
-    let lines: BTreeSet<&[u8]> = lines(&input.output.stdout).map(<[u8]>::trim_ascii).collect();
-    let diagnostics = lines
+    let mut distinct = BTreeSet::new();
+    for line in lines(&input.output.stdout) {
+        distinct.insert(line.trim_ascii());
+    }
+    let diagnostics = distinct
         .into_iter()
         .filter(|line| !line.is_empty())
         .map(|line| {

@@ -5,6 +5,7 @@
 mod baseline;
 mod contract;
 mod determinism;
+mod output;
 mod policies;
 mod processes;
 mod support;
