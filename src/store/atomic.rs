@@ -27,7 +27,8 @@ pub(super) fn stage(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
         builder.permissions(Permissions::from_mode(0o666));
     }
     let mut file = builder.tempfile_in(dir)?;
-    file.write_all(bytes)?;
+    // Not through the wrapper, which would name the unfinished file in its errors.
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     Ok(file)
 }

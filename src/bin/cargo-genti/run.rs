@@ -1,6 +1,7 @@
 //! `cargo genti run` and `cargo genti check`, and what `baseline init` shares with them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use genti::model::finding::Entry;
@@ -157,10 +158,16 @@ fn open(project: &Project, stop: &Stop, shell: &mut Shell) -> Result<Result<Arti
 
 /// Ends the run at the first signal, kindly, and at the second at once.
 fn listen(stop: &'static Stop) -> std::io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
     let ignored = ignored_signals();
-    let heard = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
-    let mut signals = signal_hook::iterator::Signals::new(heard)?;
+    let is_heard = |signal: &i32| ignored & (1 << (signal - 1)) == 0;
+    if is_heard(&SIGXFSZ) {
+        // A file that gets too large is an error to tell, not an end. Caught, for children must not inherit it.
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
+    }
+    let mut signals = signal_hook::iterator::Signals::new(
+        [SIGHUP, SIGINT, SIGTERM].iter().filter(|signal| is_heard(signal)),
+    )?;
     std::thread::Builder::new().spawn(move || {
         for signal in signals.forever() {
             stop.stop(StopReason::Signal(signal));

@@ -12,9 +12,9 @@ use format::{ArtifactLocation, Location, Log, Message, Region, Run, SarifResult}
 
 /// Reads the output of a tool that ended with `code`.
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
-    let stdout = String::from_utf8_lossy(&input.output.stdout);
-    let log: Log =
-        serde_json::from_str(stdout.trim_start_matches('\u{feff}')).map_err(|error| {
+    let stdout = input.output.stdout.as_slice();
+    let log: Log = serde_json::from_slice(stdout.strip_prefix("\u{feff}".as_bytes()).unwrap_or(stdout))
+        .map_err(|error| {
             Unparsable(input.complaint().filter(|_| code != 0).map_or_else(
                 || format!("no SARIF: {error}"),
                 |reason| format!("exited with {code}: {reason}"),
