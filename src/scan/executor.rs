@@ -144,11 +144,15 @@ const TICK: Duration = Duration::from_millis(100);
 impl Executor<'_> {
     /// Runs the plan. `judge` reads the output of a process that ended by itself, on the thread that ran it;
     /// `progress` is told what goes on, always on the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no threads left. Then nothing was started.
     pub fn run<R: Send + 'static>(
         &self,
         judge: &Judge<'_, R>,
         progress: &mut dyn FnMut(Event<'_>),
-    ) -> Runs<R> {
+    ) -> std::io::Result<Runs<R>> {
         let workers = self.parallel.clamp(1, self.plan.steps().count().max(1));
         let programs: Vec<_> = self.plan.graph.tools.iter().map(|tool| self.programs.of(tool)).collect();
         let mut runs = BTreeMap::new();
@@ -158,15 +162,16 @@ impl Executor<'_> {
         let failed_fast = std::thread::scope(|scope| {
             for slot in 0..workers {
                 let (events, queue, programs) = (events.clone(), &queue, &programs);
-                scope.spawn(move || self.work(slot as u32, queue, programs, judge, &events));
+                let work = move || self.work(slot as u32, queue, programs, judge, &events);
+                std::thread::Builder::new().spawn_scoped(scope, work)?;
             }
-            let wish = wait_for_tokens(self.pool.clone(), events);
+            let wish = wait_for_tokens(self.pool.clone(), events)?;
             let mut dispatcher = Dispatcher::new(self, jobs, wish);
             dispatcher.run(&inbox, progress, &mut runs);
-            dispatcher.scheduler.has_failed_fast()
-        });
+            std::io::Result::Ok(dispatcher.scheduler.has_failed_fast())
+        })?;
         let result = |step| runs.remove(&step).unwrap_or_else(|| StepRun::never_started(step));
-        Runs { steps: self.plan.steps().map(result).collect(), failed_fast }
+        Ok(Runs { steps: self.plan.steps().map(result).collect(), failed_fast })
     }
 
     /// A worker's life: take a job, run it, give the token back, tell.
@@ -223,16 +228,16 @@ impl Executor<'_> {
 
 /// Starts the thread that waits for tokens: one for each wish. It is left behind at the end, for an acquire
 /// that nobody can serve any more must not hold up the run.
-fn wait_for_tokens<R: Send + 'static>(pool: Pool, events: Sender<Message<R>>) -> Sender<()> {
+fn wait_for_tokens<R: Send + 'static>(pool: Pool, events: Sender<Message<R>>) -> std::io::Result<Sender<()>> {
     let (wish, wishes) = channel();
-    std::thread::spawn(move || {
+    std::thread::Builder::new().spawn(move || {
         while let Ok(()) = wishes.recv() {
             if events.send(Message::Token(pool.acquire())).is_err() {
                 return;
             }
         }
-    });
-    wish
+    })?;
+    Ok(wish)
 }
 
 /// Events in, effects out.
@@ -477,6 +482,6 @@ mod tests {
             cargo_flags: Vec::new(),
             started: Instant::now(),
         };
-        executor.run::<()>(&|_, _, _| panic!("a bug in the judge"), &mut |_| {});
+        let _ = executor.run::<()>(&|_, _, _| panic!("a bug in the judge"), &mut |_| {});
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::atomic;
+use super::atomic::{self, Failed};
 use crate::compare::baseline;
 use crate::model::error::Problems;
 use crate::model::finding::Entry;
@@ -18,9 +18,17 @@ pub enum BaselineError {
     /// A file holds mistakes.
     #[error(transparent)]
     Content(#[from] Problems),
-    /// The disk said no.
-    #[error("could not access `{path}`: {error}")]
+    /// It can't be read.
+    #[error("could not read `{path}`: {error}")]
     Io {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// It can't be written.
+    #[error("could not write `{path}`: {error}; nothing was accepted")]
+    NotWritten {
         /// Where.
         path: PathBuf,
         /// What the system said.
@@ -52,7 +60,8 @@ pub fn load_baseline(root: &Path) -> Result<BTreeMap<String, Vec<Entry>>, Baseli
     if problems.is_empty() { Ok(entries) } else { Err(Problems(problems).into()) }
 }
 
-/// Writes a first baseline and tells which files it wrote.
+/// Writes a first baseline, all of it or nothing, and tells which files it wrote. One run at a time: what a killed
+/// one left unfinished is removed.
 ///
 /// # Errors
 ///
@@ -65,18 +74,20 @@ pub fn init_baseline(
         return Err(BaselineError::Exists(existing));
     }
     let dir = root.join(BASELINE_DIR);
-    let io = |path: &Path| {
-        let path = path.to_path_buf();
-        move |error| BaselineError::Io { path, error }
-    };
-    std::fs::create_dir_all(&dir).map_err(io(&dir))?;
-    let mut written = Vec::new();
-    for (ns, entries) in entries {
-        let name = format!("{ns}.jsonl");
-        atomic::write(&dir, &name, baseline::render(entries).as_bytes()).map_err(io(&dir.join(&name)))?;
-        written.push(Path::new(BASELINE_DIR).join(name));
-    }
-    Ok(written)
+    let failed = |path: &Path, error| BaselineError::NotWritten { path: path.to_path_buf(), error };
+    std::fs::create_dir_all(&dir).map_err(|error| failed(&dir, error))?;
+    atomic::sweep(&dir);
+    let texts = entries.iter().map(|(ns, entries)| (format!("{ns}.jsonl"), baseline::render(entries)));
+    let texts: Vec<_> = texts.collect();
+    let set: Vec<_> = texts.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
+    atomic::write_all(&dir, &set).map_err(|Failed { name, done, error }| {
+        for (name, _) in &set[..done] {
+            // At worst it is one that is whole, of findings that there are.
+            let _ = std::fs::remove_file(dir.join(name));
+        }
+        failed(&dir.join(name), error)
+    })?;
+    Ok(texts.iter().map(|(name, _)| Path::new(BASELINE_DIR).join(name)).collect())
 }
 
 /// The baseline files that there are, sorted.

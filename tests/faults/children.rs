@@ -1,10 +1,11 @@
 //! Tools that do not end when they should, leave something behind, or never start.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::inject::needs;
-use crate::table::{NotTried, Tried};
-use crate::world::World;
+use crate::inject::{Cgroup, needs};
+use crate::table::Tried;
+use crate::world::{World, run, under};
 
 /// Runs a tool that does `script` with one of three files. The others have their verdicts; that file has none.
 #[track_caller]
@@ -98,6 +99,27 @@ fn chmod(mode: &str, path: &Path) {
     assert!(status.unwrap().success());
 }
 
+/// With room for one process, for two, … until there is enough for a run.
+pub(crate) fn nothing_can_be_started() -> Tried {
+    let mut world = World::new();
+    let mut codes = BTreeSet::new();
+    for limit in 1..100 {
+        let group = Cgroup::new("pids", &limit.to_string())?;
+        let script = format!("echo $$ > {} || exit 1; exec \"$@\"", group.procs());
+        let run = run(&mut under(&["sh", "-c", &script, "sh"], &world.command(&[])));
+        codes.extend(run.code());
+        world.check(&run);
+        world.flip();
+        if run.code() == Some(0) {
+            break;
+        }
+        assert!(matches!(run.code(), Some(2 | 3)), "{limit} processes: {run}");
+        assert!(run.err.contains("Resource temporarily unavailable"), "{limit} processes: {run}");
+    }
+    assert_eq!(codes, BTreeSet::from([0, 2, 3]), "before a run, in a run, enough");
+    Ok(())
+}
+
 pub(crate) fn dies_by_a_signal() -> Tried {
     for signal in ["SEGV", "ABRT", "KILL", "TERM"] {
         let says = format!("died by SIG{signal}");
@@ -112,38 +134,9 @@ pub(crate) fn dies_by_a_signal() -> Tried {
     Ok(())
 }
 
-/// A memory cgroup for the tool alone, removed when dropped.
-struct Cgroup(std::path::PathBuf);
-
-impl Cgroup {
-    fn new(limit: &str) -> Result<Self, NotTried> {
-        let name = format!("genti-faults-{}", std::process::id());
-        let v1 = Path::new("/sys/fs/cgroup/memory");
-        let (root, file) = match v1.is_dir() {
-            true => (v1, "memory.limit_in_bytes"),
-            false => (Path::new("/sys/fs/cgroup"), "memory.max"),
-        };
-        let not_tried = |error| NotTried(format!("no memory cgroup below {}: {error}", root.display()));
-        std::fs::create_dir(root.join(&name)).map_err(not_tried)?;
-        let group = Self(root.join(name));
-        std::fs::write(group.0.join(file), limit).map_err(not_tried)?;
-        // Where there is swap, it must not help.
-        let _ = std::fs::write(group.0.join("memory.swap.max"), "0");
-        let _ = std::fs::write(group.0.join("memory.memsw.limit_in_bytes"), limit);
-        Ok(group)
-    }
-}
-
-impl Drop for Cgroup {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir(&self.0);
-    }
-}
-
 pub(crate) fn runs_out_of_memory() -> Tried {
-    let group = Cgroup::new("20000000")?;
-    let procs = group.0.join("cgroup.procs");
+    let group = Cgroup::new("memory", "20000000")?;
     let eater = "awk 'BEGIN { s = \"x\"; while (1) s = s s }'";
-    check(&format!("echo $$ > {} || exit 1; exec {eater}", procs.display()), "crashed", &["died by SIGKILL"]);
+    check(&format!("echo $$ > {} || exit 1; exec {eater}", group.procs()), "crashed", &["died by SIGKILL"]);
     Ok(())
 }

@@ -8,8 +8,9 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::inject::{Mounts, Tampered, needs};
+use crate::support::Sandbox;
 use crate::table::{NotTried, Tried};
-use crate::world::{Run, World, run, under};
+use crate::world::{Run, World, files, run, under};
 
 /// That the artifacts could not be written, and the user has the report nevertheless.
 #[track_caller]
@@ -40,10 +41,91 @@ pub(crate) fn is_full_at_any_call() -> Tried {
             };
             let code = run.code();
             // What else there is: nothing could be read, or nothing could be started.
-            assert!(matches!(code, Some(0 | 2 | 3 | 4)), "{inject}: {run}");
+            assert!(matches!(code, Some(0 | 2..=4)), "{inject}: {run}");
             assert!(code == Some(0) || run.err.contains("error"), "{inject}: {run}");
             world.check(&run);
             world.flip();
+        }
+    }
+    Ok(())
+}
+
+/// A file of the sources, each time that it is read.
+pub(crate) fn can_not_be_read() -> Tried {
+    let mut world = World::new();
+    let mut codes = Vec::new();
+    for nth in 1.. {
+        let inject = format!("openat:error=EIO:when={nth}");
+        let mut command = world.command(&[]);
+        // Calls are counted for each thread: let there be one that reads.
+        command.env("RAYON_NUM_THREADS", "1");
+        let file = world.path("many/a");
+        let tampered = Tampered::of_file(&file, &command, world.sandbox.beside(), &inject);
+        let Some(run) = tampered?.run() else { break };
+        if run.code() != Some(0) {
+            let path = file.to_str().unwrap();
+            assert!(run.err.contains(&format!("could not read `{path}`: Input/output error")), "{run}");
+        }
+        codes.extend(run.code());
+        world.check(&run);
+        world.flip();
+    }
+    // When it is hashed, when a finding in it is looked up, when that is shown.
+    assert!(codes.starts_with(&[2, 3, 0]), "{codes:?}");
+    Ok(())
+}
+
+/// The same for the first baseline: it is there, or nothing is.
+pub(crate) fn baseline_is_not_written() -> Tried {
+    let finds = |name: &str| {
+        format!(
+            "[tools.{name}]\nrun = [\"echo\", \"src/lib.rs:1: {name}\"]\nparse = {{ regex = '^(?<path>.+?):(?<line>\\d+): (?<message>.*)$' }}\n"
+        )
+    };
+    let sandbox = Sandbox::with_tools(&(finds("one") + &finds("two")));
+    let dir = sandbox.root().join(".config/genti/baseline");
+    let init = || {
+        let mut init = sandbox.command(&["baseline", "init"]);
+        init.env_remove("LD_LIBRARY_PATH");
+        init
+    };
+    run(&mut init()).expect(0, &[]);
+    let all = files(&dir);
+    assert_eq!(all.len(), 2);
+    for what in [
+        "write:error=ENOSPC",
+        "fsync:error=EIO",
+        "/^rename:error=ENOSPC",
+        "/^rename:signal=KILL",
+        "fsync:signal=KILL",
+    ] {
+        for nth in 1.. {
+            std::fs::remove_dir_all(&dir).unwrap();
+            let tampered = Tampered::new(&init(), sandbox.beside(), &format!("{what}:when={nth}"));
+            let Some(ended) = tampered?.run() else { break };
+            let found = files(&dir);
+            let unfinished = |path: &Path| path.to_string_lossy().contains(".genti-unfinished-");
+            for (path, bytes) in &found {
+                assert!(
+                    ended.was_killed() && unfinished(path) || bytes == &all[path],
+                    "{what} {nth}: {ended}"
+                );
+            }
+            match ended.code() {
+                Some(0) => assert!(found == all, "{what} {nth}: {ended}"),
+                Some(4) => {
+                    ended
+                        .expect(4, &["could not write `", ".config/genti/baseline/", "nothing was accepted"]);
+                    assert!(found.is_empty(), "{what} {nth}: {ended}");
+                }
+                code => assert!(matches!(code, None | Some(3)), "{what} {nth}: {ended}"),
+            }
+            found
+                .keys()
+                .filter(|path| !unfinished(path))
+                .for_each(|path| std::fs::remove_file(path).unwrap());
+            run(&mut init()).expect(0, &[]);
+            assert!(files(&dir) == all, "{what} {nth}: a re-run after {ended}");
         }
     }
     Ok(())

@@ -1,8 +1,10 @@
 //! Ways to make the system fail, each with a reason where this machine does not allow it.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use crate::table::{NotTried, Tried};
 use crate::world::{Run, run, under};
@@ -30,11 +32,25 @@ pub(crate) struct Tampered {
 impl Tampered {
     /// `inject` is as strace's `-e inject` has it: `fsync:error=EIO:when=3`. `place` is where a log can lie.
     pub(crate) fn new(command: &Command, place: &Path, inject: &str) -> Result<Self, NotTried> {
+        Self::with(&[], command, place, inject)
+    }
+
+    /// The same for all threads, counted for each, and only where `file` is concerned.
+    pub(crate) fn of_file(
+        file: &Path,
+        command: &Command,
+        place: &Path,
+        inject: &str,
+    ) -> Result<Self, NotTried> {
+        Self::with(&["-f", "-P", file.to_str().unwrap()], command, place, inject)
+    }
+
+    fn with(flags: &[&str], command: &Command, place: &Path, inject: &str) -> Result<Self, NotTried> {
         needs(&["strace", "-qq", "-o", "/dev/null", "true"])?;
         let log = place.join("strace.log");
         let inject = format!("inject={inject}");
         let prefix = ["strace", "-qq", "-o", log.to_str().unwrap(), "-e", "signal=none", "-e", &inject];
-        Ok(Self { command: under(&prefix, command), log })
+        Ok(Self { command: under(&[&prefix, flags].concat(), command), log })
     }
 
     /// What came of it; `None` if there was no such call, so that it ended as ever.
@@ -111,6 +127,49 @@ impl Drop for Mounts {
     fn drop(&mut self) {
         let _ = self.keeper.kill();
         let _ = self.keeper.wait();
+    }
+}
+
+/// A limit on the memory or the number of processes of who joins it.
+pub(crate) struct Cgroup(PathBuf);
+
+impl Cgroup {
+    /// `controller` is `memory` or `pids`.
+    pub(crate) fn new(controller: &str, limit: &str) -> Result<Self, NotTried> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("genti-faults-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let v1 = Path::new("/sys/fs/cgroup").join(controller);
+        let (root, file) = match (v1.is_dir(), controller) {
+            (true, "memory") => (v1, "memory.limit_in_bytes".to_owned()),
+            (true, _) => (v1, format!("{controller}.max")),
+            (false, _) => (PathBuf::from("/sys/fs/cgroup"), format!("{controller}.max")),
+        };
+        let not_tried = |error| NotTried(format!("no {controller} cgroup below {}: {error}", root.display()));
+        std::fs::create_dir(root.join(&name)).map_err(not_tried)?;
+        let group = Self(root.join(name));
+        std::fs::write(group.0.join(file), limit).map_err(not_tried)?;
+        // Swap must not help out. Without swap, or without such a file, there is nothing to forbid.
+        let _ = std::fs::write(group.0.join("memory.swap.max"), "0");
+        Ok(group)
+    }
+
+    /// Who writes its process id there is in it.
+    pub(crate) fn procs(&self) -> String {
+        self.0.join("cgroup.procs").display().to_string()
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // Busy while the last of its processes vanishes.
+        for _ in 0..100 {
+            match std::fs::remove_dir(&self.0) {
+                Err(error) if error.kind() == ErrorKind::ResourceBusy => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                _ => return,
+            }
+        }
     }
 }
 

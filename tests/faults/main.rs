@@ -63,7 +63,13 @@ const ROWS: &[Row] = &[
     Row {
         fault: "the disk is full, or takes no file that large",
         holds: "the old artifacts are kept; the report goes to stdout; exit 4",
-        tests: tests![disk::is_full_at_any_call, disk::is_full, disk::takes_no_file_that_large],
+        tests: tests![
+            disk::is_full_at_any_call,
+            disk::is_full,
+            disk::takes_no_file_that_large,
+            disk::baseline_is_not_written,
+            disk::can_not_be_read
+        ],
         later: "full in the cache: with the cache",
     },
     Row {
@@ -102,6 +108,7 @@ const ROWS: &[Row] = &[
         tests: tests![
             children::is_missing,
             children::can_not_be_started,
+            children::nothing_can_be_started,
             children::dies_by_a_signal,
             children::runs_out_of_memory,
         ],

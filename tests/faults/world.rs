@@ -196,13 +196,6 @@ impl World {
         assert_eq!(self.unfinished(), [] as [PathBuf; 0]);
     }
 
-    /// Every file below `path`.
-    pub(crate) fn snapshot(&self, path: &str) -> BTreeMap<PathBuf, Vec<u8>> {
-        let mut files = BTreeMap::new();
-        read(&self.path(path), &mut files);
-        files
-    }
-
     /// The same without the next run.
     #[track_caller]
     pub(crate) fn check_before_repair(&self, run: &Run) {
@@ -271,10 +264,8 @@ impl World {
     /// What is left of files that were not put in place.
     fn unfinished(&self) -> Vec<PathBuf> {
         let is_unfinished = |path: &PathBuf| path.to_string_lossy().contains(".genti-unfinished-");
-        let mut files = BTreeMap::new();
-        read(&self.path("target/genti"), &mut files);
-        read(&self.path(".config"), &mut files);
-        files.into_keys().filter(is_unfinished).collect()
+        let dirs = ["target/genti", ".config"].map(|dir| files(&self.path(dir)));
+        dirs.into_iter().flatten().map(|(path, _)| path).filter(is_unfinished).collect()
     }
 
     /// That no process is left of the runs in this workspace.
@@ -424,6 +415,13 @@ fn sources(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             read(&entry.path(), &mut files);
         }
     }
+    files
+}
+
+/// Every file below `dir`, and what is in it.
+pub(crate) fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    read(dir, &mut files);
     files
 }
 

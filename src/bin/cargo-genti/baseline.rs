@@ -7,6 +7,7 @@ use genti::model::outcome::{End, Outcome};
 use genti::model::policy::Selection;
 use genti::pipeline::{self, Lockfile};
 use genti::scan::Env;
+use genti::store::BaselineError;
 use genti::{compare, store};
 
 use crate::args::{ListArgs, RunArgs};
@@ -39,11 +40,13 @@ pub(crate) fn init(args: &RunArgs, start: Start, shell: &mut Shell) -> End {
         }
         Err(error) => return fail(shell, error.into()),
     }
-    let outcome = match run::execute(&project, &BTreeMap::new(), Gate::default(), start, shell) {
-        Ok(run) => run.outcome,
+    // Kept to the end: it is one run at a time until the files are written.
+    let run = match run::execute(&project, &BTreeMap::new(), Gate::default(), start, shell) {
+        Ok(run) => run,
         Err(end) => return end,
     };
-    without_verdict(shell, &outcome);
+    let outcome = &run.outcome;
+    without_verdict(shell, outcome);
     if let End::Incomplete | End::Signal(_) = outcome.end {
         shell.error("not everything could be looked at: nothing was accepted");
         if outcome.end == End::Incomplete {
@@ -58,6 +61,10 @@ pub(crate) fn init(args: &RunArgs, start: Start, shell: &mut Shell) -> End {
     let count: usize = entries.values().map(Vec::len).sum();
     let files = match store::init_baseline(root, &entries) {
         Ok(files) => files,
+        Err(error @ BaselineError::NotWritten { .. }) => {
+            shell.error(error);
+            return End::NotWritten;
+        }
         Err(error) => return fail(shell, error.into()),
     };
     for file in &files {

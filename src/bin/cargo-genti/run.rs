@@ -7,7 +7,7 @@ use std::time::Instant;
 use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome};
 use genti::path::RelPath;
-use genti::pipeline::{self, Lockfile, Project, Session};
+use genti::pipeline::{self, Lockfile, Project, RunError, Session};
 use genti::report::Artifacts;
 use genti::scan::{Env, Inherited, Pool, Stop, StopReason};
 use genti::store::{ArtifactDir, StoreError};
@@ -65,8 +65,9 @@ fn main(args: &RunArgs, lockfile: Lockfile, gate: Gate, start: Start, shell: &mu
         dir.write(&artifacts.files())?;
         Ok(dir.path().display().to_string())
     });
+    // Only to be shown: what can't be read by now is left out.
     let paths = run.outcome.findings.iter().filter_map(|compared| compared.finding.diagnostic.place.path());
-    let sources: BTreeMap<RelPath, Vec<u8>> = workspace::read_sources(root, paths);
+    let sources: BTreeMap<RelPath, Vec<u8>> = workspace::read_sources(root, paths).unwrap_or_default();
     let has_baseline = !baseline.is_empty();
     let hints = Hints { sources: &sources, has_baseline, artifacts: written.as_ref().ok().cloned() };
     render::outcome(shell, &run.outcome, &hints);
@@ -116,22 +117,20 @@ pub(crate) fn execute(
         shell.warning(warning);
     }
     // Nothing has a verdict then, and nobody made a mistake.
-    let system = |shell: &mut Shell, error: std::io::Error| {
-        shell.error(format_args!(
-            "could not set up the run: {error}; raise the limits on open files and processes (`ulimit -n`, `ulimit -u`)"
-        ));
+    let failed = |shell: &mut Shell, error: RunError| {
+        shell.error(error);
         End::Incomplete
     };
     let parallel = pipeline::parallelism(project.parallel);
-    let pool = Pool::new(inherited, &env, parallel).map_err(|error| system(shell, error))?;
-    let stop: &'static Stop = Box::leak(Box::new(Stop::new().map_err(|error| system(shell, error))?));
-    listen(stop).map_err(|error| system(shell, error))?;
+    let pool = Pool::new(inherited, &env, parallel).map_err(|error| failed(shell, error.into()))?;
+    let stop: &'static Stop = Box::leak(Box::new(Stop::new().map_err(|error| failed(shell, error.into()))?));
+    listen(stop).map_err(|error| failed(shell, error.into()))?;
     let dir = open(project, stop, shell)?;
     let session = Session { env: &env, pool: &pool, stop, parallel, fail_fast, started: at, stale_fails };
     let mut bar = Bar::new(shell);
     let outcome = pipeline::run(project, &session, baseline, &mut |event| bar.on(event, shell));
     drop(bar);
-    Ok(Run { outcome, dir })
+    Ok(Run { outcome: outcome.map_err(|error| failed(shell, error))?, dir })
 }
 
 /// Opens the artifact directory, waiting for another run to end. A disk that says no does not stop the run.
