@@ -175,13 +175,30 @@ pub struct Session<'a> {
     pub outputs: Option<&'a OutputDir>,
 }
 
+/// Why a run came to no outcome. Nobody made a mistake, and nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The system has no threads left.
+    #[error(
+        "could not set up the run: {0}; raise the limits on open files and processes (`ulimit -n`, `ulimit -u`)"
+    )]
+    System(#[from] std::io::Error),
+    /// What was found could not be looked up.
+    #[error("{0}; no artifact was written, those of the last run are untouched")]
+    Source(#[from] LoadError),
+}
+
 /// Runs the plan of `project` and compares with `baseline`.
+///
+/// # Errors
+///
+/// If the system fails us.
 pub fn run(
     project: &Project,
     session: &Session<'_>,
     baseline: &BTreeMap<String, Vec<Entry>>,
     events: &mut dyn FnMut(Event<'_>),
-) -> Outcome {
+) -> Result<Outcome, RunError> {
     let Project { workspace, plan, programs, cargo_flags, .. } = project;
     let build_dir = workspace.target_dir.join("genti/build");
     if !build_dir.exists() && plan.graph.tools.iter().any(|tool| tool.lane.is_some()) {
@@ -211,26 +228,33 @@ pub fn run(
     let is_new = |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, baseline, &read);
     let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
     let normalize = judge::normalizer(workspace, plan, scrub, is_new);
-    let Runs { steps: runs, failed_fast } = executor.run(&normalize, events);
+    let Runs { steps: runs, failed_fast } = executor.run(&normalize, events)?;
     events(Event::Comparing);
     if workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {
         events(Event::Notice(
             "cargo updated Cargo.lock during the run: the ids in the artifacts are those of the old one; run again",
         ));
     }
-    judge::outcome(judge::Case {
+    let outcome = judge::outcome(judge::Case {
         workspace,
         plan,
         versions,
         runs,
         baseline,
         read: &read,
-        exists: &|path| std::fs::symlink_metadata(path.to_path(&workspace.root)).is_ok(),
+        exists: &|path| exists(&path.to_path(&workspace.root)),
         stopped: session.stop.reason(),
         failed_fast,
         stale_fails: session.stale_fails,
         parallel: session.parallel,
-    })
+    });
+    Ok(outcome?)
+}
+
+/// Whether there is something at `path`, as far as the system tells.
+fn exists(path: &Path) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    !std::fs::symlink_metadata(path).is_err_and(|error| matches!(error.kind(), NotFound | NotADirectory))
 }
 
 /// How many processes run at once: what was asked for, or one a core.

@@ -15,6 +15,7 @@ use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{self, Gap, Input, Parsed, Scrub, Unparsable};
 use crate::scan::{Ended, Env, Judged, Kept, StepRun, StopReason};
+use crate::workspace::LoadError;
 
 /// What one process came to, as normalized on the thread that ran it.
 pub(super) type Normalized = Result<Parsed, Unparsable>;
@@ -65,14 +66,16 @@ pub(super) fn is_new(
     baseline: &BTreeMap<String, Vec<Entry>>,
     read: &ReadSources<'_>,
 ) -> bool {
-    let sources = Sources(read(&mut diagnostics.iter().filter_map(|diagnostic| diagnostic.place.path())));
+    // What can't be read now can't be read in the end: then the run fails for that.
+    let sources = read(&mut diagnostics.iter().filter_map(|diagnostic| diagnostic.place.path()));
+    let sources = Sources(sources.unwrap_or_default());
     let diagnostics = diagnostics.iter().map(|diagnostic| (tool.to_owned(), diagnostic.clone()));
     matching::has_surely_new(&identify(diagnostics.collect(), &sources), baseline)
 }
 
 /// Reads the sources that findings are in.
 pub(super) type ReadSources<'a> =
-    dyn Fn(&mut dyn Iterator<Item = &RelPath>) -> BTreeMap<RelPath, Vec<u8>> + 'a;
+    dyn Fn(&mut dyn Iterator<Item = &RelPath>) -> Result<BTreeMap<RelPath, Vec<u8>>, LoadError> + 'a;
 
 /// Everything that an outcome is made of.
 pub(super) struct Case<'a> {
@@ -90,8 +93,8 @@ pub(super) struct Case<'a> {
     pub(super) parallel: usize,
 }
 
-/// Puts it all together.
-pub(super) fn outcome(case: Case<'_>) -> Outcome {
+/// Puts it all together, unless the sources that findings are in can't be read.
+pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
     let Case { workspace, plan, versions, runs, baseline, read, exists, .. } = case;
     let Case { stopped, failed_fast, stale_fails, parallel, .. } = case;
     let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(stopped) };
@@ -112,7 +115,7 @@ pub(super) fn outcome(case: Case<'_>) -> Outcome {
     }
     let diagnostics = std::mem::take(&mut ledger.diagnostics);
     let sources =
-        Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.place.path())));
+        Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.place.path()))?);
     let findings = identify(diagnostics, &sources);
     let matched = matching::compare(findings, baseline, &ledger);
     let mut tools = ledger.tools(versions);
@@ -121,7 +124,7 @@ pub(super) fn outcome(case: Case<'_>) -> Outcome {
         count(tool, outcome, &matched.findings, &matched.gone);
     }
     let end = end(plan, &tools, stopped, stale_fails);
-    Outcome {
+    Ok(Outcome {
         plan: plan.clone(),
         tasks: ledger.tasks,
         batches,
@@ -130,7 +133,7 @@ pub(super) fn outcome(case: Case<'_>) -> Outcome {
         gone: matched.gone,
         end,
         parallel,
-    }
+    })
 }
 
 /// `path` as a user in `root` would name it.

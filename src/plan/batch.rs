@@ -173,7 +173,7 @@ impl<'a> Cutter<'a> {
         tasks: &[TaskIx],
     ) -> Result<Self, PlanError> {
         let tool = graph.tool(id);
-        let room = command::argv_room(tool);
+        let room = command::argv_room(tool)?;
         let mut groups: Vec<(&str, Vec<Item>)> = Vec::new();
         for &at in tasks {
             let task = graph.task(at);

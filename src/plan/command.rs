@@ -187,6 +187,8 @@ pub(super) fn argument_len(
 }
 
 /// What is left of a command line of `tool` for its files, in bytes.
-pub(super) fn argv_room(tool: &Tool) -> usize {
-    ARGV_CAP - base_len(tool).min(ARGV_CAP)
+pub(super) fn argv_room(tool: &Tool) -> Result<usize, PlanError> {
+    let len = base_len(tool);
+    let too_long = || PlanError::CommandTooLong { tool: tool.name.clone(), len, cap: ARGV_CAP };
+    ARGV_CAP.checked_sub(len).ok_or_else(too_long)
 }

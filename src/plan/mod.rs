@@ -41,8 +41,8 @@ pub fn explain(workspace: &Workspace, plan: &Plan, task: TaskIx) -> Result<Expla
 ///
 /// # Errors
 ///
-/// If the selection names a package or a tool that there is not, or a file name is longer than a command line
-/// can be.
+/// If the selection names a package or a tool that there is not, or a file name or a tool's arguments are longer
+/// than a command line can be.
 pub fn plan(
     workspace: &Workspace,
     tools: Vec<Tool>,

@@ -221,7 +221,7 @@ proptest! {
             let mut found: Vec<_> = steps(&plan).filter(|step| step.tool == id).map(|step| step.tasks.clone()).collect();
             found.sort();
             let all: Vec<_> = found.concat();
-            let room = command::argv_room(tool);
+            let room = command::argv_room(tool).unwrap();
             let fits = |part: &[TaskIx]| {
                 part.len() <= tool.caps.tasks as usize
                     && part.iter().map(|at| task(at).bytes).sum::<u64>() <= tool.caps.bytes

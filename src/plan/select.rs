@@ -33,6 +33,18 @@ pub enum PlanError {
     /// `--skip-tool` names every tool that is left.
     #[error("no tool is left: `--skip-tool` takes out all that were selected")]
     NoTool,
+    /// What is configured does not fit into a command line, let alone a file.
+    #[error(
+        "the arguments of tool `{tool}` alone are {len} bytes long, more than the {cap} bytes of a command line; shorten `run` or `args` under [tools.{tool}]"
+    )]
+    CommandTooLong {
+        /// The tool.
+        tool: String,
+        /// The length of its arguments in bytes.
+        len: usize,
+        /// The cap in bytes.
+        cap: usize,
+    },
     /// A file name does not fit into a command line.
     #[error(
         "the path {path} is {len} bytes long, more than the {cap} bytes of a command line of tool `{tool}`; exclude it with `exclude = [\"…\"]` under [tools.{tool}]"

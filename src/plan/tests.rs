@@ -336,6 +336,16 @@ fn a_name_longer_than_a_command_line_is_an_error() {
 }
 
 #[test]
+fn arguments_longer_than_a_command_line_are_an_error() {
+    let long = "x".repeat(ARGV_CAP);
+    let tool = testing::tool("long", Parse::Lines, &["long", &long]);
+    let error =
+        plan(&workspace(), vec![tool], Selection::default(), Policy::default(), &RiskFacts::default())
+            .unwrap_err();
+    assert!(matches!(error, PlanError::CommandTooLong { ref tool, .. } if tool == "long"), "{error}");
+}
+
+#[test]
 fn no_command_line_is_longer_than_the_cap() {
     let names: Vec<_> = (0..2000).map(|at| format!("{}/f{at:05}.rs", "deep/".repeat(10))).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();

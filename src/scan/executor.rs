@@ -151,18 +151,22 @@ const TICK: Duration = Duration::from_millis(100);
 impl Executor<'_> {
     /// Runs the plan. `judge` reads the output of a process that ended by itself, on the thread that ran it;
     /// `progress` is told what goes on, always on the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no threads left. Then nothing was started.
     pub fn run<R: Send + 'static>(
         &self,
         judge: &Judge<'_, R>,
         progress: &mut dyn FnMut(Event<'_>),
-    ) -> Runs<R> {
+    ) -> std::io::Result<Runs<R>> {
         let workers = self.parallel.clamp(1, self.plan.steps().count().max(1));
         let programs: Vec<_> = self.plan.graph.tools.iter().map(|tool| self.programs.of(tool)).collect();
         let mut runs = BTreeMap::new();
         let (events, inbox) = channel();
         let (jobs, queue) = channel();
         let queue = Mutex::new(queue);
-        let dispatched = std::thread::scope(|scope| {
+        let failed_fast = std::thread::scope(|scope| {
             let start = |slot| {
                 let (events, queue, programs) = (events.clone(), &queue, &programs);
                 let work = move || self.work(slot, queue, programs, judge, &events);
@@ -174,16 +178,10 @@ impl Executor<'_> {
             let wish = wait_for_tokens(self.pool.clone(), events)?;
             let mut dispatcher = Dispatcher::new(self, parallel, jobs, wish);
             dispatcher.run(&inbox, progress, &mut runs);
-            Ok(dispatcher.scheduler.has_failed_fast())
-        });
-        let failed_fast = dispatched.unwrap_or_else(|error: std::io::Error| {
-            let what =
-                format!("could not start a thread: {error}; raise the limit on processes (`ulimit -u`)");
-            runs.extend(self.plan.steps().map(|step| (step, self.failed_to_start(step, &what))));
-            false
-        });
+            std::io::Result::Ok(dispatcher.scheduler.has_failed_fast())
+        })?;
         let result = |step| runs.remove(&step).unwrap_or_else(|| StepRun::never_started(step));
-        Runs { steps: self.plan.steps().map(result).collect(), failed_fast }
+        Ok(Runs { steps: self.plan.steps().map(result).collect(), failed_fast })
     }
 
     /// A worker's life: take a job, run it, give the token back, tell.
@@ -229,12 +227,6 @@ impl Executor<'_> {
     /// The time since the run began, less that of the pauses.
     fn elapsed(&self) -> Duration {
         self.stop.now().saturating_duration_since(self.started)
-    }
-
-    fn failed_to_start<R>(&self, step: StepId, what: &str) -> StepRun<R> {
-        let ended = Ended::Crashed(what.to_owned());
-        let pieces = vec![Piece { tasks: self.plan.step(step).tasks.clone(), ended, raw_exit: None }];
-        StepRun { pieces, ..StepRun::never_started(step) }
     }
 
     fn run_step<R>(

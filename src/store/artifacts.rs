@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fs4::TryLockError;
 
-use super::atomic;
+use super::atomic::{self, Failed};
 use super::outputs::OutputDir;
 
 /// `target/genti`, locked for one run.
@@ -92,9 +92,9 @@ impl ArtifactDir {
         let tag = base.join("CACHEDIR.TAG");
         if !tag.exists() {
             let text =
-                "Signature: 8a477f597d28d172789f06886806bc55\n# This directory was created by genti.\n";
-            atomic::write(&base, "CACHEDIR.TAG", text.as_bytes())
-                .map_err(|error| StoreError::Io { path: tag, error })?;
+                b"Signature: 8a477f597d28d172789f06886806bc55\n# This directory was created by genti.\n";
+            atomic::write_all(&base, &[("CACHEDIR.TAG", text)])
+                .map_err(|Failed { error, .. }| StoreError::Io { path: tag, error })?;
         }
         Ok(Self { artifacts, outputs, _lock: lock })
     }
@@ -117,22 +117,10 @@ impl ArtifactDir {
     /// If the disk says no: with [`StoreError::Mixed`] if that was after the first file was in place.
     pub fn write(&self, files: &[(&str, &[u8])]) -> Result<(), StoreError> {
         let dir = &self.artifacts;
-        let io = |path: PathBuf, error| StoreError::Io { path, error };
-        let mut staged = Vec::new();
-        for (name, bytes) in files {
-            let path = dir.join(name);
-            let file = atomic::stage(dir, bytes).map_err(|error| io(path.clone(), error))?;
-            staged.push((path, file));
-        }
-        for (at, (path, file)) in staged.into_iter().enumerate() {
-            file.persist(&path).map_err(|error| match at {
-                0 => io(path, error.error),
-                _ => StoreError::Mixed { path, dir: dir.clone(), error: error.error },
-            })?;
-        }
-        // All are in place; at worst, a power cut now brings the old ones back.
-        let _ = atomic::sync(dir);
-        Ok(())
+        atomic::write_all(dir, files).map_err(|Failed { name, done, error }| match done {
+            0 => StoreError::Io { path: dir.join(name), error },
+            _ => StoreError::Mixed { path: dir.join(name), dir: dir.clone(), error },
+        })
     }
 }
 

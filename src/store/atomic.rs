@@ -8,17 +8,37 @@ use tempfile::NamedTempFile;
 /// How the names of unfinished files begin.
 pub(super) const UNFINISHED: &str = ".genti-unfinished-";
 
-/// Writes `bytes` to `name` in `dir`, which must exist.
-pub(super) fn write(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    stage(dir, bytes)?.persist(dir.join(name)).map_err(|error| error.error)?;
-    sync(dir)
+/// Why [`write_all`] did not.
+pub(super) struct Failed {
+    /// Which of the files.
+    pub(super) name: String,
+    /// How many are in place already: each of them whole.
+    pub(super) done: usize,
+    pub(super) error: io::Error,
+}
+
+/// Writes `files`, each a name and bytes, to `dir`. None is touched before all of them are on the disk; then they
+/// are put in place in the order given.
+pub(super) fn write_all(dir: &Path, files: &[(&str, &[u8])]) -> Result<(), Failed> {
+    let failed = |name: &str, done, error| Failed { name: name.to_owned(), done, error };
+    let mut staged = Vec::new();
+    for (name, bytes) in files {
+        staged.push((name, stage(dir, bytes).map_err(|error| failed(name, 0, error))?));
+    }
+    for (done, (name, file)) in staged.into_iter().enumerate() {
+        file.persist(dir.join(name)).map_err(|error| failed(name, done, error.error))?;
+    }
+    // All are in place; at worst, a power cut now brings the old ones back.
+    let _ = sync(dir);
+    Ok(())
 }
 
 /// Writes `bytes` to a file of its own in `dir` and syncs it: all that is left to do is to rename it. Dropped,
 /// it is gone.
-pub(super) fn stage(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+fn stage(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let mut file = unfinished(dir)?;
-    file.write_all(bytes)?;
+    // Not through the wrapper, which would name the unfinished file in its errors.
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     Ok(file)
 }
@@ -37,7 +57,7 @@ pub(super) fn unfinished(dir: &Path) -> io::Result<NamedTempFile> {
 }
 
 /// Makes renames in `dir` last. Where a directory can't be opened, that is the system's own business.
-pub(super) fn sync(dir: &Path) -> io::Result<()> {
+fn sync(dir: &Path) -> io::Result<()> {
     if cfg!(unix) { std::fs::File::open(dir)?.sync_all() } else { Ok(()) }
 }
 

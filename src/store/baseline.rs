@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::atomic;
+use super::atomic::{self, Failed};
 use crate::compare::baseline;
 use crate::model::error::Problems;
 use crate::model::finding::Entry;
@@ -18,9 +18,17 @@ pub enum BaselineError {
     /// A file holds mistakes.
     #[error(transparent)]
     Content(#[from] Problems),
-    /// The disk said no.
-    #[error("could not access `{path}`: {error}")]
+    /// It can't be read.
+    #[error("could not read `{path}`: {error}")]
     Io {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// It can't be written.
+    #[error("could not write `{path}`: {error}; every file of the baseline is wholly old or wholly new")]
+    NotWritten {
         /// Where.
         path: PathBuf,
         /// What the system said.
@@ -51,6 +59,7 @@ pub fn load_baseline(root: &Path) -> Result<BTreeMap<String, Vec<Entry>>, Baseli
 
 /// Writes the baseline: the files that differ from what is to be accepted. Where nothing is accepted any more, there
 /// is no file. Tells the names of those that were written or removed, relative to the workspace root.
+/// One run at a time: what a killed one left unfinished is removed.
 ///
 /// # Errors
 ///
@@ -60,27 +69,26 @@ pub fn save_baseline(
     entries: &BTreeMap<String, Vec<Entry>>,
 ) -> Result<Vec<PathBuf>, BaselineError> {
     let dir = root.join(BASELINE_DIR);
-    let io = |path: &Path| {
-        let path = path.to_path_buf();
-        move |error| BaselineError::Io { path, error }
-    };
-    let mut changed = Vec::new();
-    for path in files(root)? {
+    let failed = |path: &Path, error| BaselineError::NotWritten { path: path.to_path_buf(), error };
+    let old = files(root)?;
+    let texts = entries.iter().filter(|(_, entries)| !entries.is_empty());
+    let texts = texts.map(|(ns, entries)| (format!("{ns}.jsonl"), baseline::render(entries)));
+    let texts: Vec<_> = texts
+        .filter(|(name, text)| !std::fs::read(dir.join(name)).is_ok_and(|old| old == text.as_bytes()))
+        .collect();
+    let set: Vec<_> = texts.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
+    if !set.is_empty() {
+        std::fs::create_dir_all(&dir).map_err(|error| failed(&dir, error))?;
+        atomic::sweep(&dir);
+        atomic::write_all(&dir, &set).map_err(|Failed { name, error, .. }| failed(&dir.join(name), error))?;
+    }
+    let mut changed: Vec<_> = texts.iter().map(|(name, _)| Path::new(BASELINE_DIR).join(name)).collect();
+    for path in old {
         let ns = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if entries.get(&ns).is_none_or(Vec::is_empty) {
-            std::fs::remove_file(&path).map_err(io(&path))?;
+            std::fs::remove_file(&path).map_err(|error| failed(&path, error))?;
             changed.push(Path::new(BASELINE_DIR).join(format!("{ns}.jsonl")));
         }
-    }
-    for (ns, entries) in entries.iter().filter(|(_, entries)| !entries.is_empty()) {
-        let name = format!("{ns}.jsonl");
-        let text = baseline::render(entries);
-        if std::fs::read(dir.join(&name)).is_ok_and(|old| old == text.as_bytes()) {
-            continue;
-        }
-        std::fs::create_dir_all(&dir).map_err(io(&dir))?;
-        atomic::write(&dir, &name, text.as_bytes()).map_err(io(&dir.join(&name)))?;
-        changed.push(Path::new(BASELINE_DIR).join(name));
     }
     changed.sort();
     Ok(changed)
@@ -113,8 +121,8 @@ pub fn conflicted_baselines(root: &Path) -> Result<Vec<(PathBuf, String)>, Basel
 pub fn write_baseline(root: &Path, name: &Path, entries: &[Entry]) -> Result<(), BaselineError> {
     let path = root.join(name);
     let (dir, file) = (root.join(BASELINE_DIR), path.file_name().unwrap_or_default().to_string_lossy());
-    atomic::write(&dir, &file, baseline::render(entries).as_bytes())
-        .map_err(|error| BaselineError::Io { path: path.clone(), error })
+    atomic::write_all(&dir, &[(&file, baseline::render(entries).as_bytes())])
+        .map_err(|Failed { error, .. }| BaselineError::NotWritten { path: path.clone(), error })
 }
 
 /// The baseline files that there are, sorted.

@@ -15,8 +15,10 @@
 
 use std::fs::{self, File as OpenFile, FileType};
 use std::io::{self, Read};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use ignore::{DirEntry, WalkBuilder, WalkState};
 use rayon::prelude::*;
@@ -122,7 +124,7 @@ fn walk(start: &RelPath, dir: &Path, pruned: &[PathBuf], found: &mut Vec<Found>)
     }
 
     let (all, errors) = (Mutex::new(found), Mutex::new(Vec::new()));
-    builder.build_parallel().run(|| {
+    builder.threads(threads()?).build_parallel().run(|| {
         let mut local = Local { found: Vec::new(), all: &all };
         let errors = &errors;
         Box::new(move |entry| {
@@ -141,6 +143,23 @@ fn walk(start: &RelPath, dir: &Path, pruned: &[PathBuf], found: &mut Vec<Found>)
     let mut errors: Vec<_> = errors.filter(|(_, error)| error.kind() != io::ErrorKind::NotFound).collect();
     errors.sort_by(|a, b| a.0.cmp(&b.0));
     errors.into_iter().next().map_or(Ok(()), |(path, error)| Err(unreadable(&path)(error)))
+}
+
+/// How many threads the walk may have. They are tried out before: where one of them can't be had, `ignore` would
+/// wait for it for ever.
+fn threads() -> Result<usize, LoadError> {
+    // More do not walk faster.
+    let count = thread::available_parallelism().map_or(1, NonZero::get).min(12);
+    let gate = Mutex::new(());
+    let closed = gate.lock();
+    thread::scope(|scope| {
+        for _ in 0..count {
+            thread::Builder::new().spawn_scoped(scope, || drop(gate.lock()))?;
+        }
+        drop(closed);
+        Ok(count)
+    })
+    .map_err(LoadError::Threads)
 }
 
 /// What one thread of the walk found. Handed over when the thread is done with it, not file by file.

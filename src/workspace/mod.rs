@@ -10,6 +10,7 @@ mod outside;
 mod sources;
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -84,6 +85,9 @@ pub enum LoadError {
         /// Why.
         source: io::Error,
     },
+    /// The system has no threads left.
+    #[error("could not read the workspace: {0}; raise the limit on processes (`ulimit -u`)")]
+    Threads(io::Error),
     /// Nothing leads from the root to the path.
     #[error("`{}` is on another drive than the workspace root `{}`", .path.display(), .root.display())]
     Elsewhere {
@@ -96,6 +100,7 @@ pub enum LoadError {
 
 /// Loads the workspace that `request` names.
 pub fn load(request: &Request) -> Result<Loaded, LoadError> {
+    start_pool()?;
     let metadata = cargo::metadata(request)?;
     let root = metadata.workspace_root.as_std_path();
     let mut members = cargo::members(&metadata, root)?;
@@ -129,6 +134,16 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
     workspace.owners = owners(&workspace);
     let lockfile = workspace.find(&RelPath::new("Cargo.lock")).is_some();
     Ok(Loaded { workspace, lockfile })
+}
+
+/// Starts the threads that work on all files at once: started where they are first used, rayon would panic if
+/// there are none.
+fn start_pool() -> Result<(), LoadError> {
+    match rayon::ThreadPoolBuilder::new().build_global() {
+        // Without a cause, they have been started before.
+        Err(error) if error.source().is_some() => Err(LoadError::Threads(io::Error::other(error))),
+        _ => Ok(()),
+    }
 }
 
 /// The innermost member around each file: a look-up for each directory above it, however many members there are.

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Component, Path};
 
 use rayon::prelude::*;
 
+use super::{LoadError, unreadable};
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
 use crate::model::workspace::Workspace;
@@ -16,31 +17,52 @@ use crate::model::workspace::Workspace;
 const LONGEST: u64 = 16 << 20;
 
 /// The contents of `paths`. Absent is what is no regular file beneath `root` (by `..`, or through a link that
-/// leads out), what is longer than 16 MiB, and what can't be read.
+/// leads out), what is longer than 16 MiB, and what this user may not read.
+///
+/// # Errors
+///
+/// If the system fails to read what is there: the first of them. To go on without would make another finding of
+/// one that is known.
 pub fn read_sources<'a>(
     root: &Path,
     paths: impl IntoIterator<Item = &'a RelPath>,
-) -> BTreeMap<RelPath, Vec<u8>> {
+) -> Result<BTreeMap<RelPath, Vec<u8>>, LoadError> {
     let Ok(root) = root.canonicalize() else {
-        return BTreeMap::new();
+        return Ok(BTreeMap::new());
     };
     let paths: Vec<_> = paths.into_iter().collect();
-    paths.into_par_iter().filter_map(|path| Some((path.clone(), read(&root, path)?))).collect()
+    let read: Vec<_> = paths.into_par_iter().map(|path| (path, read(&root, path))).collect();
+    let found = read.into_iter().filter_map(|(path, read)| match read {
+        Ok(bytes) => Some(Ok((path.clone(), bytes?))),
+        Err(error) => Some(Err(unreadable(&path.to_path(&root))(error))),
+    });
+    found.collect()
 }
 
-fn read(root: &Path, path: &RelPath) -> Option<Vec<u8>> {
+fn read(root: &Path, path: &RelPath) -> io::Result<Option<Vec<u8>>> {
     let below = path.as_os_path();
     if !below.components().all(|part| matches!(part, Component::Normal(_))) {
-        return None;
+        return Ok(None);
     }
-    let place = root.join(below).canonicalize().ok().filter(|place| place.starts_with(root))?;
+    let Some(place) = root.join(below).canonicalize().ok().filter(|place| place.starts_with(root)) else {
+        return Ok(None);
+    };
+    match read_file(&place) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
+            Ok(None)
+        }
+        read => read,
+    }
+}
+
+fn read_file(place: &Path) -> io::Result<Option<Vec<u8>>> {
     // Asked before it is opened: to open a FIFO would wait for a writer.
-    if !place.metadata().ok()?.is_file() {
-        return None;
+    if !place.metadata()?.is_file() {
+        return Ok(None);
     }
     let mut bytes = Vec::new();
-    File::open(place).ok()?.take(LONGEST + 1).read_to_end(&mut bytes).ok()?;
-    (bytes.len() as u64 <= LONGEST).then_some(bytes)
+    File::open(place)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= LONGEST).then_some(bytes))
 }
 
 /// Whether the file at `path` holds something else by now than when `workspace` was read.

@@ -236,7 +236,7 @@ fn sources_are_read_only_beneath_the_root() {
         "gone",
     ];
     let paths: Vec<_> = paths.iter().copied().chain(absolute.to_str()).map(RelPath::new).collect();
-    let found = read_sources(&tree.path("ws"), &paths);
+    let found = read_sources(&tree.path("ws"), &paths).unwrap();
     let found: Vec<_> = found.iter().map(|(path, bytes)| (path.to_string(), bytes.as_slice())).collect();
     let expected = [("..x", "dots"), ("in", "in"), ("link-in", "in")];
     assert_eq!(found, expected.map(|(path, content)| (path.to_owned(), content.as_bytes())));

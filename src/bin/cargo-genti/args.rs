@@ -21,7 +21,7 @@ Exit codes:
   1      failed: new findings, or in `check` a stale baseline
   2      a mistake in the command line or the configuration
   3      incomplete: a required tool has no verdict (compile error, time-out, crash, missing tool, --max-duration)
-  4      the artifacts, or what was asked for on stdout, could not be written
+  4      the artifacts, the baseline, or what was asked for on stdout could not be written
   101    a bug in genti
   128+n  stopped by signal n";
 

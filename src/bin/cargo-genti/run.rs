@@ -6,7 +6,7 @@ use std::time::Instant;
 use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome};
 use genti::path::RelPath;
-use genti::pipeline::{self, Lockfile, Project, Session};
+use genti::pipeline::{self, Lockfile, Project, RunError, Session};
 use genti::report::Artifacts;
 use genti::scan::{Env, Inherited, Pool, Stop, StopReason};
 use genti::store::{ArtifactDir, StoreError};
@@ -64,8 +64,9 @@ fn main(args: &RunArgs, lockfile: Lockfile, gate: Gate, start: Start, shell: &mu
         dir.write(&artifacts.files())?;
         Ok(dir.path().display().to_string())
     });
+    // Only to be shown: what can't be read by now is left out.
     let paths = run.outcome.findings.iter().filter_map(|compared| compared.finding.diagnostic.place.path());
-    let sources: BTreeMap<RelPath, Vec<u8>> = workspace::read_sources(root, paths);
+    let sources: BTreeMap<RelPath, Vec<u8>> = workspace::read_sources(root, paths).unwrap_or_default();
     let has_baseline = !baseline.is_empty();
     let hints = Hints { sources: &sources, has_baseline, artifacts: written.as_ref().ok().cloned() };
     render::outcome(shell, &run.outcome, &hints);
@@ -115,18 +116,16 @@ pub(crate) fn execute(
         shell.warning(warning);
     }
     // Nothing has a verdict then, and nobody made a mistake.
-    let system = |shell: &mut Shell, error: std::io::Error| {
-        shell.error(format_args!(
-            "could not set up the run: {error}; raise the limits on open files and processes (`ulimit -n`, `ulimit -u`)"
-        ));
+    let failed = |shell: &mut Shell, error: RunError| {
+        shell.error(error);
         End::Incomplete
     };
     let parallel = pipeline::parallelism(project.parallel);
-    let pool = Pool::new(inherited, &env, parallel).map_err(|error| system(shell, error))?;
+    let pool = Pool::new(inherited, &env, parallel).map_err(|error| failed(shell, error.into()))?;
     // Where orphans can't be adopted, it goes without.
     let stop = Stop::adopting_orphans().or_else(|_| Stop::new());
-    let stop: &'static Stop = Box::leak(Box::new(stop.map_err(|error| system(shell, error))?));
-    signals::listen(stop).map_err(|error| system(shell, error))?;
+    let stop: &'static Stop = Box::leak(Box::new(stop.map_err(|error| failed(shell, error.into()))?));
+    signals::listen(stop).map_err(|error| failed(shell, error.into()))?;
     let dir = open(project, stop, shell)?;
     let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);
     let session =
@@ -134,7 +133,7 @@ pub(crate) fn execute(
     let mut bar = Bar::new(shell);
     let outcome = pipeline::run(project, &session, baseline, &mut |event| bar.on(event, shell));
     drop(bar);
-    Ok(Run { outcome, dir })
+    Ok(Run { outcome: outcome.map_err(|error| failed(shell, error))?, dir })
 }
 
 /// Opens the artifact directory, waiting for another run to end. A disk that says no does not stop the run.

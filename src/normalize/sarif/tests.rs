@@ -128,5 +128,6 @@ fn what_is_no_sarif_is_unparsable() {
         assert!(sarif(other, "", 0).is_err(), "{other}");
     }
     assert_eq!(sarif(r#"{"runs":[]}"#, "", 0), Ok(Parsed::default()));
+    assert_eq!(sarif("\u{feff}{\"runs\":[]}", "", 0), Ok(Parsed::default()));
     assert_eq!(sarif("", "error: no config", 2), Err(Unparsable("exited with 2: no config".to_owned())));
 }

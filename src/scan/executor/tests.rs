@@ -40,7 +40,7 @@ fn run<R: Send + 'static>(
         cargo_flags: Vec::new(),
         started: Instant::now(),
     };
-    executor.run(judge, progress)
+    executor.run(judge, progress).unwrap()
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(super) fn main(args: &AcceptArgs, start: Start, shell: &mut Shell) -> Result
     let look = super::look(&args.run, start, shell)?;
     let mut entries = look.baseline;
     let mut accepted = 0;
-    let new = look.outcome.findings.iter().filter(|compared| compared.state == State::New);
+    let new = look.run.outcome.findings.iter().filter(|compared| compared.state == State::New);
     for Compared { finding, .. } in new.clone().filter(|compared| is_meant(args, compared)) {
         if finding.diagnostic.fatal {
             continue;

@@ -20,8 +20,10 @@ pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<En
         ));
         return Err(End::Usage);
     }
-    let outcome = run::execute(&project, &BTreeMap::new(), Gate::default(), start, shell)?.outcome;
-    super::without_verdict(shell, &outcome);
+    // Kept to the end: it is one run at a time until the files are written.
+    let run = run::execute(&project, &BTreeMap::new(), Gate::default(), start, shell)?;
+    let outcome = &run.outcome;
+    super::without_verdict(shell, outcome);
     if let End::Incomplete | End::Signal(_) = outcome.end {
         shell.error("not everything could be looked at: nothing was accepted");
         if outcome.end == End::Incomplete {

@@ -14,11 +14,11 @@ use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome};
 use genti::model::policy::Selection;
 use genti::pipeline::{Lockfile, Project};
-use genti::store;
+use genti::store::{self, BaselineError};
 
 use crate::args::{BaselineCommand, RunArgs};
 use crate::render::{self, GOOD, Shell, visible_line};
-use crate::run::{self, Gate, Start};
+use crate::run::{self, Gate, Run, Start};
 use crate::{fail, resolve as resolved};
 
 /// Runs the subcommand.
@@ -41,7 +41,8 @@ type Baseline = BTreeMap<String, Vec<Entry>>;
 struct Look {
     project: Project,
     baseline: Baseline,
-    outcome: Outcome,
+    /// Kept to the end: it is one run at a time until the files are written.
+    run: Run,
 }
 
 /// Reads and plans. A baseline holds for the default build: what another one finds would be stale in it.
@@ -61,24 +62,34 @@ fn prepare(args: &RunArgs, start: &Start, shell: &mut Shell) -> Result<(Project,
 /// Runs everything and compares it with what is accepted.
 fn look(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<Look, End> {
     let (project, baseline) = prepare(args, &start, shell)?;
-    let outcome = run::execute(&project, &baseline, Gate::default(), start, shell)?.outcome;
-    without_verdict(shell, &outcome);
-    if let End::Signal(_) = outcome.end {
+    let run = run::execute(&project, &baseline, Gate::default(), start, shell)?;
+    without_verdict(shell, &run.outcome);
+    if let End::Signal(_) = run.outcome.end {
         shell.error("the run was stopped: the baseline is as it was");
-        return Err(outcome.end);
+        return Err(run.outcome.end);
     }
-    Ok(Look { project, baseline, outcome })
+    Ok(Look { project, baseline, run })
 }
 
 /// Writes what is accepted from now on, and tells which files changed.
 fn save(project: &Project, entries: &Baseline, shell: &mut Shell) -> Result<(), End> {
     let root = &project.workspace.root;
-    let files = store::save_baseline(root, entries).map_err(|error| fail(shell, error.into()))?;
+    let files = store::save_baseline(root, entries).map_err(|error| not_saved(shell, error))?;
     for file in files {
         let word = if root.join(&file).exists() { "Wrote" } else { "Removed" };
         shell.status(GOOD, word, file.display());
     }
     Ok(())
+}
+
+fn not_saved(shell: &mut Shell, error: BaselineError) -> End {
+    match error {
+        error @ BaselineError::NotWritten { .. } => {
+            shell.error(error);
+            End::NotWritten
+        }
+        error => fail(shell, error.into()),
+    }
 }
 
 fn count(entries: &Baseline) -> usize {

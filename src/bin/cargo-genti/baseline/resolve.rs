@@ -41,7 +41,7 @@ pub(super) fn main(args: &ListArgs, env: &Env, shell: &mut Shell) -> Result<End,
         settled.push((name, merge(&entries[0], &entries[1], &entries[2])));
     }
     for (name, entries) in &settled {
-        store::write_baseline(root, name, entries).map_err(|error| fail(shell, error.into()))?;
+        store::write_baseline(root, name, entries).map_err(|error| super::not_saved(shell, error))?;
         let (shown, count) = (name.display(), entries.len());
         shell.status(GOOD, "Settled", format_args!("{shown}: {count} {}", plural(count, "entry", "entries")));
     }

@@ -14,11 +14,11 @@ pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<En
         shell.note("there is no baseline: begin one with `cargo genti baseline init`");
         return Ok(End::Passed);
     }
-    let entries = shrunk(&look.outcome.findings, &look.outcome.gone);
+    let entries = shrunk(&look.run.outcome.findings, &look.run.outcome.gone);
     super::save(&look.project, &entries, shell)?;
     let (before, after) = (super::count(&look.baseline), super::count(&entries));
-    let unknown = look.outcome.gone.iter().filter(|gone| gone.state == State::Unknown).count();
-    let moved = look.outcome.findings.iter().filter_map(|compared| {
+    let unknown = look.run.outcome.gone.iter().filter(|gone| gone.state == State::Unknown).count();
+    let moved = look.run.outcome.findings.iter().filter_map(|compared| {
         let accepted = compared.accepted.as_ref()?;
         (accepted.pass > 1).then_some(())
     });

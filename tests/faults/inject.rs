@@ -1,0 +1,179 @@
+//! Ways to make the system fail, each with a reason where this machine does not allow it.
+
+use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::table::{NotTried, Tried};
+use crate::world::{Run, run, under};
+
+/// Whether a program that injects faults is there and allowed to work: `probe` is a harmless use of it.
+pub(crate) fn needs(probe: &[&str]) -> Tried {
+    let what = probe.join(" ");
+    match Command::new(probe[0]).args(&probe[1..]).stdin(Stdio::null()).output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Err(NotTried(format!("`{what}` failed: {}", said.lines().next().unwrap_or_default())))
+        }
+        Err(error) => Err(NotTried(format!("`{what}`: {error}"))),
+    }
+}
+
+/// The system calls of the main thread of `command`, one of them tampered with. Children and other threads are
+/// left alone.
+pub(crate) struct Tampered {
+    command: Command,
+    log: PathBuf,
+}
+
+impl Tampered {
+    /// `inject` is as strace's `-e inject` has it: `fsync:error=EIO:when=3`. `place` is where a log can lie.
+    pub(crate) fn new(command: &Command, place: &Path, inject: &str) -> Result<Self, NotTried> {
+        Self::with(&[], command, place, inject)
+    }
+
+    /// The same for all threads, counted for each, and only where `file` is concerned.
+    pub(crate) fn of_file(
+        file: &Path,
+        command: &Command,
+        place: &Path,
+        inject: &str,
+    ) -> Result<Self, NotTried> {
+        Self::with(&["-f", "-P", file.to_str().unwrap()], command, place, inject)
+    }
+
+    fn with(flags: &[&str], command: &Command, place: &Path, inject: &str) -> Result<Self, NotTried> {
+        needs(&["strace", "-qq", "-o", "/dev/null", "true"])?;
+        let log = place.join("strace.log");
+        let inject = format!("inject={inject}");
+        let prefix = ["strace", "-qq", "-o", log.to_str().unwrap(), "-e", "signal=none", "-e", &inject];
+        Ok(Self { command: under(&[&prefix, flags].concat(), command), log })
+    }
+
+    /// What came of it; `None` if there was no such call, so that it ended as ever.
+    #[track_caller]
+    pub(crate) fn run(&mut self) -> Option<Run> {
+        let run = run(&mut self.command);
+        let log = std::fs::read_to_string(&self.log).unwrap();
+        if log.contains("(INJECTED)") || run.was_killed() {
+            return Some(run);
+        }
+        run.expect(0, &[]);
+        None
+    }
+}
+
+/// Mounts that only this and what is started through it sees. Gone with it, however the test ends.
+pub(crate) struct Mounts {
+    keeper: Child,
+    /// Open as long as the keeper is to live.
+    _stdin: ChildStdin,
+}
+
+impl Mounts {
+    /// Runs `script` in a mount namespace of its own; `$1` is `place`.
+    pub(crate) fn new(script: &str, place: &Path) -> Result<Self, NotTried> {
+        let mut keeper = Command::new("unshare")
+            .args(["--mount", "--propagation", "private", "sh"])
+            .current_dir("/")
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| NotTried(format!("unshare: {error}")))?;
+        let mut stdin = keeper.stdin.take().unwrap();
+        // The keeper is told where by its input: it must not look like something that a run left there.
+        let script =
+            format!("set -e\nset -- '{}'\n{{ {script}\n}} >&2\necho ready\nread end\n", place.display());
+        // A shell that could not be started is told below.
+        let _ = stdin.write_all(script.as_bytes());
+        let mut said = String::new();
+        BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        if said == "ready\n" {
+            return Ok(Self { keeper, _stdin: stdin });
+        }
+        drop(stdin);
+        let output = keeper.wait_with_output().unwrap();
+        let why = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+        Err(NotTried(format!("no mount: {why}")))
+    }
+
+    /// `command` where the mounts are.
+    pub(crate) fn command(&self, command: &Command) -> Command {
+        let namespace = format!("--mount=/proc/{}/ns/mnt", self.keeper.id());
+        // A working directory from outside would lead around the mounts.
+        let dir = command.get_current_dir().unwrap().to_str().unwrap();
+        let script = "cd \"$0\" && exec \"$@\"";
+        let mut under = under(&["nsenter", &namespace, "sh", "-c", script, dir], command);
+        under.current_dir("/");
+        under
+    }
+
+    /// `path` as it is where the mounts are.
+    pub(crate) fn path(&self, path: &Path) -> PathBuf {
+        Path::new("/proc")
+            .join(self.keeper.id().to_string())
+            .join("root")
+            .join(path.strip_prefix("/").unwrap())
+    }
+}
+
+impl Drop for Mounts {
+    fn drop(&mut self) {
+        let _ = self.keeper.kill();
+        let _ = self.keeper.wait();
+    }
+}
+
+/// A limit on the memory or the number of processes of who joins it.
+pub(crate) struct Cgroup(PathBuf);
+
+impl Cgroup {
+    /// `controller` is `memory` or `pids`.
+    pub(crate) fn new(controller: &str, limit: &str) -> Result<Self, NotTried> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("genti-faults-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let v1 = Path::new("/sys/fs/cgroup").join(controller);
+        let (root, file) = match (v1.is_dir(), controller) {
+            (true, "memory") => (v1, "memory.limit_in_bytes".to_owned()),
+            (true, _) => (v1, format!("{controller}.max")),
+            (false, _) => (PathBuf::from("/sys/fs/cgroup"), format!("{controller}.max")),
+        };
+        let not_tried = |error| NotTried(format!("no {controller} cgroup below {}: {error}", root.display()));
+        std::fs::create_dir(root.join(&name)).map_err(not_tried)?;
+        let group = Self(root.join(name));
+        std::fs::write(group.0.join(file), limit).map_err(not_tried)?;
+        // Swap must not help out. Without swap, or without such a file, there is nothing to forbid.
+        let _ = std::fs::write(group.0.join("memory.swap.max"), "0");
+        Ok(group)
+    }
+
+    /// Who writes its process id there is in it.
+    pub(crate) fn procs(&self) -> String {
+        self.0.join("cgroup.procs").display().to_string()
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // Busy while the last of its processes vanishes.
+        for _ in 0..100 {
+            match std::fs::remove_dir(&self.0) {
+                Err(error) if error.kind() == ErrorKind::ResourceBusy => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                _ => return,
+            }
+        }
+    }
+}
+
+/// Whether the long versions of tests were asked for.
+pub(crate) fn is_full() -> bool {
+    std::env::var("GENTI_TEST").as_deref() == Ok("full")
+}

@@ -1,0 +1,96 @@
+//! File names that mean something else, too many of them, or too much of one.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::inject::is_full;
+use crate::support::Sandbox;
+use crate::table::Tried;
+use crate::world::run;
+
+/// A name, and how it is written in the artifacts.
+const ODD: [(&[u8], &str); 10] = [
+    (b"-rf", "-rf"),
+    (b"--help", "--help"),
+    (b"new\nline", "new\nline"),
+    (b"\x1b[31mred", "\x1b[31mred"),
+    (b" two  spaces ", " two  spaces "),
+    (b"\xff\xfe", "%FF%FE"),
+    (b"%FF%FE", "%25FF%25FE"),
+    (b"it's \"$(touch pwned)\"", "it's \"$(touch pwned)\""),
+    (b"*", "*"),
+    (b"back\\slash\r", "back\\slash\r"),
+];
+
+pub(crate) fn are_odd() -> Tried {
+    // Once a process each, once all in one.
+    for (arg, parse) in [("{file}", "exit-code"), ("{files}", "lines")] {
+        let script = "printf '%s\\\\0' \\\"$@\\\" >> ../seen; echo x; exit 1";
+        let config = format!(
+            "[tools.t]\nrun = [\"sh\", \"-c\", \"{script}\", \"sh\", \"{arg}\"]\nper = \"file\"\nfiles = [\"odd/*\"]\nparse = \"{parse}\"\n"
+        );
+        let sandbox = Sandbox::with_tools(&config);
+        for (name, _) in ODD {
+            let path = sandbox.root().join("odd").join(OsStr::from_bytes(name));
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let ended = run(&mut sandbox.command(&["run"]));
+        ended.expect(1, &[]);
+        let seen = std::fs::read(sandbox.beside().join("seen")).unwrap();
+        let seen: BTreeSet<_> = seen.split(|byte| *byte == 0).filter(|name| !name.is_empty()).collect();
+        let paths = ODD.map(|(name, _)| [b"odd/", name].concat());
+        assert_eq!(seen, paths.iter().map(Vec::as_slice).collect(), "{ended}");
+        let units: BTreeSet<_> =
+            sandbox.lines("task").iter().map(|line| line["unit"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(units, ODD.iter().map(|(_, written)| format!("odd/{written}")).collect());
+        // A terminal obeys none of them.
+        assert!(!ended.err.contains(['\x1b', '\r']) && !ended.err.contains("new\nline"), "{ended}");
+        // A baseline remembers them.
+        run(&mut sandbox.command(&["baseline", "init"])).expect(0, &[]);
+        run(&mut sandbox.command(&["check"])).expect(0, &[]);
+        assert!(!sandbox.root().join("pwned").exists());
+    }
+    Ok(())
+}
+
+pub(crate) fn are_very_many() -> Tried {
+    let count = if is_full() { 200_000 } else { 20_000 };
+    // One process for all of them, as far as the policy goes.
+    let config = "[tools.t]\nrun = [\"sh\", \"-c\", \"echo $# $* >> ../seen\", \"sh\", \"{files}\"]\nper = \"file\"\nfiles = [\"many/**\"]\nparse = \"lines\"\n\
+                  [policy]\nbatch = \"by-tool\"\n";
+    let sandbox = Sandbox::with_tools(config);
+    for at in 0..count {
+        let dir = sandbox.root().join(format!("many/directory-{}", at % 100));
+        if at < 100 {
+            std::fs::create_dir_all(&dir).unwrap();
+        }
+        std::fs::write(dir.join(format!("a-file-with-a-rather-long-name-{at}")), "").unwrap();
+    }
+    run(&mut sandbox.command(&["run"])).expect(0, &[]);
+    let seen = std::fs::read_to_string(sandbox.beside().join("seen")).unwrap();
+    let counts = seen.lines().map(|line| line.split(' ').next().unwrap().parse::<usize>().unwrap());
+    assert_eq!(counts.sum::<usize>(), count);
+    assert!(seen.lines().all(|line| line.len() < 32_767), "a command line that Windows does not take");
+    Ok(())
+}
+
+pub(crate) fn one_is_too_long() -> Tried {
+    let long = "x".repeat(200_000);
+    for per in ["per = \"file\"\nfiles = [\"many/*\"]\n", ""] {
+        let arg = if per.is_empty() { "" } else { ", \"{files}\"" };
+        let config =
+            format!("[tools.t]\nrun = [\"true\", \"{long}\"{arg}]\n{per}[tools.other]\nrun = [\"true\"]\n");
+        let sandbox = Sandbox::with_tools(&config);
+        for name in ["a", "b", "c"] {
+            sandbox.write(&format!("many/{name}"), "");
+        }
+        let ended = run(&mut sandbox.command(&["run"]));
+        ended.expect(
+            2,
+            &["the arguments of tool `t` alone are 200", "shorten `run` or `args` under [tools.t]"],
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,437 @@
+//! A small workspace with a past, and what must hold in it after any fault.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::inject::Mounts;
+use crate::support::Sandbox;
+use crate::table::NotTried;
+
+/// In the order in which they are put in place.
+const ARTIFACTS: [&str; 3] = ["tasks.jsonl", "report.json", "run.json"];
+
+/// What the tool does while nothing is wrong: it reports each line that holds `bad`.
+pub(crate) const HEALTHY: &str = "exec awk '/bad/ {print FILENAME \":\" FNR \": \" $0}' \"$@\"\n";
+
+const CONFIG: &str = r#"
+[policy]
+batch = 1
+[tools.other]
+run = ["true"]
+[tools.t]
+run = ["sh", "../tool", "{files}"]
+per = "file"
+files = ["many/*"]
+parse = { regex = '^(?<path>.+?):(?<line>\d+): (?<message>.*)$' }
+"#;
+
+/// What a run leaves.
+type Artifacts = [Vec<u8>; 3];
+
+/// A workspace in which everything is accepted. Its artifacts are those of an old state of its sources: a run
+/// replaces each of them, and passes. What its tool `t` does is up to the test.
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    /// Where runs take place, if not where the test does.
+    mounts: Option<Mounts>,
+    /// What every run is called with.
+    args: &'static [&'static str],
+    /// The artifacts of this state of the sources and of the one before.
+    new: Artifacts,
+    old: Artifacts,
+    /// Everything but the target directory.
+    sources: BTreeMap<PathBuf, Vec<u8>>,
+}
+
+/// The two states of the sources: as many lines, all of them accepted.
+const STATES: [&str; 2] = ["bad one\n", "bad two\n\nbad one\n"];
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with("", &[])
+    }
+
+    /// With more configuration (that of `t` goes on there), and with flags that every run is called with.
+    pub(crate) fn with(config: &str, args: &'static [&'static str]) -> Self {
+        let Ok(world) = Self::build(config, args, |_| Ok(None)) else { unreachable!("nothing was mounted") };
+        world
+    }
+
+    /// With mounts of its own: `script` as for [`Mounts::new`], with the target directory as `$1`.
+    pub(crate) fn mounted(script: &str) -> Result<Self, NotTried> {
+        let mount = |sandbox: &Sandbox| {
+            let target = sandbox.root().join("target");
+            std::fs::create_dir(&target).unwrap();
+            Mounts::new(script, &target).map(Some)
+        };
+        Self::build("", &[], mount)
+    }
+
+    fn build(
+        config: &str,
+        args: &'static [&'static str],
+        mount: impl FnOnce(&Sandbox) -> Result<Option<Mounts>, NotTried>,
+    ) -> Result<Self, NotTried> {
+        let sandbox = Sandbox::with_tools(&format!("{CONFIG}{config}"));
+        let mounts = mount(&sandbox)?;
+        let empty = || [const { Vec::new() }; 3];
+        let mut world = Self { sandbox, mounts, args, new: empty(), old: empty(), sources: BTreeMap::new() };
+        world.tool(HEALTHY);
+        for name in ["a", "b", "c"] {
+            world.sandbox.write(&format!("many/{name}"), STATES[1]);
+        }
+        run(&mut world.of_genti(&["baseline", "init"])).expect(0, &[]);
+        for _ in 0..2 {
+            world.flip();
+            world.run(&[]).expect(0, &[]);
+        }
+        world.flip();
+        Ok(world)
+    }
+
+    /// Takes what is there as the old state, and makes the sources those of the other one.
+    pub(crate) fn flip(&mut self) {
+        let path = self.sandbox.root().join("many/a");
+        let is_first = std::fs::read(&path).unwrap() == STATES[0].as_bytes();
+        self.sandbox.write("many/a", STATES[usize::from(is_first)]);
+        let found = self.found();
+        self.new = std::mem::replace(&mut self.old, found.map(Option::unwrap_or_default));
+        self.sources = sources(self.sandbox.root());
+    }
+
+    /// From now on the tool `t` is this script.
+    pub(crate) fn tool(&self, script: &str) {
+        self.sandbox.write("../tool", script);
+    }
+
+    /// From now on this is what the tool `t` does with the file `many/a`. With the others it does what it should.
+    pub(crate) fn fault(&self, script: &str) {
+        self.tool(&format!("case $1 in */a)\n{script}\n;; esac\n{HEALTHY}"));
+    }
+
+    /// Waits for a file that a tool makes.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, path: &str) {
+        wait_until(|| self.path(path).exists(), path);
+    }
+
+    /// What became of `many/a`, and why. All other tasks must have their verdicts.
+    #[track_caller]
+    pub(crate) fn status(&self) -> (String, String) {
+        let mut found = None;
+        for line in self.tasks() {
+            let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
+            let status = text("status");
+            match text("unit").as_str() {
+                "many/a" => found = Some((status, text("reason"))),
+                unit => assert!(["clean", "findings"].contains(&status.as_str()), "{unit} is {status}"),
+            }
+        }
+        found.expect("a line for many/a")
+    }
+
+    /// What became of each task of `tool`.
+    pub(crate) fn statuses(&self, tool: &str) -> Vec<String> {
+        let tasks = self.tasks().filter(|line| line["tool"] == tool);
+        tasks.map(|line| line["status"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn tasks(&self) -> impl Iterator<Item = Value> {
+        let text = String::from_utf8(self.found()[0].clone().unwrap_or_default()).unwrap();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        lines.into_iter().filter(|line| line["kind"] == "task")
+    }
+
+    /// `path` below the workspace root, as runs see it.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        let path = self.sandbox.root().join(path);
+        self.mounts.as_ref().map_or(path.clone(), |mounts| mounts.path(&path))
+    }
+
+    /// `cargo genti run ARGS`.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        self.of_genti(&[&["run"], self.args, args].concat())
+    }
+
+    fn of_genti(&self, args: &[&str]) -> Command {
+        let mut command = self.sandbox.command(args);
+        // Cargo sets a library path for tests: each program looks through all of it.
+        command.env("SOURCE_DATE_EPOCH", "0").env_remove("LD_LIBRARY_PATH");
+        self.mounts.as_ref().map(|mounts| mounts.command(&command)).unwrap_or(command)
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
+        run(&mut self.command(args))
+    }
+
+    /// The artifacts that are there.
+    fn found(&self) -> [Option<Vec<u8>>; 3] {
+        found(&self.path("target/genti/artifacts"))
+    }
+
+    pub(crate) fn mounts(&self) -> Option<&Mounts> {
+        self.mounts.as_ref()
+    }
+
+    /// What must hold after any run, and that the next one, without the fault, leaves what a run leaves that
+    /// never met one.
+    #[track_caller]
+    pub(crate) fn check(&self, run: &Run) {
+        self.check_before_repair(run);
+        self.check_again();
+    }
+
+    /// That a run without a fault leaves what it leaves if there never was one.
+    #[track_caller]
+    pub(crate) fn check_again(&self) {
+        self.tool(HEALTHY);
+        self.run(&[]).expect(0, &[]);
+        self.check_new(&self.path("target/genti/artifacts"));
+        assert_eq!(self.unfinished(), [] as [PathBuf; 0]);
+    }
+
+    /// The same without the next run.
+    #[track_caller]
+    pub(crate) fn check_before_repair(&self, run: &Run) {
+        self.check_survivors();
+        assert!(
+            sources(self.sandbox.root()) == self.sources,
+            "the sources or the baseline were changed\n{run}"
+        );
+        self.check_artifacts(run, &self.path("target/genti/artifacts"));
+        assert!(run.was_killed() || self.unfinished().is_empty(), "{:?}\n{run}", self.unfinished());
+    }
+
+    /// That the artifacts in `dir` are those that this state of the sources leaves.
+    #[track_caller]
+    pub(crate) fn check_new(&self, dir: &Path) {
+        for ((name, found), new) in ARTIFACTS.iter().zip(found(dir)).zip(&self.new) {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            assert_eq!(text(&found.unwrap_or_default()), text(new), "{name}");
+        }
+    }
+
+    /// That each artifact in `dir` is wholly old or wholly new.
+    #[track_caller]
+    pub(crate) fn check_artifacts(&self, run: &Run, dir: &Path) {
+        let found = found(dir);
+        let (mut old, mut new) = (0, 0);
+        for (at, name) in ARTIFACTS.into_iter().enumerate() {
+            let found = found[at].as_deref().unwrap_or_default();
+            old += usize::from(found == self.old[at]);
+            new += usize::from(found == self.new[at]);
+            match run.code() {
+                // Not written, or not to the end.
+                None | Some(2 | 4) => assert!(
+                    found == self.old[at] || found == self.new[at],
+                    "{name} is neither old nor new: {}\n{run}",
+                    String::from_utf8_lossy(found)
+                ),
+                Some(0) => assert!(found == self.new[at], "passed, and {name} is not new\n{run}"),
+                Some(_) => assert!(found.ends_with(b"\n"), "{name} is cut\n{run}"),
+            }
+        }
+        if run.err.contains("what was there before is untouched") {
+            assert_eq!(old, 3, "{run}");
+        }
+        if run.err.contains("others are of this run") {
+            assert!(old > 0 && new > 0, "{run}");
+        }
+        if let Some(code @ (1 | 3 | 128..)) = run.code()
+            && !run.err.contains("could not")
+        {
+            let run_json: Value = serde_json::from_slice(found[2].as_deref().unwrap_or_default()).unwrap();
+            assert_eq!(run_json["end"]["exit"], code, "{run}");
+            let report: Value = serde_json::from_slice(found[1].as_deref().unwrap_or_default()).unwrap();
+            let of_report = match code {
+                1 => "failed",
+                3 => "incomplete",
+                _ => "interrupted",
+            };
+            assert_eq!(report["gate"]["status"], of_report, "{run}");
+            for line in String::from_utf8(found[0].clone().unwrap_or_default()).unwrap().lines() {
+                serde_json::from_str::<Value>(line).unwrap();
+            }
+        }
+    }
+
+    /// What is left of files that were not put in place.
+    fn unfinished(&self) -> Vec<PathBuf> {
+        let is_unfinished = |path: &PathBuf| path.to_string_lossy().contains(".genti-unfinished-");
+        let dirs = ["target/genti", ".config"].map(|dir| files(&self.path(dir)));
+        dirs.into_iter().flatten().map(|(path, _)| path).filter(is_unfinished).collect()
+    }
+
+    /// That no process is left of the runs in this workspace.
+    #[track_caller]
+    pub(crate) fn check_survivors(&self) {
+        let since = Instant::now();
+        loop {
+            let left = processes(self.sandbox.beside());
+            if left.is_empty() {
+                return;
+            }
+            if since.elapsed() > PATIENCE {
+                let kill = left.iter().map(|(pid, _)| pid.to_string());
+                let _ = Command::new("kill").arg("-9").args(kill).status();
+                panic!("left behind: {left:#?}");
+            }
+            // What was killed still takes a moment to vanish.
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+/// Waits for something to be so.
+#[track_caller]
+pub(crate) fn wait_until(is_so: impl Fn() -> bool, what: &str) {
+    let since = Instant::now();
+    while !is_so() {
+        assert!(since.elapsed() < HANGS, "still waiting for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The artifacts in `dir`.
+fn found(dir: &Path) -> [Option<Vec<u8>>; 3] {
+    ARTIFACTS.map(|name| std::fs::read(dir.join(name)).ok())
+}
+
+/// How long what was killed may take to vanish.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// After this long a run hangs.
+const HANGS: Duration = Duration::from_secs(180);
+
+/// A run that ended.
+#[derive(Debug)]
+pub(crate) struct Run {
+    status: ExitStatus,
+    pub(crate) out: Vec<u8>,
+    pub(crate) err: String,
+}
+
+impl Run {
+    /// `None` if it was killed.
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
+    pub(crate) fn was_killed(&self) -> bool {
+        self.status.signal().is_some()
+    }
+
+    /// Expects this exit code, and that it says all of this.
+    #[track_caller]
+    pub(crate) fn expect(&self, code: i32, says: &[&str]) {
+        assert_eq!(self.code(), Some(code), "{self}");
+        for text in says {
+            assert!(self.err.contains(text), "it does not say {text:?}\n{self}");
+        }
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}\n{}", self.status, self.err)
+    }
+}
+
+/// Runs `command` to its end. One that hangs is killed, and the test fails.
+#[track_caller]
+pub(crate) fn run(command: &mut Command) -> Run {
+    finish(start(command))
+}
+
+/// Starts `command` in a process group of its own, its output captured.
+#[track_caller]
+pub(crate) fn start(command: &mut Command) -> Child {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.process_group(0).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+/// Waits for what [`start`] started.
+#[track_caller]
+pub(crate) fn finish(child: Child) -> Run {
+    let pid = child.id();
+    let (sender, ended) = channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    let Ok(output) = ended.recv_timeout(HANGS) else {
+        kill("KILL", &format!("-{pid}"));
+        panic!("it hangs");
+    };
+    let Output { status, stdout, stderr } = output.unwrap();
+    Run { status, out: stdout, err: String::from_utf8_lossy(&stderr).into_owned() }
+}
+
+/// Sends `signal` to `pid`, or to the group if it begins with `-`. Nobody there is no failure.
+pub(crate) fn kill(signal: &str, pid: &str) {
+    Command::new("kill").args(["-s", signal, "--", pid]).stderr(Stdio::null()).status().unwrap();
+}
+
+/// `command` as started by `prefix`: strace, prlimit, nsenter.
+pub(crate) fn under(prefix: &[&str], command: &Command) -> Command {
+    let mut under = Command::new(prefix[0]);
+    under.args(&prefix[1..]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => under.env(name, value),
+            None => under.env_remove(name),
+        };
+    }
+    if let Some(dir) = command.get_current_dir() {
+        under.current_dir(dir);
+    }
+    under
+}
+
+/// The processes that have to do with `place`, by working directory, arguments or environment.
+pub(crate) fn processes(place: &Path) -> Vec<(u32, String)> {
+    let place = place.to_str().unwrap();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let read = |name: &str| std::fs::read(entry.path().join(name)).unwrap_or_default();
+        let [arguments, environment] =
+            ["cmdline", "environ"].map(|name| String::from_utf8_lossy(&read(name)).replace('\0', " "));
+        let dir = std::fs::read_link(entry.path().join("cwd")).unwrap_or_default();
+        if dir.starts_with(place) || arguments.contains(place) || environment.contains(place) {
+            found.push((pid, arguments));
+        }
+    }
+    found
+}
+
+/// All files of the workspace but those below `target`.
+fn sources(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(root).unwrap().flatten() {
+        if entry.file_name() != "target" {
+            read(&entry.path(), &mut files);
+        }
+    }
+    files
+}
+
+/// Every file below `dir`, and what is in it.
+pub(crate) fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    read(dir, &mut files);
+    files
+}
+
+/// Adds what is at `path` and below it. Another run may be removing files.
+fn read(path: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            read(&entry.path(), files);
+        }
+    } else if let Ok(bytes) = std::fs::read(path) {
+        files.insert(path.to_path_buf(), bytes);
+    }
+}
