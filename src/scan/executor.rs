@@ -479,7 +479,9 @@ mod tests {
     fn a_panic_of_a_worker_ends_the_run() {
         let mut workspace = testing::workspace(&[], &[]);
         workspace.root = std::env::temp_dir();
-        let tools = vec![testing::tool("t", Parse::ExitCode, &["true"])];
+        // What is there on every system.
+        let tests = std::env::current_exe().unwrap();
+        let tools = vec![testing::tool("t", Parse::ExitCode, &[tests.to_str().unwrap(), "--list"])];
         let plan =
             plan(&workspace, tools, Selection::default(), Policy::default(), &RiskFacts::default()).unwrap();
         let env = Env::capture();
