@@ -488,7 +488,7 @@ mod tests {
         let executor = Executor {
             workspace: &workspace,
             plan: &plan,
-            programs: &Programs::new(&env, &workspace.root),
+            programs: &Programs::new(&env, &workspace.root).unwrap(),
             env: &env,
             pool: &Pool::new(Inherited::none(), &env, 1).unwrap(),
             stop: &Stop::new().unwrap(),

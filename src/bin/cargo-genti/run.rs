@@ -123,10 +123,7 @@ pub(crate) fn execute(
     };
     let parallel = pipeline::parallelism(project.parallel);
     let pool = Pool::new(inherited, &env, parallel).map_err(|error| system(shell, error))?;
-    // Where orphans can't be adopted, it goes without.
-    let stop = Stop::adopting_orphans().or_else(|_| Stop::new());
-    let stop: &'static Stop = Box::leak(Box::new(stop.map_err(|error| system(shell, error))?));
-    signals::listen(stop).map_err(|error| system(shell, error))?;
+    let stop = signals::stop().map_err(|error| system(shell, error))?;
     let dir = open(project, stop, shell)?;
     let session = Session { env: &env, pool: &pool, stop, parallel, fail_fast, started: at, stale_fails };
     let mut bar = Bar::new(shell);
