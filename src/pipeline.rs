@@ -24,7 +24,7 @@ use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
 use crate::plan::config::{self, Config, ConfigFile, PolicyConfig};
 use crate::plan::{self, PlanError, RiskFacts};
-use crate::scan::{Env, Executor, Outputs, Pool, Programs, Runs, Stop};
+use crate::scan::{Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
 use crate::store::{BaselineError, OutputDir};
 use crate::workspace::{GitError, LoadError};
 use crate::{scan, store, workspace};
@@ -110,6 +110,9 @@ pub enum Error {
     /// Git could not tell what changed.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// There is no cargo.
+    #[error(transparent)]
+    NoCargo(#[from] Missing),
     /// There is no `Cargo.lock` and none may be made.
     #[error("`{0}` is missing; create it with `cargo generate-lockfile` and commit it")]
     NoLockfile(PathBuf),
@@ -130,7 +133,7 @@ pub enum Error {
 /// If the workspace, the configuration or the selection has mistakes.
 pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> Result<Project, Error> {
     let start = request.manifest_path.as_deref().and_then(Path::parent).map(|dir| request.cwd.join(dir));
-    let programs = Programs::new(env, start.as_deref().unwrap_or(&request.cwd));
+    let programs = Programs::new(env, start.as_deref().unwrap_or(&request.cwd))?;
     let has = |flag: &str| request.cargo_flags.iter().any(|given| given == flag);
     let of_workspace = workspace::Request {
         cargo: programs.cargo().to_path_buf(),

@@ -494,5 +494,5 @@ fn name_of(signal: i32) -> String {
         .map_or(format!("signal {signal}"), |(_, name)| (*name).to_owned())
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

@@ -122,10 +122,7 @@ pub(crate) fn execute(
     };
     let parallel = pipeline::parallelism(project.parallel);
     let pool = Pool::new(inherited, &env, parallel).map_err(|error| failed(shell, error.into()))?;
-    // Where orphans can't be adopted, it goes without.
-    let stop = Stop::adopting_orphans().or_else(|_| Stop::new());
-    let stop: &'static Stop = Box::leak(Box::new(stop.map_err(|error| failed(shell, error.into()))?));
-    signals::listen(stop).map_err(|error| failed(shell, error.into()))?;
+    let stop = signals::stop().map_err(|error| failed(shell, error.into()))?;
     let dir = open(project, stop, shell)?;
     let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);
     let session =

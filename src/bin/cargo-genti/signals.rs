@@ -4,9 +4,18 @@ use std::io;
 
 use genti::scan::{Stop, StopReason};
 
-/// Ends the run at the first signal, kindly, and at the second at once. Ctrl-Z stops it with all its children.
+/// The switch of this process, turned by signals: the first ends what runs, kindly, the second at once. Ctrl-Z
+/// stops it with all its children.
+pub(crate) fn stop() -> io::Result<&'static Stop> {
+    // Where orphans can't be adopted, it goes without.
+    let stop = Stop::adopting_orphans().or_else(|_| Stop::new())?;
+    let stop = Box::leak(Box::new(stop));
+    listen(stop)?;
+    Ok(stop)
+}
+
 #[cfg(unix)]
-pub(crate) fn listen(stop: &'static Stop) -> io::Result<()> {
+fn listen(stop: &'static Stop) -> io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGXFSZ};
     let heard = [SIGHUP, SIGINT, SIGTERM, SIGTSTP].into_iter().filter(|signal| !is_ignored(*signal));
     let mut signals = signal_hook::iterator::Signals::new(heard)?;
@@ -49,9 +58,8 @@ fn is_ignored(signal: i32) -> bool {
     mask & (1 << (signal - 1)) != 0
 }
 
-/// Ends the run at the first Ctrl-C, kindly, and at the second at once.
 #[cfg(windows)]
-pub(crate) fn listen(stop: &'static Stop) -> io::Result<()> {
+fn listen(stop: &'static Stop) -> io::Result<()> {
     const SIGINT: i32 = 2;
     ctrlc::set_handler(move || stop.stop(StopReason::Signal(SIGINT))).map_err(io::Error::other)
 }

@@ -29,7 +29,7 @@ fn run<R: Send + 'static>(
     let executor = Executor {
         workspace: &workspace,
         plan: &plan,
-        programs: &Programs::new(&env, &workspace.root),
+        programs: &Programs::new(&env, &workspace.root).unwrap(),
         env: &env,
         pool: &Pool::new(Inherited::none(), &env, parallel).unwrap(),
         stop: &Stop::new().unwrap(),

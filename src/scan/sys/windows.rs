@@ -226,3 +226,32 @@ fn wait_for(process: RawHandle, timeout: Duration) -> bool {
 
 /// There is nothing to do: a pool of job tokens is a semaphore with a name.
 pub(in crate::scan) fn make_inheritable(_: i32) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::process::{self, Ending, Ran};
+    use crate::scan::stop::Stop;
+
+    fn cmd(script: &str, timeout: Option<Duration>) -> Ran {
+        let mut command = Command::new("cmd");
+        process::run(command.args(["/D", "/C", script]), timeout, &Stop::new().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn more_than_a_pipe_holds_is_read() {
+        let ran = cmd("(for /L %i in (1,1,20000) do @echo 0123456789) & exit 7", None);
+        assert_eq!((ran.output.stdout.len(), ran.output.exit), (20_000 * 12, Exit::Code(7)));
+    }
+
+    #[test]
+    fn what_takes_too_long_is_ended() {
+        assert_eq!(cmd("ping -n 600 127.0.0.1", Some(Duration::from_millis(100))).ending, Ending::TimedOut);
+    }
+
+    #[test]
+    fn what_a_child_leaves_behind_is_noticed_and_ended() {
+        let ran = cmd("start /B ping -n 600 127.0.0.1 & echo hi", None);
+        assert!(ran.leaky && ran.ending == Ending::Own);
+    }
+}
