@@ -17,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::process::Ran;
 use crate::model::task::Output;
-use crate::store::{OutputDir, StoreError};
+use crate::store::OutputDir;
 
 /// What is held of a stream in memory, in bytes; also of the beginning of one that is too long.
 const IN_MEMORY: usize = 1 << 20;
@@ -54,7 +54,7 @@ pub struct Kept {
     /// In the order of processes, stdout first.
     pub files: Vec<PathBuf>,
     /// Why not all of it could be kept.
-    pub error: Option<StoreError>,
+    pub error: Option<io::Error>,
 }
 
 impl<'a> Outputs<'a> {
