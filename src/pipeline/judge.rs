@@ -14,16 +14,17 @@ use crate::model::task::{Output, Plan, Status, Step, TaskIx, Unit};
 use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{self, Gap, Input, Parsed, Scrub, Unparsable};
-use crate::scan::{Ended, Env, Judged, StepRun, StopReason};
+use crate::scan::{BuildDirs, Ended, Env, Judged, StepRun, StopReason};
 
 /// What one process came to, as normalized on the thread that ran it.
 pub(super) type Normalized = Result<Parsed, Unparsable>;
 
 /// How text is made independent of this machine.
-pub(super) fn scrub(workspace: &Workspace, env: &Env) -> Scrub {
+pub(super) fn scrub(workspace: &Workspace, env: &Env, build_dirs: &BuildDirs) -> Scrub {
     let home = env.get("HOME").map(Path::new);
     let temp = env.get("TMPDIR").map_or(Path::new("/tmp"), Path::new);
     let scrub = Scrub::new(workspace, home, temp);
+    let scrub = build_dirs.all().into_iter().fold(scrub, |scrub, dir| scrub.with_target(dir));
     // Some tools resolve symbolic links before they print a path.
     match workspace.root.canonicalize() {
         Ok(real) => scrub.with_root(&real),

@@ -5,15 +5,18 @@
 
 #![expect(clippy::disallowed_methods, reason = "this layer is where processes, threads and the clock live")]
 
+mod build_dirs;
 mod environment;
 mod executor;
 mod pool;
 mod process;
 mod program;
 mod scheduler;
+mod slow;
 mod stop;
 mod version;
 
+pub use build_dirs::BuildDirs;
 pub use environment::Env;
 pub use executor::{Ended, Executor, Judge, Judged, Piece, Runs, StepRun};
 pub use pool::{Inherited, Pool};

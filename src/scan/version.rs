@@ -3,10 +3,12 @@
 use std::process::Command;
 use std::time::Duration;
 
+use super::build_dirs::BuildDirs;
 use super::environment::Env;
 use super::process::{self, Ending};
 use super::program::Programs;
 use super::stop::Stop;
+use crate::model::policy::BuildDir;
 use crate::model::task::Exit;
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
@@ -25,7 +27,8 @@ pub fn version(
     let (name, args) = tool.version.split_first()?;
     let mut command = Command::new(programs.find(name)?);
     command.args(args).current_dir(&workspace.root);
-    command.env_clear().envs(env.for_tool(tool, &workspace.target_dir, &[], 1));
+    let dirs = BuildDirs::new(BuildDir::Shared, 1, workspace);
+    command.env_clear().envs(env.for_tool(tool, &dirs, &[], 1));
     let ran = process::run(&mut command, Some(PATIENCE), stop).ok()?;
     if (ran.ending, ran.output.exit) != (Ending::Own, Exit::Code(0)) {
         return None;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests start processes and read files")]
 
+mod build_dirs;
 mod contract;
 mod determinism;
 mod policies;

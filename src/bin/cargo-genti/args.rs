@@ -169,6 +169,10 @@ pub(crate) struct PolicyArgs {
     /// is found depends on it [env: GENTI_PARALLEL]
     #[arg(long, value_name = "auto|N")]
     pub(crate) parallel: Option<String>,
+    /// Where cargo builds: one (a directory apart from yours), lanes (one for each lane), shared (yours), or auto:
+    /// one for up to 3 processes, else lanes. Nothing that is found depends on it [env: GENTI_BUILD_DIR]
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) build_dir: Option<String>,
     /// The commit that risk-first compares with: what changed since then comes first
     #[arg(long, value_name = "REF")]
     pub(crate) since: Option<String>,

@@ -54,6 +54,7 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<
         ),
         max_duration: read.value("--max-duration", args.max_duration.as_deref(), config::duration),
         parallel: read.value("--parallel", args.parallel.as_deref(), FromStr::from_str),
+        build_dir: read.value("--build-dir", args.build_dir.as_deref(), FromStr::from_str),
     };
     if !read.errors.is_empty() {
         read.errors.into_iter().for_each(|error| shell.error(error));

@@ -46,7 +46,7 @@ impl Bar {
                 self.running.remove(&step);
                 self.bar.inc(1);
             }
-            Event::Tick => {}
+            Event::Tick | Event::Waiting(_) | Event::Slow(..) => {}
             Event::Comparing => self.bar.finish_and_clear(),
         }
         let running: Vec<_> = self.running.values().map(String::as_str).collect();
