@@ -193,7 +193,7 @@ pub fn run(
     }
     let ask = |tool| scan::version(tool, workspace, programs, session.env, session.stop);
     let versions: Vec<_> = plan.graph.tools.par_iter().map(ask).collect();
-    events(Event::Planned(workspace, plan));
+    events(Event::Planned);
     let scrub = judge::scrub(workspace, session.env, &build_dirs);
     let executor = Executor {
         workspace,

@@ -266,7 +266,10 @@ impl<'a> Scheduler<'a> {
 
     /// What keeps more steps from starting: nothing, if as many run as may or the rest waits for what they do.
     pub(super) fn waiting(&self) -> Option<Waiting> {
-        if self.phase != Phase::Going || self.running >= self.limits.parallel {
+        if self.phase != Phase::Going {
+            return (self.running > 0).then_some(Waiting::End);
+        }
+        if self.running >= self.limits.parallel {
             return None;
         }
         match self.queue.first() {

@@ -7,6 +7,7 @@ mod contract;
 mod determinism;
 mod policies;
 mod processes;
+mod progress;
 mod support;
 mod traps;
 mod verdicts;

@@ -282,8 +282,10 @@ impl Simulation<'_> {
 
     fn waiting(&self) -> Option<Waiting> {
         let World { limits, .. } = self.world;
-        let is_full = self.running.len() >= limits.parallel;
-        let step = self.startable().next().filter(|_| self.may_start && !is_full)?;
+        if !self.may_start {
+            return (!self.running.is_empty()).then_some(Waiting::End);
+        }
+        let step = self.startable().next().filter(|_| self.running.len() < limits.parallel)?;
         Some(match self.holder(step) {
             Some(holder) if self.ready().next().is_none() => Waiting::Lane { step, holder },
             _ => Waiting::Token { of: (!limits.own_slot).then_some(self.world.tokens) },

@@ -114,7 +114,7 @@ fn it_is_known_what_is_waited_for() {
     scheduler.on(seconds(2), finished(first(1)));
     assert_eq!(ranks(&mut scheduler), [2, 3]);
     scheduler.on(seconds(3), Event::Interrupt);
-    assert_eq!(scheduler.waiting(), None, "nothing starts any more");
+    assert_eq!(scheduler.waiting(), Some(Waiting::End), "nothing starts any more");
 
     let plan = small(&[(None, &[])], &[&[0], &[0], &[0]]);
     let mut scheduler = Scheduler::new(&plan, Limits { parallel: 2, own_slot: true, ..LIMITS });

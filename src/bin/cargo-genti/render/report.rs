@@ -7,7 +7,7 @@ use genti::model::outcome::{Compared, End, Gone, Identical, Outcome, ToolOutcome
 use genti::model::tool::{Per, Tool};
 use genti::path::RelPath;
 
-use super::text::visible_line;
+use super::text::{self, visible_line};
 use super::{BAD, GOOD, Shell, WARN, finding, plural};
 
 /// Lines of one kind that are shown before the rest is only counted.
@@ -74,9 +74,7 @@ fn tool(shell: &mut Shell, tool: &Tool, result: &ToolOutcome, outcome: &Outcome)
     match (units, tool.per) {
         (0, _) => facts.push("nothing to look at".to_owned()),
         (_, Per::Workspace) => {}
-        (_, per) => {
-            facts.push(format!("{units} {}{}", per.as_str().replace('-', " "), plural(units, "", "s")))
-        }
+        (_, per) => facts.push(text::units(units, per)),
     }
     if !tool.required {
         facts.push("optional".to_owned());
