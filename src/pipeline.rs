@@ -191,7 +191,7 @@ pub fn run(
             "builds go to target/genti/build, so that no run waits for the cargo of your editor or shell; dependencies are built once more there",
         ));
     }
-    let ask = |tool| scan::version(tool, workspace, programs, session.env, session.stop);
+    let ask = |tool| scan::version(tool, workspace, programs, session.env, session.stop).ok();
     let versions: Vec<_> = plan.graph.tools.par_iter().map(ask).collect();
     events(Event::Planned);
     let scrub = judge::scrub(workspace, session.env, &build_dirs);

@@ -224,7 +224,7 @@ impl<'a> Ledger<'a> {
                     continue;
                 }
                 Ended::Judged(Err(Unparsable(why))) => Status::Unparsable(why),
-                Ended::TimedOut => Status::TimedOut,
+                Ended::TimedOut => Status::TimedOut(timed_out(self.plan)),
                 Ended::Leaky => Status::Leaky,
                 Ended::Crashed(how) => Status::Crashed(how),
                 Ended::Missing(missing) => Status::Missing(missing.to_string()),
@@ -375,6 +375,12 @@ impl Reach for Ledger<'_> {
             .peekable();
         tools.peek().is_some() && tools.all(|(id, tool)| self.covers(id, tool, &entry.site))
     }
+}
+
+/// However many tasks a process had, each of them had a process of its own in the end.
+fn timed_out(plan: &Plan) -> String {
+    let timeout = plan.policy.per_task_timeout.unwrap_or_default();
+    format!("took longer than its time-out of {}", humantime::format_duration(timeout))
 }
 
 const FAILED_FAST: &str = "a required tool had failed before, under --fail-fast";

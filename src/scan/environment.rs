@@ -61,6 +61,11 @@ impl Env {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
+    /// The names of the variables that begin with `prefix`, sorted.
+    pub fn names<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.keys().filter_map(|name| name.to_str()).filter(move |name| name.starts_with(prefix))
+    }
+
     /// What a process of `tool` sees. `dirs` are where cargo builds; `pool` are the variables of the jobserver,
     /// and `jobs` its size.
     pub(super) fn for_tool(

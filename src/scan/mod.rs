@@ -22,4 +22,4 @@ pub use executor::{Ended, Executor, Judge, Judged, Piece, Runs, StepRun};
 pub use pool::{Inherited, Pool};
 pub use program::{Missing, Programs};
 pub use stop::{Stop, StopReason};
-pub use version::version;
+pub use version::{NoVersion, version};

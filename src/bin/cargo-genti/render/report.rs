@@ -13,6 +13,9 @@ use super::{BAD, GOOD, Shell, WARN, finding, plural};
 /// Lines of one kind that are shown before the rest is only counted.
 const MOST: usize = 10;
 
+/// Findings that are shown unless all are asked for.
+const MOST_FINDINGS: usize = 100;
+
 /// What the report can't see from the outcome.
 pub(crate) struct Hints<'a> {
     /// The sources that findings are in.
@@ -39,7 +42,9 @@ fn findings(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
         terminal_size::terminal_size_of(std::io::stderr()).map_or(140, |(width, _)| usize::from(width.0));
     let verbose = shell.verbose;
     let is_shown = |compared: &&Compared| compared.state == State::New || verbose;
-    for compared in outcome.findings.iter().filter(is_shown) {
+    let shown: Vec<_> = outcome.findings.iter().filter(is_shown).collect();
+    let most = if verbose { shown.len() } else { shown.len().min(MOST_FINDINGS) };
+    for compared in &shown[..most] {
         let source = compared.finding.diagnostic.place.path().and_then(|path| hints.sources.get(path));
         shell.err(finding::render(compared, source.map(Vec::as_slice), width));
         if let Some(Identical { new, total }) =
@@ -50,6 +55,10 @@ fn findings(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
                 plural(new, "is", "are")
             ));
         }
+    }
+    if most < shown.len() {
+        let place = hints.artifacts.as_ref().map(|dir| format!(" in {dir}/report.json")).unwrap_or_default();
+        shell.note(format_args!("and {} more{place}; `--verbose` shows all of them", shown.len() - most));
     }
 }
 
