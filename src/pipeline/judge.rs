@@ -14,17 +14,18 @@ use crate::model::task::{Output, Plan, Status, Step, TaskIx, Unit};
 use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{self, Gap, Input, Parsed, Scrub, Unparsable};
-use crate::scan::{Ended, Env, Judged, Kept, StepRun, StopReason};
+use crate::scan::{BuildDirs, Ended, Env, Judged, Kept, StepRun, StopReason};
 use crate::workspace::LoadError;
 
 /// What one process came to, as normalized on the thread that ran it.
 pub(super) type Normalized = Result<Parsed, Unparsable>;
 
 /// How text is made independent of this machine.
-pub(super) fn scrub(workspace: &Workspace, env: &Env) -> Scrub {
+pub(super) fn scrub(workspace: &Workspace, env: &Env, build_dirs: &BuildDirs) -> Scrub {
     let home = env.get("HOME").map(Path::new);
     let temp = env.get("TMPDIR").map_or(Path::new("/tmp"), Path::new);
     let scrub = Scrub::new(workspace, home, temp);
+    let scrub = build_dirs.all().into_iter().fold(scrub, |scrub, dir| scrub.with_target(dir));
     // Some tools resolve symbolic links before they print a path.
     match workspace.root.canonicalize() {
         Ok(real) => scrub.with_root(&real),
@@ -220,7 +221,7 @@ impl<'a> Ledger<'a> {
                     continue;
                 }
                 Ended::Judged(Err(Unparsable(why))) => Status::Unparsable(why),
-                Ended::TimedOut => Status::TimedOut,
+                Ended::TimedOut => Status::TimedOut(timed_out(self.plan)),
                 Ended::Leaky => Status::Leaky,
                 Ended::Crashed(how) => Status::Crashed(how),
                 Ended::Missing(missing) => Status::Missing(missing.to_string()),
@@ -371,6 +372,12 @@ impl Reach for Ledger<'_> {
             .peekable();
         tools.peek().is_some() && tools.all(|(id, tool)| self.covers(id, tool, &entry.site))
     }
+}
+
+/// However many tasks a process had, each of them had a process of its own in the end.
+fn timed_out(plan: &Plan) -> String {
+    let timeout = plan.policy.per_task_timeout.unwrap_or_default();
+    format!("took longer than its time-out of {}", humantime::format_duration(timeout))
 }
 
 const FAILED_FAST: &str = "a required tool had failed before, under --fail-fast";

@@ -15,14 +15,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::build_dirs::BuildDirs;
 use super::environment::Env;
 use super::pool::{Pool, Token};
 use super::process::{self, Ending};
 use super::program::{Missing, Programs, says_missing};
 use super::scheduler::{self, Action, Limits, Scheduler, Slot, time_cap};
+use super::slow::Slow;
 use super::spool::{Kept, Outputs, Truncated};
 use super::stop::{Stop, StopReason};
-use crate::model::event::Event;
+use crate::model::event::{Event, Waiting};
 use crate::model::task::{Exit, Output, Plan, Step, StepId, TaskIx, Unit};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
@@ -49,7 +51,7 @@ pub struct Executor<'a> {
     /// Where output goes that is too long for memory, or is to be kept.
     pub outputs: &'a Outputs<'a>,
     /// Where cargo builds.
-    pub build_dir: PathBuf,
+    pub build_dirs: BuildDirs,
     /// `--locked`, `--offline`, `--frozen`: how cargo may work, no part of what is selected.
     pub cargo_flags: Vec<String>,
     /// When the run began.
@@ -273,13 +275,21 @@ struct Dispatcher<'a> {
     wish: Sender<()>,
     /// The token that has come.
     token: Option<Token>,
+    slow: Slow,
+    /// What was last told to be waited for.
+    waiting: Option<Waiting>,
 }
 
 impl<'a> Dispatcher<'a> {
     fn new(executor: &'a Executor<'a>, parallel: usize, jobs: Sender<Job>, wish: Sender<()>) -> Self {
-        let limits =
-            Limits { parallel, own_slot: executor.pool.implicit().is_some(), fail_fast: executor.fail_fast };
-        Self { executor, scheduler: Scheduler::new(executor.plan, limits), jobs, wish, token: None }
+        let limits = Limits {
+            parallel,
+            own_slot: executor.pool.implicit().is_some(),
+            fail_fast: executor.fail_fast,
+            one_build_dir: executor.build_dirs.is_one(),
+        };
+        let scheduler = Scheduler::new(executor.plan, limits);
+        Self { executor, scheduler, jobs, wish, token: None, slow: Slow::default(), waiting: None }
     }
 
     fn run<R>(
@@ -297,6 +307,7 @@ impl<'a> Dispatcher<'a> {
                     scheduler::Event::Token
                 }
                 Ok(Message::Finished(run)) => {
+                    self.slow.finish(run.step);
                     progress(Event::Finished(run.step));
                     let event = scheduler::Event::Finished { step: run.step, fails: run.fails };
                     runs.insert(run.step, run);
@@ -336,6 +347,7 @@ impl<'a> Dispatcher<'a> {
                         Slot::Own => pool.implicit(),
                         Slot::Pool => self.token.take(),
                     };
+                    self.slow.start(step, self.executor.elapsed());
                     progress(Event::Started(step));
                     // The workers outlive the dispatcher.
                     let _ = self.jobs.send(Job { step, token: token.unwrap_or_else(Token::none) });
@@ -348,7 +360,15 @@ impl<'a> Dispatcher<'a> {
                 Action::Refill { held } => pool.refill(held),
                 Action::Stop(reason) => stop.stop(reason),
                 Action::Wait(until) => {
-                    let left = until.map(|until| until.saturating_sub(self.executor.elapsed()));
+                    let now = self.executor.elapsed();
+                    for (step, time) in self.slow.due(now) {
+                        progress(Event::Slow(step, time));
+                    }
+                    let waiting = self.scheduler.waiting();
+                    if std::mem::replace(&mut self.waiting, waiting) != waiting {
+                        progress(Event::Waiting(waiting));
+                    }
+                    let left = until.map(|until| until.saturating_sub(now));
                     return Some(left.map_or(TICK, |left| left.min(TICK)));
                 }
                 Action::Done => return None,
@@ -457,10 +477,10 @@ impl<R> Attempt<'_, R> {
     }
 
     fn command(&self, tool: &Tool, program: &Path, argv: &[OsString]) -> Command {
-        let Executor { workspace, env, pool, build_dir, parallel, .. } = self.executor;
+        let Executor { workspace, env, pool, build_dirs, parallel, .. } = self.executor;
         let mut command = Command::new(program);
         command.args(argv.iter().skip(1)).current_dir(&workspace.root);
-        command.env_clear().envs(env.for_tool(tool, build_dir, pool.vars(), *parallel));
+        command.env_clear().envs(env.for_tool(tool, build_dirs, pool.vars(), *parallel));
         command
     }
 

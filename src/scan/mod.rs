@@ -11,6 +11,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this layer is where processes, threads and the clock live")]
 
+mod build_dirs;
 mod children;
 mod environment;
 mod executor;
@@ -18,15 +19,17 @@ mod pool;
 mod process;
 mod program;
 mod scheduler;
+mod slow;
 mod spool;
 mod stop;
 mod sys;
 mod version;
 
+pub use build_dirs::BuildDirs;
 pub use environment::Env;
 pub use executor::{Ended, Executor, Judge, Judged, Piece, Runs, StepRun};
 pub use pool::{Inherited, Pool};
 pub use program::{Missing, Programs};
 pub use spool::{Kept, Outputs, Truncated};
 pub use stop::{Stop, StopReason};
-pub use version::version;
+pub use version::{NoVersion, version};

@@ -5,11 +5,13 @@
 #![expect(clippy::disallowed_methods, reason = "tests start processes and read files")]
 
 mod baseline;
+mod build_dirs;
 mod contract;
 mod determinism;
 mod output;
 mod policies;
 mod processes;
+mod progress;
 mod support;
 mod traps;
 mod verdicts;

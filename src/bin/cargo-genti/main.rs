@@ -36,6 +36,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse_from(args::of_cargo(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {
+            let error = args::with_suggestion(error);
             // Help and version are no mistakes. Nothing can be done if they can't be printed.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { End::Usage.code() } else { 0 });

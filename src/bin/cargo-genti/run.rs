@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use genti::model::event::{Event, Waiting};
 use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome};
 use genti::path::RelPath;
@@ -91,8 +92,12 @@ pub(crate) fn prepare(
     request.selection = resolve::selection(&args.selection);
     request.since = args.policy.since.clone();
     request.policy = resolve::policy(&args.policy, env, shell)?;
-    let mut bar = Bar::new(shell);
-    pipeline::load(&request, env, &mut |event| bar.on(event, shell)).map_err(|error| fail(shell, error))
+    let mut notices = |event: Event<'_>| {
+        if let Event::Notice(text) = event {
+            shell.note(text);
+        }
+    };
+    pipeline::load(&request, env, &mut notices).map_err(|error| fail(shell, error))
 }
 
 /// A run that came to its end.
@@ -123,25 +128,32 @@ pub(crate) fn execute(
     let parallel = pipeline::parallelism(project.parallel);
     let pool = Pool::new(inherited, &env, parallel).map_err(|error| failed(shell, error.into()))?;
     let stop = signals::stop().map_err(|error| failed(shell, error.into()))?;
-    let dir = open(project, stop, shell)?;
+    let mut bar = Bar::new(project, shell);
+    let dir = open(project, stop, &mut bar, shell)?;
     let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);
     let session =
         Session { env: &env, pool: &pool, stop, parallel, fail_fast, started: at, stale_fails, outputs };
-    let mut bar = Bar::new(shell);
     let outcome = pipeline::run(project, &session, baseline, &mut |event| bar.on(event, shell));
     drop(bar);
     Ok(Run { outcome: outcome.map_err(|error| failed(shell, error))?, dir })
 }
 
 /// Opens the artifact directory, waiting for another run to end. A disk that says no does not stop the run.
-fn open(project: &Project, stop: &Stop, shell: &mut Shell) -> Result<Result<ArtifactDir, StoreError>, End> {
-    let mut has_told = false;
+fn open(
+    project: &Project,
+    stop: &Stop,
+    bar: &mut Bar<'_>,
+    shell: &mut Shell,
+) -> Result<Result<ArtifactDir, StoreError>, End> {
+    let mut waits = false;
     let dir = ArtifactDir::open(&project.workspace.target_dir, &mut || {
-        if !std::mem::replace(&mut has_told, true) {
-            shell.note("waiting for another run in this workspace to end");
-        }
+        let is_news = !std::mem::replace(&mut waits, true);
+        bar.on(if is_news { Event::Waiting(Some(Waiting::Run)) } else { Event::Tick }, shell);
         stop.reason().is_none()
     });
+    if waits {
+        bar.on(Event::Waiting(None), shell);
+    }
     match dir {
         Err(error @ StoreError::Foreign { .. }) => {
             shell.error(error);

@@ -32,7 +32,7 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
         match project.programs.of(tool) {
             Ok(path) => {
                 let version = scan::version(tool, &project.workspace, &project.programs, env, stop);
-                let version = version.unwrap_or_else(|| "version unknown".to_owned());
+                let version = version.unwrap_or_else(|why| format!("version unknown: {why}"));
                 let _ = writeln!(out, "  {}", visible_line(&format!("{} ({version})", path.display())));
             }
             Err(missing) => {

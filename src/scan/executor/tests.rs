@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 
 use super::*;
-use crate::model::policy::{Policy, Selection};
+use crate::model::policy::{BuildDir, Policy, Selection};
 use crate::model::testing;
 use crate::model::tool::{Arg, Parse, Per, Piece};
 use crate::plan::{RiskFacts, plan};
@@ -36,7 +36,7 @@ fn run<R: Send + 'static>(
         parallel,
         fail_fast: false,
         outputs: &Outputs::new(None),
-        build_dir: workspace.root.clone(),
+        build_dirs: BuildDirs::new(BuildDir::Auto, 1, &workspace),
         cargo_flags: Vec::new(),
         started: Instant::now(),
     };

@@ -8,11 +8,14 @@ use genti::model::outcome::{Compared, End, Gone, Identical, Outcome, ToolOutcome
 use genti::model::tool::{Per, Tool};
 use genti::path::RelPath;
 
-use super::text::visible_line;
+use super::text::{self, visible_line};
 use super::{BAD, GOOD, Shell, WARN, finding, plural};
 
 /// Lines of one kind that are shown before the rest is only counted.
 const MOST: usize = 10;
+
+/// Findings that are shown unless all are asked for.
+const MOST_FINDINGS: usize = 100;
 
 /// What the report can't see from the outcome.
 pub(crate) struct Hints<'a> {
@@ -40,7 +43,9 @@ fn findings(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
         terminal_size::terminal_size_of(std::io::stderr()).map_or(140, |(width, _)| usize::from(width.0));
     let verbose = shell.verbose;
     let is_shown = |compared: &&Compared| compared.state == State::New || verbose;
-    for compared in outcome.findings.iter().filter(is_shown) {
+    let shown: Vec<_> = outcome.findings.iter().filter(is_shown).collect();
+    let most = if verbose { shown.len() } else { shown.len().min(MOST_FINDINGS) };
+    for compared in &shown[..most] {
         let source = compared.finding.diagnostic.place.path().and_then(|path| hints.sources.get(path));
         shell.err(finding::render(compared, source.map(Vec::as_slice), width));
         if let Some(Identical { new, total }) =
@@ -51,6 +56,10 @@ fn findings(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
                 plural(new, "is", "are")
             ));
         }
+    }
+    if most < shown.len() {
+        let place = hints.artifacts.as_ref().map(|dir| format!(" in {dir}/report.json")).unwrap_or_default();
+        shell.note(format_args!("and {} more{place}; `--verbose` shows all of them", shown.len() - most));
     }
 }
 
@@ -75,9 +84,7 @@ fn tool(shell: &mut Shell, tool: &Tool, result: &ToolOutcome, outcome: &Outcome)
     match (units, tool.per) {
         (0, _) => facts.push("nothing to look at".to_owned()),
         (_, Per::Workspace) => {}
-        (_, per) => {
-            facts.push(format!("{units} {}{}", per.as_str().replace('-', " "), plural(units, "", "s")))
-        }
+        (_, per) => facts.push(text::units(units, per)),
     }
     if !tool.required {
         facts.push("optional".to_owned());
