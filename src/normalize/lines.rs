@@ -99,7 +99,7 @@ fn judge(input: &Input<'_>, code: i32, diagnostics: Vec<Diagnostic>) -> Result<P
         let reason = input.complaint().or(first).unwrap_or_else(|| "it said nothing".to_owned());
         return Err(Unparsable(format!("exited with {code}: {reason}")));
     }
-    Ok(Parsed { diagnostics, gaps: Vec::new() })
+    Ok(Parsed { diagnostics, ..Parsed::default() })
 }
 
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {

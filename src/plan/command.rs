@@ -1,6 +1,6 @@
 //! Tool, units and selection → command lines. Knows nothing of where programs are found or how they run.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use super::select::PlanError;
 use crate::model::path::RelPath;
@@ -14,13 +14,14 @@ use crate::model::workspace::{PackageId, Workspace};
 pub(super) const ARGV_CAP: usize = 30_000;
 
 /// The command lines of one step: one, or several where the files of a package or of the workspace don't fit
-/// into one.
+/// into one. `executable` stands for the program that another tool has built.
 pub fn expand(
     workspace: &Workspace,
     plan: &Plan,
     tool: &Tool,
     units: &[Unit],
     cargo_flags: &[String],
+    executable: &OsStr,
 ) -> Vec<Vec<OsString>> {
     let files = || units.iter().flat_map(|unit| files_of(workspace, plan, tool, *unit));
     let mut chunks = vec![Vec::new()];
@@ -39,7 +40,8 @@ pub fn expand(
             }
         }
     }
-    chunks.into_iter().map(|files| line(workspace, plan, tool, units, &files, cargo_flags)).collect()
+    let line = |files: Vec<_>| line(workspace, plan, tool, units, &files, cargo_flags, executable);
+    chunks.into_iter().map(line).collect()
 }
 
 fn line(
@@ -49,6 +51,7 @@ fn line(
     units: &[Unit],
     files: &[OsString],
     cargo_flags: &[String],
+    executable: &OsStr,
 ) -> Vec<OsString> {
     let unit = units.first().copied().unwrap_or(Unit::Workspace);
     let mut argv = Vec::with_capacity(tool.run.len() + files.len());
@@ -73,6 +76,7 @@ fn line(
                         Piece::Package => {
                             text.push(unit.package(workspace).map_or("", |id| &workspace.package(id).name));
                         }
+                        Piece::Executable => text.push(executable),
                         Piece::Edition => {
                             text.push(unit.target(workspace).map_or("", |target| &target.edition))
                         }
@@ -156,7 +160,7 @@ fn directory(path: &RelPath) -> OsString {
 fn base_len(tool: &Tool) -> usize {
     let piece = |piece: &Piece| match piece {
         Piece::Literal(text) => text.len(),
-        Piece::File | Piece::Package | Piece::Dir | Piece::Edition => 8,
+        Piece::File | Piece::Package | Piece::Dir | Piece::Edition | Piece::Executable => 8,
     };
     tool.run
         .iter()

@@ -60,6 +60,11 @@ impl Env {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
+    /// Every variable.
+    pub(super) fn vars(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
+        self.0.iter()
+    }
+
     /// What a process of `tool` sees. `build_dir` is where cargo builds; `pool` are the variables of the
     /// jobserver, and `jobs` its size.
     pub(super) fn for_tool(
@@ -79,11 +84,14 @@ impl Env {
                 self.0.iter().filter(|(name, _)| allowed(name)).map(owned).collect()
             }
         };
-        if tool.environment == Environment::Inherit {
+        // What a test starts is none of the run's own builds.
+        if tool.environment == Environment::Inherit && !tool.uses_executable() {
             vars.insert("CARGO_TARGET_DIR".into(), build_dir.into());
             // Else a build-dir from a configuration file would still be locked and written.
             vars.insert("CARGO_BUILD_BUILD_DIR".into(), build_dir.into());
             vars.insert("CARGO_BUILD_JOBS".into(), jobs.to_string().into());
+        }
+        if tool.environment == Environment::Inherit {
             self.clean_library_path(&mut vars);
         }
         vars.extend(FIXED.map(|(name, value)| (name.into(), value.into())));

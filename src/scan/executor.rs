@@ -6,7 +6,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
@@ -16,13 +16,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::environment::Env;
-use super::pool::{Pool, Token};
+use super::launch::Launcher;
+use super::pool::{Pool, Threads, Token};
 use super::process::{self, Ending};
 use super::program::{Missing, Programs, says_missing};
 use super::scheduler::{self, Action, Limits, Scheduler, Slot, time_cap};
 use super::stop::{Stop, StopReason};
 use crate::model::event::Event;
-use crate::model::task::{Exit, Output, Plan, Step, StepId, TaskIx, Unit};
+use crate::model::task::{Exit, Output, Plan, Program, Step, StepId, TaskIx, Unit};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
 use crate::plan;
@@ -66,6 +67,8 @@ pub struct Judged<R> {
     pub is_clear: bool,
     /// Whether it fails the run, if the tool is required.
     pub fails: bool,
+    /// The test programs that were built: steps that come later may name them.
+    pub programs: Vec<Program>,
 }
 
 /// How the processes of a step, or of one of its units alone, ended.
@@ -79,6 +82,8 @@ pub enum Ended<R> {
     Crashed(String),
     /// The program is not installed.
     Missing(Missing),
+    /// The program is one that another step builds, and it did not. Whether that is a failure, the other step says.
+    NotBuilt,
     /// It printed more than is kept.
     Truncated,
     /// Something that it started still held its output open: what it would have said is lost.
@@ -155,10 +160,12 @@ impl Executor<'_> {
         let (events, inbox) = channel();
         let (jobs, queue) = channel();
         let queue = Mutex::new(queue);
+        let target = self.plan.selection.target.as_deref();
+        let launcher = Launcher::new(self.workspace, self.programs, self.env, target);
         let failed_fast = std::thread::scope(|scope| {
             for slot in 0..workers {
-                let (events, queue, programs) = (events.clone(), &queue, &programs);
-                scope.spawn(move || self.work(slot as u32, queue, programs, judge, &events));
+                let (events, queue, programs, launcher) = (events.clone(), &queue, &programs, &launcher);
+                scope.spawn(move || self.work(slot as u32, queue, programs, launcher, judge, &events));
             }
             let wish = wait_for_tokens(self.pool.clone(), events);
             let mut dispatcher = Dispatcher::new(self, jobs, wish);
@@ -175,6 +182,7 @@ impl Executor<'_> {
         slot: u32,
         queue: &Mutex<Receiver<Job>>,
         programs: &[Result<PathBuf, Missing>],
+        launcher: &Launcher<'_>,
         judge: &Judge<'_, R>,
         events: &Sender<Message<R>>,
     ) {
@@ -182,7 +190,7 @@ impl Executor<'_> {
             let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(Job { step: id, token }) = job else { return };
             // A panic must reach the dispatcher: it would wait for this step for ever.
-            let message = catch_unwind(AssertUnwindSafe(|| self.run_step(id, slot, programs, judge)))
+            let message = catch_unwind(AssertUnwindSafe(|| self.run_step(id, slot, programs, launcher, judge)))
                 .map_or_else(Message::Panicked, Message::Finished);
             drop(token);
             if events.send(message).is_err() {
@@ -205,12 +213,13 @@ impl Executor<'_> {
         id: StepId,
         slot: u32,
         programs: &[Result<PathBuf, Missing>],
+        launcher: &Launcher<'_>,
         judge: &Judge<'_, R>,
     ) -> StepRun<R> {
         let step = self.plan.step(id);
         let start = self.started.elapsed();
         let mut attempt =
-            Attempt { executor: self, step, judge, pieces: Vec::new(), attempts: 0, fails: false };
+            Attempt { executor: self, step, launcher, judge, pieces: Vec::new(), attempts: 0, fails: false };
         match &programs[step.tool.0 as usize] {
             Ok(program) => attempt.run(program),
             Err(missing) => attempt.push(step.tasks.clone(), Ended::Missing(missing.clone()), None),
@@ -333,6 +342,7 @@ impl<'a> Dispatcher<'a> {
 struct Attempt<'a, R> {
     executor: &'a Executor<'a>,
     step: &'a Step,
+    launcher: &'a Launcher<'a>,
     judge: &'a Judge<'a, R>,
     pieces: Vec<Piece<R>>,
     attempts: u32,
@@ -361,13 +371,28 @@ impl<R> Attempt<'_, R> {
         let tool = plan.graph.tool(self.step.tool);
         let units: Vec<Unit> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
         let mut is_clear = true;
-        for argv in plan::expand(workspace, plan, tool, &units, &self.executor.cargo_flags) {
+        let built = units.first().and_then(|unit| self.launcher.program(*unit)).filter(|_| tool.uses_executable());
+        if tool.uses_executable() && built.is_none() {
+            self.push(tasks.to_vec(), Ended::NotBuilt, None);
+            return true;
+        }
+        let executable = built.as_ref().map_or(OsStr::new(""), |built| built.path.as_os_str());
+        for argv in plan::expand(workspace, plan, tool, &units, &self.executor.cargo_flags, executable) {
             if let Some(reason) = stop.reason() {
                 self.push(tasks.to_vec(), Ended::Stopped(reason), None);
                 continue;
             }
             self.attempts += 1;
-            let ran = match process::run(&mut self.command(tool, program, &argv), timeout, stop) {
+            let (mut command, threads) = match self.command(tool, program, &argv, built.as_deref()) {
+                Ok(started) => started,
+                Err(error) => {
+                    self.push(tasks.to_vec(), Ended::Crashed(error), None);
+                    continue;
+                }
+            };
+            let ran = process::run(&mut command, timeout, stop);
+            drop(threads);
+            let ran = match ran {
                 Ok(ran) => ran,
                 Err(error) if error.kind() == ErrorKind::ArgumentListTooLong && tasks.len() > 1 => {
                     // This system takes less than the plan's cap: quietly several processes.
@@ -397,6 +422,7 @@ impl<R> Attempt<'_, R> {
                 (Ending::Own, Exit::Code(code)) if ran.leaky => (code, Ended::Leaky),
                 (Ending::Own, Exit::Code(code)) => {
                     let judged = (self.judge)(self.step, tasks, &ran.output);
+                    self.launcher.keep(judged.programs);
                     is_clear &= judged.is_clear;
                     self.fails |= judged.fails;
                     (code, Ended::Judged(judged.result))
@@ -408,17 +434,38 @@ impl<R> Attempt<'_, R> {
         is_clear
     }
 
-    fn command(&self, tool: &Tool, program: &Path, argv: &[OsString]) -> Command {
+    /// The command, and the tokens for its threads.
+    fn command(
+        &self,
+        tool: &Tool,
+        program: &Path,
+        argv: &[OsString],
+        built: Option<&Program>,
+    ) -> Result<(Command, Option<Threads>), String> {
         let Executor { workspace, env, pool, build_dir, parallel, .. } = self.executor;
-        let mut command = Command::new(program);
-        command.args(argv.iter().skip(1)).current_dir(&workspace.root);
-        command.env_clear().envs(env.for_tool(tool, build_dir, pool.vars(), *parallel));
-        command
+        let vars = env.for_tool(tool, build_dir, pool.vars(), *parallel);
+        let threads = tool.threads.as_ref().map(|name| {
+            let most = self.launcher.most_threads(name, &vars).map_or(*parallel, |most| most.min(*parallel));
+            (name, pool.take_free(most.saturating_sub(1)))
+        });
+        let mut command = match built {
+            Some(built) => self.launcher.command(tool, built, program, argv, vars)?,
+            None => {
+                let mut command = Command::new(program);
+                command.args(argv.iter().skip(1)).current_dir(&workspace.root).env_clear().envs(vars);
+                command
+            }
+        };
+        let threads = threads.map(|(name, threads)| {
+            command.env(name, (1 + threads.len()).to_string());
+            threads
+        });
+        Ok((command, threads))
     }
 
     fn push(&mut self, tasks: Vec<TaskIx>, ended: Ended<R>, raw_exit: Option<i32>) {
         // What the judge has seen, it has spoken on; what was stopped did not fail.
-        self.fails |= !matches!(ended, Ended::Judged(_) | Ended::Stopped(_));
+        self.fails |= !matches!(ended, Ended::Judged(_) | Ended::Stopped(_) | Ended::NotBuilt);
         self.pieces.push(Piece { tasks, ended, raw_exit });
     }
 }

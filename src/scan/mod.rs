@@ -7,6 +7,7 @@
 
 mod environment;
 mod executor;
+mod launch;
 mod pool;
 mod process;
 mod program;
