@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{Gap, Input, Parsed, Unparsable, libtest};
+use crate::model::finding::Diagnostic;
 
 /// Nothing was run.
 const NO_TESTS: i32 = 4;
@@ -48,7 +49,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         let subject = format!("{} {}", test.program, test.name);
         let output = outputs.get(&(test.program, test.name)).map(Vec::as_slice);
         let diagnostic = libtest::failed(input, subject, libtest::story_of(input, test.name, output));
-        crate::model::finding::Diagnostic { ns: "test".to_owned(), ..diagnostic }
+        Diagnostic { ns: "test".to_owned(), ..diagnostic }
     };
     Ok(Parsed { diagnostics: failed.iter().map(diagnostic).collect(), ..Parsed::default() })
 }
@@ -96,27 +97,47 @@ impl<'a> Test<'a> {
         let found = LINE.captures(line)?;
         Some(Self { program: found.get(1)?.as_str(), name: found.get(2)?.as_str() })
     }
+
+    /// Whether `line` is none that the test printed, but its harness around it.
+    fn is_of_harness(&self, line: &str) -> bool {
+        line == "running 1 test"
+            || line == "failures:"
+            || line.starts_with("test result: ")
+            || line.strip_prefix("    ") == Some(self.name)
+            || line.starts_with("---- ") && line.ends_with(" stdout ----")
+            || line.starts_with("test ") && line.ends_with(" ... FAILED")
+    }
 }
 
-/// What each test printed, without its indentation; of several attempts the last.
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]
+mod tests;
+
+/// What each test printed, without its indentation and without what its harness says; of several attempts the last.
 fn outputs<'a>(lines: &[&'a str]) -> BTreeMap<(&'a str, &'a str), Vec<&'a str>> {
+    // `  stdout ───`: only what nextest says itself is indented by two.
+    let is_heading = |line: &&str| {
+        line.strip_prefix("  ").is_some_and(|text| text.starts_with(['s', 'o']) && text.ends_with(" ───"))
+    };
     let mut outputs: BTreeMap<_, Vec<&str>> = BTreeMap::new();
-    // The test that a line belongs to: only what nextest says itself is indented by two.
     let mut current = None;
     for (at, line) in lines.iter().enumerate() {
-        let opens = |line: &&str| line.starts_with("  ") && line.trim_end().ends_with("───") && !line.starts_with("   ");
-        if lines.get(at + 1).is_some_and(|next| opens(next)) && !line.starts_with("    ─") {
-            if let Some(test) = Test::read(line) {
-                outputs.insert((test.program, test.name), Vec::new());
-                current = Some((test.program, test.name));
-                continue;
-            }
+        if is_heading(line) {
+            continue;
         }
-        let own = if line.is_empty() { Some("") } else { line.strip_prefix("    ") };
-        match (current.and_then(|test| outputs.get_mut(&test)), own) {
-            (Some(output), Some(own)) => output.push(own),
-            (Some(_), None) if opens(line) => {}
-            _ => current = None,
+        match Test::read(line).filter(|_| lines.get(at + 1).is_some_and(is_heading)) {
+            Some(test) => {
+                outputs.insert((test.program, test.name), Vec::new());
+                current = Some(test);
+            }
+            None => {
+                let Some((test, text)) = current.as_ref().zip(line.strip_prefix("    ")) else { continue };
+                if let Some(output) = outputs.get_mut(&(test.program, test.name))
+                    && !test.is_of_harness(text)
+                {
+                    output.push(text);
+                }
+            }
         }
     }
     outputs

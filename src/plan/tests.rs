@@ -350,7 +350,7 @@ fn no_command_line_is_longer_than_the_cap() {
         for step in plan.batches.iter().flat_map(|batch| &batch.steps) {
             let tool = plan.graph.tool(step.tool);
             let units: Vec<_> = step.tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
-            let lines = expand(&workspace, &plan, tool, &units, &[]);
+            let lines = expand(&workspace, &plan, tool, &units, &[], "".as_ref());
             assert_eq!(lines.len() == 1, tool.name == "lines", "only the files of a whole are spread");
             let len = |line: &Vec<std::ffi::OsString>| line.iter().map(|arg| arg.len() + 1).sum::<usize>();
             assert!(lines.iter().all(|line| len(line) <= ARGV_CAP));
@@ -365,7 +365,7 @@ fn a_file_name_can_not_be_taken_for_an_option() {
     tool.files = Vec::new();
     let plan = planned(&workspace, vec![tool], batched("auto"));
     let units: Vec<_> = plan.graph.tasks.iter().map(|task| task.unit).collect();
-    let lines = expand(&workspace, &plan, &plan.graph.tools[0], &units, &[]);
+    let lines = expand(&workspace, &plan, &plan.graph.tools[0], &units, &[], "".as_ref());
     assert_eq!(lines, [["lines", "./-rf", "plain"].map(std::ffi::OsString::from)]);
 }
 
@@ -376,7 +376,7 @@ fn the_selection_is_spelt_in_cargos_words() {
         let plan = plan(&workspace, tools(), selection, Policy::default(), &RiskFacts::default()).unwrap();
         let tool = plan.graph.tools.iter().find(|tool| tool.name == "whole").unwrap();
         let line =
-            expand(&workspace, &plan, tool, &[Unit::Workspace], &["--locked".to_owned()]).swap_remove(0);
+            expand(&workspace, &plan, tool, &[Unit::Workspace], &["--locked".to_owned()], "".as_ref()).swap_remove(0);
         line.iter().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(words(Selection::default()), "cargo whole --workspace --locked");

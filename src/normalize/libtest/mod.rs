@@ -130,4 +130,5 @@ pub(super) fn failed(input: &Input<'_>, subject: String, related: Vec<Related>) 
 pub(super) use story::of_test as story_of;
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]
 mod tests;

@@ -113,6 +113,10 @@ pub(super) fn read(
             let help = "put `\"{args}\"` into `run`, or the arguments themselves";
             reader.report_with(args.span(), "`args` is never used: `run` has no `{args}`", help);
         }
+        if let (Some(value), Per::TargetRoot | Per::File) = (table.get("targets"), tool.per) {
+            let message = format!("`targets` does nothing for a tool that runs per {}", tool.per.as_str());
+            reader.report_with(value.span(), message, "drop it, or write `per = \"workspace\"`");
+        }
         if per.is_some() || !table.contains_key("per") {
             check_fit(reader, tool, run.as_deref(), table.get("per").unwrap_or(value));
         }
