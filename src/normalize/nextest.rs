@@ -66,8 +66,7 @@ impl Summary {
     fn read(line: &str) -> Option<Self> {
         static LINE: LazyLock<Regex> =
             LazyLock::new(|| regex(r"^ *Summary \[ *[\d.]+s\] (\d+)(/\d+)? tests? run: (.*)$"));
-        static COUNT: LazyLock<Regex> =
-            LazyLock::new(|| regex(r"(\d+) (?:failed|exec failed|timed out)\b"));
+        static COUNT: LazyLock<Regex> = LazyLock::new(|| regex(r"(\d+) (?:failed|exec failed|timed out)\b"));
         let found = LINE.captures(line)?;
         // What stands in parentheses is counted before them.
         let counts = found[3].split('(').map(|part| part.split_once(')').map_or(part, |(_, rest)| rest));
@@ -88,7 +87,9 @@ struct Test<'a> {
 impl<'a> Test<'a> {
     fn read(line: &'a str) -> Option<Self> {
         static LINE: LazyLock<Regex> = LazyLock::new(|| {
-            regex(r"^ *(?:TRY \d+ )?(?:[A-Z][A-Z0-9-]*(?: \([^)]*\)| \+ [A-Z]+)?) \[[ >]*[\d.]+s\] (?:\( *\d+/\d+\) )?(\S+) +(.+)$")
+            regex(
+                r"^ *(?:TRY \d+ )?(?:[A-Z][A-Z0-9-]*(?: \([^)]*\)| \+ [A-Z]+)?) \[[ >]*[\d.]+s\] (?:\( *\d+/\d+\) )?(\S+) +(.+)$",
+            )
         });
         // A test that came right in the end is none that failed.
         if line.trim_start().starts_with("FLAKY ") {

@@ -377,7 +377,8 @@ impl Ledger<'_> {
     fn is_of(&self, at: usize, site: &Site) -> bool {
         let unit = self.units[at];
         let package = unit.package(self.workspace).map(|id| self.workspace.package(id));
-        let name = package.zip(unit.target(self.workspace)).map(|(package, target)| package.test_name(target));
+        let name =
+            package.zip(unit.target(self.workspace)).map(|(package, target)| package.test_name(target));
         matches!(site, Site::Subject(subject) if subject.split(' ').next() == name.as_deref())
     }
 

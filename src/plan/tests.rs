@@ -375,8 +375,8 @@ fn the_selection_is_spelt_in_cargos_words() {
     let words = |selection: Selection| {
         let plan = plan(&workspace, tools(), selection, Policy::default(), &RiskFacts::default()).unwrap();
         let tool = plan.graph.tools.iter().find(|tool| tool.name == "whole").unwrap();
-        let line =
-            expand(&workspace, &plan, tool, &[Unit::Workspace], &["--locked".to_owned()], "".as_ref()).swap_remove(0);
+        let line = expand(&workspace, &plan, tool, &[Unit::Workspace], &["--locked".to_owned()], "".as_ref())
+            .swap_remove(0);
         line.iter().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(words(Selection::default()), "cargo whole --workspace --locked");

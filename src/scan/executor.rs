@@ -190,8 +190,9 @@ impl Executor<'_> {
             let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(Job { step: id, token }) = job else { return };
             // A panic must reach the dispatcher: it would wait for this step for ever.
-            let message = catch_unwind(AssertUnwindSafe(|| self.run_step(id, slot, programs, launcher, judge)))
-                .map_or_else(Message::Panicked, Message::Finished);
+            let message =
+                catch_unwind(AssertUnwindSafe(|| self.run_step(id, slot, programs, launcher, judge)))
+                    .map_or_else(Message::Panicked, Message::Finished);
             drop(token);
             if events.send(message).is_err() {
                 return;
@@ -371,7 +372,8 @@ impl<R> Attempt<'_, R> {
         let tool = plan.graph.tool(self.step.tool);
         let units: Vec<Unit> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
         let mut is_clear = true;
-        let built = units.first().and_then(|unit| self.launcher.program(*unit)).filter(|_| tool.uses_executable());
+        let built =
+            units.first().and_then(|unit| self.launcher.program(*unit)).filter(|_| tool.uses_executable());
         if tool.uses_executable() && built.is_none() {
             self.push(tasks.to_vec(), Ended::NotBuilt, None);
             return true;

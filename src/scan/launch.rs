@@ -96,7 +96,10 @@ impl<'a> Launcher<'a> {
         own.insert("CARGO".into(), self.programs.cargo().into());
         own.insert("CARGO_MANIFEST_DIR".into(), dir.clone().into());
         own.insert("CARGO_MANIFEST_PATH".into(), dir.join("Cargo.toml").into());
-        own.insert(LIBRARY_PATH.into(), self.library_path(cargo, program, vars.get(OsStr::new(LIBRARY_PATH))));
+        own.insert(
+            LIBRARY_PATH.into(),
+            self.library_path(cargo, program, vars.get(OsStr::new(LIBRARY_PATH))),
+        );
         for (name, value, is_forced) in &cargo.vars {
             // What cargo says of the package itself is never overridden.
             if !own.contains_key(name) && (*is_forced || !inherited.contains(name)) {
@@ -129,7 +132,8 @@ impl<'a> Launcher<'a> {
     }
 
     fn cargo(&self) -> Result<&Cargo, String> {
-        let read = || Cargo::read(self).map_err(|error| format!("could not read cargo's configuration: {error}"));
+        let read =
+            || Cargo::read(self).map_err(|error| format!("could not read cargo's configuration: {error}"));
         self.cargo.get_or_init(read).as_ref().map_err(Clone::clone)
     }
 }

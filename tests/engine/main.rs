@@ -7,5 +7,6 @@ mod determinism;
 mod policies;
 mod processes;
 mod support;
+mod test_tools;
 mod traps;
 mod verdicts;

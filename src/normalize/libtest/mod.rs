@@ -38,14 +38,14 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
 /// One program: its harness is done when it prints nothing more.
 fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<Parsed, Unparsable> {
     let package = unit.package(input.workspace).map(|id| input.workspace.package(id));
-    let name = package.zip(unit.target(input.workspace)).map_or_else(
-        || input.tool.name.clone(),
-        |(package, target)| package.test_name(target),
-    );
+    let name = package
+        .zip(unit.target(input.workspace))
+        .map_or_else(|| input.tool.name.clone(), |(package, target)| package.test_name(target));
     let Some(begin) = report::begin(lines, 0) else {
         // A harness of its own (`harness = false`), of which only the exit code is known to mean something.
         let output = [&input.output.stdout, &input.output.stderr].into_iter();
-        let related = output.filter_map(|text| Some(Related { message: excerpt(input.scrub, text)?, place: None }));
+        let related =
+            output.filter_map(|text| Some(Related { message: excerpt(input.scrub, text)?, place: None }));
         let failed = (code != 0).then(|| failed(input, name, related.collect()));
         return Ok(Parsed { diagnostics: failed.into_iter().collect(), ..Parsed::default() });
     };
@@ -80,7 +80,8 @@ fn cargo(input: &Input<'_>, lines: &[&str], code: i32) -> Result<Parsed, Unparsa
     }
     let stderr = input.scrub.lossy(&input.output.stderr);
     let sections = stderr.lines().filter(|line| line.starts_with("   Doc-tests ")).count();
-    let is_failure = |line: &&str| line.starts_with("error: doctest failed, ") || line.starts_with("error: test failed, ");
+    let is_failure =
+        |line: &&str| line.starts_with("error: doctest failed, ") || line.starts_with("error: test failed, ");
     let failed = stderr.lines().filter(is_failure).count();
     // Cargo says how a program ended that did not just report failures.
     let died = stderr.lines().any(|line| line.starts_with("  process didn't exit successfully: "));

@@ -146,7 +146,13 @@ fn what_tests_print_changes_nothing() {
         "\u{1b}[31mred\u{1b}[0m\n",
     ];
     for printed in hostile {
-        check(IT, &report(printed, PANIC), "", 101, if printed.contains("---- bad") { NAME_ONLY } else { BAD });
+        check(
+            IT,
+            &report(printed, PANIC),
+            "",
+            101,
+            if printed.contains("---- bad") { NAME_ONLY } else { BAD },
+        );
         // The same in what was kept of the failed test, where it comes before the panic.
         let kept = format!("{printed}\n{PANIC}");
         let is_unclear = printed.contains("---- bad");
@@ -250,9 +256,16 @@ gap: doctest failed, to rerun pass `-p alpha --doc`
 
 "#]],
     );
-    let compile = "error[E0308]: mismatched types\nerror: could not compile `beta` (lib) due to 1 previous error\n";
+    let compile =
+        "error[E0308]: mismatched types\nerror: could not compile `beta` (lib) due to 1 previous error\n";
     check(Unit::Workspace, "", compile, 101, "gap: could not compile `beta` (lib) due to 1 previous error\n");
-    check(Unit::Workspace, "running 1 test\n", "", 101, "unparsable: exited with 101 before its tests were done\n");
+    check(
+        Unit::Workspace,
+        "running 1 test\n",
+        "",
+        101,
+        "unparsable: exited with 101 before its tests were done\n",
+    );
 }
 
 #[test]

@@ -87,7 +87,9 @@ fn what_a_test_prints_is_not_taken_for_a_summary() {
         "        FAIL [   0.013s] (1/1) a::it bad\n  stdout ───\n\n    {RULE}\n         Summary [   0.106s] 1 tests run: 1 passed, 0 skipped\n\
          \u{20}           FAIL [   0.013s] (1/1) a::it other\n      stdout ───\n\n"
     );
-    let end = summary("     Summary [ 0.1s] 1 test run: 0 passed, 1 failed, 0 skipped\n        FAIL [ 0.0s] (1/1) a::it bad\n");
+    let end = summary(
+        "     Summary [ 0.1s] 1 test run: 0 passed, 1 failed, 0 skipped\n        FAIL [ 0.0s] (1/1) a::it bad\n",
+    );
     check(
         &format!("{printed}{end}"),
         100,

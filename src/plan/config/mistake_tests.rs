@@ -170,7 +170,7 @@ fn mistakes_in_a_command_line_are_found() {
     check_tool(
         "run = ['x', '{package}']",
         &[
-            "2:13: `{package}` has no value for a tool that runs per workspace (write `per = \"package\"` or `per = \"target-root\"`)",
+            "2:13: `{package}` has no value for a tool that runs per workspace (write `per = \"package\"` or `per = \"target-root\"` or `per = \"test-target\"`)",
         ],
     );
     check(
@@ -233,7 +233,9 @@ fn needs_that_cannot_be_met_are_found() {
     check_tool("needs = ['clipy']", &["2:10: unknown tool `clipy` (did you mean `clippy`?)"]);
     check_tool(
         "needs = ['zzzzzzzz']",
-        &["2:10: unknown tool `zzzzzzzz` (tools: `clippy`, `doc`, `doctest`, `fmt`, `nextest`, `test`, `test-build`, `x`)"],
+        &[
+            "2:10: unknown tool `zzzzzzzz` (tools: `clippy`, `doc`, `doctest`, `fmt`, `nextest`, `test`, `test-build`, `x`)",
+        ],
     );
     check_tool(
         "needs = ['x']",
@@ -359,19 +361,26 @@ fn two_configurations_are_a_mistake_that_names_both() {
 fn mistakes_about_tests_are_found() {
     check_tool("targets = 'tests'", &["2:11: unknown targets `tests` (did you mean `test`?)"]);
     check_tool("targets = 'examples'", &["2:11: unknown targets `examples` (targets: `test`, `doctest`)"]);
-    check_tool("per = 'file'\ntargets = 'test'", &[
-        "3:11: `targets` does nothing for a tool that runs per file (drop it, or write `per = \"workspace\"`)",
-    ]);
+    check_tool(
+        "per = 'file'\ntargets = 'test'",
+        &[
+            "3:11: `targets` does nothing for a tool that runs per file (drop it, or write `per = \"workspace\"`)",
+        ],
+    );
     check_tool("on-demand = 1", &["2:13: expected `true` or `false`, found integer"]);
     check_tool(
         "threads = 'N=1'",
-        &["2:11: `N=1` can't be the name of a variable (write a name alone: the value is the number of threads)"],
+        &[
+            "2:11: `N=1` can't be the name of a variable (write a name alone: the value is the number of threads)",
+        ],
     );
     check_tool("replaces = ['clipy']", &["2:13: unknown tool `clipy` (did you mean `clippy`?)"]);
     check_tool("replaces = ['x']", &["2:13: `x` can't replace itself (name another tool)"]);
     check_tool(
         "run = ['{executable}', '--list']",
-        &["1:8: `x` runs `{executable}`, and needs no tool that builds it (write `needs = [\"test-build\"]`)"],
+        &[
+            "1:8: `x` runs `{executable}`, and needs no tool that builds it (write `needs = [\"test-build\"]`)",
+        ],
     );
     check_tool("run = ['{executable}']\nneeds = ['test']", &[]);
     check_tool("run = ['valgrind', '{executable}']\nneeds = ['test-build']", &[]);
@@ -381,11 +390,16 @@ fn mistakes_about_tests_are_found() {
     );
     check_tool(
         "per = 'package'\nrun = ['valgrind', '{executable}']\nneeds = ['test-build']",
-        &["3:20: `{executable}` has no value for a tool that runs per package (write `per = \"test-target\"`)"],
+        &[
+            "3:20: `{executable}` has no value for a tool that runs per package (write `per = \"test-target\"`)",
+        ],
     );
-    check_tool("parse = 'junit'", &[
-        "2:9: unknown output format `junit` (`{ regex = \"…\" }` or one of: `rustc-json`, `cargo-build`, `libtest`, `nextest`, `rustfmt`, `sarif`, `lines`, `exit-code`)",
-    ]);
+    check_tool(
+        "parse = 'junit'",
+        &[
+            "2:9: unknown output format `junit` (`{ regex = \"…\" }` or one of: `rustc-json`, `cargo-build`, `libtest`, `nextest`, `rustfmt`, `sarif`, `lines`, `exit-code`)",
+        ],
+    );
     check(
         "tools.nextest.enabled = true\ntools.x = { run = ['x'], needs = ['test'] }",
         &["2:35: `x` needs `test`, which is not enabled (enable it, or drop it from `needs`)"],

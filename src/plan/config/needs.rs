@@ -35,7 +35,11 @@ pub(super) fn check(
             if !tools.contains_key(replaced.get_ref()) {
                 unknown(reader, replaced);
             } else if replaced.get_ref() == name {
-                reader.report_with(replaced.span(), format!("`{name}` can't replace itself"), "name another tool");
+                reader.report_with(
+                    replaced.span(),
+                    format!("`{name}` can't replace itself"),
+                    "name another tool",
+                );
             }
         }
         if tools[name].tool.uses_executable() && !is_given_programs(tools, name) {

@@ -252,7 +252,13 @@ fn keys_override_those_of_a_built_in_tool_and_nothing_else() {
 fn a_disabled_tool_is_left_out() {
     let config = config("tools.doc.enabled = false\ntools.x = { run = ['x'], enabled = false }");
     let names: Vec<&str> = config.tools.iter().map(|tool| tool.name.as_str()).collect();
-    assert_eq!((names, config.disabled), (vec!["clippy", "doctest", "fmt", "test", "test-build"], vec!["doc".to_owned(), "nextest".to_owned(), "x".to_owned()]));
+    assert_eq!(
+        (names, config.disabled),
+        (
+            vec!["clippy", "doctest", "fmt", "test", "test-build"],
+            vec!["doc".to_owned(), "nextest".to_owned(), "x".to_owned()]
+        )
+    );
 }
 
 #[test]
