@@ -160,6 +160,13 @@ impl Input<'_> {
         })
     }
 
+    /// Whether a cargo failed because something does not compile. Which of several errors it got to is a matter of time.
+    fn build_failure(&self) -> Option<String> {
+        let stderr = String::from_utf8_lossy(&self.output.stderr);
+        let is_it = |line: &str| line.starts_with("error: could not compile `");
+        stderr.lines().any(is_it).then(|| "not everything that it needs compiles".to_owned())
+    }
+
     /// Why a process failed, in its own words: an error on stderr, else its first line. Of several errors the least,
     /// for which came first is a matter of time where several things fail at once.
     fn complaint(&self) -> Option<String> {

@@ -28,7 +28,8 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         return Ok(Parsed::default());
     }
     if code != 0 && code != FAILED {
-        let reason = input.complaint().unwrap_or_else(|| format!("cargo nextest exited with {code}"));
+        let reason = input.build_failure().or_else(|| input.complaint());
+        let reason = reason.unwrap_or_else(|| format!("cargo nextest exited with {code}"));
         return Ok(Parsed { gaps: vec![Gap::all(reason)], ..Parsed::default() });
     }
     let stderr = input.scrub.lossy(&input.output.stderr);

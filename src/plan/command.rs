@@ -6,7 +6,7 @@ use super::select::PlanError;
 use crate::model::path::RelPath;
 use crate::model::policy::Selection;
 use crate::model::task::{Plan, Unit};
-use crate::model::tool::{Arg, Per, Piece, Tool};
+use crate::model::tool::{Arg, Parse, Per, Piece, Tool};
 use crate::model::workspace::{PackageId, Workspace};
 
 /// The bytes of one command line, arguments and the byte between them. A constant that holds on every system,
@@ -60,7 +60,9 @@ fn line(
             Arg::Files => argv.extend_from_slice(files),
             Arg::Args => argv.extend(tool.args.iter().map(OsString::from)),
             Arg::Selection => {
-                argv.extend(selection(workspace, plan).into_iter().map(OsString::from));
+                // Cargo builds tests under a profile of their own, unless it is told to take another one.
+                let profile = (tool.parse == Parse::CargoBuild).then_some("test");
+                argv.extend(selection(workspace, plan, profile).into_iter().map(OsString::from));
                 argv.extend(cargo_flags.iter().map(OsString::from));
             }
             Arg::Text(pieces) => {
@@ -89,8 +91,8 @@ fn line(
     argv
 }
 
-/// Cargo's words for what is selected.
-fn selection(workspace: &Workspace, plan: &Plan) -> Vec<String> {
+/// Cargo's words for what is selected, under `profile` if no other is.
+fn selection(workspace: &Workspace, plan: &Plan, profile: Option<&str>) -> Vec<String> {
     let Selection { features, all_features, no_default_features, target, cargo_profile, .. } =
         &plan.selection;
     let mut words = Vec::new();
@@ -114,8 +116,8 @@ fn selection(workspace: &Workspace, plan: &Plan) -> Vec<String> {
     if let Some(target) = target {
         words.extend(["--target".to_owned(), target.clone()]);
     }
-    if let Some(profile) = cargo_profile {
-        words.extend(["--profile".to_owned(), profile.clone()]);
+    if let Some(profile) = cargo_profile.as_deref().or(profile) {
+        words.extend(["--profile".to_owned(), profile.to_owned()]);
     }
     words
 }

@@ -258,3 +258,48 @@ fn make_inheritable(fd: i32) {
     // A failure shows as what it is: the child finds no jobserver and says so.
     let _ = rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(size: usize) -> Pool {
+        Pool::new(Inherited::none(), &Env::default(), size).unwrap()
+    }
+
+    fn free(pool: &Pool) -> usize {
+        pool.0.client.available().unwrap()
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn threads_get_what_is_free_and_never_wait() {
+        let pool = pool(4);
+        let token = pool.acquire().unwrap();
+        let first = pool.take_free(2);
+        assert_eq!((first.len(), free(&pool)), (2, 1));
+        let second = pool.take_free(9);
+        assert_eq!((second.len(), pool.take_free(9).len(), free(&pool)), (1, 0, 0));
+        drop(second);
+        assert_eq!(free(&pool), 1);
+        drop((first, token));
+        assert_eq!(free(&pool), 4);
+        assert_eq!(pool.take_free(0).len(), 0);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_refill_counts_the_tokens_of_threads() {
+        let pool = pool(4);
+        let token = pool.acquire().unwrap();
+        let threads = pool.take_free(2);
+        pool.refill(1);
+        assert_eq!(free(&pool), 1, "nothing is lost");
+        // A client that was killed took one with it.
+        pool.0.client.acquire().unwrap().drop_without_releasing();
+        pool.refill(1);
+        assert_eq!(free(&pool), 1);
+        drop((token, threads));
+        assert_eq!(free(&pool), 4);
+    }
+}

@@ -86,7 +86,8 @@ fn cargo(input: &Input<'_>, lines: &[&str], code: i32) -> Result<Parsed, Unparsa
     // Cargo says how a program ended that did not just report failures.
     let died = stderr.lines().any(|line| line.starts_with("  process didn't exit successfully: "));
     if reports == 0 && code != 0 || died || sections > reports || failed > with_failures {
-        let reason = input.complaint().unwrap_or_else(|| format!("cargo exited with {code}"));
+        let reason = input.build_failure().or_else(|| input.complaint());
+        let reason = reason.unwrap_or_else(|| format!("cargo exited with {code}"));
         return Ok(Parsed { diagnostics, gaps: vec![Gap::all(reason)], ..Parsed::default() });
     }
     agree(code, with_failures > 0)?;

@@ -258,7 +258,7 @@ gap: doctest failed, to rerun pass `-p alpha --doc`
     );
     let compile =
         "error[E0308]: mismatched types\nerror: could not compile `beta` (lib) due to 1 previous error\n";
-    check(Unit::Workspace, "", compile, 101, "gap: could not compile `beta` (lib) due to 1 previous error\n");
+    check(Unit::Workspace, "", compile, 101, "gap: not everything that it needs compiles\n");
     check(
         Unit::Workspace,
         "running 1 test\n",
