@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::PathBuf;
 
 use super::digest::Digest;
 use super::path::RelPath;
@@ -16,7 +17,7 @@ pub enum Unit {
     Workspace,
     /// A member.
     Package(PackageId),
-    /// The root source file of a target: the package, and the index of the target in it.
+    /// A target, named by its root source file: the package, and the index of the target in it.
     TargetRoot(PackageId, u32),
     /// A file.
     File(FileId),
@@ -34,7 +35,7 @@ impl Unit {
         }
     }
 
-    /// The target, if this is a target root.
+    /// The target, if this is one.
     pub fn target(self, workspace: &Workspace) -> Option<&Target> {
         match self {
             Self::TargetRoot(package, at) => workspace.package(package).targets.get(at as usize),
@@ -260,6 +261,20 @@ pub struct Output {
     pub exit: Exit,
 }
 
+/// A test program that a build has made, and what cargo would let it see beside the variables of its package.
+/// Holds absolute paths: reaches no id and no artifact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// The target: its package, and its index in it.
+    pub target: (PackageId, u32),
+    /// Where the program is.
+    pub path: PathBuf,
+    /// Variables: what the package's build script said, and where its binaries are.
+    pub vars: Vec<(String, String)>,
+    /// Where libraries were built, the first first.
+    pub lib_dirs: Vec<PathBuf>,
+}
+
 /// What became of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -267,6 +282,8 @@ pub enum Status {
     Clean,
     /// Judged: something found.
     Findings,
+    /// There was nothing to judge: cargo does not build it as the run is set up.
+    Skipped(String),
     /// The tool ran, but could not judge all of the unit.
     Incomplete(String),
     /// The tool is not installed.
@@ -289,6 +306,7 @@ impl Status {
         match self {
             Self::Clean => "clean",
             Self::Findings => "findings",
+            Self::Skipped(_) => "skipped",
             Self::Incomplete(_) => "incomplete",
             Self::Missing(_) => "missing",
             Self::TimedOut(_) => "timed-out",
@@ -299,7 +317,7 @@ impl Status {
         }
     }
 
-    /// Whether the tool came to a verdict on all of the unit.
+    /// Whether the tool came to a verdict on all of the unit. Where there was nothing to judge, it did not.
     pub fn is_verdict(&self) -> bool {
         matches!(self, Self::Clean | Self::Findings)
     }
@@ -307,22 +325,23 @@ impl Status {
     /// Of several, the one with the greatest severity counts.
     pub fn severity(&self) -> u8 {
         match self {
-            Self::Clean => 0,
-            Self::Findings => 1,
-            Self::Incomplete(_) => 2,
-            Self::Leaky => 3,
-            Self::Unparsable(_) => 4,
-            Self::TimedOut(_) => 5,
-            Self::Crashed(_) => 6,
-            Self::Missing(_) => 7,
-            Self::NotRun(_) => 8,
+            Self::Skipped(_) => 0,
+            Self::Clean => 1,
+            Self::Findings => 2,
+            Self::Incomplete(_) => 3,
+            Self::Leaky => 4,
+            Self::Unparsable(_) => 5,
+            Self::TimedOut(_) => 6,
+            Self::Crashed(_) => 7,
+            Self::Missing(_) => 8,
+            Self::NotRun(_) => 9,
         }
     }
 
-    /// The exit status of the task: 0 clean, 1 findings, 3 no verdict.
+    /// The exit status of the task: 0 clean or nothing to judge, 1 findings, 3 no verdict.
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::Clean => 0,
+            Self::Clean | Self::Skipped(_) => 0,
             Self::Findings => 1,
             _ => 3,
         }
@@ -333,7 +352,8 @@ impl Status {
         match self {
             Self::Clean | Self::Findings => None,
             Self::Leaky => Some("left something running that held its output open: some of it may be lost"),
-            Self::Incomplete(why)
+            Self::Skipped(why)
+            | Self::Incomplete(why)
             | Self::Missing(why)
             | Self::TimedOut(why)
             | Self::Crashed(why)

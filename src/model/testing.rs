@@ -15,6 +15,7 @@ pub(crate) fn workspace(packages: &[(&str, &[(TargetKind, &str)])], files: &[&st
             Package {
                 name: name.to_owned(),
                 version: "0.1.0".to_owned(),
+                vars: Vec::new(),
                 cargo_id: format!("path+file:///w/ws/{dir}#0.1.0"),
                 dir: RelPath::new(dir),
                 targets: targets.iter().map(|(kind, root)| target(name, *kind, root)).collect(),
@@ -59,6 +60,7 @@ fn target(package: &str, kind: TargetKind, root: &str) -> Target {
         edition: "2024".to_owned(),
         test: matches!(kind, TargetKind::Lib | TargetKind::Bin | TargetKind::Test),
         doc: matches!(kind, TargetKind::Lib | TargetKind::Bin),
+        doctest: kind == TargetKind::Lib,
         needs_features: false,
     }
 }
@@ -70,6 +72,7 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         run: run.iter().map(|arg| Arg::Text(vec![Piece::Literal((*arg).to_owned())])).collect(),
         args: Vec::new(),
         per: Per::Workspace,
+        targets: None,
         files: Vec::new(),
         exclude: Vec::new(),
         inputs: Vec::new(),
@@ -77,9 +80,11 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         namespaces: Vec::new(),
         required: true,
         needs: Vec::new(),
+        on_demand: false,
         lane: None,
         environment: Environment::Inherit,
         jobserver: false,
+        threads: None,
         version: Vec::new(),
         install: None,
         weight: std::num::NonZeroU32::MIN,

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::digest::{ContentHash, Sink};
+use super::workspace::Target;
 
 /// An index into the tools of a plan, which are sorted by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +20,8 @@ pub struct Tool {
     pub args: Vec<String>,
     /// What one task covers.
     pub per: Per,
+    /// The cargo targets without which there is nothing to do.
+    pub targets: Option<Targets>,
     /// Globs of the files that it looks at; all if empty.
     pub files: Vec<String>,
     /// Globs of files that it never looks at.
@@ -33,12 +36,16 @@ pub struct Tool {
     pub required: bool,
     /// Names of the tools whose tasks come first.
     pub needs: Vec<String>,
+    /// Whether it takes part only where a tool that needs it does.
+    pub on_demand: bool,
     /// What only one step may hold at a time.
     pub lane: Option<String>,
     /// Which environment it sees.
     pub environment: Environment,
     /// Whether it is a client of the jobserver, and gets the variables.
     pub jobserver: bool,
+    /// The variable that tells it how many threads it may have, if it takes tokens for them.
+    pub threads: Option<String>,
     /// How to ask for its version.
     pub version: Vec<String>,
     /// How to install it.
@@ -77,6 +84,9 @@ pub enum Piece {
     Dir,
     /// `{edition}`: the edition of the unit's target.
     Edition,
+    /// `{executable}`: the test program of the unit's target, which a tool that it needs builds. Known only while
+    /// the plan runs.
+    Executable,
 }
 
 /// What one task of a tool covers.
@@ -88,6 +98,8 @@ pub enum Per {
     Package,
     /// The root source file of a cargo target, and what it reaches through `mod`.
     TargetRoot,
+    /// A cargo target that `cargo test` runs.
+    TestTarget,
     /// A file.
     File,
 }
@@ -99,7 +111,35 @@ impl Per {
             Self::Workspace => "workspace",
             Self::Package => "package",
             Self::TargetRoot => "target-root",
+            Self::TestTarget => "test-target",
             Self::File => "file",
+        }
+    }
+}
+
+/// Cargo targets that a tool is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Targets {
+    /// Those that `cargo test` runs.
+    Test,
+    /// Those whose documentation `cargo test` runs.
+    Doctest,
+}
+
+impl Targets {
+    /// As written in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Doctest => "doctest",
+        }
+    }
+
+    /// Whether `target` is one of them.
+    pub fn include(self, target: &Target) -> bool {
+        match self {
+            Self::Test => target.test,
+            Self::Doctest => target.doctest,
         }
     }
 }
@@ -109,6 +149,12 @@ impl Per {
 pub enum Parse {
     /// Cargo's `--message-format=json` lines.
     RustcJson,
+    /// The same of a build: what keeps it from an end, and the test programs that it made.
+    CargoBuild,
+    /// What the test programs of rustc's own harness print, and `cargo test --doc`.
+    Libtest,
+    /// What `cargo nextest run` prints.
+    Nextest,
     /// The diffs of `rustfmt --check`.
     Rustfmt,
     /// SARIF 2.1.0 on stdout.
@@ -127,6 +173,9 @@ impl Parse {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::RustcJson => "rustc-json",
+            Self::CargoBuild => "cargo-build",
+            Self::Libtest => "libtest",
+            Self::Nextest => "nextest",
             Self::Rustfmt => "rustfmt",
             Self::Sarif => "sarif",
             Self::Regex(_) => "regex",
@@ -140,7 +189,10 @@ impl Parse {
         let names = match self {
             Self::RustcJson => &["clippy", "rustc", "rustdoc"][..],
             Self::Rustfmt => &["rustfmt"],
-            Self::Sarif | Self::Regex(_) | Self::Lines | Self::ExitCode => &[tool],
+            // Its errors are the other compilers' too, and its silence says nothing of their warnings.
+            Self::CargoBuild => &[],
+            Self::Nextest => &["test"],
+            Self::Libtest | Self::Sarif | Self::Regex(_) | Self::Lines | Self::ExitCode => &[tool],
         };
         names.iter().map(|name| (*name).to_owned()).collect()
     }
@@ -178,12 +230,22 @@ impl Tool {
         let tells_apart = match &self.parse {
             Parse::RustcJson | Parse::Rustfmt | Parse::Sarif => true,
             Parse::Regex(pattern) => pattern.contains("<path>"),
-            Parse::Lines | Parse::ExitCode => false,
+            Parse::CargoBuild | Parse::Libtest | Parse::Nextest | Parse::Lines | Parse::ExitCode => false,
         };
         tells_apart
             && matches!(self.per, Per::File | Per::TargetRoot)
             && self.run.contains(&Arg::Files)
             && !self.run.iter().any(|arg| matches!(arg, Arg::Text(pieces) if pieces.iter().any(single)))
+    }
+
+    /// Whether its command line names a program that another tool builds.
+    pub fn uses_executable(&self) -> bool {
+        self.run.iter().any(|arg| matches!(arg, Arg::Text(pieces) if pieces.contains(&Piece::Executable)))
+    }
+
+    /// Whether it is such a program itself that it runs.
+    pub fn runs_executable(&self) -> bool {
+        matches!(self.run.first(), Some(Arg::Text(pieces)) if *pieces == [Piece::Executable])
     }
 
     /// Whether the command line depends on which packages and features were selected.
@@ -211,6 +273,7 @@ impl ContentHash for Tool {
                             Piece::Package => sink.field("run.single", b"package"),
                             Piece::Dir => sink.field("run.single", b"dir"),
                             Piece::Edition => sink.field("run.single", b"edition"),
+                            Piece::Executable => sink.field("run.single", b"executable"),
                         }
                     }
                 }

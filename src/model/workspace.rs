@@ -104,6 +104,8 @@ pub struct Package {
     pub name: String,
     /// Its version.
     pub version: String,
+    /// What cargo tells the package's programs of it: the variables `CARGO_PKG_…`, sorted.
+    pub vars: Vec<(&'static str, String)>,
     /// Cargo's id of it, as in cargo's JSON messages. Holds absolute paths: reaches no id and no artifact.
     pub cargo_id: String,
     /// Its directory.
@@ -115,6 +117,17 @@ pub struct Package {
     /// The path dependencies outside the workspace that it needs, directly or not: indices into
     /// [`Workspace::outside`], sorted.
     pub outside: Vec<u32>,
+}
+
+impl Package {
+    /// What cargo-nextest calls the test program of `target`.
+    pub fn test_name(&self, target: &Target) -> String {
+        match target.kind {
+            TargetKind::Lib => self.name.clone(),
+            TargetKind::Test => format!("{}::{}", self.name, target.name),
+            kind => format!("{}::{}/{}", self.name, kind.as_str(), target.name),
+        }
+    }
 }
 
 /// A cargo target.
@@ -132,6 +145,8 @@ pub struct Target {
     pub test: bool,
     /// Whether `cargo doc` documents it.
     pub doc: bool,
+    /// Whether `cargo test` runs the examples in its documentation.
+    pub doctest: bool,
     /// Whether it is built only with features that may be off.
     pub needs_features: bool,
 }
@@ -151,6 +166,20 @@ pub enum TargetKind {
     Bench,
     /// `build.rs`.
     BuildScript,
+}
+
+impl TargetKind {
+    /// In cargo's words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lib => "lib",
+            Self::Bin => "bin",
+            Self::Example => "example",
+            Self::Test => "test",
+            Self::Bench => "bench",
+            Self::BuildScript => "custom-build",
+        }
+    }
 }
 
 /// A file of the workspace.

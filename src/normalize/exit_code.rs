@@ -23,11 +23,11 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         .collect();
     let diagnostic =
         Diagnostic { related, ..input.diagnostic(input.default_place(), rule, Level::Error, message) };
-    Ok(Parsed { diagnostics: vec![diagnostic], gaps: Vec::new() })
+    Ok(Parsed { diagnostics: vec![diagnostic], ..Parsed::default() })
 }
 
 /// The first and last lines of `text`; `None` if it is blank.
-fn excerpt(scrub: &Scrub, text: &[u8]) -> Option<String> {
+pub(super) fn excerpt(scrub: &Scrub, text: &[u8]) -> Option<String> {
     const LINES: usize = 20;
     let text = text.trim_ascii_end();
     let count = text.split(|&b| b == b'\n').count();

@@ -109,7 +109,7 @@ fn judge(input: &Input<'_>, code: i32, diagnostics: BTreeSet<Diagnostic>) -> Res
         let reason = input.complaint().or(first).unwrap_or_else(|| "it said nothing".to_owned());
         return Err(Unparsable(format!("exited with {code}: {reason}")));
     }
-    Ok(Parsed { diagnostics: diagnostics.into_iter().collect(), gaps: Vec::new() })
+    Ok(Parsed { diagnostics: diagnostics.into_iter().collect(), ..Parsed::default() })
 }
 
 /// Whether `text` is lines at all. File names in it may hold any other byte.

@@ -10,7 +10,9 @@
 mod attribute;
 mod cargo_json;
 mod exit_code;
+mod libtest;
 mod lines;
+mod nextest;
 mod rustfmt;
 mod sarif;
 mod scrub;
@@ -22,7 +24,7 @@ pub use scrub::Scrub;
 
 use crate::model::finding::{Diagnostic, Level, Place, Position, Range};
 use crate::model::path::RelPath;
-use crate::model::task::{Exit, Output, Unit};
+use crate::model::task::{Exit, Output, Program, Unit};
 use crate::model::tool::{Parse, Tool};
 use crate::model::workspace::{PackageId, Workspace};
 
@@ -50,6 +52,8 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
     /// What got no verdict, sorted, each once.
     pub gaps: Vec<Gap>,
+    /// The test programs that were built.
+    pub programs: Vec<Program>,
 }
 
 /// A part of what a process covered that got no verdict. With neither package nor path: all of it.
@@ -82,7 +86,9 @@ pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
         Exit::Signal(signal) => return Err(Unparsable(format!("ended by signal {signal}"))),
     };
     let mut parsed = match &input.tool.parse {
-        Parse::RustcJson => cargo_json::parse(input, code),
+        Parse::RustcJson | Parse::CargoBuild => cargo_json::parse(input, code),
+        Parse::Libtest => libtest::parse(input, code),
+        Parse::Nextest => nextest::parse(input, code),
         Parse::Rustfmt => rustfmt::parse(input, code),
         Parse::Sarif => sarif::parse(input, code),
         Parse::Regex(pattern) => lines::by_pattern(input, code, pattern),
@@ -152,6 +158,13 @@ impl Input<'_> {
             Some(reason) => format!("exited with {code}: {reason}"),
             None => format!("exited with {code}"),
         })
+    }
+
+    /// Whether a cargo failed because something does not compile. Which of several errors it got to is a matter of time.
+    fn build_failure(&self) -> Option<String> {
+        let stderr = String::from_utf8_lossy(&self.output.stderr);
+        let is_it = |line: &str| line.starts_with("error: could not compile `");
+        stderr.lines().any(is_it).then(|| "not everything that it needs compiles".to_owned())
     }
 
     /// Why a process failed, in its own words: an error on stderr, else its first line. Of several errors the least,

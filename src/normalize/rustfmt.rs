@@ -16,7 +16,7 @@ const NS: &str = "rustfmt";
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
     let mut diagnostics = diffs(input, &input.output.stdout)?;
     if code == 0 {
-        return Ok(Parsed { diagnostics, gaps: Vec::new() });
+        return Ok(Parsed { diagnostics, ..Parsed::default() });
     }
     let errors = Errors::read(input);
     let explained = !diagnostics.is_empty() || !errors.diagnostics.is_empty();
@@ -26,7 +26,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         errors.diagnostics.iter().filter(|error| error.fatal).map(|error| gap(input, error)).collect()
     };
     diagnostics.extend(errors.diagnostics);
-    Ok(Parsed { diagnostics, gaps })
+    Ok(Parsed { diagnostics, gaps, ..Parsed::default() })
 }
 
 /// What a file that does not parse leaves without a verdict: itself, and what includes it. Of several roots

@@ -10,7 +10,7 @@ use crate::compare::matching::{self, Reach};
 use crate::model::finding::{Diagnostic, Entry, Place, Site, State};
 use crate::model::outcome::{Compared, End, Gone, Outcome, TaskOutcome, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
-use crate::model::task::{Output, Plan, Status, Step, TaskIx, Unit};
+use crate::model::task::{Output, Plan, Status, Step, Task, TaskIx, Unit};
 use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{self, Gap, Input, Parsed, Scrub, Unparsable};
@@ -44,7 +44,8 @@ pub(super) fn normalizer<'a>(
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
         let tool = plan.graph.tool(step.tool);
         let input = Input { workspace, tool, units: &units, packages: &plan.packages, output, scrub: &scrub };
-        let result = normalize::parse(&input);
+        let mut result = normalize::parse(&input);
+        let programs = result.as_mut().map(|parsed| std::mem::take(&mut parsed.programs)).unwrap_or_default();
         let is_clear = result.as_ref().is_ok_and(|parsed| parsed.gaps.is_empty());
         let finds_new =
             |is_new: &IsNew<'_>| result.as_ref().is_ok_and(|parsed| is_new(&tool.name, &parsed.diagnostics));
@@ -53,7 +54,7 @@ pub(super) fn normalizer<'a>(
         let is_told =
             |parsed: &Parsed| parsed.gaps.is_empty() || parsed.diagnostics.iter().any(|found| found.fatal);
         let is_kept = !result.as_ref().is_ok_and(is_told);
-        Judged { result, is_clear, fails, is_kept }
+        Judged { result, is_clear, fails, is_kept, programs }
     }
 }
 
@@ -114,6 +115,7 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
         *error = error.take().or(of_keeping.map(|error| error.to_string()));
         ledger.enter(run);
     }
+    ledger.enter_not_built();
     let diagnostics = std::mem::take(&mut ledger.diagnostics);
     let sources =
         Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.place.path()))?);
@@ -170,6 +172,8 @@ struct Ledger<'a> {
     /// For each tool, what got no verdict, and why.
     incomplete: Vec<BTreeSet<(String, String)>>,
     diagnostics: Vec<(String, Diagnostic)>,
+    /// Tasks whose program no build has made.
+    not_built: Vec<TaskIx>,
     exists: &'a dyn Fn(&RelPath) -> bool,
 }
 
@@ -192,6 +196,7 @@ impl<'a> Ledger<'a> {
             gaps: vec![BTreeSet::new(); graph.tools.len()],
             incomplete: vec![BTreeSet::new(); graph.tools.len()],
             diagnostics: Vec::new(),
+            not_built: Vec::new(),
             exists,
         }
     }
@@ -226,6 +231,10 @@ impl<'a> Ledger<'a> {
                 Ended::Crashed(how) => Status::Crashed(how),
                 Ended::Missing(missing) => Status::Missing(missing.to_string()),
                 Ended::Truncated(why) => Status::Unparsable(why.to_string()),
+                Ended::NotBuilt => {
+                    self.not_built.extend(piece.tasks);
+                    continue;
+                }
                 Ended::Stopped(reason) => Status::NotRun(why(Some(reason))),
             };
             for task in piece.tasks {
@@ -262,6 +271,29 @@ impl<'a> Ledger<'a> {
                 self.raise(task, Status::Findings);
             }
             self.diagnostics.push((name.clone(), diagnostic));
+        }
+    }
+
+    /// A program that was not built is a failure, unless its target is one that cargo leaves out. To be asked when it is
+    /// known of all builds how they ended.
+    fn enter_not_built(&mut self) {
+        for task in std::mem::take(&mut self.not_built) {
+            let Task { tool, unit, .. } = *self.plan.graph.task(task);
+            let has_failed = |need: &&ToolId| {
+                let tasks = self.first[need.0 as usize]..self.first[need.0 as usize + 1];
+                self.tasks[tasks].iter().any(|task| !task.status.is_verdict())
+            };
+            let failed = self.plan.graph.needs[tool.0 as usize].iter().find(has_failed);
+            let is_left_out = unit.target(self.workspace).is_some_and(|target| target.needs_features);
+            if let Some(builder) = failed {
+                let name = &self.plan.graph.tool(*builder).name;
+                self.note(task, Status::Incomplete(format!("it was not built: see {name}")));
+            } else if is_left_out {
+                let why = "it needs features that are not enabled".to_owned();
+                self.tasks[task.0 as usize].status = Status::Skipped(why);
+            } else {
+                self.note(task, Status::Incomplete("no tool of this run has built it".to_owned()));
+            }
         }
     }
 
@@ -310,12 +342,17 @@ impl<'a> Ledger<'a> {
     fn covers(&self, id: ToolId, tool: &Tool, site: &Site) -> bool {
         // A package that is built alone has other features than one that is built beside the others.
         let is_default = self.plan.selection.is_default_build() && self.plan.is_whole(self.workspace);
-        if tool.uses_selection() && !is_default {
+        let needs = self.plan.graph.needs[id.0 as usize].iter().map(|need| self.plan.graph.tool(*need));
+        if needs.chain([tool]).any(Tool::uses_selection) && !is_default {
             return false;
         }
         let (start, end) = (self.first[id.0 as usize], self.first[id.0 as usize + 1]);
         let has_verdict = |at: usize| self.tasks[at].status.is_verdict();
         let Site::Path(path) = site else {
+            if tool.per == Per::TestTarget {
+                return self.plan.is_whole(self.workspace)
+                    && (start..end).filter(|at| self.is_of(*at, site)).all(has_verdict);
+            }
             return self.plan.is_whole(self.workspace) && (start..end).all(has_verdict);
         };
         if tool.per != Per::Workspace {
@@ -334,6 +371,15 @@ impl<'a> Ledger<'a> {
 }
 
 impl Ledger<'_> {
+    /// Whether the subject `site` is a test of the target of task `at`.
+    fn is_of(&self, at: usize, site: &Site) -> bool {
+        let unit = self.units[at];
+        let package = unit.package(self.workspace).map(|id| self.workspace.package(id));
+        let name =
+            package.zip(unit.target(self.workspace)).map(|(package, target)| package.test_name(target));
+        matches!(site, Site::Subject(subject) if subject.split(' ').next() == name.as_deref())
+    }
+
     /// The same for a tool whose units are smaller than the workspace.
     fn covers_path(&self, id: ToolId, tool: &Tool, path: &RelPath) -> bool {
         let tasks = self.first[id.0 as usize]..self.first[id.0 as usize + 1];

@@ -1,12 +1,12 @@
 //! Tool, units and selection → command lines. Knows nothing of where programs are found or how they run.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use super::select::PlanError;
 use crate::model::path::RelPath;
 use crate::model::policy::Selection;
 use crate::model::task::{Plan, Unit};
-use crate::model::tool::{Arg, Per, Piece, Tool};
+use crate::model::tool::{Arg, Parse, Per, Piece, Tool};
 use crate::model::workspace::{PackageId, Workspace};
 
 /// The bytes of one command line, arguments and the byte between them. A constant that holds on every system,
@@ -14,13 +14,14 @@ use crate::model::workspace::{PackageId, Workspace};
 pub(super) const ARGV_CAP: usize = 30_000;
 
 /// The command lines of one step: one, or several where the files of a package or of the workspace don't fit
-/// into one.
+/// into one. `executable` stands for the program that another tool has built.
 pub fn expand(
     workspace: &Workspace,
     plan: &Plan,
     tool: &Tool,
     units: &[Unit],
     cargo_flags: &[String],
+    executable: &OsStr,
 ) -> Vec<Vec<OsString>> {
     let files = || units.iter().flat_map(|unit| files_of(workspace, plan, tool, *unit));
     let mut chunks = vec![Vec::new()];
@@ -39,7 +40,8 @@ pub fn expand(
             }
         }
     }
-    chunks.into_iter().map(|files| line(workspace, plan, tool, units, &files, cargo_flags)).collect()
+    let line = |files: Vec<_>| line(workspace, plan, tool, units, &files, cargo_flags, executable);
+    chunks.into_iter().map(line).collect()
 }
 
 fn line(
@@ -49,6 +51,7 @@ fn line(
     units: &[Unit],
     files: &[OsString],
     cargo_flags: &[String],
+    executable: &OsStr,
 ) -> Vec<OsString> {
     let unit = units.first().copied().unwrap_or(Unit::Workspace);
     let mut argv = Vec::with_capacity(tool.run.len() + files.len());
@@ -57,7 +60,9 @@ fn line(
             Arg::Files => argv.extend_from_slice(files),
             Arg::Args => argv.extend(tool.args.iter().map(OsString::from)),
             Arg::Selection => {
-                argv.extend(selection(workspace, plan).into_iter().map(OsString::from));
+                // Cargo builds tests under a profile of their own, unless it is told to take another one.
+                let profile = (tool.parse == Parse::CargoBuild).then_some("test");
+                argv.extend(selection(workspace, plan, profile).into_iter().map(OsString::from));
                 argv.extend(cargo_flags.iter().map(OsString::from));
             }
             Arg::Text(pieces) => {
@@ -73,6 +78,7 @@ fn line(
                         Piece::Package => {
                             text.push(unit.package(workspace).map_or("", |id| &workspace.package(id).name));
                         }
+                        Piece::Executable => text.push(executable),
                         Piece::Edition => {
                             text.push(unit.target(workspace).map_or("", |target| &target.edition))
                         }
@@ -85,8 +91,8 @@ fn line(
     argv
 }
 
-/// Cargo's words for what is selected.
-fn selection(workspace: &Workspace, plan: &Plan) -> Vec<String> {
+/// Cargo's words for what is selected, under `profile` if no other is.
+fn selection(workspace: &Workspace, plan: &Plan, profile: Option<&str>) -> Vec<String> {
     let Selection { features, all_features, no_default_features, target, cargo_profile, .. } =
         &plan.selection;
     let mut words = Vec::new();
@@ -110,8 +116,8 @@ fn selection(workspace: &Workspace, plan: &Plan) -> Vec<String> {
     if let Some(target) = target {
         words.extend(["--target".to_owned(), target.clone()]);
     }
-    if let Some(profile) = cargo_profile {
-        words.extend(["--profile".to_owned(), profile.clone()]);
+    if let Some(profile) = cargo_profile.as_deref().or(profile) {
+        words.extend(["--profile".to_owned(), profile.to_owned()]);
     }
     words
 }
@@ -156,7 +162,7 @@ fn directory(path: &RelPath) -> OsString {
 fn base_len(tool: &Tool) -> usize {
     let piece = |piece: &Piece| match piece {
         Piece::Literal(text) => text.len(),
-        Piece::File | Piece::Package | Piece::Dir | Piece::Edition => 8,
+        Piece::File | Piece::Package | Piece::Dir | Piece::Edition | Piece::Executable => 8,
     };
     tool.run
         .iter()

@@ -15,7 +15,7 @@ use crate::model::path::RelPath;
 use crate::model::policy::Selection;
 use crate::model::task::{Graph, Plan, Task, TaskId, TaskIx, Unit, needs_first};
 use crate::model::tool::{Per, Tool, ToolId};
-use crate::model::workspace::{File, FileId, PackageId, ROOT_INPUTS, Workspace};
+use crate::model::workspace::{File, FileId, PackageId, ROOT_INPUTS, Target, Workspace};
 use crate::normalize;
 
 /// Builds the graph of `tools` (sorted by name) over `packages`.
@@ -27,12 +27,25 @@ pub(super) fn build(
 ) -> Result<Graph, PlanError> {
     let needs = needs(&tools);
     let inputs = Inputs::new(workspace, selection, packages);
+    let mut units_of = tools
+        .iter()
+        .map(|tool| Ok(inputs.units(tool, &Globs::new(tool)?)))
+        .collect::<Result<Vec<_>, PlanError>>()?;
+    // What is there for others has nothing to do if none of them has.
+    for (at, tool) in tools.iter().enumerate().filter(|(_, tool)| tool.on_demand) {
+        let id = ToolId(at as u32);
+        let mut others = needs.iter().zip(&units_of).filter(|(needs, _)| needs.contains(&id));
+        if !selection.tools.contains(&tool.name) && others.all(|(_, units)| units.is_empty()) {
+            units_of[at].clear();
+        }
+    }
     let mut tasks_of: Vec<Option<Vec<Task>>> = vec![None; tools.len()];
     for id in needs_first(&needs) {
         let tool = &tools[id.0 as usize];
         let needed =
             needed(needs[id.0 as usize].iter().map(|need| tasks_of[need.0 as usize].iter().flatten()));
-        tasks_of[id.0 as usize] = Some(inputs.tasks(id, tool, needed)?);
+        let units = std::mem::take(&mut units_of[id.0 as usize]);
+        tasks_of[id.0 as usize] = Some(inputs.tasks(id, tool, units, needed)?);
     }
     let compares: Vec<_> = tools
         .iter()
@@ -111,6 +124,9 @@ fn compare_id(tool: &Tool, tasks: &[Task]) -> TaskId {
     TaskId(hasher.finish())
 }
 
+/// A unit, its size in bytes, and the digest of its own files.
+type Weighed = (Unit, u64, Digest);
+
 struct Ids<'a>(&'a [TaskId]);
 
 impl ContentHash for Ids<'_> {
@@ -168,11 +184,16 @@ impl<'a> Inputs<'a> {
         Self { workspace, selection, packages, selected, owned, closure, common }
     }
 
-    fn tasks(&self, id: ToolId, tool: &Tool, needed: Digest) -> Result<Vec<Task>, PlanError> {
-        let globs = Globs::new(tool)?;
-        let shared = self.shared(tool, &globs, needed);
+    fn tasks(
+        &self,
+        id: ToolId,
+        tool: &Tool,
+        units: Vec<Weighed>,
+        needed: Digest,
+    ) -> Result<Vec<Task>, PlanError> {
+        let shared = self.shared(tool, &Globs::new(tool)?, needed);
         let mut tasks = Vec::new();
-        for (unit, bytes, declared) in self.units(tool, &globs) {
+        for (unit, bytes, declared) in units {
             let parts = self.parts(tool, unit, declared, &shared);
             tasks.push(Task { id: TaskId(Digest::of("genti.task.1", &parts)), tool: id, unit, bytes });
         }
@@ -197,15 +218,21 @@ impl<'a> Inputs<'a> {
             unit: (tool.per, unit.path(self.workspace)),
             package: unit.package(self.workspace).map_or("", |id| &self.workspace.package(id).name),
             edition: unit.target(self.workspace).map_or("", |target| &target.edition),
+            target: unit.target(self.workspace).filter(|_| tool.per == Per::TestTarget),
             selection: tool.uses_selection().then_some((self.selection, self.workspace, self.packages)),
             declared,
         }
     }
 
-    /// The units of `tool`, each with its size in bytes and the digest of its own files.
-    fn units(&self, tool: &Tool, globs: &Globs) -> Vec<(Unit, u64, Digest)> {
+    /// The units of `tool`.
+    fn units(&self, tool: &Tool, globs: &Globs) -> Vec<Weighed> {
         let workspace = self.workspace;
+        let is_about = |target: &Target| tool.targets.is_none_or(|targets| targets.include(target));
+        let concerns = |package: &PackageId| {
+            tool.targets.is_none() || workspace.package(*package).targets.iter().any(is_about)
+        };
         match tool.per {
+            Per::Workspace if !self.packages.is_empty() && !self.packages.iter().any(concerns) => Vec::new(),
             Per::File => workspace
                 .files()
                 .filter(|(id, file)| !file.is_link && globs.looks_at(file) && self.is_selected(*id))
@@ -232,6 +259,7 @@ impl<'a> Inputs<'a> {
             Per::Package => self
                 .packages
                 .iter()
+                .filter(|package| concerns(package))
                 .filter_map(|&package| {
                     let files = self.files_of(package, globs);
                     if globs.is_restricted && files.is_empty() {
@@ -246,12 +274,29 @@ impl<'a> Inputs<'a> {
                 })
                 .collect(),
             Per::TargetRoot => self.target_roots(globs),
+            Per::TestTarget => self.test_targets(globs, is_about),
         }
+    }
+
+    /// One unit for each target that `cargo test` runs. It may depend on anything in its package, and in what that
+    /// depends on; its root alone counts for its size.
+    fn test_targets(&self, globs: &Globs, is_about: impl Fn(&Target) -> bool) -> Vec<Weighed> {
+        let mut units = Vec::new();
+        for &id in self.packages {
+            let declared = self.with_common(self.closure[id.0 as usize]);
+            for (at, target) in (0..).zip(&self.workspace.package(id).targets) {
+                if target.test && is_about(target) && globs.takes(&target.root) {
+                    let root = self.workspace.find(&target.root).map(|id| self.workspace.file(id));
+                    units.push((Unit::TargetRoot(id, at), root.map_or(0, |file| file.len), declared));
+                }
+            }
+        }
+        units
     }
 
     /// One unit for each root file, though several targets may share it. What a root reaches is taken to be
     /// within its package; a file's bytes count for the root that its findings would be attributed to.
-    fn target_roots(&self, globs: &Globs) -> Vec<(Unit, u64, Digest)> {
+    fn target_roots(&self, globs: &Globs) -> Vec<Weighed> {
         let workspace = self.workspace;
         let mut seen = BTreeSet::new();
         let mut units = Vec::new();
@@ -300,6 +345,8 @@ struct TaskParts<'a> {
     unit: (Per, &'a RelPath),
     package: &'a str,
     edition: &'a str,
+    /// Where targets that share a root are several units.
+    target: Option<&'a Target>,
     selection: Option<(&'a Selection, &'a Workspace, &'a [PackageId])>,
     declared: Digest,
 }
@@ -318,6 +365,10 @@ impl ContentHash for TaskParts<'_> {
         sink.field("unit", self.unit.1.as_bytes());
         sink.field("package", self.package.as_bytes());
         sink.field("edition", self.edition.as_bytes());
+        if let Some(target) = self.target {
+            sink.field("target-kind", target.kind.as_str().as_bytes());
+            sink.field("target", target.name.as_bytes());
+        }
         if let Some((selection, workspace, packages)) = self.selection {
             selection.feed(sink);
             sink.count("packages", packages.len());

@@ -190,7 +190,7 @@ proptest! {
                 prop_assert!(is_one || bytes <= tool.caps.bytes);
             }
             let units: Vec<_> = step.tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
-            let lines = expand(&case.workspace, &plan, tool, &units, &[]);
+            let lines = expand(&case.workspace, &plan, tool, &units, &[], "".as_ref());
             prop_assert_eq!(lines.len(), 1);
             prop_assert!(lines[0].iter().map(|arg| arg.len() + 1).sum::<usize>() <= ARGV_CAP);
         }

@@ -108,11 +108,13 @@ pub(super) fn tools(mut tools: Vec<Tool>, selection: &Selection) -> Result<Chose
             return Err(PlanError::UnknownTool { name: name.clone(), hint });
         }
     }
-    let wanted = match selection.tools.is_empty() {
-        true => tools.iter().map(|tool| tool.name.clone()).collect(),
-        false => with_needs(&tools, selection.tools.clone()),
+    let is_skipped = |name: &String| selection.skip_tools.contains(name);
+    let asked_for = match selection.tools.is_empty() {
+        true => tools.iter().filter(|tool| !tool.on_demand).map(|tool| tool.name.clone()).collect(),
+        false => selection.tools.clone(),
     };
-    let is_chosen = |tool: &Tool| wanted.contains(&tool.name) && !selection.skip_tools.contains(&tool.name);
+    let wanted = with_needs(&tools, asked_for.into_iter().filter(|name| !is_skipped(name)).collect());
+    let is_chosen = |tool: &Tool| wanted.contains(&tool.name) && !is_skipped(&tool.name);
     let (mut tools, others): (Vec<_>, Vec<_>) = tools.into_iter().partition(is_chosen);
     // What a required tool needs is required.
     let required = tools.iter().filter(|tool| tool.required).map(|tool| tool.name.clone()).collect();

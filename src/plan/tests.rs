@@ -7,7 +7,7 @@ use crate::model::path::RelPath;
 use crate::model::policy::Batch;
 use crate::model::task::{TaskId, TaskIx, Unit};
 use crate::model::testing;
-use crate::model::tool::{Arg, Parse, Per, Piece};
+use crate::model::tool::{Arg, Parse, Per, Piece, Targets};
 use crate::model::workspace::TargetKind::{Bin, Lib, Test};
 use crate::model::workspace::{File, PackageId};
 
@@ -360,7 +360,7 @@ fn no_command_line_is_longer_than_the_cap() {
         for step in plan.batches.iter().flat_map(|batch| &batch.steps) {
             let tool = plan.graph.tool(step.tool);
             let units: Vec<_> = step.tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
-            let lines = expand(&workspace, &plan, tool, &units, &[]);
+            let lines = expand(&workspace, &plan, tool, &units, &[], "".as_ref());
             assert_eq!(lines.len() == 1, tool.name == "lines", "only the files of a whole are spread");
             let len = |line: &Vec<std::ffi::OsString>| line.iter().map(|arg| arg.len() + 1).sum::<usize>();
             assert!(lines.iter().all(|line| len(line) <= ARGV_CAP));
@@ -375,7 +375,7 @@ fn a_file_name_can_not_be_taken_for_an_option() {
     tool.files = Vec::new();
     let plan = planned(&workspace, vec![tool], batched("auto"));
     let units: Vec<_> = plan.graph.tasks.iter().map(|task| task.unit).collect();
-    let lines = expand(&workspace, &plan, &plan.graph.tools[0], &units, &[]);
+    let lines = expand(&workspace, &plan, &plan.graph.tools[0], &units, &[], "".as_ref());
     assert_eq!(lines, [["lines", "./-rf", "plain"].map(std::ffi::OsString::from)]);
 }
 
@@ -385,8 +385,8 @@ fn the_selection_is_spelt_in_cargos_words() {
     let words = |selection: Selection| {
         let plan = plan(&workspace, tools(), selection, Policy::default(), &RiskFacts::default()).unwrap();
         let tool = plan.graph.tools.iter().find(|tool| tool.name == "whole").unwrap();
-        let line =
-            expand(&workspace, &plan, tool, &[Unit::Workspace], &["--locked".to_owned()]).swap_remove(0);
+        let line = expand(&workspace, &plan, tool, &[Unit::Workspace], &["--locked".to_owned()], "".as_ref())
+            .swap_remove(0);
         line.iter().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(words(Selection::default()), "cargo whole --workspace --locked");
@@ -403,4 +403,89 @@ fn the_selection_is_spelt_in_cargos_words() {
         "cargo whole -p b@0.1.0 --features x --no-default-features --target t --profile release --locked"
     );
     assert_eq!(Batch::default(), Batch::Auto);
+}
+
+/// A build, and the tests that need it.
+fn test_tools() -> Vec<Tool> {
+    let mut build = testing::tool("build", Parse::CargoBuild, &["cargo", "test"]);
+    build.on_demand = true;
+    let mut test = testing::tool("test", Parse::Libtest, &[]);
+    test.run = vec![Arg::Text(vec![Piece::Executable])];
+    (test.per, test.needs) = (Per::TestTarget, vec!["build".to_owned()]);
+    let mut doctest = testing::tool("doctest", Parse::Libtest, &["cargo", "test", "--doc"]);
+    doctest.targets = Some(Targets::Doctest);
+    vec![build, test, doctest]
+}
+
+fn units_of(workspace: &Workspace, plan: &Plan) -> Vec<String> {
+    let name = |task: &crate::model::task::Task| {
+        format!("{} {}", plan.graph.tool(task.tool).name, task.unit.path(workspace))
+    };
+    plan.graph.tasks.iter().map(name).collect()
+}
+
+#[test]
+fn each_target_that_is_tested_is_a_task_also_where_two_share_a_root() {
+    let mut workspace = workspace();
+    workspace.packages[1].targets[1].root = RelPath::new("b/src/lib.rs");
+    let plan = planned(&workspace, test_tools(), Policy::default());
+    assert_eq!(
+        units_of(&workspace, &plan),
+        [
+            "build .",
+            "doctest .",
+            "test a/src/lib.rs",
+            "test b/src/lib.rs",
+            "test b/src/lib.rs",
+            "test b/tests/t.rs"
+        ]
+    );
+    let ids: BTreeSet<_> = plan.graph.tasks.iter().map(|task| task.id).collect();
+    assert_eq!(ids.len(), plan.graph.tasks.len());
+    workspace.packages[1].targets[2].test = false;
+    assert_eq!(planned(&workspace, test_tools(), Policy::default()).graph.tasks.len(), 5);
+    for batch in ["auto", "1", "100", "by-tool", "by-path"] {
+        let plan = planned(&workspace, test_tools(), batched(batch));
+        assert!(
+            plan.batches.iter().flat_map(|batch| &batch.steps).all(|step| step.tasks.len() == 1),
+            "{batch}"
+        );
+    }
+}
+
+#[test]
+fn what_is_there_for_others_has_a_task_only_where_they_have_one() {
+    let mut workspace = workspace();
+    let units = |workspace: &Workspace, selection: Selection| {
+        let plan =
+            plan(workspace, test_tools(), selection, Policy::default(), &RiskFacts::default()).unwrap();
+        units_of(workspace, &plan)
+    };
+    let tools = |tools: &[&str], skip_tools: &[&str]| {
+        let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Selection { tools: own(tools), skip_tools: own(skip_tools), ..Selection::default() }
+    };
+    assert_eq!(units(&workspace, tools(&["doctest"], &[])), ["doctest ."]);
+    assert_eq!(units(&workspace, tools(&["build"], &[])), ["build ."]);
+    assert_eq!(units(&workspace, tools(&[], &["test"])), ["doctest ."]);
+    for package in &mut workspace.packages {
+        package.targets.iter_mut().for_each(|target| (target.test, target.doctest) = (false, false));
+    }
+    assert!(units(&workspace, Selection::default()).is_empty());
+}
+
+#[test]
+fn an_edit_changes_the_tests_of_its_package_and_of_what_depends_on_it() {
+    let mut before = workspace();
+    before.packages[1].dependencies = vec![PackageId(0)];
+    let tests = || vec![test_tools().swap_remove(1)];
+    let ids = |workspace: &Workspace| {
+        let plan = planned(workspace, tests(), Policy::default());
+        ["a/src/lib.rs", "b/src/lib.rs"].map(|path| id_of(workspace, &plan, "test", path))
+    };
+    let changed = |path: &str| {
+        let (old, new) = (ids(&before), ids(&edit(&before, path)));
+        [old[0] != new[0], old[1] != new[1]]
+    };
+    assert_eq!((changed("a/src/f1.rs"), changed("b/src/f1.rs")), ([true, true], [false, true]));
 }

@@ -79,6 +79,7 @@ pub(super) fn render(workspace: &Workspace, outcome: &Outcome, with_timing: bool
 fn stages(status: &Status) -> Value {
     let (scan, normalize) = match status {
         Status::Clean | Status::Findings => ("ok", "ok"),
+        Status::Skipped(_) => ("skipped", "not-run"),
         Status::Incomplete(_) => ("ok", "incomplete"),
         Status::Unparsable(_) => ("ok", "unparsable"),
         Status::Missing(_) | Status::TimedOut(_) | Status::Leaky | Status::Crashed(_) | Status::NotRun(_) => {

@@ -61,6 +61,11 @@ impl Env {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
+    /// Every variable.
+    pub(super) fn vars(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
+        self.0.iter()
+    }
+
     /// The names of the variables that begin with `prefix`, sorted.
     pub fn names<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.keys().filter_map(|name| name.to_str()).filter(move |name| name.starts_with(prefix))
@@ -85,9 +90,12 @@ impl Env {
                 self.0.iter().filter(|(name, _)| allowed(name)).map(owned).collect()
             }
         };
-        if tool.environment == Environment::Inherit {
+        // What a test starts is none of the run's own builds.
+        if tool.environment == Environment::Inherit && !tool.uses_executable() {
             vars.extend(dirs.vars(tool).map(|(name, dir)| (name.into(), dir.into())));
             vars.insert("CARGO_BUILD_JOBS".into(), jobs.to_string().into());
+        }
+        if tool.environment == Environment::Inherit {
             self.clean_library_path(&mut vars);
         }
         vars.extend(FIXED.map(|(name, value)| (name.into(), value.into())));

@@ -6,7 +6,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use super::build_dirs::BuildDirs;
 use super::environment::Env;
-use super::pool::{Pool, Token};
+use super::launch::Launcher;
+use super::pool::{Pool, Threads, Token};
 use super::process::{self, Ending};
 use super::program::{Missing, Programs, says_missing};
 use super::scheduler::{self, Action, Limits, Scheduler, Slot, time_cap};
@@ -25,7 +26,7 @@ use super::slow::Slow;
 use super::spool::{Kept, Outputs, Truncated};
 use super::stop::{Stop, StopReason};
 use crate::model::event::{Event, Waiting};
-use crate::model::task::{Exit, Output, Plan, Step, StepId, TaskIx, Unit};
+use crate::model::task::{Exit, Output, Plan, Program, Step, StepId, TaskIx, Unit};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
 use crate::plan;
@@ -73,6 +74,8 @@ pub struct Judged<R> {
     pub fails: bool,
     /// Whether the output is worth keeping: it has no verdict on something, and no finding tells why.
     pub is_kept: bool,
+    /// The test programs that were built: steps that come later may name them.
+    pub programs: Vec<Program>,
 }
 
 /// How the processes of a step, or of one of its units alone, ended.
@@ -88,6 +91,8 @@ pub enum Ended<R> {
     Missing(Missing),
     /// Part of what it printed is lost.
     Truncated(Truncated),
+    /// The program is one that another step builds, and it did not. Whether that is a failure, the other step says.
+    NotBuilt,
     /// Something that it started still held its output open: what it would have said is lost.
     Leaky,
     /// The run ended first.
@@ -168,10 +173,12 @@ impl Executor<'_> {
         let (events, inbox) = channel();
         let (jobs, queue) = channel();
         let queue = Mutex::new(queue);
+        let target = self.plan.selection.target.as_deref();
+        let launcher = Launcher::new(self.workspace, self.programs, self.env, target);
         let failed_fast = std::thread::scope(|scope| {
             let start = |slot| {
-                let (events, queue, programs) = (events.clone(), &queue, &programs);
-                let work = move || self.work(slot, queue, programs, judge, &events);
+                let (events, queue, programs, launcher) = (events.clone(), &queue, &programs, &launcher);
+                let work = move || self.work(slot, queue, programs, launcher, judge, &events);
                 std::thread::Builder::new().spawn_scoped(scope, work)
             };
             // A system that has few threads to give gets fewer workers; it must be one.
@@ -192,6 +199,7 @@ impl Executor<'_> {
         slot: u32,
         queue: &Mutex<Receiver<Job>>,
         programs: &[Result<PathBuf, Missing>],
+        launcher: &Launcher<'_>,
         judge: &Judge<'_, R>,
         events: &Sender<Message<R>>,
     ) {
@@ -199,8 +207,9 @@ impl Executor<'_> {
             let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(Job { step: id, token }) = job else { return };
             // A panic must reach the dispatcher: it would wait for this step for ever.
-            let message = catch_unwind(AssertUnwindSafe(|| self.run_step(id, slot, programs, judge)))
-                .map_or_else(Message::Panicked, Message::Finished);
+            let message =
+                catch_unwind(AssertUnwindSafe(|| self.run_step(id, slot, programs, launcher, judge)))
+                    .map_or_else(Message::Panicked, Message::Finished);
             drop(token);
             if events.send(message).is_err() {
                 return;
@@ -236,13 +245,14 @@ impl Executor<'_> {
         id: StepId,
         slot: u32,
         programs: &[Result<PathBuf, Missing>],
+        launcher: &Launcher<'_>,
         judge: &Judge<'_, R>,
     ) -> StepRun<R> {
         let step = self.plan.step(id);
         let start = self.elapsed();
         let (pieces, kept) = (Vec::new(), Kept::default());
         let mut attempt =
-            Attempt { executor: self, id, step, judge, pieces, kept, attempts: 0, fails: false };
+            Attempt { executor: self, id, step, launcher, judge, pieces, kept, attempts: 0, fails: false };
         match &programs[step.tool.0 as usize] {
             Ok(program) => attempt.run(program),
             Err(missing) => attempt.push(step.tasks.clone(), Ended::Missing(missing.clone()), None),
@@ -382,6 +392,7 @@ struct Attempt<'a, R> {
     executor: &'a Executor<'a>,
     id: StepId,
     step: &'a Step,
+    launcher: &'a Launcher<'a>,
     judge: &'a Judge<'a, R>,
     pieces: Vec<Piece<R>>,
     kept: Kept,
@@ -412,14 +423,29 @@ impl<R> Attempt<'_, R> {
         let tool = plan.graph.tool(self.step.tool);
         let units: Vec<Unit> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
         let mut is_clear = true;
-        for argv in plan::expand(workspace, plan, tool, &units, &self.executor.cargo_flags) {
+        let built =
+            units.first().and_then(|unit| self.launcher.program(*unit)).filter(|_| tool.uses_executable());
+        if tool.uses_executable() && built.is_none() {
+            self.push(tasks.to_vec(), Ended::NotBuilt, None);
+            return true;
+        }
+        let executable = built.as_ref().map_or(OsStr::new(""), |built| built.path.as_os_str());
+        for argv in plan::expand(workspace, plan, tool, &units, &self.executor.cargo_flags, executable) {
             if let Some(reason) = stop.reason() {
                 self.push(tasks.to_vec(), Ended::Stopped(reason), None);
                 continue;
             }
             self.attempts += 1;
-            let mut command = self.command(tool, program, &argv);
-            let ran = match process::run(&mut command, timeout, stop, outputs.dir()) {
+            let (mut command, threads) = match self.command(tool, program, &argv, built.as_deref()) {
+                Ok(started) => started,
+                Err(error) => {
+                    self.push(tasks.to_vec(), Ended::Crashed(error), None);
+                    continue;
+                }
+            };
+            let ran = process::run(&mut command, timeout, stop, outputs.dir());
+            drop(threads);
+            let ran = match ran {
                 Ok(ran) => ran,
                 Err(error) if error.kind() == ErrorKind::ArgumentListTooLong && tasks.len() > 1 => {
                     // This system takes less than the plan's cap: quietly several processes.
@@ -448,6 +474,7 @@ impl<R> Attempt<'_, R> {
                             return Ended::Leaky;
                         }
                         let judged = (self.judge)(self.step, tasks, output);
+                        self.launcher.keep(judged.programs);
                         is_clear &= judged.is_clear;
                         is_kept = judged.is_kept;
                         self.fails |= judged.fails;
@@ -476,17 +503,38 @@ impl<R> Attempt<'_, R> {
         }
     }
 
-    fn command(&self, tool: &Tool, program: &Path, argv: &[OsString]) -> Command {
+    /// The command, and the tokens for its threads.
+    fn command(
+        &self,
+        tool: &Tool,
+        program: &Path,
+        argv: &[OsString],
+        built: Option<&Program>,
+    ) -> Result<(Command, Option<Threads>), String> {
         let Executor { workspace, env, pool, build_dirs, parallel, .. } = self.executor;
-        let mut command = Command::new(program);
-        command.args(argv.iter().skip(1)).current_dir(&workspace.root);
-        command.env_clear().envs(env.for_tool(tool, build_dirs, pool.vars(), *parallel));
-        command
+        let vars = env.for_tool(tool, build_dirs, pool.vars(), *parallel);
+        let threads = tool.threads.as_ref().map(|name| {
+            let most = self.launcher.most_threads(name, &vars).map_or(*parallel, |most| most.min(*parallel));
+            (name, pool.take_free(most.saturating_sub(1)))
+        });
+        let mut command = match built {
+            Some(built) => self.launcher.command(tool, built, program, argv, vars)?,
+            None => {
+                let mut command = Command::new(program);
+                command.args(argv.iter().skip(1)).current_dir(&workspace.root).env_clear().envs(vars);
+                command
+            }
+        };
+        let threads = threads.map(|(name, threads)| {
+            command.env(name, (1 + threads.len()).to_string());
+            threads
+        });
+        Ok((command, threads))
     }
 
     fn push(&mut self, tasks: Vec<TaskIx>, ended: Ended<R>, raw_exit: Option<i32>) {
         // What the judge has seen, it has spoken on; what was stopped did not fail.
-        self.fails |= !matches!(ended, Ended::Judged(_) | Ended::Stopped(_));
+        self.fails |= !matches!(ended, Ended::Judged(_) | Ended::Stopped(_) | Ended::NotBuilt);
         self.pieces.push(Piece { tasks, ended, raw_exit });
     }
 }

@@ -15,6 +15,7 @@ mod build_dirs;
 mod children;
 mod environment;
 mod executor;
+mod launch;
 mod pool;
 mod process;
 mod program;

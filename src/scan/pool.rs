@@ -1,13 +1,16 @@
 //! The one pool of job tokens: inherited from the build that started us, or our own.
 //!
 //! One token is held for each child as long as it lives: it is the child's implicit slot. Where the pool is
-//! inherited, our own implicit slot serves the first child. Children that are clients get the pool through
+//! inherited, our own implicit slot serves the first child. A child that runs threads of its own, as tests do, has
+//! further tokens for these: as many as are free when it starts. Children that are clients get the pool through
 //! variables and an inheritable descriptor, because `Client::configure` would cost each spawn a `fork`.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Read;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jobserver::{Acquired, Client, FromEnvErrorKind};
 
@@ -70,6 +73,10 @@ struct Shared {
     own: Option<usize>,
     /// Whether our own implicit slot is free. Only where the pool is inherited.
     implicit: AtomicBool,
+    /// A second way to the pipe of an own pool that does not wait, where the system has one.
+    own_pipe: Option<File>,
+    /// How many tokens are taken beside those that stand for a process.
+    extra: Mutex<usize>,
     vars: Vec<(String, OsString)>,
 }
 
@@ -111,7 +118,7 @@ impl Pool {
     pub fn new(inherited: Inherited, env: &Env, size: usize) -> std::io::Result<Self> {
         if let Some(client) = inherited.client {
             let vars = vars(JOBSERVER.iter().find_map(|name| env.get(name)).unwrap_or_default());
-            return Ok(Self(Arc::new(Shared { client, own: None, implicit: AtomicBool::new(true), vars })));
+            return Ok(Self::of(client, None, vars));
         }
         let client = Client::new(size)?;
         // The library tells a command what to export; this one is never started.
@@ -120,7 +127,13 @@ impl Pool {
         let value =
             probe.get_envs().find(|(name, _)| *name == "CARGO_MAKEFLAGS").and_then(|(_, value)| value);
         let vars = vars(value.unwrap_or_default());
-        Ok(Self(Arc::new(Shared { client, own: Some(size), implicit: AtomicBool::new(false), vars })))
+        Ok(Self::of(client, Some(size), vars))
+    }
+
+    fn of(client: Client, own: Option<usize>, vars: Vec<(String, OsString)>) -> Self {
+        let implicit = AtomicBool::new(own.is_none());
+        let own_pipe = own.and_then(|_| without_waiting(&vars));
+        Self(Arc::new(Shared { client, own, implicit, own_pipe, extra: Mutex::new(0), vars }))
     }
 
     /// The variables that a client needs.
@@ -138,11 +151,36 @@ impl Pool {
         Ok(Token(Kind::Pooled { _acquired: self.0.client.acquire()? }))
     }
 
+    /// Takes the tokens that are free now, `most` of them: for the threads of a process that has one already. Whoever
+    /// holds a token must not wait for another.
+    pub(super) fn take_free(&self, most: usize) -> Threads {
+        let mut extra = self.lock_extra();
+        let mut threads = Threads { pool: self.clone(), acquired: Vec::new(), own: 0 };
+        while threads.len() < most {
+            // If it fails, none is free, or there is no way to tell.
+            match &self.0.own_pipe {
+                Some(pipe) if (&*pipe).read(&mut [0]).is_ok_and(|len| len == 1) => threads.own += 1,
+                Some(_) => break,
+                None => match self.0.client.try_acquire() {
+                    Ok(Some(token)) => threads.acquired.push(token),
+                    _ => break,
+                },
+            }
+        }
+        *extra += threads.len();
+        threads
+    }
+
+    fn lock_extra(&self) -> MutexGuard<'_, usize> {
+        self.0.extra.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Puts back what clients took to their graves: a cargo that is killed returns none of its tokens. Only
     /// for an own pool, and only while none of its clients lives and `held` tokens are in use.
     pub(super) fn refill(&self, held: usize) {
+        let extra = self.lock_extra();
         if let (Some(size), Ok(free)) = (self.0.own, self.0.client.available()) {
-            for _ in 0..size.saturating_sub(held + free) {
+            for _ in 0..size.saturating_sub(held + *extra + free) {
                 if self.0.client.release_raw().is_err() {
                     return;
                 }
@@ -151,16 +189,108 @@ impl Pool {
     }
 }
 
-/// The variables for children, with the descriptors in them made inheritable.
-fn vars(value: &OsStr) -> Vec<(String, OsString)> {
-    let text = value.to_string_lossy();
-    let auth = text.split_whitespace().filter_map(|word| {
-        word.strip_prefix("--jobserver-auth=").or_else(|| word.strip_prefix("--jobserver-fds="))
-    });
-    for (read, write) in auth.filter_map(|auth| auth.split_once(',')) {
-        for fd in [read, write].into_iter().filter_map(|fd| fd.parse().ok()) {
-            sys::make_inheritable(fd);
+/// Tokens for the threads of a process. Given back when dropped.
+#[derive(Debug)]
+pub(super) struct Threads {
+    pool: Pool,
+    acquired: Vec<Acquired>,
+    /// Those that were read from the pipe of an own pool.
+    own: usize,
+}
+
+impl Threads {
+    /// How many.
+    pub(super) fn len(&self) -> usize {
+        self.acquired.len() + self.own
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        let mut extra = self.pool.lock_extra();
+        *extra -= self.len();
+        self.acquired.clear();
+        for _ in 0..self.own {
+            // A pool that is gone has no use for them.
+            let _ = self.pool.0.client.release_raw();
         }
     }
+}
+
+/// The reading end of the pipe once more, as a file of its own: reads from it don't wait, and nobody else's change.
+#[cfg(target_os = "linux")]
+fn without_waiting(vars: &[(String, OsString)]) -> Option<File> {
+    let (_, value) = vars.first()?;
+    let (read, _) = descriptors(&value.to_string_lossy()).next()?;
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
+    rustix::fs::open(format!("/proc/self/fd/{read}"), flags, rustix::fs::Mode::empty()).ok().map(File::from)
+}
+
+/// Elsewhere a descriptor that is opened again is the same file: what is changed there is changed for all.
+#[cfg(not(target_os = "linux"))]
+fn without_waiting(_: &[(String, OsString)]) -> Option<File> {
+    None
+}
+
+/// The variables for children, with the descriptors in them made inheritable.
+fn vars(value: &OsStr) -> Vec<(String, OsString)> {
+    for (read, write) in descriptors(&value.to_string_lossy()) {
+        sys::make_inheritable(read);
+        sys::make_inheritable(write);
+    }
     JOBSERVER[..2].iter().map(|name| ((*name).to_owned(), value.to_owned())).collect()
+}
+
+/// The two ends of the pipe that `flags` name.
+fn descriptors(flags: &str) -> impl Iterator<Item = (i32, i32)> {
+    let auth = flags.split_whitespace().filter_map(|word| {
+        word.strip_prefix("--jobserver-auth=").or_else(|| word.strip_prefix("--jobserver-fds="))
+    });
+    auth.filter_map(|auth| auth.split_once(','))
+        .filter_map(|(read, write)| Some((read.parse().ok()?, write.parse().ok()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(size: usize) -> Pool {
+        Pool::new(Inherited::none(), &Env::default(), size).unwrap()
+    }
+
+    fn free(pool: &Pool) -> usize {
+        pool.0.client.available().unwrap()
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn threads_get_what_is_free_and_never_wait() {
+        let pool = pool(4);
+        let token = pool.acquire().unwrap();
+        let first = pool.take_free(2);
+        assert_eq!((first.len(), free(&pool)), (2, 1));
+        let second = pool.take_free(9);
+        assert_eq!((second.len(), pool.take_free(9).len(), free(&pool)), (1, 0, 0));
+        drop(second);
+        assert_eq!(free(&pool), 1);
+        drop((first, token));
+        assert_eq!(free(&pool), 4);
+        assert_eq!(pool.take_free(0).len(), 0);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_refill_counts_the_tokens_of_threads() {
+        let pool = pool(4);
+        let token = pool.acquire().unwrap();
+        let threads = pool.take_free(2);
+        pool.refill(1);
+        assert_eq!(free(&pool), 1, "nothing is lost");
+        // A client that was killed took one with it.
+        pool.0.client.acquire().unwrap().drop_without_releasing();
+        pool.refill(1);
+        assert_eq!(free(&pool), 1);
+        drop((token, threads));
+        assert_eq!(free(&pool), 4);
+    }
 }

@@ -77,12 +77,20 @@ impl Programs {
         &self.cargo
     }
 
-    /// The program that `tool` runs.
+    /// Where the toolchain is, if it is known.
+    pub(super) fn sysroot(&self) -> Option<&Path> {
+        self.toolchain.as_deref().and_then(Path::parent)
+    }
+
+    /// The program that `tool` runs; `{executable}` itself if that is one that another tool builds.
     ///
     /// # Errors
     ///
     /// If there is none.
     pub fn of(&self, tool: &Tool) -> Result<PathBuf, Missing> {
+        if tool.runs_executable() {
+            return Ok(PathBuf::from("{executable}"));
+        }
         let name = match tool.run.first() {
             Some(Arg::Text(pieces)) => match pieces.as_slice() {
                 [Piece::Literal(name)] => name.as_str(),

@@ -81,6 +81,7 @@ fn member(package: &cargo_metadata::Package, root: &Path) -> Result<Member, Load
         package: Package {
             name: package.name.to_string(),
             version: package.version.to_string(),
+            vars: vars(package),
             cargo_id: package.id.repr.clone(),
             dir: relative(root, &dir)?,
             targets,
@@ -89,6 +90,34 @@ fn member(package: &cargo_metadata::Package, root: &Path) -> Result<Member, Load
         },
         dir,
     })
+}
+
+/// As cargo sets them; what a manifest does not state is empty.
+fn vars(package: &cargo_metadata::Package) -> Vec<(&'static str, String)> {
+    let version = &package.version;
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let path = |path: &Option<_>| path.as_ref().map(ToString::to_string).unwrap_or_default();
+    // The metadata is read with three parts where the manifest may have two, which is more common.
+    let rust_version = package.rust_version.as_ref().map(|version| match version.patch {
+        0 => format!("{}.{}", version.major, version.minor),
+        _ => version.to_string(),
+    });
+    vec![
+        ("CARGO_PKG_AUTHORS", package.authors.join(":")),
+        ("CARGO_PKG_DESCRIPTION", text(&package.description)),
+        ("CARGO_PKG_HOMEPAGE", text(&package.homepage)),
+        ("CARGO_PKG_LICENSE", text(&package.license)),
+        ("CARGO_PKG_LICENSE_FILE", path(&package.license_file)),
+        ("CARGO_PKG_NAME", package.name.to_string()),
+        ("CARGO_PKG_README", path(&package.readme)),
+        ("CARGO_PKG_REPOSITORY", text(&package.repository)),
+        ("CARGO_PKG_RUST_VERSION", rust_version.unwrap_or_default()),
+        ("CARGO_PKG_VERSION", version.to_string()),
+        ("CARGO_PKG_VERSION_MAJOR", version.major.to_string()),
+        ("CARGO_PKG_VERSION_MINOR", version.minor.to_string()),
+        ("CARGO_PKG_VERSION_PATCH", version.patch.to_string()),
+        ("CARGO_PKG_VERSION_PRE", version.pre.to_string()),
+    ]
 }
 
 fn target(target: &cargo_metadata::Target, root: &Path) -> Result<Target, LoadError> {
@@ -100,6 +129,7 @@ fn target(target: &cargo_metadata::Target, root: &Path) -> Result<Target, LoadEr
         edition: target.edition.to_string(),
         test: target.test,
         doc: target.doc,
+        doctest: target.doctest,
         needs_features: !target.required_features.is_empty(),
     })
 }

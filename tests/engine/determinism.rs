@@ -37,6 +37,11 @@ fn clones_of_a_workspace_that_does_not_compile_leave_the_same_bytes() {
 }
 
 #[test]
+fn clones_of_a_workspace_with_failing_tests_leave_the_same_bytes() {
+    check_clones("tests", 1);
+}
+
+#[test]
 fn clones_of_a_workspace_with_odd_names_leave_the_same_bytes() {
     check_clones("names", 0);
 }

@@ -13,5 +13,6 @@ mod policies;
 mod processes;
 mod progress;
 mod support;
+mod test_tools;
 mod traps;
 mod verdicts;

@@ -18,6 +18,10 @@ max-bytes = 100
 enabled = false
 [tools.doc]
 enabled = false
+[tools.test]
+enabled = false
+[tools.doctest]
+enabled = false
 [tools.words]
 run = ["awk", "/bad/ {print FILENAME \":\" FNR \":\" $0}", "{files}"]
 per = "file"

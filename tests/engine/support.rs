@@ -23,8 +23,9 @@ impl Sandbox {
     /// A package without findings in which only the tools of `config` run, over files that the test writes.
     pub(crate) fn with_tools(config: &str) -> Self {
         let sandbox = Self::of("clean", "workspace");
-        let builtin =
-            "[tools.fmt]\nenabled = false\n[tools.clippy]\nenabled = false\n[tools.doc]\nenabled = false\n";
+        let builtin: String = ["fmt", "clippy", "doc", "test", "doctest"]
+            .map(|tool| format!("[tools.{tool}]\nenabled = false\n"))
+            .concat();
         sandbox.write("genti.toml", &format!("{builtin}{config}"));
         sandbox
     }

@@ -20,7 +20,13 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
     let mut out = String::new();
     for tool in &project.plan.graph.tools {
         let _ = writeln!(out, "{}", tool.name);
-        let required = if tool.required { "required" } else { "optional" };
+        let required = if tool.on_demand {
+            "on demand"
+        } else if tool.required {
+            "required"
+        } else {
+            "optional"
+        };
         let origin = if tool.configured { "configured" } else { "built in" };
         let lane = tool.lane.as_ref().map(|lane| format!(", lane {lane}")).unwrap_or_default();
         let _ = writeln!(
@@ -30,6 +36,9 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
             tool.parse.as_str()
         );
         match project.programs.of(tool) {
+            Ok(_) if tool.runs_executable() => {
+                let _ = writeln!(out, "  the programs that `{}` builds", tool.needs.join("`, `"));
+            }
             Ok(path) => {
                 let version = scan::version(tool, &project.workspace, &project.programs, env, stop);
                 let version = version.unwrap_or_else(|why| format!("version unknown: {why}"));

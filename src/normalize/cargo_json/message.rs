@@ -31,6 +31,18 @@ pub(super) struct Artifact<'a> {
     pub(super) target: Target,
     pub(super) profile: Profile,
     pub(super) filenames: Vec<String>,
+    #[serde(default)]
+    pub(super) executable: Option<String>,
+}
+
+/// `build-script-executed`: what a build script said.
+#[derive(Deserialize)]
+pub(super) struct BuildScript<'a> {
+    #[serde(borrow)]
+    pub(super) package_id: Cow<'a, str>,
+    pub(super) linked_paths: Vec<String>,
+    pub(super) env: Vec<(String, String)>,
+    pub(super) out_dir: String,
 }
 
 /// `build-finished`: the last line.

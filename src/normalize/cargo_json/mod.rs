@@ -1,19 +1,25 @@
-//! The JSON lines of `cargo clippy`, `check`, `doc` and `build` with `--message-format=json`.
+//! The JSON lines of `cargo clippy`, `check`, `doc`, `build` and `test --no-run` with `--message-format=json`.
 //!
 //! The order of the lines differs from run to run, and one diagnostic comes several times: for a library and
 //! its test target, for each expansion of a macro. [`diagnostic`] reads one message, [`merge`] makes one out
-//! of its occurrences, [`reach`] tells which packages cargo did not get to.
+//! of its occurrences, [`reach`] tells which packages cargo did not get to, [`programs`] which tests it built.
+//!
+//! Of a mere build ([`Parse::CargoBuild`]) only errors are kept: what warns there warns clippy's build too.
 
 mod diagnostic;
 mod merge;
 mod message;
+mod programs;
 mod reach;
 
 use std::collections::BTreeMap;
 
 use super::{Gap, Input, Parsed, Unparsable, is_crash};
+use crate::model::finding::Level;
+use crate::model::tool::Parse;
 use crate::model::workspace::PackageId;
-use message::{Artifact, CompilerMessage, Envelope, Finished};
+use message::{Artifact, BuildScript, CompilerMessage, Envelope, Finished};
+use programs::Programs;
 use reach::Reach;
 
 /// Reads the output of a cargo that ended with `code`.
@@ -22,7 +28,9 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         input.workspace.packages().map(|(id, package)| (package.cargo_id.as_str(), id)).collect();
     let asked_for = reach::asked_for(input);
     let mut occurrences = Vec::new();
-    let mut reach = Reach::default();
+    let mut reach = Reach::of(input);
+    let mut programs = Programs::default();
+    let is_build = input.tool.parse == Parse::CargoBuild;
     let mut finished = None;
     let mut messages = 0_usize;
     for (line, bytes) in (1..).zip(input.output.stdout.split(|&b| b == b'\n')) {
@@ -45,15 +53,22 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                     // asks for. Only what stops the selected one is its affair.
                     let is_asked_for =
                         |read: &diagnostic::Occurrence| read.diagnostic.fatal || asked_for.contains(&package);
-                    occurrences
-                        .extend(diagnostic::read(input, package, &message.message).filter(is_asked_for));
+                    let is_kept = |read: &diagnostic::Occurrence| {
+                        is_asked_for(read) && (!is_build || read.diagnostic.level == Level::Error)
+                    };
+                    occurrences.extend(diagnostic::read(input, package, &message.message).filter(is_kept));
                 }
             }
             "compiler-artifact" => {
                 let artifact: Artifact<'_> = serde_json::from_str(text).map_err(broken)?;
                 if let Some(&package) = members.get(&*artifact.package_id) {
                     reach.made(package, &artifact);
+                    programs.made(package, artifact);
                 }
+            }
+            "build-script-executed" => {
+                let script: BuildScript<'_> = serde_json::from_str(text).map_err(broken)?;
+                programs.ran(members.get(&*script.package_id).copied(), &script);
             }
             "build-finished" => {
                 let Finished { success } = serde_json::from_str(text).map_err(broken)?;
@@ -83,7 +98,8 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         },
         None => return Err(Unparsable("cargo's JSON ends before `build-finished`".to_owned())),
     };
-    Ok(Parsed { diagnostics: merge::merge(occurrences), gaps })
+    let programs = if is_build { programs.finish(input.workspace) } else { Vec::new() };
+    Ok(Parsed { diagnostics: merge::merge(occurrences), gaps, programs })
 }
 
 #[cfg(test)]

@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::message::{Artifact, CompilerMessage};
 use crate::model::task::Unit;
-use crate::model::tool::{Arg, Piece, Tool};
+use crate::model::tool::{Arg, Parse, Piece, Tool};
 use crate::model::workspace::{PackageId, Target, TargetKind, Workspace};
 use crate::normalize::{Gap, Input};
 
 /// What cargo got done, as far as members are concerned.
-#[derive(Default)]
 pub(super) struct Reach {
+    /// What should be done.
+    wanted: Wanted,
     made: BTreeSet<(PackageId, Compilation)>,
     /// Packages that do not compile.
     fatal: BTreeSet<PackageId>,
@@ -40,13 +41,25 @@ enum Mode {
 }
 
 impl Reach {
+    /// Nothing is done yet of what `input` is about.
+    pub(super) fn of(input: &Input<'_>) -> Self {
+        Self {
+            wanted: Wanted::of(input.tool),
+            made: BTreeSet::new(),
+            fatal: BTreeSet::new(),
+            named: BTreeSet::new(),
+            denied: BTreeSet::new(),
+        }
+    }
+
     /// Takes note of a message about a target of `package`.
     pub(super) fn told(&mut self, package: PackageId, message: &CompilerMessage<'_>) {
         self.named.insert(package);
         if message.message.is_summary() {
             return;
         }
-        if message.message.is_fatal() {
+        // For a build, a lint that is an error is as bad as any other.
+        if message.message.is_fatal() || self.wanted.programs && message.message.is_error() {
             self.fatal.insert(package);
         } else if message.message.is_error() {
             self.denied.insert((package, message.target.kind(), message.target.name.clone()));
@@ -67,10 +80,9 @@ impl Reach {
     /// Whether there was something to do for the packages asked for, and cargo did nothing for any of them: where
     /// it succeeded, it spoke of other packages.
     pub(super) fn is_elsewhere(&self, input: &Input<'_>) -> bool {
-        let wanted = Wanted::of(input.tool);
         let packages = asked_for(input);
         let targets = |id: &PackageId| &input.workspace.package(*id).targets;
-        packages.iter().any(|id| wanted.compilations(targets(id)).next().is_some())
+        packages.iter().any(|id| self.wanted.compilations(targets(id)).next().is_some())
             && !self.made.iter().any(|(package, _)| packages.contains(package))
             && !self.named.iter().any(|package| packages.contains(package))
     }
@@ -79,7 +91,6 @@ impl Reach {
     pub(super) fn gaps(&self, input: &Input<'_>) -> Vec<Gap> {
         let stderr = input.scrub.lossy(&input.output.stderr);
         let failures = Failures::read(&stderr);
-        let wanted = Wanted::of(input.tool);
         let mut packages = asked_for(input);
         let members = input.workspace.packages();
         packages.extend(members.filter(|(_, it)| failures.unreported.contains(&*it.name)).map(|(id, _)| id));
@@ -87,7 +98,7 @@ impl Reach {
         packages.dedup();
         let gaps: Vec<Gap> = packages
             .into_iter()
-            .filter(|&package| !self.is_judged(input, package, wanted, &failures))
+            .filter(|&package| !self.is_judged(input, package, &failures))
             .map(|package| Gap {
                 package: Some(package),
                 path: None,
@@ -102,7 +113,7 @@ impl Reach {
         gaps
     }
 
-    fn is_judged(&self, input: &Input<'_>, id: PackageId, wanted: Wanted, failures: &Failures<'_>) -> bool {
+    fn is_judged(&self, input: &Input<'_>, id: PackageId, failures: &Failures<'_>) -> bool {
         let package = input.workspace.package(id);
         let lints_only = |compilation: &Compilation| {
             self.denied.contains(&(id, compilation.kind, compilation.name.clone()))
@@ -110,7 +121,8 @@ impl Reach {
         };
         !self.fatal.contains(&id)
             && !failures.unreported.contains(&*package.name)
-            && wanted
+            && self
+                .wanted
                 .compilations(&package.targets)
                 .all(|compilation| lints_only(&compilation) || self.made.contains(&(id, compilation)))
     }
@@ -163,6 +175,8 @@ pub(super) fn asked_for(input: &Input<'_>) -> Vec<PackageId> {
 /// What a command line makes cargo compile.
 #[derive(Clone, Copy)]
 struct Wanted {
+    /// Test programs, and nothing else.
+    programs: bool,
     docs: bool,
     lib: bool,
     bins: bool,
@@ -186,6 +200,7 @@ impl Wanted {
         let default = !flags.iter().any(|flag| words.contains(flag));
         let [lib, bins, examples, tests, benches] = flags.map(|flag| all || words.contains(flag));
         Self {
+            programs: tool.parse == Parse::CargoBuild,
             docs: words.contains("doc"),
             lib: lib || default,
             bins: bins || default,
@@ -203,6 +218,7 @@ impl Wanted {
                 && lib.is_some_and(|lib| lib.name.replace('-', "_") == target.name.replace('-', "_"));
             let test = self.tests && target.test;
             let (plain, test, doc) = match target.kind {
+                _ if self.programs => (false, target.test, false),
                 TargetKind::BuildScript => (true, false, false),
                 _ if self.docs => (false, false, target.doc && !shadowed),
                 TargetKind::Lib => (self.lib, test, false),

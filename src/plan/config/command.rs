@@ -6,7 +6,8 @@ use super::reader::{Reader, Value};
 use super::suggest::{closest, listed};
 use crate::model::tool::{Arg, Per, Piece};
 
-const PLACEHOLDERS: [&str; 7] = ["files", "args", "selection", "file", "package", "dir", "edition"];
+const PLACEHOLDERS: [&str; 8] =
+    ["files", "args", "selection", "file", "package", "dir", "edition", "executable"];
 
 /// Reads `run`: a program, then arguments with placeholders.
 pub(super) fn run(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<Spanned<Arg>>> {
@@ -23,6 +24,7 @@ pub(super) fn run(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<Span
     match program.get_ref() {
         Arg::Text(pieces) => match pieces.as_slice() {
             [Piece::Literal(name)] if !name.trim().is_empty() => {}
+            [Piece::Executable] => {}
             [] | [Piece::Literal(_)] => reader.report(program.span(), "the program has no name"),
             _ => reader.report(program.span(), "the program can't have a placeholder in it"),
         },
@@ -33,12 +35,11 @@ pub(super) fn run(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<Span
 
 /// What a tool runs on that does not say so.
 pub(super) fn default_per(run: &[Arg]) -> Per {
-    let each_file = |arg: &Arg| match arg {
-        Arg::Files => true,
-        Arg::Text(pieces) => pieces.contains(&Piece::File),
-        Arg::Args | Arg::Selection => false,
-    };
-    if run.iter().any(each_file) { Per::File } else { Per::Workspace }
+    let has = |arg: &Arg, piece| matches!(arg, Arg::Text(pieces) if pieces.contains(&piece));
+    if run.iter().any(|arg| has(arg, Piece::Executable)) {
+        return Per::TestTarget;
+    }
+    if run.iter().any(|arg| *arg == Arg::Files || has(arg, Piece::File)) { Per::File } else { Per::Workspace }
 }
 
 /// The placeholders in `arg` that have no value for a tool that runs `per` unit, each with the units that give
@@ -52,9 +53,12 @@ pub(super) fn misfits(arg: &Arg, per: Per) -> Vec<(&'static str, &'static [Per])
             .filter_map(|piece| match piece {
                 Piece::Literal(_) => None,
                 Piece::File => Some(("file", [Per::File].as_slice())),
-                Piece::Package => Some(("package", [Per::Package, Per::TargetRoot].as_slice())),
-                Piece::Dir => Some(("dir", [Per::Package, Per::TargetRoot].as_slice())),
-                Piece::Edition => Some(("edition", [Per::TargetRoot].as_slice())),
+                Piece::Package => {
+                    Some(("package", [Per::Package, Per::TargetRoot, Per::TestTarget].as_slice()))
+                }
+                Piece::Dir => Some(("dir", [Per::Package, Per::TargetRoot, Per::TestTarget].as_slice())),
+                Piece::Edition => Some(("edition", [Per::TargetRoot, Per::TestTarget].as_slice())),
+                Piece::Executable => Some(("executable", [Per::TestTarget].as_slice())),
             })
             .collect(),
     };
@@ -118,6 +122,7 @@ fn single(word: &str) -> Option<Piece> {
         "package" => Some(Piece::Package),
         "dir" => Some(Piece::Dir),
         "edition" => Some(Piece::Edition),
+        "executable" => Some(Piece::Executable),
         _ => None,
     }
 }

@@ -96,7 +96,7 @@ fn mistakes_in_a_tool_are_found() {
     check(
         "[tools.shaders]",
         &[
-            "1:8: tool `shaders` has no `run` (write `run = [\"program\", …]`; built-in tools: `clippy`, `doc`, `fmt`)",
+            "1:8: tool `shaders` has no `run` (write `run = [\"program\", …]`; built-in tools: `clippy`, `doc`, `doctest`, `fmt`, `nextest`, `test`, `test-build`)",
         ],
     );
     check_tool("requird = true", &["2:1: unknown key `requird` (did you mean `required`?)"]);
@@ -112,7 +112,7 @@ fn mistakes_in_a_tool_are_found() {
     // An unknown unit is one mistake, not one for each placeholder too.
     check_tool(
         "run = ['x', '{file}']\nper = 'crate'",
-        &["3:7: unknown unit `crate` (units: `workspace`, `package`, `target-root`, `file`)"],
+        &["3:7: unknown unit `crate` (units: `workspace`, `package`, `target-root`, `test-target`, `file`)"],
     );
     check_tool("lane = ''", &["2:8: an empty text is not allowed here"]);
     check_tool("max-tasks = 0", &["2:13: expected a whole number from 1 to 4294967295, found `0`"]);
@@ -154,7 +154,7 @@ fn mistakes_in_a_command_line_are_found() {
         "run = ['x', '{fiels} {print}']",
         &[
             "2:13: unknown placeholder `{fiels}` (did you mean `{files}`?)",
-            "2:13: unknown placeholder `{print}` (write `{{print}}` for the text itself; placeholders: `files`, `args`, `selection`, `file`, `package`, `dir`, `edition`)",
+            "2:13: unknown placeholder `{print}` (write `{{print}}` for the text itself; placeholders: `files`, `args`, `selection`, `file`, `package`, `dir`, `edition`, `executable`)",
         ],
     );
     check_tool("run = ['x', '-f={files}']", &["2:13: `{files}` must be an argument of its own"]);
@@ -162,7 +162,7 @@ fn mistakes_in_a_command_line_are_found() {
     check_tool(
         "run = ['x', '{edition}{file}', '{selection}']\nper = 'package'",
         &[
-            "2:13: `{edition}` has no value for a tool that runs per package (write `per = \"target-root\"`)",
+            "2:13: `{edition}` has no value for a tool that runs per package (write `per = \"target-root\"` or `per = \"test-target\"`)",
             "2:13: `{file}` has no value for a tool that runs per package (write `per = \"file\"`)",
             "2:32: `{selection}` has no value for a tool that runs per package (write `per = \"workspace\"`)",
         ],
@@ -170,12 +170,14 @@ fn mistakes_in_a_command_line_are_found() {
     check_tool(
         "run = ['x', '{package}']",
         &[
-            "2:13: `{package}` has no value for a tool that runs per workspace (write `per = \"package\"` or `per = \"target-root\"`)",
+            "2:13: `{package}` has no value for a tool that runs per workspace (write `per = \"package\"` or `per = \"target-root\"` or `per = \"test-target\"`)",
         ],
     );
     check(
         "[tools.fmt]\nper = 'file'",
-        &["2:7: `{edition}` has no value for a tool that runs per file (write `per = \"target-root\"`)"],
+        &[
+            "2:7: `{edition}` has no value for a tool that runs per file (write `per = \"target-root\"` or `per = \"test-target\"`)",
+        ],
     );
     check_tool(
         "args = ['-q']\nrun = ['x']",
@@ -233,7 +235,9 @@ fn needs_that_cannot_be_met_are_found() {
     check_tool("needs = ['clipy']", &["2:10: unknown tool `clipy` (did you mean `clippy`?)"]);
     check_tool(
         "needs = ['zzzzzzzz']",
-        &["2:10: unknown tool `zzzzzzzz` (tools: `clippy`, `doc`, `fmt`, `x`)"],
+        &[
+            "2:10: unknown tool `zzzzzzzz` (tools: `clippy`, `doc`, `doctest`, `fmt`, `nextest`, `test`, `test-build`, `x`)",
+        ],
     );
     check_tool(
         "needs = ['x']",
@@ -282,8 +286,8 @@ needs = ['x', 'y']
             "6:1: unknown key `sed` (did you mean `seed`?)",
             "7:9: expected a string, found integer",
             "8:2: unknown key `toolz` (did you mean `tools`?)",
-            "9:8: tool `a` has no `run` (write `run = [\"program\", …]`; built-in tools: `clippy`, `doc`, `fmt`)",
-            "10:15: unknown tool `y` (tools: `a`, `clippy`, `doc`, `fmt`, `x`)",
+            "9:8: tool `a` has no `run` (write `run = [\"program\", …]`; built-in tools: `clippy`, `doc`, `doctest`, `fmt`, `nextest`, `test`, `test-build`)",
+            "10:15: unknown tool `y` (tools: `a`, `clippy`, `doc`, `doctest`, `fmt`, `nextest`, `test`, `test-build`, `x`)",
         ],
     );
 }
@@ -353,4 +357,53 @@ fn two_configurations_are_a_mistake_that_names_both() {
         ],
     );
     check(&[open, without], &[]);
+}
+
+#[test]
+fn mistakes_about_tests_are_found() {
+    check_tool("targets = 'tests'", &["2:11: unknown targets `tests` (did you mean `test`?)"]);
+    check_tool("targets = 'examples'", &["2:11: unknown targets `examples` (targets: `test`, `doctest`)"]);
+    check_tool(
+        "per = 'file'\ntargets = 'test'",
+        &[
+            "3:11: `targets` does nothing for a tool that runs per file (drop it, or write `per = \"workspace\"`)",
+        ],
+    );
+    check_tool("on-demand = 1", &["2:13: expected `true` or `false`, found integer"]);
+    check_tool(
+        "threads = 'N=1'",
+        &[
+            "2:11: `N=1` can't be the name of a variable (write a name alone: the value is the number of threads)",
+        ],
+    );
+    check_tool("replaces = ['clipy']", &["2:13: unknown tool `clipy` (did you mean `clippy`?)"]);
+    check_tool("replaces = ['x']", &["2:13: `x` can't replace itself (name another tool)"]);
+    check_tool(
+        "run = ['{executable}', '--list']",
+        &[
+            "1:8: `x` runs `{executable}`, and needs no tool that builds it (write `needs = [\"test-build\"]`)",
+        ],
+    );
+    check_tool("run = ['{executable}']\nneeds = ['test']", &[]);
+    check_tool("run = ['valgrind', '{executable}']\nneeds = ['test-build']", &[]);
+    check_tool(
+        "run = ['x{executable}']\nneeds = ['test-build']",
+        &["2:8: the program can't have a placeholder in it"],
+    );
+    check_tool(
+        "per = 'package'\nrun = ['valgrind', '{executable}']\nneeds = ['test-build']",
+        &[
+            "3:20: `{executable}` has no value for a tool that runs per package (write `per = \"test-target\"`)",
+        ],
+    );
+    check_tool(
+        "parse = 'junit'",
+        &[
+            "2:9: unknown output format `junit` (`{ regex = \"…\" }` or one of: `rustc-json`, `cargo-build`, `libtest`, `nextest`, `rustfmt`, `sarif`, `lines`, `exit-code`)",
+        ],
+    );
+    check(
+        "tools.nextest.enabled = true\ntools.x = { run = ['x'], needs = ['test'] }",
+        &["2:35: `x` needs `test`, which is not enabled (enable it, or drop it from `needs`)"],
+    );
 }

@@ -35,11 +35,15 @@ pub(super) use self::suggest::listed;
 /// Where a configuration file may lie, from the workspace root. The third place is `Cargo.toml`.
 pub const LOCATIONS: [&str; 2] = [".config/genti.toml", "genti.toml"];
 
-/// The built-in tools, in the users' own format.
-const BUILT_IN: [(&str, &str); 3] = [
+/// The built-in tools, in the users' own format, each after what it needs.
+const BUILT_IN: [(&str, &str); 7] = [
     ("tools/clippy.toml", include_str!("../../tools/clippy.toml")),
     ("tools/doc.toml", include_str!("../../tools/doc.toml")),
     ("tools/fmt.toml", include_str!("../../tools/fmt.toml")),
+    ("tools/test-build.toml", include_str!("../../tools/test-build.toml")),
+    ("tools/test.toml", include_str!("../../tools/test.toml")),
+    ("tools/doctest.toml", include_str!("../../tools/doctest.toml")),
+    ("tools/nextest.toml", include_str!("../../tools/nextest.toml")),
 ];
 
 /// A text that may hold configuration, as the shell found it.
@@ -155,12 +159,13 @@ impl Draft {
         let mut given = BTreeMap::new();
         let mut read = Vec::new();
         for (name, value) in tools.into_iter().flatten() {
-            let (mut entry, needs) = tool::read(reader, name, value, &self.tools);
+            let (mut entry, links) = tool::read(reader, name, value, &self.tools);
             entry.tool.configured = by_user;
-            given.insert(entry.tool.name.clone(), needs);
+            given.insert(entry.tool.name.clone(), links);
             read.push((entry.tool.name.clone(), entry));
         }
         self.tools.extend(read);
+        needs::replace(&mut self.tools);
         if reader.is_whole() {
             needs::check(reader, &self.tools, &given);
         }

@@ -1,4 +1,4 @@
-//! What tools need of one another: every need must be met, and none in a circle.
+//! What tools need of one another: every need must be met, and none in a circle; and which stand for others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,21 +6,49 @@ use toml::Spanned;
 
 use super::reader::Reader;
 use super::suggest::way_out;
-use super::tool::Entry;
+use super::tool::{Entry, Links};
+use crate::model::tool::Parse;
 
-/// Checks the needs of all `tools`; `given` are those that this file states, by tool.
+/// Takes out the tools that others stand for.
+pub(super) fn replace(tools: &mut BTreeMap<String, Entry>) {
+    let replaced: Vec<_> =
+        tools.values().filter(|entry| entry.enabled).flat_map(|entry| entry.replaces.clone()).collect();
+    for name in replaced {
+        if let Some(entry) = tools.get_mut(&name) {
+            entry.enabled = false;
+        }
+    }
+}
+
+/// Checks the links between all `tools`; `given` are those that this file states, by tool.
 pub(super) fn check(
     reader: &mut Reader<'_>,
     tools: &BTreeMap<String, Entry>,
-    given: &BTreeMap<String, Vec<Spanned<String>>>,
+    given: &BTreeMap<String, Links>,
 ) {
-    for (name, needs) in given {
-        for need in needs {
+    let unknown = |reader: &mut Reader<'_>, name: &Spanned<String>| {
+        let help = way_out(name.get_ref(), tools.keys().map(String::as_str), "tools");
+        reader.report_with(name.span(), format!("unknown tool `{}`", name.get_ref()), help);
+    };
+    for (name, links) in given {
+        for replaced in &links.replaces {
+            if !tools.contains_key(replaced.get_ref()) {
+                unknown(reader, replaced);
+            } else if replaced.get_ref() == name {
+                reader.report_with(
+                    replaced.span(),
+                    format!("`{name}` can't replace itself"),
+                    "name another tool",
+                );
+            }
+        }
+        if tools[name].tool.uses_executable() && !is_given_programs(tools, name) {
+            let message = format!("`{name}` runs `{{executable}}`, and needs no tool that builds it");
+            reader.report_with(links.name.clone(), message, "write `needs = [\"test-build\"]`");
+        }
+        for need in &links.needs {
             match tools.get(need.get_ref()) {
-                None => {
-                    let help = way_out(need.get_ref(), tools.keys().map(String::as_str), "tools");
-                    reader.report_with(need.span(), format!("unknown tool `{}`", need.get_ref()), help);
-                }
+                None => unknown(reader, need),
                 Some(needed) if !needed.enabled && tools[name].enabled => {
                     let message = format!("`{name}` needs `{}`, which is not enabled", need.get_ref());
                     reader.report_with(need.span(), message, "enable it, or drop it from `needs`");
@@ -33,13 +61,27 @@ pub(super) fn check(
         let edge = cycle
             .iter()
             .zip(cycle.iter().cycle().skip(1))
-            .find_map(|(from, to)| given.get(*from)?.iter().find(|need| need.get_ref() == to));
+            .find_map(|(from, to)| given.get(*from)?.needs.iter().find(|need| need.get_ref() == to));
         if let Some(need) = edge {
             let spelt: Vec<&str> = cycle.iter().chain(cycle.first()).copied().collect();
             let message = format!("tools need each other in a circle: {}", spelt.join(" → "));
             reader.report_with(need.span(), message, "drop one of these `needs`");
         }
     }
+}
+
+/// Whether `name` needs, directly or not, a tool that builds test programs.
+fn is_given_programs(tools: &BTreeMap<String, Entry>, name: &str) -> bool {
+    let mut seen = BTreeSet::from([name]);
+    let mut queue = vec![name];
+    while let Some(name) = queue.pop() {
+        let Some(entry) = tools.get(name) else { continue };
+        if entry.tool.parse == Parse::CargoBuild {
+            return true;
+        }
+        queue.extend(entry.tool.needs.iter().map(String::as_str).filter(|need| seen.insert(need)));
+    }
+    false
 }
 
 /// Circles that have no tool in common, each from its least name on.

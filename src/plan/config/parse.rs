@@ -6,8 +6,11 @@ use super::reader::{Reader, Value};
 use super::suggest::{listed, way_out};
 use crate::model::tool::Parse;
 
-const FORMATS: [(&str, Parse); 5] = [
+const FORMATS: [(&str, Parse); 8] = [
     ("rustc-json", Parse::RustcJson),
+    ("cargo-build", Parse::CargoBuild),
+    ("libtest", Parse::Libtest),
+    ("nextest", Parse::Nextest),
     ("rustfmt", Parse::Rustfmt),
     ("sarif", Parse::Sarif),
     ("lines", Parse::Lines),

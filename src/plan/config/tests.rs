@@ -55,7 +55,8 @@ fn tool(text: &str, name: &str) -> Tool {
 fn no_configuration_is_one() {
     let config = load(&[], None).unwrap();
     let names: Vec<&str> = config.tools.iter().map(|tool| tool.name.as_str()).collect();
-    assert_eq!(names, ["clippy", "doc", "fmt"]);
+    assert_eq!(names, ["clippy", "doc", "doctest", "fmt", "test", "test-build"]);
+    assert_eq!(config.disabled, ["nextest"]);
     assert_eq!(config.policy, PolicyConfig::default());
     assert_eq!(config.source, None);
     assert!(config.tools.iter().all(|tool| !tool.configured));
@@ -75,6 +76,28 @@ fn built_in_tools_are_what_the_other_layers_expect() {
         assert_eq!(cargo.environment, Environment::Inherit);
         assert_eq!(cargo.run.last(), Some(&Arg::Args), "`--` may begin the arguments");
     }
+}
+
+#[test]
+fn built_in_tests_are_a_build_and_a_process_for_each_target() {
+    let test = tool("", "test");
+    assert_eq!((test.per, &test.parse, test.lane.as_deref()), (Per::TestTarget, &Parse::Libtest, None));
+    assert!(test.runs_executable() && !test.takes_many() && test.jobserver);
+    for name in ["test-build", "doctest"] {
+        let cargo = tool("", name);
+        assert!(cargo.uses_selection() && cargo.jobserver && !cargo.uses_executable());
+        assert_eq!((cargo.per, cargo.lane.as_deref()), (Per::Workspace, Some("build")));
+    }
+    assert!(tool("", "test-build").on_demand && tool("", "test-build").namespaces.is_empty());
+}
+
+#[test]
+fn one_line_takes_nextest_instead_of_test() {
+    let config = config("tools.nextest.enabled = true");
+    let names: Vec<&str> = config.tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(names, ["clippy", "doc", "doctest", "fmt", "nextest", "test-build"]);
+    assert_eq!(config.disabled, ["test"]);
+    assert_eq!(config.tools[4].namespaces, tool("", "test").namespaces);
 }
 
 #[test]
@@ -142,9 +165,11 @@ fn a_tool_is_read() {
         namespaces = ['naga', 'a']
         required = false
         needs = ['fmt', 'clippy', 'fmt']
+        on-demand = true
         lane = 'gpu'
         env = ['NAGA_HOME', 'A']
         jobserver = true
+        threads = 'NAGA_THREADS'
         version = ['naga', '--version']
         install = 'cargo install naga-cli'
         weight = 3
@@ -170,6 +195,7 @@ fn a_tool_is_read() {
             ],
             args: texts(&["{file}", "-q"]),
             per: Per::File,
+            targets: None,
             files: texts(&["**/*.wgsl"]),
             exclude: texts(&["vendor/**"]),
             inputs: texts(&["naga.toml"]),
@@ -177,9 +203,11 @@ fn a_tool_is_read() {
             namespaces: texts(&["a", "naga"]),
             required: false,
             needs: texts(&["clippy", "fmt"]),
+            on_demand: true,
             lane: Some("gpu".into()),
             environment: Environment::Only(texts(&["A", "NAGA_HOME"])),
             jobserver: true,
+            threads: Some("NAGA_THREADS".into()),
             version: texts(&["naga", "--version"]),
             install: Some("cargo install naga-cli".into()),
             weight: NonZeroU32::new(3).unwrap(),
@@ -225,7 +253,13 @@ fn keys_override_those_of_a_built_in_tool_and_nothing_else() {
 fn a_disabled_tool_is_left_out() {
     let config = config("tools.doc.enabled = false\ntools.x = { run = ['x'], enabled = false }");
     let names: Vec<&str> = config.tools.iter().map(|tool| tool.name.as_str()).collect();
-    assert_eq!((names, config.disabled), (vec!["clippy", "fmt"], vec!["doc".to_owned(), "x".to_owned()]));
+    assert_eq!(
+        (names, config.disabled),
+        (
+            vec!["clippy", "doctest", "fmt", "test", "test-build"],
+            vec!["doc".to_owned(), "nextest".to_owned(), "x".to_owned()]
+        )
+    );
 }
 
 #[test]

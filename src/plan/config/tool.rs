@@ -10,34 +10,46 @@ use super::suggest::way_out;
 use super::{command, glob, parse};
 use std::num::NonZeroU32;
 
-use crate::model::tool::{Arg, Environment, Parse, Per, StepCaps, Tool};
+use crate::model::tool::{Arg, Environment, Parse, Per, StepCaps, Targets, Tool};
 
 /// A tool, and whether it takes part.
 #[derive(Clone)]
 pub(super) struct Entry {
     pub(super) tool: Tool,
     pub(super) enabled: bool,
+    /// The names of the tools that do not take part if this one does.
+    pub(super) replaces: Vec<String>,
 }
 
-const UNITS: [Per; 4] = [Per::Workspace, Per::Package, Per::TargetRoot, Per::File];
+const UNITS: [Per; 5] = [Per::Workspace, Per::Package, Per::TargetRoot, Per::TestTarget, Per::File];
+const TARGETS: [Targets; 2] = [Targets::Test, Targets::Doctest];
 
 const NAME_HELP: &str = "use lower-case letters, digits, `-` and `_`, a letter or digit first";
 
-/// Reads the tool `name` over the one of this name in `built_in`. Returns its `needs` as they stand in this file
-/// too.
+/// What a file says of other tools, as it stands there.
+pub(super) struct Links {
+    /// Where the tool itself is named.
+    pub(super) name: std::ops::Range<usize>,
+    pub(super) needs: Vec<Spanned<String>>,
+    pub(super) replaces: Vec<Spanned<String>>,
+}
+
+/// Reads the tool `name` over the one of this name in `built_in`.
 pub(super) fn read(
     reader: &mut Reader<'_>,
     name: &Spanned<DeString<'_>>,
     value: &Value<'_>,
     built_in: &BTreeMap<String, Entry>,
-) -> (Entry, Vec<Spanned<String>>) {
+) -> (Entry, Links) {
+    let mut links = Links { name: name.span(), needs: Vec::new(), replaces: Vec::new() };
     if !is_name(name.get_ref()) {
         let message = format!("`{}` can't be the name of a tool", name.get_ref());
         reader.report_with(name.span(), message, NAME_HELP);
     }
     let base = built_in.get(name.get_ref().as_ref());
-    let mut entry = base.cloned().unwrap_or_else(|| Entry { tool: blank(name.get_ref()), enabled: true });
-    let Some(table) = reader.table(value) else { return (entry, Vec::new()) };
+    let new = || Entry { tool: blank(name.get_ref()), enabled: true, replaces: Vec::new() };
+    let mut entry = base.cloned().unwrap_or_else(new);
+    let Some(table) = reader.table(value) else { return (entry, links) };
     let tool = &mut entry.tool;
 
     let mut keys = reader.keys(table);
@@ -51,6 +63,8 @@ pub(super) fn read(
     }
     let per = keys.read("per", per);
     tool.per = per.unwrap_or(tool.per);
+    let targets = keys.read("targets", targets);
+    tool.targets = targets.or(tool.targets);
     keys.set(&mut tool.files, "files", glob::read);
     keys.set(&mut tool.exclude, "exclude", glob::read);
     keys.set(&mut tool.inputs, "inputs", glob::read);
@@ -60,14 +74,20 @@ pub(super) fn read(
     }
     keys.set(&mut tool.namespaces, "namespaces", namespaces);
     keys.set(&mut entry.enabled, "enabled", Reader::boolean);
+    keys.set(&mut tool.on_demand, "on-demand", Reader::boolean);
     keys.set(&mut tool.required, "required", Reader::boolean);
-    let needs = keys.read("needs", Reader::strings);
-    if let Some(needs) = &needs {
+    if let Some(needs) = keys.read("needs", Reader::strings) {
         tool.needs = sorted(needs.iter().map(|need| need.get_ref().clone()).collect());
+        links.needs = needs;
+    }
+    if let Some(replaces) = keys.read("replaces", Reader::strings) {
+        entry.replaces = replaces.iter().map(|name| name.get_ref().clone()).collect();
+        links.replaces = replaces;
     }
     keys.set(&mut tool.lane, "lane", |reader, value| reader.text(value).map(Some));
     set_environment(&mut tool.environment, &mut keys);
     keys.set(&mut tool.jobserver, "jobserver", Reader::boolean);
+    keys.set(&mut tool.threads, "threads", |reader, value| variable(reader, value).map(Some));
     keys.set(&mut tool.version, "version", Reader::texts);
     keys.set(&mut tool.install, "install", |reader, value| reader.text(value).map(Some));
     keys.set(&mut tool.weight, "weight", |reader, value| {
@@ -93,11 +113,15 @@ pub(super) fn read(
             let help = "put `\"{args}\"` into `run`, or the arguments themselves";
             reader.report_with(args.span(), "`args` is never used: `run` has no `{args}`", help);
         }
+        if let (Some(value), Per::TargetRoot | Per::File) = (table.get("targets"), tool.per) {
+            let message = format!("`targets` does nothing for a tool that runs per {}", tool.per.as_str());
+            reader.report_with(value.span(), message, "drop it, or write `per = \"workspace\"`");
+        }
         if per.is_some() || !table.contains_key("per") {
             check_fit(reader, tool, run.as_deref(), table.get("per").unwrap_or(value));
         }
     }
-    (entry, needs.unwrap_or_default())
+    (entry, links)
 }
 
 /// Whether `name` may name a tool or a namespace: both become file names and parts of identities.
@@ -113,6 +137,7 @@ fn blank(name: &str) -> Tool {
         run: Vec::new(),
         args: Vec::new(),
         per: Per::Workspace,
+        targets: None,
         files: Vec::new(),
         exclude: Vec::new(),
         inputs: Vec::new(),
@@ -120,9 +145,11 @@ fn blank(name: &str) -> Tool {
         namespaces: Vec::new(),
         required: true,
         needs: Vec::new(),
+        on_demand: false,
         lane: None,
         environment: Environment::Only(Vec::new()),
         jobserver: false,
+        threads: None,
         version: Vec::new(),
         install: None,
         weight: NonZeroU32::MIN,
@@ -156,6 +183,16 @@ fn per(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Per> {
     per
 }
 
+fn targets(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Targets> {
+    let name = reader.string(value)?.into_inner();
+    let targets = TARGETS.into_iter().find(|targets| targets.as_str() == name);
+    if targets.is_none() {
+        let help = way_out(&name, TARGETS.map(Targets::as_str), "targets");
+        reader.report_with(value.span(), format!("unknown targets `{name}`"), help);
+    }
+    targets
+}
+
 fn namespaces(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<String>> {
     let names = reader.strings(value)?;
     for name in names.iter().filter(|name| !is_name(name.get_ref())) {
@@ -182,11 +219,23 @@ fn variables(reader: &mut Reader<'_>, value: &Value<'_>, inherits: bool) -> Opti
         let help = "drop it, or write `inherit-env = false`";
         reader.report_with(value.span(), "`env` does nothing: the tool inherits every variable", help);
     }
-    for name in names.iter().filter(|name| name.get_ref().is_empty() || name.get_ref().contains('=')) {
-        let message = format!("`{}` can't be the name of a variable", name.get_ref());
-        reader.report_with(name.span(), message, "write names alone: the values are those of the run");
+    for name in &names {
+        check_variable(reader, name, "write names alone: the values are those of the run");
     }
     Some(sorted(names.into_iter().map(Spanned::into_inner).collect()))
+}
+
+fn variable(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<String> {
+    let name = reader.string(value)?;
+    check_variable(reader, &name, "write a name alone: the value is the number of threads");
+    Some(name.into_inner())
+}
+
+fn check_variable(reader: &mut Reader<'_>, name: &Spanned<String>, help: &str) {
+    if name.get_ref().is_empty() || name.get_ref().contains('=') {
+        let message = format!("`{}` can't be the name of a variable", name.get_ref());
+        reader.report_with(name.span(), message, help);
+    }
 }
 
 fn sorted(mut names: Vec<String>) -> Vec<String> {

@@ -82,7 +82,7 @@ fn nothing_is_started_while_as_many_outputs_as_workers_wait_to_be_judged() {
                 assert!(!waiting.exceeds(parallel), "{parallel} workers, and more outputs wait");
             }
             *waiting.now.lock().unwrap() -= 1;
-            Judged { result: (), is_clear: true, fails: false, is_kept: false }
+            Judged { result: (), is_clear: true, fails: false, is_kept: false, programs: Vec::new() }
         };
         let mut most = 0;
         run("head -c 500000 /dev/zero", 12, parallel, &judge, &mut |event| {

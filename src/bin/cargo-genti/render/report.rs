@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use genti::model::finding::State;
 use genti::model::outcome::{Compared, End, Gone, Identical, Outcome, ToolOutcome, Verdict};
+use genti::model::task::Status;
 use genti::model::tool::{Per, Tool};
 use genti::path::RelPath;
 
@@ -64,13 +65,16 @@ fn findings(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
 }
 
 fn tool(shell: &mut Shell, tool: &Tool, result: &ToolOutcome, outcome: &Outcome) {
-    let units = outcome
-        .plan
-        .graph
-        .tasks
-        .iter()
-        .filter(|task| outcome.plan.graph.tool(task.tool).name == tool.name)
-        .count();
+    let graph = &outcome.plan.graph;
+    let tasks = graph.tasks.iter().zip(&outcome.tasks);
+    let own = || tasks.clone().filter(|(task, _)| graph.tool(task.tool).name == tool.name);
+    let units = own().count();
+    let skipped = own().filter(|(_, task)| matches!(task.status, Status::Skipped(_))).count();
+    // What nobody asked for by name is not worth a line while it has nothing to say.
+    let is_aside = tool.on_demand || (units == 0 && !tool.configured);
+    if is_aside && result.verdict == Verdict::Passed && !shell.verbose {
+        return;
+    }
     let mut facts = Vec::new();
     let mut fact = |count: usize, what: &str| {
         if count > 0 {
@@ -85,6 +89,9 @@ fn tool(shell: &mut Shell, tool: &Tool, result: &ToolOutcome, outcome: &Outcome)
         (0, _) => facts.push("nothing to look at".to_owned()),
         (_, Per::Workspace) => {}
         (_, per) => facts.push(text::units(units, per)),
+    }
+    if skipped > 0 {
+        facts.push(format!("{skipped} skipped"));
     }
     if !tool.required {
         facts.push("optional".to_owned());

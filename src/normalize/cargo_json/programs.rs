@@ -1,0 +1,75 @@
+//! The test programs that a build has made, with what cargo would let each of them see.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::message::{Artifact, BuildScript};
+use crate::model::task::Program;
+use crate::model::workspace::{PackageId, TargetKind, Workspace};
+
+/// What was told so far.
+#[derive(Default)]
+pub(super) struct Programs {
+    tests: Vec<(PackageId, TargetKind, String, PathBuf)>,
+    /// The binaries of each package, by name.
+    binaries: BTreeMap<PackageId, BTreeMap<String, String>>,
+    /// What the build script of each package said.
+    vars: BTreeMap<PackageId, Vec<(String, String)>>,
+    /// Where build scripts say that libraries are.
+    native_dirs: BTreeSet<PathBuf>,
+}
+
+impl Programs {
+    /// Takes note of an artifact of a target of `package`.
+    pub(super) fn made(&mut self, package: PackageId, artifact: Artifact<'_>) {
+        let kind = artifact.target.kind();
+        let Some(path) = artifact.executable else { return };
+        if artifact.profile.test {
+            self.tests.push((package, kind, artifact.target.name, path.into()));
+        } else if kind == TargetKind::Bin {
+            self.binaries.entry(package).or_default().insert(artifact.target.name, path);
+        }
+    }
+
+    /// Takes note of the build script of a package, which is `package` if it is a member.
+    pub(super) fn ran(&mut self, package: Option<PackageId>, script: &BuildScript<'_>) {
+        let dirs = script.linked_paths.iter().filter(|path| !path.starts_with("framework="));
+        let dir = |path: &String| path.split_once('=').map_or(path.as_str(), |(_, dir)| dir).into();
+        self.native_dirs.extend(dirs.map(dir));
+        if let Some(package) = package {
+            let mut vars = script.env.clone();
+            vars.push(("OUT_DIR".to_owned(), script.out_dir.clone()));
+            self.vars.insert(package, vars);
+        }
+    }
+
+    /// The programs of targets that the workspace has.
+    pub(super) fn finish(self, workspace: &Workspace) -> Vec<Program> {
+        let program = |(package, kind, name, path): &(PackageId, TargetKind, String, PathBuf)| {
+            let targets = &workspace.package(*package).targets;
+            let at = targets.iter().position(|target| target.kind == *kind && target.name == *name)?;
+            let mut vars = self.vars.get(package).cloned().unwrap_or_default();
+            if matches!(kind, TargetKind::Test | TargetKind::Bench) {
+                let binaries = self.binaries.get(package).into_iter().flatten();
+                vars.extend(binaries.map(|(name, path)| (format!("CARGO_BIN_EXE_{name}"), path.clone())));
+            }
+            Some(Program {
+                target: (*package, at as u32),
+                path: path.clone(),
+                vars,
+                lib_dirs: self.lib_dirs(path).unwrap_or_default(),
+            })
+        };
+        self.tests.iter().filter_map(program).collect()
+    }
+
+    /// As cargo has it: what build scripts made below the directory of the profile, that directory, and the one of
+    /// dependencies. `program` lies in that one, or in the one of examples.
+    fn lib_dirs(&self, program: &Path) -> Option<Vec<PathBuf>> {
+        let profile = program.parent()?.parent()?;
+        let mut dirs: Vec<_> =
+            self.native_dirs.iter().filter(|dir| dir.starts_with(profile)).cloned().collect();
+        dirs.extend([profile.to_path_buf(), profile.join("deps")]);
+        Some(dirs)
+    }
+}

@@ -1,0 +1,87 @@
+//! One report of the harness, from `running N tests` to `test result: …`.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// What the harness reported of one program.
+pub(super) struct Report<'a> {
+    /// The tests that failed, as it lists them: sorted.
+    pub(super) failed: Vec<&'a str>,
+    /// The first line behind it.
+    pub(super) end: usize,
+    /// What was kept of the output of failed tests.
+    outputs: &'a [&'a str],
+}
+
+fn regex(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("valid")
+}
+
+/// The first line from `start` on with which the harness begins.
+pub(super) fn begin(lines: &[&str], start: usize) -> Option<usize> {
+    (start..lines.len()).find(|at| announced(lines[*at]).is_some())
+}
+
+/// Every line that looks like the end of a report.
+pub(super) fn ends(lines: &[&str]) -> impl DoubleEndedIterator<Item = usize> {
+    (0..lines.len()).filter(|at| lines[*at].starts_with("test result: "))
+}
+
+/// How many tests are to run.
+fn announced(line: &str) -> Option<usize> {
+    static BEGIN: LazyLock<Regex> = LazyLock::new(|| regex(r"^running (\d+) tests?$"));
+    BEGIN.captures(line)?[1].parse().ok()
+}
+
+/// How many tests there were, and how many of them failed.
+fn counted(line: &str) -> Option<(usize, usize)> {
+    static END: LazyLock<Regex> = LazyLock::new(|| {
+        regex(
+            r"^test result: (ok|FAILED)\. (\d+) passed; (\d+) failed; (\d+) ignored; (\d+) measured; \d+ filtered out(?:; |$)",
+        )
+    });
+    let found = END.captures(line)?;
+    let [passed, failed, ignored, measured] = [2, 3, 4, 5].map(|group| found[group].parse::<usize>().ok());
+    let total = passed?.checked_add(failed?)?.checked_add(ignored?)?.checked_add(measured?)?;
+    ((&found[1] == "ok") == (failed? == 0)).then_some((total, failed?))
+}
+
+impl<'a> Report<'a> {
+    /// The report between the lines `begin` and `end`, if they and the list of failures agree.
+    pub(super) fn read(lines: &'a [&'a str], begin: usize, end: usize) -> Option<Self> {
+        let (total, count) = counted(lines[end])?;
+        if begin >= end || announced(lines[begin])? != total {
+            return None;
+        }
+        if count == 0 {
+            return Some(Self { failed: Vec::new(), end: end + 1, outputs: &[] });
+        }
+        // Above the summary: an empty line, the names, and their heading.
+        let above = end.checked_sub(1).filter(|at| lines[*at].is_empty())?;
+        let first = above.checked_sub(count)?;
+        let heading = first.checked_sub(1).filter(|at| *at > begin && lines[*at] == "failures:")?;
+        let name = |line: &&'a str| line.strip_prefix("    ").filter(|name| !name.is_empty());
+        let failed = lines[first..above].iter().map(name).collect::<Option<Vec<_>>>()?;
+        let outputs = (begin..heading).find(|at| lines[*at] == "failures:").map_or(heading, |at| at + 1);
+        Some(Self { failed, end: end + 1, outputs: &lines[outputs..heading] })
+    }
+
+    /// What the failed test `name` printed. `None` if it is not clear: what it printed may look like the heading of
+    /// another's output.
+    pub(super) fn output_of(&self, name: &str) -> Option<&'a [&'a str]> {
+        let heading = |line: &&str| {
+            let name = line.strip_prefix("---- ")?.strip_suffix(" ----")?;
+            Some(name.strip_suffix(" stdout").unwrap_or(name).to_owned())
+        };
+        let is_heading = |line: &&str| heading(line).is_some_and(|name| self.failed.contains(&&*name));
+        let is_own = |line: &&str| heading(line).as_deref() == Some(name);
+        let at = self.outputs.iter().position(|line| is_own(line))?;
+        let output = &self.outputs[at + 1..];
+        if output.iter().any(|line| is_own(line)) {
+            return None;
+        }
+        let end = output.iter().position(|line| is_heading(line)).unwrap_or(output.len());
+        Some(&output[..end])
+    }
+}

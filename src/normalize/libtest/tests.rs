@@ -1,0 +1,311 @@
+use snapbox::{assert_data_eq, str};
+
+use super::*;
+use crate::model::tool::{Parse, Per};
+use crate::model::workspace::{PackageId, TargetKind, Workspace};
+use crate::normalize::testing::{run, show, tool, workspace};
+
+fn sample() -> Workspace {
+    let alpha = [(TargetKind::Lib, "alpha/src/lib.rs"), (TargetKind::Test, "alpha/tests/it.rs")];
+    workspace(
+        &[("alpha", &alpha), ("beta", &[(TargetKind::Lib, "beta/src/lib.rs")])],
+        &["alpha/src/lib.rs", "alpha/tests/it.rs", "beta/src/lib.rs"],
+    )
+}
+
+const LIB: Unit = Unit::TargetRoot(PackageId(0), 0);
+const IT: Unit = Unit::TargetRoot(PackageId(0), 1);
+
+#[track_caller]
+fn check(unit: Unit, stdout: &str, stderr: &str, code: i32, expected: impl snapbox::IntoData) {
+    let mut test = tool("test", Parse::Libtest, &["test"]);
+    test.per = if unit == Unit::Workspace { Per::Workspace } else { Per::TestTarget };
+    let shown = match run(&sample(), &test, &[unit], stdout, stderr, code) {
+        Ok(parsed) => show(&parsed),
+        Err(error) => format!("unparsable: {error}\n"),
+    };
+    assert_data_eq!(shown, expected.into_data().raw());
+}
+
+/// The report of a program with one test that passes and one that fails, around what they print.
+fn report(printed: &str, output: &str) -> String {
+    format!(
+        "\nrunning 2 tests\ntest good ... ok\n{printed}test bad ... FAILED\n\nfailures:\n\n---- bad stdout ----\n{output}\n\n\
+         failures:\n    bad\n\ntest result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\n"
+    )
+}
+
+const PANIC: &str = "thread 'bad' (7) panicked at alpha/tests/it.rs:3:5:\nboom";
+const BAD: &str = "\
+error test failed alpha::it bad: test failed
+  panicked at alpha/tests/it.rs 3:5-3:5
+  boom
+";
+
+/// Of Rust 1.95.
+#[test]
+fn each_failed_test_of_a_program_is_one_finding() {
+    check(
+        LIB,
+        include_str!("../testdata/libtest.stdout"),
+        "",
+        101,
+        str![[r#"
+error test failed alpha tests::bad: test failed
+  panicked at alpha/src/lib.rs 29:56-29:56
+  assertion `left == right` failed: with message
+of lines
+  left: 1
+ right: 2
+error test failed alpha tests::bad_err: test failed
+  Error: "nope"
+error test failed alpha tests::sp_not: test failed
+  note: test did not panic as expected at alpha/src/lib.rs:33:30
+error test failed alpha tests::sp_other: test failed
+  panicked at alpha/src/lib.rs 34:58-34:58
+  x
+note: panic did not contain expected string
+      panic message: "x"
+ expected substring: "abc"
+
+"#]],
+    );
+}
+
+/// Of Rust 1.95, of a crate of edition 2024, whose doc tests are put together, and of one of edition 2021.
+#[test]
+fn doc_tests_are_told_apart_without_their_lines() {
+    check(
+        Unit::Workspace,
+        include_str!("../testdata/doctest.stdout"),
+        include_str!("../testdata/doctest.stderr"),
+        101,
+        str![[r#"
+error test failed alpha/src/lib.rs - add #2: test failed
+  the code at alpha/src/lib.rs 7:1-8:1
+  assertion `left == right` failed
+  left: 3
+ right: 4
+error test failed alpha/src/lib.rs - add #7: test failed
+  the code at alpha/src/lib.rs 22:1-23:1
+  hi
+error test failed beta/src/lib.rs - S::m: test failed
+  the code at beta/src/lib.rs 11:1-12:1
+  multi
+line
+error test failed beta/src/lib.rs - b: test failed
+  the code at beta/src/lib.rs 1:1-2:1
+  assertion `left == right` failed
+  left: 1
+ right: 2
+error test failed beta/src/lib.rs - b #2: test failed
+  the code at beta/src/lib.rs 4:1-5:1
+  error[E0308]: mismatched types
+ --> beta/src/lib.rs:5:14
+  |
+5 | let x: u32 = "";
+  |        ---   ^^ expected `u32`, found `&str`
+  |        |
+  |        expected due to this
+
+error: aborting due to 1 previous error
+
+For more information about this error, try `rustc --explain E0308`.
+Couldn't compile the test.
+
+"#]],
+    );
+}
+
+#[test]
+fn a_program_whose_tests_pass_is_clean() {
+    let of = |total: usize, rest: &str| {
+        format!("\nrunning {total} tests\ntest result: ok. {rest}; 3 filtered out; finished in 1.00s\n\n")
+    };
+    check(LIB, &of(0, "0 passed; 0 failed; 0 ignored; 0 measured"), "", 0, "");
+    check(LIB, &of(9, "4 passed; 0 failed; 3 ignored; 2 measured"), "", 0, "");
+    check(
+        LIB,
+        "running 1 test\ntest a ... ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n",
+        "",
+        0,
+        "",
+    );
+}
+
+#[test]
+fn what_tests_print_changes_nothing() {
+    let hostile = [
+        "",
+        "no newline at the end",
+        "running 7 tests\n",
+        "test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n",
+        "test other ... FAILED\n",
+        "failures:\n    other\n\ntest result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n",
+        "failures:\n\n---- bad stdout ----\nnot this\n",
+        "\u{1b}[31mred\u{1b}[0m\n",
+    ];
+    for printed in hostile {
+        check(
+            IT,
+            &report(printed, PANIC),
+            "",
+            101,
+            if printed.contains("---- bad") { NAME_ONLY } else { BAD },
+        );
+        // The same in what was kept of the failed test, where it comes before the panic.
+        let kept = format!("{printed}\n{PANIC}");
+        let is_unclear = printed.contains("---- bad");
+        check(IT, &report("", &kept), "", 101, if is_unclear { NAME_ONLY } else { BAD });
+    }
+}
+
+const NAME_ONLY: &str = "error test failed alpha::it bad: test failed\n";
+
+#[test]
+fn no_hint_and_no_backtrace_is_kept() {
+    for behind in [
+        "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n",
+        "stack backtrace:\n   0: one\n             at ./a.rs:1:2\n   1: two\nnote: Some details are omitted, run with `RUST_BACKTRACE=full` for a verbose backtrace.\n",
+        "\nthread '<unnamed>' (8) panicked at alpha/src/lib.rs:9:9:\nlater\n",
+    ] {
+        check(IT, &report("", &format!("{PANIC}\n{behind}")), "", 101, BAD);
+        let before = format!("thread '<unnamed>' (8) panicked at alpha/src/lib.rs:9:9:\nearlier\n{behind}");
+        check(IT, &report("", &format!("{before}\n{PANIC}")), "", 101, BAD);
+    }
+}
+
+#[test]
+fn a_program_that_ends_early_has_no_verdict() {
+    let whole = report("", PANIC);
+    for end in (0..whole.len()).filter(|end| whole[..*end].contains("running 2 tests\n")) {
+        let is_done = whole[..end].ends_with("0 filtered out") || whole[..end].contains("filtered out; ");
+        if !is_done {
+            check(IT, &whole[..end], "", 101, "unparsable: exited with 101 before its tests were done\n");
+        }
+    }
+    check(IT, "running 2 tests\n", "", 0, "unparsable: exited with 0 before its tests were done\n");
+    check(IT, &whole, "", 134, "unparsable: exited with 134\n");
+}
+
+#[test]
+fn a_report_that_the_exit_code_belies_is_no_verdict() {
+    let whole = report("", PANIC);
+    check(IT, &whole, "", 0, "unparsable: exited with 0, and not all of its tests passed\n");
+    check(IT, &whole, "", 1, "unparsable: exited with 1, and not all of its tests passed\n");
+    let passed = "running 1 test\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0s\n";
+    check(IT, passed, "", 101, "unparsable: exited with 101, and its tests passed\n");
+    for broken in [
+        whole.replace("running 2", "running 3"),
+        whole.replace("1 passed", "0 passed"),
+        whole.replace("    bad\n", "    bad\n    worse\n"),
+        whole.replace("    bad\n", ""),
+        whole.replace("FAILED. 1", "ok. 1"),
+        whole.replace("1 failed", "99999999999999999999999 failed"),
+    ] {
+        check(IT, &broken, "", 101, "unparsable: exited with 101 before its tests were done\n");
+    }
+}
+
+#[test]
+fn of_another_harness_only_the_exit_code_counts() {
+    check(IT, "all fine\n", "", 0, "");
+    check(
+        IT,
+        "1 of 3 went wrong\n",
+        "see above\n",
+        2,
+        str![[r#"
+error test failed alpha::it: test failed
+  1 of 3 went wrong
+  see above
+
+"#]],
+    );
+    check(IT, "", "", 127, "unparsable: exited with 127\n");
+}
+
+#[test]
+fn documentation_that_can_not_be_tested_is_no_verdict() {
+    let ok = "\nrunning 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
+    let failed = "\nrunning 1 test\ntest beta/src/lib.rs - b (line 1) ... FAILED\n\nfailures:\n\nfailures:\n    beta/src/lib.rs - b (line 1)\n\n\
+                  test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
+    let two = "   Doc-tests alpha\n   Doc-tests beta\n";
+    check(Unit::Workspace, &format!("{ok}{ok}"), two, 0, "");
+    // One of them said nothing.
+    check(Unit::Workspace, ok, two, 0, "gap: Doc-tests alpha\n");
+    let broken = "   Doc-tests alpha\nerror: doctest failed, to rerun pass `-p alpha --doc`\n\nCaused by:\n  process didn't exit successfully: `rustdoc` (exit status: 1)\n   Doc-tests beta\n";
+    check(
+        Unit::Workspace,
+        &format!("{ok}{ok}"),
+        broken,
+        101,
+        "gap: doctest failed, to rerun pass `-p alpha --doc`\n",
+    );
+    // A failure of beta does not cover for alpha.
+    let both = "   Doc-tests alpha\nerror: doctest failed, to rerun pass `-p alpha --doc`\n   Doc-tests beta\nerror: doctest failed, to rerun pass `-p beta --doc`\n";
+    check(
+        Unit::Workspace,
+        &format!("{ok}{failed}"),
+        both,
+        101,
+        str![[r#"
+error test failed beta/src/lib.rs - b: test failed
+  the code at beta/src/lib.rs 1:1-2:1
+gap: doctest failed, to rerun pass `-p alpha --doc`
+
+"#]],
+    );
+    let compile =
+        "error[E0308]: mismatched types\nerror: could not compile `beta` (lib) due to 1 previous error\n";
+    check(Unit::Workspace, "", compile, 101, "gap: not everything that it needs compiles\n");
+    check(
+        Unit::Workspace,
+        "running 1 test\n",
+        "",
+        101,
+        "unparsable: exited with 101 before its tests were done\n",
+    );
+}
+
+#[test]
+fn the_number_of_a_doc_test_does_not_depend_on_others() {
+    let of = |first: &str| {
+        format!(
+            "\nrunning 2 tests\ntest b/src/lib.rs - f (line 3) - compile ... {first}\ntest b/src/lib.rs - f (line 9) ... FAILED\n\n\
+             failures:\n\nfailures:\n    b/src/lib.rs - f (line 9)\n\n\
+             test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n"
+        )
+    };
+    for first in ["ok", "ignored"] {
+        check(
+            Unit::Workspace,
+            &of(first),
+            "",
+            101,
+            "error test failed b/src/lib.rs - f #2: test failed\n  the code at b/src/lib.rs 9:1-10:1\n",
+        );
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_output_is_read_without_a_panic(
+        parts in proptest::collection::vec(proptest::sample::select(vec![
+            "running 2 tests\n", "running 1 test\n", "test a ... ok\n", "test a ... FAILED\n", "failures:\n", "\n", "    a\n",
+            "---- a stdout ----\n", "test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out\n",
+            "test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n", "thread 'a' panicked at x:1:2:\n", "é",
+        ]), 0..30),
+        code in proptest::sample::select(vec![0, 1, 101]),
+    ) {
+        let test = tool("test", Parse::Libtest, &["test"]);
+        for unit in [IT, Unit::Workspace] {
+            let result = run(&sample(), &test, &[unit], parts.concat(), "", code);
+            // Never clean against the exit code.
+            if let Ok(parsed) = result {
+                assert!(code == 0 || !parsed.diagnostics.is_empty() || !parsed.gaps.is_empty());
+                assert!(code != 0 || parsed.diagnostics.is_empty());
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+use snapbox::{assert_data_eq, str};
+
+use crate::model::task::Unit;
+use crate::model::tool::Parse;
+use crate::normalize::testing::{run, show, tool, workspace};
+
+#[track_caller]
+fn check(stderr: &str, code: i32, expected: impl snapbox::IntoData) {
+    let tool = tool("nextest", Parse::Nextest, &["cargo"]);
+    let shown = match run(&workspace(&[], &[]), &tool, &[Unit::Workspace], "", stderr, code) {
+        Ok(parsed) => show(&parsed),
+        Err(error) => format!("unparsable: {error}\n"),
+    };
+    assert_data_eq!(shown, expected.into_data().raw());
+}
+
+/// Of cargo-nextest 0.9.143.
+#[test]
+fn each_failed_test_is_one_finding() {
+    check(
+        include_str!("../testdata/nextest.stderr"),
+        100,
+        str![[r#"
+error test failed alpha tests::bad: test failed
+  panicked at alpha/src/lib.rs 29:102-29:102
+  assertion `left == right` failed: with message
+of lines
+  left: 1
+ right: 2
+error test failed alpha tests::bad_abort: test failed
+  (test aborted with signal 6: SIGABRT)
+error test failed alpha tests::bad_err: test failed
+  Error: "nope"
+error test failed alpha tests::sp_not: test failed
+  note: test did not panic as expected at alpha/src/lib.rs:33:30
+error test failed alpha tests::sp_other: test failed
+  panicked at alpha/src/lib.rs 34:58-34:58
+  x
+error test failed alpha::bin/alpha in_bin: test failed
+  panicked at alpha/src/main.rs 2:22-2:22
+  in bin
+error test failed alpha::it m::name: test failed
+  panicked at alpha/tests/it.rs 1:91-1:91
+  main
+error test failed mac unit_bad: test failed
+  panicked at mac/src/lib.rs 2:24-2:24
+  macro bad
+
+"#]],
+    );
+}
+
+/// The end of an output with these lines behind the rule.
+fn summary(lines: &str) -> String {
+    format!("{RULE}\n{lines}error: test run failed\n")
+}
+
+const RULE: &str = "────────────";
+
+#[test]
+fn every_way_to_fail_counts() {
+    check(
+        &summary(
+            "     Summary [   2.087s] 7 tests run: 1 passed (1 flaky), 2 failed (1 due to being leaky), 2 exec failed, 1 timed out, 0 skipped\n\
+             \u{20}  FLAKY 2/2 [   0.056s] (1/7) a::it flaky\n\
+             \u{20} TRY 2 FAIL [   0.056s] (2/7) a::it with spaces\n\
+             TRY 2 LKFAIL [   0.209s] (3/7) a::it leak\n\
+             \u{20}  TRY 2 TMT [>  1.002s] (4/7) a::it slow\n\
+             \u{20}      XFAIL [   1.002s] (5/7) a::bin/x x\n\
+             \u{20}      XFAIL [   1.002s] a::bin/x y\n",
+        ),
+        100,
+        str![[r#"
+error test failed a::bin/x x: test failed
+error test failed a::bin/x y: test failed
+error test failed a::it leak: test failed
+error test failed a::it slow: test failed
+error test failed a::it with spaces: test failed
+
+"#]],
+    );
+}
+
+#[test]
+fn what_a_test_prints_is_not_taken_for_a_summary() {
+    let printed = format!(
+        "        FAIL [   0.013s] (1/1) a::it bad\n  stdout ───\n\n    {RULE}\n         Summary [   0.106s] 1 tests run: 1 passed, 0 skipped\n\
+         \u{20}           FAIL [   0.013s] (1/1) a::it other\n      stdout ───\n\n"
+    );
+    let end = summary(
+        "     Summary [ 0.1s] 1 test run: 0 passed, 1 failed, 0 skipped\n        FAIL [ 0.0s] (1/1) a::it bad\n",
+    );
+    check(
+        &format!("{printed}{end}"),
+        100,
+        str![[r#"
+error test failed a::it bad: test failed
+  ────────────
+     Summary [   [TIME]] 1 tests run: 1 passed, 0 skipped
+        FAIL [   [TIME]] (1/1) a::it other
+  stdout ───
+
+"#]],
+    );
+    check(&printed, 100, "unparsable: cargo nextest exited with 100 and without a summary\n");
+}
+
+#[test]
+fn what_does_not_agree_has_no_verdict() {
+    let one = "     Summary [ 0.1s] 2 tests run: 1 passed, 1 failed, 0 skipped\n        FAIL [ 0.0s] (1/1) a::it bad\n";
+    let none = "     Summary [ 0.1s] 2 tests run: 2 passed, 0 skipped\n";
+    check(&summary(none), 0, "");
+    check(&summary(one), 0, "unparsable: exited with 0: 1 tests failed, 1 are listed\n");
+    check(&summary(none), 100, "unparsable: exited with 100: 0 tests failed, 0 are listed\n");
+    check(
+        &summary(&one.replace("1 failed", "2 failed")),
+        100,
+        "unparsable: exited with 100: 2 tests failed, 1 are listed\n",
+    );
+    check(&summary(&none.replace("2 tests", "2/9 tests")), 100, "gap: not all tests were run\n");
+    check("", 0, "unparsable: cargo nextest exited with 0 and without a summary\n");
+    check("error: creating test list failed\n", 104, "gap: creating test list failed\n");
+    check("", 4, "");
+}

@@ -1,0 +1,189 @@
+//! Starts test programs as cargo does: in the directory of their package, with the variables of the package and of its
+//! build script, where the libraries are, and through a `runner` if cargo's configuration has one.
+//!
+//! What was built is told by the steps that built it, so that a plan can name a program that does not exist yet.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use cargo_config2::{Config, PathAndArgs, ResolveOptions};
+
+use super::environment::Env;
+use super::program::Programs;
+use crate::model::task::{Program, Unit};
+use crate::model::tool::Tool;
+use crate::model::workspace::{PackageId, Workspace};
+
+/// Where the system looks for libraries.
+const LIBRARY_PATH: &str = if cfg!(windows) {
+    "PATH"
+} else if cfg!(target_os = "macos") {
+    "DYLD_FALLBACK_LIBRARY_PATH"
+} else {
+    "LD_LIBRARY_PATH"
+};
+
+/// Knows what was built, and how cargo would start it.
+pub(super) struct Launcher<'a> {
+    workspace: &'a Workspace,
+    programs: &'a Programs,
+    env: &'a Env,
+    /// `--target`.
+    target: Option<&'a str>,
+    built: Mutex<BTreeMap<(PackageId, u32), Arc<Program>>>,
+    /// Read when it is first needed.
+    cargo: OnceLock<Result<Cargo, String>>,
+}
+
+/// The variables of a process.
+pub(super) type Vars = BTreeMap<OsString, OsString>;
+
+impl<'a> Launcher<'a> {
+    /// Nothing is built yet.
+    pub(super) fn new(
+        workspace: &'a Workspace,
+        programs: &'a Programs,
+        env: &'a Env,
+        target: Option<&'a str>,
+    ) -> Self {
+        Self { workspace, programs, env, target, built: Mutex::default(), cargo: OnceLock::new() }
+    }
+
+    /// Takes note of programs that are there now.
+    pub(super) fn keep(&self, programs: Vec<Program>) {
+        let programs = programs.into_iter().map(|program| (program.target, Arc::new(program)));
+        self.built.lock().unwrap_or_else(PoisonError::into_inner).extend(programs);
+    }
+
+    /// The program of the target that `unit` is.
+    pub(super) fn program(&self, unit: Unit) -> Option<Arc<Program>> {
+        let Unit::TargetRoot(package, at) = unit else { return None };
+        self.built.lock().unwrap_or_else(PoisonError::into_inner).get(&(package, at)).cloned()
+    }
+
+    /// The command `argv` of `tool`, which runs `program` or has to do with it. `vars` is what every process of the
+    /// tool sees.
+    ///
+    /// # Errors
+    ///
+    /// If cargo's configuration can't be read.
+    pub(super) fn command(
+        &self,
+        tool: &Tool,
+        program: &Program,
+        resolved: &Path,
+        argv: &[OsString],
+        mut vars: Vars,
+    ) -> Result<Command, String> {
+        let cargo = self.cargo()?;
+        let mut command = match cargo.runner(&program.path).filter(|_| tool.runs_executable()) {
+            Some(runner) => {
+                let mut command = Command::new(&runner.path);
+                command.args(&runner.args).arg(&program.path);
+                command
+            }
+            None if tool.runs_executable() => Command::new(&program.path),
+            None => Command::new(resolved),
+        };
+        let package = self.workspace.package(program.target.0);
+        let dir = package.dir.to_path(&self.workspace.root);
+        let inherited = vars.keys().cloned().collect::<Vec<_>>();
+        let mut own: Vars = package.vars.iter().map(|(name, value)| ((*name).into(), value.into())).collect();
+        own.extend(program.vars.iter().map(|(name, value)| (name.into(), value.into())));
+        own.insert("CARGO".into(), self.programs.cargo().into());
+        own.insert("CARGO_MANIFEST_DIR".into(), dir.clone().into());
+        own.insert("CARGO_MANIFEST_PATH".into(), dir.join("Cargo.toml").into());
+        own.insert(
+            LIBRARY_PATH.into(),
+            self.library_path(cargo, program, vars.get(OsStr::new(LIBRARY_PATH))),
+        );
+        for (name, value, is_forced) in &cargo.vars {
+            // What cargo says of the package itself is never overridden.
+            if !own.contains_key(name) && (*is_forced || !inherited.contains(name)) {
+                own.insert(name.clone(), value.clone());
+            }
+        }
+        vars.extend(own);
+        command.args(argv.iter().skip(1)).current_dir(dir).env_clear().envs(vars);
+        Ok(command)
+    }
+
+    /// How many threads a process of `tool` may have at the most, by what the user says in the variable `name`: in the
+    /// environment, else in cargo's configuration.
+    pub(super) fn most_threads(&self, name: &str, vars: &Vars) -> Option<usize> {
+        let configured = |cargo: &'_ Cargo| {
+            cargo.vars.iter().find(|(own, ..)| own == name).map(|(_, value, _)| value.clone())
+        };
+        let asked = vars.get(OsStr::new(name)).cloned().or_else(|| configured(self.cargo().ok()?))?;
+        asked.to_str()?.parse().ok()
+    }
+
+    fn library_path(&self, cargo: &Cargo, program: &Program, before: Option<&OsString>) -> OsString {
+        let mut dirs = program.lib_dirs.clone();
+        let sysroot = self.programs.sysroot();
+        let rustlib = |triple: &String| Some(sysroot?.join("lib/rustlib").join(triple).join("lib"));
+        dirs.extend(cargo.targets.iter().chain([&cargo.host]).filter_map(rustlib));
+        let dirs = dirs.into_iter().chain(before.into_iter().flat_map(std::env::split_paths));
+        // A directory with a separator in its name can't be in such a list; cargo refuses to build there.
+        std::env::join_paths(unique(dirs)).unwrap_or_default()
+    }
+
+    fn cargo(&self) -> Result<&Cargo, String> {
+        let read =
+            || Cargo::read(self).map_err(|error| format!("could not read cargo's configuration: {error}"));
+        self.cargo.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+}
+
+fn unique(dirs: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
+    let mut kept = Vec::new();
+    for dir in dirs {
+        if !kept.contains(&dir) {
+            kept.push(dir);
+        }
+    }
+    kept
+}
+
+/// What cargo's configuration says of programs that it starts.
+struct Cargo {
+    host: String,
+    /// The targets that are built for.
+    targets: Vec<String>,
+    /// By target.
+    runners: BTreeMap<String, PathAndArgs>,
+    /// `[env]`: name, value, and whether it overrides the environment.
+    vars: Vec<(OsString, OsString, bool)>,
+}
+
+impl Cargo {
+    fn read(launcher: &Launcher<'_>) -> Result<Self, cargo_config2::Error> {
+        let Launcher { workspace, programs, env, target, .. } = launcher;
+        let mut options = ResolveOptions::default().env(env.vars()).cargo(programs.cargo());
+        if let Some(rustc) = programs.find("rustc") {
+            options = options.rustc(PathAndArgs::new(rustc));
+        }
+        let config = Config::load_with_options(&workspace.root, options)?;
+        let host = config.host_triple()?.to_owned();
+        let targets = config.build_target_for_config(*target)?;
+        let targets: Vec<_> = targets.iter().map(|target| target.triple().to_owned()).collect();
+        let mut runners = BTreeMap::new();
+        for triple in targets.iter().chain([&host]) {
+            if let Some(runner) = config.runner(triple)? {
+                runners.insert(triple.clone(), runner);
+            }
+        }
+        let vars = config.env.into_iter().map(|(name, entry)| (name.into(), entry.value, entry.force));
+        Ok(Self { host, targets, runners, vars: vars.collect() })
+    }
+
+    /// What starts `program`, if it is not started by itself. Beside those for another target there are programs for the
+    /// host: the tests of procedural macros.
+    fn runner(&self, program: &Path) -> Option<&PathAndArgs> {
+        let is_for = |triple: &&String| program.components().any(|part| part.as_os_str() == triple.as_str());
+        self.runners.get(self.targets.iter().find(is_for).unwrap_or(&self.host))
+    }
+}
