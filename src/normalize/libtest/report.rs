@@ -76,12 +76,12 @@ impl<'a> Report<'a> {
         };
         let is_heading = |line: &&str| heading(line).is_some_and(|name| self.failed.contains(&&*name));
         let is_own = |line: &&str| heading(line).as_deref() == Some(name);
-        let at = self.outputs.iter().position(|line| is_own(line))?;
+        let at = self.outputs.iter().position(&is_own)?;
         let output = &self.outputs[at + 1..];
-        if output.iter().any(|line| is_own(line)) {
+        if output.iter().any(is_own) {
             return None;
         }
-        let end = output.iter().position(|line| is_heading(line)).unwrap_or(output.len());
+        let end = output.iter().position(is_heading).unwrap_or(output.len());
         Some(&output[..end])
     }
 }
