@@ -19,13 +19,13 @@ use crate::model::event::Event;
 use crate::model::finding::Entry;
 use crate::model::outcome::Outcome;
 use crate::model::path::RelPath;
-use crate::model::policy::{Order, Parallel, Policy, Selection};
+use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection};
 use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
 use crate::plan::config::{self, Config, ConfigFile, PolicyConfig};
 use crate::plan::{self, PlanError, RiskFacts};
-use crate::scan::{Env, Executor, Pool, Programs, Runs, Stop};
-use crate::store::BaselineError;
+use crate::scan::{BuildDirs, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
+use crate::store::{BaselineError, OutputDir};
 use crate::workspace::{GitError, LoadError};
 use crate::{scan, store, workspace};
 
@@ -73,6 +73,8 @@ pub struct Project {
     pub plan: Plan,
     /// How many processes may run at once.
     pub parallel: Parallel,
+    /// Where cargo builds.
+    pub build_dir: BuildDir,
     /// Where programs are found.
     pub programs: Programs,
     /// What was asked of cargo.
@@ -110,6 +112,9 @@ pub enum Error {
     /// Git could not tell what changed.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// There is no cargo.
+    #[error(transparent)]
+    NoCargo(#[from] Missing),
     /// There is no `Cargo.lock` and none may be made.
     #[error("`{0}` is missing; create it with `cargo generate-lockfile` and commit it")]
     NoLockfile(PathBuf),
@@ -130,7 +135,7 @@ pub enum Error {
 /// If the workspace, the configuration or the selection has mistakes.
 pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> Result<Project, Error> {
     let start = request.manifest_path.as_deref().and_then(Path::parent).map(|dir| request.cwd.join(dir));
-    let programs = Programs::new(env, start.as_deref().unwrap_or(&request.cwd));
+    let programs = Programs::new(env, start.as_deref().unwrap_or(&request.cwd))?;
     let has = |flag: &str| request.cargo_flags.iter().any(|given| given == flag);
     let of_workspace = workspace::Request {
         cargo: programs.cargo().to_path_buf(),
@@ -150,9 +155,10 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
     let config = read_config(request, &workspace.root)?;
     let policy = merged(&request.policy, &config.policy);
     let parallel = request.policy.parallel.or(config.policy.parallel).unwrap_or_default();
+    let build_dir = request.policy.build_dir.or(config.policy.build_dir).unwrap_or_default();
     let facts = risk_facts(request, &workspace, &policy)?;
     let plan = plan::plan(&workspace, config.tools, request.selection.clone(), policy, &facts)?;
-    Ok(Project { workspace, plan, parallel, programs, cargo_flags: request.cargo_flags.clone() })
+    Ok(Project { workspace, plan, parallel, build_dir, programs, cargo_flags: request.cargo_flags.clone() })
 }
 
 /// What a run works with beside the project.
@@ -171,6 +177,8 @@ pub struct Session<'a> {
     pub started: Instant,
     /// Whether a baseline entry that was fixed fails the run.
     pub stale_fails: bool,
+    /// Where output goes that is too long for memory, or is to be kept.
+    pub outputs: Option<&'a OutputDir>,
 }
 
 /// Why a run came to no outcome. Nobody made a mistake, and nothing was written.
@@ -198,16 +206,17 @@ pub fn run(
     events: &mut dyn FnMut(Event<'_>),
 ) -> Result<Outcome, RunError> {
     let Project { workspace, plan, programs, cargo_flags, .. } = project;
-    let build_dir = workspace.target_dir.join("genti/build");
-    if !build_dir.exists() && plan.graph.tools.iter().any(|tool| tool.lane.is_some()) {
+    let build_dirs = BuildDirs::new(project.build_dir, session.parallel, workspace);
+    let lanes = plan.graph.tools.iter().filter(|tool| tool.lane.is_some());
+    if lanes.filter_map(|tool| build_dirs.own(tool)).any(|dir| !dir.exists()) {
         events(Event::Notice(
             "builds go to target/genti/build, so that no run waits for the cargo of your editor or shell; dependencies are built once more there",
         ));
     }
-    let ask = |tool| scan::version(tool, workspace, programs, session.env, session.stop);
+    let ask = |tool| scan::version(tool, workspace, programs, session.env, session.stop).ok();
     let versions: Vec<_> = plan.graph.tools.par_iter().map(ask).collect();
-    events(Event::Planned(workspace, plan));
-    let scrub = judge::scrub(workspace, session.env);
+    events(Event::Planned);
+    let scrub = judge::scrub(workspace, session.env, &build_dirs);
     let executor = Executor {
         workspace,
         plan,
@@ -217,7 +226,8 @@ pub fn run(
         stop: session.stop,
         parallel: session.parallel,
         fail_fast: session.fail_fast,
-        build_dir,
+        outputs: &Outputs::new(session.outputs),
+        build_dirs,
         cargo_flags: cargo_flags.clone(),
         started: session.started,
     };

@@ -86,6 +86,7 @@ fn batches(files: &[String], tools: &[Tool]) -> BTreeSet<Digest> {
     let workspace = Workspace {
         root: "/w".into(),
         target_dir: "/w/target".into(),
+        build_dir: "/w/target".into(),
         packages: Vec::new(),
         owners: vec![None; files.len()],
         files,

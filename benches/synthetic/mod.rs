@@ -122,6 +122,7 @@ pub(crate) fn workspace(tasks: usize) -> Workspace {
     let mut workspace = Workspace {
         root: "/w".into(),
         target_dir: "/w/target".into(),
+        build_dir: "/w/target".into(),
         packages,
         files,
         owners,

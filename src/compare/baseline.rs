@@ -8,14 +8,15 @@
 //!
 //! Does not know where the files lie, nor what is found today.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::error::{Problem, Problems};
-use crate::model::finding::{Entry, Finding, Site};
+use crate::model::finding::{Entry, Finding, Site, State};
+use crate::model::outcome::{Compared, Gone};
 use crate::model::path::RelPath;
 
 /// The format that is written, and the only one that is read.
@@ -34,12 +35,99 @@ pub fn entries_of(findings: &[Finding]) -> BTreeMap<String, Vec<Entry>> {
     entries
 }
 
+/// The baseline that is left of one: what is found still, as it is now, and what nobody looked at. It never has more
+/// entries than the one that was compared with.
+pub fn shrunk(findings: &[Compared], gone: &[Gone]) -> BTreeMap<String, Vec<Entry>> {
+    let found = findings.iter().filter_map(|compared| {
+        let reason = compared.accepted.as_ref()?.entry.reason.clone();
+        let entry = Entry { reason, ..Entry::of(&compared.finding) };
+        Some((compared.finding.diagnostic.ns.clone(), entry))
+    });
+    let kept = gone.iter().filter(|gone| gone.state == State::Unknown);
+    let kept = kept.map(|gone| (gone.ns.clone(), gone.entry.clone()));
+    let mut entries: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+    for (ns, entry) in found.chain(kept) {
+        entries.entry(ns).or_default().push(entry);
+    }
+    entries.values_mut().for_each(|entries| entries.sort());
+    entries
+}
+
+/// What two sides made of `base`, an entry counted as often as it stands there: what one side changed is taken from
+/// it, what both changed in different ways is taken from both.
+pub fn merge(base: &[Entry], ours: &[Entry], theirs: &[Entry]) -> Vec<Entry> {
+    let mut counts: BTreeMap<Entry, [usize; 3]> = BTreeMap::new();
+    let mut reasons: BTreeMap<Entry, Vec<Option<String>>> = BTreeMap::new();
+    for (side, entries) in [ours, theirs, base].into_iter().enumerate() {
+        for entry in entries {
+            let bare = Entry { reason: None, ..entry.clone() };
+            counts.entry(bare.clone()).or_default()[side] += 1;
+            let known = reasons.entry(bare).or_default();
+            if entry.reason.is_some() && !known.contains(&entry.reason) {
+                known.push(entry.reason.clone());
+            }
+        }
+    }
+    let mut merged = Vec::new();
+    for (entry, [ours, theirs, base]) in counts {
+        let count = match (ours == base, theirs == base) {
+            _ if ours == theirs => ours,
+            (true, _) => theirs,
+            (_, true) => ours,
+            (false, false) => (ours + theirs).saturating_sub(base),
+        };
+        let mut reasons = reasons.remove(&entry).unwrap_or_default().into_iter();
+        merged.extend((0..count).map(|_| Entry { reason: reasons.next().flatten(), ..entry.clone() }));
+    }
+    merged.sort();
+    merged
+}
+
+/// The three texts that a text with the markers of a merge conflict was made of: base, ours and theirs. Where the
+/// markers don't tell the base, it is what both sides have; `None` without markers, or if they are torn.
+pub fn sides(text: &str) -> Option<[String; 3]> {
+    #[derive(PartialEq, Clone, Copy)]
+    enum Part {
+        Common,
+        Ours,
+        Base,
+        Theirs,
+    }
+    let mut part = Part::Common;
+    let (mut base, mut ours, mut theirs) = (String::new(), String::new(), String::new());
+    let mut is_conflicted = false;
+    for line in text.split_inclusive('\n') {
+        let is = |marker: &str| line.starts_with(marker);
+        part = match part {
+            Part::Common if is("<<<<<<<") => {
+                is_conflicted = true;
+                Part::Ours
+            }
+            Part::Ours if is("|||||||") => Part::Base,
+            Part::Ours | Part::Base if is("=======") => Part::Theirs,
+            Part::Theirs if is(">>>>>>>") => Part::Common,
+            _ if is_conflict_marker(line) => return None,
+            part => {
+                let sides = match part {
+                    Part::Common => vec![&mut base, &mut ours, &mut theirs],
+                    Part::Ours => vec![&mut ours],
+                    Part::Base => vec![&mut base],
+                    Part::Theirs => vec![&mut theirs],
+                };
+                sides.into_iter().for_each(|side| side.push_str(line));
+                continue;
+            }
+        };
+    }
+    (is_conflicted && part == Part::Common).then_some([base, ours, theirs])
+}
+
 /// The text of a baseline file with these entries, in whatever order they come.
 pub fn render(entries: &[Entry]) -> String {
     let mut entries: Vec<&Entry> = entries.iter().collect();
     entries.sort();
     let mut text = format!("{HEADER}\n");
-    for identical in entries.chunk_by(|a, b| a == b) {
+    for identical in entries.chunk_by(|a, b| is_identical(a, b)) {
         for (nth, entry) in (1..).zip(identical) {
             let line = Line::from_entry(entry, nth);
             text.push_str(&serde_json::to_string(&line).expect("a struct of strings is JSON"));
@@ -47,6 +135,25 @@ pub fn render(entries: &[Entry]) -> String {
         }
     }
     text
+}
+
+/// Whether two entries accept the same, whatever the reason.
+fn is_identical(one: &Entry, other: &Entry) -> bool {
+    (&one.site, &one.rule, &one.scope, &one.code, &one.msg)
+        == (&other.site, &other.rule, &other.scope, &other.code, &other.msg)
+}
+
+/// What a merge has doubled is one entry, even where the two sides gave different reasons.
+fn each_once(mut entries: Vec<(Entry, u32)>) -> Vec<Entry> {
+    entries.sort();
+    let mut kept: Vec<(Entry, u32)> = Vec::with_capacity(entries.len());
+    for (entry, nth) in entries {
+        let identical = kept.iter().rev().take_while(|(other, _)| is_identical(&entry, other));
+        if !identical.into_iter().any(|(_, other)| *other == nth) {
+            kept.push((entry, nth));
+        }
+    }
+    kept.into_iter().map(|(entry, _)| entry).collect()
 }
 
 /// The entries of a baseline file, sorted. `file` names it in messages; every bad line is reported.
@@ -69,6 +176,8 @@ struct Line {
     msg: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nth: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 impl Line {
@@ -85,6 +194,7 @@ impl Line {
             code: entry.code.clone(),
             msg: entry.msg.clone(),
             nth: (nth > 1).then_some(nth),
+            reason: entry.reason.clone(),
         }
     }
 
@@ -100,8 +210,8 @@ impl Line {
             Some(0 | 1) => return Err("`nth` counts from 2"),
             Some(nth) => nth,
         };
-        let Self { rule, scope, code, msg, .. } = self;
-        Ok((Entry { site, rule, scope, code, msg }, nth))
+        let Self { rule, scope, code, msg, reason, .. } = self;
+        Ok((Entry { site, rule, scope, code, msg, reason }, nth))
     }
 }
 
@@ -131,7 +241,7 @@ impl<'a> Parser<'a> {
             return Err(Problems(self.problems));
         }
         let text = Arc::clone(&self.text);
-        let mut entries = BTreeSet::new();
+        let mut entries = Vec::new();
         let (mut begun, mut conflicted) = (false, false);
         let mut start = 0;
         for line in text.split_inclusive('\n') {
@@ -141,7 +251,7 @@ impl<'a> Parser<'a> {
             let span = offset..offset + line.len();
             if is_conflict_marker(line) {
                 if !std::mem::replace(&mut conflicted, true) {
-                    let help = "keep the entries of both sides and delete the lines with the markers";
+                    let help = "settle it with `cargo genti baseline resolve`";
                     self.problem(span, "holds the markers of a merge conflict", Some(help));
                 }
             } else if !begun && !conflicted {
@@ -156,11 +266,7 @@ impl<'a> Parser<'a> {
         if !begun && !conflicted {
             self.header("", 0..0);
         }
-        if self.problems.is_empty() {
-            Ok(entries.into_iter().map(|(entry, _)| entry).collect())
-        } else {
-            Err(Problems(self.problems))
-        }
+        if self.problems.is_empty() { Ok(each_once(entries)) } else { Err(Problems(self.problems)) }
     }
 
     /// Whether this is the header of a file that can be read.
@@ -216,6 +322,11 @@ impl<'a> Parser<'a> {
             help: help.map(str::to_owned),
         });
     }
+}
+
+/// Whether a text holds the markers of a merge conflict.
+pub fn is_conflicted(text: &str) -> bool {
+    text.lines().any(is_conflict_marker)
 }
 
 /// As git writes them, also with `merge.conflictStyle = diff3`.
@@ -278,7 +389,7 @@ mod tests {
                 "b.jsonl:4:1: is no baseline entry: it does not begin with `{`",
                 "b.jsonl:5:1: is no baseline entry: one of `path` and `subject` is needed",
                 "b.jsonl:6:1: is no baseline entry: `nth` counts from 2",
-                "b.jsonl:7:18: is no baseline entry: unknown field `line`, expected one of `path`, `subject`, `rule`, `in`, `code`, `msg`, `nth`",
+                "b.jsonl:7:18: is no baseline entry: unknown field `line`, expected one of `path`, `subject`, `rule`, `in`, `code`, `msg`, `nth`, `reason`",
             ],
         );
     }
@@ -288,7 +399,7 @@ mod tests {
         let conflict = |text: &str| {
             text.replace("{\"path\":\"odd", "<<<<<<< ours\n=======\n>>>>>>> theirs\n{\"path\":\"odd")
         };
-        let help = "keep the entries of both sides and delete the lines with the markers";
+        let help = "settle it with `cargo genti baseline resolve`";
         check_error(
             &conflict(TEXT),
             &[&format!("b.jsonl:5:1: holds the markers of a merge conflict ({help})")],

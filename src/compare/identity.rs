@@ -12,7 +12,7 @@ use regex::Regex;
 use super::Sources;
 use super::tokens::Source;
 use crate::model::digest::{ContentHash, Digest, Sink};
-use crate::model::finding::{Diagnostic, Finding, Place};
+use crate::model::finding::{Diagnostic, Entry, Finding, Place, Site};
 
 /// Names the fields of an id and their version.
 const DOMAIN: &str = "genti-finding-1";
@@ -36,7 +36,7 @@ pub fn identify(diagnostics: Vec<(String, Diagnostic)>, sources: &Sources) -> Ve
                 finding.code = source.code(range);
                 finding.scope = source.scope(range);
             }
-            finding.id = Digest::of(DOMAIN, &Identity(finding)).short(16);
+            finding.id = id_of(&finding.diagnostic.ns, &Entry::of(finding));
         }
     }
     findings
@@ -47,17 +47,25 @@ pub(super) fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| a.diagnostic.cmp(&b.diagnostic));
 }
 
-/// What [`Finding::id`] covers.
-struct Identity<'a>(&'a Finding);
+/// The id of the finding that `entry` of namespace `ns` accepts: the same as [`Finding::id`].
+pub fn id_of(ns: &str, entry: &Entry) -> String {
+    Digest::of(DOMAIN, &Identity { ns, entry }).short(16)
+}
+
+/// What an id covers.
+struct Identity<'a> {
+    ns: &'a str,
+    entry: &'a Entry,
+}
 
 impl ContentHash for Identity<'_> {
     fn feed(&self, sink: &mut dyn Sink) {
-        let Finding { diagnostic, msg, code, .. } = self.0;
-        sink.field("ns", diagnostic.ns.as_bytes());
-        sink.field("rule", diagnostic.rule.as_bytes());
-        match &diagnostic.place {
-            Place::File { path, .. } => sink.field("path", path.as_bytes()),
-            Place::Subject(subject) => sink.field("subject", subject.as_bytes()),
+        let Entry { site, rule, msg, code, .. } = self.entry;
+        sink.field("ns", self.ns.as_bytes());
+        sink.field("rule", rule.as_bytes());
+        match site {
+            Site::Path(path) => sink.field("path", path.as_bytes()),
+            Site::Subject(subject) => sink.field("subject", subject.as_bytes()),
         }
         sink.field("msg", msg.as_bytes());
         sink.field("code", code.as_bytes());

@@ -1,15 +1,15 @@
 //! Which of today's findings are in the baseline, and what became of the rest of it.
 //!
-//! Matching is one to one, within a namespace, in passes: each pass pairs what the ones before it have left,
-//! and each match records the pass that made it. Both sides are sorted first, so the result does not depend on
-//! the order they came in. Positions are never looked at. Does not know which tool covers what: that is asked
-//! of a [`Reach`].
+//! Matching is one to one, within a namespace, in [passes](super::passes): each pairs what the ones before it have
+//! left, and each match records the pass that made it. Both sides are sorted first, so the result does not depend
+//! on the order they came in. Does not know which tool covers what: that is asked of a [`Reach`].
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 
 use super::identity::sort;
+use super::passes::{self, Passes};
 use crate::model::finding::{Entry, Finding, Site, State};
-use crate::model::outcome::{Compared, Gone, Identical};
+use crate::model::outcome::{Accepted, Compared, Gone, Identical};
 use crate::model::path::RelPath;
 
 /// What the run looked at: decides whether an entry that nothing matches is fixed.
@@ -47,77 +47,62 @@ pub fn compare(
         by_ns.entry(ns).or_default().1.extend(known);
     }
 
-    let mut matched_by = vec![None; findings.len()];
+    let mut accepted = vec![None; findings.len()];
     let mut gone = Vec::new();
-    for (ns, (mut current, mut known)) in by_ns {
-        known.sort();
-        for (number, pass) in PASSES {
-            let left: Vec<&Entry> = current.iter().map(|&at| &entries[at]).collect();
-            let mut taken = BTreeSet::new();
-            for (one, other) in pass(&left, &known) {
-                matched_by[current[one]] = Some(number);
-                taken.insert(other);
-            }
-            current.retain(|&at| matched_by[at].is_none());
-            known = (0..).zip(known).filter(|(at, _)| !taken.contains(at)).map(|(_, entry)| entry).collect();
+    for (ns, (current, known)) in by_ns {
+        let current = current.into_iter().map(|at| (at, &entries[at])).collect();
+        let (matched, left) = Passes::new(ns, reach, current, known.into_iter()).run();
+        for (at, pass, entry) in matched {
+            accepted[at] = Some(Accepted { pass, entry: entry.clone() });
         }
-        gone.extend(known.into_iter().map(|entry| Gone {
+        gone.extend(left.into_iter().map(|entry| Gone {
             ns: ns.to_owned(),
             entry: entry.clone(),
             state: state_of_gone(ns, entry, reach),
         }));
     }
-    Matched { findings: judge(findings, &matched_by), gone }
+    gone.sort_by(|a, b| (&a.ns, &a.entry).cmp(&(&b.ns, &b.entry)));
+    Matched { findings: judge(findings, accepted), gone }
 }
 
-/// Given what is left of today's findings and of the baseline, each sorted, the pairs of indices that belong
-/// together. No index occurs twice.
-type Pass = fn(current: &[&Entry], known: &[&Entry]) -> Vec<(usize, usize)>;
-
-/// The passes by number, in order.
-const PASSES: [(u8, Pass); 2] = [(1, same_scope), (2, any_scope)];
-
-fn same_scope(current: &[&Entry], known: &[&Entry]) -> Vec<(usize, usize)> {
-    pair_by(current, known, |entry| entry)
-}
-
-fn any_scope(current: &[&Entry], known: &[&Entry]) -> Vec<(usize, usize)> {
-    pair_by(current, known, |entry| (&entry.site, &entry.rule, &entry.msg, &entry.code))
-}
-
-/// Pairs the first of each kind with the first: of identical ones, the last stay alone.
-fn pair_by<'a, K: Ord>(
-    current: &[&'a Entry],
-    known: &[&'a Entry],
-    key: impl Fn(&'a Entry) -> K,
-) -> Vec<(usize, usize)> {
-    let mut waiting: BTreeMap<K, VecDeque<usize>> = BTreeMap::new();
-    for (at, entry) in known.iter().enumerate() {
-        waiting.entry(key(entry)).or_default().push_back(at);
+/// Whether one of `findings` is new whatever else is found today.
+pub fn has_surely_new(findings: &[Finding], baseline: &BTreeMap<String, Vec<Entry>>) -> bool {
+    let mut by_ns: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
+    for finding in findings {
+        by_ns.entry(&finding.diagnostic.ns).or_default().push(Entry::of(finding));
     }
-    let partner = |entry| waiting.get_mut(&key(entry)).and_then(VecDeque::pop_front);
-    current.iter().copied().map(partner).enumerate().filter_map(|(at, known)| Some((at, known?))).collect()
+    findings.iter().any(|finding| finding.diagnostic.fatal)
+        || by_ns.into_iter().any(|(ns, current)| {
+            passes::has_surely_new(&current, baseline.get(ns).map_or(&[], Vec::as_slice))
+        })
 }
+
+/// The pass that matches what was edited and is still the same finding.
+const EDITED: u8 = 5;
 
 fn state_of_gone(ns: &str, entry: &Entry, reach: &dyn Reach) -> State {
     let file_gone = matches!(&entry.site, Site::Path(path) if !reach.exists(path));
     if file_gone || reach.looked_at(ns, entry) { State::Fixed } else { State::Unknown }
 }
 
-fn judge(findings: Vec<Finding>, matched_by: &[Option<u8>]) -> Vec<Compared> {
+fn judge(findings: Vec<Finding>, accepted: Vec<Option<Accepted>>) -> Vec<Compared> {
     let mut counts: BTreeMap<String, Identical> = BTreeMap::new();
-    for (finding, pass) in findings.iter().zip(matched_by) {
+    for (finding, accepted) in findings.iter().zip(&accepted) {
         let count = counts.entry(finding.id.clone()).or_insert(Identical { new: 0, total: 0 });
         count.total += 1;
-        count.new += usize::from(pass.is_none());
+        count.new += usize::from(accepted.is_none());
     }
-    let judged = |(finding, &matched_by): (Finding, &Option<u8>)| Compared {
-        state: if matched_by.is_some() { State::Unchanged } else { State::New },
-        identical: counts.get(&finding.id).copied().filter(|count| matched_by.is_none() && count.total > 1),
-        matched_by,
+    let judged = |(finding, accepted): (Finding, Option<Accepted>)| Compared {
+        state: match &accepted {
+            None => State::New,
+            Some(Accepted { pass: EDITED, .. }) => State::Updated,
+            Some(_) => State::Unchanged,
+        },
+        identical: counts.get(&finding.id).copied().filter(|count| accepted.is_none() && count.total > 1),
+        accepted,
         finding,
     };
-    findings.into_iter().zip(matched_by).map(judged).collect()
+    findings.into_iter().zip(accepted).map(judged).collect()
 }
 
 #[cfg(test)]
@@ -132,7 +117,11 @@ mod tests {
     }
 
     fn states(matched: &Matched) -> Vec<(State, Option<u8>)> {
-        matched.findings.iter().map(|judged| (judged.state, judged.matched_by)).collect()
+        matched
+            .findings
+            .iter()
+            .map(|judged| (judged.state, judged.accepted.as_ref().map(|accepted| accepted.pass)))
+            .collect()
     }
 
     const UNCHANGED: (State, Option<u8>) = (State::Unchanged, Some(1));

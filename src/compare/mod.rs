@@ -13,6 +13,7 @@ pub mod baseline;
 pub mod identity;
 mod layout;
 pub mod matching;
+mod passes;
 mod scope;
 #[cfg(test)]
 mod tests;

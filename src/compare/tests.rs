@@ -106,6 +106,7 @@ fn entry() -> impl Strategy<Value = Entry> {
         scope,
         code,
         msg,
+        reason: None,
     })
 }
 
@@ -214,7 +215,7 @@ proptest! {
         // Each finding once, each entry once, and as many matched on either side.
         let findings: Vec<Finding> = matched.findings.iter().map(|judged| judged.finding.clone()).collect();
         prop_assert_eq!(findings, identify_lines(&current));
-        let unchanged = matched.findings.iter().filter(|judged| judged.state == State::Unchanged).count();
+        let unchanged = matched.findings.iter().filter(|judged| judged.accepted.is_some()).count();
         prop_assert_eq!(unchanged + matched.gone.len(), baseline.values().map(Vec::len).sum::<usize>());
         // Nothing is left on both sides that could be matched.
         for judged in matched.findings.iter().filter(|j| j.state == State::New && !j.finding.diagnostic.fatal) {

@@ -165,6 +165,8 @@ pub struct Entry {
     pub code: String,
     /// The message, as in [`Finding::msg`].
     pub msg: String,
+    /// Why it was accepted, where somebody said so; says nothing of what was found.
+    pub reason: Option<String>,
 }
 
 impl Site {
@@ -190,6 +192,7 @@ impl Entry {
             scope: scope.clone(),
             code: code.clone(),
             msg: msg.clone(),
+            reason: None,
         }
     }
 }
@@ -201,6 +204,8 @@ pub enum State {
     New,
     /// In the baseline.
     Unchanged,
+    /// In the baseline, with flagged code that was edited since.
+    Updated,
     /// In the baseline and gone, and the tool looked.
     Fixed,
     /// In the baseline and not seen, but the tool did not look.
@@ -213,6 +218,7 @@ impl State {
         match self {
             Self::New => "new",
             Self::Unchanged => "unchanged",
+            Self::Updated => "updated",
             Self::Fixed => "fixed",
             Self::Unknown => "unknown",
         }

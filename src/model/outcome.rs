@@ -1,5 +1,6 @@
 //! What came of a run: statuses, states, verdicts, and the one number that the shell sees.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::finding::{Entry, Finding, State};
@@ -55,12 +56,21 @@ pub struct Timing {
 pub struct Compared {
     /// The finding.
     pub finding: Finding,
-    /// [`State::New`] or [`State::Unchanged`].
+    /// [`State::New`], [`State::Unchanged`] or [`State::Updated`].
     pub state: State,
-    /// The number of the pass that matched it, counted from 1 as in the documentation; `None` if it is new.
-    pub matched_by: Option<u8>,
+    /// The entry that accepts it; `None` if it is new.
+    pub accepted: Option<Accepted>,
     /// On a new finding that has identical ones beside it: how many there are.
     pub identical: Option<Identical>,
+}
+
+/// The entry of the baseline that a finding was matched with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The number of the pass that matched them, counted from 1 as in the documentation.
+    pub pass: u8,
+    /// As the baseline has it.
+    pub entry: Entry,
 }
 
 /// "1 of 3 identical is new".
@@ -94,12 +104,18 @@ pub struct ToolOutcome {
     pub new: usize,
     /// Findings that are.
     pub unchanged: usize,
+    /// Findings that are, with code that was edited since.
+    pub updated: usize,
     /// Baseline entries of its namespaces that are gone.
     pub fixed: usize,
     /// Baseline entries of its namespaces that could not be judged.
     pub unknown: usize,
     /// What got no verdict and why: a unit or a package, and the reason; sorted.
     pub incomplete: Vec<(String, String)>,
+    /// Where that is kept which its processes printed, if they left something without a verdict. No part of any artifact.
+    pub kept: Vec<PathBuf>,
+    /// Why not all of that could be kept.
+    pub not_kept: Option<String>,
 }
 
 /// How a tool ended.

@@ -154,6 +154,45 @@ impl fmt::Display for Parallel {
     }
 }
 
+/// Where cargo builds during a run. No part of the plan, and nothing that is found depends on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BuildDir {
+    /// [`One`](Self::One) or [`Lanes`](Self::Lanes), by how many processes may run at once.
+    #[default]
+    Auto,
+    /// In one directory of our own: one cargo at a time.
+    One,
+    /// In one directory for each of cargo's lanes.
+    Lanes,
+    /// In the user's own target directory.
+    Shared,
+}
+
+impl BuildDir {
+    const ALL: [Self; 4] = [Self::Auto, Self::One, Self::Lanes, Self::Shared];
+}
+
+impl fmt::Display for BuildDir {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::One => "one",
+            Self::Lanes => "lanes",
+            Self::Shared => "shared",
+        })
+    }
+}
+
+impl std::str::FromStr for BuildDir {
+    type Err = PolicyError;
+
+    fn from_str(text: &str) -> Result<Self, PolicyError> {
+        Self::ALL.into_iter().find(|dir| dir.to_string() == text).ok_or_else(|| {
+            PolicyError(format!("`{text}` is no build directory; choose `auto`, `one`, `lanes` or `shared`"))
+        })
+    }
+}
+
 /// What of the workspace a run looks at, in cargo's words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
@@ -209,6 +248,9 @@ mod tests {
         for order in Order::ALL {
             assert_eq!(order.to_string().parse::<Order>().unwrap(), order);
         }
+        for build_dir in BuildDir::ALL {
+            assert_eq!(build_dir.to_string().parse::<BuildDir>().unwrap(), build_dir);
+        }
         for batch in ["auto", "7", "by-tool", "by-path"] {
             assert_eq!(batch.parse::<Batch>().unwrap().to_string(), batch);
         }
@@ -217,6 +259,7 @@ mod tests {
     #[test]
     fn bad_values_name_the_choices() {
         assert!("x".parse::<Order>().unwrap_err().0.contains("choose `deterministic`"));
+        assert!("target".parse::<BuildDir>().unwrap_err().0.contains("choose `auto`, `one`"));
         assert!("0".parse::<Batch>().unwrap_err().0.contains("from 1 up"));
         for count in ["0", "1025", "99999999999999"] {
             assert!(count.parse::<Parallel>().unwrap_err().0.contains("from 1 to 1024"), "{count}");

@@ -272,7 +272,7 @@ pub enum Status {
     /// The tool is not installed.
     Missing(String),
     /// The tool took too long.
-    TimedOut,
+    TimedOut(String),
     /// The tool died by a signal or could not be started.
     Crashed(String),
     /// Something that the tool started held its output open after it had ended.
@@ -291,7 +291,7 @@ impl Status {
             Self::Findings => "findings",
             Self::Incomplete(_) => "incomplete",
             Self::Missing(_) => "missing",
-            Self::TimedOut => "timed-out",
+            Self::TimedOut(_) => "timed-out",
             Self::Leaky => "leaky",
             Self::Crashed(_) => "crashed",
             Self::Unparsable(_) => "unparsable",
@@ -312,7 +312,7 @@ impl Status {
             Self::Incomplete(_) => 2,
             Self::Leaky => 3,
             Self::Unparsable(_) => 4,
-            Self::TimedOut => 5,
+            Self::TimedOut(_) => 5,
             Self::Crashed(_) => 6,
             Self::Missing(_) => 7,
             Self::NotRun(_) => 8,
@@ -332,10 +332,10 @@ impl Status {
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Clean | Self::Findings => None,
-            Self::TimedOut => Some("took longer than its time-out"),
             Self::Leaky => Some("left something running that held its output open: some of it may be lost"),
             Self::Incomplete(why)
             | Self::Missing(why)
+            | Self::TimedOut(why)
             | Self::Crashed(why)
             | Self::Unparsable(why)
             | Self::NotRun(why) => Some(why),

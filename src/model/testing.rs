@@ -26,6 +26,7 @@ pub(crate) fn workspace(packages: &[(&str, &[(TargetKind, &str)])], files: &[&st
     let mut workspace = Workspace {
         root: "/w/ws".into(),
         target_dir: "/w/ws/target".into(),
+        build_dir: "/w/ws/target".into(),
         packages,
         files: files
             .iter()

@@ -31,6 +31,9 @@ pub struct Workspace {
     pub root: PathBuf,
     /// The absolute path of cargo's target directory. Reaches no id and no artifact.
     pub target_dir: PathBuf,
+    /// The absolute path of where cargo puts what only it needs: the target directory, unless it was told another.
+    /// Reaches no id and no artifact.
+    pub build_dir: PathBuf,
     /// The members, sorted by directory, then name.
     pub packages: Vec<Package>,
     /// Every file that counts, sorted by path.

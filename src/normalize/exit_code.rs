@@ -1,6 +1,6 @@
 //! Tools of which only the exit code is known to mean something.
 
-use super::scrub::{Scrub, volatile};
+use super::scrub::Scrub;
 use super::{Input, Parsed, Unparsable, is_crash};
 use crate::model::finding::{Diagnostic, Level, Related};
 
@@ -29,23 +29,15 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
 /// The first and last lines of `text`; `None` if it is blank.
 fn excerpt(scrub: &Scrub, text: &[u8]) -> Option<String> {
     const LINES: usize = 20;
-    const CHARS: usize = 400;
-    let lines: Vec<&[u8]> = text.trim_ascii_end().split(|&b| b == b'\n').collect();
-    let shown = |lines: &[&[u8]]| -> Vec<String> {
-        let line = |line: &&[u8]| {
-            let line = &line[..line.len().min(CHARS * 4)];
-            volatile(&scrub.lossy(line)).trim_end().chars().take(CHARS).collect()
-        };
-        lines.iter().map(line).collect()
-    };
-    let excerpt = match lines.len().checked_sub(2 * LINES) {
-        Some(left_out @ 1..) => {
-            let mut excerpt = shown(&lines[..LINES]);
-            excerpt.push(format!("[{left_out} lines]"));
-            excerpt.extend(shown(&lines[LINES + left_out..]));
-            excerpt
-        }
-        _ => shown(&lines),
-    };
+    let text = text.trim_ascii_end();
+    let count = text.split(|&b| b == b'\n').count();
+    let quote = |line: &[u8]| scrub.quote(line);
+    let mut excerpt: Vec<String> = text.split(|&b| b == b'\n').take(2 * LINES).map(quote).collect();
+    if let Some(left_out @ 1..) = count.checked_sub(2 * LINES) {
+        excerpt.truncate(LINES);
+        excerpt.push(format!("[{left_out} lines]"));
+        let last: Vec<String> = text.rsplit(|&b| b == b'\n').take(LINES).map(quote).collect();
+        excerpt.extend(last.into_iter().rev());
+    }
     Some(excerpt.join("\n")).filter(|text| !text.trim().is_empty())
 }

@@ -1,5 +1,7 @@
 //! Output that is read line by line: each line a diagnostic, or each that matches a pattern.
 
+use std::collections::BTreeSet;
+
 use regex::{Captures, Regex};
 
 use super::scrub::strip_escapes;
@@ -8,8 +10,14 @@ use crate::model::finding::{Diagnostic, Level, Place};
 
 /// Each line of stdout that is not blank is a diagnostic.
 pub(super) fn plain(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
-    let diagnostics: Vec<Diagnostic> = lines(&input.output.stdout)
-        .map(<[u8]>::trim_ascii)
+    check(&input.output.stdout)?;
+    // Each once, before anything is made of it: there may be millions that say the same.
+    let mut distinct = BTreeSet::new();
+    for line in lines(&input.output.stdout) {
+        distinct.insert(line.trim_ascii());
+    }
+    let diagnostics = distinct
+        .into_iter()
         .filter(|line| !line.is_empty())
         .map(|line| {
             // Many tools of this kind list the files that they object to.
@@ -25,7 +33,9 @@ pub(super) fn plain(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
 /// Each line of stdout and stderr that `pattern` matches is a diagnostic.
 pub(super) fn by_pattern(input: &Input<'_>, code: i32, pattern: &str) -> Result<Parsed, Unparsable> {
     let pattern = Regex::new(pattern).map_err(|error| Unparsable(format!("the pattern: {error}")))?;
-    let mut diagnostics = Vec::new();
+    check(&input.output.stdout)?;
+    check(&input.output.stderr)?;
+    let mut diagnostics = BTreeSet::new();
     for line in lines(&input.output.stdout).chain(lines(&input.output.stderr)) {
         let line = strip_escapes(&disguised(line)).into_owned();
         diagnostics.extend(pattern.captures(&line).map(|found| matched(input, &line, &found)));
@@ -88,18 +98,32 @@ fn level_of(word: &str) -> Level {
 }
 
 /// A tool that fails and has nothing to show for it did not judge, nor did one that stopped half way.
-fn judge(input: &Input<'_>, code: i32, diagnostics: Vec<Diagnostic>) -> Result<Parsed, Unparsable> {
+fn judge(input: &Input<'_>, code: i32, diagnostics: BTreeSet<Diagnostic>) -> Result<Parsed, Unparsable> {
     if code == PANIC || is_crash(code) {
         return Err(input.crashed(code));
     }
     if code != 0 && diagnostics.is_empty() {
         let first = lines(&input.output.stdout)
-            .map(|line| input.scrub.lossy(line.trim_ascii()))
+            .map(|line| input.scrub.quote(line.trim_ascii()))
             .find(|line| !line.is_empty());
         let reason = input.complaint().or(first).unwrap_or_else(|| "it said nothing".to_owned());
         return Err(Unparsable(format!("exited with {code}: {reason}")));
     }
-    Ok(Parsed { diagnostics, gaps: Vec::new() })
+    Ok(Parsed { diagnostics: diagnostics.into_iter().collect(), gaps: Vec::new() })
+}
+
+/// Whether `text` is lines at all. File names in it may hold any other byte.
+fn check(text: &[u8]) -> Result<(), Unparsable> {
+    const LONGEST: usize = 1 << 20;
+    for (number, line) in (1..).zip(lines(text)) {
+        if line.len() > LONGEST {
+            return Err(Unparsable(format!("line {number} is longer than 1 MiB")));
+        }
+        if line.contains(&0) {
+            return Err(Unparsable(format!("line {number} holds a NUL: it is no text")));
+        }
+    }
+    Ok(())
 }
 
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {

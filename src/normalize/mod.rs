@@ -157,14 +157,18 @@ impl Input<'_> {
     /// Why a process failed, in its own words: an error on stderr, else its first line. Of several errors the least,
     /// for which came first is a matter of time where several things fail at once.
     fn complaint(&self) -> Option<String> {
-        let stderr = scrub::volatile(&self.scrub.lossy(&self.output.stderr));
-        let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
-        let errors = lines.clone().filter_map(|line| {
+        let lines = || self.output.stderr.split(|&b| b == b'\n').filter(|line| !line.trim_ascii().is_empty());
+        // Looked for in the bytes first: there may be millions of lines.
+        let is_error = |line: &&[u8]| line.windows(5).any(|word| word.eq_ignore_ascii_case(b"error"));
+        let errors = lines().filter(is_error).filter_map(|line| {
+            let line = self.scrub.quote(line.trim_ascii());
             let (label, rest) = line.split_once(": ")?;
             let label = label.to_ascii_lowercase();
-            (label == "error" || label.starts_with("error[")).then_some(rest)
+            (label == "error" || label.starts_with("error[")).then(|| rest.to_owned())
         });
-        errors.min().or_else(|| lines.next()).map(str::to_owned)
+        errors
+            .min()
+            .or_else(|| lines().map(|line| self.scrub.quote(line.trim_ascii())).find(|line| !line.is_empty()))
     }
 }
 

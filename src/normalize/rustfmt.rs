@@ -44,13 +44,17 @@ fn diffs(input: &Input<'_>, stdout: &[u8]) -> Result<Vec<Diagnostic>, Unparsable
     let mut rest = stdout;
     while !rest.is_empty() {
         let unexpected = || {
-            let line = input.scrub.lossy(rest.split(|&b| b == b'\n').next().unwrap_or_default());
+            let line = input.scrub.quote(rest.split(|&b| b == b'\n').next().unwrap_or_default());
             Unparsable(format!("no diff of rustfmt: {line:?}"))
         };
         let header = HEADER.captures(rest).ok_or_else(unexpected)?;
         let line = header.get(2).or_else(|| header.get(3)).and_then(|line| number(line.as_bytes()));
         let body = &rest[header.get_match().end()..];
         let (hunk, len) = Hunk::read(body, line.ok_or_else(unexpected)?);
+        // A path may hold any byte; what is not UTF-8 is no Rust.
+        if std::str::from_utf8(&body[..len]).is_err() {
+            return Err(Unparsable("a diff of rustfmt holds what is not UTF-8".to_owned()));
+        }
         rest = &body[len..];
         diagnostics.extend(hunk.diagnostic(input, &header[1]));
     }

@@ -10,7 +10,7 @@ use crate::model::path::RelPath;
 use crate::model::workspace::Workspace;
 
 /// How text and paths become independent of the machine: the workspace's root is cut off, a member outside of it
-/// is written `../member`, cargo's target directory `[TARGET]`, the user's home `[HOME]`, the temporary directory
+/// is written `../member`, whatever cargo builds in `[TARGET]`, the user's home `[HOME]`, the temporary directory
 /// `[TMP]`.
 #[derive(Clone, Debug)]
 pub struct Scrub {
@@ -19,7 +19,8 @@ pub struct Scrub {
     outside: Vec<RelPath>,
     /// The root and these members, under each of their absolute names.
     sources: Vec<(PathBuf, RelPath)>,
-    target: PathBuf,
+    /// Where cargo builds.
+    targets: Vec<PathBuf>,
     /// Directories with what stands for them, the longest first; an empty stand-in is the root's.
     prefixes: Vec<(String, String)>,
 }
@@ -32,15 +33,24 @@ impl Scrub {
             root: workspace.root.clone(),
             outside: dirs.filter(|dir| dir.is_outside()).cloned().collect(),
             sources: Vec::new(),
-            target: workspace.target_dir.clone(),
+            targets: Vec::new(),
             prefixes: Vec::new(),
         };
-        scrub.add_prefix(&workspace.target_dir, "[TARGET]");
         scrub.add_prefix(temp, "[TMP]");
         if let Some(home) = home {
             scrub.add_prefix(home, "[HOME]");
         }
-        scrub.with_root(&workspace.root)
+        scrub.with_target(&workspace.target_dir).with_target(&workspace.build_dir).with_root(&workspace.root)
+    }
+
+    /// Cargo builds in this directory too: that it is another one shows nowhere.
+    #[must_use]
+    pub fn with_target(mut self, dir: &Path) -> Self {
+        if !self.targets.iter().any(|known| known == dir) {
+            self.add_prefix(dir, "[TARGET]");
+            self.targets.push(dir.to_path_buf());
+        }
+        self
     }
 
     /// The root goes by this name too: some tools resolve symbolic links before they print a path. The members
@@ -90,6 +100,14 @@ impl Scrub {
         self.text(&String::from_utf8_lossy(bytes))
     }
 
+    /// A line as it is quoted in a reason: without what differs between runs, too, and no longer than a reader likes.
+    pub(super) fn quote(&self, line: &[u8]) -> String {
+        const CHARS: usize = 400;
+        // A line may be as long as a whole output. It is cut well behind what is quoted: half a directory stays.
+        let line = &line[..line.len().min(CHARS * 4)];
+        volatile(&self.lossy(line)).trim_end().chars().take(CHARS).collect()
+    }
+
     /// What a path that is none of the workspace's is called. In a directory that is not known, only its last part
     /// is the same on every machine.
     pub fn foreign(&self, raw: &[u8]) -> String {
@@ -110,7 +128,7 @@ impl Scrub {
             return None;
         }
         let path = plain(&self.root.join(raw));
-        if path.starts_with(&self.target) {
+        if self.targets.iter().any(|target| path.starts_with(target)) {
             return None;
         }
         // The innermost: a member outside may lie around the root.
@@ -222,6 +240,7 @@ mod tests {
         let workspace = Workspace {
             root: "/home/me/ws".into(),
             target_dir: "/home/me/ws/target".into(),
+            build_dir: "/home/me/ws/target".into(),
             ..workspace(&members, &[])
         };
         Scrub::new(&workspace, Some(Path::new("/home/me")), Path::new("/tmp"))
@@ -257,6 +276,16 @@ mod tests {
     }
 
     #[test]
+    fn it_does_not_show_in_which_directory_cargo_builds() {
+        let scrub =
+            scrub().with_target(Path::new("/home/me/ws/target/genti/build")).with_target(Path::new("/b"));
+        for text in ["/home/me/ws/target/debug/x", "/home/me/ws/target/genti/build/debug/x", "/b/debug/x"] {
+            assert_eq!(scrub.text(text), "[TARGET]/debug/x");
+            assert_eq!(scrub.path(text.as_bytes()), None);
+        }
+    }
+
+    #[test]
     fn hashes_of_artifacts_are_dropped() {
         check("/home/me/ws/target/build/f-28e73eca5c9648dd/out", "[TARGET]/build/f-[HASH]/out");
         check("f-28e73eca5c9648dd", "f-28e73eca5c9648dd");
@@ -272,7 +301,12 @@ mod tests {
 
     #[test]
     fn a_root_that_is_the_file_system_hides_nothing_else() {
-        let workspace = Workspace { root: "/".into(), target_dir: "/target".into(), ..workspace(&[], &[]) };
+        let workspace = Workspace {
+            root: "/".into(),
+            target_dir: "/target".into(),
+            build_dir: "/target".into(),
+            ..workspace(&[], &[])
+        };
         let scrub = Scrub::new(&workspace, Some(Path::new("/")), Path::new("/tmp"));
         assert_eq!(scrub.text("/etc/x /tmp/y"), "/etc/x [TMP]/y");
         assert_eq!(scrub.path(b"/etc/x"), Some(RelPath::new("etc/x")));

@@ -380,3 +380,74 @@ proptest! {
         answers(&stdout, stderr.as_bytes(), code);
     }
 }
+
+/// Says for each parser whether it came to a verdict on `damaged` output of a tool that succeeded.
+#[track_caller]
+fn check_damaged(damaged: impl Fn(&str) -> Vec<u8>, expected: [bool; 6]) {
+    let finished = "{\"reason\":\"build-finished\",\"success\":true}\n";
+    let artifact = r#"{"reason":"compiler-artifact","package_id":"path+file:///w/ws/a#0.1.0","target":{"kind":["lib"],"name":"a"},"profile":{"test":false},"filenames":["bad"]}"#;
+    let said = [
+        (Parse::RustcJson, format!("{artifact}\n{finished}")),
+        (
+            Parse::Sarif,
+            r#"{"runs":[{"tool":{"driver":{}},"results":[{"message":{"text":"bad"}}]}]}"#.to_owned(),
+        ),
+        (Parse::Rustfmt, "Diff in /w/ws/x.rs:1:\n-bad\n+good\n".to_owned()),
+        (pattern(), "x.wgsl:1: warning: bad\n".to_owned()),
+        (Parse::Lines, "bad\n".to_owned()),
+        (Parse::ExitCode, "bad\n".to_owned()),
+    ];
+    let has_verdict = said.map(|(parse, said)| {
+        let tool = tool("lint", parse, &["lint"]);
+        let readable = |stdout: &[u8]| run(&sample(), &tool, X, stdout, "", 0).is_ok();
+        assert!(readable(said.as_bytes()), "{}", tool.parse.as_str());
+        readable(&damaged(&said))
+    });
+    assert_eq!(has_verdict, expected);
+}
+
+/// `said` with `bytes` in the middle of a message.
+fn within(said: &str, bytes: &[u8]) -> Vec<u8> {
+    let at = said.find("ad").expect("all say something is bad");
+    [&said.as_bytes()[..at], bytes, &said.as_bytes()[at..]].concat()
+}
+
+#[test]
+fn damaged_output_is_unparsable_though_the_tool_succeeded() {
+    // Where nothing is read but the exit code, nothing can be damaged. Lines have no frame: half of them are lines.
+    check_damaged(
+        |said| said.as_bytes()[..said.len() * 3 / 4].to_vec(),
+        [false, false, true, true, true, true],
+    );
+    check_damaged(|said| said.as_bytes()[..said.len() / 4].to_vec(), [false, false, false, true, true, true]);
+    // A line of a tool may name a file, and that may hold any byte but one.
+    check_damaged(|said| within(said, b"\xff"), [false, false, false, true, true, true]);
+    check_damaged(|said| within(said, b"\0"), [false, false, true, false, false, true]);
+    check_damaged(|said| within(said, &[b'x'; 2 << 20]), [true, true, true, false, false, true]);
+}
+
+#[test]
+fn what_millions_of_lines_say_is_told_in_few_words() {
+    let many = "bad\n".repeat(100_000);
+    check(
+        Parse::Lines,
+        X,
+        (&many, "", 0),
+        str![[r#"
+warning lint lint x.wgsl: bad
+
+"#]],
+    );
+    check(
+        Parse::ExitCode,
+        X,
+        ("", &"x".repeat(5 << 20), 1),
+        format!("error lint lint x.wgsl: exited with `1`\n  {}\n", "x".repeat(400)),
+    );
+    check(
+        Parse::Lines,
+        X,
+        ("", &format!("error: {}\n", "x".repeat(5 << 20)), 1),
+        format!("unparsable: exited with 1: {}\n", "x".repeat(393)),
+    );
+}

@@ -1,7 +1,7 @@
 //! From what the processes left to the outcome of a run: statuses, findings, states, verdicts, the end.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::compare::Sources;
@@ -14,17 +14,18 @@ use crate::model::task::{Output, Plan, Status, Step, TaskIx, Unit};
 use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{self, Gap, Input, Parsed, Scrub, Unparsable};
-use crate::scan::{Ended, Env, Judged, StepRun, StopReason};
+use crate::scan::{BuildDirs, Ended, Env, Judged, Kept, StepRun, StopReason};
 use crate::workspace::LoadError;
 
 /// What one process came to, as normalized on the thread that ran it.
 pub(super) type Normalized = Result<Parsed, Unparsable>;
 
 /// How text is made independent of this machine.
-pub(super) fn scrub(workspace: &Workspace, env: &Env) -> Scrub {
+pub(super) fn scrub(workspace: &Workspace, env: &Env, build_dirs: &BuildDirs) -> Scrub {
     let home = env.get("HOME").map(Path::new);
     let temp = env.get("TMPDIR").map_or(Path::new("/tmp"), Path::new);
     let scrub = Scrub::new(workspace, home, temp);
+    let scrub = build_dirs.all().into_iter().fold(scrub, |scrub, dir| scrub.with_target(dir));
     // Some tools resolve symbolic links before they print a path.
     match workspace.root.canonicalize() {
         Ok(real) => scrub.with_root(&real),
@@ -48,15 +49,18 @@ pub(super) fn normalizer<'a>(
         let finds_new =
             |is_new: &IsNew<'_>| result.as_ref().is_ok_and(|parsed| is_new(&tool.name, &parsed.diagnostics));
         let fails = !is_clear || is_new.is_some_and(finds_new);
-        Judged { result, is_clear, fails }
+        // A compile error is told with its place: there is no need to look further.
+        let is_told =
+            |parsed: &Parsed| parsed.gaps.is_empty() || parsed.diagnostics.iter().any(|found| found.fatal);
+        let is_kept = !result.as_ref().is_ok_and(is_told);
+        Judged { result, is_clear, fails, is_kept }
     }
 }
 
 /// Whether something that a tool found is new. Asked only where it matters before the end, under `--fail-fast`.
 pub(super) type IsNew<'a> = dyn Fn(&str, &[Diagnostic]) -> bool + Sync + 'a;
 
-/// Whether one of `diagnostics` alone would be new. What is new among some findings is new among all: more of
-/// them can only leave fewer entries for each.
+/// Whether one of `diagnostics` is new whatever else is found.
 pub(super) fn is_new(
     tool: &str,
     diagnostics: &[Diagnostic],
@@ -67,27 +71,7 @@ pub(super) fn is_new(
     let sources = read(&mut diagnostics.iter().filter_map(|diagnostic| diagnostic.place.path()));
     let sources = Sources(sources.unwrap_or_default());
     let diagnostics = diagnostics.iter().map(|diagnostic| (tool.to_owned(), diagnostic.clone()));
-    let findings = identify(diagnostics.collect(), &sources);
-    let sites: BTreeSet<_> = findings.iter().map(|finding| Entry::of(finding).site).collect();
-    let is_near = |entry: &&Entry| sites.contains(&entry.site);
-    let near = |(ns, entries): (&String, &Vec<Entry>)| {
-        (ns.clone(), entries.iter().filter(is_near).cloned().collect())
-    };
-    let matched = matching::compare(findings, &baseline.iter().map(near).collect(), &Nothing);
-    matched.findings.iter().any(|compared| compared.state == State::New)
-}
-
-/// For when it does not matter what became of entries.
-struct Nothing;
-
-impl Reach for Nothing {
-    fn exists(&self, _: &RelPath) -> bool {
-        true
-    }
-
-    fn looked_at(&self, _: &str, _: &Entry) -> bool {
-        false
-    }
+    matching::has_surely_new(&identify(diagnostics.collect(), &sources), baseline)
 }
 
 /// Reads the sources that findings are in.
@@ -122,7 +106,12 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
         add(&mut batches[run.step.rank as usize], run);
         ledger.mark(run);
     }
-    for run in runs {
+    let mut kept = vec![(Vec::new(), None); plan.graph.tools.len()];
+    for mut run in runs {
+        let (files, error) = &mut kept[plan.step(run.step).tool.0 as usize];
+        let Kept { files: of_run, error: of_keeping } = std::mem::take(&mut run.kept);
+        files.extend(of_run.into_iter().map(|path| seen_from(&workspace.root, path)));
+        *error = error.take().or(of_keeping.map(|error| error.to_string()));
         ledger.enter(run);
     }
     let diagnostics = std::mem::take(&mut ledger.diagnostics);
@@ -131,7 +120,8 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
     let findings = identify(diagnostics, &sources);
     let matched = matching::compare(findings, baseline, &ledger);
     let mut tools = ledger.tools(versions);
-    for (tool, outcome) in plan.graph.tools.iter().zip(&mut tools) {
+    for ((tool, outcome), kept) in plan.graph.tools.iter().zip(&mut tools).zip(kept) {
+        (outcome.kept, outcome.not_kept) = kept;
         count(tool, outcome, &matched.findings, &matched.gone);
     }
     let end = end(plan, &tools, stopped, stale_fails);
@@ -145,6 +135,11 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
         end,
         parallel,
     })
+}
+
+/// `path` as a user in `root` would name it.
+fn seen_from(root: &Path, path: PathBuf) -> PathBuf {
+    path.strip_prefix(root).map(Path::to_path_buf).unwrap_or(path)
 }
 
 /// A batch lasts from the start of its first step to the end of its last.
@@ -226,11 +221,11 @@ impl<'a> Ledger<'a> {
                     continue;
                 }
                 Ended::Judged(Err(Unparsable(why))) => Status::Unparsable(why),
-                Ended::TimedOut => Status::TimedOut,
+                Ended::TimedOut => Status::TimedOut(timed_out(self.plan)),
                 Ended::Leaky => Status::Leaky,
                 Ended::Crashed(how) => Status::Crashed(how),
                 Ended::Missing(missing) => Status::Missing(missing.to_string()),
-                Ended::Truncated => Status::Unparsable("it printed more than 64 MiB".to_owned()),
+                Ended::Truncated(why) => Status::Unparsable(why.to_string()),
                 Ended::Stopped(reason) => Status::NotRun(why(Some(reason))),
             };
             for task in piece.tasks {
@@ -379,6 +374,12 @@ impl Reach for Ledger<'_> {
     }
 }
 
+/// However many tasks a process had, each of them had a process of its own in the end.
+fn timed_out(plan: &Plan) -> String {
+    let timeout = plan.policy.per_task_timeout.unwrap_or_default();
+    format!("took longer than its time-out of {}", humantime::format_duration(timeout))
+}
+
 const FAILED_FAST: &str = "a required tool had failed before, under --fail-fast";
 
 fn why(stopped: Option<StopReason>) -> String {
@@ -394,6 +395,7 @@ fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[
     for compared in findings.iter().filter(|compared| compared.finding.tools.contains(&tool.name)) {
         match compared.state {
             State::New => outcome.new += 1,
+            State::Updated => outcome.updated += 1,
             _ => outcome.unchanged += 1,
         }
     }

@@ -7,9 +7,9 @@
 //! at most k - 1 of its own and, of every other tool of weight u, `u * ceil(k / w)`.
 //!
 //! Under `auto` a task that reaches a cap on its own stands alone, and what is between such tasks is cut where it
-//! exceeds a cap, at the task with the smallest hash of its path, again and again. A cut depends on the names around it alone, so that an added file moves few of them. Under
-//! `by-tool` a tool has one batch, under `by-path` a package has one; both are as urgent as their most urgent
-//! task.
+//! exceeds a cap, at the task with the smallest hash of its path, again and again. A cut depends on the names
+//! around it alone, so that an added file moves few of them. Under `by-tool` a tool has one batch, under `by-path`
+//! a package has one; both are as urgent as their most urgent task.
 
 use std::collections::{BTreeMap, VecDeque};
 

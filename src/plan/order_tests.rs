@@ -132,7 +132,7 @@ fn facts(changed: &[&str], accepted: &[(&str, &str, usize)]) -> RiskFacts {
     for (ns, path, count) in accepted {
         let text = || String::new();
         let site = Site::Path(RelPath::new(path));
-        let entry = Entry { site, rule: text(), scope: text(), code: text(), msg: text() };
+        let entry = Entry { site, rule: text(), scope: text(), code: text(), msg: text(), reason: None };
         facts.accepted.entry((*ns).to_owned()).or_default().extend(vec![entry; *count]);
     }
     facts

@@ -142,9 +142,9 @@ fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<_> = known.collect();
     match config::closest(name, known.iter().copied()) {
         Some(similar) => format!("did you mean `{similar}`?"),
-        None => format!(
-            "there is {}",
-            known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ")
-        ),
+        None => {
+            let are = if known.len() == 1 { "is" } else { "are" };
+            format!("there {are} {}", config::listed(known))
+        }
     }
 }

@@ -36,6 +36,7 @@ fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
         "required": tool.required,
         "unchanged": outcome.unchanged,
         "unknown": outcome.unknown,
+        "updated": outcome.updated,
         "verdict": outcome.verdict.as_str(),
     })
 }
@@ -49,11 +50,12 @@ fn finding(compared: &Compared) -> Value {
         "fix": diagnostic.fix.as_ref().map(fix),
         "id": finding.id,
         "level": diagnostic.level.as_str(),
-        "matched_by": compared.matched_by,
+        "matched_by": compared.accepted.as_ref().map(|accepted| accepted.pass),
         "message": diagnostic.message,
         "ns": diagnostic.ns,
         "path": diagnostic.place.path().map(ToString::to_string),
         "range": diagnostic.place.range().map(range),
+        "reason": compared.accepted.as_ref().and_then(|accepted| accepted.entry.reason.as_ref()),
         "related": diagnostic.related.iter().map(related).collect::<Vec<_>>(),
         "rule": diagnostic.rule,
         "scope": finding.scope,
@@ -64,7 +66,7 @@ fn finding(compared: &Compared) -> Value {
 }
 
 fn gone(gone: &Gone) -> Value {
-    let Entry { site, rule, scope, code, msg } = &gone.entry;
+    let Entry { site, rule, scope, code, msg, reason } = &gone.entry;
     let (path, subject) = match site {
         Site::Path(path) => (Some(path.to_string()), None),
         Site::Subject(subject) => (None, Some(subject)),
@@ -74,6 +76,7 @@ fn gone(gone: &Gone) -> Value {
         "message": msg,
         "ns": gone.ns,
         "path": path,
+        "reason": reason,
         "rule": rule,
         "scope": scope,
         "state": gone.state.as_str(),

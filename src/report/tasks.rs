@@ -81,7 +81,7 @@ fn stages(status: &Status) -> Value {
         Status::Clean | Status::Findings => ("ok", "ok"),
         Status::Incomplete(_) => ("ok", "incomplete"),
         Status::Unparsable(_) => ("ok", "unparsable"),
-        Status::Missing(_) | Status::TimedOut | Status::Leaky | Status::Crashed(_) | Status::NotRun(_) => {
+        Status::Missing(_) | Status::TimedOut(_) | Status::Leaky | Status::Crashed(_) | Status::NotRun(_) => {
             (status.as_str(), "not-run")
         }
     };

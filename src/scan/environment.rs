@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use super::build_dirs::BuildDirs;
 use crate::model::tool::{Environment, Tool};
 
 /// A snapshot of the environment.
@@ -60,12 +61,17 @@ impl Env {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    /// What a process of `tool` sees. `build_dir` is where cargo builds; `pool` are the variables of the
-    /// jobserver, and `jobs` its size.
+    /// The names of the variables that begin with `prefix`, sorted.
+    pub fn names<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.keys().filter_map(|name| name.to_str()).filter(move |name| name.starts_with(prefix))
+    }
+
+    /// What a process of `tool` sees. `dirs` are where cargo builds; `pool` are the variables of the jobserver,
+    /// and `jobs` its size.
     pub(super) fn for_tool(
         &self,
         tool: &Tool,
-        build_dir: &Path,
+        dirs: &BuildDirs,
         pool: &[(String, OsString)],
         jobs: usize,
     ) -> BTreeMap<OsString, OsString> {
@@ -80,9 +86,7 @@ impl Env {
             }
         };
         if tool.environment == Environment::Inherit {
-            vars.insert("CARGO_TARGET_DIR".into(), build_dir.into());
-            // Else a build-dir from a configuration file would still be locked and written.
-            vars.insert("CARGO_BUILD_BUILD_DIR".into(), build_dir.into());
+            vars.extend(dirs.vars(tool).map(|(name, dir)| (name.into(), dir.into())));
             vars.insert("CARGO_BUILD_JOBS".into(), jobs.to_string().into());
             self.clean_library_path(&mut vars);
         }

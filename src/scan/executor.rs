@@ -1,8 +1,8 @@
 //! Runs a plan: one dispatcher, a thread for each process that may run, one thread that waits for tokens.
 //!
 //! The [`Scheduler`] is the only one to decide. The dispatcher tells it what the other threads report, and does
-//! what it says. A worker runs the step's processes and hands the output to the caller's judge before it takes
-//! more work: that bounds how much finished output waits.
+//! what it says. A worker runs the step's processes and hands each output to the caller's judge before it starts
+//! the next: no more outputs wait to be judged than there are workers.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -15,13 +15,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::build_dirs::BuildDirs;
 use super::environment::Env;
 use super::pool::{Pool, Token};
 use super::process::{self, Ending};
 use super::program::{Missing, Programs, says_missing};
 use super::scheduler::{self, Action, Limits, Scheduler, Slot, time_cap};
+use super::slow::Slow;
+use super::spool::{Kept, Outputs, Truncated};
 use super::stop::{Stop, StopReason};
-use crate::model::event::Event;
+use crate::model::event::{Event, Waiting};
 use crate::model::task::{Exit, Output, Plan, Step, StepId, TaskIx, Unit};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
@@ -45,8 +48,10 @@ pub struct Executor<'a> {
     pub parallel: usize,
     /// Whether nothing starts any more once a required tool has failed.
     pub fail_fast: bool,
+    /// Where output goes that is too long for memory, or is to be kept.
+    pub outputs: &'a Outputs<'a>,
     /// Where cargo builds.
-    pub build_dir: PathBuf,
+    pub build_dirs: BuildDirs,
     /// `--locked`, `--offline`, `--frozen`: how cargo may work, no part of what is selected.
     pub cargo_flags: Vec<String>,
     /// When the run began.
@@ -66,6 +71,8 @@ pub struct Judged<R> {
     pub is_clear: bool,
     /// Whether it fails the run, if the tool is required.
     pub fails: bool,
+    /// Whether the output is worth keeping: it has no verdict on something, and no finding tells why.
+    pub is_kept: bool,
 }
 
 /// How the processes of a step, or of one of its units alone, ended.
@@ -79,8 +86,8 @@ pub enum Ended<R> {
     Crashed(String),
     /// The program is not installed.
     Missing(Missing),
-    /// It printed more than is kept.
-    Truncated,
+    /// Part of what it printed is lost.
+    Truncated(Truncated),
     /// Something that it started still held its output open: what it would have said is lost.
     Leaky,
     /// The run ended first.
@@ -105,6 +112,8 @@ pub struct StepRun<R> {
     pub step: StepId,
     /// Its pieces, in the order of its tasks. Empty if it was never started.
     pub pieces: Vec<Piece<R>>,
+    /// What its processes printed that left something without a verdict.
+    pub kept: Kept,
     /// Since the run began.
     pub start: Duration,
     /// How long it took.
@@ -160,13 +169,16 @@ impl Executor<'_> {
         let (jobs, queue) = channel();
         let queue = Mutex::new(queue);
         let failed_fast = std::thread::scope(|scope| {
-            for slot in 0..workers {
+            let start = |slot| {
                 let (events, queue, programs) = (events.clone(), &queue, &programs);
-                let work = move || self.work(slot as u32, queue, programs, judge, &events);
-                std::thread::Builder::new().spawn_scoped(scope, work)?;
-            }
+                let work = move || self.work(slot, queue, programs, judge, &events);
+                std::thread::Builder::new().spawn_scoped(scope, work)
+            };
+            // A system that has few threads to give gets fewer workers; it must be one.
+            start(0)?;
+            let parallel = 1 + (1..workers as u32).map_while(|slot| start(slot).ok()).count();
             let wish = wait_for_tokens(self.pool.clone(), events)?;
-            let mut dispatcher = Dispatcher::new(self, jobs, wish);
+            let mut dispatcher = Dispatcher::new(self, parallel, jobs, wish);
             dispatcher.run(&inbox, progress, &mut runs);
             std::io::Result::Ok(dispatcher.scheduler.has_failed_fast())
         })?;
@@ -199,12 +211,26 @@ impl Executor<'_> {
 
 impl<R> StepRun<R> {
     fn never_started(step: StepId) -> Self {
-        let zero = Duration::ZERO;
-        Self { step, pieces: Vec::new(), start: zero, duration: zero, slot: 0, attempts: 0, fails: false }
+        let (zero, kept) = (Duration::ZERO, Kept::default());
+        Self {
+            step,
+            pieces: Vec::new(),
+            kept,
+            start: zero,
+            duration: zero,
+            slot: 0,
+            attempts: 0,
+            fails: false,
+        }
     }
 }
 
 impl Executor<'_> {
+    /// The time since the run began, less that of the pauses.
+    fn elapsed(&self) -> Duration {
+        self.stop.now().saturating_duration_since(self.started)
+    }
+
     fn run_step<R>(
         &self,
         id: StepId,
@@ -213,16 +239,17 @@ impl Executor<'_> {
         judge: &Judge<'_, R>,
     ) -> StepRun<R> {
         let step = self.plan.step(id);
-        let start = self.started.elapsed();
+        let start = self.elapsed();
+        let (pieces, kept) = (Vec::new(), Kept::default());
         let mut attempt =
-            Attempt { executor: self, step, judge, pieces: Vec::new(), attempts: 0, fails: false };
+            Attempt { executor: self, id, step, judge, pieces, kept, attempts: 0, fails: false };
         match &programs[step.tool.0 as usize] {
             Ok(program) => attempt.run(program),
             Err(missing) => attempt.push(step.tasks.clone(), Ended::Missing(missing.clone()), None),
         }
-        let Attempt { pieces, attempts, fails, .. } = attempt;
-        let duration = self.started.elapsed().saturating_sub(start);
-        StepRun { step: id, pieces, start, duration, slot, attempts, fails }
+        let Attempt { pieces, kept, attempts, fails, .. } = attempt;
+        let duration = self.elapsed().saturating_sub(start);
+        StepRun { step: id, pieces, kept, start, duration, slot, attempts, fails }
     }
 }
 
@@ -248,16 +275,21 @@ struct Dispatcher<'a> {
     wish: Sender<()>,
     /// The token that has come.
     token: Option<Token>,
+    slow: Slow,
+    /// What was last told to be waited for.
+    waiting: Option<Waiting>,
 }
 
 impl<'a> Dispatcher<'a> {
-    fn new(executor: &'a Executor<'a>, jobs: Sender<Job>, wish: Sender<()>) -> Self {
+    fn new(executor: &'a Executor<'a>, parallel: usize, jobs: Sender<Job>, wish: Sender<()>) -> Self {
         let limits = Limits {
-            parallel: executor.parallel,
+            parallel,
             own_slot: executor.pool.implicit().is_some(),
             fail_fast: executor.fail_fast,
+            one_build_dir: executor.build_dirs.is_one(),
         };
-        Self { executor, scheduler: Scheduler::new(executor.plan, limits), jobs, wish, token: None }
+        let scheduler = Scheduler::new(executor.plan, limits);
+        Self { executor, scheduler, jobs, wish, token: None, slow: Slow::default(), waiting: None }
     }
 
     fn run<R>(
@@ -275,6 +307,7 @@ impl<'a> Dispatcher<'a> {
                     scheduler::Event::Token
                 }
                 Ok(Message::Finished(run)) => {
+                    self.slow.finish(run.step);
                     progress(Event::Finished(run.step));
                     let event = scheduler::Event::Finished { step: run.step, fails: run.fails };
                     runs.insert(run.step, run);
@@ -286,6 +319,7 @@ impl<'a> Dispatcher<'a> {
                     resume_unwind(payload);
                 }
                 Err(RecvTimeoutError::Timeout) => {
+                    self.executor.stop.children().reap_orphans();
                     progress(Event::Tick);
                     scheduler::Event::Tick
                 }
@@ -296,7 +330,7 @@ impl<'a> Dispatcher<'a> {
     }
 
     fn tell(&mut self, event: scheduler::Event) {
-        let now = self.executor.started.elapsed();
+        let now = self.executor.elapsed();
         self.scheduler.on(now, event);
         if self.executor.stop.reason().is_some() {
             self.scheduler.on(now, scheduler::Event::Interrupt);
@@ -305,7 +339,7 @@ impl<'a> Dispatcher<'a> {
 
     /// Does what there is to do. The time until there may be more, or `None` at the end.
     fn act(&mut self, progress: &mut dyn FnMut(Event<'_>)) -> Option<Duration> {
-        let Executor { pool, stop, started, .. } = self.executor;
+        let Executor { pool, stop, .. } = self.executor;
         loop {
             match self.scheduler.next() {
                 Action::Start(step, slot) => {
@@ -313,6 +347,7 @@ impl<'a> Dispatcher<'a> {
                         Slot::Own => pool.implicit(),
                         Slot::Pool => self.token.take(),
                     };
+                    self.slow.start(step, self.executor.elapsed());
                     progress(Event::Started(step));
                     // The workers outlive the dispatcher.
                     let _ = self.jobs.send(Job { step, token: token.unwrap_or_else(Token::none) });
@@ -325,7 +360,15 @@ impl<'a> Dispatcher<'a> {
                 Action::Refill { held } => pool.refill(held),
                 Action::Stop(reason) => stop.stop(reason),
                 Action::Wait(until) => {
-                    let left = until.map(|until| until.saturating_sub(started.elapsed()));
+                    let now = self.executor.elapsed();
+                    for (step, time) in self.slow.due(now) {
+                        progress(Event::Slow(step, time));
+                    }
+                    let waiting = self.scheduler.waiting();
+                    if std::mem::replace(&mut self.waiting, waiting) != waiting {
+                        progress(Event::Waiting(waiting));
+                    }
+                    let left = until.map(|until| until.saturating_sub(now));
                     return Some(left.map_or(TICK, |left| left.min(TICK)));
                 }
                 Action::Done => return None,
@@ -337,9 +380,11 @@ impl<'a> Dispatcher<'a> {
 /// The processes of one step.
 struct Attempt<'a, R> {
     executor: &'a Executor<'a>,
+    id: StepId,
     step: &'a Step,
     judge: &'a Judge<'a, R>,
     pieces: Vec<Piece<R>>,
+    kept: Kept,
     attempts: u32,
     fails: bool,
 }
@@ -353,6 +398,7 @@ impl<R> Attempt<'_, R> {
         }
         // It failed as a whole: each unit gets a process of its own, to find out which of them it was.
         self.pieces.clear();
+        self.executor.outputs.discard(&mut self.kept);
         self.fails = false;
         for task in tasks {
             self.process(program, std::slice::from_ref(task), allowed(1));
@@ -362,7 +408,7 @@ impl<R> Attempt<'_, R> {
     /// Runs the processes for `tasks`. False if one of them failed in a way that says nothing about which of
     /// several units is to blame.
     fn process(&mut self, program: &Path, tasks: &[TaskIx], timeout: Option<Duration>) -> bool {
-        let Executor { workspace, plan, stop, .. } = self.executor;
+        let Executor { workspace, plan, stop, outputs, .. } = self.executor;
         let tool = plan.graph.tool(self.step.tool);
         let units: Vec<Unit> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
         let mut is_clear = true;
@@ -372,7 +418,8 @@ impl<R> Attempt<'_, R> {
                 continue;
             }
             self.attempts += 1;
-            let ran = match process::run(&mut self.command(tool, program, &argv), timeout, stop) {
+            let mut command = self.command(tool, program, &argv);
+            let ran = match process::run(&mut command, timeout, stop, outputs.dir()) {
                 Ok(ran) => ran,
                 Err(error) if error.kind() == ErrorKind::ArgumentListTooLong && tasks.len() > 1 => {
                     // This system takes less than the plan's cap: quietly several processes.
@@ -387,37 +434,53 @@ impl<R> Attempt<'_, R> {
                     continue;
                 }
             };
-            let (raw, ended) = match (ran.ending, ran.output.exit) {
-                (Ending::Stopped(reason), exit) => (raw_exit(exit), Ended::Stopped(reason)),
-                (Ending::TimedOut, exit) => (raw_exit(exit), Ended::TimedOut),
-                (Ending::Own, Exit::Signal(signal)) => {
-                    (-signal, Ended::Crashed(format!("died by {}", name_of(signal))))
-                }
-                (Ending::Own, Exit::Code(code)) if code != 0 && says_missing(&ran.output.stderr) => {
-                    let program =
-                        tool.run.get(1).map_or_else(|| tool.name.clone(), |_| format!("cargo {}", tool.name));
-                    (code, Ended::Missing(Missing { program, install: tool.install.clone() }))
-                }
-                (Ending::Own, Exit::Code(code)) if ran.truncated => (code, Ended::Truncated),
-                (Ending::Own, Exit::Code(code)) if ran.leaky => (code, Ended::Leaky),
+            let mut is_kept = true;
+            let ended = match (&ran.ending, ran.exit) {
+                (Ending::Stopped(reason), _) => Ended::Stopped(*reason),
+                (Ending::TimedOut, _) => Ended::TimedOut,
+                (Ending::Own, Exit::Signal(signal)) => Ended::Crashed(format!("died by {}", name_of(signal))),
                 (Ending::Own, Exit::Code(code)) => {
-                    let judged = (self.judge)(self.step, tasks, &ran.output);
-                    is_clear &= judged.is_clear;
-                    self.fails |= judged.fails;
-                    (code, Ended::Judged(judged.result))
+                    let read = outputs.read(&ran, |output| {
+                        if code != 0 && says_missing(&output.stderr) {
+                            return Ended::Missing(Missing::subcommand(tool));
+                        }
+                        if ran.leaky {
+                            return Ended::Leaky;
+                        }
+                        let judged = (self.judge)(self.step, tasks, output);
+                        is_clear &= judged.is_clear;
+                        is_kept = judged.is_kept;
+                        self.fails |= judged.fails;
+                        Ended::Judged(judged.result)
+                    });
+                    read.unwrap_or_else(Ended::Truncated)
                 }
             };
-            is_clear &= !matches!(ended, Ended::TimedOut | Ended::Crashed(_));
-            self.push(tasks.to_vec(), ended, Some(raw));
+            is_clear &= !matches!(ended, Ended::TimedOut | Ended::Crashed(_) | Ended::Truncated(_));
+            // What is missing has no more to say, and who interrupts a run does not wait for it to write.
+            is_kept &= !matches!(ended, Ended::Missing(_) | Ended::Stopped(StopReason::Signal(_)));
+            if is_kept {
+                outputs.keep(&self.name(tool), &ran, &mut self.kept);
+            }
+            self.push(tasks.to_vec(), ended, Some(raw_exit(ran.exit)));
         }
         is_clear
     }
 
+    /// What the files are called that the output of the latest process is kept in: the same in every run.
+    fn name(&self, tool: &Tool) -> String {
+        let (tool, StepId { rank, at }) = (&tool.name, self.id);
+        match self.attempts {
+            1 => format!("{tool}-{rank}-{at}"),
+            attempt => format!("{tool}-{rank}-{at}-{attempt}"),
+        }
+    }
+
     fn command(&self, tool: &Tool, program: &Path, argv: &[OsString]) -> Command {
-        let Executor { workspace, env, pool, build_dir, parallel, .. } = self.executor;
+        let Executor { workspace, env, pool, build_dirs, parallel, .. } = self.executor;
         let mut command = Command::new(program);
         command.args(argv.iter().skip(1)).current_dir(&workspace.root);
-        command.env_clear().envs(env.for_tool(tool, build_dir, pool.vars(), *parallel));
+        command.env_clear().envs(env.for_tool(tool, build_dirs, pool.vars(), *parallel));
         command
     }
 
@@ -451,37 +514,5 @@ fn name_of(signal: i32) -> String {
         .map_or(format!("signal {signal}"), |(_, name)| (*name).to_owned())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::policy::{Policy, Selection};
-    use crate::model::testing;
-    use crate::model::tool::Parse;
-    use crate::plan::{RiskFacts, plan};
-    use crate::scan::Inherited;
-
-    #[test]
-    #[should_panic(expected = "a bug in the judge")]
-    fn a_panic_of_a_worker_ends_the_run() {
-        let mut workspace = testing::workspace(&[], &[]);
-        workspace.root = std::env::temp_dir();
-        let tools = vec![testing::tool("t", Parse::ExitCode, &["true"])];
-        let plan =
-            plan(&workspace, tools, Selection::default(), Policy::default(), &RiskFacts::default()).unwrap();
-        let env = Env::capture();
-        let executor = Executor {
-            workspace: &workspace,
-            plan: &plan,
-            programs: &Programs::new(&env, &workspace.root),
-            env: &env,
-            pool: &Pool::new(Inherited::none(), &env, 1).unwrap(),
-            stop: &Stop::new().unwrap(),
-            parallel: 1,
-            fail_fast: false,
-            build_dir: workspace.root.clone(),
-            cargo_flags: Vec::new(),
-            started: Instant::now(),
-        };
-        let _ = executor.run::<()>(&|_, _, _| panic!("a bug in the judge"), &mut |_| {});
-    }
-}
+#[cfg(all(test, unix))]
+mod tests;

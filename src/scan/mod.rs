@@ -1,22 +1,35 @@
 //! Runs the steps of a plan: processes under one jobserver, lanes, time caps, signals.
 //!
-//! Knows nothing of formats: what a process left is handed to a function of the caller's, on the thread that
-//! ran it, so that nothing is started while finished output waits to be read.
+//! Knows nothing of formats: what a process left is handed to a function of the caller's, the judge.
+//!
+//! # Backpressure
+//!
+//! A worker judges what its process left before it takes another step, and a step counts as running until then:
+//! it keeps its slot, its lane and its token. So at most `--parallel` outputs wait to be judged or are being
+//! judged, at no time more, however loud the tools and however slow the judge; there is no queue between the
+//! two. What one output takes of memory and disk is bounded by the spool (`spool.rs`).
 
 #![expect(clippy::disallowed_methods, reason = "this layer is where processes, threads and the clock live")]
 
+mod build_dirs;
+mod children;
 mod environment;
 mod executor;
 mod pool;
 mod process;
 mod program;
 mod scheduler;
+mod slow;
+mod spool;
 mod stop;
+mod sys;
 mod version;
 
+pub use build_dirs::BuildDirs;
 pub use environment::Env;
 pub use executor::{Ended, Executor, Judge, Judged, Piece, Runs, StepRun};
 pub use pool::{Inherited, Pool};
 pub use program::{Missing, Programs};
+pub use spool::{Kept, Outputs, Truncated};
 pub use stop::{Stop, StopReason};
-pub use version::version;
+pub use version::{NoVersion, version};

@@ -5,7 +5,6 @@
 //! variables and an inheritable descriptor, because `Client::configure` would cost each spawn a `fork`.
 
 use std::ffi::{OsStr, OsString};
-use std::os::fd::BorrowedFd;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jobserver::{Acquired, Client, FromEnvErrorKind};
 
 use super::environment::{Env, JOBSERVER};
+use super::sys;
 
 /// What was found in the environment at the very start.
 #[derive(Debug)]
@@ -159,19 +159,8 @@ fn vars(value: &OsStr) -> Vec<(String, OsString)> {
     });
     for (read, write) in auth.filter_map(|auth| auth.split_once(',')) {
         for fd in [read, write].into_iter().filter_map(|fd| fd.parse().ok()) {
-            make_inheritable(fd);
+            sys::make_inheritable(fd);
         }
     }
     JOBSERVER[..2].iter().map(|name| ((*name).to_owned(), value.to_owned())).collect()
-}
-
-#[expect(unsafe_code, reason = "a descriptor by its number, as the jobserver protocol has it")]
-fn make_inheritable(fd: i32) {
-    if fd < 0 {
-        return;
-    }
-    // SAFETY: the client that announced these descriptors keeps them open as long as the pool lives.
-    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-    // A failure shows as what it is: the child finds no jobserver and says so.
-    let _ = rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty());
 }

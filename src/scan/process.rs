@@ -1,28 +1,26 @@
 //! One child process from spawn to reaped: both pipes drained at once, time-out, stop, kill, leak.
 //!
-//! Knows nothing of tools or tokens. Each child leads a process group of its own, which is signalled as a
-//! whole. The group is killed before the child is reaped, while its number can't have been given away.
+//! Knows nothing of tools or tokens, nor of what differs between systems. Each child leads a group of its own,
+//! which is asked to end and killed as a whole.
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, Stdio};
+use std::io::{self, ErrorKind, Read};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, Signal, kill_process_group};
-
+use super::spool::Spool;
 use super::stop::{Stop, StopReason};
-use crate::model::task::{Exit, Output};
+use super::sys::{self, Group, Pipe};
+use crate::model::task::Exit;
+use crate::store::OutputDir;
 
 /// How long a child that was asked to end may take.
 const GRACE: Duration = Duration::from_secs(3);
 /// How long the pipes may stay open after the child ended.
 const DRAIN: Duration = Duration::from_millis(200);
-/// How often a child is asked after where the system can't tell.
+/// How often what does not end is killed again.
 const TICK: Duration = Duration::from_millis(20);
-/// What is kept of one stream, in bytes.
-const STREAM_CAP: usize = 64 << 20;
+/// The signal of Ctrl-C, on every system.
+const INTERRUPT: i32 = 2;
 
 /// How a child came to its end.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,48 +36,48 @@ pub(super) enum Ending {
 /// What a child left.
 #[derive(Debug)]
 pub(super) struct Ran {
-    pub(super) output: Output,
+    pub(super) stdout: Spool,
+    pub(super) stderr: Spool,
+    pub(super) exit: Exit,
     pub(super) ending: Ending,
-    /// Whether a stream was longer than what is kept.
-    pub(super) truncated: bool,
     /// Whether something that the child started still held a stream open when the child had ended.
     pub(super) leaky: bool,
 }
 
-/// Runs `command` to its end.
-pub(super) fn run(command: &mut Command, timeout: Option<Duration>, stop: &Stop) -> io::Result<Ran> {
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()?;
-    let streams = [child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from)];
-    let mut watch = Watch::new(child, streams, timeout)?;
-    watch.until_gone(stop)
+/// Runs `command` to its end. What it prints goes to `dir` where it is too long for memory.
+pub(super) fn run(
+    command: &mut Command,
+    timeout: Option<Duration>,
+    stop: &Stop,
+    dir: Option<&OutputDir>,
+) -> io::Result<Ran> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (group, pipes) = stop.children().start(command)?;
+    let mut watch = Watch {
+        streams: pipes.map(|pipe| Stream { pipe: Some(pipe), spool: Spool::new() }),
+        phase: Phase::Running,
+        ending: Ending::Own,
+        deadline: timeout.map(|timeout| stop.now() + timeout),
+        group,
+        stop,
+    };
+    let watched = watch.until_gone(dir);
+    let Watch { group, streams, ending, .. } = watch;
+    let leaky = streams.iter().any(|stream| stream.pipe.is_some());
+    // Whatever went wrong on our side, no child outlives its watch.
+    let exit = stop.children().reap(group);
+    watched?;
+    let [stdout, stderr] = streams.map(|stream| stream.spool);
+    Ok(Ran { stdout, stderr, exit: exit?, ending, leaky })
 }
 
-struct Watch {
-    child: Child,
-    group: Pid,
-    /// Readable when the child has ended; `None` where the system has no such thing.
-    ended: Option<OwnedFd>,
+struct Watch<'a> {
+    group: Group,
     streams: [Stream; 2],
     phase: Phase,
     ending: Ending,
     deadline: Option<Instant>,
-    is_reaped: bool,
-}
-
-/// Whatever goes wrong on our side, the child does not outlive its watch.
-impl Drop for Watch {
-    fn drop(&mut self) {
-        if !self.is_reaped {
-            self.signal(Signal::KILL);
-            // There is nobody to tell.
-            let _ = self.child.wait();
-        }
-    }
+    stop: &'a Stop,
 }
 
 #[derive(Clone, Copy)]
@@ -93,115 +91,76 @@ enum Phase {
 }
 
 struct Stream {
-    pipe: Option<OwnedFd>,
-    kept: Vec<u8>,
-    truncated: bool,
+    pipe: Option<Pipe>,
+    spool: Spool,
 }
 
-impl Watch {
-    fn new(child: Child, streams: [Option<OwnedFd>; 2], timeout: Option<Duration>) -> io::Result<Self> {
-        let group = Pid::from_child(&child);
-        let watch = Self {
-            child,
-            group,
-            ended: pidfd(group),
-            streams: streams.map(|pipe| Stream { pipe, kept: Vec::new(), truncated: false }),
-            phase: Phase::Running,
-            ending: Ending::Own,
-            deadline: timeout.map(|timeout| Instant::now() + timeout),
-            is_reaped: false,
-        };
-        for pipe in watch.streams.iter().filter_map(|stream| stream.pipe.as_ref()) {
-            rustix::io::ioctl_fionbio(pipe, true)?;
-        }
-        Ok(watch)
-    }
-
-    fn until_gone(&mut self, stop: &Stop) -> io::Result<Ran> {
+impl Watch<'_> {
+    fn until_gone(&mut self, dir: Option<&OutputDir>) -> io::Result<()> {
         let mut buffer = vec![0; 64 << 10];
         loop {
-            self.wait(stop)?;
+            self.wait()?;
             for stream in &mut self.streams {
-                stream.read(&mut buffer);
+                stream.read(&mut buffer, dir)?;
             }
-            self.advance(stop);
+            self.advance();
             let is_drained = self.streams.iter().all(|stream| stream.pipe.is_none());
             match self.phase {
-                Phase::Draining(until) if is_drained || Instant::now() >= until => break,
+                Phase::Draining(until) if is_drained || self.stop.now() >= until => break,
                 _ => {}
             }
         }
-        let leaky = self.streams.iter().any(|stream| stream.pipe.is_some());
-        // What is left of the group outlives its leader: end it while the leader's number is still taken.
-        self.signal(Signal::KILL);
-        let status = self.child.wait()?;
-        self.is_reaped = true;
-        let exit = match (status.code(), status.signal()) {
-            (Some(code), _) => Exit::Code(code),
-            (None, signal) => Exit::Signal(signal.unwrap_or_default()),
-        };
-        let [stdout, stderr] = &mut self.streams;
-        let truncated = stdout.truncated || stderr.truncated;
-        let output = Output {
-            stdout: std::mem::take(&mut stdout.kept),
-            stderr: std::mem::take(&mut stderr.kept),
-            exit,
-        };
-        Ok(Ran { output, ending: std::mem::replace(&mut self.ending, Ending::Own), truncated, leaky })
+        // A slow disk may have taken the time. What is in a pipe fits the buffer, and behind it is its end, unless
+        // somebody holds it.
+        for stream in &mut self.streams {
+            stream.read(&mut buffer, dir)?;
+            stream.read(&mut buffer, dir)?;
+        }
+        Ok(())
     }
 
     /// Sleeps until something can have changed.
-    fn wait(&self, stop: &Stop) -> io::Result<()> {
+    fn wait(&self) -> io::Result<()> {
         // Each is watched only while it is news: what stays readable would make this loop spin.
-        let kind = (!matches!(self.ending, Ending::Stopped(_)) && !self.is_gone()).then(|| stop.kind());
-        let now = (!self.is_gone() && !stop.is_now()).then(|| stop.now());
-        let ended = self.ended.as_ref().filter(|_| !self.is_gone()).map(AsFd::as_fd);
-        let pipes = self.streams.iter().map(|stream| stream.pipe.as_ref().map(AsFd::as_fd));
-        let mut fds: Vec<_> = [kind, now, ended]
-            .into_iter()
-            .chain(pipes)
-            .flatten()
-            .map(|fd: BorrowedFd<'_>| PollFd::from_borrowed_fd(fd, PollFlags::IN))
-            .collect();
-        let mut until = match self.phase {
+        let is_gone = self.is_gone();
+        let kind = (!is_gone && !matches!(self.ending, Ending::Stopped(_))).then(|| self.stop.kind());
+        let now = (!is_gone && !self.stop.is_now()).then(|| self.stop.at_once());
+        let until = match self.phase {
             Phase::Running => self.deadline,
             Phase::Terminating(at) | Phase::Draining(at) => Some(at),
         };
-        if self.ended.is_none() && !self.is_gone() {
-            let tick = Instant::now() + TICK;
-            until = Some(until.map_or(tick, |until| until.min(tick)));
-        }
-        let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
-        let timeout = timeout.and_then(|timeout| timeout.try_into().ok());
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        let timeout = until.map(|until| until.saturating_duration_since(self.stop.now()));
+        let group = (!is_gone).then_some(&self.group);
+        let pipes = self.streams.iter().filter_map(|stream| stream.pipe.as_ref());
+        sys::wait(group, pipes, [kind, now].into_iter().flatten(), timeout)
     }
 
     /// Takes the next step that time, the child or the user calls for.
-    fn advance(&mut self, stop: &Stop) {
-        let now = Instant::now();
+    fn advance(&mut self) {
         if self.is_gone() {
             return;
         }
-        if self.has_ended() {
+        let now = self.stop.now();
+        if self.group.has_ended() {
             self.phase = Phase::Draining(now + DRAIN);
             return;
         }
-        if let (Some(reason), false) = (stop.reason(), matches!(self.ending, Ending::Stopped(_))) {
+        if let (Some(reason), false) = (self.stop.reason(), matches!(self.ending, Ending::Stopped(_))) {
             self.ending = Ending::Stopped(reason);
-            self.signal(if matches!(reason, StopReason::Signal(2)) { Signal::INT } else { Signal::TERM });
+            match reason {
+                StopReason::Signal(INTERRUPT) => self.group.interrupt(),
+                _ => self.group.terminate(),
+            }
             self.phase = Phase::Terminating(now + GRACE);
         }
         match self.phase {
             Phase::Running if self.deadline.is_some_and(|deadline| now >= deadline) => {
                 self.ending = Ending::TimedOut;
-                self.signal(Signal::TERM);
+                self.group.terminate();
                 self.phase = Phase::Terminating(now + GRACE);
             }
-            Phase::Terminating(at) if now >= at || stop.is_now() => {
-                self.signal(Signal::KILL);
+            Phase::Terminating(at) if now >= at || self.stop.is_now() => {
+                self.group.kill();
                 // Not once and for all: a group that forks while it is killed is killed again.
                 self.phase = Phase::Terminating(now + TICK);
             }
@@ -212,58 +171,30 @@ impl Watch {
     fn is_gone(&self) -> bool {
         matches!(self.phase, Phase::Draining(_))
     }
-
-    /// Whether the child has ended. It is not reaped by this.
-    fn has_ended(&self) -> bool {
-        use rustix::process::{WaitId, WaitIdOptions, waitid};
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        waitid(WaitId::Pid(self.group), options).is_ok_and(|status| status.is_some())
-    }
-
-    fn signal(&self, signal: Signal) {
-        // The only failure is that nobody is left.
-        let _ = kill_process_group(self.group, signal);
-    }
 }
 
 impl Stream {
-    /// Reads what is there; closes the pipe at its end.
-    fn read(&mut self, buffer: &mut [u8]) {
-        while let Some(pipe) = &self.pipe {
-            match rustix::io::read(pipe, &mut *buffer) {
-                Ok(0) => self.pipe = None,
-                Ok(len) => {
-                    let room = STREAM_CAP - self.kept.len();
-                    self.truncated |= len > room;
-                    self.kept.extend_from_slice(&buffer[..len.min(room)]);
-                    if len < buffer.len() {
-                        return;
-                    }
-                }
-                Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::AGAIN) => return,
-                Err(_) => self.pipe = None,
-            }
+    /// Reads once, and closes the pipe at its end. Not all that is there: a child that prints faster than it is
+    /// read must not keep the watch from time-outs and signals.
+    fn read(&mut self, buffer: &mut [u8], dir: Option<&OutputDir>) -> io::Result<()> {
+        let Some(pipe) = &mut self.pipe else { return Ok(()) };
+        match pipe.read(buffer) {
+            Ok(0) => self.pipe = None,
+            Ok(len) => self.spool.push(&buffer[..len], dir),
+            Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
+            Err(error) => return Err(error),
         }
+        Ok(())
     }
 }
 
-#[cfg(target_os = "linux")]
-fn pidfd(pid: Pid) -> Option<OwnedFd> {
-    rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn pidfd(_: Pid) -> Option<OwnedFd> {
-    None
-}
-
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use crate::model::task::Exit;
 
     fn sh(script: &str, timeout: Option<Duration>, stop: &Stop) -> Ran {
-        run(Command::new("sh").args(["-c", script]), timeout, stop).unwrap()
+        run(Command::new("sh").args(["-c", script]), timeout, stop, None).unwrap()
     }
 
     #[test]
@@ -271,8 +202,8 @@ mod tests {
         // Each is far larger than a pipe holds: reading one after the other would hang.
         let script = "head -c 1000000 /dev/zero >&2; head -c 1000000 /dev/zero; exit 7";
         let ran = sh(script, None, &Stop::new().unwrap());
-        assert_eq!((ran.output.stdout.len(), ran.output.stderr.len()), (1_000_000, 1_000_000));
-        assert_eq!((ran.output.exit, ran.ending), (Exit::Code(7), Ending::Own));
+        assert_eq!((ran.stdout.len(), ran.stderr.len()), (1_000_000, 1_000_000));
+        assert_eq!((ran.exit, ran.ending), (Exit::Code(7), Ending::Own));
     }
 
     #[test]
@@ -282,14 +213,33 @@ mod tests {
             Some(Duration::from_millis(50)),
             &Stop::new().unwrap(),
         );
-        assert_eq!((ran.output.exit, ran.ending), (Exit::Signal(9), Ending::TimedOut));
+        assert_eq!((ran.exit, ran.ending), (Exit::Signal(9), Ending::TimedOut));
     }
 
     #[test]
     fn a_grandchild_that_holds_the_pipe_does_not_hang_the_run() {
         let ran = sh("sleep 600 & echo hi", None, &Stop::new().unwrap());
-        assert_eq!(ran.output.stdout, b"hi\n");
+        assert_eq!(ran.stdout.read().unwrap(), b"hi\n");
         assert!(ran.leaky && ran.ending == Ending::Own);
+    }
+
+    #[test]
+    fn a_grandchild_that_never_stops_writing_does_not_hang_the_run() {
+        let ran = sh("yes & echo hi", None, &Stop::new().unwrap());
+        assert!(ran.leaky && ran.ending == Ending::Own && ran.exit == Exit::Code(0));
+    }
+
+    #[test]
+    fn nobody_is_left_of_a_group_that_forks_on_and_on_when_its_leader_has_ended() {
+        // Each starts its successor and ends.
+        let ran = sh("hop() { hop & }; hop; hop; hop; echo $$", None, &Stop::new().unwrap());
+        assert!(ran.leaky);
+        let group = String::from_utf8(ran.stdout.read().unwrap()).unwrap();
+        let all = Command::new("ps").args(["-eo", "pgid=,stat="]).output().unwrap();
+        let all = String::from_utf8(all.stdout).unwrap();
+        let mut all = all.lines().filter_map(|line| line.trim().split_once(' '));
+        // Who is dead and not reaped is the first process's business.
+        assert!(!all.any(|(of, state)| of == group.trim() && !state.trim().starts_with('Z')));
     }
 
     #[test]
@@ -301,6 +251,43 @@ mod tests {
     }
 
     #[test]
+    fn time_stands_still_while_the_run_is_paused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (ready, go) = (dir.path().join("ready"), dir.path().join("go"));
+        let script = format!(
+            "echo $$ > '{0}.new'; mv '{0}.new' '{0}'; until test -e '{1}'; do sleep 0.01; done",
+            ready.display(),
+            go.display()
+        );
+        let stop = Stop::new().unwrap();
+        let timeout = Duration::from_secs(1);
+        let ran = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                wait_until(|| ready.exists());
+                stop.pause(|| {
+                    let pid = std::fs::read_to_string(&ready).unwrap();
+                    wait_until(|| state_of(pid.trim()).starts_with('T'));
+                    std::thread::sleep(timeout);
+                    std::fs::write(&go, "").unwrap();
+                });
+            });
+            sh(&script, Some(timeout), &stop)
+        });
+        assert_eq!((ran.exit, ran.ending), (Exit::Code(0), Ending::Own));
+    }
+
+    fn state_of(pid: &str) -> String {
+        let output = Command::new("ps").args(["-o", "stat=", "-p", pid]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn wait_until(mut done: impl FnMut() -> bool) {
+        while !done() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
     fn a_second_signal_kills_at_once() {
         let dir = tempfile::tempdir().unwrap();
         let ready = dir.path().join("ready");
@@ -308,14 +295,12 @@ mod tests {
         let stop = Stop::new().unwrap();
         let ran = std::thread::scope(|scope| {
             scope.spawn(|| {
-                while !ready.exists() {
-                    std::thread::sleep(Duration::from_millis(5));
-                }
+                wait_until(|| ready.exists());
                 stop.stop(StopReason::Signal(2));
                 stop.stop(StopReason::Signal(2));
             });
             sh(&script, None, &stop)
         });
-        assert_eq!((ran.output.exit, ran.ending), (Exit::Signal(9), Ending::Stopped(StopReason::Signal(2))));
+        assert_eq!((ran.exit, ran.ending), (Exit::Signal(9), Ending::Stopped(StopReason::Signal(2))));
     }
 }

@@ -30,15 +30,26 @@ pub struct Missing {
     pub install: Option<String>,
 }
 
+impl Missing {
+    /// The subcommand or component that `tool` is, of which cargo knows nothing.
+    pub(super) fn subcommand(tool: &Tool) -> Self {
+        let program = tool.run.get(1).map_or_else(|| tool.name.clone(), |_| format!("cargo {}", tool.name));
+        Self { program, install: tool.install.clone() }
+    }
+}
+
 const RUST: [&str; 5] = ["cargo", "rustc", "rustdoc", "rustfmt", "clippy-driver"];
 
 impl Programs {
     /// Looks around from `dir`, a directory of the workspace.
-    pub fn new(env: &Env, dir: &Path) -> Self {
-        let path =
-            env.get("PATH").map(|path| std::env::split_paths(path).collect::<Vec<_>>()).unwrap_or_default();
-        let path: Vec<_> = path.into_iter().filter(|entry| entry.is_absolute()).collect();
-        let cargo = env.get("CARGO").map(PathBuf::from);
+    ///
+    /// # Errors
+    ///
+    /// If there is no cargo.
+    pub fn new(env: &Env, dir: &Path) -> Result<Self, Missing> {
+        let path = env.get("PATH").map(std::env::split_paths).into_iter().flatten();
+        let path: Vec<_> = path.filter(|entry| entry.is_absolute() && !is_within(entry, dir)).collect();
+        let cargo = env.get("CARGO").map(PathBuf::from).filter(|cargo| cargo.is_absolute());
         let toolchain = cargo
             .as_deref()
             .and_then(Path::parent)
@@ -50,13 +61,13 @@ impl Programs {
                 toolchain.as_ref().map(|bin| bin.join(exe("cargo"))).filter(|cargo| is_program(cargo))
             })
             .or_else(|| search(&path, "cargo"))
-            .unwrap_or_else(|| PathBuf::from("cargo"));
-        Self { root: dir.to_path_buf(), cargo, toolchain, path }
+            .ok_or_else(|| Missing { program: "cargo".to_owned(), install: None })?;
+        Ok(Self { root: dir.to_path_buf(), cargo, toolchain, path })
     }
 
     /// The same, now that cargo has told where the root of the workspace is.
     pub fn within(mut self, root: &Path) -> Self {
-        self.path.retain(|entry| !entry.starts_with(root));
+        self.path.retain(|entry| !is_within(entry, root));
         self.root = root.to_path_buf();
         self
     }
@@ -99,8 +110,8 @@ impl Programs {
 
 /// What cargo and rustup say of a subcommand or component that is not installed.
 pub(super) fn says_missing(stderr: &[u8]) -> bool {
-    let stderr = String::from_utf8_lossy(stderr);
-    stderr.lines().take(20).any(|line| {
+    stderr.split(|&byte| byte == b'\n').take(20).any(|line| {
+        let line = String::from_utf8_lossy(line);
         line.starts_with("error: no such command:")
             || (line.starts_with("error: ") && line.contains(" is not installed for the toolchain "))
     })
@@ -123,6 +134,14 @@ fn search(path: &[PathBuf], name: &str) -> Option<PathBuf> {
 
 fn exe(name: &str) -> String {
     format!("{name}{}", std::env::consts::EXE_SUFFIX)
+}
+
+/// Whether `entry` is `dir` or lies below it, by whatever name. All lies below the root of the file system: it
+/// counts as nobody's.
+fn is_within(entry: &Path, dir: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let dir = real(dir);
+    dir.parent().is_some() && real(entry).starts_with(dir)
 }
 
 /// Whether `bin` holds rustup's proxies.

@@ -39,6 +39,9 @@
 //! of each other tool of weight u, `u * ceil(k / w)`. So no tool waits for all of another, whatever its batches
 //! take. Classes are strictly first in rank; a class is a priority and no barrier.
 //!
+//! What keeps more from starting can be asked for at any time ([`Scheduler::waiting`]), for the user to be told:
+//! it is a fact about the state, and decides nothing.
+//!
 //! # How long a run may take
 //!
 //! While a slot is free nothing is ready, so whatever has not started waits for something that runs: for the step
@@ -67,7 +70,9 @@ mod tests;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::build_dirs::lane_of;
 use super::stop::StopReason;
+use crate::model::event::Waiting;
 use crate::model::policy::Policy;
 use crate::model::task::{Plan, StepId};
 use crate::model::tool::Tool;
@@ -84,6 +89,8 @@ pub(super) struct Limits {
     pub(super) own_slot: bool,
     /// Whether the first failure of a required tool is the last.
     pub(super) fail_fast: bool,
+    /// Whether cargo's lanes build in one directory, and so are one lane.
+    pub(super) one_build_dir: bool,
 }
 
 /// What happened.
@@ -191,7 +198,7 @@ impl<'a> Scheduler<'a> {
     /// Nothing has started yet.
     pub(super) fn new(plan: &'a Plan, limits: Limits) -> Self {
         Self {
-            queue: Queue::new(plan),
+            queue: Queue::new(plan, limits.one_build_dir),
             limits,
             phase: Phase::Going,
             own_slot: if limits.own_slot { OwnSlot::Free } else { OwnSlot::None },
@@ -255,6 +262,20 @@ impl<'a> Scheduler<'a> {
             return Action::Wish;
         }
         Action::Wait([self.deadline(), self.impatient()].into_iter().flatten().min())
+    }
+
+    /// What keeps more steps from starting: nothing, if as many run as may or the rest waits for what they do.
+    pub(super) fn waiting(&self) -> Option<Waiting> {
+        if self.phase != Phase::Going {
+            return (self.running > 0).then_some(Waiting::End);
+        }
+        if self.running >= self.limits.parallel {
+            return None;
+        }
+        match self.queue.first() {
+            Some(_) => Some(Waiting::Token { of: (!self.limits.own_slot).then_some(self.limits.parallel) }),
+            None => self.queue.behind_a_lane(),
+        }
     }
 
     /// Whether `--fail-fast`, and nothing else, keeps steps from starting.
@@ -328,14 +349,15 @@ struct Queue<'a> {
 struct Lane {
     /// Ready but for the lane.
     ready: BTreeSet<StepId>,
-    is_busy: bool,
+    holder: Option<StepId>,
 }
 
 impl<'a> Queue<'a> {
-    fn new(plan: &'a Plan) -> Self {
-        let names: BTreeSet<_> = plan.graph.tools.iter().filter_map(|tool| tool.lane.as_deref()).collect();
+    fn new(plan: &'a Plan, one_build_dir: bool) -> Self {
+        let lanes = || plan.graph.tools.iter().map(|tool| lane_of(tool, one_build_dir));
+        let names: BTreeSet<_> = lanes().flatten().collect();
         let names: Vec<_> = names.into_iter().collect();
-        let lane_of =
+        let index =
             |lane: Option<&str>| lane.and_then(|lane| names.binary_search(&lane).ok()).map_or(0, |at| at + 1);
         let mut unfinished = vec![0; plan.graph.tools.len()];
         for step in plan.batches.iter().flat_map(|batch| &batch.steps) {
@@ -343,7 +365,7 @@ impl<'a> Queue<'a> {
         }
         let mut queue = Self {
             plan,
-            lane_of: plan.graph.tools.iter().map(|tool| lane_of(tool.lane.as_deref())).collect(),
+            lane_of: lanes().map(index).collect(),
             lanes: (0..=names.len()).map(|_| Lane::default()).collect(),
             blocked: Vec::new(),
             unfinished,
@@ -356,20 +378,27 @@ impl<'a> Queue<'a> {
 
     /// The lowest-ranked step that is ready.
     fn first(&self) -> Option<StepId> {
-        let free = self.lanes.iter().filter(|lane| !lane.is_busy);
+        let free = self.lanes.iter().filter(|lane| lane.holder.is_none());
         free.filter_map(|lane| lane.ready.first().copied()).min()
+    }
+
+    /// The lowest-ranked step that is ready but for its lane, and what is in there.
+    fn behind_a_lane(&self) -> Option<Waiting> {
+        let behind = |lane: &Lane| Some((*lane.ready.first()?, lane.holder?));
+        let (step, holder) = self.lanes.iter().filter_map(behind).min()?;
+        Some(Waiting::Lane { step, holder })
     }
 
     fn start(&mut self, step: StepId) {
         let at = self.lane_of(step);
         self.lanes[at].ready.remove(&step);
         // Lane 0 is no lane: any number of steps may be in it.
-        self.lanes[at].is_busy = at != 0;
+        self.lanes[at].holder = (at != 0).then_some(step);
     }
 
     fn finish(&mut self, step: StepId) {
         let lane = self.lane_of(step);
-        self.lanes[lane].is_busy = false;
+        self.lanes[lane].holder = None;
         let unfinished = &mut self.unfinished[self.plan.step(step).tool.0 as usize];
         *unfinished -= 1;
         if *unfinished == 0 {

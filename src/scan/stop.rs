@@ -1,8 +1,11 @@
-//! How a run is told to end early: once kindly, twice at once.
+//! How a run is told to end early, once kindly, twice at once, and to pause.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::time::Instant;
+
+use super::children::Children;
+use super::sys::Waker;
 
 /// Why a run ends early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,13 +18,14 @@ pub enum StopReason {
     Bug,
 }
 
-/// A switch that any thread may turn and every wait can watch: a pipe that becomes readable and stays so.
+/// A switch that any thread may turn and every wait can watch. It knows the children that live.
 #[derive(Debug)]
 pub struct Stop {
     reason: AtomicI32,
     is_now: AtomicBool,
-    kind: Switch,
-    now: Switch,
+    kind: Waker,
+    at_once: Waker,
+    children: Children,
 }
 
 const RUNNING: i32 = 0;
@@ -38,9 +42,22 @@ impl Stop {
         Ok(Self {
             reason: AtomicI32::new(RUNNING),
             is_now: AtomicBool::new(false),
-            kind: Switch::new()?,
-            now: Switch::new()?,
+            kind: Waker::new()?,
+            at_once: Waker::new()?,
+            children: Children::default(),
         })
+    }
+
+    /// The same for a process that is nothing but one run: what its children start does not outlive the run,
+    /// wherever it hides. A child that somebody else started here would be taken for an orphan, and killed.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not let it.
+    pub fn adopting_orphans() -> io::Result<Self> {
+        let mut stop = Self::new()?;
+        stop.children.adopt_orphans()?;
+        Ok(stop)
     }
 
     /// Ends the run: nothing more is started, what runs is asked to end. The first reason counts; a second
@@ -52,11 +69,11 @@ impl Stop {
             StopReason::Bug => BUG,
         };
         let first = self.reason.compare_exchange(RUNNING, code, Ordering::SeqCst, Ordering::SeqCst);
-        self.kind.turn();
+        self.kind.wake();
         if let (Err(before), StopReason::Signal(_)) = (first, reason) {
             if before > 0 {
                 self.is_now.store(true, Ordering::SeqCst);
-                self.now.turn();
+                self.at_once.wake();
             } else {
                 // A signal outranks a cap: the exit code tells of it.
                 self.reason.store(code, Ordering::SeqCst);
@@ -74,37 +91,35 @@ impl Stop {
         }
     }
 
+    /// Stops all that runs, and the time as well; does `sleep`, which returns when the run is to go on. Nothing
+    /// is started meanwhile.
+    #[cfg(unix)]
+    pub fn pause(&self, sleep: impl FnOnce()) {
+        self.children.pause(sleep);
+    }
+
+    /// The time, less that of the pauses: for what is to happen after a while.
+    pub(super) fn now(&self) -> Instant {
+        self.children.now()
+    }
+
     /// Whether the run is to end without grace.
     pub(super) fn is_now(&self) -> bool {
         self.is_now.load(Ordering::SeqCst)
     }
 
-    /// Readable once the run is to end.
-    pub(super) fn kind(&self) -> BorrowedFd<'_> {
-        self.kind.read.as_fd()
+    /// Wakes once the run is to end.
+    pub(super) fn kind(&self) -> &Waker {
+        &self.kind
     }
 
-    /// Readable once it is to end without grace.
-    pub(super) fn now(&self) -> BorrowedFd<'_> {
-        self.now.read.as_fd()
-    }
-}
-
-#[derive(Debug)]
-struct Switch {
-    read: OwnedFd,
-    write: OwnedFd,
-}
-
-impl Switch {
-    fn new() -> io::Result<Self> {
-        let (read, write) =
-            rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK)?;
-        Ok(Self { read, write })
+    /// Wakes once it is to end without grace.
+    pub(super) fn at_once(&self) -> &Waker {
+        &self.at_once
     }
 
-    fn turn(&self) {
-        // A full pipe is readable already.
-        let _ = rustix::io::write(&self.write, b"!");
+    /// What lives.
+    pub(super) fn children(&self) -> &Children {
+        &self.children
     }
 }

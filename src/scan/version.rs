@@ -3,10 +3,12 @@
 use std::process::Command;
 use std::time::Duration;
 
+use super::build_dirs::BuildDirs;
 use super::environment::Env;
 use super::process::{self, Ending};
 use super::program::Programs;
 use super::stop::Stop;
+use crate::model::policy::BuildDir;
 use crate::model::task::Exit;
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
@@ -14,22 +16,62 @@ use crate::model::workspace::Workspace;
 /// What a tool may take to tell its version.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The first line that `tool` prints of its version, if it is asked and answers.
+/// Why the version of a tool is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum NoVersion {
+    /// Nobody said how to ask.
+    #[error("`version` is not configured")]
+    NotConfigured,
+    /// The program to ask is not there.
+    #[error("`{0}` is not installed")]
+    Missing(String),
+    /// It could not be started.
+    #[error("could not start `{0}`: {1}")]
+    NotStarted(String, std::io::Error),
+    /// It did not answer in time.
+    #[error("`{0}` did not answer within {limit}", limit = humantime::format_duration(PATIENCE))]
+    TimedOut(String),
+    /// It failed.
+    #[error("`{0}` failed")]
+    Failed(String),
+    /// It said nothing.
+    #[error("`{0}` printed nothing")]
+    Silent(String),
+    /// The run was stopped.
+    #[error("stopped")]
+    Stopped,
+}
+
+/// The first line that `tool` prints of its version.
+///
+/// # Errors
+///
+/// If it is not asked, or does not answer.
 pub fn version(
     tool: &Tool,
     workspace: &Workspace,
     programs: &Programs,
     env: &Env,
     stop: &Stop,
-) -> Option<String> {
-    let (name, args) = tool.version.split_first()?;
-    let mut command = Command::new(programs.find(name)?);
+) -> Result<String, NoVersion> {
+    let (name, args) = tool.version.split_first().ok_or(NoVersion::NotConfigured)?;
+    let mut command = Command::new(programs.find(name).ok_or_else(|| NoVersion::Missing(name.clone()))?);
+    let question = tool.version.join(" ");
     command.args(args).current_dir(&workspace.root);
-    command.env_clear().envs(env.for_tool(tool, &workspace.target_dir, &[], 1));
-    let ran = process::run(&mut command, Some(PATIENCE), stop).ok()?;
-    if (ran.ending, ran.output.exit) != (Ending::Own, Exit::Code(0)) {
-        return None;
+    let dirs = BuildDirs::new(BuildDir::Shared, 1, workspace);
+    command.env_clear().envs(env.for_tool(tool, &dirs, &[], 1));
+    let ran = match process::run(&mut command, Some(PATIENCE), stop, None) {
+        Ok(ran) => ran,
+        Err(error) => return Err(NoVersion::NotStarted(name.clone(), error)),
+    };
+    match (ran.ending, ran.exit) {
+        (Ending::Own, Exit::Code(0)) => {}
+        (Ending::Own, _) => return Err(NoVersion::Failed(question)),
+        (Ending::TimedOut, _) => return Err(NoVersion::TimedOut(question)),
+        (Ending::Stopped(_), _) => return Err(NoVersion::Stopped),
     }
-    let text = String::from_utf8_lossy(&ran.output.stdout);
-    text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
+    let stdout = ran.stdout.read().unwrap_or_default();
+    let text = String::from_utf8_lossy(&stdout);
+    let line = text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty());
+    line.ok_or(NoVersion::Silent(question))
 }

@@ -4,15 +4,16 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Mode, OFlags};
-use rustix::io::Errno;
+use fs4::TryLockError;
 
 use super::atomic::{self, Failed};
+use super::outputs::OutputDir;
 
 /// `target/genti`, locked for one run.
 #[derive(Debug)]
 pub struct ArtifactDir {
     artifacts: PathBuf,
+    outputs: OutputDir,
     /// Released when closed, whatever ends the process.
     _lock: File,
 }
@@ -65,28 +66,29 @@ impl ArtifactDir {
     pub fn open(target_dir: &Path, wait: &mut Waiting<'_>) -> Result<Self, StoreError> {
         let base = target_dir.join("genti");
         let artifacts = base.join("artifacts");
-        make(target_dir, false)?;
-        make(&base, true)?;
+        std::fs::create_dir_all(target_dir)
+            .map_err(|error| StoreError::Io { path: target_dir.to_path_buf(), error })?;
+        make(&base)?;
         let path = base.join("lock");
-        let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let io = |error| StoreError::Io { path: path.clone(), error };
+        is_there(&path, Kind::File)?;
         let lock =
-            rustix::fs::open(&path, flags, Mode::from_raw_mode(0o666)).map_err(|error| match error {
-                Errno::LOOP => StoreError::Foreign { path: path.clone(), what: "a symbolic link" },
-                Errno::ISDIR => StoreError::Foreign { path: path.clone(), what: "a directory" },
-                error => StoreError::Io { path: path.clone(), error: error.into() },
-            })?;
+            File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(io)?;
         loop {
-            match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            match fs4::FileExt::try_lock(&lock) {
                 Ok(()) => break,
-                Err(Errno::WOULDBLOCK) if wait() => std::thread::sleep(std::time::Duration::from_millis(100)),
-                Err(Errno::WOULDBLOCK) => return Err(StoreError::Stopped),
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(StoreError::Io { path, error: error.into() }),
+                Err(TryLockError::WouldBlock) if wait() => {
+                    std::thread::sleep(std::time::Duration::from_millis(100));
+                }
+                Err(TryLockError::WouldBlock) => return Err(StoreError::Stopped),
+                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(TryLockError::Error(error)) => return Err(io(error)),
             }
         }
-        make(&artifacts, true)?;
+        make(&artifacts)?;
         atomic::sweep(&artifacts);
         atomic::sweep(&base);
+        let outputs = OutputDir::open(&base)?;
         let tag = base.join("CACHEDIR.TAG");
         if !tag.exists() {
             let text =
@@ -94,12 +96,17 @@ impl ArtifactDir {
             atomic::write_all(&base, &[("CACHEDIR.TAG", text)])
                 .map_err(|Failed { error, .. }| StoreError::Io { path: tag, error })?;
         }
-        Ok(Self { artifacts, _lock: File::from(lock) })
+        Ok(Self { artifacts, outputs, _lock: lock })
     }
 
     /// Where the artifacts are.
     pub fn path(&self) -> &Path {
         &self.artifacts
+    }
+
+    /// Where raw output is kept.
+    pub fn outputs(&self) -> &OutputDir {
+        &self.outputs
     }
 
     /// Writes `files`, each a name and bytes. No file is touched before all of them are on the disk; then they
@@ -117,24 +124,47 @@ impl ArtifactDir {
     }
 }
 
-/// Makes `dir` unless it is there. One of our own must be a directory of this user's.
-fn make(dir: &Path, is_own: bool) -> Result<(), StoreError> {
-    let io = |error| StoreError::Io { path: dir.to_path_buf(), error };
-    let foreign = |what| StoreError::Foreign { path: dir.to_path_buf(), what };
-    match std::fs::symlink_metadata(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => std::fs::create_dir_all(dir).map_err(io),
-        Err(error) => Err(io(error)),
-        Ok(meta) if is_own => {
-            use std::os::unix::fs::MetadataExt;
-            match meta {
-                meta if meta.is_symlink() => Err(foreign("a symbolic link")),
-                meta if !meta.is_dir() => Err(foreign("a file")),
-                meta if meta.uid() != rustix::process::geteuid().as_raw() => Err(foreign("another user's")),
-                _ => Ok(()),
-            }
-        }
-        Ok(_) => Ok(()),
+/// Makes `dir` unless it is there.
+pub(super) fn make(dir: &Path) -> Result<(), StoreError> {
+    if is_there(dir, Kind::Dir)? {
+        return Ok(());
     }
+    std::fs::create_dir_all(dir).map_err(|error| StoreError::Io { path: dir.to_path_buf(), error })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    Dir,
+}
+
+/// Whether something is at `path`. It must be of this kind then, and this user's.
+fn is_there(path: &Path, kind: Kind) -> Result<bool, StoreError> {
+    let meta = match std::fs::symlink_metadata(path) {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(StoreError::Io { path: path.to_path_buf(), error }),
+    };
+    let what = match kind {
+        _ if meta.is_symlink() => "a symbolic link",
+        Kind::File if meta.is_dir() => "a directory",
+        Kind::Dir if !meta.is_dir() => "a file",
+        Kind::Dir if !is_this_users(&meta) => "another user's",
+        _ => return Ok(true),
+    };
+    Err(StoreError::Foreign { path: path.to_path_buf(), what })
+}
+
+#[cfg(unix)]
+fn is_this_users(meta: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    meta.uid() == rustix::process::geteuid().as_raw()
+}
+
+/// There is one's own profile, where nobody else writes.
+#[cfg(not(unix))]
+fn is_this_users(_: &std::fs::Metadata) -> bool {
+    true
 }
 
 #[cfg(test)]
@@ -170,11 +200,15 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let elsewhere = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink(elsewhere.path(), dir.path().join("genti")).unwrap();
-        assert!(matches!(never_waits(dir.path()), Err(StoreError::Foreign { what: "a symbolic link", .. })));
-        assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+        #[cfg(unix)]
+        {
+            let dir = tempfile::tempdir().unwrap();
+            let elsewhere = tempfile::tempdir().unwrap();
+            std::os::unix::fs::symlink(elsewhere.path(), dir.path().join("genti")).unwrap();
+            let opened = never_waits(dir.path());
+            assert!(matches!(opened, Err(StoreError::Foreign { what: "a symbolic link", .. })));
+            assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+        }
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("genti"), "mine").unwrap();
         assert!(matches!(never_waits(dir.path()), Err(StoreError::Foreign { what: "a file", .. })));

@@ -1,6 +1,5 @@
 //! A file is wholly old or wholly new: written beside its place, synced, renamed, and the directory synced.
 
-use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -37,24 +36,29 @@ pub(super) fn write_all(dir: &Path, files: &[(&str, &[u8])]) -> Result<(), Faile
 /// Writes `bytes` to a file of its own in `dir` and syncs it: all that is left to do is to rename it. Dropped,
 /// it is gone.
 fn stage(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(UNFINISHED);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // Less the umask, as any other file.
-        builder.permissions(Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(dir)?;
+    let mut file = unfinished(dir)?;
     // Not through the wrapper, which would name the unfinished file in its errors.
     file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     Ok(file)
 }
 
-/// Makes renames in `dir` last.
+/// An empty file in `dir` that is removed when it is dropped, or swept up if even that did not happen.
+pub(super) fn unfinished(dir: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(UNFINISHED);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // Less the umask, as any other file.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(dir)
+}
+
+/// Makes renames in `dir` last. Where a directory can't be opened, that is the system's own business.
 fn sync(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
+    if cfg!(unix) { std::fs::File::open(dir)?.sync_all() } else { Ok(()) }
 }
 
 /// Removes what a killed run left unfinished in `dir`. Only while no other run can be writing there.

@@ -27,16 +27,13 @@ pub enum BaselineError {
         error: io::Error,
     },
     /// It can't be written.
-    #[error("could not write `{path}`: {error}; nothing was accepted")]
+    #[error("could not write `{path}`: {error}; every file of the baseline is wholly old or wholly new")]
     NotWritten {
         /// Where.
         path: PathBuf,
         /// What the system said.
         error: io::Error,
     },
-    /// There is a baseline already.
-    #[error("there is a baseline already: `{0}`; remove it first to start over")]
-    Exists(PathBuf),
 }
 
 /// The entries by namespace; empty without a baseline.
@@ -60,34 +57,72 @@ pub fn load_baseline(root: &Path) -> Result<BTreeMap<String, Vec<Entry>>, Baseli
     if problems.is_empty() { Ok(entries) } else { Err(Problems(problems).into()) }
 }
 
-/// Writes a first baseline, all of it or nothing, and tells which files it wrote. One run at a time: what a killed
-/// one left unfinished is removed.
+/// Writes the baseline: the files that differ from what is to be accepted. Where nothing is accepted any more, there
+/// is no file. Tells the names of those that were written or removed, relative to the workspace root.
+/// One run at a time: what a killed one left unfinished is removed.
 ///
 /// # Errors
 ///
-/// If there is one already, or the disk says no.
-pub fn init_baseline(
+/// If the disk says no. Each file is wholly old or wholly new.
+pub fn save_baseline(
     root: &Path,
     entries: &BTreeMap<String, Vec<Entry>>,
 ) -> Result<Vec<PathBuf>, BaselineError> {
-    if let Some(existing) = files(root)?.into_iter().next() {
-        return Err(BaselineError::Exists(existing));
-    }
     let dir = root.join(BASELINE_DIR);
     let failed = |path: &Path, error| BaselineError::NotWritten { path: path.to_path_buf(), error };
-    std::fs::create_dir_all(&dir).map_err(|error| failed(&dir, error))?;
-    atomic::sweep(&dir);
-    let texts = entries.iter().map(|(ns, entries)| (format!("{ns}.jsonl"), baseline::render(entries)));
-    let texts: Vec<_> = texts.collect();
+    let old = files(root)?;
+    let texts = entries.iter().filter(|(_, entries)| !entries.is_empty());
+    let texts = texts.map(|(ns, entries)| (format!("{ns}.jsonl"), baseline::render(entries)));
+    let texts: Vec<_> = texts
+        .filter(|(name, text)| !std::fs::read(dir.join(name)).is_ok_and(|old| old == text.as_bytes()))
+        .collect();
     let set: Vec<_> = texts.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
-    atomic::write_all(&dir, &set).map_err(|Failed { name, done, error }| {
-        for (name, _) in &set[..done] {
-            // At worst it is one that is whole, of findings that there are.
-            let _ = std::fs::remove_file(dir.join(name));
+    if !set.is_empty() {
+        std::fs::create_dir_all(&dir).map_err(|error| failed(&dir, error))?;
+        atomic::sweep(&dir);
+        atomic::write_all(&dir, &set).map_err(|Failed { name, error, .. }| failed(&dir.join(name), error))?;
+    }
+    let mut changed: Vec<_> = texts.iter().map(|(name, _)| Path::new(BASELINE_DIR).join(name)).collect();
+    for path in old {
+        let ns = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if entries.get(&ns).is_none_or(Vec::is_empty) {
+            std::fs::remove_file(&path).map_err(|error| failed(&path, error))?;
+            changed.push(Path::new(BASELINE_DIR).join(format!("{ns}.jsonl")));
         }
-        failed(&dir.join(name), error)
-    })?;
-    Ok(texts.iter().map(|(name, _)| Path::new(BASELINE_DIR).join(name)).collect())
+    }
+    changed.sort();
+    Ok(changed)
+}
+
+/// The baseline files that hold the markers of a merge conflict: their names relative to the workspace root, and
+/// their texts.
+///
+/// # Errors
+///
+/// If a file can't be read.
+pub fn conflicted_baselines(root: &Path) -> Result<Vec<(PathBuf, String)>, BaselineError> {
+    let mut conflicted = Vec::new();
+    for path in files(root)? {
+        let bytes = std::fs::read(&path).map_err(|error| BaselineError::Io { path: path.clone(), error })?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if baseline::is_conflicted(&text) {
+            let name = path.strip_prefix(root).unwrap_or(&path).to_path_buf();
+            conflicted.push((name, text));
+        }
+    }
+    Ok(conflicted)
+}
+
+/// Writes one baseline file, named relative to the workspace root.
+///
+/// # Errors
+///
+/// If the disk says no; the file is unchanged then.
+pub fn write_baseline(root: &Path, name: &Path, entries: &[Entry]) -> Result<(), BaselineError> {
+    let path = root.join(name);
+    let (dir, file) = (root.join(BASELINE_DIR), path.file_name().unwrap_or_default().to_string_lossy());
+    atomic::write_all(&dir, &[(&file, baseline::render(entries).as_bytes())])
+        .map_err(|Failed { error, .. }| BaselineError::NotWritten { path: path.clone(), error })
 }
 
 /// The baseline files that there are, sorted.

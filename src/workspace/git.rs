@@ -1,4 +1,5 @@
-//! What changed since a commit: asked of git, and only when somebody wants to know. Reaches no id.
+//! What git knows of the workspace, asked only when somebody wants to know it: what changed since a commit, and what
+//! the sides of a merge have. Reaches no id.
 
 #![expect(clippy::disallowed_methods, reason = "part of the shell: asks git")]
 
@@ -44,6 +45,18 @@ pub fn changed_since(root: &Path, reference: &str) -> Result<BTreeSet<RelPath>, 
         list.split(|&byte| byte == 0).filter(|path| !path.is_empty()).map(RelPath::new).collect::<Vec<_>>()
     };
     Ok(paths(&changed).into_iter().chain(paths(&unknown)).collect())
+}
+
+/// What the three sides of an unsettled merge have at `path`, relative to `root`: base, ours and theirs. A side
+/// without the file has nothing. `None` if git knows of no conflict there.
+pub fn merge_sides(root: &Path, path: &Path) -> Option<[Vec<u8>; 3]> {
+    let path = path.to_str()?;
+    let stages = git(root, "", &["ls-files", "--unmerged", "-z", "--", path]).ok()?;
+    if stages.is_empty() {
+        return None;
+    }
+    let stage = |number: u8| git(root, "", &["show", &format!(":{number}:./{path}")]).unwrap_or_default();
+    Some([stage(1), stage(2), stage(3)])
 }
 
 fn git(root: &Path, reference: &str, args: &[&str]) -> Result<Vec<u8>, GitError> {

@@ -17,7 +17,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::model::path::RelPath;
 use crate::model::workspace::{PackageId, ROOT_INPUTS, Workspace};
 
-pub use git::{GitError, changed_since};
+pub use git::{GitError, changed_since, merge_sides};
 pub use sources::{has_changed, read_sources};
 
 /// Which workspace to load, in cargo's own words.
@@ -108,8 +108,10 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
     let outside = outside::discover(root, &members)?;
     outside::link(&mut members, &outside);
 
-    let mut build_dirs = vec![metadata.target_directory.as_std_path()];
-    build_dirs.extend(metadata.build_directory.as_ref().map(|dir| dir.as_std_path()));
+    let target_dir = metadata.target_directory.as_std_path();
+    // Older cargos know no other.
+    let build_dir = metadata.build_directory.as_ref().map_or(target_dir, |dir| dir.as_std_path());
+    let build_dirs = [target_dir, build_dir];
     let outside = outside.iter().map(|package| package.digest(&build_dirs)).collect::<Result<_, _>>()?;
 
     let packages: Vec<_> = members.into_iter().map(|member| member.package).collect();
@@ -125,7 +127,8 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
 
     let mut workspace = Workspace {
         root: root.to_path_buf(),
-        target_dir: metadata.target_directory.clone().into_std_path_buf(),
+        target_dir: target_dir.to_path_buf(),
+        build_dir: build_dir.to_path_buf(),
         packages,
         files,
         owners: Vec::new(),

@@ -90,7 +90,7 @@ fn a_baseline_that_is_refused_names_every_reason_and_the_way_out() {
     for reason in [
         "error: crash: died by SIGSEGV",
         "error: gone: `genti-no-such-tool` is not installed",
-        "error: slow many/a: took longer than its time-out",
+        "error: slow many/a: took longer than its time-out of 300ms",
         "nothing was accepted",
         "`required = false`",
     ] {
@@ -283,4 +283,47 @@ fn shell(sandbox: &Sandbox, script: &str) -> Command {
     command.args(["-c", script, env!("CARGO_BIN_EXE_cargo-genti")]).stdin(Stdio::null());
     sandbox.scrub(&mut command);
     command
+}
+
+#[test]
+fn after_a_hundred_findings_the_others_are_counted_unless_all_are_asked_for() {
+    let lines = |count: usize| (1..=count).map(|at| format!("a:{at}: bad {at}\n")).collect::<String>();
+    let sandbox = two_tools(&lines(103), "");
+    let shown = |text: &str| text.lines().filter(|line| line.starts_with("warning[needed]")).count();
+    let text = sandbox.run(&["run"], 1);
+    let place = sandbox.root().join("target/genti/artifacts/report.json");
+    let note = format!("note: and 3 more in {}; `--verbose` shows all of them\n", place.display());
+    assert!(text.contains(&note), "{text}");
+    assert_eq!(shown(&text), 100);
+    assert!(text.contains("103 new findings"), "{text}");
+    let text = sandbox.run(&["run", "--verbose"], 1);
+    assert_eq!((shown(&text), text.contains("more in")), (103, false));
+    assert_eq!(sandbox.findings().len(), 103);
+    sandbox.write("needed.txt", &lines(100));
+    assert!(!sandbox.run(&["run"], 1).contains("more in"), "nothing is left out");
+}
+
+#[test]
+fn it_is_said_why_a_version_is_not_known() {
+    let tool = |name: &str, version: &str| format!("[tools.{name}]\nrun = [\"true\"]\nversion = {version}\n");
+    let tools = [
+        tool("answers", "[\"echo\", \"true 1.0\"]"),
+        tool("fails", "[\"sh\", \"-c\", \"exit 1\"]"),
+        tool("gone", "[\"genti-no-such-tool\", \"--version\"]"),
+        tool("never", "[]"),
+        tool("silent", "[\"true\", \"--quiet\"]"),
+    ];
+    let text = Sandbox::with_tools(&tools.concat()).run(&["tools"], 0);
+    let said: Vec<_> =
+        text.lines().filter_map(|line| line.split_once("true (")).map(|(_, said)| said).collect();
+    assert_eq!(
+        said,
+        [
+            "true 1.0)",
+            "version unknown: `sh -c exit 1` failed)",
+            "version unknown: `genti-no-such-tool` is not installed)",
+            "version unknown: `version` is not configured)",
+            "version unknown: `true --quiet` printed nothing)",
+        ]
+    );
 }

@@ -1,11 +1,17 @@
 //! The engine from outside: the binary over small workspaces, judged by its exit codes and artifacts.
 
+// The tools of these workspaces are shell scripts.
+#![cfg(unix)]
 #![expect(clippy::disallowed_methods, reason = "tests start processes and read files")]
 
+mod baseline;
+mod build_dirs;
 mod contract;
 mod determinism;
+mod output;
 mod policies;
 mod processes;
+mod progress;
 mod support;
 mod traps;
 mod verdicts;

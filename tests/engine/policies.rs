@@ -85,6 +85,38 @@ fn every_policy_plans_the_same_in_every_clone() {
     assert!(by_one >= 3, "only {by_one} of the orders differ one by one");
 }
 
+/// The batches of a plan, a line each: its class, and the units of each step.
+fn outline(plan: &Value) -> String {
+    let list = |value: &Value, key: &str| value[key].as_array().unwrap().clone();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let step = |step: &Value| {
+        let units: Vec<_> = list(step, "tasks").iter().map(|task| text(&task["unit"])).collect();
+        format!("{}({})", text(&step["tool"]), units.join(" "))
+    };
+    let batch = |batch: &Value| {
+        let steps: Vec<_> = list(batch, "steps").iter().map(step).collect();
+        format!("  {}: {}\n", batch["class"], steps.join(" "))
+    };
+    list(plan, "batches").iter().map(batch).collect()
+}
+
+#[test]
+fn every_policy_cuts_and_ranks_as_the_golden_says() {
+    let sandbox = sandbox("w", 0..9);
+    // Something to be risky about.
+    sandbox.run(&["baseline", "init"], 0);
+    let mut found = String::new();
+    for order in ORDERS {
+        for batch in BATCHES {
+            let plan = plan(&sandbox, &["--order", order, "--batch", batch]);
+            let plan: Value = serde_json::from_slice(&plan).unwrap();
+            found.push_str(&format!("--order {order} --batch {batch}\n{}", outline(&plan)));
+        }
+    }
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engine/golden/plans.txt");
+    snapbox::assert_data_eq!(found, snapbox::Data::read_from(golden.as_ref(), None).raw());
+}
+
 #[test]
 fn every_policy_reports_the_same() {
     let sandbox = sandbox("w", 0..9);

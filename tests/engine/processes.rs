@@ -176,13 +176,8 @@ fn an_interrupt_ends_the_run_with_its_artifacts_written() {
         let sandbox = Sandbox::with_tools(config);
         let mut child =
             sandbox.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let since = Instant::now();
-        while !sandbox.beside().join("ready").exists() {
-            assert!(since.elapsed() < Duration::from_secs(60), "the tool never started");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let kill = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status();
-        assert!(kill.unwrap().success());
+        wait_for("the start of the tool", || sandbox.beside().join("ready").exists());
+        send(signal, child.id());
         let status = child.wait().unwrap();
         let said: Vec<_> =
             BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok).collect();
@@ -191,6 +186,89 @@ fn an_interrupt_ends_the_run_with_its_artifacts_written() {
         assert_eq!(sandbox.lines("task")[0]["status"], "not-run");
         assert!(!is_running("sleep 619"));
     }
+}
+
+#[test]
+fn a_second_interrupt_kills_what_does_not_heed_the_first() {
+    let script = "trap 'echo + > ../heard' INT; echo + > ../ready; while :; do sleep 0.05; done; : 620";
+    let sandbox = Sandbox::with_tools(&format!("[tools.t]\nrun = [\"sh\", \"-c\", \"{script}\"]\n"));
+    let mut child = sandbox.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for("the start of the tool", || sandbox.beside().join("ready").exists());
+    send("INT", child.id());
+    wait_for("the first signal", || sandbox.beside().join("heard").exists());
+    send("INT", child.id());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(sandbox.json("run.json")["end"]["status"], "interrupted");
+    assert!(!is_running(&format!("sh -c {script}")));
+}
+
+#[test]
+fn ctrl_z_stops_the_children_too_and_all_go_on_after_it() {
+    let script = "echo $$ > ../new; mv ../new ../pid; until test -e ../go; do sleep 0.05; done";
+    let sandbox = Sandbox::with_tools(&format!("[tools.t]\nrun = [\"sh\", \"-c\", \"{script}\"]\n"));
+    let mut child = sandbox.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for("the start of the tool", || sandbox.beside().join("pid").exists());
+    let tool = std::fs::read_to_string(sandbox.beside().join("pid")).unwrap().trim().parse().unwrap();
+    send("TSTP", child.id());
+    for pid in [child.id(), tool] {
+        wait_for("a stop", || state_of(pid).starts_with('T'));
+    }
+    std::fs::write(sandbox.beside().join("go"), "").unwrap();
+    send("CONT", child.id());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(sandbox.lines("task")[0]["status"], "clean");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_a_tool_starts_outside_of_its_group_ends_with_the_run() {
+    let sandbox = Sandbox::with_tools(&format!(
+        "[tools.t]\nrun = [\"sh\", \"-c\", \"{}\"]\n",
+        daemon("sleep 621 &", 622)
+    ));
+    sandbox.run(&["run"], 0);
+    assert!(!is_running("sleep 621") && !is_running("sleep 622"));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_server_that_a_tool_leaves_behind_lives_while_others_may_use_it() {
+    let sandbox = Sandbox::with_tools(&format!(
+        "[tools.first]\nrun = [\"sh\", \"-c\", \"{}\"]\n\
+         [tools.user]\nrun = [\"sh\", \"-c\", \"until test -e ../looked; do sleep 0.05; done\"]\n\
+         [tools.later]\nrun = [\"sh\", \"-c\", \"kill -0 $(cat ../pid); code=$?; : > ../looked; exit $code\"]\n\
+         needs = [\"first\"]\n",
+        daemon("", 623)
+    ));
+    sandbox.run(&["run", "--parallel", "3"], 0);
+    assert!(!is_running("sleep 623"));
+}
+
+/// A script that leaves a process behind, without a parent, in a session of its own and with no pipe of ours. It
+/// does `what` first, writes its number to `../pid` and sleeps.
+#[cfg(target_os = "linux")]
+fn daemon(what: &str, seconds: u32) -> String {
+    let daemon = format!("{what} echo $$ > ../new; mv ../new ../pid; exec sleep {seconds}");
+    format!("(setsid sh -c '{daemon}' > ../out 2>&1 &); until test -e ../pid; do sleep 0.05; done")
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn orphans_that_die_are_reaped_while_the_run_goes_on() {
+    let script = "(sleep 0.1 & echo $! > ../pid); n=0; while kill -0 $(cat ../pid); do n=$((n+1)); test $n -lt 300 || exit 1; \
+         sleep 0.1; done";
+    let sandbox = Sandbox::with_tools(&format!("[tools.t]\nrun = [\"sh\", \"-c\", \"{script}\"]\n"));
+    sandbox.run(&["run"], 0);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn children_are_waited_for_even_if_their_ends_were_to_be_ignored() {
+    let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"sh\", \"-c\", \"exit 3\"]\n");
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' CHLD; exec \"$0\" genti run", env!("CARGO_BIN_EXE_cargo-genti")]);
+    sandbox.scrub(&mut command);
+    sandbox.expect(&command.output().unwrap(), 1);
 }
 
 #[test]
@@ -236,6 +314,25 @@ fn artifacts_that_can_not_be_written_are_printed() {
     sandbox.expect(&output, 4);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["gate"]["status"], "passed");
+}
+
+fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !done() {
+        assert!(since.elapsed() < Duration::from_secs(60), "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn send(signal: &str, pid: u32) {
+    let kill = Command::new("kill").args(["-s", signal, &pid.to_string()]).status();
+    assert!(kill.unwrap().success());
+}
+
+/// What the process does, in the letters of `ps`.
+fn state_of(pid: u32) -> String {
+    let output = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Whether a process with this command line is left.

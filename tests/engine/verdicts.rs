@@ -163,19 +163,38 @@ fn a_tool_that_is_not_installed_says_how_to_get_it() {
 fn a_tool_in_the_workspace_does_not_shadow_one_in_path() {
     let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"true\"]\n");
     sandbox.write("bin/true", "#!/bin/sh\nexit 1\n");
-    let chmod = std::process::Command::new("chmod").arg("+x").arg(sandbox.root().join("bin/true")).status();
+    executable(&sandbox, "bin/true");
+    let link = sandbox.beside().join("link");
+    std::os::unix::fs::symlink(sandbox.root().join("bin"), &link).unwrap();
+    for own in [sandbox.root().join("bin"), sandbox.root().join("../workspace/bin"), link] {
+        let path = format!("{}:bin::{}", own.display(), std::env::var("PATH").unwrap());
+        let output = sandbox.command(&["run"]).env("PATH", path).output().unwrap();
+        sandbox.expect(&output, 0);
+    }
+}
+
+#[test]
+fn a_cargo_in_the_workspace_is_not_started() {
+    let sandbox = Sandbox::with_tools("");
+    sandbox.write("cargo", "#!/bin/sh\ntouch ../started\n");
+    executable(&sandbox, "cargo");
+    let path = format!(".::{}", sandbox.root().display());
+    let output = sandbox.command(&["run"]).env("PATH", path).env_remove("CARGO").output().unwrap();
+    let text = sandbox.expect(&output, 2);
+    assert!(text.contains("`cargo` is not installed"), "{text}");
+    assert!(!sandbox.beside().join("started").exists());
+}
+
+fn executable(sandbox: &Sandbox, path: &str) {
+    let chmod = std::process::Command::new("chmod").arg("+x").arg(sandbox.root().join(path)).status();
     assert!(chmod.unwrap().success());
-    let path = format!("{}/bin:bin::{}", sandbox.root().display(), std::env::var("PATH").unwrap());
-    let output = sandbox.command(&["run"]).env("PATH", path).output().unwrap();
-    sandbox.expect(&output, 0);
 }
 
 #[test]
 fn a_program_of_the_repository_is_found_from_any_directory() {
     let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"./ci/t\"]\n");
     sandbox.write("ci/t", "#!/bin/sh\ntest -e genti.toml\n");
-    let chmod = std::process::Command::new("chmod").arg("+x").arg(sandbox.root().join("ci/t")).status();
-    assert!(chmod.unwrap().success());
+    executable(&sandbox, "ci/t");
     let output = sandbox.command(&["run"]).current_dir(sandbox.root().join("src")).output().unwrap();
     sandbox.expect(&output, 0);
 }

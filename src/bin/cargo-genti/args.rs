@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Effects, Styles};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use genti::plan::config;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
@@ -33,6 +35,21 @@ pub(crate) fn of_cargo(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
         args.remove(1);
     }
     args
+}
+
+/// `error` with the command that was meant. Clap has none for a short word with two letters swapped.
+pub(crate) fn with_suggestion(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
+        && error.get(ContextKind::SuggestedSubcommand).is_none()
+    {
+        let command = Cli::command();
+        let names: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
+        if let Some(name) = config::closest(word, names) {
+            let names = ContextValue::Strings(vec![name.to_owned()]);
+            error.insert(ContextKind::SuggestedSubcommand, names);
+        }
+    }
+    error
 }
 
 /// Runs every check of a Rust workspace as one task graph: reproducible order, one jobserver, byte-identical
@@ -65,8 +82,10 @@ impl Command {
             Self::Run(args) | Self::Check(args) => &args.run.output,
             Self::Plan(args) => &args.output,
             Self::Baseline(args) => match &args.command {
-                BaselineCommand::Init(args) => &args.output,
-                BaselineCommand::List(args) => &args.output,
+                BaselineCommand::Init(args) | BaselineCommand::Update(args) => &args.output,
+                BaselineCommand::Accept(args) => &args.run.output,
+                BaselineCommand::List(args) | BaselineCommand::Resolve(args) => &args.output,
+                BaselineCommand::Diff(args) => &args.output,
             },
             Self::Tools(args) => &args.output,
         }
@@ -133,8 +152,43 @@ pub(crate) struct BaselineArgs {
 pub(crate) enum BaselineCommand {
     /// Run every check and accept all of today's findings into .config/genti/baseline/
     Init(Box<RunArgs>),
+    /// Run every check and drop the entries that are fixed; follow those that moved. Accepts nothing
+    Update(Box<RunArgs>),
+    /// Run every check and accept what is new
+    Accept(Box<AcceptArgs>),
     /// Show the accepted findings
     List(ListArgs),
+    /// Show what two runs found, or two baselines accept, and the other does not
+    Diff(DiffArgs),
+    /// Settle the merge conflicts in baseline files
+    Resolve(ListArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AcceptArgs {
+    /// Why; kept with the entries
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Accept findings of this rule only. May be repeated
+    #[arg(long, value_name = "RULE")]
+    pub(crate) rule: Vec<String>,
+    /// Accept findings in this file or below this directory only, relative to the workspace root. May be repeated
+    #[arg(long, value_name = "PATH")]
+    pub(crate) path: Vec<String>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The artifacts of a run (target/genti/artifacts, or a copy), or the directory of a baseline
+    #[arg(value_name = "A")]
+    pub(crate) old: PathBuf,
+    /// What to compare it with
+    #[arg(value_name = "B")]
+    pub(crate) new: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Debug, Args)]
@@ -169,6 +223,10 @@ pub(crate) struct PolicyArgs {
     /// is found depends on it [env: GENTI_PARALLEL]
     #[arg(long, value_name = "auto|N")]
     pub(crate) parallel: Option<String>,
+    /// Where cargo builds: one (a directory apart from yours), lanes (one for each lane), shared (yours), or auto:
+    /// one for up to 3 processes, else lanes. Nothing that is found depends on it [env: GENTI_BUILD_DIR]
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) build_dir: Option<String>,
     /// The commit that risk-first compares with: what changed since then comes first
     #[arg(long, value_name = "REF")]
     pub(crate) since: Option<String>,
@@ -242,7 +300,7 @@ pub(crate) struct WorkspaceArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// Show accepted findings too
+    /// Show all findings, accepted ones too
     #[arg(short, long)]
     pub(crate) verbose: bool,
     /// Show only the verdict

@@ -11,6 +11,7 @@ mod plan;
 mod render;
 mod resolve;
 mod run;
+mod signals;
 mod tools;
 
 use std::process::ExitCode;
@@ -22,17 +23,20 @@ use genti::pipeline::Error;
 use genti::scan::{Env, Inherited};
 use genti::store::BaselineError;
 
-use crate::args::{BaselineArgs, BaselineCommand, Cli, Command};
+use crate::args::{Cli, Command};
 use crate::render::Shell;
 use crate::run::Start;
 
 fn main() -> ExitCode {
     // First of all: the descriptors that a build hands down are only safe to take before a file is opened.
     let inherited = Inherited::take();
+    // At worst, the first child that is waited for tells.
+    let _ = signals::expect_children();
     let env = Env::capture();
     let cli = match Cli::try_parse_from(args::of_cargo(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {
+            let error = args::with_suggestion(error);
             // Help and version are no mistakes. Nothing can be done if they can't be printed.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { End::Usage.code() } else { 0 });
@@ -44,12 +48,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(args, start(env), &mut shell),
         Command::Check(args) => run::check(args, start(env), &mut shell),
         Command::Plan(args) => plan::main(args, &env, &mut shell),
-        Command::Baseline(BaselineArgs { command: BaselineCommand::Init(args) }) => {
-            baseline::init(args, start(env), &mut shell)
-        }
-        Command::Baseline(BaselineArgs { command: BaselineCommand::List(args) }) => {
-            baseline::list(args, &env, &mut shell)
-        }
+        Command::Baseline(args) => baseline::main(&args.command, start(env), &mut shell),
         Command::Tools(args) => tools::main(args, &env, &mut shell),
     };
     ExitCode::from(end.code())

@@ -42,7 +42,7 @@ pub(crate) fn workspace(args: &WorkspaceArgs, lockfile: Lockfile) -> Request {
 ///
 /// Every mistake is told; a seed that was left to chance is told too, to be able to use it again.
 pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<PolicyConfig, End> {
-    let mut read = Reader { env, errors: Vec::new() };
+    let mut read = Reader { env, known: Vec::new(), errors: Vec::new() };
     let policy = PolicyConfig {
         order: read.value("--order", args.order.as_deref(), FromStr::from_str),
         batch: read.value("--batch", args.batch.as_deref(), FromStr::from_str),
@@ -54,7 +54,11 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<
         ),
         max_duration: read.value("--max-duration", args.max_duration.as_deref(), config::duration),
         parallel: read.value("--parallel", args.parallel.as_deref(), FromStr::from_str),
+        build_dir: read.value("--build-dir", args.build_dir.as_deref(), FromStr::from_str),
     };
+    for (name, meant) in read.misspelt() {
+        shell.note(format_args!("the variable {name} is not read; did you mean {PREFIX}{meant}?"));
+    }
     if !read.errors.is_empty() {
         read.errors.into_iter().for_each(|error| shell.error(error));
         return Err(End::Usage);
@@ -65,6 +69,9 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<
     }
     Ok(policy)
 }
+
+/// Of variables that hold a policy.
+const PREFIX: &str = "GENTI_";
 
 /// The seed that leaves it to chance.
 const RANDOM: &str = "random";
@@ -92,6 +99,8 @@ fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
 
 struct Reader<'a> {
     env: &'a Env,
+    /// The variables that there are.
+    known: Vec<String>,
     errors: Vec<ArgError>,
 }
 
@@ -102,12 +111,25 @@ impl Reader<'_> {
         given: Option<&str>,
         parse: impl Fn(&str) -> Result<T, PolicyError>,
     ) -> Option<T> {
-        let name = format!("GENTI_{}", flag.trim_start_matches('-').replace('-', "_").to_uppercase());
+        let name = format!("{PREFIX}{}", flag.trim_start_matches('-').replace('-', "_").to_uppercase());
+        self.known.push(name.clone());
         let (place, text) = match given {
             Some(text) => (flag.to_owned(), text.to_owned()),
-            None => (name.clone(), self.env.get(&name)?.to_string_lossy().into_owned()),
+            None => {
+                let text = self.env.get(&name)?.to_string_lossy().into_owned();
+                (name, text)
+            }
         };
         parse(&text).map_err(|error| self.errors.push(ArgError { place, error })).ok()
+    }
+
+    /// The variables that are none, each with the one that was most likely meant. What resembles none may be
+    /// somebody else's.
+    fn misspelt(&self) -> impl Iterator<Item = (&str, &str)> {
+        let unknown = self.env.names(PREFIX).filter(|name| !self.known.iter().any(|known| known == name));
+        // Without what all have in common, which would make any two alike.
+        let suffixes = || self.known.iter().map(|known| &known[PREFIX.len()..]);
+        unknown.filter_map(move |name| Some((name, config::closest(&name[PREFIX.len()..], suffixes())?)))
     }
 }
 

@@ -1,9 +1,9 @@
 //! `cargo genti run` and `cargo genti check`, and what `baseline init` shares with them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Instant;
 
+use genti::model::event::{Event, Waiting};
 use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome};
 use genti::path::RelPath;
@@ -15,7 +15,7 @@ use genti::{store, workspace};
 
 use crate::args::{GateArgs, RunArgs};
 use crate::render::{self, Bar, Hints, Shell};
-use crate::{fail, resolve};
+use crate::{fail, resolve, signals};
 
 /// What is known before anything is read.
 pub(crate) struct Start {
@@ -92,8 +92,12 @@ pub(crate) fn prepare(
     request.selection = resolve::selection(&args.selection);
     request.since = args.policy.since.clone();
     request.policy = resolve::policy(&args.policy, env, shell)?;
-    let mut bar = Bar::new(shell);
-    pipeline::load(&request, env, &mut |event| bar.on(event, shell)).map_err(|error| fail(shell, error))
+    let mut notices = |event: Event<'_>| {
+        if let Event::Notice(text) = event {
+            shell.note(text);
+        }
+    };
+    pipeline::load(&request, env, &mut notices).map_err(|error| fail(shell, error))
 }
 
 /// A run that came to its end.
@@ -123,25 +127,33 @@ pub(crate) fn execute(
     };
     let parallel = pipeline::parallelism(project.parallel);
     let pool = Pool::new(inherited, &env, parallel).map_err(|error| failed(shell, error.into()))?;
-    let stop: &'static Stop = Box::leak(Box::new(Stop::new().map_err(|error| failed(shell, error.into()))?));
-    listen(stop).map_err(|error| failed(shell, error.into()))?;
-    let dir = open(project, stop, shell)?;
-    let session = Session { env: &env, pool: &pool, stop, parallel, fail_fast, started: at, stale_fails };
-    let mut bar = Bar::new(shell);
+    let stop = signals::stop().map_err(|error| failed(shell, error.into()))?;
+    let mut bar = Bar::new(project, shell);
+    let dir = open(project, stop, &mut bar, shell)?;
+    let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);
+    let session =
+        Session { env: &env, pool: &pool, stop, parallel, fail_fast, started: at, stale_fails, outputs };
     let outcome = pipeline::run(project, &session, baseline, &mut |event| bar.on(event, shell));
     drop(bar);
     Ok(Run { outcome: outcome.map_err(|error| failed(shell, error))?, dir })
 }
 
 /// Opens the artifact directory, waiting for another run to end. A disk that says no does not stop the run.
-fn open(project: &Project, stop: &Stop, shell: &mut Shell) -> Result<Result<ArtifactDir, StoreError>, End> {
-    let mut has_told = false;
+fn open(
+    project: &Project,
+    stop: &Stop,
+    bar: &mut Bar<'_>,
+    shell: &mut Shell,
+) -> Result<Result<ArtifactDir, StoreError>, End> {
+    let mut waits = false;
     let dir = ArtifactDir::open(&project.workspace.target_dir, &mut || {
-        if !std::mem::replace(&mut has_told, true) {
-            shell.note("waiting for another run in this workspace to end");
-        }
+        let is_news = !std::mem::replace(&mut waits, true);
+        bar.on(if is_news { Event::Waiting(Some(Waiting::Run)) } else { Event::Tick }, shell);
         stop.reason().is_none()
     });
+    if waits {
+        bar.on(Event::Waiting(None), shell);
+    }
     match dir {
         Err(error @ StoreError::Foreign { .. }) => {
             shell.error(error);
@@ -153,32 +165,4 @@ fn open(project: &Project, stop: &Stop, shell: &mut Shell) -> Result<Result<Arti
         }),
         dir => Ok(dir),
     }
-}
-
-/// Ends the run at the first signal, kindly, and at the second at once.
-fn listen(stop: &'static Stop) -> std::io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
-    let ignored = ignored_signals();
-    let is_heard = |signal: &i32| ignored & (1 << (signal - 1)) == 0;
-    if is_heard(&SIGXFSZ) {
-        // A file that gets too large is an error to tell, not an end. Caught, for children must not inherit it.
-        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
-    }
-    let mut signals = signal_hook::iterator::Signals::new(
-        [SIGHUP, SIGINT, SIGTERM].iter().filter(|signal| is_heard(signal)),
-    )?;
-    std::thread::Builder::new().spawn(move || {
-        for signal in signals.forever() {
-            stop.stop(StopReason::Signal(signal));
-        }
-    })?;
-    Ok(())
-}
-
-/// The signals that who started us wants ignored, as `nohup` does: bit n - 1 for signal n. None where the system
-/// does not tell.
-fn ignored_signals() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use genti::model::outcome::End;
 use genti::pipeline::{self, Lockfile};
-use genti::scan::{self, Env, Stop};
+use genti::scan::{self, Env, StopReason};
 
 use crate::args::ToolsArgs;
 use crate::render::{Shell, visible_line};
-use crate::{fail, resolve};
+use crate::{fail, resolve, signals};
 
 pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
     let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
@@ -16,8 +16,7 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
         Ok(project) => project,
         Err(error) => return fail(shell, error),
     };
-    // Nobody turns it: a signal ends this command as it ends any.
-    let Ok(stop) = Stop::new() else { return End::Incomplete };
+    let Ok(stop) = signals::stop() else { return End::Incomplete };
     let mut out = String::new();
     for tool in &project.plan.graph.tools {
         let _ = writeln!(out, "{}", tool.name);
@@ -32,8 +31,8 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
         );
         match project.programs.of(tool) {
             Ok(path) => {
-                let version = scan::version(tool, &project.workspace, &project.programs, env, &stop);
-                let version = version.unwrap_or_else(|| "version unknown".to_owned());
+                let version = scan::version(tool, &project.workspace, &project.programs, env, stop);
+                let version = version.unwrap_or_else(|why| format!("version unknown: {why}"));
                 let _ = writeln!(out, "  {}", visible_line(&format!("{} ({version})", path.display())));
             }
             Err(missing) => {
@@ -41,5 +40,8 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
             }
         }
     }
-    shell.out(out.as_bytes())
+    match stop.reason() {
+        Some(StopReason::Signal(signal)) => End::Signal(signal),
+        _ => shell.out(out.as_bytes()),
+    }
 }

@@ -25,18 +25,20 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let mut reach = Reach::default();
     let mut finished = None;
     let mut messages = 0_usize;
-    for (line, text) in (1..).zip(input.output.stdout.split(|&byte| byte == b'\n')) {
+    for (line, bytes) in (1..).zip(input.output.stdout.split(|&b| b == b'\n')) {
         let broken = |error: serde_json::Error| Unparsable(format!("line {line} of cargo's JSON: {error}"));
-        let envelope = match serde_json::from_slice::<Envelope<'_>>(text) {
-            Ok(envelope) => envelope,
-            Err(error) if text.starts_with(br#"{"reason":"#) => return Err(broken(error)),
+        let text = std::str::from_utf8(bytes).map_err(serde::de::Error::custom);
+        let read = text.and_then(|text| Ok((text, serde_json::from_str::<Envelope<'_>>(text)?)));
+        let (text, envelope) = match read {
+            Ok(read) => read,
+            Err(error) if bytes.starts_with(br#"{"reason":"#) => return Err(broken(error)),
             // Procedural macros and build scripts print here too.
             Err(_) => continue,
         };
         messages += 1;
         match &*envelope.reason {
             "compiler-message" => {
-                let message: CompilerMessage<'_> = serde_json::from_slice(text).map_err(broken)?;
+                let message: CompilerMessage<'_> = serde_json::from_str(text).map_err(broken)?;
                 if let Some(&package) = members.get(&*message.package_id) {
                     reach.told(package, &message);
                     // Cargo lints the members that a selected one depends on too, with the features that this one
@@ -48,13 +50,13 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                 }
             }
             "compiler-artifact" => {
-                let artifact: Artifact<'_> = serde_json::from_slice(text).map_err(broken)?;
+                let artifact: Artifact<'_> = serde_json::from_str(text).map_err(broken)?;
                 if let Some(&package) = members.get(&*artifact.package_id) {
                     reach.made(package, &artifact);
                 }
             }
             "build-finished" => {
-                let Finished { success } = serde_json::from_slice(text).map_err(broken)?;
+                let Finished { success } = serde_json::from_str(text).map_err(broken)?;
                 finished = Some(finished.unwrap_or(true) && success);
             }
             _ => {}

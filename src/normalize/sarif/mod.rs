@@ -12,9 +12,12 @@ use format::{ArtifactLocation, Location, Log, Message, Region, Run, SarifResult}
 
 /// Reads the output of a tool that ended with `code`.
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
-    let stdout = input.output.stdout.as_slice();
-    let log: Log = serde_json::from_slice(stdout.strip_prefix("\u{feff}".as_bytes()).unwrap_or(stdout))
-        .map_err(|error| {
+    // Some write a byte order mark. What is not UTF-8 is no JSON: a place may be among what can't be read.
+    let stdout = input.output.stdout.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&input.output.stdout);
+    let log: Log = std::str::from_utf8(stdout)
+        .map_err(serde::de::Error::custom)
+        .and_then(serde_json::from_str)
+        .map_err(|error: serde_json::Error| {
             Unparsable(input.complaint().filter(|_| code != 0).map_or_else(
                 || format!("no SARIF: {error}"),
                 |reason| format!("exited with {code}: {reason}"),

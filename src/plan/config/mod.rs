@@ -30,6 +30,7 @@ use crate::model::tool::Tool;
 pub use self::glob::glob;
 pub use self::policy::{PolicyConfig, duration};
 pub use self::suggest::closest;
+pub(super) use self::suggest::listed;
 
 /// Where a configuration file may lie, from the workspace root. The third place is `Cargo.toml`.
 pub const LOCATIONS: [&str; 2] = [".config/genti.toml", "genti.toml"];

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::reader::{Reader, Value};
-use crate::model::policy::{Batch, Order, Parallel, PolicyError};
+use crate::model::policy::{Batch, BuildDir, Order, Parallel, PolicyError};
 
 /// What the configuration says about the policy; the command line overrides it, defaults fill it up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct PolicyConfig {
     pub seed: Option<u64>,
     /// How many processes run at once.
     pub parallel: Option<Parallel>,
+    /// Where cargo builds.
+    pub build_dir: Option<BuildDir>,
     /// The time that one task may take.
     pub per_task_timeout: Option<Duration>,
     /// The time that the whole run may take.
@@ -43,6 +45,7 @@ pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>, base: PolicyConfi
         batch: keys.read("batch", Reader::word_or_number).or(base.batch),
         seed: keys.read("seed", |reader, value| reader.integer(value, 0..=u64::MAX)).or(base.seed),
         parallel: keys.read("parallel", Reader::word_or_number).or(base.parallel),
+        build_dir: keys.read("build-dir", Reader::parsed).or(base.build_dir),
         per_task_timeout: keys.read("per-task-timeout", time_cap).or(base.per_task_timeout),
         max_duration: keys.read("max-duration", time_cap).or(base.max_duration),
     };

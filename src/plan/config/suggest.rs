@@ -26,7 +26,7 @@ pub(super) fn way_out<'a>(
 }
 
 /// `` `a`, `b`, `c` ``.
-pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub(in crate::plan) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::policy::{Batch, Order, Parallel};
+use crate::model::policy::{Batch, BuildDir, Order, Parallel};
 use crate::model::tool::{Arg, Environment, Parse, Per, Piece, StepCaps};
 
 /// The page for users, whose examples must hold.
@@ -66,7 +66,7 @@ fn built_in_tools_are_what_the_other_layers_expect() {
     let fmt = tool("", "fmt");
     assert_eq!((fmt.per, &fmt.parse), (Per::TargetRoot, &Parse::Rustfmt));
     assert!(fmt.takes_many(), "one process for many target roots");
-    assert_eq!(fmt.caps, StepCaps { tasks: 64, bytes: 256 << 10 });
+    assert_eq!(fmt.caps, StepCaps::default());
     for name in ["clippy", "doc"] {
         let cargo = tool("", name);
         assert_eq!((cargo.per, &cargo.parse), (Per::Workspace, &Parse::RustcJson));
@@ -102,7 +102,7 @@ fn the_page_names_every_key() {
 #[test]
 fn a_policy_is_read() {
     let policy = config(
-        "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'",
+        "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nbuild-dir = 'lanes'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'",
     )
     .policy;
     assert_eq!(
@@ -112,6 +112,7 @@ fn a_policy_is_read() {
             batch: Some(Batch::Count(NonZeroU32::new(7).unwrap())),
             seed: Some(255),
             parallel: Some(Parallel::Auto),
+            build_dir: Some(BuildDir::Lanes),
             per_task_timeout: Some(Duration::from_secs(90)),
             max_duration: Some(Duration::from_secs(5400)),
         }

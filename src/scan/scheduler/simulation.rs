@@ -238,8 +238,18 @@ impl Simulation<'_> {
 
     /// The steps that are ready by the plan and by what has finished, lowest rank first.
     fn ready(&self) -> impl Iterator<Item = StepId> {
+        self.startable().filter(|step| self.holder(*step).is_none())
+    }
+
+    /// What is in the lane of `step`.
+    fn holder(&self, step: StepId) -> Option<StepId> {
+        let lane = self.world.lane(step)?;
+        self.running.keys().copied().find(|other| self.world.lane(*other) == Some(lane))
+    }
+
+    /// The same, but for lanes.
+    fn startable(&self) -> impl Iterator<Item = StepId> {
         let plan = &self.world.plan;
-        let lane = |step: &StepId| plan.graph.tool(plan.step(*step).tool).lane.as_deref();
         let next = (0..).zip(&self.batches).filter(|(_, (_, runs))| !runs);
         let next = next.map(|(rank, &(at, _))| StepId { rank, at });
         next.filter(move |step| {
@@ -248,7 +258,6 @@ impl Simulation<'_> {
             };
             let is_done = |need: &crate::model::tool::ToolId| self.unfinished[need.0 as usize] == 0;
             plan.graph.needs[planned.tool.0 as usize].iter().all(is_done)
-                && (lane(step).is_none() || !self.running.keys().any(|other| lane(other) == lane(step)))
         })
     }
 
@@ -268,6 +277,19 @@ impl Simulation<'_> {
         if self.wish == PoolWish::Open && self.free == 0 && are_clients_gone {
             assert!(until.is_some_and(|until| until <= self.now + PATIENCE), "the tokens may be lost");
         }
+        assert_eq!(self.scheduler.waiting(), self.waiting(), "what is waited for");
+    }
+
+    fn waiting(&self) -> Option<Waiting> {
+        let World { limits, .. } = self.world;
+        if !self.may_start {
+            return (!self.running.is_empty()).then_some(Waiting::End);
+        }
+        let step = self.startable().next().filter(|_| self.running.len() < limits.parallel)?;
+        Some(match self.holder(step) {
+            Some(holder) if self.ready().next().is_none() => Waiting::Lane { step, holder },
+            _ => Waiting::Token { of: (!limits.own_slot).then_some(self.world.tokens) },
+        })
     }
 
     fn check_end(&self) {

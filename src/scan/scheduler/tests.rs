@@ -42,8 +42,10 @@ fn small(tools: &[(Option<&str>, &[u32])], batches: &[&[u32]]) -> Plan {
     plan(tools.collect(), batches.collect())
 }
 
+const LIMITS: Limits = Limits { parallel: 3, own_slot: false, fail_fast: false, one_build_dir: false };
+
 fn scheduler(plan: &Plan, parallel: usize) -> Scheduler<'_> {
-    Scheduler::new(plan, Limits { parallel, own_slot: false, fail_fast: false })
+    Scheduler::new(plan, Limits { parallel, ..LIMITS })
 }
 
 const fn seconds(seconds: u64) -> Duration {
@@ -85,6 +87,44 @@ fn a_busy_lane_is_passed_over_and_never_shared() {
 }
 
 #[test]
+fn lanes_of_one_build_directory_are_one_and_others_stay_their_own() {
+    for one_build_dir in [false, true] {
+        let plan =
+            small(&[(Some("check"), &[]), (Some("build"), &[]), (Some("own"), &[])], &[&[0], &[1], &[2]]);
+        let limits = Limits { one_build_dir, ..LIMITS };
+        assert_eq!(
+            ranks(&mut Scheduler::new(&plan, limits)),
+            if one_build_dir { vec![0, 2] } else { vec![0, 1, 2] }
+        );
+    }
+}
+
+#[test]
+fn it_is_known_what_is_waited_for() {
+    let plan = small(&[(Some("check"), &[]), (Some("check"), &[]), (None, &[1])], &[&[0], &[1], &[2], &[2]]);
+    let mut scheduler = Scheduler::new(&plan, LIMITS);
+    assert_eq!(scheduler.next(), Action::Wish);
+    assert_eq!(scheduler.waiting(), Some(Waiting::Token { of: Some(3) }));
+    scheduler.on(seconds(0), Event::Token);
+    assert_eq!(ranks(&mut scheduler), [0]);
+    assert_eq!(scheduler.waiting(), Some(Waiting::Lane { step: first(1), holder: first(0) }));
+    scheduler.on(seconds(1), finished(first(0)));
+    assert_eq!(ranks(&mut scheduler), [1]);
+    assert_eq!(scheduler.waiting(), None, "what is left needs what runs");
+    scheduler.on(seconds(2), finished(first(1)));
+    assert_eq!(ranks(&mut scheduler), [2, 3]);
+    scheduler.on(seconds(3), Event::Interrupt);
+    assert_eq!(scheduler.waiting(), Some(Waiting::End), "nothing starts any more");
+
+    let plan = small(&[(None, &[])], &[&[0], &[0], &[0]]);
+    let mut scheduler = Scheduler::new(&plan, Limits { parallel: 2, own_slot: true, ..LIMITS });
+    assert_eq!(scheduler.next(), Action::Start(first(0), Slot::Own));
+    assert_eq!(scheduler.waiting(), Some(Waiting::Token { of: None }), "who holds them is not known");
+    assert_eq!(ranks(&mut scheduler), [1]);
+    assert_eq!(scheduler.waiting(), None, "as many run as may");
+}
+
+#[test]
 fn a_step_waits_for_all_of_what_its_tool_needs() {
     let plan = small(&[(None, &[]), (None, &[0])], &[&[0], &[0], &[1]]);
     let mut scheduler = scheduler(&plan, 3);
@@ -122,7 +162,7 @@ fn the_step_is_chosen_when_the_token_has_come() {
 #[test]
 fn a_token_that_comes_too_late_is_given_back() {
     let plan = small(&[(None, &[])], &[&[0], &[0]]);
-    let mut scheduler = Scheduler::new(&plan, Limits { parallel: 2, own_slot: true, fail_fast: false });
+    let mut scheduler = Scheduler::new(&plan, Limits { parallel: 2, own_slot: true, ..LIMITS });
     assert_eq!(scheduler.next(), Action::Start(first(0), Slot::Own));
     assert_eq!(scheduler.next(), Action::Wish);
     scheduler.on(seconds(1), finished(first(0)));
@@ -171,7 +211,7 @@ fn the_first_failure_of_a_required_tool_is_the_last_under_fail_fast() {
     for (fail_fast, required, goes_on) in [(true, true, false), (true, false, true), (false, true, true)] {
         let mut plan = small(&[(None, &[])], &[&[0], &[0], &[0]]);
         plan.graph.tools[0].required = required;
-        let mut scheduler = Scheduler::new(&plan, Limits { parallel: 2, own_slot: false, fail_fast });
+        let mut scheduler = Scheduler::new(&plan, Limits { parallel: 2, fail_fast, ..LIMITS });
         assert_eq!(ranks(&mut scheduler), [0, 1]);
         scheduler.on(seconds(1), Event::Finished { step: first(0), fails: true });
         assert_eq!(ranks(&mut scheduler), if goes_on { vec![2] } else { vec![] });
@@ -184,7 +224,7 @@ fn the_first_failure_of_a_required_tool_is_the_last_under_fail_fast() {
 fn the_time_of_the_whole_ends_what_runs_after_a_failure_too() {
     let mut plan = small(&[(None, &[])], &[&[0], &[0], &[0]]);
     plan.policy.max_duration = Some(seconds(60));
-    let mut scheduler = Scheduler::new(&plan, Limits { parallel: 2, own_slot: false, fail_fast: true });
+    let mut scheduler = Scheduler::new(&plan, Limits { parallel: 2, fail_fast: true, ..LIMITS });
     started(&mut scheduler);
     scheduler.on(seconds(1), Event::Finished { step: first(0), fails: true });
     assert_eq!(scheduler.next(), Action::Wait(Some(seconds(60))));
@@ -207,7 +247,7 @@ fn a_pool_is_refilled_before_a_wish_and_after_a_long_one_while_no_client_runs() 
     assert_eq!(scheduler.next(), Action::Refill { held: 0 });
     assert_eq!(scheduler.next(), Action::Wait(Some(seconds(2) + 2 * PATIENCE)), "and again");
 
-    let mut scheduler = Scheduler::new(&plan, Limits { parallel: 1, own_slot: false, fail_fast: false });
+    let mut scheduler = Scheduler::new(&plan, Limits { parallel: 1, ..LIMITS });
     started(&mut scheduler);
     scheduler.on(seconds(1), finished(first(0)));
     assert_eq!(scheduler.next(), Action::Refill { held: 0 });

@@ -70,8 +70,14 @@ pub(super) fn render(compared: &Compared, source: Option<&[u8]>, width: usize) -
 
 /// An accepted finding on one line.
 pub(crate) fn entry(entry: &Entry) -> String {
+    entry_at(entry, None)
+}
+
+/// The same with the line where it is today, if that is known.
+pub(crate) fn entry_at(entry: &Entry, line: Option<u32>) -> String {
+    let line = line.map_or(String::new(), |line| format!(":{line}"));
     let scope = if entry.scope.is_empty() { String::new() } else { format!(" in {}", entry.scope) };
-    visible_line(&format!("{}{scope}: {}: {}", entry.site.name(), entry.rule, entry.msg))
+    visible_line(&format!("{}{line}{scope}: {}: {}", entry.site.name(), entry.rule, entry.msg))
 }
 
 /// What the tool says of the very place of the finding.

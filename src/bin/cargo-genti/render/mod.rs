@@ -16,9 +16,9 @@ use genti::scan::Env;
 
 use crate::args::{Color, OutputArgs};
 
-pub(crate) use finding::entry;
+pub(crate) use finding::{entry, entry_at};
 pub(crate) use progress::Bar;
-pub(crate) use report::{Hints, outcome};
+pub(crate) use report::{Hints, kept, outcome};
 pub(crate) use text::{plural, visible_line};
 
 /// Good news.
@@ -36,8 +36,8 @@ pub(crate) struct Shell {
     out: AutoStream<std::io::Stdout>,
     pub(crate) verbose: bool,
     pub(crate) quiet: bool,
-    /// Whether a line that changes is of use.
-    pub(crate) is_terminal: bool,
+    /// Whether lines that change are of use.
+    pub(crate) has_progress: bool,
 }
 
 impl Shell {
@@ -49,15 +49,20 @@ impl Shell {
             (Some(Color::Never), _) | (None, Some("never")) => ColorChoice::Never,
             _ => ColorChoice::Auto,
         };
+        let is_dumb = env.get("CI").is_some() || env.get("TERM").is_some_and(|term| term == "dumb");
+        // As cargo has it.
+        let is_wanted = match env.get("CARGO_TERM_PROGRESS_WHEN").and_then(|value| value.to_str()) {
+            Some("always") => true,
+            Some("never") => false,
+            _ => !is_dumb,
+        };
         let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
         Self {
             err: AutoStream::new(std::io::stderr(), choice),
             out: AutoStream::new(std::io::stdout(), choice),
             verbose: args.verbose,
             quiet: args.quiet,
-            is_terminal: is_terminal
-                && env.get("CI").is_none()
-                && env.get("TERM").is_none_or(|term| term != "dumb"),
+            has_progress: is_terminal && is_wanted && !args.quiet,
         }
     }
 
@@ -80,6 +85,18 @@ impl Shell {
     /// A line as cargo writes them: what happens, right-aligned, and to what.
     pub(crate) fn status(&mut self, style: Style, word: &str, what: impl Display) {
         self.err(format_args!("{style}{word:>12}{style:#} {what}\n"));
+    }
+
+    /// The same of what is of no interest to who wants the verdict only.
+    pub(crate) fn aside(&mut self, style: Style, word: &str, what: impl Display) {
+        if !self.quiet {
+            self.status(style, word, what);
+        }
+    }
+
+    /// Whether what goes to stderr has colours.
+    pub(crate) fn is_coloured(&self) -> bool {
+        self.err.current_choice() != ColorChoice::Never
     }
 
     /// Why it does not go on.

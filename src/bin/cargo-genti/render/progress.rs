@@ -1,82 +1,130 @@
-//! One line that tells what runs, on a terminal only.
+//! What goes on during a run: lines that change, on a terminal; else a sign of life now and then.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+#[cfg(test)]
+mod tests;
+mod view;
 
-use genti::model::event::Event;
-use genti::model::task::{Plan, StepId};
-use genti::model::workspace::Workspace;
+use std::time::{Duration, Instant};
+
+use genti::model::event::{Event, Waiting};
+use genti::pipeline::Project;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::text::visible_line;
-use super::{BUSY, Shell};
+use self::view::{Line, View, time};
+use super::{BUSY, Shell, WARN};
+
+/// How often the lines change.
+const FRAME: Duration = Duration::from_millis(50);
+/// After how long without a word a log gets a sign of life.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// The progress of a run.
-pub(crate) struct Bar {
+pub(crate) struct Bar<'a> {
+    view: View<'a>,
+    /// Hidden where nobody would see it.
     bar: ProgressBar,
-    /// What each step is called while it runs.
-    names: BTreeMap<StepId, String>,
-    running: BTreeMap<StepId, String>,
+    /// Whether lines have colours.
+    is_coloured: bool,
+    clock: Instant,
+    /// The lines, and when they were made.
+    text: String,
+    drawn: Option<Duration>,
+    /// When something was said that stays.
+    said: Duration,
 }
 
-impl Bar {
-    /// Draws nothing until there is a plan, and nothing at all where nobody would see it.
-    pub(crate) fn new(shell: &Shell) -> Self {
-        let bar = ProgressBar::hidden();
-        if shell.is_terminal && !shell.quiet {
-            bar.set_draw_target(ProgressDrawTarget::stderr());
+impl<'a> Bar<'a> {
+    /// Draws nothing yet.
+    pub(crate) fn new(project: &'a Project, shell: &Shell) -> Self {
+        let target = match shell.has_progress {
+            true => ProgressDrawTarget::stderr(),
+            false => ProgressDrawTarget::hidden(),
+        };
+        Self::on_target(View::new(&project.workspace, &project.plan), target, shell.is_coloured())
+    }
+
+    fn on_target(view: View<'a>, target: ProgressDrawTarget, is_coloured: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{msg}") {
+            bar.set_style(style);
         }
-        let template =
-            format!("{BUSY}{{prefix:>12}}{BUSY:#} [{{bar:25}}] {{pos}}/{{len}} {{elapsed}}: {{wide_msg}}");
-        if let Ok(style) = ProgressStyle::with_template(&template) {
-            bar.set_style(style.progress_chars("=> "));
+        Self {
+            view,
+            bar,
+            is_coloured,
+            clock: Instant::now(),
+            text: String::new(),
+            drawn: None,
+            said: Duration::ZERO,
         }
-        Self { bar, names: BTreeMap::new(), running: BTreeMap::new() }
     }
 
     /// Takes note of `event`.
     pub(crate) fn on(&mut self, event: Event<'_>, shell: &mut Shell) {
+        let now = self.clock.elapsed();
+        self.view.on(event, now);
         match event {
-            Event::Notice(text) => self.bar.suspend(|| shell.note(text)),
-            Event::Planned(workspace, plan) => self.begin(workspace, plan),
-            Event::Started(step) => {
-                self.running.insert(step, self.names.get(&step).cloned().unwrap_or_default());
+            Event::Notice(text) => self.say(now, shell, |shell| shell.note(text)),
+            Event::Slow(step, long) => {
+                let what = format!("{} has run for {}", self.view.name(step), time(long));
+                self.say(now, shell, |shell| shell.aside(WARN, "Slow", what));
             }
-            Event::Finished(step) => {
-                self.running.remove(&step);
-                self.bar.inc(1);
+            Event::Waiting(Some(Waiting::Run)) if self.bar.is_hidden() => {
+                let what = "waiting for another run in this workspace to end";
+                self.say(now, shell, |shell| shell.note(what));
             }
-            Event::Tick => {}
-            Event::Comparing => self.bar.finish_and_clear(),
+            Event::Comparing => return self.bar.finish_and_clear(),
+            Event::Planned | Event::Started(_) | Event::Finished(_) | Event::Waiting(_) | Event::Tick => {}
         }
-        let running: Vec<_> = self.running.values().map(String::as_str).collect();
-        self.bar.set_message(running.join(", "));
-        self.bar.tick();
+        if self.bar.is_hidden() {
+            if now.saturating_sub(self.said) >= SILENCE {
+                let summary = self.view.summary(now);
+                self.say(now, shell, |shell| shell.aside(BUSY, "Checking", summary));
+            }
+        } else if self.drawn.is_none_or(|drawn| now.saturating_sub(drawn) >= FRAME) {
+            let (width, height) = size();
+            self.drawn = Some(now);
+            self.draw(&self.view.lines(now, width, height), shell);
+        }
     }
 
-    fn begin(&mut self, workspace: &Workspace, plan: &Plan) {
-        self.names = plan.steps().map(|step| (step, name(workspace, plan, step))).collect();
-        self.bar.set_length(self.names.len() as u64);
-        self.bar.set_prefix("Checking");
-        self.bar.enable_steady_tick(Duration::from_millis(500));
+    fn draw(&mut self, lines: &[Line], shell: &mut Shell) {
+        let text = |Line { style, word, what }: &Line| match self.is_coloured {
+            true => format!("{style}{word:>12}{style:#} {what}"),
+            false => format!("{word:>12} {what}"),
+        };
+        let text = lines.iter().map(text).collect::<Vec<_>>().join("\n");
+        if text != self.text {
+            self.bar.set_message(text.clone());
+            self.text = text;
+            rest(shell);
+        }
+    }
+
+    /// Says something that stays.
+    fn say(&mut self, now: Duration, shell: &mut Shell, say: impl FnOnce(&mut Shell)) {
+        self.bar.suspend(|| say(shell));
+        self.said = now;
+        if !self.bar.is_hidden() {
+            rest(shell);
+        }
     }
 }
 
-impl Drop for Bar {
+impl Drop for Bar<'_> {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
 }
 
-/// The tool, and its unit or how many there are.
-fn name(workspace: &Workspace, plan: &Plan, step: StepId) -> String {
-    let step = plan.step(step);
-    let tool = &plan.graph.tool(step.tool).name;
-    match step.tasks.as_slice() {
-        [task] => match plan.graph.task(*task).unit.path(workspace) {
-            path if path.is_root() => tool.clone(),
-            path => format!("{tool} {}", visible_line(&path.to_string())),
-        },
-        tasks => format!("{tool} ({} units)", tasks.len()),
-    }
+/// Leaves the cursor at the beginning of the last line: behind it, the terminal's `^C` would go to the next one, and a
+/// line would stay when all are cleared.
+fn rest(shell: &mut Shell) {
+    shell.err("\r");
+}
+
+/// Columns and rows of the terminal.
+fn size() -> (usize, usize) {
+    terminal_size::terminal_size_of(std::io::stderr())
+        .map_or((80, 24), |(width, height)| (width.0.into(), height.0.into()))
 }

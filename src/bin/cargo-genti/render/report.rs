@@ -1,17 +1,21 @@
 //! The report of a run for humans: findings in order, a line for each tool, and what to do next.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use genti::model::finding::State;
 use genti::model::outcome::{Compared, End, Gone, Identical, Outcome, ToolOutcome, Verdict};
 use genti::model::tool::{Per, Tool};
 use genti::path::RelPath;
 
-use super::text::visible_line;
+use super::text::{self, visible_line};
 use super::{BAD, GOOD, Shell, WARN, finding, plural};
 
 /// Lines of one kind that are shown before the rest is only counted.
 const MOST: usize = 10;
+
+/// Findings that are shown unless all are asked for.
+const MOST_FINDINGS: usize = 100;
 
 /// What the report can't see from the outcome.
 pub(crate) struct Hints<'a> {
@@ -39,7 +43,9 @@ fn findings(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
         terminal_size::terminal_size_of(std::io::stderr()).map_or(140, |(width, _)| usize::from(width.0));
     let verbose = shell.verbose;
     let is_shown = |compared: &&Compared| compared.state == State::New || verbose;
-    for compared in outcome.findings.iter().filter(is_shown) {
+    let shown: Vec<_> = outcome.findings.iter().filter(is_shown).collect();
+    let most = if verbose { shown.len() } else { shown.len().min(MOST_FINDINGS) };
+    for compared in &shown[..most] {
         let source = compared.finding.diagnostic.place.path().and_then(|path| hints.sources.get(path));
         shell.err(finding::render(compared, source.map(Vec::as_slice), width));
         if let Some(Identical { new, total }) =
@@ -50,6 +56,10 @@ fn findings(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
                 plural(new, "is", "are")
             ));
         }
+    }
+    if most < shown.len() {
+        let place = hints.artifacts.as_ref().map(|dir| format!(" in {dir}/report.json")).unwrap_or_default();
+        shell.note(format_args!("and {} more{place}; `--verbose` shows all of them", shown.len() - most));
     }
 }
 
@@ -68,15 +78,13 @@ fn tool(shell: &mut Shell, tool: &Tool, result: &ToolOutcome, outcome: &Outcome)
         }
     };
     fact(result.new, plural(result.new, "new finding", "new findings"));
-    fact(result.unchanged, "accepted");
+    fact(result.unchanged + result.updated, "accepted");
     fact(result.fixed, "fixed");
     fact(result.unknown, "accepted but not looked at");
     match (units, tool.per) {
         (0, _) => facts.push("nothing to look at".to_owned()),
         (_, Per::Workspace) => {}
-        (_, per) => {
-            facts.push(format!("{units} {}{}", per.as_str().replace('-', " "), plural(units, "", "s")))
-        }
+        (_, per) => facts.push(text::units(units, per)),
     }
     if !tool.required {
         facts.push("optional".to_owned());
@@ -105,6 +113,23 @@ fn tool(shell: &mut Shell, tool: &Tool, result: &ToolOutcome, outcome: &Outcome)
     if reasons.len() > MOST {
         shell.err(format_args!("{:>12} and {} more\n", "", reasons.len() - MOST));
     }
+    for line in kept(result) {
+        shell.err(format_args!("{:>12} {line}\n", ""));
+    }
+}
+
+/// Where the output of a tool is that has no verdict on something; nothing if there is none.
+pub(crate) fn kept(result: &ToolOutcome) -> Vec<String> {
+    let shown = |path: &PathBuf| visible_line(&path.display().to_string());
+    let files = match result.kept.as_slice() {
+        [] => None,
+        [one] => Some(shown(one)),
+        [one, other] => Some(format!("{} and {}", shown(one), shown(other))),
+        [first, rest @ ..] => Some(format!("{} and {} files more", shown(first), rest.len())),
+    };
+    let files = files.map(|files| format!("output kept in {files}"));
+    let error = result.not_kept.as_ref().map(|error| format!("output not kept: {}", visible_line(error)));
+    files.into_iter().chain(error).collect()
 }
 
 /// Why it ended as it did, and what to do. Only required tools decide, so only theirs is counted as a cause.
@@ -138,7 +163,7 @@ fn last_words(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
                 beside.push_str(&format!("; no verdict from optional {open}"));
             }
             let from = if beside.is_empty() { "" } else { " from required tools" };
-            let what = format_args!("{tasks} {}, nothing new{from}{beside}", plural(tasks, "task", "tasks"));
+            let what = format!("{tasks} {}, nothing new{from}{beside}", plural(tasks, "task", "tasks"));
             shell.status(GOOD, "Finished", what);
         }
         End::Failed if !new.is_empty() => {
@@ -179,7 +204,7 @@ fn last_words(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
 fn stale(shell: &mut Shell, stale: &[&Gone]) {
     let count = stale.len();
     shell.note(format_args!(
-        "{count} baseline {} stale: remove {} from .config/genti/baseline/",
+        "{count} baseline {} stale: drop {} with `cargo genti baseline update`",
         plural(count, "entry is", "entries are"),
         plural(count, "its line", "their lines"),
     ));

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use genti::model::tool::Per;
+
 /// `text` with everything shown that would steer a terminal or reorder what it shows: only this program's own
 /// escapes reach it. Newlines and tabs stay.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
@@ -23,6 +25,11 @@ pub(crate) fn visible_line(text: &str) -> String {
 
 pub(crate) fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
     if count == 1 { one } else { many }
+}
+
+/// So many units of this kind.
+pub(crate) fn units(count: usize, per: Per) -> String {
+    format!("{count} {}{}", per.as_str().replace('-', " "), plural(count, "", "s"))
 }
 
 fn is_bidi(c: char) -> bool {

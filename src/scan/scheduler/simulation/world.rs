@@ -76,6 +76,7 @@ impl World {
         let mut rng = Rng(seed.wrapping_mul(3) ^ 0x5eed);
         world.has_faults = true;
         world.limits.fail_fast = rng.chance(30);
+        world.limits.one_build_dir = rng.chance(50);
         if rng.chance(30) {
             world.limits.parallel = 1;
         }
@@ -112,7 +113,7 @@ impl World {
         let plan = plan(tools, batches);
         Self {
             seed,
-            limits: Limits { parallel, own_slot: false, fail_fast: false },
+            limits: Limits { parallel, own_slot: false, fail_fast: false, one_build_dir: false },
             tokens: parallel,
             work,
             interrupt: None,
@@ -121,6 +122,13 @@ impl World {
             is_sorted: is_sorted(&plan),
             plan,
         }
+    }
+
+    /// The lane of `step`.
+    pub(super) fn lane(&self, step: StepId) -> Option<&str> {
+        let lane = self.plan.graph.tool(self.plan.step(step).tool).lane.as_deref();
+        let is_cargos = matches!(lane, Some("check" | "build"));
+        if is_cargos && self.limits.one_build_dir { Some("the one") } else { lane }
     }
 
     /// How long `step` takes if nobody ends it: what does not get done in its time is done again one by one.
@@ -163,7 +171,8 @@ fn random_work(rng: &mut Rng, tasks: u32) -> Vec<Duration> {
 fn random_tools(rng: &mut Rng) -> Tools {
     let mut tools = Tools::new();
     for at in 0..1 + rng.below(6) as u32 {
-        let mut tool = tool([None, None, None, Some("check"), Some("build")][rng.below(5) as usize]);
+        let mut tool =
+            tool([None, None, None, Some("check"), Some("build"), Some("own")][rng.below(6) as usize]);
         tool.weight = NonZeroU32::MIN.saturating_add(rng.below(3) as u32);
         tool.jobserver = tool.lane.is_some() || rng.chance(20);
         tool.required = rng.chance(80);

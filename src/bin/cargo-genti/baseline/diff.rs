@@ -1,0 +1,90 @@
+//! `baseline diff A B`: what two runs found, or two baselines accept, and the other does not.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use genti::compare::baseline::parse;
+use genti::compare::identity::id_of;
+use genti::model::outcome::End;
+use genti::pipeline::Error;
+
+use super::found::{Found, Report};
+use crate::args::DiffArgs;
+use crate::fail;
+use crate::render::{self, Shell, visible_line};
+
+pub(super) fn main(args: &DiffArgs, shell: &mut Shell) -> Result<End, End> {
+    let (old, new) = (read(&args.old, shell)?, read(&args.new, shell)?);
+    let mut out = String::new();
+    let (mut more, mut less) = (0, 0);
+    for (key, lines) in &old {
+        let kept = new.get(key).map_or(0, Vec::len);
+        for line in lines.iter().skip(kept) {
+            let _ = writeln!(out, "- {line}");
+            less += 1;
+        }
+    }
+    for (key, lines) in &new {
+        let known = old.get(key).map_or(0, Vec::len);
+        for line in lines.iter().skip(known) {
+            let _ = writeln!(out, "+ {line}");
+            more += 1;
+        }
+    }
+    let end = shell.out(out.as_bytes());
+    shell.note(format_args!("{less} only in {}, {more} only in {}", args.old.display(), args.new.display()));
+    Ok(end)
+}
+
+/// What to print of each, by site and id. Identical ones are counted.
+type Lines = BTreeMap<(String, String), Vec<String>>;
+
+fn read(dir: &Path, shell: &mut Shell) -> Result<Lines, End> {
+    let mut lines = Lines::new();
+    let report = dir.join("report.json");
+    match std::fs::read(&report) {
+        Ok(bytes) => {
+            let report: Report = serde_json::from_slice(&bytes).map_err(|error| {
+                shell.error(format_args!("{} is no report of a run: {error}", report.display()));
+                End::Usage
+            })?;
+            for Found { id, path, subject, rule, scope, message, .. } in report.findings {
+                let site = path.or(subject).unwrap_or_default();
+                let scope = if scope.is_empty() { String::new() } else { format!(" in {scope}") };
+                let line = visible_line(&format!("{site}{scope}: {rule}: {message}"));
+                lines.entry((site, id)).or_default().push(line);
+            }
+            return Ok(lines);
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(unreadable(&report, &error, shell)),
+    }
+    let entries = std::fs::read_dir(dir).map_err(|error| unreadable(dir, &error, shell))?;
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    files.sort();
+    if files.is_empty() {
+        shell.error(format_args!(
+            "{} holds neither the report.json of a run nor the files of a baseline",
+            dir.display()
+        ));
+        return Err(End::Usage);
+    }
+    for path in files {
+        let bytes = std::fs::read(&path).map_err(|error| unreadable(&path, &error, shell))?;
+        let ns = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let entries = parse(&path.display().to_string(), &bytes)
+            .map_err(|problems| fail(shell, Error::Baseline(problems.into())))?;
+        for entry in entries {
+            lines.entry((entry.site.name(), id_of(&ns, &entry))).or_default().push(render::entry(&entry));
+        }
+    }
+    Ok(lines)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error, shell: &mut Shell) -> End {
+    shell.error(format_args!("could not read {}: {error}", path.display()));
+    End::Usage
+}

@@ -1,0 +1,33 @@
+//! What `baseline` reads of the report of a finished run.
+
+use serde::Deserialize;
+
+/// `report.json`.
+#[derive(Deserialize)]
+pub(super) struct Report {
+    pub(super) findings: Vec<Found>,
+}
+
+/// A finding in it.
+#[derive(Deserialize)]
+pub(super) struct Found {
+    pub(super) id: String,
+    pub(super) path: Option<String>,
+    pub(super) subject: Option<String>,
+    pub(super) range: Option<Range>,
+    pub(super) rule: String,
+    pub(super) scope: String,
+    pub(super) message: String,
+}
+
+/// A stretch of text.
+#[derive(Deserialize)]
+pub(super) struct Range {
+    pub(super) start: Position,
+}
+
+/// A place in a text.
+#[derive(Deserialize)]
+pub(super) struct Position {
+    pub(super) line: u32,
+}

@@ -1,0 +1,53 @@
+//! `baseline list`: the accepted findings, and where they are today if the last run knows.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write;
+use std::path::Path;
+
+use genti::compare::identity::id_of;
+use genti::model::outcome::End;
+use genti::model::workspace::Workspace;
+use genti::pipeline::{self, Lockfile};
+use genti::scan::Env;
+use genti::store;
+
+use super::found::{Found, Report};
+use crate::args::ListArgs;
+use crate::render::{self, Shell, visible_line};
+use crate::{fail, resolve};
+
+pub(super) fn main(args: &ListArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
+    let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
+    let project = pipeline::load(&request, env, &mut |_| {}).map_err(|error| fail(shell, error))?;
+    let Workspace { root, target_dir, .. } = &project.workspace;
+    let entries = store::load_baseline(root).map_err(|error| fail(shell, error.into()))?;
+    let mut lines = lines(target_dir);
+    let mut out = String::new();
+    for (ns, entries) in &entries {
+        let _ = writeln!(out, "{ns}: {}", entries.len());
+        for entry in entries {
+            let line = lines.get_mut(&id_of(ns, entry)).and_then(VecDeque::pop_front);
+            let _ = writeln!(out, "  {}", render::entry_at(entry, line));
+            if let Some(reason) = &entry.reason {
+                let _ = writeln!(out, "    accepted because: {}", visible_line(reason));
+            }
+        }
+    }
+    if entries.is_empty() {
+        shell.note("nothing is accepted: there is no baseline");
+    } else if lines.is_empty() {
+        shell.note("lines are shown after a run");
+    }
+    Ok(shell.out(out.as_bytes()))
+}
+
+/// Where the last run saw each finding, by id.
+fn lines(target_dir: &Path) -> BTreeMap<String, VecDeque<u32>> {
+    let mut lines: BTreeMap<String, VecDeque<u32>> = BTreeMap::new();
+    let report = std::fs::read(target_dir.join("genti/artifacts/report.json")).ok();
+    let report: Option<Report> = report.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    for Found { id, range, .. } in report.into_iter().flat_map(|report| report.findings) {
+        lines.entry(id).or_default().extend(range.map(|range| range.start.line));
+    }
+    lines
+}

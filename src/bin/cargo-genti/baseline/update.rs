@@ -1,0 +1,42 @@
+//! `baseline update`: drop what is fixed, and follow what moved. Never accepts anything.
+
+use genti::compare::baseline::shrunk;
+use genti::model::finding::State;
+use genti::model::outcome::End;
+
+use crate::args::RunArgs;
+use crate::render::{Shell, plural};
+use crate::run::Start;
+
+pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<End, End> {
+    let look = super::look(args, start, shell)?;
+    if look.baseline.is_empty() {
+        shell.note("there is no baseline: begin one with `cargo genti baseline init`");
+        return Ok(End::Passed);
+    }
+    let entries = shrunk(&look.run.outcome.findings, &look.run.outcome.gone);
+    super::save(&look.project, &entries, shell)?;
+    let (before, after) = (super::count(&look.baseline), super::count(&entries));
+    let unknown = look.run.outcome.gone.iter().filter(|gone| gone.state == State::Unknown).count();
+    let moved = look.run.outcome.findings.iter().filter_map(|compared| {
+        let accepted = compared.accepted.as_ref()?;
+        (accepted.pass > 1).then_some(())
+    });
+    let (dropped, moved) = (before - after, moved.count());
+    if dropped == 0 && moved == 0 {
+        shell.note("nothing was fixed and nothing moved: the baseline is as it was");
+    } else {
+        shell.note(format_args!(
+            "dropped {dropped} {}, followed {moved} that moved; {after} {} left",
+            plural(dropped, "entry that is fixed", "entries that are fixed"),
+            plural(after, "is", "are")
+        ));
+    }
+    if unknown > 0 {
+        shell.note(format_args!(
+            "{unknown} {} kept: nobody looked whether they are fixed",
+            plural(unknown, "entry was", "entries were")
+        ));
+    }
+    Ok(End::Passed)
+}

@@ -1,0 +1,219 @@
+use genti::model::digest::Digest;
+use genti::model::event::Waiting;
+use genti::model::policy::{Batch, Policy, Selection};
+use genti::model::task::{Plan, StepId};
+use genti::model::workspace::{File, Workspace};
+use genti::path::RelPath;
+use genti::plan::config::{self, ConfigFile, Place};
+use genti::plan::{self, RiskFacts};
+use genti::scan::Env;
+use indicatif::{InMemoryTerm, TermLike};
+
+use super::*;
+use crate::args::OutputArgs;
+
+/// Two tools in a lane, the one over the workspace, and one over files, at most two in a step.
+const TOOLS: &str = r#"
+tools.fmt.enabled = false
+tools.doc.enabled = false
+tools.clippy.enabled = false
+[tools.lint]
+run = ["lint"]
+lane = "check"
+[tools.api]
+run = ["api"]
+lane = "check"
+[tools.each]
+run = ["each", "{files}"]
+parse = "sarif"
+"#;
+
+fn project(files: &[&str]) -> (Workspace, Plan) {
+    let file = |path: &&str| File {
+        path: RelPath::new(path),
+        digest: Digest::of_bytes(b""),
+        len: 0,
+        is_link: false,
+    };
+    let workspace = Workspace {
+        root: "/w".into(),
+        target_dir: "/w/target".into(),
+        build_dir: "/w/target".into(),
+        packages: Vec::new(),
+        owners: vec![None; files.len()],
+        files: files.iter().map(file).collect(),
+        outside: Vec::new(),
+    };
+    let file = ConfigFile { name: "genti.toml".into(), text: TOOLS.into(), place: Place::File };
+    let tools = config::load(&[file], None).unwrap().tools;
+    let policy = Policy { batch: Batch::Count(2.try_into().unwrap()), ..Policy::default() };
+    let plan = plan::plan(&workspace, tools, Selection::default(), policy, &RiskFacts::default()).unwrap();
+    (workspace, plan)
+}
+
+fn steps(plan: &Plan, tool: &str) -> Vec<StepId> {
+    plan.steps().filter(|step| plan.graph.tool(plan.step(*step).tool).name == tool).collect()
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// What `view` shows after so many seconds, in a terminal of this size.
+#[track_caller]
+fn check(view: &View<'_>, now: u64, (width, height): (usize, usize), expected: &[&str]) {
+    let lines = view.lines(seconds(now), width, height);
+    let lines: Vec<_> = lines.iter().map(|line| format!("{:>12} {}", line.word, line.what)).collect();
+    assert_eq!(lines, expected);
+    for line in &lines {
+        assert!(unicode_width::UnicodeWidthStr::width(line.as_str()) <= width, "{line}");
+    }
+}
+
+#[test]
+fn each_step_that_runs_has_a_line_and_all_of_them_a_bar() {
+    let (workspace, plan) = project(&["a.txt", "b.txt", "c.txt"]);
+    let mut view = View::new(&workspace, &plan);
+    let (lint, each) = (steps(&plan, "lint")[0], steps(&plan, "each"));
+    check(&view, 0, (80, 24), &[]);
+    view.on(Event::Planned, seconds(1));
+    view.on(Event::Started(lint), seconds(1));
+    view.on(Event::Started(each[0]), seconds(60));
+    view.on(Event::Started(each[1]), seconds(61));
+    check(
+        &view,
+        63,
+        (80, 24),
+        &[
+            "     Running lint (1m 2s)",
+            "     Running each: 2 files (3s)",
+            "     Running each: c.txt (2s)",
+            "    Checking [>                             ] 0/5 tasks, 1m 3s",
+        ],
+    );
+    view.on(Event::Finished(each[0]), seconds(64));
+    check(
+        &view,
+        64,
+        (80, 24),
+        &[
+            "     Running lint (1m 3s)",
+            "     Running each: c.txt (3s)",
+            "    Checking [============>                 ] 2/5 tasks, 1m 4s",
+        ],
+    );
+    assert_eq!(view.summary(seconds(64)), "2/5 tasks, 1m 4s: lint (1m 3s), each: c.txt (3s)");
+}
+
+#[test]
+fn what_is_waited_for_is_told_with_what_holds_it() {
+    let (workspace, plan) = project(&[]);
+    let [lint, api] = ["lint", "api"].map(|tool| steps(&plan, tool)[0]);
+    let mut view = View::new(&workspace, &plan);
+    view.on(Event::Started(lint), seconds(1));
+    let lane = Waiting::Lane { step: api, holder: lint };
+    for (waiting, expected) in [
+        (lane, "     Waiting for lane check (lint, 12s): api"),
+        (Waiting::Token { of: Some(8) }, "     Waiting for a token: all 8 are in use"),
+        (Waiting::Token { of: None }, "     Waiting for a token of the build that started this run"),
+        (Waiting::Run, "     Waiting for another run in this workspace to end (3s)"),
+        (Waiting::End, "     Waiting for what runs to end"),
+    ] {
+        view.on(Event::Waiting(Some(waiting)), seconds(10));
+        check(&view, 13, (80, 24), &["     Running lint (12s)", expected]);
+    }
+    view.on(Event::Waiting(Some(Waiting::Token { of: None })), seconds(13));
+    check(&view, 13, (80, 24), &["     Running lint (12s)"]);
+    assert_eq!(view.summary(seconds(13)), "0/2 tasks, 13s: lint (12s)", "a token on its way is no news");
+    view.on(Event::Waiting(Some(lane)), seconds(13));
+    let summary = "0/2 tasks, 13s: lint (12s), waiting for lane check (lint, 12s): api";
+    assert_eq!(view.summary(seconds(13)), summary);
+    view.on(Event::Waiting(None), seconds(13));
+    check(&view, 13, (80, 24), &["     Running lint (12s)"]);
+}
+
+#[test]
+fn a_small_terminal_shows_the_beginnings_and_ends_of_a_few_names() {
+    let files = ["a/deep/directory/with/a/name.txt", "b.txt", "c.txt", "日本語/とても長いファイル名.txt"];
+    let (workspace, mut plan) = project(&files);
+    // A step for each file.
+    plan.policy.batch = Batch::Count(1.try_into().unwrap());
+    let tools = plan.graph.tools.clone();
+    let facts = RiskFacts::default();
+    let plan = plan::plan(&workspace, tools, Selection::default(), plan.policy, &facts).unwrap();
+    let each = steps(&plan, "each");
+    let mut view = View::new(&workspace, &plan);
+    view.on(Event::Planned, seconds(0));
+    for step in [0, 3, 1, 2] {
+        view.on(Event::Started(each[step]), seconds(0));
+    }
+    view.on(Event::Finished(each[2]), seconds(0));
+    view.on(Event::Waiting(Some(Waiting::Run)), seconds(0));
+    check(
+        &view,
+        1,
+        (40, 12),
+        &[
+            "     Running each: a…ith/a/name.txt (1s)",
+            "     Running each: …ファイル名.txt (1s)",
+            "     Running each: b.txt (1s)",
+            "     Waiting for anot…kspace to end (1s)",
+            "    Checking [=>         ] 1/6 tasks, 1s",
+        ],
+    );
+    check(
+        &view,
+        1,
+        (30, 8),
+        &[
+            "     Running eac…name.txt (1s)",
+            "             … and 2 more",
+            "     Waiting for a…to end (1s)",
+            "    Checking 1/6 tasks, 1s",
+        ],
+    );
+    for width in 0..30 {
+        for height in 0..12 {
+            assert!(view.lines(seconds(1), width, height).len() <= height.max(8) / 2);
+        }
+    }
+}
+
+/// What is on the terminal.
+fn shown(term: &InMemoryTerm) -> Vec<String> {
+    term.contents().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn lines_are_replaced_stay_below_what_is_said_and_vanish() {
+    let (workspace, plan) = project(&[]);
+    let term = InMemoryTerm::new(10, 60);
+    let target = ProgressDrawTarget::term_like(Box::new(term.clone()));
+    let mut bar = Bar::on_target(View::new(&workspace, &plan), target, true);
+    let mut shell = Shell::new(&OutputArgs { verbose: false, quiet: false, color: None }, &Env::default());
+    let lines = |count: usize| {
+        let line = |at| Line { style: BUSY, word: "Running", what: format!("step {at}") };
+        (0..count).map(line).collect::<Vec<_>>()
+    };
+    bar.draw(&lines(3), &mut shell);
+    assert_eq!(shown(&term), ["     Running step 0", "     Running step 1", "     Running step 2"]);
+    let colours = String::from_utf8(term.contents_formatted()).unwrap();
+    assert!(colours.contains('\u{1b}'), "{colours:?}");
+    bar.say(seconds(1), &mut shell, |_| term.write_line("said").unwrap());
+    assert_eq!(shown(&term)[..2], ["said", "     Running step 0"]);
+    bar.draw(&lines(1), &mut shell);
+    assert_eq!(shown(&term), ["said", "     Running step 0"]);
+    bar.draw(&lines(2), &mut shell);
+    bar.on(Event::Comparing, &mut shell);
+    assert_eq!(shown(&term), ["said"]);
+}
+
+#[test]
+fn what_another_run_held_up_shows_nothing_until_it_begins() {
+    let (workspace, plan) = project(&[]);
+    let mut view = View::new(&workspace, &plan);
+    view.on(Event::Waiting(Some(Waiting::Run)), seconds(0));
+    check(&view, 2, (80, 24), &["     Waiting for another run in this workspace to end (2s)"]);
+    view.on(Event::Waiting(None), seconds(2));
+    check(&view, 2, (80, 24), &[]);
+}

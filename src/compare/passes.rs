@@ -1,0 +1,389 @@
+//! The passes that pair today's findings with the entries of a baseline, each over what the ones before it left.
+//!
+//! | pass | what must agree | what it is for |
+//! | --- | --- | --- |
+//! | 1 | rule, site, message, code, scope | nothing but lines moved |
+//! | 2 | the same without scope | an item was renamed, or code moved within its file |
+//! | 3 | 1 and 2 with the path of a file that is gone put right | a file was renamed |
+//! | 4 | rule, site, code, scope; as many on either side | a lint was reworded |
+//! | 5 | rule, site, message, scope; one on either side | flagged code was edited, and the message names its item |
+//! | 6 | rule, message, code, scope but for modules | an item moved to another file |
+//!
+//! Positions are never looked at, nor is git: the result is the same in a shallow clone. Knows nothing of states.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::matching::Reach;
+use crate::model::finding::{Entry, Site};
+use crate::model::path::RelPath;
+
+/// What is left on either side, within one namespace.
+pub(super) struct Passes<'a> {
+    ns: &'a str,
+    reach: &'a dyn Reach,
+    /// Each with its number among today's findings, sorted.
+    current: Vec<(usize, &'a Entry)>,
+    known: Vec<Known<'a>>,
+    /// Today's findings that have an entry, with the pass that found it.
+    matched: Vec<(usize, u8, &'a Entry)>,
+}
+
+/// An entry of the baseline.
+struct Known<'a> {
+    entry: &'a Entry,
+    /// The same with the path that its file has now.
+    now: Cow<'a, Entry>,
+}
+
+impl<'a> Passes<'a> {
+    pub(super) fn new(
+        ns: &'a str,
+        reach: &'a dyn Reach,
+        current: Vec<(usize, &'a Entry)>,
+        known: impl Iterator<Item = &'a Entry>,
+    ) -> Self {
+        let mut known: Vec<_> = known.map(|entry| Known { entry, now: Cow::Borrowed(entry) }).collect();
+        known.sort_by(|a, b| a.entry.cmp(b.entry));
+        Self { ns, reach, current, known, matched: Vec::new() }
+    }
+
+    /// Which of today's findings have an entry, by which pass; and the entries that are left.
+    pub(super) fn run(mut self) -> (Vec<(usize, u8, &'a Entry)>, Vec<&'a Entry>) {
+        fn anywhere(_: &Known<'_>) -> bool {
+            true
+        }
+        self.pair(1, anywhere, |current, known| pair_by(current, known, same));
+        self.pair(2, anywhere, |current, known| pair_by(current, known, scopeless));
+        if self.follow_renamed_files() {
+            self.pair(3, anywhere, |current, known| pair_by(current, known, same));
+            self.pair(3, anywhere, |current, known| pair_by(current, known, scopeless));
+        }
+        self.pair(4, anywhere, reworded);
+        self.pair(5, anywhere, edited);
+        // What nobody looked at may still be where it was.
+        let (ns, reach) = (self.ns, self.reach);
+        self.pair(6, |known| reach.looked_at(ns, known.entry), moved);
+        (self.matched, self.known.into_iter().map(|known| known.entry).collect())
+    }
+
+    /// Takes out what `pass` pairs; it is given the entries that `may` be paired.
+    fn pair(
+        &mut self,
+        number: u8,
+        may: impl Fn(&Known<'a>) -> bool,
+        pass: impl Fn(&[&Entry], &[&Entry]) -> Vec<(usize, usize)>,
+    ) {
+        let at: Vec<usize> = (0..self.known.len()).filter(|&at| may(&self.known[at])).collect();
+        let known: Vec<&Entry> = at.iter().map(|&at| &*self.known[at].now).collect();
+        let current: Vec<&Entry> = self.current.iter().map(|(_, entry)| *entry).collect();
+        let pairs = pass(&current, &known);
+        let (mut ours, mut theirs) = (BTreeSet::new(), BTreeSet::new());
+        for (one, other) in pairs {
+            self.matched.push((self.current[one].0, number, self.known[at[other]].entry));
+            ours.insert(one);
+            theirs.insert(at[other]);
+        }
+        remove(&mut self.current, &ours);
+        remove(&mut self.known, &theirs);
+    }
+
+    /// A path that is gone becomes that of the one file which holds at least half of what was there; a tie is no
+    /// answer. Whether there was any.
+    fn follow_renamed_files(&mut self) -> bool {
+        let mut here: BTreeMap<_, BTreeMap<&RelPath, usize>> = BTreeMap::new();
+        for (_, entry) in &self.current {
+            if let Site::Path(path) = &entry.site {
+                *here.entry(wherever(entry)).or_default().entry(path).or_default() += 1;
+            }
+        }
+        let mut gone: BTreeMap<&RelPath, BTreeMap<_, usize>> = BTreeMap::new();
+        for known in &self.known {
+            match &known.entry.site {
+                Site::Path(path) if !self.reach.exists(path) => {
+                    *gone.entry(path).or_default().entry(wherever(known.entry)).or_default() += 1;
+                }
+                _ => {}
+            }
+        }
+        let renamed: BTreeMap<RelPath, Site> = gone
+            .into_iter()
+            .filter_map(|(path, wanted)| {
+                let mut shared: BTreeMap<&RelPath, usize> = BTreeMap::new();
+                for (key, count) in &wanted {
+                    for (path, there) in here.get(key).into_iter().flatten() {
+                        *shared.entry(path).or_default() += count.min(there);
+                    }
+                }
+                let most = *shared.values().max()?;
+                let total: usize = wanted.values().sum();
+                let mut best = shared.iter().filter(|(_, count)| **count == most).map(|(path, _)| *path);
+                let (to, None, true) = (best.next()?, best.next(), 2 * most >= total) else { return None };
+                Some((path.clone(), Site::Path(to.clone())))
+            })
+            .collect();
+        for known in &mut self.known {
+            if let Site::Path(path) = &known.entry.site
+                && let Some(site) = renamed.get(path)
+            {
+                known.now.to_mut().site = site.clone();
+            }
+        }
+        self.known.sort_by(|a, b| a.now.cmp(&b.now));
+        !renamed.is_empty()
+    }
+}
+
+/// Whether one of these findings is new whatever the others turn out to be: more of them can't give it an entry,
+/// by any pass. Both sides are of one namespace.
+pub(super) fn has_surely_new(current: &[Entry], known: &[Entry]) -> bool {
+    let count = |entries: &'_ [Entry]| {
+        let (mut codes, mut scopes) = (BTreeMap::new(), BTreeMap::new());
+        for Entry { rule, code, scope, msg, .. } in entries {
+            *codes.entry((rule.clone(), code.clone())).or_insert(0) += 1;
+            *scopes.entry((rule.clone(), scope.clone(), msg.clone())).or_insert(0) += 1;
+        }
+        (codes, scopes)
+    };
+    let (codes, scopes) = count(known);
+    let mut identical: BTreeMap<&Entry, usize> = BTreeMap::new();
+    for entry in current {
+        *identical.entry(entry).or_default() += 1;
+    }
+    identical.into_iter().any(|(Entry { rule, code, scope, msg, .. }, wanted): (_, usize)| {
+        let by_code = codes.get(&(rule.clone(), code.clone())).copied().unwrap_or(0_usize);
+        let by_scope = scopes.get(&(rule.clone(), scope.clone(), msg.clone())).copied().unwrap_or(0_usize);
+        by_code + by_scope < wanted
+    })
+}
+
+fn same(entry: &Entry) -> (&Site, &str, &str, &str, &str) {
+    (&entry.site, &entry.rule, &entry.msg, &entry.code, &entry.scope)
+}
+
+fn scopeless(entry: &Entry) -> (&Site, &str, &str, &str) {
+    (&entry.site, &entry.rule, &entry.msg, &entry.code)
+}
+
+fn codeless(entry: &Entry) -> (&Site, &str, &str, &str) {
+    (&entry.site, &entry.rule, &entry.msg, &entry.scope)
+}
+
+fn wherever(entry: &Entry) -> (&str, &str, &str) {
+    (&entry.rule, &entry.msg, &entry.code)
+}
+
+/// Without code there is nothing that holds the two together.
+fn reworded(current: &[&Entry], known: &[&Entry]) -> Vec<(usize, usize)> {
+    pair_groups(current, known, |entry| {
+        (!entry.code.is_empty()).then_some((&entry.site, &entry.rule, &entry.code, &entry.scope))
+    })
+}
+
+fn edited(current: &[&Entry], known: &[&Entry]) -> Vec<(usize, usize)> {
+    let pairs = pair_groups(current, known, |entry| Some(codeless(entry)));
+    let mut counts = BTreeMap::new();
+    for (one, _) in &pairs {
+        *counts.entry(codeless(current[*one])).or_insert(0) += 1;
+    }
+    // Of several it can't be told which is which: one to one only.
+    let is_alone = |one: usize| counts.get(&codeless(current[one])) == Some(&1);
+    pairs
+        .into_iter()
+        .filter(|&(one, other)| is_alone(one) && is_about_one_item(current[one], known[other]))
+        .collect()
+}
+
+fn moved(current: &[&Entry], known: &[&Entry]) -> Vec<(usize, usize)> {
+    // What is in no item, or is no code, has nothing that moved with it.
+    pair_by(current, known, |entry| match (&entry.site, module_free(&entry.scope)) {
+        (Site::Path(_), scope) if !scope.is_empty() && !entry.code.is_empty() => Ok((wherever(entry), scope)),
+        _ => Err(entry),
+    })
+}
+
+/// Whether the message, which both share, names an item in backticks that both are about: it stands in the code of
+/// both, or is what encloses them. `return` or `Copy` in a message say nothing of which of several is meant.
+fn is_about_one_item(one: &Entry, other: &Entry) -> bool {
+    let is_word = |text: &str, word: &str| {
+        text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|found| found == word)
+    };
+    let mut quoted = one.msg.split('`').skip(1).step_by(2);
+    quoted.any(|name| {
+        let is_name = name.starts_with(|c: char| c.is_alphabetic() || c == '_') && !KEYWORDS.contains(&name);
+        let is_in_both = is_word(&one.code, name) && is_word(&other.code, name);
+        is_name && (is_in_both || is_word(&one.scope, name))
+    })
+}
+
+/// What stands in code and is no name of an item.
+const KEYWORDS: [&str; 36] = [
+    "as", "async", "await", "break", "const", "continue", "crate", "dyn", "else", "enum", "extern", "false",
+    "fn", "for", "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return",
+    "self", "static", "struct", "super", "trait", "true", "type", "unsafe", "use", "while",
+];
+
+/// A scope without the modules around the item: an inline module may become a file.
+fn module_free(mut scope: &str) -> &str {
+    while scope.starts_with("mod ") {
+        scope = scope.split_once(" > ").map_or("", |(_, inner)| inner);
+    }
+    scope
+}
+
+/// Pairs the first of each kind with the first: of identical ones, the last stay alone.
+fn pair_by<'a, K: Ord>(
+    current: &[&'a Entry],
+    known: &[&'a Entry],
+    key: impl Fn(&'a Entry) -> K,
+) -> Vec<(usize, usize)> {
+    let mut waiting: BTreeMap<K, VecDeque<usize>> = BTreeMap::new();
+    for (at, entry) in known.iter().enumerate() {
+        waiting.entry(key(entry)).or_default().push_back(at);
+    }
+    let partner = |entry| waiting.get_mut(&key(entry)).and_then(VecDeque::pop_front);
+    current.iter().copied().map(partner).enumerate().filter_map(|(at, known)| Some((at, known?))).collect()
+}
+
+/// Pairs the kinds of which there are as many on either side, in order.
+fn pair_groups<'a, K: Ord>(
+    current: &[&'a Entry],
+    known: &[&'a Entry],
+    key: impl Fn(&'a Entry) -> Option<K>,
+) -> Vec<(usize, usize)> {
+    let mut groups: BTreeMap<K, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+    for (at, entry) in current.iter().enumerate() {
+        key(entry).into_iter().for_each(|key| groups.entry(key).or_default().0.push(at));
+    }
+    for (at, entry) in known.iter().enumerate() {
+        key(entry).into_iter().for_each(|key| groups.entry(key).or_default().1.push(at));
+    }
+    let equal = groups.into_values().filter(|(ours, theirs)| ours.len() == theirs.len());
+    equal.flat_map(|(ours, theirs)| ours.into_iter().zip(theirs)).collect()
+}
+
+fn remove<T>(items: &mut Vec<T>, taken: &BTreeSet<usize>) {
+    let mut at = 0..;
+    items.retain(|_| at.next().is_none_or(|at| !taken.contains(&at)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An entry: `path | rule | scope | code | message`.
+    fn entry(line: &str) -> Entry {
+        let fields: Vec<_> = line.split('|').map(|field| field.trim().to_owned()).collect();
+        let [path, rule, scope, code, msg] = <[String; 5]>::try_from(fields).unwrap();
+        Entry { site: Site::Path(RelPath::new(&path)), rule, scope, code, msg, reason: None }
+    }
+
+    /// Files whose name begins with `gone` are gone; those in `unseen/` were not looked at.
+    struct World;
+
+    impl Reach for World {
+        fn exists(&self, path: &RelPath) -> bool {
+            !path.as_bytes().starts_with(b"gone")
+        }
+        fn looked_at(&self, _: &str, entry: &Entry) -> bool {
+            !matches!(&entry.site, Site::Path(path) if path.as_bytes().starts_with(b"unseen/"))
+        }
+    }
+
+    /// The pass of each of `current` (0: none), for a baseline of `known`.
+    fn check(known: &[&str], current: &[&str], passes: &[u8]) {
+        let (known, mut current): (Vec<_>, Vec<_>) = (
+            known.iter().map(|line| entry(line)).collect(),
+            current.iter().map(|line| entry(line)).collect(),
+        );
+        let given = current.clone();
+        current.sort();
+        let numbered = current.iter().enumerate().collect();
+        let (matched, left) = Passes::new("ns", &World, numbered, known.iter()).run();
+        assert_eq!(matched.len() + left.len(), known.len(), "one to one");
+        let mut found: BTreeMap<&Entry, Vec<u8>> = BTreeMap::new();
+        for (at, entry) in current.iter().enumerate() {
+            let pass = matched.iter().find(|(of, ..)| *of == at).map_or(0, |(_, pass, _)| *pass);
+            found.entry(entry).or_default().insert(0, pass);
+        }
+        let found: Vec<u8> = given.iter().map(|entry| found.get_mut(entry).unwrap().pop().unwrap()).collect();
+        assert_eq!(found, passes);
+    }
+
+    #[test]
+    fn a_renamed_file_keeps_its_findings() {
+        let known = ["gone.rs|r|fn a|x|m", "gone.rs|r|fn b|y|m", "gone.rs|s|fn b|z|n"];
+        check(&known, &["new.rs|r|fn a|x|m", "new.rs|r|fn c|y|m", "new.rs|s|fn b|z|n"], &[3, 3, 3]);
+        // Half of what was there is enough, and what is left is followed too.
+        let known = ["gone.rs|r|fn a|x|m", "gone.rs|r|fn b|y|is `b`"];
+        check(&known, &["new.rs|r|fn a|x|m", "new.rs|r|fn b|other|is `b`"], &[3, 5]);
+        // A third is not; what moved with its item is found all the same.
+        let known = ["gone.rs|r|fn a|x|m", "gone.rs|r|fn b|y|m", "gone.rs|r|fn c|z|m"];
+        check(&known, &["new.rs|r|fn a|x|m", "new.rs|r|fn other|y2|m"], &[6, 0]);
+    }
+
+    #[test]
+    fn a_tie_is_no_rename() {
+        let known = ["gone.rs|r||x|m", "gone.rs|r||y|m"];
+        check(&known, &["one.rs|r||x|m", "two.rs|r||y|m"], &[0, 0]);
+        check(&known, &["one.rs|r||x|m", "one.rs|r||y|m", "two.rs|r||y|m"], &[3, 3, 0]);
+    }
+
+    #[test]
+    fn a_file_that_is_there_was_not_renamed() {
+        check(&["old.rs|r||x|m"], &["new.rs|r||x|m"], &[0]);
+    }
+
+    #[test]
+    fn a_reworded_lint_is_the_same_finding() {
+        check(&["a.rs|r|fn a|x|old words"], &["a.rs|r|fn a|x|new words"], &[4]);
+        check(&["a.rs|r|f|x|old", "a.rs|r|f|x|old"], &["a.rs|r|f|x|new", "a.rs|r|f|x|new"], &[4, 4]);
+        // Another count is another finding; without code nothing holds them together.
+        check(&["a.rs|r|f|x|old"], &["a.rs|r|f|x|new", "a.rs|r|f|x|new"], &[0, 0]);
+        check(&["a.rs|r|||old"], &["a.rs|r|||new"], &[0]);
+        check(&["a.rs|r|f|x|old"], &["a.rs|other|f|x|new"], &[0]);
+    }
+
+    #[test]
+    fn edited_code_is_followed_where_the_message_names_its_item() {
+        check(&["a.rs|r|fn a|x(1)|`a` is long"], &["a.rs|r|fn a|x(2)|`a` is long"], &[5]);
+        check(&["a.rs|r||fn b 1|`b` is long"], &["a.rs|r||fn b 2|`b` is long"], &[5]);
+        check(&["a.rs|r|fn a|x(1)|it is long"], &["a.rs|r|fn a|x(2)|it is long"], &[0]);
+        // What is in backticks must be an item that both are about.
+        check(&["a.rs|r|fn a|return x|no `return`"], &["a.rs|r|fn a|return y|no `return`"], &[0]);
+        check(&["a.rs|r|fn a|x|of `Copy`"], &["a.rs|r|fn a|y|of `Copy`"], &[0]);
+        check(&["a.rs|r|fn a|x(1)|`a` is long"], &["a.rs|r|fn b|x(2)|`a` is long"], &[0]);
+        // Of two it can't be told which is which.
+        let known = ["a.rs|r|f|x(1)|`a` is", "a.rs|r|f|x(2)|`a` is"];
+        check(&known, &["a.rs|r|f|x(3)|`a` is", "a.rs|r|f|x(4)|`a` is"], &[0, 0]);
+    }
+
+    #[test]
+    fn an_item_may_move_to_another_file() {
+        check(&["a.rs|r|impl A > fn b|x|m"], &["b.rs|r|impl A > fn b|x|m"], &[6]);
+        // An inline module that becomes a file is no change either.
+        check(&["a.rs|r|mod tests > fn b|x|m"], &["a/tests.rs|r|fn b|x|m"], &[6]);
+        check(&["a.rs|r|impl A > fn b|x|m"], &["b.rs|r|impl A > fn c|x|m"], &[0]);
+        // It did not move if one is still there.
+        let both = ["a.rs|r|fn b|x|m", "b.rs|r|fn b|x|m"];
+        check(&both[..1], &both, &[1, 0]);
+        // Where nobody looked it may be still there, too.
+        check(&["unseen/a.rs|r|fn b|x|m"], &["b.rs|r|fn b|x|m"], &[0]);
+    }
+
+    #[test]
+    fn what_is_surely_new_is_new_in_every_company() {
+        let check = |known: &[&str], current: &[&str], is_new: bool| {
+            let entries = |lines: &[&str]| lines.iter().map(|line| entry(line)).collect::<Vec<_>>();
+            assert_eq!(has_surely_new(&entries(current), &entries(known)), is_new, "{current:?}");
+        };
+        check(&[], &["a.rs|r|f|x|m"], true);
+        check(&["a.rs|r|f|x|m"], &["a.rs|r|f|x|m"], false);
+        check(&["a.rs|r|f|x|m"], &["a.rs|r|f|y|n"], true);
+        // Each of these may turn out to be the one that is known: moved, reworded, edited.
+        for known in ["b.rs|r|f|x|m", "a.rs|r|g|x|n", "a.rs|r|f|y|m"] {
+            check(&[known], &["a.rs|r|f|x|m"], false);
+        }
+        check(&["a.rs|r|f|x|m"], &["a.rs|r|f|x|m"; 3], true);
+    }
+}

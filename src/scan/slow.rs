@@ -1,0 +1,54 @@
+//! Which steps have run for so long that the user is told. Knows no clock: it is told the time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::model::task::StepId;
+
+/// After how long a step is slow; it is told again after as long.
+const PERIOD: Duration = Duration::from_secs(60);
+
+/// What runs: when it started, and of how many periods it was told.
+#[derive(Debug, Default)]
+pub(super) struct Slow(BTreeMap<StepId, (Duration, u32)>);
+
+impl Slow {
+    /// `step` starts.
+    pub(super) fn start(&mut self, step: StepId, now: Duration) {
+        self.0.insert(step, (now, 0));
+    }
+
+    /// `step` has ended.
+    pub(super) fn finish(&mut self, step: StepId) {
+        self.0.remove(&step);
+    }
+
+    /// What has become slow since the last time, or slower by a whole period, and how long it has run.
+    pub(super) fn due(&mut self, now: Duration) -> Vec<(StepId, Duration)> {
+        let due = self.0.iter_mut().filter_map(|(step, (start, told))| {
+            let periods = (now.saturating_sub(*start).as_secs() / PERIOD.as_secs()) as u32;
+            (std::mem::replace(told, periods) < periods).then_some((*step, PERIOD * periods))
+        });
+        due.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_step_is_told_after_each_period_until_it_ends() {
+        let [a, b] = [0, 1].map(|rank| StepId { rank, at: 0 });
+        let at = |tenths: u64| PERIOD * tenths as u32 / 10;
+        let mut slow = Slow::default();
+        slow.start(a, at(5));
+        slow.start(b, at(10));
+        assert_eq!(slow.due(at(14)), []);
+        assert_eq!(slow.due(at(15)), [(a, PERIOD)]);
+        assert_eq!(slow.due(at(16)), []);
+        assert_eq!(slow.due(at(26)), [(a, 2 * PERIOD), (b, PERIOD)]);
+        slow.finish(a);
+        assert_eq!(slow.due(at(60)), [(b, 5 * PERIOD)], "once, however many periods nobody looked");
+    }
+}

@@ -1,0 +1,33 @@
+//! What differs between systems: a child together with what it starts, its pipes, and sleeping until one of
+//! them has news. Each module here has the same items; all above is the same everywhere.
+//!
+//! | | Linux | other Unix | Windows |
+//! | --- | --- | --- | --- |
+//! | a child and what it starts | a process group | a process group | a job object |
+//! | how it is asked to end | a signal | a signal | Ctrl-Break |
+//! | what leaves the group | comes to us, and ends with the run | is lost | can't |
+//! | when we are killed | it goes on | it goes on | it is killed, too |
+//! | how the end of a child is noticed | a pidfd | a look now and then | its handle |
+//! | Ctrl-Z | stops the children as well | the same | there is none |
+//!
+//! Children are spawned by `posix_spawn` on Unix: whatever needs code between `fork` and `exec` costs 66 ms a
+//! process in a parent of 800 MB. So there is no PDEATHSIG, and who kills us with SIGKILL leaves what runs.
+
+#[cfg(unix)]
+#[path = "unix.rs"]
+mod imp;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod imp;
+#[cfg(target_os = "linux")]
+#[path = "linux.rs"]
+mod orphans;
+#[cfg(all(unix, not(target_os = "linux")))]
+#[path = "other_unix.rs"]
+mod orphans;
+
+#[cfg(windows)]
+pub(super) use imp::Orphans;
+pub(super) use imp::{Group, GroupId, Pipe, Waker, make_inheritable, wait};
+#[cfg(unix)]
+pub(super) use orphans::Orphans;

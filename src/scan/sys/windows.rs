@@ -1,0 +1,257 @@
+//! Job objects, Ctrl-Break, and looking after pipes now and then.
+
+#![expect(unsafe_code, reason = "the standard library knows no job objects and no pipe that does not block")]
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle, RawHandle};
+use std::os::windows::process::CommandExt;
+use std::process::{Child, Command};
+use std::ptr;
+use std::time::Duration;
+
+use windows_sys::Win32::Foundation::{ERROR_BROKEN_PIPE, WAIT_OBJECT_0};
+use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, GenerateConsoleCtrlEvent};
+use windows_sys::Win32::System::JobObjects::{
+    AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation, SetInformationJobObject,
+    TerminateJobObject,
+};
+use windows_sys::Win32::System::Pipes::PeekNamedPipe;
+use windows_sys::Win32::System::Threading::{
+    CREATE_NEW_PROCESS_GROUP, GetCurrentProcess, WaitForSingleObject,
+};
+
+use crate::model::task::Exit;
+
+/// How often pipes and wakers are looked after.
+const TICK: Duration = Duration::from_millis(5);
+
+/// A child, and all that it starts. Killed when dropped.
+#[derive(Debug)]
+pub(in crate::scan) struct Group {
+    child: Child,
+    job: Job,
+}
+
+impl Group {
+    /// Starts `command`, whose output goes to pipes: these are its standard output and its standard error.
+    pub(in crate::scan) fn spawn(command: &mut Command) -> io::Result<(Self, [Pipe; 2])> {
+        let job = Job::new()?;
+        let mut child = command.creation_flags(CREATE_NEW_PROCESS_GROUP).spawn()?;
+        let pipes = [child.stdout.take().map(OwnedHandle::from), child.stderr.take().map(OwnedHandle::from)];
+        let mut group = Self { child, job };
+        // What it starts before this line is in the job of the whole run alone, and ends with that.
+        if let Err(error) = group.job.assign(group.child.as_raw_handle()) {
+            // One that has ended already can't be assigned.
+            if !group.has_ended() {
+                let _ = group.child.kill();
+                return Err(error);
+            }
+        }
+        Ok((group, pipes.map(|pipe| Pipe(pipe.map(File::from)))))
+    }
+
+    pub(in crate::scan) fn id(&self) -> GroupId {
+        GroupId(self.child.id())
+    }
+
+    /// Whether the child has ended.
+    pub(in crate::scan) fn has_ended(&self) -> bool {
+        wait_for(self.child.as_raw_handle(), Duration::ZERO)
+    }
+
+    /// Asks all of the group to end.
+    pub(in crate::scan) fn interrupt(&self) {
+        // SAFETY: takes two numbers. Without a console there is nobody to ask.
+        unsafe { GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, self.child.id()) };
+    }
+
+    /// The same: there is no other way to ask.
+    pub(in crate::scan) fn terminate(&self) {
+        self.interrupt();
+    }
+
+    /// Kills the child and all that it started.
+    pub(in crate::scan) fn kill(&self) {
+        // SAFETY: the handle is open as long as `self`. It can't fail for a job that we made.
+        unsafe { TerminateJobObject(self.job.0.as_raw_handle(), 1) };
+    }
+
+    /// Takes the exit of a child that has ended.
+    pub(in crate::scan) fn reap(&mut self) -> io::Result<Exit> {
+        Ok(Exit::Code(self.child.wait()?.code().unwrap_or_default()))
+    }
+}
+
+/// The number of a child. Kept by nobody when it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::scan) struct GroupId(u32);
+
+impl GroupId {
+    /// Nobody is left: all of a job is killed at once.
+    pub(in crate::scan) fn kill(self) -> bool {
+        false
+    }
+}
+
+/// All that is started below this process: it ends with it.
+#[derive(Debug)]
+pub(in crate::scan) struct Orphans(());
+
+impl Orphans {
+    /// From now on nothing that this process starts outlives it.
+    pub(in crate::scan) fn adopt() -> io::Result<Self> {
+        let job = Job::new()?;
+        // SAFETY: takes nothing.
+        job.assign(unsafe { GetCurrentProcess() })?;
+        // Closed when this process ends, in whatever way. Sooner would be our own end.
+        std::mem::forget(job);
+        Ok(Self(()))
+    }
+
+    /// There is nothing to do: jobs leave no orphans.
+    pub(in crate::scan) fn sweep(&self, _: &[GroupId], _: bool) -> bool {
+        false
+    }
+}
+
+/// A job object: who is in it is killed when it is dropped.
+#[derive(Debug)]
+struct Job(OwnedHandle);
+
+impl Job {
+    fn new() -> io::Result<Self> {
+        // SAFETY: neither attributes nor a name are needed.
+        let handle = unsafe { CreateJobObjectW(ptr::null(), ptr::null()) };
+        if handle.is_null() {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: just made, and nobody else's.
+        let job = Self(unsafe { OwnedHandle::from_raw_handle(handle) });
+        let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
+        limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
+        // SAFETY: the pointer and the size are of the structure that this class of information has.
+        let is_set = unsafe {
+            SetInformationJobObject(
+                job.0.as_raw_handle(),
+                JobObjectExtendedLimitInformation,
+                ptr::from_ref(&limits).cast(),
+                size_of_val(&limits) as u32,
+            )
+        };
+        if is_set == 0 { Err(io::Error::last_os_error()) } else { Ok(job) }
+    }
+
+    fn assign(&self, process: RawHandle) -> io::Result<()> {
+        // SAFETY: both handles are open.
+        match unsafe { AssignProcessToJobObject(self.0.as_raw_handle(), process) } {
+            0 => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The end of a pipe that we read. Reading does not block: it fails with `WouldBlock`.
+#[derive(Debug)]
+pub(in crate::scan) struct Pipe(Option<File>);
+
+impl Pipe {
+    /// How much can be read; `Ok(None)` at the end.
+    fn available(&self) -> io::Result<Option<usize>> {
+        let Some(pipe) = &self.0 else { return Ok(None) };
+        let mut available = 0;
+        let (no, none) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: the handle is open, there is no buffer to be filled, and the count outlives the call.
+        let ok =
+            unsafe { PeekNamedPipe(pipe.as_raw_handle(), ptr::null_mut(), 0, no, &raw mut available, none) };
+        if ok != 0 {
+            return Ok(Some(available as usize));
+        }
+        let error = io::Error::last_os_error();
+        let is_end = error.raw_os_error() == Some(ERROR_BROKEN_PIPE as i32);
+        if is_end { Ok(None) } else { Err(error) }
+    }
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match (self.available()?, &mut self.0) {
+            (None, _) | (_, None) => Ok(0),
+            (Some(0), _) => Err(ErrorKind::WouldBlock.into()),
+            (Some(len), Some(pipe)) => {
+                let len = len.min(buffer.len());
+                pipe.read(&mut buffer[..len])
+            }
+        }
+    }
+}
+
+/// Wakes every [`wait`]: each looks up often enough by itself.
+#[derive(Debug)]
+pub(in crate::scan) struct Waker(());
+
+impl Waker {
+    pub(in crate::scan) fn new() -> io::Result<Self> {
+        Ok(Self(()))
+    }
+
+    pub(in crate::scan) fn wake(&self) {}
+}
+
+/// Sleeps until the leader of `group` has ended, one of `pipes` can be read or is closed, or `timeout` is over,
+/// and never for long: it may wake up for nothing.
+pub(in crate::scan) fn wait<'a>(
+    group: Option<&'a Group>,
+    mut pipes: impl Iterator<Item = &'a Pipe>,
+    _: impl Iterator<Item = &'a Waker>,
+    timeout: Option<Duration>,
+) -> io::Result<()> {
+    let has_news = pipes.any(|pipe| !matches!(pipe.available(), Ok(Some(0))));
+    let timeout = if has_news { Duration::ZERO } else { timeout.map_or(TICK, |timeout| timeout.min(TICK)) };
+    match group {
+        Some(group) => {
+            wait_for(group.child.as_raw_handle(), timeout);
+        }
+        None => std::thread::sleep(timeout),
+    }
+    Ok(())
+}
+
+/// Waits until the process has ended, or `timeout` is over. Whether it has ended.
+fn wait_for(process: RawHandle, timeout: Duration) -> bool {
+    // SAFETY: the handle is open.
+    unsafe { WaitForSingleObject(process, timeout.as_millis() as u32) == WAIT_OBJECT_0 }
+}
+
+/// There is nothing to do: a pool of job tokens is a semaphore with a name.
+pub(in crate::scan) fn make_inheritable(_: i32) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::process::{self, Ending, Ran};
+    use crate::scan::stop::Stop;
+
+    fn cmd(script: &str, timeout: Option<Duration>) -> Ran {
+        let mut command = Command::new("cmd");
+        process::run(command.args(["/D", "/C", script]), timeout, &Stop::new().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn more_than_a_pipe_holds_is_read() {
+        let ran = cmd("(for /L %i in (1,1,20000) do @echo 0123456789) & exit 7", None);
+        assert_eq!((ran.output.stdout.len(), ran.output.exit), (20_000 * 12, Exit::Code(7)));
+    }
+
+    #[test]
+    fn what_takes_too_long_is_ended() {
+        assert_eq!(cmd("ping -n 600 127.0.0.1", Some(Duration::from_millis(100))).ending, Ending::TimedOut);
+    }
+
+    #[test]
+    fn what_a_child_leaves_behind_is_noticed_and_ended() {
+        let ran = cmd("start /B ping -n 600 127.0.0.1 & echo hi", None);
+        assert!(ran.leaky && ran.ending == Ending::Own);
+    }
+}

@@ -1,0 +1,205 @@
+//! What is accepted, how that grows and shrinks, and how two branches of it are merged.
+
+use std::process::Command;
+
+use crate::support::Sandbox;
+
+/// A finding for each line that holds "bad".
+const WORDS: &str = r#"
+[tools.words]
+run = ["awk", "/bad/ {print FILENAME \":\" FNR \": \" $2}", "{files}"]
+per = "file"
+files = ["**/*.txt"]
+parse = { regex = "^(?<path>.+?):(?<line>\\d+): (?<message>.*)$" }
+"#;
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::with_tools(WORDS);
+    sandbox.write("a.txt", "bad one\nbad two\nfine\n");
+    sandbox.write("b/c.txt", "bad three\n");
+    sandbox
+}
+
+/// The lines of the baseline without its header.
+fn entries(sandbox: &Sandbox) -> Vec<String> {
+    let path = sandbox.root().join(".config/genti/baseline/words.jsonl");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().skip(1).map(str::to_owned).collect()
+}
+
+fn messages(sandbox: &Sandbox) -> Vec<String> {
+    let message = |line: &String| {
+        let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+        entry["msg"].as_str().unwrap().to_owned()
+    };
+    entries(sandbox).iter().map(message).collect()
+}
+
+#[test]
+fn update_drops_what_is_fixed_follows_what_moved_and_accepts_nothing() {
+    let sandbox = sandbox();
+    sandbox.run(&["baseline", "init"], 0);
+    assert_eq!(messages(&sandbox), ["one", "two", "three"]);
+
+    sandbox.write("a.txt", "added above\nbad two\nbad four\n");
+    std::fs::rename(sandbox.root().join("b/c.txt"), sandbox.root().join("b/d.txt")).unwrap();
+    sandbox.run(&["check"], 1);
+    let text = sandbox.run(&["baseline", "update"], 0);
+    assert!(text.contains("dropped 1 entry that is fixed, followed 1 that moved; 2 are left"), "{text}");
+    assert_eq!(messages(&sandbox), ["two", "three"]);
+    assert!(entries(&sandbox)[1].contains("b/d.txt"), "{:?}", entries(&sandbox));
+    // What was new still is.
+    sandbox.run(&["check"], 1);
+    assert_eq!(
+        sandbox.findings(),
+        ["unchanged words a.txt:2", "new words a.txt:3", "unchanged words b/d.txt:1"]
+    );
+
+    let text = sandbox.run(&["baseline", "update"], 0);
+    assert!(text.contains("nothing was fixed and nothing moved"), "{text}");
+}
+
+#[test]
+fn update_keeps_what_nobody_looked_at() {
+    let sandbox = sandbox();
+    sandbox.run(&["baseline", "init"], 0);
+    sandbox.edit("genti.toml", "awk", "no-such-program");
+    let before = entries(&sandbox);
+    let text = sandbox.run(&["baseline", "update"], 0);
+    assert!(text.contains("3 entries were kept: nobody looked"), "{text}");
+    assert_eq!(entries(&sandbox), before);
+}
+
+#[test]
+fn a_baseline_without_entries_is_no_file() {
+    let sandbox = sandbox();
+    sandbox.run(&["baseline", "init"], 0);
+    sandbox.write("a.txt", "fine\n");
+    sandbox.write("b/c.txt", "fine\n");
+    let text = sandbox.run(&["baseline", "update"], 0);
+    assert!(text.contains("Removed .config/genti/baseline/words.jsonl"), "{text}");
+    sandbox.run(&["check"], 0);
+}
+
+#[test]
+fn accept_takes_what_is_meant_and_keeps_the_reason() {
+    let sandbox = sandbox();
+    let text = sandbox.run(&["baseline", "accept", "--path", "b", "--reason", "a \"vendored\" file"], 0);
+    assert!(text.contains("2 findings stay new"), "{text}");
+    assert_eq!(messages(&sandbox), ["three"]);
+    assert!(entries(&sandbox)[0].ends_with(r#""reason":"a \"vendored\" file"}"#), "{:?}", entries(&sandbox));
+
+    sandbox.run(&["baseline", "accept", "--rule", "other", "--reason", "none is meant"], 0);
+    assert_eq!(messages(&sandbox), ["three"]);
+    sandbox.run(&["baseline", "accept", "--path", "./a.txt", "--rule", "words", "--reason", "later"], 0);
+    assert_eq!(messages(&sandbox), ["one", "two", "three"]);
+    sandbox.run(&["check"], 0);
+
+    // The reason survives a move, and is shown.
+    std::fs::rename(sandbox.root().join("b/c.txt"), sandbox.root().join("b/d.txt")).unwrap();
+    sandbox.run(&["baseline", "update"], 0);
+    let text = sandbox.run(&["baseline", "list"], 0);
+    assert!(text.contains("a.txt:2: words: two\n    accepted because: later\n"), "{text}");
+    assert!(text.contains("b/d.txt"), "{text}");
+    assert!(text.contains("accepted because: a \"vendored\" file"), "{text}");
+}
+
+#[test]
+fn to_accept_takes_a_reason() {
+    let sandbox = sandbox();
+    sandbox.run(&["baseline", "accept"], 2);
+    sandbox.run(&["baseline", "accept", "--reason", " "], 2);
+    assert_eq!(entries(&sandbox), [""; 0]);
+}
+
+#[test]
+fn a_diff_tells_what_came_and_went() {
+    let sandbox = sandbox();
+    sandbox.run(&["baseline", "init"], 0);
+    let copy = sandbox.beside().join("before");
+    sandbox.run(&["run"], 0);
+    let artifacts = sandbox.root().join("target/genti/artifacts");
+    std::fs::create_dir_all(&copy).unwrap();
+    std::fs::copy(artifacts.join("report.json"), copy.join("report.json")).unwrap();
+    sandbox.write("a.txt", "bad two\nbad four\nbad four\n");
+    sandbox.run(&["run"], 1);
+    let output = sandbox
+        .command(&["baseline", "diff", copy.to_str().unwrap(), artifacts.to_str().unwrap()])
+        .output()
+        .unwrap();
+    sandbox.expect(&output, 0);
+    let lines = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(lines, "- a.txt: words: one\n+ a.txt: words: four\n+ a.txt: words: four\n");
+    // A baseline and a run agree where nothing changed.
+    let baseline = sandbox.root().join(".config/genti/baseline");
+    let output = sandbox
+        .command(&["baseline", "diff", baseline.to_str().unwrap(), copy.to_str().unwrap()])
+        .output()
+        .unwrap();
+    sandbox.expect(&output, 0);
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
+    sandbox.run(&["baseline", "diff", "nowhere", "."], 2);
+}
+
+fn git(sandbox: &Sandbox, args: &[&str]) -> bool {
+    let identity = ["-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false"];
+    let mut command = Command::new("git");
+    command.args(identity).args(args).env("GIT_CONFIG_GLOBAL", "/dev/null").current_dir(sandbox.root());
+    command.output().unwrap().status.success()
+}
+
+/// Two branches that change `a.txt` and bring their baseline up to date, merged. Whether that was clean.
+fn merge(sandbox: &Sandbox, before: &str, ours: &str, theirs: &str, merged: &str) -> bool {
+    sandbox.write(".gitignore", "target\n");
+    sandbox.write("a.txt", before);
+    sandbox.run(&["baseline", "init"], 0);
+    assert!(git(sandbox, &["init", "-q", "-b", "main"]) && git(sandbox, &["add", "."]));
+    assert!(git(sandbox, &["commit", "-qm", "before"]) && git(sandbox, &["branch", "theirs"]));
+    for (branch, text) in [("main", ours), ("theirs", theirs)] {
+        assert!(git(sandbox, &["checkout", "-q", branch]));
+        sandbox.write("a.txt", text);
+        sandbox.run(&["baseline", "accept", "--reason", branch], 0);
+        sandbox.run(&["baseline", "update"], 0);
+        sandbox.run(&["check"], 0);
+        assert!(git(sandbox, &["commit", "-qam", branch]));
+    }
+    assert!(git(sandbox, &["checkout", "-q", "main"]));
+    git(sandbox, &["merge", "-q", "theirs"]);
+    sandbox.write("a.txt", merged);
+    !std::fs::read_to_string(sandbox.root().join(".config/genti/baseline/words.jsonl"))
+        .unwrap()
+        .contains("<<<<<<<")
+}
+
+#[test]
+fn two_branches_merge_where_their_lines_do_not_touch() {
+    let sandbox = sandbox();
+    let before = "bad a\nbad c\nbad e\nbad g\nbad i\nbad k\n";
+    // Each fixes one and accepts one, far from the other.
+    let ours = "bad b\nbad c\nbad e\nbad g\nbad i\nbad k\n";
+    let theirs = "bad a\nbad c\nbad e\nbad g\nbad i\nbad l\n";
+    let merged = "bad b\nbad c\nbad e\nbad g\nbad i\nbad l\n";
+    assert!(merge(&sandbox, before, ours, theirs, merged), "a plain merge");
+    sandbox.run(&["check"], 0);
+    assert_eq!(messages(&sandbox), ["b", "c", "e", "g", "i", "l", "three"]);
+}
+
+#[test]
+fn where_their_lines_touch_resolve_settles_it() {
+    let sandbox = sandbox();
+    let merged = "bad b\nbad d\n";
+    assert!(!merge(&sandbox, "bad a\nbad c\n", "bad b\nbad c\n", "bad a\nbad d\n", merged), "a conflict");
+    let text = sandbox.run(&["check"], 2);
+    assert!(text.contains("markers of a merge conflict") && text.contains("baseline resolve"), "{text}");
+    let text = sandbox.run(&["baseline", "resolve"], 0);
+    assert!(text.contains("words.jsonl: 3 entries"), "{text}");
+    sandbox.run(&["check"], 0);
+    assert_eq!(messages(&sandbox), ["b", "d", "three"]);
+    // Without git's memory there is only what the markers say: nothing that is accepted gets lost.
+    assert!(git(&sandbox, &["checkout", "--merge", "--", ".config/genti/baseline/words.jsonl"]));
+    std::fs::remove_dir_all(sandbox.root().join(".git")).unwrap();
+    sandbox.run(&["baseline", "resolve"], 0);
+    assert!(["b", "d", "three"].iter().all(|kept| messages(&sandbox).iter().any(|found| found == kept)));
+    sandbox.run(&["baseline", "update"], 0);
+    assert_eq!(messages(&sandbox), ["b", "d", "three"]);
+}

@@ -1,0 +1,137 @@
+//! Where cargo builds: by the lanes, out of the user's way, and of no matter to what is found.
+
+use std::fs::File;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::support::Sandbox;
+
+const MODES: [&str; 3] = ["one", "lanes", "shared"];
+
+/// A tool in each of cargo's lanes, and one in none, that run `script` with their name as `$0`.
+fn with_lanes(script: &str) -> Sandbox {
+    let tool = |name: &str, lane: &str| {
+        format!(
+            "[tools.{name}]\nrun = [\"sh\", \"-c\", '''{script}''', \"{name}\"]\ninherit-env = true\n{lane}"
+        )
+    };
+    Sandbox::with_tools(
+        &[tool("check", "lane = \"check\"\n"), tool("build", "lane = \"build\"\n"), tool("none", "")]
+            .concat(),
+    )
+}
+
+#[test]
+fn each_lane_is_told_its_directory() {
+    let sandbox = with_lanes("echo $CARGO_TARGET_DIR $CARGO_BUILD_BUILD_DIR > ../$0");
+    let check = |args: &[&str], [check, build]: [&str; 2]| {
+        sandbox.run(&[&["run"], args].concat(), 0);
+        for (tool, dir) in [("check", check), ("build", build), ("none", check)] {
+            let dir = sandbox.root().join(dir).display().to_string();
+            let seen = std::fs::read_to_string(sandbox.beside().join(tool)).unwrap();
+            assert_eq!(seen, format!("{dir} {dir}\n"), "{tool}, {args:?}");
+        }
+    };
+    let own = "target/genti/build";
+    check(&["--parallel", "3"], [own, own]);
+    check(&["--parallel", "4"], [own, "target/genti/build/build"]);
+    check(&["--parallel", "4", "--build-dir", "one"], [own, own]);
+    check(&["--parallel", "1", "--build-dir", "lanes"], [own, "target/genti/build/build"]);
+    check(&["--parallel", "4", "--build-dir", "shared"], ["target"; 2]);
+    let mut command = sandbox.command(&["run", "--parallel", "4"]);
+    sandbox.expect(&command.env("GENTI_BUILD_DIR", "shared").output().unwrap(), 0);
+    assert!(std::fs::read_to_string(sandbox.beside().join("build")).unwrap().ends_with("/target\n"));
+}
+
+#[test]
+fn a_build_directory_of_the_users_is_used_when_it_is_shared_and_else_left_alone() {
+    let sandbox = with_lanes("echo $CARGO_TARGET_DIR $CARGO_BUILD_BUILD_DIR > ../$0");
+    sandbox.write(".cargo/config.toml", "[build]\nbuild-dir = \"intermediate\"\n");
+    let root = sandbox.root().display();
+    let own = format!("{root}/target/genti/build");
+    let shared = format!("{root}/target {root}/intermediate\n");
+    for (mode, expected) in [("one", format!("{own} {own}\n")), ("shared", shared)] {
+        sandbox.run(&["run", "--build-dir", mode], 0);
+        assert_eq!(std::fs::read_to_string(sandbox.beside().join("check")).unwrap(), expected);
+    }
+}
+
+#[test]
+fn lanes_exclude_each_other_in_one_directory_and_not_in_two() {
+    // Each of the two waits for the other, for a while.
+    let script = "case $0 in none) exit;; check) other=build;; *) other=check;; esac; touch ../$0; \
+                  n=0; until test -e ../$other; do n=$((n+1)); test $n -lt 200 || exit 1; sleep 0.1; done";
+    with_lanes(script).run(&["run", "--parallel", "2", "--build-dir", "lanes"], 0);
+    for mode in ["one", "shared"] {
+        let sandbox = with_lanes("test $0 = none && exit; mkdir ../held && sleep 0.1 && rmdir ../held");
+        sandbox.run(&["run", "--parallel", "2", "--build-dir", mode], 0);
+    }
+}
+
+/// Holds the lock that a cargo of the user's would, as long as the file lives.
+fn lock(target_dir: &Path) -> File {
+    let dir = target_dir.join("debug");
+    std::fs::create_dir_all(&dir).unwrap();
+    let file = File::create(dir.join(".cargo-lock")).unwrap();
+    flock(&file, FlockOperation::LockExclusive).unwrap();
+    file
+}
+
+#[test]
+fn a_cargo_of_the_users_holds_up_no_run_unless_the_directory_is_shared() {
+    let sandbox = Sandbox::of("clean", "workspace");
+    let lock = lock(&sandbox.root().join("target"));
+    for mode in ["one", "lanes"] {
+        sandbox.run(&["run", "--build-dir", mode], 0);
+    }
+    let shared = ["run", "--build-dir", "shared", "--max-duration", "3s"];
+    sandbox.run(&shared, 3);
+    let not_run: Vec<_> = sandbox.lines("task").iter().map(|line| line["status"] == "not-run").collect();
+    assert!(not_run.contains(&true), "it waited to its end");
+    drop(lock);
+    sandbox.run(&shared[..3], 0);
+}
+
+#[test]
+fn the_first_run_says_once_that_dependencies_are_built_apart() {
+    let says = |sandbox: &Sandbox, mode: &str| {
+        sandbox.run(&["run", "--build-dir", mode], 0).contains("dependencies are built once more")
+    };
+    let sandbox = with_lanes("mkdir -p $CARGO_TARGET_DIR");
+    assert!(!says(&sandbox, "shared"));
+    assert!(says(&sandbox, "one") && !says(&sandbox, "one"));
+    assert!(
+        says(&sandbox, "lanes") && !says(&sandbox, "lanes"),
+        "what the lanes do not share is built again"
+    );
+}
+
+#[test]
+fn the_artifacts_are_the_same_wherever_cargo_builds() {
+    let sandbox = Sandbox::of("clean", "workspace");
+    // Clippy finds something in what the build script writes, so that cargo's directory is part of the place.
+    sandbox.write(
+        "build.rs",
+        "//! Writes a part of the library.\n\nfn main() {\n    let dir = std::env::var(\"OUT_DIR\").unwrap();\n    \
+         std::fs::write(format!(\"{dir}/made.rs\"), \"/// Seven.\\npub fn seven() -> u8 { return 7; }\").unwrap();\n}\n",
+    );
+    let lib = std::fs::read_to_string(sandbox.root().join("src/lib.rs")).unwrap();
+    sandbox.write("src/lib.rs", &format!("{lib}\ninclude!(concat!(env!(\"OUT_DIR\"), \"/made.rs\"));\n"));
+    sandbox.write(
+        "genti.toml",
+        "[tools.where]\nrun = [\"sh\", \"-c\", \"echo built in $CARGO_TARGET_DIR/debug\"]\nparse = \"lines\"\n\
+         lane = \"build\"\ninherit-env = true\n",
+    );
+    let mut first = None;
+    for mode in MODES {
+        for parallel in ["1", "8"] {
+            let mut command = sandbox.command(&["run", "--build-dir", mode, "--parallel", parallel]);
+            sandbox.expect(&command.env("SOURCE_DATE_EPOCH", "0").output().unwrap(), 1);
+            let artifacts = ["run.json", "report.json", "tasks.jsonl"].map(|name| sandbox.artifact(name));
+            let text = String::from_utf8_lossy(&artifacts[1]).into_owned();
+            assert!(text.contains("made.rs") && text.contains("built in [TARGET]/debug"), "{text}");
+            assert_eq!(&artifacts, first.get_or_insert_with(|| artifacts.clone()), "{mode}, {parallel}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What goes on is shown on a terminal while it goes on, and leaves nothing behind.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+
+use indicatif::{InMemoryTerm, TermLike};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use crate::support::Sandbox;
+
+/// Two tools of one lane that run until there is a file `done` beside the workspace.
+fn held() -> Sandbox {
+    let wait = "n=0; until test -e ../done; do n=$((n+1)); test $n -lt 600 || exit 1; sleep 0.1; done";
+    let tool = |name: &str| format!("[tools.{name}]\nrun = [\"sh\", \"-c\", \"{wait}\"]\nlane = \"own\"\n");
+    Sandbox::with_tools(&[tool("a"), tool("b")].concat())
+}
+
+/// A terminal with a program in it.
+struct Terminal {
+    screen: InMemoryTerm,
+    terminal: File,
+    child: Child,
+}
+
+impl Terminal {
+    fn with(mut command: Command) -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&master, size).unwrap();
+        let open = || {
+            File::options().read(true).write(true).open(name.to_str().unwrap()).map(OwnedFd::from).unwrap()
+        };
+        if !command.get_envs().any(|(name, _)| name == "TERM") {
+            command.env("TERM", "xterm");
+        }
+        command.stdin(Stdio::null()).stdout(open()).stderr(open());
+        let child = command.spawn().unwrap();
+        Self { screen: InMemoryTerm::new(24, 80), terminal: File::from(master), child }
+    }
+
+    /// Reads until the screen has `text` and is done with; if it never has, to the end.
+    fn read_until(&mut self, text: &str) -> String {
+        let mut buffer = [0; 4096];
+        let mut is_whole = true;
+        while !is_whole || !self.screen.contents().contains(text) {
+            // Where nobody holds the other side any more, a terminal gives an error.
+            let Ok(len @ 1..) = self.terminal.read(&mut buffer) else { break };
+            self.screen.write_str(std::str::from_utf8(&buffer[..len]).unwrap()).unwrap();
+            is_whole = buffer[..len].ends_with(b"\r");
+        }
+        self.screen.contents()
+    }
+
+    /// The screen after the end, and the exit code.
+    fn end(mut self) -> (String, Option<i32>) {
+        let screen = self.read_until("there is no such text");
+        (screen, self.child.wait().unwrap().code())
+    }
+}
+
+#[test]
+fn a_terminal_shows_what_runs_and_what_is_waited_for_and_then_the_report_alone() {
+    let sandbox = held();
+    let mut terminal = Terminal::with(sandbox.command(&["run", "--parallel", "2"]));
+    let screen = terminal.read_until("Waiting for lane").replace(|c: char| c.is_ascii_digit(), "");
+    let shows = |runs: &str, waits: &str| {
+        let lines = format!(
+            "     Running {runs} (s)\n     Waiting for lane own ({runs}, s): {waits}\n    Checking [>"
+        );
+        screen.contains(&lines)
+    };
+    assert!(shows("a", "b") || shows("b", "a"), "{screen}");
+    std::fs::write(sandbox.beside().join("done"), "").unwrap();
+    let (screen, code) = terminal.end();
+    let report = screen.split_once("once more there\n").unwrap().1;
+    assert_eq!(report, "      Passed a\n      Passed b\n    Finished 2 tasks, nothing new");
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn an_interrupt_at_the_keyboard_leaves_no_line() {
+    let sandbox = held();
+    let mut terminal = Terminal::with(sandbox.command(&["run", "--parallel", "2"]));
+    terminal.read_until("Waiting for lane");
+    // The terminal writes `^C`; the signal would come from it too, if it were the one that controls the program.
+    terminal.terminal.write_all(b"\x03").unwrap();
+    let kill = Command::new("kill").args(["-s", "INT", &terminal.child.id().to_string()]).status();
+    assert!(kill.unwrap().success());
+    let (screen, code) = terminal.end();
+    assert!(screen.contains("error: stopped by signal 2"), "{screen}");
+    for word in ["Running", "Waiting", "Checking"] {
+        assert!(!screen.contains(word), "{screen}");
+    }
+    assert_eq!(code, Some(130));
+}
+
+#[test]
+fn who_does_not_want_lines_gets_none() {
+    let plain = |args: &[&str], env: [&str; 2]| {
+        let sandbox = Sandbox::with_tools("[tools.quick]\nrun = [\"true\"]\n");
+        let mut command = sandbox.command(&[&["run"], args].concat());
+        command.env(env[0], env[1]);
+        let mut terminal = Terminal::with(command);
+        let mut bytes = Vec::new();
+        // As above: it ends with an error.
+        let _ = terminal.terminal.read_to_end(&mut bytes);
+        assert_eq!(terminal.child.wait().unwrap().code(), Some(0));
+        !bytes.windows(2).any(|pair| pair == b"\x1b[")
+    };
+    assert!(plain(&["--color", "never"], ["CARGO_TERM_PROGRESS_WHEN", "never"]));
+    assert!(plain(&["--color", "never"], ["CI", "true"]));
+    assert!(plain(&["--color", "never"], ["TERM", "dumb"]));
+    assert!(plain(&["--color", "never", "--quiet"], ["TERM", "xterm"]));
+    assert!(!plain(&["--color", "never"], ["TERM", "xterm"]));
+}
