@@ -15,12 +15,9 @@
 
 use std::fs::{self, File as OpenFile, FileType};
 use std::io::{self, Read};
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
-use ignore::{DirEntry, WalkBuilder, WalkState};
+use ignore::{DirEntry, WalkBuilder};
 use rayon::prelude::*;
 
 use super::{LoadError, place, unreadable};
@@ -123,79 +120,30 @@ fn walk(start: &RelPath, dir: &Path, pruned: &[PathBuf], found: &mut Vec<Found>)
         let _ = builder.current_dir(above).add_ignore(above.join(".gitignore"));
     }
 
-    let (all, errors) = (Mutex::new(found), Mutex::new(Vec::new()));
-    builder.threads(threads()?).build_parallel().run(|| {
-        let mut local = Local { found: Vec::new(), all: &all };
-        let errors = &errors;
-        Box::new(move |entry| {
-            match entry.map(|entry| visit(&entry, start, dir, pruned)) {
-                Ok(Visit::Skip) => return WalkState::Skip,
-                Ok(Visit::Descend) => {}
-                Ok(Visit::List(file)) => local.found.push(file),
-                Err(error) => errors.lock().unwrap_or_else(PoisonError::into_inner).push(error),
+    // On one thread: where a thread of the parallel walk can't be started, the others wait for it for ever.
+    let pruned = pruned.to_vec();
+    builder.filter_entry(move |entry| entry.depth() == 0 || !is_out(entry, &pruned));
+    let mut errors = Vec::new();
+    for entry in builder.build() {
+        match entry {
+            Ok(entry) => {
+                let below = RelPath::between(dir, entry.path()).map(|below| start.join(below.as_bytes()));
+                found.extend(below.zip(entry.file_type()).and_then(|(path, kind)| Found::new(path, kind)));
             }
-            WalkState::Continue
-        })
-    });
-    let errors = errors.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let errors = errors.into_iter().map(|error| failure(error, dir.to_path_buf()));
+            Err(error) => errors.push(failure(error, dir.to_path_buf())),
+        }
+    }
     // A directory that has gone away is as good as one that never was.
-    let mut errors: Vec<_> = errors.filter(|(_, error)| error.kind() != io::ErrorKind::NotFound).collect();
+    errors.retain(|(_, error)| error.kind() != io::ErrorKind::NotFound);
     errors.sort_by(|a, b| a.0.cmp(&b.0));
     errors.into_iter().next().map_or(Ok(()), |(path, error)| Err(unreadable(&path)(error)))
 }
 
-/// How many threads the walk may have. They are tried out before: where one of them can't be had, `ignore` would
-/// wait for it for ever.
-fn threads() -> Result<usize, LoadError> {
-    // More do not walk faster.
-    let count = thread::available_parallelism().map_or(1, NonZero::get).min(12);
-    let gate = Mutex::new(());
-    let closed = gate.lock();
-    thread::scope(|scope| {
-        for _ in 0..count {
-            thread::Builder::new().spawn_scoped(scope, || drop(gate.lock()))?;
-        }
-        drop(closed);
-        Ok(count)
-    })
-    .map_err(LoadError::Threads)
-}
-
-/// What one thread of the walk found. Handed over when the thread is done with it, not file by file.
-struct Local<'a, 'b> {
-    found: Vec<Found>,
-    all: &'a Mutex<&'b mut Vec<Found>>,
-}
-
-impl Drop for Local<'_, '_> {
-    fn drop(&mut self) {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).append(&mut self.found);
-    }
-}
-
-/// What becomes of one entry of a directory.
-enum Visit {
-    Skip,
-    Descend,
-    List(Found),
-}
-
-fn visit(entry: &DirEntry, start: &RelPath, dir: &Path, pruned: &[PathBuf]) -> Visit {
-    if entry.depth() == 0 {
-        return Visit::Descend;
-    }
-    let path = entry.path();
-    let kind =
-        entry.file_type().filter(|_| entry.file_name() != ".git" && !pruned.iter().any(|out| out == path));
-    match kind {
-        Some(kind) if kind.is_dir() && !is_cache(path) => Visit::Descend,
-        Some(kind) => {
-            let path = RelPath::between(dir, path).map(|below| start.join(below.as_bytes()));
-            path.and_then(|path| Found::new(path, kind)).map_or(Visit::Skip, Visit::List)
-        }
-        None => Visit::Skip,
-    }
+/// Whether an entry is not listed, nor anything below it.
+fn is_out(entry: &DirEntry, pruned: &[PathBuf]) -> bool {
+    entry.file_name() == ".git"
+        || pruned.iter().any(|out| out == entry.path())
+        || entry.file_type().is_some_and(|kind| kind.is_dir()) && is_cache(entry.path())
 }
 
 fn is_cache(dir: &Path) -> bool {

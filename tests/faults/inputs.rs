@@ -49,7 +49,7 @@ pub(crate) fn deep_nesting() -> Tried {
     let world = World::new();
     let config = std::fs::read_to_string(world.path("genti.toml")).unwrap();
     for (open, close) in [("[", "]"), ("{a=", "}")] {
-        for depth in [100, 10_000, 1_000_000] {
+        for depth in [100, 100_000] {
             let text = format!("x = {}{}\n{config}", open.repeat(depth), close.repeat(depth));
             refused(&world, "genti.toml", text.as_bytes(), &["genti.toml:1:"]);
         }
@@ -58,8 +58,7 @@ pub(crate) fn deep_nesting() -> Tried {
     refused(&world, "genti.toml", keys.as_bytes(), &["genti.toml:"]);
     let baseline = ".config/genti/baseline/t.jsonl";
     for (open, close) in [("[", "]"), ("{\"path\":", "}")] {
-        let text =
-            format!("{{\"genti_baseline\":1}}\n{}1{}\n", open.repeat(1_000_000), close.repeat(1_000_000));
+        let text = format!("{{\"genti_baseline\":1}}\n{}1{}\n", open.repeat(100_000), close.repeat(100_000));
         refused(&world, baseline, text.as_bytes(), &["t.jsonl:2:"]);
     }
     Ok(())
