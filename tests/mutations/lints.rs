@@ -251,7 +251,7 @@ impl Linter<'_> {
             let Some(before) = start.checked_sub(1) else { return start };
             at = match code.word(before) {
                 "." if before > 0 => before - 1,
-                ":" if before > 1 && code.word(before - 1) == ":" => before - 2,
+                ":" if before > 1 && code.word(before - 1) == ":" && code.is_name(before - 2) => before - 2,
                 "!" if start < at && before > 0 && code.is_name(before - 1) => before - 1,
                 ")" | "]" | "?" if start < at || code.word(at) == "?" => before,
                 _ if (start < at || code.word(at) == "?") && code.is_name(before) => before,

@@ -61,7 +61,9 @@ const fn kind(name: &'static str, change: Change) -> Kind {
 }
 
 fn several(world: &mut World, dice: &mut Dice) -> Option<String> {
-    let changes = (0..2 + dice.below(6)).filter_map(|_| KINDS[dice.below(KINDS.len())].apply(world, dice));
+    // A new version of a tool is a change of its own.
+    let kinds: Vec<_> = KINDS.iter().filter(|kind| kind.name != "reword a lint").collect();
+    let changes = (0..2 + dice.below(6)).filter_map(|_| kinds[dice.below(kinds.len())].apply(world, dice));
     Some(changes.collect::<Vec<_>>().join("; "))
 }
 
@@ -69,7 +71,7 @@ fn several(world: &mut World, dice: &mut Dice) -> Option<String> {
 fn any_file(world: &World, dice: &mut Dice) -> (String, Text) {
     let paths = world.paths();
     let path = paths[dice.below(paths.len())].clone();
-    let text = world.text(&path).clone();
+    let text = Text::clone(world.text(&path));
     (path, text)
 }
 
@@ -85,11 +87,6 @@ fn movable<'c>(code: &Code<'_>, items: &'c [Item]) -> Vec<&'c Item> {
         is_whole && ["fn", "impl", "mod", "struct", "enum", "trait"].contains(&keyword)
     };
     items.iter().filter(is_movable).collect()
-}
-
-/// `fn name` and the like, for descriptions.
-fn name_of(code: &Code<'_>, item: &Item) -> String {
-    format!("{} {}", code.word(item.keyword), code.word(item.keyword + 1))
 }
 
 fn insert(world: &mut World, dice: &mut Dice) -> Option<String> {
@@ -134,7 +131,7 @@ fn move_within(world: &mut World, dice: &mut Dice) -> Option<String> {
         out.replace(item.range.clone(), &Text::default());
         out.replace(to..to, &moved);
     }
-    Some(format!("move {} within {path}", name_of(&code, item)))
+    Some(format!("move {} within {path}", code.name(item)))
 }
 
 fn move_between(world: &mut World, dice: &mut Dice) -> Option<String> {
@@ -156,7 +153,7 @@ fn move_between(world: &mut World, dice: &mut Dice) -> Option<String> {
     };
     world.text_mut(&to).replace(place..place, &text.slice(item.range.clone()));
     world.text_mut(&from).replace(item.range.clone(), &Text::default());
-    Some(format!("move {} from {from} to {to}", name_of(&code, item)))
+    Some(format!("move {} from {from} to {to}", code.name(item)))
 }
 
 /// From an `impl` to one of the same type and trait in another file.
@@ -181,7 +178,7 @@ fn move_method(world: &mut World, dice: &mut Dice) -> Option<String> {
     block.push(&Text::fresh("}\n"));
     world.text_mut(&to).push(&block);
     world.text_mut(&from).replace(method.range.clone(), &Text::default());
-    Some(format!("move method {} from {from} to {to}", name_of(&code, method)))
+    Some(format!("move method {} from {from} to {to}", code.name(method)))
 }
 
 /// `mod a { ... }` becomes `mod a;` and a file.
@@ -209,7 +206,7 @@ fn module_to_file(world: &mut World, dice: &mut Dice) -> Option<String> {
     }
     world.files.insert(file.clone(), inner.into());
     world.text_mut(&path).replace(open.start..close.end, &Text::fresh(";"));
-    Some(format!("move {} of {path} to {file}", name_of(&code, module)))
+    Some(format!("move {} of {path} to {file}", code.name(module)))
 }
 
 fn wrap(world: &mut World, dice: &mut Dice) -> Option<String> {
@@ -222,7 +219,7 @@ fn wrap(world: &mut World, dice: &mut Dice) -> Option<String> {
     module.push(&text.slice(item.range.clone()).indented("    "));
     module.push(&Text::fresh("}\n"));
     world.text_mut(&path).replace(item.range.clone(), &module);
-    Some(format!("wrap {} of {path} in a module", name_of(&code, item)))
+    Some(format!("wrap {} of {path} in a module", code.name(item)))
 }
 
 fn rename_file(world: &mut World, dice: &mut Dice) -> Option<String> {
@@ -318,8 +315,12 @@ fn edit(world: &mut World, dice: &mut Dice) -> Option<String> {
         (dice.pick(&flagged_words(&code, &found))?.clone(), "edited")
     } else {
         // One argument more.
-        let parens: Vec<_> =
-            flagged.into_iter().filter(|piece| &text.as_str()[piece.clone()] == "(").collect();
+        let parens: Vec<_> = flagged
+            .into_iter()
+            .filter(|piece| {
+                &text.as_str()[piece.clone()] == "(" && !text.as_str()[..piece.start].ends_with("pub")
+            })
+            .collect();
         let open = dice.pick(&parens)?;
         (open.end..open.end, if text.as_str()[open.end..].starts_with(')') { "more" } else { "more, " })
     };
@@ -358,7 +359,7 @@ fn rename_item(world: &mut World, dice: &mut Dice) -> Option<String> {
     for token in code.tokens.iter().rev().filter(|token| &text.as_str()[token.start..token.end] == old) {
         world.text_mut(&path).replace(token.start..token.end, &new);
     }
-    Some(format!("rename {} in {path}", name_of(&code, item)))
+    Some(format!("rename {} in {path}", code.name(item)))
 }
 
 fn delete_item(world: &mut World, dice: &mut Dice) -> Option<String> {
@@ -367,7 +368,7 @@ fn delete_item(world: &mut World, dice: &mut Dice) -> Option<String> {
     let items = code.items();
     let item = *dice.pick(&movable(&code, &items))?;
     world.text_mut(&path).replace(item.range.clone(), &Text::default());
-    Some(format!("delete {} from {path}", name_of(&code, item)))
+    Some(format!("delete {} from {path}", code.name(item)))
 }
 
 /// A line that is a statement, with findings if there are such.

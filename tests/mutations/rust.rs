@@ -40,7 +40,9 @@ pub(crate) struct Item {
 
 /// As findings.md has it: "under 4 tokens, the whole line", where a statement stands for the line.
 const FEW: usize = 4;
-/// How far a statement reaches, and how many tokens are compared at all.
+/// "At most 64 tokens plus the length."
+const MOST: usize = 64;
+/// How far a statement reaches to either side.
 const AROUND: usize = 30;
 
 impl<'a> Code<'a> {
@@ -105,8 +107,9 @@ impl<'a> Code<'a> {
         start..self.text[range.end..].find('\n').map_or(self.text.len(), |at| range.end + at + 1)
     }
 
-    /// What a finding at `range` flags, as pieces of the text: its tokens; under four, the statement around; in a
-    /// comment, its lines. Commas, semicolons and braces are left out: rustfmt adds and drops them.
+    /// What a finding at `range` flags, as pieces of the text: its tokens, no more than count; under four, the
+    /// statement around; in a comment, its lines. Commas, semicolons and braces are left out: rustfmt adds and
+    /// drops them.
     pub(crate) fn flagged(&self, range: &Range<usize>) -> Vec<Range<usize>> {
         let mut tokens = self.tokens_in(range);
         if tokens.is_empty() {
@@ -114,29 +117,60 @@ impl<'a> Code<'a> {
             return vec![line.start..line.start + self.text[line].trim_end().len()];
         }
         if tokens.len() < FEW {
-            let (least, most) = (tokens.start.saturating_sub(AROUND), tokens.end + AROUND);
-            while tokens.start > least && !self.ends_statement(tokens.start - 1) {
-                tokens.start -= 1;
-            }
-            while tokens.end < most.min(self.tokens.len()) && !self.ends_statement(tokens.end) {
-                tokens.end += 1;
-            }
+            tokens = self.statement(tokens);
         }
-        let pieces = self.tokens[tokens].iter().filter(|token| !token.is_layout());
+        let pieces = self.tokens[tokens].iter().take(MOST).filter(|token| !token.is_layout());
         pieces.map(|token| token.start..token.end).collect()
     }
 
-    /// Whether a statement, an element of a list or an attribute ends here.
+    /// `tokens` and what is around them in the same statement, element of a list, match arm or closure.
+    fn statement(&self, tokens: Range<usize>) -> Range<usize> {
+        let mut start = tokens.start;
+        while start > tokens.start.saturating_sub(AROUND) && !self.ends_statement(start - 1) {
+            start -= 1;
+        }
+        let closure = start.checked_sub(1).filter(|&before| self.word(before) == "|");
+        let is_behind = |at: usize, closure: usize| {
+            let is_same = |at: usize| self.tokens[at].within == self.tokens[closure].within;
+            match self.word(at) {
+                "," => is_same(at),
+                ")" | "]" => self.tokens[at].partner.is_none_or(|open| open < closure),
+                _ => false,
+            }
+        };
+        let mut end = tokens.end;
+        while end < self.tokens.len().min(tokens.end + AROUND)
+            && !self.ends_statement(end)
+            && !closure.is_some_and(|closure| is_behind(end, closure))
+        {
+            end += 1;
+        }
+        start..end
+    }
+
+    /// Whether a statement ends here, or what may be written like one.
     fn ends_statement(&self, at: usize) -> bool {
         let token = &self.tokens[at];
         let around = token.within.map_or("{", |around| self.word(around));
-        match token.kind {
-            TokenKind::OpenBrace | TokenKind::CloseBrace => true,
-            TokenKind::Semi => around == "{",
-            TokenKind::Comma => around != "(",
-            TokenKind::CloseBracket => self.is_attribute(token.partner),
+        match self.word(at) {
+            "{" | "}" | "|" => true,
+            ";" => around == "{",
+            "," => around != "(",
+            "=" => self.word(at + 1) == ">",
+            ">" => at > 0 && self.word(at - 1) == "=",
+            "]" => self.is_attribute(token.partner),
             _ => false,
         }
+    }
+
+    /// The name of an item, an `impl` with all of its head.
+    pub(crate) fn name(&self, item: &Item) -> &'a str {
+        let start = self.tokens[item.keyword].start;
+        let end = match item.body {
+            Some((open, _)) if self.word(item.keyword) == "impl" => self.tokens[open].start,
+            _ => self.tokens.get(item.keyword + 1).map_or(start, |name| name.end),
+        };
+        &self.text[start..end]
     }
 
     /// Whether the bracket at `open` is that of an attribute.

@@ -26,6 +26,8 @@ struct Seen {
     flagged: Vec<u32>,
     /// The code that it flags, whatever the layout.
     code: String,
+    /// The items around it, by their names.
+    around: Vec<String>,
 }
 
 /// A workspace with everything that is found in it.
@@ -123,17 +125,24 @@ impl Before {
             let is_intact: BTreeMap<*const Seen, bool> = candidates
                 .iter()
                 .map(|heir| {
-                    let stream = || stream(world.text(&heir.path));
+                    let (old, new) = (self.world.text(&before.path), world.text(&heir.path));
+                    let mut is_in = |flagged: &[u32], text: &Rc<Text>| {
+                        let stream = streams.entry(Rc::as_ptr(text)).or_insert_with(|| stream(text));
+                        holds(stream, flagged)
+                    };
                     let is_intact = before.flagged == heir.flagged
-                        || (!heir.flagged.contains(&FRESH)
-                            && holds(streams.entry(&heir.path).or_insert_with(stream), &before.flagged));
+                        || (is_in(&before.flagged, new) && is_in(&heir.flagged, old));
                     (std::ptr::from_ref(*heir), is_intact)
                 })
                 .collect();
             candidates.sort_by_key(|heir| (!is_intact[&std::ptr::from_ref(*heir)], heir.path != before.path));
             let heir = candidates.remove(0);
             new.extend(candidates);
-            let is_updated = heir.found.names_item && heir.found.message == before.found.message;
+            let is_there = heir.path == before.path || !world.files.contains_key(&before.path);
+            let is_updated = heir.found.names_item
+                && heir.found.message == before.found.message
+                && heir.around == before.around
+                && is_there;
             if !is_intact[&std::ptr::from_ref(heir)] && !is_updated {
                 new.push(heir);
                 fixed.push(before);
@@ -181,6 +190,7 @@ impl Reach for Files<'_> {
 
 fn look(path: &str, text: &Text, reworded: &[&'static str]) -> Vec<Seen> {
     let code = Code::new(text.as_str());
+    let items = code.items();
     let mut found = lint(&code);
     for found in found.iter_mut().filter(|found| reworded.contains(&found.rule)) {
         found.message.push_str(", as it is put nowadays");
@@ -201,6 +211,11 @@ fn look(path: &str, text: &Text, reworded: &[&'static str]) -> Vec<Seen> {
             path: path.to_owned(),
             anchor: text.origin(found.anchor),
             flagged: flagged.collect(),
+            around: items
+                .iter()
+                .filter(|item| item.range.contains(&found.anchor))
+                .map(|item| code.name(item).to_owned())
+                .collect(),
             code: pieces.into_iter().map(|piece| &text.as_str()[piece]).collect::<Vec<_>>().join(" "),
             found,
             finding,

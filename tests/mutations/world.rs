@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::rc::Rc;
 
+use super::rust::Code;
+
 /// The origin of a byte that was not there before.
 pub(crate) const FRESH: u32 = u32::MAX;
 
@@ -44,12 +46,17 @@ impl Text {
         self.origins.splice(range, with.origins.iter().copied());
     }
 
-    /// Puts `indent` before every line that is not empty.
+    /// Puts `indent` before every line that is not empty and does not begin inside a token.
     pub(crate) fn indented(&self, indent: &str) -> Self {
+        let code = Code::new(&self.text);
+        let in_token = |at: usize| {
+            let next = code.tokens.partition_point(|token| token.end <= at);
+            code.tokens.get(next).is_some_and(|token| token.start < at)
+        };
         let mut out = Self::default();
         let mut start = 0;
         for line in self.text.split_inclusive('\n') {
-            if !line.trim().is_empty() {
+            if !line.trim().is_empty() && !in_token(start) {
                 out.push(&Self::fresh(indent));
             }
             out.push(&self.slice(start..start + line.len()));
@@ -100,7 +107,7 @@ impl World {
         Self { files: texts.into_iter().map(number).collect(), reworded: Vec::new() }
     }
 
-    pub(crate) fn text(&self, path: &str) -> &Text {
+    pub(crate) fn text(&self, path: &str) -> &Rc<Text> {
         &self.files[path]
     }
 
