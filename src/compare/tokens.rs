@@ -216,9 +216,8 @@ impl Rust {
                 TokenKind::CloseBracket => closed += 1,
                 TokenKind::OpenBracket if closed > 0 => closed -= 1,
                 TokenKind::OpenBracket => {
-                    let before = self.tokens[..open].iter().rev().map(|token| token.kind);
-                    return before.skip_while(|kind| *kind == TokenKind::Bang).next()
-                        == Some(TokenKind::Pound);
+                    let mut before = self.tokens[..open].iter().rev().map(|token| token.kind);
+                    return before.find(|kind| *kind != TokenKind::Bang) == Some(TokenKind::Pound);
                 }
                 _ => {}
             }

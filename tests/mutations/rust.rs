@@ -107,20 +107,27 @@ impl<'a> Code<'a> {
         start..self.text[range.end..].find('\n').map_or(self.text.len(), |at| range.end + at + 1)
     }
 
-    /// What a finding at `range` flags, as pieces of the text: its tokens, no more than count; under four, the
+    /// What a finding at `range` flags, as pieces of the text: its tokens, as many as count; under four, the
     /// statement around; in a comment, its lines. Commas, semicolons and braces are left out: rustfmt adds and
     /// drops them.
     pub(crate) fn flagged(&self, range: &Range<usize>) -> Vec<Range<usize>> {
         let mut tokens = self.tokens_in(range);
         if tokens.is_empty() {
-            let line = self.lines(range);
-            return vec![line.start..line.start + self.text[line].trim_end().len()];
+            let lines = self.lines(range);
+            let end = lines.start + self.text[lines.clone()].trim_end().len();
+            return std::iter::once(lines.start..end).collect();
         }
         if tokens.len() < FEW {
             tokens = self.statement(tokens);
         }
         let pieces = self.tokens[tokens].iter().take(MOST).filter(|token| !token.is_layout());
         pieces.map(|token| token.start..token.end).collect()
+    }
+
+    /// How much code there is in `range`, if that is more than counts.
+    pub(crate) fn length(&self, range: &Range<usize>) -> Option<usize> {
+        let tokens = &self.tokens[self.tokens_in(range)];
+        (tokens.len() > MOST).then(|| tokens.iter().filter(|token| !token.is_layout()).count())
     }
 
     /// `tokens` and what is around them in the same statement, element of a list, match arm or closure.

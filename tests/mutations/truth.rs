@@ -24,6 +24,8 @@ struct Seen {
     anchor: u32,
     /// Where the code came from that it flags, byte by byte.
     flagged: Vec<u32>,
+    /// How long that is, if it is long.
+    length: Option<usize>,
     /// The code that it flags, whatever the layout.
     code: String,
     /// The items around it, by their names.
@@ -110,65 +112,62 @@ impl Before {
 
     /// What is new and what is fixed: see the rules in the head of this test.
     fn truth<'a>(&'a self, now: &'a [Seen], world: &World) -> (Vec<&'a Seen>, Vec<&'a Seen>) {
-        let mut heirs: BTreeMap<(&str, u32), Vec<&Seen>> = BTreeMap::new();
-        for seen in now {
+        let (mut new, handed_on): (Vec<&Seen>, Vec<&Seen>) =
+            now.iter().partition(|seen| seen.anchor == FRESH);
+        let mut heirs: BTreeMap<_, Vec<&Seen>> = BTreeMap::new();
+        for seen in handed_on {
             heirs.entry((seen.found.rule, seen.anchor)).or_default().push(seen);
         }
-        let mut streams = BTreeMap::new();
-        let (mut new, mut fixed) = (heirs.remove_all_fresh(), Vec::new());
+        let mut fixed = Vec::new();
         for before in self.seen.values().flatten() {
-            let Some(mut candidates) = heirs.remove(&(before.found.rule, before.anchor)) else {
-                fixed.push(before);
-                continue;
-            };
-            // Of copies one is the original, best one that is as it was and where it was.
-            let is_intact: BTreeMap<*const Seen, bool> = candidates
-                .iter()
-                .map(|heir| {
-                    let (old, new) = (self.world.text(&before.path), world.text(&heir.path));
-                    let mut is_in = |flagged: &[u32], text: &Rc<Text>| {
-                        let stream = streams.entry(Rc::as_ptr(text)).or_insert_with(|| stream(text));
-                        holds(stream, flagged)
-                    };
-                    let is_intact = before.flagged == heir.flagged
-                        || (is_in(&before.flagged, new) && is_in(&heir.flagged, old));
-                    (std::ptr::from_ref(*heir), is_intact)
-                })
-                .collect();
-            candidates.sort_by_key(|heir| (!is_intact[&std::ptr::from_ref(*heir)], heir.path != before.path));
-            let heir = candidates.remove(0);
-            new.extend(candidates);
-            let is_there = heir.path == before.path || !world.files.contains_key(&before.path);
-            let is_updated = heir.found.names_item
-                && heir.found.message == before.found.message
-                && heir.around == before.around
-                && is_there;
-            if !is_intact[&std::ptr::from_ref(heir)] && !is_updated {
-                new.push(heir);
-                fixed.push(before);
+            let mut heirs = heirs.remove(&(before.found.rule, before.anchor)).unwrap_or_default();
+            let is_intact = |heir: &Seen| before.is_intact_in(heir, self.world.text(&before.path), world);
+            // Of copies one is the original: one that is as it was and where it was, if there is one.
+            let best =
+                (0..heirs.len()).min_by_key(|&at| (!is_intact(heirs[at]), heirs[at].path != before.path));
+            let heir = best.map(|at| heirs.swap_remove(at));
+            new.extend(heirs);
+            match heir {
+                Some(heir) if is_intact(heir) || before.is_updated_in(heir, world) => {}
+                heir => {
+                    fixed.push(before);
+                    new.extend(heir);
+                }
             }
         }
+        // What was in no finding before.
         new.extend(heirs.into_values().flatten());
         cancel(&mut new, &mut fixed);
         (new, fixed)
     }
 }
 
-trait Heirs<'a> {
-    fn remove_all_fresh(&mut self) -> Vec<&'a Seen>;
-}
+impl Seen {
+    /// Whether the code that this flagged in `text` is what `heir` flags: all of it, and nothing between.
+    fn is_intact_in(&self, heir: &Self, text: &Text, world: &World) -> bool {
+        let has = |text: &Text, part: &[u32]| {
+            part.is_empty() || stream(text).windows(part.len()).any(|window| window == part)
+        };
+        self.length == heir.length
+            && (self.flagged == heir.flagged
+                || (!heir.flagged.contains(&FRESH)
+                    && has(world.text(&heir.path), &self.flagged)
+                    && has(text, &heir.flagged)))
+    }
 
-impl<'a> Heirs<'a> for BTreeMap<(&str, u32), Vec<&'a Seen>> {
-    fn remove_all_fresh(&mut self) -> Vec<&'a Seen> {
-        let fresh: Vec<_> = self.keys().filter(|(_, anchor)| *anchor == FRESH).copied().collect();
-        fresh.into_iter().flat_map(|key| self.remove(&key).unwrap_or_default()).collect()
+    /// Whether it is still about the same item, which it names, though the code was edited.
+    fn is_updated_in(&self, heir: &Self, world: &World) -> bool {
+        let is_there = heir.path == self.path || !world.files.contains_key(&self.path);
+        let is_named = heir.found.names_item && heir.found.message == self.found.message;
+        is_named && is_there && heir.around == self.around
     }
 }
 
 /// What is the same in every respect is the same, though it was taken out and put in again.
 fn cancel(new: &mut Vec<&Seen>, fixed: &mut Vec<&Seen>) {
-    let key =
-        |seen: &Seen| (seen.path.clone(), seen.found.rule, seen.found.message.clone(), seen.code.clone());
+    fn key(seen: &Seen) -> (&str, &str, &str, &str, Option<usize>) {
+        (&seen.path, seen.found.rule, &seen.found.message, &seen.code, seen.length)
+    }
     new.retain(|seen| {
         let same = fixed.iter().position(|other| key(other) == key(seen));
         same.map(|at| fixed.swap_remove(at)).is_none()
@@ -210,6 +209,7 @@ fn look(path: &str, text: &Text, reworded: &[&'static str]) -> Vec<Seen> {
         seen.push(Seen {
             path: path.to_owned(),
             anchor: text.origin(found.anchor),
+            length: code.length(&found.range),
             flagged: flagged.collect(),
             around: items
                 .iter()
@@ -233,10 +233,6 @@ fn stream(text: &Text) -> Vec<u32> {
         .filter(|at| !text.as_str().as_bytes()[*at].is_ascii_whitespace())
         .map(|at| text.origin(at))
         .collect()
-}
-
-fn holds(stream: &[u32], part: &[u32]) -> bool {
-    part.is_empty() || stream.windows(part.len()).any(|window| window == part)
 }
 
 /// Without the scope: it is in no identity.
