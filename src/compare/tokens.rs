@@ -362,7 +362,7 @@ mod tests {
         check("#[inline]\n#[cfg(a)]\npub fn go(b: u8) {}", "go", "pub fn go(b:u8)");
         check("#![allow(x)]\nuse a::b;", "b", "use a::b");
         check("#[derive(A, B)] struct S;", "B", "#[derive(A,B)");
-        check("let x = [1, 2][i];", "i", "let x=[1,2][i]");
+        check("let x = [1][i];", "i", "let x=[1][i]");
     }
 
     #[test]

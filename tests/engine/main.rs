@@ -4,6 +4,7 @@
 
 mod contract;
 mod determinism;
+mod history;
 mod policies;
 mod processes;
 mod support;

@@ -121,7 +121,10 @@ impl Linter<'_> {
                 }
             }
             "let"
-                if code.is_name(at + 1) && word(at + 1).len() == 1 && [":", "="].contains(&word(at + 2)) =>
+                if code.is_name(at + 1)
+                    && word(at + 1).len() == 1
+                    && word(at + 1) != "_"
+                    && [":", "="].contains(&word(at + 2)) =>
             {
                 self.find_named("unused_variables", at + 1, &format!("unused variable: `{}`", word(at + 1)));
             }

@@ -124,10 +124,9 @@ impl<'a> Code<'a> {
         pieces.map(|token| token.start..token.end).collect()
     }
 
-    /// How much code there is in `range`, if that is more than counts.
-    pub(crate) fn length(&self, range: &Range<usize>) -> Option<usize> {
-        let tokens = &self.tokens[self.tokens_in(range)];
-        (tokens.len() > MOST).then(|| tokens.iter().filter(|token| !token.is_layout()).count())
+    /// How much code there is in `range`.
+    pub(crate) fn length(&self, range: &Range<usize>) -> usize {
+        self.tokens[self.tokens_in(range)].iter().filter(|token| !token.is_layout()).count()
     }
 
     /// `tokens` and what is around them in the same statement, element of a list, match arm or closure.

@@ -24,8 +24,8 @@ struct Seen {
     anchor: u32,
     /// Where the code came from that it flags, byte by byte.
     flagged: Vec<u32>,
-    /// How long that is, if it is long.
-    length: Option<usize>,
+    /// How long that is: of what is very long, only the beginning counts and the length.
+    length: usize,
     /// The code that it flags, whatever the layout.
     code: String,
     /// The items around it, by their names.
@@ -165,7 +165,7 @@ impl Seen {
 
 /// What is the same in every respect is the same, though it was taken out and put in again.
 fn cancel(new: &mut Vec<&Seen>, fixed: &mut Vec<&Seen>) {
-    fn key(seen: &Seen) -> (&str, &str, &str, &str, Option<usize>) {
+    fn key(seen: &Seen) -> (&str, &str, &str, &str, usize) {
         (&seen.path, seen.found.rule, &seen.found.message, &seen.code, seen.length)
     }
     new.retain(|seen| {
