@@ -7,7 +7,7 @@
 //! | 3 | 1 and 2 with the path of a file that is gone put right | a file was renamed |
 //! | 4 | rule, site, code, scope; as many on either side | a lint was reworded |
 //! | 5 | rule, site, message, scope; one on either side | flagged code was edited, and the message names its item |
-//! | 6 | rule, message, code, scope but for modules | an item moved to another file |
+//! | 6 | rule, message, code, scope but for modules | an item moved to another file, a module became one |
 //!
 //! Positions are never looked at, nor is git: the result is the same in a shallow clone. Knows nothing of states.
 
@@ -195,41 +195,69 @@ fn edited(current: &[&Entry], known: &[&Entry]) -> Vec<(usize, usize)> {
 }
 
 fn moved(current: &[&Entry], known: &[&Entry]) -> Vec<(usize, usize)> {
-    // What is in no item, or is no code, has nothing that moved with it.
-    pair_by(current, known, |entry| match (&entry.site, module_free(&entry.scope)) {
-        (Site::Path(_), scope) if !scope.is_empty() && !entry.code.is_empty() => Ok((wherever(entry), scope)),
+    // What is no code has nothing that moved with it.
+    pair_by(current, known, |entry| match &entry.site {
+        Site::Path(path) if !entry.code.is_empty() => Ok((wherever(entry), home(path, &entry.scope))),
         _ => Err(entry),
     })
 }
 
-/// Whether the message, which both share, names an item in backticks that both are about: it stands in the code of
-/// both, or is what encloses them. `return` or `Copy` in a message say nothing of which of several is meant.
+/// What a finding moves with: the item that it is in, whatever the module, as an inline module may become a file;
+/// outside of items, the module itself, which is the same inline and as a file.
+fn home(path: &RelPath, scope: &str) -> String {
+    let mut modules = path.to_string();
+    let file = modules.trim_end_matches(".rs");
+    modules.truncate(
+        ["/mod", "/lib", "/main"].iter().fold(file, |file, root| file.trim_end_matches(root)).len(),
+    );
+    let mut scope = scope;
+    while let Some(inner) = scope.strip_prefix("mod ") {
+        let (name, items) = inner.split_once(" > ").unwrap_or((inner, ""));
+        modules = format!("{modules}/{name}");
+        scope = items;
+    }
+    if scope.is_empty() { modules } else { scope.to_owned() }
+}
+
+/// Whether the message, which both share, names an item in backticks that both are about: the innermost one
+/// around them, or one that the code of both has to do with. `return`, `Copy` or what is called say nothing of
+/// which of several is meant.
 fn is_about_one_item(one: &Entry, other: &Entry) -> bool {
-    let is_word = |text: &str, word: &str| {
-        text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|found| found == word)
-    };
+    let around = one.scope.rsplit(" > ").next().and_then(|item| item.split_once(' '));
+    let is_around = |name| around.is_some_and(|(kind, item)| kind != "impl" && item == name);
     let mut quoted = one.msg.split('`').skip(1).step_by(2);
-    quoted.any(|name| {
-        let is_name = name.starts_with(|c: char| c.is_alphabetic() || c == '_') && !KEYWORDS.contains(&name);
-        let is_in_both = is_word(&one.code, name) && is_word(&other.code, name);
-        is_name && (is_in_both || is_word(&one.scope, name))
+    quoted.any(|name| is_around(name) || (has_item(&one.code, name) && has_item(&other.code, name)))
+}
+
+/// Whether `code` defines what is called `name`, or has it as a variable: not as a type, a method, a function, a
+/// macro or a part of a path.
+fn has_item(code: &str, name: &str) -> bool {
+    let in_word = |c: char| c.is_alphanumeric() || c == '_';
+    let is_variable = name.starts_with(|c: char| c.is_lowercase() || c == '_') && !NO_ITEMS.contains(&name);
+    code.match_indices(name).filter(|_| !name.is_empty() && name.chars().all(in_word)).any(|(at, _)| {
+        let (before, after) = (&code[..at], &code[at + name.len()..]);
+        let is_whole = !before.ends_with(in_word) && !after.starts_with(in_word);
+        let is_defined = before.strip_suffix(' ').is_some_and(|before| {
+            DEFINING.iter().any(|word| before.rsplit(|c| !in_word(c)).next() == Some(word))
+        });
+        let is_used =
+            before.ends_with(['.', ':']) || after.starts_with(['(', '!']) || after.starts_with("::");
+        is_whole && (is_defined || (is_variable && !is_used))
     })
 }
 
-/// What stands in code and is no name of an item.
-const KEYWORDS: [&str; 36] = [
-    "as", "async", "await", "break", "const", "continue", "crate", "dyn", "else", "enum", "extern", "false",
-    "fn", "for", "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return",
-    "self", "static", "struct", "super", "trait", "true", "type", "unsafe", "use", "while",
-];
+/// What a name of an item follows.
+const DEFINING: [&str; 10] =
+    ["const", "enum", "fn", "macro_rules", "mod", "static", "struct", "trait", "type", "union"];
 
-/// A scope without the modules around the item: an inline module may become a file.
-fn module_free(mut scope: &str) -> &str {
-    while scope.starts_with("mod ") {
-        scope = scope.split_once(" > ").map_or("", |(_, inner)| inner);
-    }
-    scope
-}
+/// What stands in code like the name of a variable, and is none.
+const NO_ITEMS: [&str; 53] = [
+    "_", "as", "async", "await", "bool", "break", "char", "const", "continue", "crate", "dyn", "else",
+    "enum", "extern", "f32", "f64", "false", "fn", "for", "i128", "i16", "i32", "i64", "i8", "if", "impl",
+    "in", "isize", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return", "self", "static",
+    "str", "struct", "super", "trait", "true", "type", "u128", "u16", "u32", "u64", "u8", "unsafe", "use",
+    "usize",
+];
 
 /// Pairs the first of each kind with the first: of identical ones, the last stay alone.
 fn pair_by<'a, K: Ord>(
@@ -347,11 +375,17 @@ mod tests {
     #[test]
     fn edited_code_is_followed_where_the_message_names_its_item() {
         check(&["a.rs|r|fn a|x(1)|`a` is long"], &["a.rs|r|fn a|x(2)|`a` is long"], &[5]);
-        check(&["a.rs|r||fn b 1|`b` is long"], &["a.rs|r||fn b 2|`b` is long"], &[5]);
+        check(&["a.rs|r||pub fn b(1)|`b` is long"], &["a.rs|r||fn b(2)|`b` is long"], &[5]);
+        check(&["a.rs|r|fn a|let x=1|unused `x`"], &["a.rs|r|fn a|let x=2|unused `x`"], &[5]);
+        check(&["a.rs|r||struct B|`B` is"], &["a.rs|r||pub struct B|`B` is"], &[5]);
         check(&["a.rs|r|fn a|x(1)|it is long"], &["a.rs|r|fn a|x(2)|it is long"], &[0]);
         // What is in backticks must be an item that both are about.
         check(&["a.rs|r|fn a|return x|no `return`"], &["a.rs|r|fn a|return y|no `return`"], &[0]);
         check(&["a.rs|r|fn a|x|of `Copy`"], &["a.rs|r|fn a|y|of `Copy`"], &[0]);
+        check(&["a.rs|r|fn a|x.clone()|a `clone`"], &["a.rs|r|fn a|y.clone()|a `clone`"], &[0]);
+        check(&["a.rs|r|fn a|x as u32|to `u32`"], &["a.rs|r|fn a|y as u32|to `u32`"], &[0]);
+        check(&["a.rs|r|impl A|f(x)-> A|an `A`"], &["a.rs|r|impl A|f(y)-> A|an `A`"], &[0]);
+        check(&["a.rs|r|fn a|panic!(1)|no `panic`"], &["a.rs|r|fn a|panic!(2)|no `panic`"], &[0]);
         check(&["a.rs|r|fn a|x(1)|`a` is long"], &["a.rs|r|fn b|x(2)|`a` is long"], &[0]);
         // Of two it can't be told which is which.
         let known = ["a.rs|r|f|x(1)|`a` is", "a.rs|r|f|x(2)|`a` is"];
@@ -363,6 +397,9 @@ mod tests {
         check(&["a.rs|r|impl A > fn b|x|m"], &["b.rs|r|impl A > fn b|x|m"], &[6]);
         // An inline module that becomes a file is no change either.
         check(&["a.rs|r|mod tests > fn b|x|m"], &["a/tests.rs|r|fn b|x|m"], &[6]);
+        check(&["a.rs|r|mod b > mod c|x|m"], &["a/b/c/mod.rs|r||x|m"], &[6]);
+        check(&["src/lib.rs|r|mod b|x|m"], &["src/b.rs|r||x|m"], &[6]);
+        check(&["a.rs|r|mod b|x|m"], &["b.rs|r||x|m"], &[0]);
         check(&["a.rs|r|impl A > fn b|x|m"], &["b.rs|r|impl A > fn c|x|m"], &[0]);
         // It did not move if one is still there.
         let both = ["a.rs|r|fn b|x|m", "b.rs|r|fn b|x|m"];

@@ -4,8 +4,10 @@
 //! range is its tokens, without whitespace, comments and what else depends on the layout. A range of under
 //! [`FEW`] tokens says too little, so the statement around it stands for it. A statement, and not a line, because
 //! lines are what reformatting changes: it reaches to the nearest `;`, `{` or `}`, and to the nearest comma
-//! outside parentheses, so that the elements of a list don't get into one another's identity. A range in a
-//! comment, and one in a file that is not Rust, is told by its lines.
+//! outside parentheses, so that the elements of a list don't get into one another's identity. It leaves out the
+//! attributes of an item, and does not reach into or out of the body of a closure or a match arm: these may have
+//! braces or not, and a line added there or above is no change. A range in a comment, and one in a file that is
+//! not Rust, is told by its lines.
 //!
 //! Ranges come from tools and may lie anywhere: nothing here panics on them.
 
@@ -170,11 +172,57 @@ impl Rust {
 
     /// `tokens` and what stands around them in the same statement.
     fn statement(&self, tokens: ops::Range<usize>) -> ops::Range<usize> {
-        let before = self.tokens[..tokens.start].iter().rev().take(AROUND).take_while(|t| !t.separates());
-        let start = tokens.start - before.count();
-        let complete = self.tokens[tokens.clone()].last().is_some_and(Token::separates);
-        let after = self.tokens[tokens.end..].iter().take(AROUND).take_while(|t| !complete && !t.separates());
-        start..tokens.end + after.count()
+        let least = tokens.start.saturating_sub(AROUND);
+        let start = (least..tokens.start).rev().find(|&at| self.separates(at)).map_or(least, |at| at + 1);
+        if tokens.end > tokens.start && self.separates(tokens.end - 1) {
+            return start..tokens.end;
+        }
+        // Without braces, the body of a closure ends with the argument that it is.
+        let in_closure = start > 0 && self.tokens[start - 1].kind == TokenKind::Or;
+        let mut depth = 0_i32;
+        let most = self.tokens.len().min(tokens.end + AROUND);
+        let ends = |at: &usize| {
+            let token = &self.tokens[*at];
+            depth += i32::from(token.opens().is_some()) - i32::from(token.closes().is_some());
+            let is_behind = depth < 0 || (depth == 0 && token.kind == TokenKind::Comma);
+            self.separates(*at) || (in_closure && is_behind)
+        };
+        start..(tokens.end..most).find(ends).unwrap_or(most)
+    }
+
+    /// Whether one statement, or what is like one, ends here and the next begins.
+    fn separates(&self, at: usize) -> bool {
+        let is_fat_arrow = |eq: usize| match self.tokens.get(eq..eq + 2) {
+            Some([eq, gt]) => eq.kind == TokenKind::Eq && gt.kind == TokenKind::Gt && eq.end == gt.start,
+            _ => false,
+        };
+        let token = &self.tokens[at];
+        match token.kind {
+            TokenKind::OpenBrace | TokenKind::CloseBrace | TokenKind::Or => true,
+            TokenKind::Semi => token.group == Group::Braces,
+            TokenKind::Comma => token.group != Group::Parens,
+            TokenKind::Eq => is_fat_arrow(at),
+            TokenKind::Gt => at > 0 && is_fat_arrow(at - 1),
+            TokenKind::CloseBracket => self.ends_attribute(at),
+            _ => false,
+        }
+    }
+
+    /// Whether the `]` at `at` is that of `#[...]` or `#![...]`.
+    fn ends_attribute(&self, at: usize) -> bool {
+        let mut closed = 0_u32;
+        for open in (0..at).rev() {
+            match self.tokens[open].kind {
+                TokenKind::CloseBracket => closed += 1,
+                TokenKind::OpenBracket if closed > 0 => closed -= 1,
+                TokenKind::OpenBracket => {
+                    let mut before = self.tokens[..open].iter().rev().map(|token| token.kind);
+                    return before.find(|kind| *kind != TokenKind::Bang) == Some(TokenKind::Pound);
+                }
+                _ => {}
+            }
+        }
+        false
     }
 }
 
@@ -201,16 +249,6 @@ impl Token {
             TokenKind::CloseParen => Some(Group::Parens),
             TokenKind::CloseBracket => Some(Group::Brackets),
             _ => None,
-        }
-    }
-
-    /// Whether one statement, or one element of a list, ends here and the next begins.
-    fn separates(&self) -> bool {
-        match self.kind {
-            TokenKind::OpenBrace | TokenKind::CloseBrace => true,
-            TokenKind::Semi => self.group == Group::Braces,
-            TokenKind::Comma => self.group != Group::Parens,
-            _ => false,
         }
     }
 
@@ -320,6 +358,27 @@ mod tests {
     }
 
     #[test]
+    fn a_statement_leaves_out_attributes() {
+        check("#[inline]\n#[cfg(a)]\npub fn go(b: u8) {}", "go", "pub fn go(b:u8)");
+        check("#![allow(x)]\nuse a::b;", "b", "use a::b");
+        check("#[derive(A, B)] struct S;", "B", "#[derive(A,B)");
+        check("let x = [1][i];", "i", "let x=[1][i]");
+    }
+
+    #[test]
+    fn a_line_more_in_the_body_of_an_arm_or_a_closure_is_no_other_statement() {
+        for arm in ["A => return x,", "A => { return x }", "A => { return x; }", "A => { y(); return x; }"] {
+            check(&format!("match a {{ {arm} _ => {{}} }}"), "return x", "return x");
+        }
+        for body in ["{ y(); b }", "{ y() }", "{}"] {
+            check(&format!("f(&a, |x| {body})?;"), "&a", "f(&a,");
+        }
+        for body in ["b.c", "{ b.c }", "{ y(); b.c }"] {
+            check(&format!("f(|x| {body}, z)?;"), "b", "b.c");
+        }
+    }
+
+    #[test]
     fn a_statement_ends_with_its_semicolon() {
         check("a();; b();", ";;", "a();;");
     }
@@ -339,7 +398,7 @@ mod tests {
     #[test]
     fn a_range_of_what_the_layout_added_is_told_by_its_statement() {
         check("foo(a, b, c,);", ",)", "foo(a,b,c)");
-        check("match a { B => { c } }", "}", "B=> c");
+        check("match a { B => { c } }", "}", "c");
     }
 
     #[test]

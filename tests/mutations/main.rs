@@ -1,0 +1,137 @@
+//! Scripted changes to real code, with known truth: does `compare` tell what is new and what is fixed?
+//!
+//! A workspace is read, and every byte of it gets a number ([`world`]). A change ([`mutate`], [`format`]) moves bytes,
+//! removes them and adds some that have no number. A stand-in for clippy ([`lints`]) looks at the code before and
+//! after, so what became of a finding is known from where its bytes went ([`truth`]), and not from what it looks like:
+//!
+//! - Every finding has an anchor, the word that it is there for: `unwrap`, `return`, the name of the function. Where
+//!   the anchor is still there, with a finding of the same lint, it is the same occurrence; else it is **fixed**. What
+//!   is found at an anchor that is new, or that nothing was found at, is **new**.
+//! - An occurrence whose flagged code is untouched, with nothing added inside, is **known**, wherever it is now. What is
+//!   flagged is what findings.md says: the tokens of the range, at most 64 and the length; under four, the statement
+//!   around; in a comment, its lines. The rest of the line is free to change.
+//! - An occurrence whose flagged code was edited is another finding: one **new** and one **fixed**. If the message
+//!   names the item that it is about, and that item is where it was, it is the same finding: *updated*.
+//! - A renamed item is an edit of every finding whose flagged code has its name, and of no other.
+//! - A copy is **new**. If the original is gone or edited, a copy that is not is the original.
+//! - A fixed finding and a new one that agree in path, lint, message and code are one that is known: identical
+//!   occurrences are counted, never told apart.
+//! - A tool that words a lint differently reports nothing new. (Not among several changes at once: what was reworded and
+//!   moved is not promised to be known.)
+//!
+//! `GENTI_TEST=full MUTATE=DIR cargo test --release --test mutations -- --nocapture` makes 1,000 changes to the
+//! workspace at `DIR` and prints the table and every disagreement; `SEED=N` repeats one.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests read the environment and print a table"
+)]
+
+mod dice;
+mod format;
+mod lints;
+mod mutate;
+mod rust;
+mod truth;
+mod world;
+
+use std::path::Path;
+
+use dice::Dice;
+use mutate::{KINDS, Kind, SEVERAL};
+use truth::{Before, Score, Verdict};
+use world::World;
+
+/// What came of all changes of a kind.
+struct Row {
+    kind: &'static Kind,
+    changes: usize,
+    total: Verdict,
+}
+
+#[test]
+fn what_is_new_and_what_is_fixed_is_told_through_every_change() {
+    let is_full = std::env::var("GENTI_TEST").as_deref() == Ok("full");
+    let before = Before::new(match std::env::var("MUTATE") {
+        Ok(dir) => World::read(Path::new(&dir), &["."]),
+        Err(_) => {
+            World::read(Path::new(env!("CARGO_MANIFEST_DIR")), &["src/compare", "src/plan", "fixtures"])
+        }
+    });
+    let seeds = match std::env::var("SEED").map(|seed| seed.parse().unwrap()) {
+        Ok(seed) => seed..seed + 1,
+        Err(_) => 0..if is_full { 1_000 } else { 150 },
+    };
+    let rows = run(&before, seeds);
+    println!("{}", table(&before, &rows));
+
+    let (mut new, mut fixed) = (Score::default(), Score::default());
+    for Row { kind, total, .. } in &rows {
+        new.add(total.new);
+        fixed.add(total.fixed);
+        let is_clean = total.new.got == total.new.right && total.fixed.got == total.fixed.right;
+        assert!(is_clean || !kind.is_quiet, "{}: {:#?}", kind.name, total.disagreements);
+    }
+    for score in [new, fixed] {
+        let least = 99 * score.got.max(score.expected);
+        assert!(100 * score.right >= least, "less than 99 of 100 are right");
+    }
+}
+
+fn run(before: &Before, seeds: std::ops::Range<u64>) -> Vec<Row> {
+    static ALL: [Kind; 21] = {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t] = KINDS;
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, SEVERAL]
+    };
+    let mut rows: Vec<Row> =
+        ALL.iter().map(|kind| Row { kind, changes: 0, total: Verdict::default() }).collect();
+    for seed in seeds {
+        // Every fifth is several changes at once.
+        let mut dice = Dice::new(seed);
+        let at = if seed % 5 == 4 { KINDS.len() } else { (seed - seed / 5) as usize % KINDS.len() };
+        let row = &mut rows[at];
+        let mut world = before.world.clone();
+        let Some(change) = row.kind.apply(&mut world, &mut dice) else { continue };
+        let verdict = before.judge(&world);
+        row.changes += 1;
+        row.total.findings += verdict.findings;
+        row.total.new.add(verdict.new);
+        row.total.fixed.add(verdict.fixed);
+        if !verdict.disagreements.is_empty() {
+            let lines = verdict.disagreements.join("\n    ");
+            row.total.disagreements.push(format!("SEED={seed}: {change}\n    {lines}"));
+        }
+    }
+    rows
+}
+
+fn table(before: &Before, rows: &[Row]) -> String {
+    let percent = |right: usize, of: usize| {
+        if of == 0 { "      ".to_owned() } else { format!("{:6.2}", 100.0 * right as f64 / of as f64) }
+    };
+    let mut text = format!(
+        "{} files, {} findings\n{:20} changes  new: expected  got  precision  recall  fixed: expected  got  precision  recall\n",
+        before.world.files.len(),
+        before.findings(),
+        "",
+    );
+    let columns = |score: Score| {
+        let (precision, recall) = (percent(score.right, score.got), percent(score.right, score.expected));
+        format!("{:8}  {:3}     {precision}  {recall}", score.expected, score.got)
+    };
+    let (mut new, mut fixed, mut changes) = (Score::default(), Score::default(), 0);
+    for row in rows {
+        new.add(row.total.new);
+        fixed.add(row.total.fixed);
+        changes += row.changes;
+        let (new, fixed) = (columns(row.total.new), columns(row.total.fixed));
+        text += &format!("{:20} {:7}       {new}         {fixed}\n", row.kind.name, row.changes);
+    }
+    text += &format!("{:20} {changes:7}       {}         {}\n", "all", columns(new), columns(fixed));
+    for disagreement in rows.iter().flat_map(|row| &row.total.disagreements) {
+        text += disagreement;
+        text.push('\n');
+    }
+    text
+}

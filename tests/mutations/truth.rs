@@ -1,0 +1,261 @@
+//! What became of every finding, told by where its bytes went; and what `compare` makes of it.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use genti::compare::Sources;
+use genti::compare::baseline::entries_of;
+use genti::compare::identity::identify;
+use genti::compare::matching::{Reach, compare};
+use genti::model::finding::{Entry, Finding, State};
+use genti::model::path::RelPath;
+
+use super::lints::{Found, diagnostics, lint};
+use super::rust::Code;
+use super::world::{FRESH, Text, World};
+
+/// A finding in a workspace.
+#[derive(Clone)]
+struct Seen {
+    path: String,
+    found: Found,
+    finding: Finding,
+    /// Where the word came from that it is there for.
+    anchor: u32,
+    /// Where the code came from that it flags, byte by byte.
+    flagged: Vec<u32>,
+    /// How long that is: of what is very long, only the beginning counts and the length.
+    length: usize,
+    /// The code that it flags, whatever the layout.
+    code: String,
+    /// The items around it, by their names.
+    around: Vec<String>,
+}
+
+/// A workspace with everything that is found in it.
+pub(crate) struct Before {
+    pub(crate) world: World,
+    seen: BTreeMap<String, Vec<Seen>>,
+    baseline: BTreeMap<String, Vec<Entry>>,
+}
+
+/// How what `compare` calls new, or fixed, agrees with what is.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Score {
+    pub(crate) expected: usize,
+    pub(crate) got: usize,
+    pub(crate) right: usize,
+}
+
+/// What came of one change.
+#[derive(Default)]
+pub(crate) struct Verdict {
+    pub(crate) findings: usize,
+    pub(crate) new: Score,
+    pub(crate) fixed: Score,
+    /// What is not as it should be, for people.
+    pub(crate) disagreements: Vec<String>,
+}
+
+impl Score {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.expected += other.expected;
+        self.got += other.got;
+        self.right += other.right;
+    }
+}
+
+impl Before {
+    pub(crate) fn new(world: World) -> Self {
+        let seen: BTreeMap<_, _> = world
+            .files
+            .iter()
+            .map(|(path, text)| (path.clone(), look(path, text, &world.reworded)))
+            .collect();
+        let findings: Vec<Finding> = seen.values().flatten().map(|seen| seen.finding.clone()).collect();
+        Self { world, baseline: entries_of(&findings), seen }
+    }
+
+    pub(crate) fn findings(&self) -> usize {
+        self.seen.values().map(Vec::len).sum()
+    }
+
+    /// Holds `compare` against the truth.
+    pub(crate) fn judge(&self, world: &World) -> Verdict {
+        let now: Vec<Seen> =
+            world.files.iter().flat_map(|(path, text)| self.look(path, text, world)).collect();
+        let (new, fixed) = self.truth(&now, world);
+        let current = now.iter().map(|seen| seen.finding.clone()).collect();
+        let matched = compare(current, &self.baseline, &Files(world));
+
+        let got_new = matched.findings.iter().filter(|compared| compared.state == State::New);
+        let got_new = got_new.map(|compared| describe(&Entry::of(&compared.finding)));
+        let got_fixed = matched.gone.iter().map(|gone| describe(&gone.entry));
+        let mut verdict = Verdict { findings: now.len(), ..Verdict::default() };
+        let entry = |seen: &&Seen| describe(&Entry::of(&seen.finding));
+        verdict.new = score("new", new.iter().map(entry), got_new, &mut verdict.disagreements);
+        verdict.fixed = score("fixed", fixed.iter().map(entry), got_fixed, &mut verdict.disagreements);
+        verdict
+    }
+
+    fn look(&self, path: &str, text: &Rc<Text>, world: &World) -> Vec<Seen> {
+        match (self.world.files.get(path), self.seen.get(path)) {
+            (Some(before), Some(seen))
+                if Rc::ptr_eq(before, text)
+                    && !seen.iter().any(|seen| world.reworded.contains(&seen.found.rule)) =>
+            {
+                seen.clone()
+            }
+            _ => look(path, text, &world.reworded),
+        }
+    }
+
+    /// What is new and what is fixed: see the rules in the head of this test.
+    fn truth<'a>(&'a self, now: &'a [Seen], world: &World) -> (Vec<&'a Seen>, Vec<&'a Seen>) {
+        let (mut new, handed_on): (Vec<&Seen>, Vec<&Seen>) =
+            now.iter().partition(|seen| seen.anchor == FRESH);
+        let mut heirs: BTreeMap<_, Vec<&Seen>> = BTreeMap::new();
+        for seen in handed_on {
+            heirs.entry((seen.found.rule, seen.anchor)).or_default().push(seen);
+        }
+        let mut fixed = Vec::new();
+        for before in self.seen.values().flatten() {
+            let mut heirs = heirs.remove(&(before.found.rule, before.anchor)).unwrap_or_default();
+            let is_intact = |heir: &Seen| before.is_intact_in(heir, self.world.text(&before.path), world);
+            // Of copies one is the original: one that is as it was and where it was, if there is one.
+            let best =
+                (0..heirs.len()).min_by_key(|&at| (!is_intact(heirs[at]), heirs[at].path != before.path));
+            let heir = best.map(|at| heirs.swap_remove(at));
+            new.extend(heirs);
+            match heir {
+                Some(heir) if is_intact(heir) || before.is_updated_in(heir, world) => {}
+                heir => {
+                    fixed.push(before);
+                    new.extend(heir);
+                }
+            }
+        }
+        // What was in no finding before.
+        new.extend(heirs.into_values().flatten());
+        cancel(&mut new, &mut fixed);
+        (new, fixed)
+    }
+}
+
+impl Seen {
+    /// Whether the code that this flagged in `text` is what `heir` flags: all of it, and nothing between.
+    fn is_intact_in(&self, heir: &Self, text: &Text, world: &World) -> bool {
+        let has = |text: &Text, part: &[u32]| {
+            part.is_empty() || stream(text).windows(part.len()).any(|window| window == part)
+        };
+        self.length == heir.length
+            && (self.flagged == heir.flagged
+                || (!heir.flagged.contains(&FRESH)
+                    && has(world.text(&heir.path), &self.flagged)
+                    && has(text, &heir.flagged)))
+    }
+
+    /// Whether it is still about the same item, which it names, though the code was edited.
+    fn is_updated_in(&self, heir: &Self, world: &World) -> bool {
+        let is_there = heir.path == self.path || !world.files.contains_key(&self.path);
+        let is_named = heir.found.names_item && heir.found.message == self.found.message;
+        is_named && is_there && heir.around == self.around
+    }
+}
+
+/// What is the same in every respect is the same, though it was taken out and put in again.
+fn cancel(new: &mut Vec<&Seen>, fixed: &mut Vec<&Seen>) {
+    fn key(seen: &Seen) -> (&str, &str, &str, &str, usize) {
+        (&seen.path, seen.found.rule, &seen.found.message, &seen.code, seen.length)
+    }
+    new.retain(|seen| {
+        let same = fixed.iter().position(|other| key(other) == key(seen));
+        same.map(|at| fixed.swap_remove(at)).is_none()
+    });
+}
+
+/// Every file that is there was looked at.
+struct Files<'a>(&'a World);
+
+impl Reach for Files<'_> {
+    fn exists(&self, path: &RelPath) -> bool {
+        self.0.files.contains_key(&path.to_string())
+    }
+
+    fn looked_at(&self, _: &str, _: &Entry) -> bool {
+        true
+    }
+}
+
+fn look(path: &str, text: &Text, reworded: &[&'static str]) -> Vec<Seen> {
+    let code = Code::new(text.as_str());
+    let items = code.items();
+    let mut found = lint(&code);
+    for found in found.iter_mut().filter(|found| reworded.contains(&found.rule)) {
+        found.message.push_str(", as it is put nowadays");
+    }
+    let reports = diagnostics(path, text.as_str(), &found);
+    let mut seen: Vec<Seen> = Vec::new();
+    let sources = Sources(BTreeMap::from([(RelPath::new(path), text.as_str().as_bytes().to_vec())]));
+    let mut findings: BTreeMap<_, _> = identify(reports.clone(), &sources)
+        .into_iter()
+        .map(|finding| (finding.diagnostic.clone(), finding))
+        .collect();
+    for ((_, diagnostic), found) in reports.into_iter().zip(found) {
+        let finding = findings.remove(&diagnostic).expect("no two of the stand-in's findings are one");
+        let pieces = code.flagged(&found.range);
+        let is_blank = |at: &usize| text.as_str().as_bytes()[*at].is_ascii_whitespace();
+        let flagged = pieces.iter().cloned().flatten().filter(|at| !is_blank(at)).map(|at| text.origin(at));
+        seen.push(Seen {
+            path: path.to_owned(),
+            anchor: text.origin(found.anchor),
+            length: code.length(&found.range),
+            flagged: flagged.collect(),
+            around: items
+                .iter()
+                .filter(|item| item.range.contains(&found.anchor))
+                .map(|item| code.name(item).to_owned())
+                .collect(),
+            code: pieces.into_iter().map(|piece| &text.as_str()[piece]).collect::<Vec<_>>().join(" "),
+            found,
+            finding,
+        });
+    }
+    seen
+}
+
+/// Where all the code of a file came from, but for what depends on the layout.
+fn stream(text: &Text) -> Vec<u32> {
+    let code = Code::new(text.as_str());
+    let tokens = code.tokens.iter().filter(|token| !token.is_layout());
+    let bytes = tokens.flat_map(|token| token.start..token.end);
+    bytes
+        .filter(|at| !text.as_str().as_bytes()[*at].is_ascii_whitespace())
+        .map(|at| text.origin(at))
+        .collect()
+}
+
+/// Without the scope: it is in no identity.
+fn describe(entry: &Entry) -> String {
+    format!("{} {} `{}`: {}", entry.site.name(), entry.rule, entry.code, entry.msg)
+}
+
+/// Of identical ones it does not matter which, so these are multisets.
+fn score(
+    what: &str,
+    expected: impl Iterator<Item = String>,
+    got: impl Iterator<Item = String>,
+    disagreements: &mut Vec<String>,
+) -> Score {
+    let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    expected.for_each(|text| counts.entry(text).or_default().0 += 1);
+    got.for_each(|text| counts.entry(text).or_default().1 += 1);
+    let mut score = Score::default();
+    for (text, (expected, got)) in counts {
+        score.add(Score { expected, got, right: expected.min(got) });
+        if expected != got {
+            disagreements.push(format!("expected {expected} and got {got} {what} {text}"));
+        }
+    }
+    score
+}
