@@ -297,7 +297,10 @@ fn a_selection_narrows_units_and_names_what_it_does_not_know() {
     assert_eq!(plan_of(&[], &[], &["roots"], &[]).unwrap().graph.tools.len(), 1);
     assert_eq!(plan_of(&[], &[], &[], &["roots"]).unwrap().graph.tools.len(), 3);
     let error = |plan: Result<Plan, PlanError>| plan.unwrap_err().to_string();
-    assert_eq!(error(plan_of(&["c"], &[], &[], &[])), "no package `c` in this workspace (there is `a`, `b`)");
+    assert_eq!(
+        error(plan_of(&["c"], &[], &[], &[])),
+        "no package `c` in this workspace (there are `a`, `b`)"
+    );
     assert_eq!(
         error(plan_of(&[], &[], &["root"], &[])),
         "no tool `root` is configured (did you mean `roots`?)"
