@@ -169,6 +169,7 @@ impl Executor<'_> {
             dispatcher.run(&inbox, progress, &mut runs);
             Ok(dispatcher.scheduler.has_failed_fast())
         });
+        self.stop.children().end_orphans();
         let failed_fast = dispatched.unwrap_or_else(|error: std::io::Error| {
             let what =
                 format!("could not start a thread: {error}; raise the limit on processes (`ulimit -u`)");
