@@ -8,22 +8,30 @@
 
 use std::io;
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::sys::{Group, GroupId, Orphans, Pipe};
 use crate::model::task::Exit;
 
-/// All children that were started and are not reaped.
+/// All children of a run.
 #[derive(Debug, Default)]
 pub(super) struct Children {
-    live: Mutex<Vec<GroupId>>,
-    /// Held for reading while a child starts; for writing by who must know all children there are.
-    starting: RwLock<()>,
+    live: Mutex<Live>,
+    /// Told when a child has started.
+    started: Condvar,
     /// For how long the run has been paused. Held for writing meanwhile: who asks for the time waits.
     paused: RwLock<Duration>,
     /// Only in a process that is nothing but this run.
     orphans: Option<Orphans>,
+}
+
+#[derive(Debug, Default)]
+struct Live {
+    /// How many are being started, and have no number yet.
+    starting: usize,
+    /// Those that are started and not reaped.
+    groups: Vec<GroupId>,
 }
 
 impl Children {
@@ -41,10 +49,14 @@ impl Children {
 
     /// Starts a child, in a group of its own.
     pub(super) fn start(&self, command: &mut Command) -> io::Result<(Group, [Pipe; 2])> {
-        let _starting = self.starting.read().unwrap_or_else(PoisonError::into_inner);
-        let started = Group::spawn(command)?;
-        self.live().push(started.0.id());
-        Ok(started)
+        // Several threads may do so at once: what takes long is not locked.
+        self.live().starting += 1;
+        let started = Group::spawn(command);
+        let mut live = self.live();
+        live.starting -= 1;
+        live.groups.extend(started.as_ref().map(|(group, _)| group.id()));
+        self.started.notify_all();
+        started
     }
 
     /// Reaps a child that has ended, and kills what is left of its group.
@@ -53,7 +65,7 @@ impl Children {
         group.kill();
         let exit = {
             let mut live = self.live();
-            live.retain(|id| *id != group.id());
+            live.groups.retain(|id| *id != group.id());
             group.reap()
         };
         // What was forked meanwhile is killed again, until nobody is left.
@@ -64,8 +76,13 @@ impl Children {
             }
             is_left
         });
-        patiently(Duration::from_secs(1), || self.sweep(true));
+        self.end_orphans();
         exit
+    }
+
+    /// Kills the orphans, if no child lives.
+    pub(super) fn end_orphans(&self) {
+        patiently(Duration::from_secs(1), || self.sweep(true));
     }
 
     /// Reaps the orphans that have died, as the first process of a system does: who waits for one of them to be
@@ -77,12 +94,14 @@ impl Children {
     /// Stops all children and the time, does `sleep`, and lets them go on.
     #[cfg(unix)]
     pub(super) fn pause(&self, sleep: impl FnOnce()) {
-        let _starting = self.starting.write().unwrap_or_else(PoisonError::into_inner);
+        let live = self.live();
+        let live = self.started.wait_while(live, |live| live.starting > 0);
+        let live = live.unwrap_or_else(PoisonError::into_inner);
         let mut paused = self.paused.write().unwrap_or_else(PoisonError::into_inner);
         let since = Instant::now();
-        self.live().iter().for_each(|group| group.pause());
+        live.groups.iter().for_each(|group| group.pause());
         sleep();
-        self.live().iter().for_each(|group| group.resume());
+        live.groups.iter().for_each(|group| group.resume());
         *paused += since.elapsed();
     }
 
@@ -90,16 +109,15 @@ impl Children {
     /// is killed leaves orphans, too.
     fn sweep(&self, kill: bool) -> bool {
         let Some(orphans) = &self.orphans else { return false };
-        if kill && !self.live().is_empty() {
+        let live = self.live();
+        // One without a number would be taken for an orphan.
+        if live.starting > 0 || (kill && !live.groups.is_empty()) {
             return false;
         }
-        let _starting = self.starting.write().unwrap_or_else(PoisonError::into_inner);
-        let live = self.live();
-        let kill = kill && live.is_empty();
-        orphans.sweep(&live, kill) && kill
+        orphans.sweep(&live.groups, kill) && kill
     }
 
-    fn live(&self) -> MutexGuard<'_, Vec<GroupId>> {
+    fn live(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -188,7 +188,9 @@ impl Executor<'_> {
             let mut dispatcher = Dispatcher::new(self, parallel, jobs, wish);
             dispatcher.run(&inbox, progress, &mut runs);
             std::io::Result::Ok(dispatcher.scheduler.has_failed_fast())
-        })?;
+        });
+        self.stop.children().end_orphans();
+        let failed_fast = failed_fast?;
         let result = |step| runs.remove(&step).unwrap_or_else(|| StepRun::never_started(step));
         Ok(Runs { steps: self.plan.steps().map(result).collect(), failed_fast })
     }

@@ -255,7 +255,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (ready, go) = (dir.path().join("ready"), dir.path().join("go"));
         let script = format!(
-            "echo $$ > '{0}.new'; mv '{0}.new' '{0}'; until test -e '{1}'; do sleep 0.01; done",
+            "echo $$ > '{0}.new'; mv '{0}.new' '{0}'; until test -e '{1}'; do :; done",
             ready.display(),
             go.display()
         );
