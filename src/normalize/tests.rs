@@ -330,7 +330,7 @@ fn answers(stdout: &[u8], stderr: &[u8], code: i32) -> Vec<String> {
 #[test]
 fn no_directory_of_the_machine_passes_wherever_the_output_ends() {
     for (stdout, stderr) in CAPTURED {
-        // All bytes of the shorter ones; of the longer ones as many as a test has time for.
+        // As many as a test has time for.
         for at in (0..stdout.len()).step_by(1 + stdout.len() / 100) {
             for answer in answers(&stdout.as_bytes()[..at], stderr.as_bytes(), (at % 3) as i32) {
                 assert!(!answer.contains("/w/ws/"), "{answer}");
@@ -338,6 +338,27 @@ fn no_directory_of_the_machine_passes_wherever_the_output_ends() {
         }
         for at in 0..stderr.len() {
             answers(b"", &stderr.as_bytes()[..at], 1);
+        }
+    }
+}
+
+#[test]
+fn output_that_ends_at_any_byte_is_read_without_a_panic() {
+    let workspace = sample();
+    let parsers = [Parse::RustcJson, Parse::RustcJson, Parse::Rustfmt, Parse::Sarif, Parse::Sarif];
+    for (parse, (stdout, _)) in parsers.into_iter().zip(CAPTURED) {
+        // A line of JSON is read for itself: what was before it is the same each time.
+        let pieces: Vec<_> = match parse {
+            Parse::RustcJson => stdout.lines().collect(),
+            _ => vec![stdout],
+        };
+        let is_json = !matches!(parse, Parse::Rustfmt);
+        let tool = tool("lint", parse, &["lint"]);
+        for piece in pieces {
+            for at in 0..piece.len() {
+                let read = run(&workspace, &tool, BOTH, &piece.as_bytes()[..at], b"", 0);
+                assert!(!is_json || read.is_err(), "{}", &piece[..at]);
+            }
         }
     }
 }

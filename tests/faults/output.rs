@@ -1,5 +1,7 @@
 //! What tools print: too little, too much, or no text.
 
+use serde_json::Value;
+
 use crate::inject::is_full;
 use crate::table::Tried;
 use crate::world::World;
@@ -19,7 +21,7 @@ fn check_unparsable(world: &World, bytes: &[u8]) {
     let file = world.sandbox.beside().join("sarif");
     std::fs::write(&file, bytes).unwrap();
     let run = world.run(&[]);
-    run.expect(3, &["Incomplete s"]);
+    run.expect(3, &["Incomplete s", "output kept in target/genti/output/s-"]);
     assert_eq!(world.statuses("s"), ["unparsable"], "{run}");
     std::fs::remove_file(&file).unwrap();
     world.check(&run);
@@ -40,24 +42,32 @@ pub(crate) fn is_no_text() -> Tried {
     for bytes in no_text {
         check_unparsable(&world, bytes);
     }
-    // Lines are read whatever is in them.
-    for (bytes, message) in [("\\377", "new \u{fffd}!"), ("\\000", "new \0!"), ("\\033[31m", "new !")] {
-        let world = World::new();
-        world.fault(&format!("printf 'many/a:1: new {bytes}!\\n'; exit 1"));
-        let run = world.run(&[]);
-        run.expect(1, &[]);
-        let report = world.sandbox.json("report.json");
-        let found =
-            report["findings"].as_array().unwrap().iter().find(|found| found["state"] == "new").unwrap();
-        assert_eq!(found["message"], message, "{run}");
-        assert!(!run.err.contains(['\u{1b}', '\0']), "{run}");
-        world.check(&run);
-    }
+    // Nor are lines with a NUL. Other bytes are: each is one character.
+    let world = World::new();
+    let print = |bytes: &str| format!("printf 'many/a:7: new {bytes}!\\n'");
+    world.fault(&format!("{}; exit 0", print("\\000")));
+    let run = world.run(&[]);
+    run.expect(3, &["line 1 holds a NUL", "output kept in target/genti/output/t-1-0.stdout"]);
+    assert_eq!(world.status().0, "unparsable", "{run}");
+    assert_eq!(
+        std::fs::read(world.path("target/genti/output/t-1-0.stdout")).unwrap(),
+        b"many/a:7: new \0!\n"
+    );
+    world.check(&run);
+    world.fault(&print("\\377"));
+    let run = world.run(&[]);
+    run.expect(1, &[]);
+    let report = world.sandbox.json("report.json");
+    let new = |finding: &&Value| finding["state"] == "new";
+    let messages: Vec<_> = report["findings"].as_array().unwrap().iter().filter(new).collect();
+    assert_eq!(messages.iter().map(|finding| &finding["message"]).collect::<Vec<_>>(), ["new \u{fffd}!"]);
+    world.check(&run);
     Ok(())
 }
 
 pub(crate) fn is_endless() -> Tried {
-    let (line, lines) = if is_full() { ("1G", "10G") } else { ("200M", "400M") };
+    // More than is kept to be read, in one line and in many.
+    let (line, lines) = if is_full() { ("1G", "10G") } else { ("300M", "400M") };
     for script in [
         format!("head -c {line} /dev/zero | tr '\\0' y"),
         format!("yes many/a:1: bad | head -c {lines}"),
