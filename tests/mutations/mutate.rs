@@ -272,12 +272,16 @@ fn reword(world: &mut World, dice: &mut Dice) -> Option<String> {
     Some(format!("reword {rule}, as of {path}"))
 }
 
-/// The words outside of what `found` flags and on its lines, and outside of what any other finding flags.
+/// The words on the lines of `found`, outside of what it and any other finding flags.
 fn words_beside(code: &Code<'_>, found: &Found) -> Vec<Range<usize>> {
-    let flagged: Vec<Range<usize>> = lint(code).iter().flat_map(|other| code.flagged(&other.range)).collect();
+    let all = lint(code);
+    let flagged: Vec<Range<usize>> = all.iter().flat_map(|other| code.flagged(&other.range)).collect();
     let lines = code.lines(&found.range);
     let words = code.tokens_in(&lines).filter(|&at| code.is_name(at)).map(|at| code.tokens[at]);
-    words.map(|token| token.start..token.end).filter(|word| !flagged.contains(word)).collect()
+    let is_beside = |word: &Range<usize>| {
+        !flagged.contains(word) && !all.iter().any(|other| other.range.contains(&word.start))
+    };
+    words.map(|token| token.start..token.end).filter(is_beside).collect()
 }
 
 fn edit_beside(world: &mut World, dice: &mut Dice) -> Option<String> {
