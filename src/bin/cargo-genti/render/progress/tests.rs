@@ -17,6 +17,8 @@ const TOOLS: &str = r#"
 tools.fmt.enabled = false
 tools.doc.enabled = false
 tools.clippy.enabled = false
+tools.test.enabled = false
+tools.doctest.enabled = false
 [tools.lint]
 run = ["lint"]
 lane = "check"
