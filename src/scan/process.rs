@@ -217,6 +217,12 @@ mod tests {
     }
 
     #[test]
+    fn a_child_that_is_stopped_hears_the_request_to_end() {
+        let ran = sh("kill -STOP $$", Some(Duration::from_millis(50)), &Stop::new().unwrap());
+        assert_eq!((ran.output.exit, ran.ending), (Exit::Signal(15), Ending::TimedOut));
+    }
+
+    #[test]
     fn a_grandchild_that_holds_the_pipe_does_not_hang_the_run() {
         let ran = sh("sleep 600 & echo hi", None, &Stop::new().unwrap());
         assert_eq!(ran.stdout.read().unwrap(), b"hi\n");

@@ -265,8 +265,8 @@ fn orphans_that_die_are_reaped_while_the_run_goes_on() {
 #[cfg(target_os = "linux")]
 fn children_are_waited_for_even_if_their_ends_were_to_be_ignored() {
     let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"sh\", \"-c\", \"exit 3\"]\n");
-    let mut command = Command::new("sh");
-    command.args(["-c", "trap '' CHLD; exec \"$0\" genti run", env!("CARGO_BIN_EXE_cargo-genti")]);
+    let mut command = Command::new("env");
+    command.args(["--ignore-signal=CHLD", env!("CARGO_BIN_EXE_cargo-genti"), "genti", "run"]);
     sandbox.scrub(&mut command);
     sandbox.expect(&command.output().unwrap(), 1);
 }
