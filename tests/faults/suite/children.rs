@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::inject::{Cgroup, needs};
-use crate::table::Tried;
-use crate::world::{World, run, under};
+use super::inject::{Cgroup, needs};
+use super::table::Tried;
+use super::world::{World, run, under};
 
 /// Runs a tool that does `script` with one of three files. The others have their verdicts; that file has none.
 #[track_caller]

@@ -1,7 +1,7 @@
 //! Several runs in one workspace.
 
-use crate::table::Tried;
-use crate::world::{HEALTHY, World, finish, kill, start, wait_until};
+use super::table::Tried;
+use super::world::{HEALTHY, World, finish, kill, start, wait_until};
 
 pub(crate) fn eight() -> Tried {
     let world = World::new();

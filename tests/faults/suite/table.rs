@@ -36,7 +36,7 @@ pub(crate) struct NotTried(pub(crate) String);
 /// Tests by their paths, each with `= "reason"` if it is known to fail.
 macro_rules! tests {
     ($($test:path $(= $why:literal)?),* $(,)?) => {
-        &[$($crate::table::Test {
+        &[$($crate::suite::table::Test {
             name: stringify!($test),
             run: $test,
             ignored: <[&str]>::first(&[$($why)?]).copied(),
@@ -131,7 +131,7 @@ fn check_documented(rows: &[Row]) {
     let documented: Vec<_> = table.take_while(|line| line.starts_with("| ")).collect();
     let tried: Vec<_> =
         rows.iter().map(|Row { fault, holds, .. }| format!("| {fault} | {holds} |")).collect();
-    assert_eq!(documented, tried, "docs/faults.md and tests/faults/main.rs differ");
+    assert_eq!(documented, tried, "docs/faults.md and tests/faults/suite.rs differ");
     for Row { fault, tests, later, .. } in rows {
         assert!(!tests.is_empty() || !later.is_empty(), "no test for: {fault}");
     }

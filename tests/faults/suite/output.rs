@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::inject::is_full;
-use crate::table::Tried;
-use crate::world::World;
+use super::inject::is_full;
+use super::table::Tried;
+use super::world::World;
 
 const SARIF: &str = r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"s"}},"results":[{"message":{"text":"bad"},"locations":[{"physicalLocation":{"artifactLocation":{"uri":"many/a"},"region":{"startLine":1}}}]}]}]}"#;
 

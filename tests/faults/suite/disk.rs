@@ -7,10 +7,10 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::inject::{Mounts, Tampered, needs};
-use crate::support::Sandbox;
-use crate::table::{NotTried, Tried};
-use crate::world::{Run, World, files, run, under};
+use super::inject::{Mounts, Tampered, needs};
+use super::support::Sandbox;
+use super::table::{NotTried, Tried};
+use super::world::{Run, World, files, run, under};
 
 /// That the artifacts could not be written, and the user has the report nevertheless.
 #[track_caller]

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::inject::is_full;
-use crate::support::Sandbox;
-use crate::table::Tried;
-use crate::world::run;
+use super::inject::is_full;
+use super::support::Sandbox;
+use super::table::Tried;
+use super::world::run;
 
 /// A name, and how it is written in the artifacts.
 const ODD: [(&[u8], &str); 10] = [

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::inject::{Tampered, is_full};
-use crate::table::Tried;
-use crate::world::{World, finish, kill, start};
+use super::inject::{Tampered, is_full};
+use super::table::Tried;
+use super::world::{World, finish, kill, start};
 
 /// Two loops side by side, each over a workspace of its own.
 #[expect(clippy::print_stdout, reason = "a failure can be repeated with the seed alone")]
@@ -82,5 +82,16 @@ pub(crate) fn at_every_write_rename_and_sync() -> Tried {
             world.flip();
         }
     }
+    Ok(())
+}
+
+/// Whatever becomes of the run, its tools end with it.
+pub(crate) fn leaves_no_tool_behind() -> Tried {
+    let world = World::new();
+    world.tool("echo > ../ready; exec sleep 600");
+    let child = start(&mut world.command(&[]));
+    world.wait_for("../ready");
+    kill("KILL", &child.id().to_string());
+    world.check(&finish(child));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Configurations and baselines that make no sense.
 
-use crate::table::Tried;
-use crate::world::{Run, World, files, run};
+use super::table::Tried;
+use super::world::{Run, World, files, run};
 
 /// Writes `text` over a file of the repository, and expects every command that reads it to refuse, to say where and
 /// why, and to leave the file alone.

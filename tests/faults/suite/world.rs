@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::inject::Mounts;
-use crate::support::Sandbox;
-use crate::table::NotTried;
+use super::inject::Mounts;
+use super::support::Sandbox;
+use super::table::NotTried;
 
 /// In the order in which they are put in place.
 const ARTIFACTS: [&str; 3] = ["tasks.jsonl", "report.json", "run.json"];

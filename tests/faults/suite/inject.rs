@@ -6,8 +6,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::table::{NotTried, Tried};
-use crate::world::{Run, run, under};
+use super::table::{NotTried, Tried};
+use super::world::{Run, run, under};
 
 /// Whether a program that injects faults is there and allowed to work: `probe` is a harmless use of it.
 pub(crate) fn needs(probe: &[&str]) -> Tried {

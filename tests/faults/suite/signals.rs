@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::table::Tried;
-use crate::world::{World, finish, kill, start};
+use super::table::Tried;
+use super::world::{World, finish, kill, start};
 
 const SIGNALS: [(&str, i32); 3] = [("INT", 130), ("TERM", 143), ("HUP", 129)];
 /// What children are given to end by themselves. Who took less was not waited for.

@@ -4,8 +4,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::table::{NotTried, Tried};
-use crate::world::{HEALTHY, World, run};
+use super::table::{NotTried, Tried};
+use super::world::{HEALTHY, World, run};
 
 /// Takes the clock as it is, and adds what the file at `CLOCK` says, in seconds: nothing while there is none.
 const SHIM: &str = r#"

@@ -1,7 +1,7 @@
 //! Jobservers that are gone, closed, or never were.
 
-use crate::table::Tried;
-use crate::world::{World, run, under};
+use super::table::Tried;
+use super::world::{World, run, under};
 
 const WARNING: &str = "warning: the jobserver in the environment can't be used";
 
