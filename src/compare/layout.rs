@@ -111,8 +111,9 @@ mod tests {
     #[track_caller]
     fn check(code: &str, layouts: &[&str]) {
         for text in layouts {
-            let source = Source::new(&RelPath::new("a.rs"), text.as_bytes());
-            assert_eq!(source.code(range_of(text, text)), code, "{text}");
+            let file = format!("use x; {text}");
+            let source = Source::new(&RelPath::new("a.rs"), file.as_bytes());
+            assert_eq!(source.code(range_of(&file, text)), code, "{text}");
         }
     }
 

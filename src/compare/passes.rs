@@ -6,7 +6,7 @@
 //! | 2 | the same without scope | an item was renamed, or code moved within its file |
 //! | 3 | 1 and 2 with the path of a file that is gone put right | a file was renamed |
 //! | 4 | rule, site, code, scope; as many on either side | a lint was reworded |
-//! | 5 | rule, site, message, scope; one on either side | flagged code was edited, and the message names its item |
+//! | 5 | rule, site, message, scope; one on either side | code was edited, and what is found is about an item |
 //! | 6 | rule, message, code, scope but for modules | an item moved to another file, a module became one |
 //!
 //! Positions are never looked at, nor is git: the result is the same in a shallow clone. Knows nothing of states.
@@ -219,31 +219,42 @@ fn home(path: &RelPath, scope: &str) -> String {
     if scope.is_empty() { modules } else { scope.to_owned() }
 }
 
-/// Whether the message, which both share, names an item in backticks that both are about: the innermost one
-/// around them, or one that the code of both has to do with. `return`, `Copy` or what is called say nothing of
-/// which of several is meant.
+/// Whether both are about one item, given that message and scope agree: the code of both is the head of the item
+/// that is the scope, or the message names in backticks that item, or one that the code of both has to do with.
+/// `return`, `Copy` or what is called say nothing of which of several is meant.
 fn is_about_one_item(one: &Entry, other: &Entry) -> bool {
-    let around = one.scope.rsplit(" > ").next().and_then(|item| item.split_once(' '));
-    let is_around = |name| around.is_some_and(|(kind, item)| kind != "impl" && item == name);
+    let (kind, around) =
+        one.scope.rsplit(" > ").next().and_then(|item| item.split_once(' ')).unwrap_or(("", ""));
+    let is_in_both = |name: &str, is_variable| {
+        has_item(&one.code, name, is_variable) && has_item(&other.code, name, is_variable)
+    };
     let mut quoted = one.msg.split('`').skip(1).step_by(2);
-    quoted.any(|name| is_around(name) || (has_item(&one.code, name) && has_item(&other.code, name)))
+    // An `impl` may be one of many, and what a `const` is set to is code like any other.
+    let is_head =
+        ["enum", "fn", "mod", "struct", "trait", "union"].contains(&kind) && is_in_both(around, false);
+    let is_named = |name| kind != "impl" && name == around || is_in_both(name, is_variable(name));
+    is_head || quoted.any(|name| !name.is_empty() && is_named(name))
 }
 
-/// Whether `code` defines what is called `name`, or has it as a variable: not as a type, a method, a function, a
+/// Whether `code` defines what is called `name`; a variable need only be there, but not as a method, a function, a
 /// macro or a part of a path.
-fn has_item(code: &str, name: &str) -> bool {
+fn has_item(code: &str, name: &str, is_variable: bool) -> bool {
     let in_word = |c: char| c.is_alphanumeric() || c == '_';
-    let is_variable = name.starts_with(|c: char| c.is_lowercase() || c == '_') && !NO_ITEMS.contains(&name);
-    code.match_indices(name).filter(|_| !name.is_empty() && name.chars().all(in_word)).any(|(at, _)| {
+    let is_name = !name.is_empty() && name.chars().all(in_word);
+    code.match_indices(name).take_while(|_| is_name).any(|(at, _)| {
         let (before, after) = (&code[..at], &code[at + name.len()..]);
         let is_whole = !before.ends_with(in_word) && !after.starts_with(in_word);
-        let is_defined = before.strip_suffix(' ').is_some_and(|before| {
-            DEFINING.iter().any(|word| before.rsplit(|c| !in_word(c)).next() == Some(word))
-        });
+        let keyword = before.strip_suffix(' ').and_then(|before| before.rsplit(|c| !in_word(c)).next());
+        let is_defined = keyword.is_some_and(|keyword| DEFINING.contains(&keyword));
         let is_used =
             before.ends_with(['.', ':']) || after.starts_with(['(', '!']) || after.starts_with("::");
         is_whole && (is_defined || (is_variable && !is_used))
     })
+}
+
+/// Whether this may be the name of a variable.
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_lowercase() || c == '_') && !NO_VARIABLES.contains(&name)
 }
 
 /// What a name of an item follows.
@@ -251,7 +262,7 @@ const DEFINING: [&str; 10] =
     ["const", "enum", "fn", "macro_rules", "mod", "static", "struct", "trait", "type", "union"];
 
 /// What stands in code like the name of a variable, and is none.
-const NO_ITEMS: [&str; 53] = [
+const NO_VARIABLES: [&str; 53] = [
     "_", "as", "async", "await", "bool", "break", "char", "const", "continue", "crate", "dyn", "else",
     "enum", "extern", "f32", "f64", "false", "fn", "for", "i128", "i16", "i32", "i64", "i8", "if", "impl",
     "in", "isize", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return", "self", "static",
@@ -373,11 +384,14 @@ mod tests {
     }
 
     #[test]
-    fn edited_code_is_followed_where_the_message_names_its_item() {
+    fn edited_code_is_followed_where_it_is_about_an_item() {
         check(&["a.rs|r|fn a|x(1)|`a` is long"], &["a.rs|r|fn a|x(2)|`a` is long"], &[5]);
         check(&["a.rs|r||pub fn b(1)|`b` is long"], &["a.rs|r||fn b(2)|`b` is long"], &[5]);
         check(&["a.rs|r|fn a|let x=1|unused `x`"], &["a.rs|r|fn a|let x=2|unused `x`"], &[5]);
         check(&["a.rs|r||struct B|`B` is"], &["a.rs|r||pub struct B|`B` is"], &[5]);
+        // What is flagged may be the item itself.
+        check(&["a.rs|r|impl A > fn b|pub fn b(1)|m"], &["a.rs|r|impl A > fn b|pub fn b(2)|m"], &[5]);
+        check(&["a.rs|r|fn b|b(1)|m"], &["a.rs|r|fn b|b(2)|m"], &[0]);
         check(&["a.rs|r|fn a|x(1)|it is long"], &["a.rs|r|fn a|x(2)|it is long"], &[0]);
         // What is in backticks must be an item that both are about.
         check(&["a.rs|r|fn a|return x|no `return`"], &["a.rs|r|fn a|return y|no `return`"], &[0]);

@@ -137,7 +137,8 @@ proptest! {
             let text = format!("{above}{text}");
             let range = Range { start: position(&text, start), end: position(&text, end) };
             let finding = identified("a.rs", &text, vec![diagnostic("a.rs", range, "m")]).remove(0);
-            prop_assert!(!finding.code.is_empty() || tokens[from.min(to)].0 == tokens[from.max(to)].1);
+            let is_all = from.min(to) == 0 && tokens[from.max(to)].1 == tokens[tokens.len() - 1].1;
+            prop_assert!(!finding.code.is_empty() || is_all || tokens[from.min(to)].0 == tokens[from.max(to)].1);
             Ok((finding.id, finding.code, finding.scope))
         };
         prop_assert_eq!(describe(&before, "")?, describe(&after, &above)?);

@@ -7,7 +7,7 @@
 //! outside parentheses, so that the elements of a list don't get into one another's identity. It leaves out the
 //! attributes of an item, and does not reach into or out of the body of a closure or a match arm: these may have
 //! braces or not, and a line added there or above is no change. A range in a comment, and one in a file that is
-//! not Rust, is told by its lines.
+//! not Rust, is told by its lines. A range of all that is in a file speaks of the file, and of no code in it.
 //!
 //! Ranges come from tools and may lie anywhere: nothing here panics on them.
 
@@ -89,6 +89,9 @@ impl Source {
     /// The path of the item around the start of `range`.
     pub(super) fn scope(&self, range: Range) -> String {
         let Some((rust, span)) = self.rust.as_ref().zip(self.span(range)) else { return String::new() };
+        if rust.is_all(&span) {
+            return String::new();
+        }
         let mut labels = Vec::new();
         let first = rust.first_token(span.start);
         let mut item = match self.lines(span).trim_start() {
@@ -152,6 +155,9 @@ impl Rust {
 
     /// `None` if `span` lies in a comment.
     fn code(&self, text: &str, span: ops::Range<usize>) -> Option<String> {
+        if self.is_all(&span) {
+            return Some(String::new());
+        }
         let first = self.first_token(span.start);
         let end = first + self.tokens[first..].partition_point(|token| token.start < span.end);
         let is_layout = |c: char| c.is_whitespace() || ",;{}".contains(c);
@@ -163,6 +169,11 @@ impl Rust {
             first..end
         };
         Some(spell_tokens(text, &self.tokens[tokens]))
+    }
+
+    fn is_all(&self, span: &ops::Range<usize>) -> bool {
+        let (first, last) = (self.tokens.first(), self.tokens.last());
+        first.zip(last).is_some_and(|(first, last)| span.start <= first.start && last.end <= span.end)
     }
 
     /// The first token that ends behind `offset`.
@@ -404,9 +415,19 @@ mod tests {
     #[test]
     fn long_code_is_cut_and_counted() {
         let many = "a ".repeat(70);
-        check(&many, many.trim(), &format!("{}… +6", "a ".repeat(64).trim()));
-        let long = format!("let x = {:?};", "é".repeat(100));
-        check(&long, long.trim_end_matches(';'), &format!("let x=\"{}… +38", "é".repeat(63)));
+        check(&format!("b; {many}"), many.trim(), &format!("{}… +6", "a ".repeat(64).trim()));
+        let long = format!("let x = {:?}", "é".repeat(100));
+        check(&format!("{long}; b"), &long, &format!("let x=\"{}… +38", "é".repeat(63)));
+    }
+
+    #[test]
+    fn a_range_of_the_whole_file_is_no_code() {
+        let text = "// A comment.\n#![allow(a)]\nfn b() {}\nfn c() {}\n";
+        check(text, "#![allow(a)]\nfn b() {}\nfn c() {}", "");
+        check(text, text, "");
+        check(text, "fn b() {}\nfn c() {}", "fn b(){} fn c(){}");
+        let source = Source::new(&RelPath::new("a.rs"), text.as_bytes());
+        assert_eq!(source.scope(range_of(text, text)), "");
     }
 
     #[test]
@@ -422,11 +443,11 @@ mod tests {
                 Range { start: Position { line, column: 1 }, end: Position { line: line + 1, column: 13 } };
             assert_eq!(source.code(range), "let x=\"a\nb\"+1;");
         };
-        check(b"let x = \"a\nb\"    + 1 ;", 1);
-        check(b"let x = \"a\r\nb\"    + 1 ;\r\n", 1);
-        check(b"\xef\xbb\xbflet x = \"a\r\nb\"    + 1 ;\r\n", 1);
-        check(b"#!/bin/cargo {{ '\nlet x = \"a\nb\"    + 1 ;", 2);
-        check(b"---\n[package]\n---\nlet x = \"a\nb\"    + 1 ;", 4);
+        check(b"let x = \"a\nb\"    + 1 ; c", 1);
+        check(b"let x = \"a\r\nb\"    + 1 ;\r\nc", 1);
+        check(b"\xef\xbb\xbflet x = \"a\r\nb\"    + 1 ;\r\nc", 1);
+        check(b"#!/bin/cargo {{ '\nlet x = \"a\nb\"    + 1 ; c", 2);
+        check(b"---\n[package]\n---\nlet x = \"a\nb\"    + 1 ; c", 4);
     }
 
     #[test]

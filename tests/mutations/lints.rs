@@ -128,8 +128,7 @@ impl Linter<'_> {
             {
                 self.find_named("unused_variables", at + 1, &format!("unused variable: `{}`", word(at + 1)));
             }
-            "&" if at > 0
-                && ["(", ","].contains(&word(at - 1))
+            "&" if self.is_argument(at)
                 && code.is_name(at + 1)
                 && ["(", ",", ")"].contains(&word(at + 2)) =>
             {
@@ -153,6 +152,16 @@ impl Linter<'_> {
             }
             _ => {}
         }
+    }
+
+    /// Whether an argument of a call begins here.
+    fn is_argument(&self, at: usize) -> bool {
+        let code = self.code;
+        let Some(open) = code.tokens[at].within.filter(|&open| open > 1 && code.word(open) == "(") else {
+            return false;
+        };
+        let is_call = code.is_name(open - 1) && code.word(open - 2) != "fn";
+        is_call && (open == at - 1 || code.word(at - 1) == ",")
     }
 
     fn macro_call(&mut self, name: &str, at: usize) {

@@ -10,8 +10,9 @@
 //! - An occurrence whose flagged code is untouched, with nothing added inside, is **known**, wherever it is now. What is
 //!   flagged is what findings.md says: the tokens of the range, at most 64 and the length; under four, the statement
 //!   around; in a comment, its lines. The rest of the line is free to change.
-//! - An occurrence whose flagged code was edited is another finding: one **new** and one **fixed**. If the message
-//!   names the item that it is about, and that item is where it was, it is the same finding: *updated*.
+//! - An occurrence whose flagged code was edited is another finding: one **new** and one **fixed**. If it is about an
+//!   item, as its message names one or its range has the name of the one around it, and that item is where it was,
+//!   it is the same finding: *updated*.
 //! - A renamed item is an edit of every finding whose flagged code has its name, and of no other.
 //! - A copy is **new**. If the original is gone or edited, a copy that is not is the original.
 //! - A fixed finding and a new one that agree in path, lint, message and code are one that is known: identical

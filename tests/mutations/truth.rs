@@ -30,6 +30,8 @@ struct Seen {
     code: String,
     /// The items around it, by their names.
     around: Vec<String>,
+    /// Whether it is about an item: its message names one, or it flags the head of the innermost one around it.
+    is_about_item: bool,
 }
 
 /// A workspace with everything that is found in it.
@@ -155,11 +157,11 @@ impl Seen {
                     && has(text, &heir.flagged)))
     }
 
-    /// Whether it is still about the same item, which it names, though the code was edited.
+    /// Whether it is still about the same item, though the code was edited.
     fn is_updated_in(&self, heir: &Self, world: &World) -> bool {
         let is_there = heir.path == self.path || !world.files.contains_key(&self.path);
-        let is_named = heir.found.names_item && heir.found.message == self.found.message;
-        is_named && is_there && heir.around == self.around
+        let is_same = heir.finding.msg == self.finding.msg && heir.around == self.around;
+        self.is_about_item && heir.is_about_item && is_same && is_there
     }
 }
 
@@ -206,16 +208,18 @@ fn look(path: &str, text: &Text, reworded: &[&'static str]) -> Vec<Seen> {
         let pieces = code.flagged(&found.range);
         let is_blank = |at: &usize| text.as_str().as_bytes()[*at].is_ascii_whitespace();
         let flagged = pieces.iter().cloned().flatten().filter(|at| !is_blank(at)).map(|at| text.origin(at));
+        let around: Vec<_> = items.iter().filter(|item| item.range.contains(&found.anchor)).collect();
+        let is_head = around.last().is_some_and(|item| {
+            let is_named = ["enum", "fn", "mod", "struct", "trait"].contains(&code.word(item.keyword));
+            is_named && found.range.contains(&code.tokens[item.keyword + 1].start)
+        });
         seen.push(Seen {
             path: path.to_owned(),
             anchor: text.origin(found.anchor),
-            length: code.length(&found.range),
             flagged: flagged.collect(),
-            around: items
-                .iter()
-                .filter(|item| item.range.contains(&found.anchor))
-                .map(|item| code.name(item).to_owned())
-                .collect(),
+            length: code.length(&found.range),
+            around: around.into_iter().map(|item| code.name(item).to_owned()).collect(),
+            is_about_item: found.names_item || is_head,
             code: pieces.into_iter().map(|piece| &text.as_str()[piece]).collect::<Vec<_>>().join(" "),
             found,
             finding,
