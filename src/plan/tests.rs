@@ -421,7 +421,14 @@ fn each_target_that_is_tested_is_a_task_also_where_two_share_a_root() {
     let plan = planned(&workspace, test_tools(), Policy::default());
     assert_eq!(
         units_of(&workspace, &plan),
-        ["build .", "doctest .", "test a/src/lib.rs", "test b/src/lib.rs", "test b/src/lib.rs", "test b/tests/t.rs"]
+        [
+            "build .",
+            "doctest .",
+            "test a/src/lib.rs",
+            "test b/src/lib.rs",
+            "test b/src/lib.rs",
+            "test b/tests/t.rs"
+        ]
     );
     let ids: BTreeSet<_> = plan.graph.tasks.iter().map(|task| task.id).collect();
     assert_eq!(ids.len(), plan.graph.tasks.len());
@@ -429,7 +436,10 @@ fn each_target_that_is_tested_is_a_task_also_where_two_share_a_root() {
     assert_eq!(planned(&workspace, test_tools(), Policy::default()).graph.tasks.len(), 5);
     for batch in ["auto", "1", "100", "by-tool", "by-path"] {
         let plan = planned(&workspace, test_tools(), batched(batch));
-        assert!(plan.batches.iter().flat_map(|batch| &batch.steps).all(|step| step.tasks.len() == 1), "{batch}");
+        assert!(
+            plan.batches.iter().flat_map(|batch| &batch.steps).all(|step| step.tasks.len() == 1),
+            "{batch}"
+        );
     }
 }
 
@@ -437,7 +447,8 @@ fn each_target_that_is_tested_is_a_task_also_where_two_share_a_root() {
 fn what_is_there_for_others_has_a_task_only_where_they_have_one() {
     let mut workspace = workspace();
     let units = |workspace: &Workspace, selection: Selection| {
-        let plan = plan(workspace, test_tools(), selection, Policy::default(), &RiskFacts::default()).unwrap();
+        let plan =
+            plan(workspace, test_tools(), selection, Policy::default(), &RiskFacts::default()).unwrap();
         units_of(workspace, &plan)
     };
     let tools = |tools: &[&str], skip_tools: &[&str]| {

@@ -186,7 +186,7 @@ fn a_task_takes_the_tokens_that_are_free_for_its_threads() {
     let config = "[tools.t]\nrun = [\"sh\", \"-c\", \"echo $N >> ../log; sleep 0.2\", \"{file}\"]\nthreads = \"N\"\n\
                   per = \"file\"\nfiles = [\"many/*\"]\n";
     let check = |files: usize, parallel: &str, own: Option<&str>, is_fine: &dyn Fn(&[usize]) -> bool| {
-        let sandbox = Sandbox::with_tools(&config.replace("threads", &format!("env = [\"N\"]\nthreads")));
+        let sandbox = Sandbox::with_tools(&config.replace("threads", "env = [\"N\"]\nthreads"));
         (0..files).for_each(|at| sandbox.write(&format!("many/{at}"), ""));
         let mut command = sandbox.command(&["run", "--parallel", parallel]);
         if let Some(own) = own {

@@ -175,7 +175,9 @@ fn mistakes_in_a_command_line_are_found() {
     );
     check(
         "[tools.fmt]\nper = 'file'",
-        &["2:7: `{edition}` has no value for a tool that runs per file (write `per = \"target-root\"` or `per = \"test-target\"`)"],
+        &[
+            "2:7: `{edition}` has no value for a tool that runs per file (write `per = \"target-root\"` or `per = \"test-target\"`)",
+        ],
     );
     check_tool(
         "args = ['-q']\nrun = ['x']",
