@@ -87,11 +87,13 @@ pub(crate) fn workspace(tasks: usize) -> Workspace {
             edition: "2024".to_owned(),
             test: true,
             doc: true,
+            doctest: kind == TargetKind::Lib,
             needs_features: false,
         };
         let name = format!("package-{at:06}");
         packages.push(Package {
             version: "0.1.0".to_owned(),
+            vars: Vec::new(),
             cargo_id: format!("path+file:///w/{dir}#0.1.0"),
             targets: vec![
                 target(TargetKind::Lib, &name, "src/lib.rs"),
