@@ -87,7 +87,7 @@ pub(crate) fn workspace(tasks: usize) -> Workspace {
             edition: "2024".to_owned(),
             test: true,
             doc: true,
-            doctest: false,
+            doctest: kind == TargetKind::Lib,
             needs_features: false,
         };
         let name = format!("package-{at:06}");

@@ -10,7 +10,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Gap, Input, Parsed, Unparsable, libtest};
+use super::libtest::{self, story};
+use super::{Gap, Input, Parsed, Unparsable};
 use crate::model::finding::Diagnostic;
 
 /// Nothing was run.
@@ -49,7 +50,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let diagnostic = |test: &Test<'_>| {
         let subject = format!("{} {}", test.program, test.name);
         let output = outputs.get(&(test.program, test.name)).map(Vec::as_slice);
-        let diagnostic = libtest::failed(input, subject, libtest::story_of(input, test.name, output));
+        let diagnostic = libtest::failed(input, subject, story::of_test(input, test.name, output));
         Diagnostic { ns: "test".to_owned(), ..diagnostic }
     };
     Ok(Parsed { diagnostics: failed.iter().map(diagnostic).collect(), ..Parsed::default() })

@@ -6,11 +6,10 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,7 +17,7 @@ use std::time::{Duration, Instant};
 use super::build_dirs::BuildDirs;
 use super::environment::Env;
 use super::launch::Launcher;
-use super::pool::{Pool, Threads, Token};
+use super::pool::{Pool, Token};
 use super::process::{self, Ending};
 use super::program::{Missing, Programs, says_missing};
 use super::scheduler::{self, Action, Limits, Scheduler, Slot, time_cap};
@@ -173,8 +172,7 @@ impl Executor<'_> {
         let (events, inbox) = channel();
         let (jobs, queue) = channel();
         let queue = Mutex::new(queue);
-        let target = self.plan.selection.target.as_deref();
-        let launcher = Launcher::new(self.workspace, self.programs, self.env, target);
+        let launcher = Launcher::new(self);
         let failed_fast = std::thread::scope(|scope| {
             let start = |slot| {
                 let (events, queue, programs, launcher) = (events.clone(), &queue, &programs, &launcher);
@@ -438,7 +436,7 @@ impl<R> Attempt<'_, R> {
                 continue;
             }
             self.attempts += 1;
-            let (mut command, threads) = match self.command(tool, program, &argv, built.as_deref()) {
+            let (mut command, threads) = match self.launcher.command(tool, program, &argv, built.as_deref()) {
                 Ok(started) => started,
                 Err(error) => {
                     self.push(tasks.to_vec(), Ended::Crashed(error), None);
@@ -503,35 +501,6 @@ impl<R> Attempt<'_, R> {
             1 => format!("{tool}-{rank}-{at}"),
             attempt => format!("{tool}-{rank}-{at}-{attempt}"),
         }
-    }
-
-    /// The command, and the tokens for its threads.
-    fn command(
-        &self,
-        tool: &Tool,
-        program: &Path,
-        argv: &[OsString],
-        built: Option<&Program>,
-    ) -> Result<(Command, Option<Threads>), String> {
-        let Executor { workspace, env, pool, build_dirs, parallel, .. } = self.executor;
-        let vars = env.for_tool(tool, build_dirs, pool.vars(), *parallel);
-        let threads = tool.threads.as_ref().map(|name| {
-            let most = self.launcher.most_threads(name, &vars).map_or(*parallel, |most| most.min(*parallel));
-            (name, pool.take_free(most.saturating_sub(1)))
-        });
-        let mut command = match built {
-            Some(built) => self.launcher.command(tool, built, program, argv, vars)?,
-            None => {
-                let mut command = Command::new(program);
-                command.args(argv.iter().skip(1)).current_dir(&workspace.root).env_clear().envs(vars);
-                command
-            }
-        };
-        let threads = threads.map(|(name, threads)| {
-            command.env(name, (1 + threads.len()).to_string());
-            threads
-        });
-        Ok((command, threads))
     }
 
     fn push(&mut self, tasks: Vec<TaskIx>, ended: Ended<R>, raw_exit: Option<i32>) {

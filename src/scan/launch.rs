@@ -1,7 +1,8 @@
-//! Starts test programs as cargo does: in the directory of their package, with the variables of the package and of its
-//! build script, where the libraries are, and through a `runner` if cargo's configuration has one.
+//! From command lines to commands: the environment, the directory, and tokens for threads.
 //!
-//! What was built is told by the steps that built it, so that a plan can name a program that does not exist yet.
+//! Test programs are started as cargo does: in the directory of their package, with the variables of the package and of
+//! its build script, where the libraries are, and through a `runner` if cargo's configuration has one. What was built is
+//! told by the steps that built it, so that a plan can name a program that does not exist yet.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -11,11 +12,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cargo_config2::{Config, PathAndArgs, ResolveOptions};
 
-use super::environment::Env;
-use super::program::Programs;
+use super::executor::Executor;
+use super::pool::Threads;
 use crate::model::task::{Program, Unit};
 use crate::model::tool::Tool;
-use crate::model::workspace::{PackageId, Workspace};
+use crate::model::workspace::PackageId;
 
 /// Where the system looks for libraries.
 const LIBRARY_PATH: &str = if cfg!(windows) {
@@ -28,28 +29,19 @@ const LIBRARY_PATH: &str = if cfg!(windows) {
 
 /// Knows what was built, and how cargo would start it.
 pub(super) struct Launcher<'a> {
-    workspace: &'a Workspace,
-    programs: &'a Programs,
-    env: &'a Env,
-    /// `--target`.
-    target: Option<&'a str>,
+    executor: &'a Executor<'a>,
     built: Mutex<BTreeMap<(PackageId, u32), Arc<Program>>>,
     /// Read when it is first needed.
     cargo: OnceLock<Result<Cargo, String>>,
 }
 
 /// The variables of a process.
-pub(super) type Vars = BTreeMap<OsString, OsString>;
+type Vars = BTreeMap<OsString, OsString>;
 
 impl<'a> Launcher<'a> {
     /// Nothing is built yet.
-    pub(super) fn new(
-        workspace: &'a Workspace,
-        programs: &'a Programs,
-        env: &'a Env,
-        target: Option<&'a str>,
-    ) -> Self {
-        Self { workspace, programs, env, target, built: Mutex::default(), cargo: OnceLock::new() }
+    pub(super) fn new(executor: &'a Executor<'a>) -> Self {
+        Self { executor, built: Mutex::default(), cargo: OnceLock::new() }
     }
 
     /// Takes note of programs that are there now.
@@ -64,8 +56,8 @@ impl<'a> Launcher<'a> {
         self.built.lock().unwrap_or_else(PoisonError::into_inner).get(&(package, at)).cloned()
     }
 
-    /// The command `argv` of `tool`, which runs `program` or has to do with it. `vars` is what every process of the
-    /// tool sees.
+    /// The command `argv` of `tool`, where `program` is what it runs, or `built` is or has to do with it; and the
+    /// tokens for its threads, to be kept as long as it lives.
     ///
     /// # Errors
     ///
@@ -73,48 +65,72 @@ impl<'a> Launcher<'a> {
     pub(super) fn command(
         &self,
         tool: &Tool,
-        program: &Program,
-        resolved: &Path,
+        program: &Path,
         argv: &[OsString],
-        mut vars: Vars,
-    ) -> Result<Command, String> {
-        let cargo = self.cargo()?;
-        let mut command = match cargo.runner(&program.path).filter(|_| tool.runs_executable()) {
-            Some(runner) => {
-                let mut command = Command::new(&runner.path);
-                command.args(&runner.args).arg(&program.path);
+        built: Option<&Program>,
+    ) -> Result<(Command, Option<Threads>), String> {
+        let Executor { workspace, env, pool, build_dirs, parallel, .. } = self.executor;
+        let mut vars = env.for_tool(tool, build_dirs, pool.vars(), *parallel);
+        let threads = tool.threads.as_ref().map(|name| {
+            let most = self.most_threads(name, &vars).unwrap_or(*parallel).min(*parallel);
+            let threads = pool.take_free(most.saturating_sub(1));
+            vars.insert(name.into(), (1 + threads.len()).to_string().into());
+            threads
+        });
+        let mut command = match built {
+            Some(built) => self.test_command(tool, program, built, vars)?,
+            None => {
+                let mut command = Command::new(program);
+                command.current_dir(&workspace.root).env_clear().envs(vars);
                 command
             }
-            None if tool.runs_executable() => Command::new(&program.path),
-            None => Command::new(resolved),
         };
-        let package = self.workspace.package(program.target.0);
-        let dir = package.dir.to_path(&self.workspace.root);
-        let inherited = vars.keys().cloned().collect::<Vec<_>>();
+        command.args(argv.iter().skip(1));
+        Ok((command, threads))
+    }
+
+    /// What cargo would start to run the test program `built`, still without arguments.
+    fn test_command(
+        &self,
+        tool: &Tool,
+        program: &Path,
+        built: &Program,
+        vars: Vars,
+    ) -> Result<Command, String> {
+        let Executor { workspace, programs, .. } = self.executor;
+        let cargo = self.cargo()?;
+        let mut command = match cargo.runner(&built.path).filter(|_| tool.runs_executable()) {
+            Some(runner) => {
+                let mut command = Command::new(&runner.path);
+                command.args(&runner.args).arg(&built.path);
+                command
+            }
+            None if tool.runs_executable() => Command::new(&built.path),
+            None => Command::new(program),
+        };
+        let package = workspace.package(built.target.0);
+        let dir = package.dir.to_path(&workspace.root);
         let mut own: Vars = package.vars.iter().map(|(name, value)| ((*name).into(), value.into())).collect();
-        own.extend(program.vars.iter().map(|(name, value)| (name.into(), value.into())));
-        own.insert("CARGO".into(), self.programs.cargo().into());
+        own.extend(built.vars.iter().map(|(name, value)| (name.into(), value.into())));
+        own.insert("CARGO".into(), programs.cargo().into());
         own.insert("CARGO_MANIFEST_DIR".into(), dir.clone().into());
         own.insert("CARGO_MANIFEST_PATH".into(), dir.join("Cargo.toml").into());
-        own.insert(
-            LIBRARY_PATH.into(),
-            self.library_path(cargo, program, vars.get(OsStr::new(LIBRARY_PATH))),
-        );
+        own.insert(LIBRARY_PATH.into(), self.library_path(cargo, built, vars.get(OsStr::new(LIBRARY_PATH))));
         for (name, value, is_forced) in &cargo.vars {
-            // What cargo says of the package itself is never overridden.
-            if !own.contains_key(name) && (*is_forced || !inherited.contains(name)) {
+            // What is said of the package itself is never overridden, nor how many threads there are tokens for.
+            let is_threads = tool.threads.as_ref().is_some_and(|own| name == own.as_str());
+            if !is_threads && !own.contains_key(name) && (*is_forced || !vars.contains_key(name)) {
                 own.insert(name.clone(), value.clone());
             }
         }
-        vars.extend(own);
-        command.args(argv.iter().skip(1)).current_dir(dir).env_clear().envs(vars);
+        command.current_dir(dir).env_clear().envs(vars).envs(own);
         Ok(command)
     }
 
-    /// How many threads a process of `tool` may have at the most, by what the user says in the variable `name`: in the
+    /// How many threads a process may have at the most by what the user says in the variable `name`: in the
     /// environment, else in cargo's configuration.
-    pub(super) fn most_threads(&self, name: &str, vars: &Vars) -> Option<usize> {
-        let configured = |cargo: &'_ Cargo| {
+    fn most_threads(&self, name: &str, vars: &Vars) -> Option<usize> {
+        let configured = |cargo: &Cargo| {
             cargo.vars.iter().find(|(own, ..)| own == name).map(|(_, value, _)| value.clone())
         };
         let asked = vars.get(OsStr::new(name)).cloned().or_else(|| configured(self.cargo().ok()?))?;
@@ -123,7 +139,7 @@ impl<'a> Launcher<'a> {
 
     fn library_path(&self, cargo: &Cargo, program: &Program, before: Option<&OsString>) -> OsString {
         let mut dirs = program.lib_dirs.clone();
-        let sysroot = self.programs.sysroot();
+        let sysroot = self.executor.programs.sysroot();
         let rustlib = |triple: &String| Some(sysroot?.join("lib/rustlib").join(triple).join("lib"));
         dirs.extend(cargo.targets.iter().chain([&cargo.host]).filter_map(rustlib));
         let dirs = dirs.into_iter().chain(before.into_iter().flat_map(std::env::split_paths));
@@ -132,8 +148,10 @@ impl<'a> Launcher<'a> {
     }
 
     fn cargo(&self) -> Result<&Cargo, String> {
-        let read =
-            || Cargo::read(self).map_err(|error| format!("could not read cargo's configuration: {error}"));
+        let read = || {
+            Cargo::read(self.executor)
+                .map_err(|error| format!("could not read cargo's configuration: {error}"))
+        };
         self.cargo.get_or_init(read).as_ref().map_err(Clone::clone)
     }
 }
@@ -160,15 +178,15 @@ struct Cargo {
 }
 
 impl Cargo {
-    fn read(launcher: &Launcher<'_>) -> Result<Self, cargo_config2::Error> {
-        let Launcher { workspace, programs, env, target, .. } = launcher;
+    fn read(executor: &Executor<'_>) -> Result<Self, cargo_config2::Error> {
+        let Executor { workspace, plan, programs, env, .. } = executor;
         let mut options = ResolveOptions::default().env(env.vars()).cargo(programs.cargo());
         if let Some(rustc) = programs.find("rustc") {
             options = options.rustc(PathAndArgs::new(rustc));
         }
         let config = Config::load_with_options(&workspace.root, options)?;
         let host = config.host_triple()?.to_owned();
-        let targets = config.build_target_for_config(*target)?;
+        let targets = config.build_target_for_config(plan.selection.target.as_deref())?;
         let targets: Vec<_> = targets.iter().map(|target| target.triple().to_owned()).collect();
         let mut runners = BTreeMap::new();
         for triple in targets.iter().chain([&host]) {

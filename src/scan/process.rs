@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn a_child_that_is_stopped_hears_the_request_to_end() {
         let ran = sh("kill -STOP $$", Some(Duration::from_millis(50)), &Stop::new().unwrap());
-        assert_eq!((ran.output.exit, ran.ending), (Exit::Signal(15), Ending::TimedOut));
+        assert_eq!((ran.exit, ran.ending), (Exit::Signal(15), Ending::TimedOut));
     }
 
     #[test]

@@ -10,7 +10,7 @@
 
 mod doc;
 mod report;
-mod story;
+pub(super) mod story;
 
 use super::exit_code::excerpt;
 use super::{Gap, Input, PANIC, Parsed, Unparsable, is_crash, whole_line};
@@ -128,8 +128,6 @@ pub(super) fn failed(input: &Input<'_>, subject: String, related: Vec<Related>) 
     // The task is that of the process, not the first one of its package.
     Diagnostic { related, package: None, ..input.diagnostic(place, RULE.to_owned(), Level::Error, message) }
 }
-
-pub(super) use story::of_test as story_of;
 
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]

@@ -1,5 +1,6 @@
 //! One report of the harness, from `running N tests` to `test result: …`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -10,8 +11,8 @@ pub(super) struct Report<'a> {
     pub(super) failed: Vec<&'a str>,
     /// The first line behind it.
     pub(super) end: usize,
-    /// What was kept of the output of failed tests.
-    outputs: &'a [&'a str],
+    /// What was kept of the output of failed tests, where it is clear.
+    outputs: BTreeMap<&'a str, Option<&'a [&'a str]>>,
 }
 
 fn regex(pattern: &str) -> Regex {
@@ -55,7 +56,7 @@ impl<'a> Report<'a> {
             return None;
         }
         if count == 0 {
-            return Some(Self { failed: Vec::new(), end: end + 1, outputs: &[] });
+            return Some(Self { failed: Vec::new(), end: end + 1, outputs: BTreeMap::new() });
         }
         // Above the summary: an empty line, the names, and their heading.
         let above = end.checked_sub(1).filter(|at| lines[*at].is_empty())?;
@@ -63,25 +64,31 @@ impl<'a> Report<'a> {
         let heading = first.checked_sub(1).filter(|at| *at > begin && lines[*at] == "failures:")?;
         let name = |line: &&'a str| line.strip_prefix("    ").filter(|name| !name.is_empty());
         let failed = lines[first..above].iter().map(name).collect::<Option<Vec<_>>>()?;
-        let outputs = (begin..heading).find(|at| lines[*at] == "failures:").map_or(heading, |at| at + 1);
-        Some(Self { failed, end: end + 1, outputs: &lines[outputs..heading] })
+        let start = (begin..heading).find(|at| lines[*at] == "failures:").map_or(heading, |at| at + 1);
+        let outputs = outputs(&lines[start..heading], &failed);
+        Some(Self { failed, end: end + 1, outputs })
     }
 
-    /// What the failed test `name` printed. `None` if it is not clear: what it printed may look like the heading of
-    /// another's output.
+    /// What the failed test `name` printed. `None` if it printed nothing, or it is not clear what.
     pub(super) fn output_of(&self, name: &str) -> Option<&'a [&'a str]> {
-        let heading = |line: &&str| {
-            let name = line.strip_prefix("---- ")?.strip_suffix(" ----")?;
-            Some(name.strip_suffix(" stdout").unwrap_or(name).to_owned())
-        };
-        let is_heading = |line: &&str| heading(line).is_some_and(|name| self.failed.contains(&&*name));
-        let is_own = |line: &&str| heading(line).as_deref() == Some(name);
-        let at = self.outputs.iter().position(&is_own)?;
-        let output = &self.outputs[at + 1..];
-        if output.iter().any(is_own) {
-            return None;
-        }
-        let end = output.iter().position(is_heading).unwrap_or(output.len());
-        Some(&output[..end])
+        self.outputs.get(name).copied().flatten()
     }
+}
+
+/// What each of the tests `failed` printed, by the headings `---- NAME stdout ----`. What a test prints may look like
+/// one: of a test that has several, nothing is clear.
+fn outputs<'a>(lines: &'a [&'a str], failed: &[&'a str]) -> BTreeMap<&'a str, Option<&'a [&'a str]>> {
+    let failed: BTreeSet<_> = failed.iter().copied().collect();
+    let heading = |(at, line): (usize, &&'a str)| {
+        let name = line.strip_prefix("---- ")?.strip_suffix(" ----")?;
+        Some((at, name.strip_suffix(" stdout").unwrap_or(name))).filter(|(_, name)| failed.contains(name))
+    };
+    let headings: Vec<_> = lines.iter().enumerate().filter_map(heading).collect();
+    let ends = headings.iter().skip(1).map(|(at, _)| *at).chain([lines.len()]);
+    let mut outputs = BTreeMap::new();
+    for (&(at, name), end) in headings.iter().zip(ends) {
+        let output = if outputs.contains_key(name) { None } else { Some(&lines[at + 1..end]) };
+        outputs.insert(name, output);
+    }
+    outputs
 }

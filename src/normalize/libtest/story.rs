@@ -21,7 +21,8 @@ pub(in crate::normalize) fn of_test(input: &Input<'_>, name: &str, output: Optio
     let panic = Panic::find(output, Some(name));
     let place = panic.as_ref().map(|panic| {
         let range = range((panic.line, panic.column), (panic.line, panic.column));
-        Related { message: "panicked".to_owned(), place: Some(input.place_at(panic.path.as_bytes(), range)) }
+        let place = Some(input.place_at(panic.path.as_bytes(), range));
+        Related { message: "panicked".to_owned(), place }
     });
     let words = words(input, output, panic.as_ref());
     place.into_iter().chain(words).collect()
