@@ -96,6 +96,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(unix)]
     fn what_a_link_leads_to_is_left_alone() {
         let (base, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let precious = elsewhere.path().join("precious");

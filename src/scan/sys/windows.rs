@@ -235,13 +235,13 @@ mod tests {
 
     fn cmd(script: &str, timeout: Option<Duration>) -> Ran {
         let mut command = Command::new("cmd");
-        process::run(command.args(["/D", "/C", script]), timeout, &Stop::new().unwrap()).unwrap()
+        process::run(command.args(["/D", "/C", script]), timeout, &Stop::new().unwrap(), None).unwrap()
     }
 
     #[test]
     fn more_than_a_pipe_holds_is_read() {
         let ran = cmd("(for /L %i in (1,1,20000) do @echo 0123456789) & exit 7", None);
-        assert_eq!((ran.output.stdout.len(), ran.output.exit), (20_000 * 12, Exit::Code(7)));
+        assert_eq!((ran.stdout.len(), ran.exit), (20_000 * 12, Exit::Code(7)));
     }
 
     #[test]
