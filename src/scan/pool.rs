@@ -250,7 +250,7 @@ fn descriptors(flags: &str) -> impl Iterator<Item = (i32, i32)> {
         .filter_map(|(read, write)| Some((read.parse().ok()?, write.parse().ok()?)))
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
@@ -263,7 +263,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn threads_get_what_is_free_and_never_wait() {
         let pool = pool(4);
         let token = pool.acquire().unwrap();
@@ -279,7 +278,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn a_refill_counts_the_tokens_of_threads() {
         let pool = pool(4);
         let token = pool.acquire().unwrap();
