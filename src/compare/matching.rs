@@ -1,6 +1,6 @@
 //! Which of today's findings are in the baseline, and what became of the rest of it.
 //!
-//! Matching is one to one, within a namespace, in [passes](super::passes): each pairs what the ones before it have
+//! Matching is one to one, within a namespace, in passes (`passes.rs`): each pairs what the ones before it have
 //! left, and each match records the pass that made it. Both sides are sorted first, so the result does not depend
 //! on the order they came in. Does not know which tool covers what: that is asked of a [`Reach`].
 
