@@ -18,6 +18,9 @@ pub struct Tool {
     pub run: Vec<Arg>,
     /// What stands for `{args}`.
     pub args: Vec<String>,
+    /// What is added to `args` for a second process, where errors that are only lints kept the first one from
+    /// judging all that it should.
+    pub second_pass: Vec<String>,
     /// What one task covers.
     pub per: Per,
     /// The cargo targets without which there is nothing to do.
@@ -238,6 +241,14 @@ impl Tool {
             && !self.run.iter().any(|arg| matches!(arg, Arg::Text(pieces) if pieces.iter().any(single)))
     }
 
+    /// The tool as it is run for the second time, if it is.
+    pub fn for_second_pass(&self) -> Self {
+        let is_behind = self.args.iter().any(|arg| arg == "--");
+        // What stands behind the first `--` is for the compiler already.
+        let more = self.second_pass.iter().filter(|arg| !(is_behind && *arg == "--"));
+        Self { args: self.args.iter().chain(more).cloned().collect(), ..self.clone() }
+    }
+
     /// Whether its command line names a program that another tool builds.
     pub fn uses_executable(&self) -> bool {
         self.run.iter().any(|arg| matches!(arg, Arg::Text(pieces) if pieces.contains(&Piece::Executable)))
@@ -280,6 +291,7 @@ impl ContentHash for Tool {
             }
         }
         sink.texts("args", &self.args);
+        sink.texts("second-pass", &self.second_pass);
         sink.field("per", self.per.as_str().as_bytes());
         sink.texts("files", &self.files);
         sink.texts("exclude", &self.exclude);

@@ -22,6 +22,8 @@ mod testing;
 pub use attribute::attribute;
 pub use scrub::Scrub;
 
+use std::collections::BTreeMap;
+
 use crate::model::finding::{Diagnostic, Level, Place, Position, Range};
 use crate::model::path::RelPath;
 use crate::model::task::{Exit, Output, Program, Unit};
@@ -54,6 +56,31 @@ pub struct Parsed {
     pub gaps: Vec<Gap>,
     /// The test programs that were built.
     pub programs: Vec<Program>,
+    /// Whether errors that are only lints may be why something got no verdict.
+    pub hidden: bool,
+}
+
+impl Parsed {
+    /// What is known when `second` was found by a process that took lints for warnings: how bad they are, the first one
+    /// has said; what got no verdict even so, the second.
+    #[must_use]
+    pub fn and(mut self, second: Self) -> Self {
+        let mut seen: BTreeMap<_, usize> = BTreeMap::new();
+        let key = |found: &Diagnostic| {
+            (found.ns.clone(), found.rule.clone(), found.message.clone(), found.place.clone())
+        };
+        for found in &self.diagnostics {
+            *seen.entry(key(found)).or_default() += 1;
+        }
+        for found in second.diagnostics {
+            match seen.get_mut(&key(&found)) {
+                Some(count) if *count > 0 => *count -= 1,
+                _ => self.diagnostics.push(found),
+            }
+        }
+        self.diagnostics.sort();
+        Self { gaps: second.gaps, hidden: second.hidden, ..self }
+    }
 }
 
 /// A part of what a process covered that got no verdict. With neither package nor path: all of it.

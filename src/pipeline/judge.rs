@@ -14,7 +14,7 @@ use crate::model::task::{Output, Plan, Status, Step, Task, TaskIx, Unit};
 use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{self, Gap, Input, Parsed, Scrub, Unparsable};
-use crate::scan::{BuildDirs, Ended, Env, Judged, Kept, StepRun, StopReason};
+use crate::scan::{BuildDirs, Ended, Env, Judged, Kept, Piece, StepRun, StopReason};
 use crate::workspace::LoadError;
 
 /// What one process came to, as normalized on the thread that ran it.
@@ -45,16 +45,18 @@ pub(super) fn normalizer<'a>(
         let tool = plan.graph.tool(step.tool);
         let input = Input { workspace, tool, units: &units, packages: &plan.packages, output, scrub: &scrub };
         let mut result = normalize::parse(&input);
+        let again = !tool.second_pass.is_empty() && result.as_ref().is_ok_and(|parsed| parsed.hidden);
         let programs = result.as_mut().map(|parsed| std::mem::take(&mut parsed.programs)).unwrap_or_default();
-        let is_clear = result.as_ref().is_ok_and(|parsed| parsed.gaps.is_empty());
+        // What is hidden now, the second pass will tell.
+        let is_clear = again || result.as_ref().is_ok_and(|parsed| parsed.gaps.is_empty());
         let finds_new =
             |is_new: &IsNew<'_>| result.as_ref().is_ok_and(|parsed| is_new(&tool.name, &parsed.diagnostics));
         let fails = !is_clear || is_new.is_some_and(finds_new);
         // A compile error is told with its place: there is no need to look further.
         let is_told =
             |parsed: &Parsed| parsed.gaps.is_empty() || parsed.diagnostics.iter().any(|found| found.fatal);
-        let is_kept = !result.as_ref().is_ok_and(is_told);
-        Judged { result, is_clear, fails, is_kept, programs }
+        let is_kept = !again && !result.as_ref().is_ok_and(is_told);
+        Judged { result, is_clear, fails, is_kept, programs, again }
     }
 }
 
@@ -219,7 +221,15 @@ impl<'a> Ledger<'a> {
 
     fn enter(&mut self, run: StepRun<Normalized>) {
         let tool = self.plan.step(run.step).tool;
-        for piece in run.pieces {
+        let mut pieces = run.pieces.into_iter().peekable();
+        let is_verdict =
+            |next: &Piece<Normalized>| next.is_second && matches!(next.ended, Ended::Judged(Ok(_)));
+        while let Some(mut piece) = pieces.next() {
+            if let Ended::Judged(Ok(first)) = &mut piece.ended
+                && let Some(Piece { ended: Ended::Judged(Ok(second)), .. }) = pieces.next_if(is_verdict)
+            {
+                *first = std::mem::take(first).and(second);
+            }
             let status = match piece.ended {
                 Ended::Judged(Ok(parsed)) => {
                     self.enter_parsed(tool, &piece.tasks, parsed);

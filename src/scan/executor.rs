@@ -75,6 +75,8 @@ pub struct Judged<R> {
     pub is_kept: bool,
     /// The test programs that were built: steps that come later may name them.
     pub programs: Vec<Program>,
+    /// Whether the tool is to be run once more, in its second pass, for what this output does not tell.
+    pub again: bool,
 }
 
 /// How the processes of a step, or of one of its units alone, ended.
@@ -107,6 +109,8 @@ pub struct Piece<R> {
     pub ended: Ended<R>,
     /// The raw exit code or, negative, the signal; `None` if nothing ran.
     pub raw_exit: Option<i32>,
+    /// Whether it is a second pass over the tasks of the piece before.
+    pub is_second: bool,
 }
 
 /// What became of a step.
@@ -312,8 +316,18 @@ impl Executor<'_> {
         let step = self.plan.step(id);
         let start = self.elapsed();
         let (pieces, kept) = (Vec::new(), Kept::default());
-        let mut attempt =
-            Attempt { executor: self, id, step, launcher, judge, pieces, kept, attempts: 0, fails: false };
+        let mut attempt = Attempt {
+            executor: self,
+            id,
+            step,
+            launcher,
+            judge,
+            pieces,
+            kept,
+            attempts: 0,
+            fails: false,
+            is_second: false,
+        };
         match &programs[step.tool.0 as usize] {
             Ok(program) => attempt.run(program),
             Err(missing) => attempt.push(step.tasks.clone(), Ended::Missing(missing.clone()), None),

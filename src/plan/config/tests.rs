@@ -194,6 +194,7 @@ fn a_tool_is_read() {
                 Arg::Text(vec![]),
             ],
             args: texts(&["{file}", "-q"]),
+            second_pass: Vec::new(),
             per: Per::File,
             targets: None,
             files: texts(&["**/*.wgsl"]),

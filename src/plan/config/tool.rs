@@ -58,6 +58,7 @@ pub(super) fn read(
         tool.run = run.iter().map(|arg| arg.get_ref().clone()).collect();
     }
     keys.set(&mut tool.args, "args", Reader::texts);
+    keys.set(&mut tool.second_pass, "second-pass", Reader::texts);
     if base.is_none() {
         tool.per = command::default_per(&tool.run);
     }
@@ -113,6 +114,13 @@ pub(super) fn read(
             let help = "put `\"{args}\"` into `run`, or the arguments themselves";
             reader.report_with(args.span(), "`args` is never used: `run` has no `{args}`", help);
         }
+        if let Some(value) = table.get("second-pass")
+            && !(tool.parse == Parse::RustcJson && tool.run.contains(&Arg::Args))
+        {
+            let help = "only output that is read as `rustc-json` tells that lints hid something, and only `{args}` in `run` \
+                        says where more arguments go";
+            reader.report_with(value.span(), "`second-pass` is never used", help);
+        }
         if let (Some(value), Per::TargetRoot | Per::File) = (table.get("targets"), tool.per) {
             let message = format!("`targets` does nothing for a tool that runs per {}", tool.per.as_str());
             reader.report_with(value.span(), message, "drop it, or write `per = \"workspace\"`");
@@ -136,6 +144,7 @@ fn blank(name: &str) -> Tool {
         name: name.to_owned(),
         run: Vec::new(),
         args: Vec::new(),
+        second_pass: Vec::new(),
         per: Per::Workspace,
         targets: None,
         files: Vec::new(),

@@ -27,13 +27,16 @@ pub(super) struct Attempt<'a, R> {
     pub(super) kept: Kept,
     pub(super) attempts: u32,
     pub(super) fails: bool,
+    /// Whether this is the second pass.
+    pub(super) is_second: bool,
 }
 
 impl<R> Attempt<'_, R> {
     pub(super) fn run(&mut self, program: &Path) {
         let tasks = &self.step.tasks;
+        let tool = self.executor.plan.graph.tool(self.step.tool);
         let allowed = |tasks| time_cap(&self.executor.plan.policy, tasks);
-        if self.process(program, tasks, allowed(tasks.len())) || tasks.len() < 2 {
+        if self.process(tool, program, tasks, allowed(tasks.len())) || tasks.len() < 2 {
             return;
         }
         // It failed as a whole: each unit gets a process of its own, to find out which of them it was.
@@ -41,17 +44,22 @@ impl<R> Attempt<'_, R> {
         self.executor.outputs.discard(&mut self.kept);
         self.fails = false;
         for task in tasks {
-            self.process(program, std::slice::from_ref(task), allowed(1));
+            self.process(tool, program, std::slice::from_ref(task), allowed(1));
         }
     }
 
     /// Runs the processes for `tasks`. False if one of them failed in a way that says nothing about which of
     /// several units is to blame.
-    fn process(&mut self, program: &Path, tasks: &[TaskIx], timeout: Option<Duration>) -> bool {
+    fn process(
+        &mut self,
+        tool: &Tool,
+        program: &Path,
+        tasks: &[TaskIx],
+        timeout: Option<Duration>,
+    ) -> bool {
         let Executor { workspace, plan, stop, outputs, .. } = self.executor;
-        let tool = plan.graph.tool(self.step.tool);
         let units: Vec<Unit> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
-        let mut is_clear = true;
+        let (mut is_clear, mut again) = (true, false);
         let built =
             units.first().and_then(|unit| self.launcher.program(*unit)).filter(|_| tool.uses_executable());
         if tool.uses_executable() && built.is_none() {
@@ -79,7 +87,8 @@ impl<R> Attempt<'_, R> {
                 Err(error) if error.kind() == ErrorKind::ArgumentListTooLong && tasks.len() > 1 => {
                     // This system takes less than the plan's cap: quietly several processes.
                     let (left, right) = tasks.split_at(tasks.len() / 2);
-                    return self.process(program, left, timeout) & self.process(program, right, timeout);
+                    return self.process(tool, program, left, timeout)
+                        & self.process(tool, program, right, timeout);
                 }
                 Err(error) => {
                     // As configured: where it was found is a matter of this machine.
@@ -104,6 +113,7 @@ impl<R> Attempt<'_, R> {
                         }
                         let judged = (self.judge)(self.step, tasks, output);
                         self.launcher.keep(judged.programs);
+                        again |= judged.again && !self.is_second;
                         is_clear &= judged.is_clear;
                         is_kept = judged.is_kept;
                         self.fails |= judged.fails;
@@ -120,6 +130,11 @@ impl<R> Attempt<'_, R> {
             }
             self.push(tasks.to_vec(), ended, Some(raw_exit(ran.exit)));
         }
+        if again {
+            self.is_second = true;
+            is_clear &= self.process(&tool.for_second_pass(), program, tasks, timeout);
+            self.is_second = false;
+        }
         is_clear
     }
 
@@ -135,7 +150,7 @@ impl<R> Attempt<'_, R> {
     pub(super) fn push(&mut self, tasks: Vec<TaskIx>, ended: Ended<R>, raw_exit: Option<i32>) {
         // What the judge has seen, it has spoken on; what was stopped did not fail.
         self.fails |= !matches!(ended, Ended::Judged(_) | Ended::Stopped(_) | Ended::NotBuilt);
-        self.pieces.push(Piece { tasks, ended, raw_exit });
+        self.pieces.push(Piece { tasks, ended, raw_exit, is_second: self.is_second });
     }
 }
 
