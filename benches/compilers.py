@@ -4,7 +4,7 @@
     cargo build --release
     benches/compilers.py target/release/cargo-genti WORKSPACE [--runs 3] [--parallel 2]
 
-Every rustc and rustdoc goes through `wrapper.rs`, which notes when it starts and ends. Each round runs every
+Every rustc and rustdoc goes through `programs/wrapper.rs`, which notes when it starts and ends. Each round runs every
 arrangement once, in a new random order and with an empty target directory:
 
     genti       cargo genti run --parallel N
@@ -44,7 +44,7 @@ class Bench:
     def __init__(self, args, directory):
         self.args, self.directory = args, directory
         self.wrapper = os.path.join(directory, "wrapper")
-        source = os.path.join(HERE, "wrapper.rs")
+        source = os.path.join(HERE, "programs", "wrapper.rs")
         subprocess.run(["rustc", "--edition", "2024", "-O", "-o", self.wrapper, source], check=True)
         here = lambda *command: subprocess.check_output(command, cwd=args.workspace, text=True).strip()
         self.rustc = os.path.join(here("rustc", "--print", "sysroot"), "bin", "rustc")

@@ -5,7 +5,7 @@
     benches/spawn.py target/release/cargo-genti [--tasks 10000] [--runs 5]
 
 Each round runs everyone once, in a new random order; what is printed are medians over the rounds, of the time for each
-task and of its ratio to the floor *of the same round*. The floor is `floor.rs`: std's `Command::output` on two threads,
+task and of its ratio to the floor *of the same round*. The floor is `programs/floor.rs`: std's `Command::output` on two threads,
 which is posix_spawn and two pipes. make, xargs and ninja are left out where they are not installed.
 """
 
@@ -62,7 +62,7 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     args = parser.parse_args()
     program = shutil.which("true", path="/bin:/usr/bin")
-    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "floor.rs")
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs", "floor.rs")
     with tempfile.TemporaryDirectory() as directory:
         floor = os.path.join(directory, "floor")
         subprocess.run(["rustc", "--edition", "2024", "-O", "-o", floor, source], check=True)

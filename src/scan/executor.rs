@@ -197,6 +197,7 @@ impl Executor<'_> {
             std::io::Result::Ok(())
         })?;
         self.stop.children().end_orphans();
+        self.stop.children().dismiss_guard();
         let mut dispatcher = shared.dispatcher.into_inner().unwrap_or_else(PoisonError::into_inner);
         let result = |step| dispatcher.runs.remove(&step).unwrap_or_else(|| StepRun::never_started(step));
         let steps = self.plan.steps().map(result).collect();

@@ -33,4 +33,5 @@ pub use pool::{Inherited, Pool};
 pub use program::{Missing, Programs};
 pub use spool::{Kept, Outputs, Truncated};
 pub use stop::{Stop, StopReason};
+pub use sys::stand_guard;
 pub use version::{NoVersion, version};

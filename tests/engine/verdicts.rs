@@ -88,14 +88,18 @@ fn a_lint_that_is_an_error_hides_nothing_of_what_depends_on_it() {
     let all = ["new warning app/src/main.rs", "new error core/src/lib.rs", "new warning util/src/lib.rs"];
     let sandbox = denied();
     sandbox.run(&CLIPPY, 1);
-    assert_eq!((levels(&sandbox), sandbox.verdicts()), (all.map(str::to_owned).into(), of(&[("clippy", "failed")])));
+    assert_eq!(
+        (levels(&sandbox), sandbox.verdicts()),
+        (all.map(str::to_owned).into(), of(&[("clippy", "failed")]))
+    );
     let first = sandbox.artifact("report.json");
     sandbox.run(&CLIPPY, 1);
     assert_eq!(first, sandbox.artifact("report.json"), "the same from cargo's cache");
     assert_eq!(sandbox.lines("task")[0]["timing"]["attempts"], 2);
 
     // Behind a `--` of the user's there is no second one.
-    sandbox.write("genti.toml", "[tools.clippy]\nargs = [\"--all-targets\", \"--\", \"-Wclippy::pedantic\"]\n");
+    sandbox
+        .write("genti.toml", "[tools.clippy]\nargs = [\"--all-targets\", \"--\", \"-Wclippy::pedantic\"]\n");
     sandbox.run(&CLIPPY, 1);
     assert!(levels(&sandbox).len() > 3, "{:?}", levels(&sandbox));
     std::fs::remove_file(sandbox.root().join("genti.toml")).unwrap();

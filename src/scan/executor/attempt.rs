@@ -50,13 +50,7 @@ impl<R> Attempt<'_, R> {
 
     /// Runs the processes for `tasks`. False if one of them failed in a way that says nothing about which of
     /// several units is to blame.
-    fn process(
-        &mut self,
-        tool: &Tool,
-        program: &Path,
-        tasks: &[TaskIx],
-        timeout: Option<Duration>,
-    ) -> bool {
+    fn process(&mut self, tool: &Tool, program: &Path, tasks: &[TaskIx], timeout: Option<Duration>) -> bool {
         let Executor { workspace, plan, stop, outputs, .. } = self.executor;
         let units: Vec<Unit> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
         let (mut is_clear, mut again) = (true, false);

@@ -65,7 +65,14 @@ fn nothing_is_started_while_as_many_outputs_as_workers_wait_to_be_judged() {
                     std::thread::sleep(Duration::from_millis(10));
                 }
             }
-            Judged { result: (), is_clear: true, fails: false, is_kept: false, programs: Vec::new(), again: false }
+            Judged {
+                result: (),
+                is_clear: true,
+                fails: false,
+                is_kept: false,
+                programs: Vec::new(),
+                again: false,
+            }
         };
         let script = format!(": > '{}'/$$; head -c 500000 /dev/zero", dir.path().display());
         run(&script, 12, parallel, &judge, &mut |_| {});
