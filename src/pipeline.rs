@@ -23,7 +23,7 @@ use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection};
 use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
 use crate::plan::config::{self, Config, ConfigFile, PolicyConfig};
-use crate::plan::{self, PlanError, RiskFacts};
+use crate::plan::{self, Facts, PlanError};
 use crate::scan::{BuildDirs, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
 use crate::store::{BaselineError, OutputDir};
 use crate::workspace::{GitError, LoadError};
@@ -44,8 +44,6 @@ pub struct Request {
     pub policy: PolicyConfig,
     /// What to look at.
     pub selection: Selection,
-    /// `--since`: the commit that `risk-first` compares with.
-    pub since: Option<String>,
     /// `--locked`, `--offline` and `--frozen`, as given.
     pub cargo_flags: Vec<String>,
     /// What a missing `Cargo.lock` means.
@@ -104,11 +102,6 @@ pub enum Error {
     /// The baseline could not be read.
     #[error(transparent)]
     Baseline(#[from] BaselineError),
-    /// `--since` means nothing to this order.
-    #[error(
-        "`--since` is of use with `--order risk-first` only, and the order is `{0}` (to look only at what changed is not available yet)"
-    )]
-    Since(Order),
     /// Git could not tell what changed.
     #[error(transparent)]
     Git(#[from] GitError),
@@ -156,7 +149,7 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
     let policy = merged(&request.policy, &config.policy);
     let parallel = request.policy.parallel.or(config.policy.parallel).unwrap_or_default();
     let build_dir = request.policy.build_dir.or(config.policy.build_dir).unwrap_or_default();
-    let facts = risk_facts(request, &workspace, &policy)?;
+    let facts = facts(request, &workspace, &policy)?;
     let plan = plan::plan(&workspace, config.tools, request.selection.clone(), policy, &facts)?;
     Ok(Project { workspace, plan, parallel, build_dir, programs, cargo_flags: request.cargo_flags.clone() })
 }
@@ -300,17 +293,15 @@ fn make_lockfile(
     Ok(())
 }
 
-/// What risk depends on, read only where the order asks for it.
-fn risk_facts(request: &Request, workspace: &Workspace, policy: &Policy) -> Result<RiskFacts, Error> {
-    match (policy.order, &request.since) {
-        (Order::RiskFirst, since) => {
-            let since = since.as_deref().map(|since| workspace::changed_since(&workspace.root, since));
-            let accepted = store::load_baseline(&workspace.root)?;
-            Ok(RiskFacts { changed: since.transpose()?, accepted })
-        }
-        (_, None) => Ok(RiskFacts::default()),
-        (order, Some(_)) => Err(Error::Since(order)),
-    }
+/// What selection and risk depend on, read only where somebody asks for it.
+fn facts(request: &Request, workspace: &Workspace, policy: &Policy) -> Result<Facts, Error> {
+    let since = request.selection.since.as_deref();
+    let changed = since.map(|since| workspace::changed_since(&workspace.root, since)).transpose()?;
+    let accepted = match policy.order {
+        Order::RiskFirst => store::load_baseline(&workspace.root)?,
+        Order::Deterministic | Order::Topo | Order::RequiredFirst => BTreeMap::new(),
+    };
+    Ok(Facts { changed, accepted })
 }
 
 fn read_config(request: &Request, root: &Path) -> Result<Config, Error> {

@@ -214,6 +214,8 @@ pub struct Selection {
     pub tools: Vec<String>,
     /// Not these tools, sorted.
     pub skip_tools: Vec<String>,
+    /// Only what changed since this commit, and what depends on it.
+    pub since: Option<String>,
 }
 
 impl Selection {

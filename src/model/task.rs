@@ -210,8 +210,12 @@ pub struct Plan {
     pub policy: Policy,
     /// What was asked for.
     pub selection: Selection,
-    /// The packages that this resolves to, sorted.
+    /// The packages that were asked for, sorted.
+    pub asked: Vec<PackageId>,
+    /// Those of them that are looked at, sorted: under `--since`, what changed and what depends on it.
     pub packages: Vec<PackageId>,
+    /// Whether `--since` may have left something out.
+    pub is_narrowed: bool,
     /// The namespaces that tools speak for which are configured but no part of this run.
     pub unasked: BTreeSet<String>,
     /// One entry a task under `risk-first`, else none.

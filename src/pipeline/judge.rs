@@ -350,13 +350,16 @@ impl<'a> Ledger<'a> {
 
     /// Whether `tool` looked at `site` the way it does by default, and came to a verdict.
     fn covers(&self, id: ToolId, tool: &Tool, site: &Site) -> bool {
+        let (start, end) = (self.first[id.0 as usize], self.first[id.0 as usize + 1]);
+        if self.plan.is_narrowed && start == end {
+            return false;
+        }
         // A package that is built alone has other features than one that is built beside the others.
         let is_default = self.plan.selection.is_default_build() && self.plan.is_whole(self.workspace);
         let needs = self.plan.graph.needs[id.0 as usize].iter().map(|need| self.plan.graph.tool(*need));
         if needs.chain([tool]).any(Tool::uses_selection) && !is_default {
             return false;
         }
-        let (start, end) = (self.first[id.0 as usize], self.first[id.0 as usize + 1]);
         let has_verdict = |at: usize| self.tasks[at].status.is_verdict();
         let Site::Path(path) = site else {
             if tool.per == Per::TestTarget {

@@ -1,7 +1,5 @@
 //! What is accepted, how that grows and shrinks, and how two branches of it are merged.
 
-use std::process::Command;
-
 use crate::support::Sandbox;
 
 /// A finding for each line that holds "bad".
@@ -141,30 +139,22 @@ fn a_diff_tells_what_came_and_went() {
     sandbox.run(&["baseline", "diff", "nowhere", "."], 2);
 }
 
-fn git(sandbox: &Sandbox, args: &[&str]) -> bool {
-    let identity = ["-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false"];
-    let mut command = Command::new("git");
-    command.args(identity).args(args).env("GIT_CONFIG_GLOBAL", "/dev/null").current_dir(sandbox.root());
-    command.output().unwrap().status.success()
-}
-
 /// Two branches that change `a.txt` and bring their baseline up to date, merged. Whether that was clean.
 fn merge(sandbox: &Sandbox, before: &str, ours: &str, theirs: &str, merged: &str) -> bool {
-    sandbox.write(".gitignore", "target\n");
     sandbox.write("a.txt", before);
     sandbox.run(&["baseline", "init"], 0);
-    assert!(git(sandbox, &["init", "-q", "-b", "main"]) && git(sandbox, &["add", "."]));
-    assert!(git(sandbox, &["commit", "-qm", "before"]) && git(sandbox, &["branch", "theirs"]));
+    sandbox.commit_all();
+    assert!(sandbox.git(&["branch", "theirs"]));
     for (branch, text) in [("main", ours), ("theirs", theirs)] {
-        assert!(git(sandbox, &["checkout", "-q", branch]));
+        assert!(sandbox.git(&["checkout", "-q", branch]));
         sandbox.write("a.txt", text);
         sandbox.run(&["baseline", "accept", "--reason", branch], 0);
         sandbox.run(&["baseline", "update"], 0);
         sandbox.run(&["check"], 0);
-        assert!(git(sandbox, &["commit", "-qam", branch]));
+        assert!(sandbox.git(&["commit", "-qam", branch]));
     }
-    assert!(git(sandbox, &["checkout", "-q", "main"]));
-    git(sandbox, &["merge", "-q", "theirs"]);
+    assert!(sandbox.git(&["checkout", "-q", "main"]));
+    sandbox.git(&["merge", "-q", "theirs"]);
     sandbox.write("a.txt", merged);
     !std::fs::read_to_string(sandbox.root().join(".config/genti/baseline/words.jsonl"))
         .unwrap()
@@ -196,7 +186,7 @@ fn where_their_lines_touch_resolve_settles_it() {
     sandbox.run(&["check"], 0);
     assert_eq!(messages(&sandbox), ["b", "d", "three"]);
     // Without git's memory there is only what the markers say: nothing that is accepted gets lost.
-    assert!(git(&sandbox, &["checkout", "--merge", "--", ".config/genti/baseline/words.jsonl"]));
+    assert!(sandbox.git(&["checkout", "--merge", "--", ".config/genti/baseline/words.jsonl"]));
     std::fs::remove_dir_all(sandbox.root().join(".git")).unwrap();
     sandbox.run(&["baseline", "resolve"], 0);
     assert!(["b", "d", "three"].iter().all(|kept| messages(&sandbox).iter().any(|found| found == kept)));

@@ -13,6 +13,7 @@ mod output;
 mod policies;
 mod processes;
 mod progress;
+mod since;
 mod support;
 mod test_tools;
 mod traps;

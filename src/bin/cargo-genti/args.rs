@@ -227,9 +227,6 @@ pub(crate) struct PolicyArgs {
     /// one for up to 3 processes, else lanes. Nothing that is found depends on it [env: GENTI_BUILD_DIR]
     #[arg(long, value_name = "WHERE")]
     pub(crate) build_dir: Option<String>,
-    /// The commit that risk-first compares with: what changed since then comes first
-    #[arg(long, value_name = "REF")]
-    pub(crate) since: Option<String>,
     /// The time that one task may take, such as 90s or 2m; a process over several tasks may take up to four
     /// times as long [env: GENTI_PER_TASK_TIMEOUT]
     #[arg(long, value_name = "TIME")]
@@ -257,6 +254,9 @@ pub(crate) struct SelectionArgs {
     /// Don't run this tool (several times)
     #[arg(long = "skip-tool", value_name = "NAME")]
     pub(crate) skip_tools: Vec<String>,
+    /// Check only what changed since this commit, uncommitted and untracked files included, and what depends on it
+    #[arg(long, value_name = "REF")]
+    pub(crate) since: Option<String>,
     /// Features to activate, separated by spaces or commas
     #[arg(short = 'F', long, value_name = "FEATURES")]
     pub(crate) features: Vec<String>,

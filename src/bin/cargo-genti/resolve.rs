@@ -90,6 +90,7 @@ pub(crate) fn selection(args: &SelectionArgs) -> Selection {
         cargo_profile: args.cargo_profile.clone(),
         tools: sorted(args.tools.iter().cloned()),
         skip_tools: sorted(args.skip_tools.iter().cloned()),
+        since: args.since.clone(),
     }
 }
 

@@ -90,14 +90,17 @@ pub(crate) fn prepare(
 ) -> Result<Project, End> {
     let mut request = resolve::workspace(&args.workspace, lockfile);
     request.selection = resolve::selection(&args.selection);
-    request.since = args.policy.since.clone();
     request.policy = resolve::policy(&args.policy, env, shell)?;
     let mut notices = |event: Event<'_>| {
         if let Event::Notice(text) = event {
             shell.note(text);
         }
     };
-    pipeline::load(&request, env, &mut notices).map_err(|error| fail(shell, error))
+    let project = pipeline::load(&request, env, &mut notices).map_err(|error| fail(shell, error))?;
+    if let (Some(since), true) = (&project.plan.selection.since, project.plan.graph.tasks.is_empty()) {
+        shell.note(format_args!("nothing that a tool looks at has changed since `{since}`"));
+    }
+    Ok(project)
 }
 
 /// A run that came to its end.

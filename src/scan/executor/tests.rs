@@ -4,7 +4,7 @@ use super::*;
 use crate::model::policy::{BuildDir, Policy, Selection};
 use crate::model::testing;
 use crate::model::tool::{Arg, Parse, Per, Piece};
-use crate::plan::{RiskFacts, plan};
+use crate::plan::{Facts, plan};
 use crate::scan::Inherited;
 
 /// Runs `script` over each of `files` files, a step for each.
@@ -22,7 +22,7 @@ fn run<R: Send>(
     tool.per = Per::File;
     tool.run.push(Arg::Text(vec![Piece::File]));
     let plan =
-        plan(&workspace, vec![tool], Selection::default(), Policy::default(), &RiskFacts::default()).unwrap();
+        plan(&workspace, vec![tool], Selection::default(), Policy::default(), &Facts::default()).unwrap();
     assert_eq!(plan.steps().count(), files);
     let env = Env::capture();
     let executor = Executor {

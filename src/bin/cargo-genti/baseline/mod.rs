@@ -99,7 +99,8 @@ fn count(entries: &Baseline) -> usize {
 /// Says so where only a part was looked at.
 fn note_part(project: &Project, what: &str, shell: &mut Shell) {
     let Selection { tools, skip_tools, .. } = &project.plan.selection;
-    if !project.plan.is_whole(&project.workspace) || !tools.is_empty() || !skip_tools.is_empty() {
+    let is_part = project.plan.is_narrowed || !project.plan.is_whole(&project.workspace);
+    if is_part || !tools.is_empty() || !skip_tools.is_empty() {
         shell.note(format_args!("only the selected part was looked at: {what}"));
     }
 }
