@@ -12,14 +12,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use jiff::civil::Date;
 use rayon::prelude::*;
 
+use crate::compare::suppressions::Suppressions;
 use crate::model::error::Problems;
 use crate::model::event::Event;
 use crate::model::finding::Entry;
 use crate::model::outcome::Outcome;
 use crate::model::path::RelPath;
 use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection};
+use crate::model::suppression::Suppression;
 use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
 use crate::plan::config::{self, Config, ConfigFile, PolicyConfig};
@@ -50,6 +53,8 @@ pub struct Request {
     pub cargo_flags: Vec<String>,
     /// What a missing `Cargo.lock` means.
     pub lockfile: Lockfile,
+    /// The day by which suppressions expire; without one, none does.
+    pub as_of: Option<Date>,
 }
 
 /// What a missing `Cargo.lock` means.
@@ -77,6 +82,10 @@ pub struct Project {
     pub build_dir: BuildDir,
     /// Where programs are found.
     pub programs: Programs,
+    /// What is not to count.
+    pub suppressions: Vec<Suppression>,
+    /// The day by which that expires.
+    as_of: Option<Date>,
     /// What was asked of cargo.
     cargo_flags: Vec<String>,
 }
@@ -158,7 +167,16 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
     let build_dir = request.policy.build_dir.or(config.policy.build_dir).unwrap_or_default();
     let facts = risk_facts(request, &workspace, &policy)?;
     let plan = plan::plan(&workspace, config.tools, request.selection.clone(), policy, &facts)?;
-    Ok(Project { workspace, plan, parallel, build_dir, programs, cargo_flags: request.cargo_flags.clone() })
+    Ok(Project {
+        workspace,
+        plan,
+        parallel,
+        build_dir,
+        programs,
+        suppressions: config.suppressions,
+        as_of: request.as_of,
+        cargo_flags: request.cargo_flags.clone(),
+    })
 }
 
 /// What a run works with beside the project.
@@ -206,6 +224,7 @@ pub fn run(
     events: &mut dyn FnMut(Event<'_>),
 ) -> Result<Outcome, RunError> {
     let Project { workspace, plan, programs, cargo_flags, .. } = project;
+    let suppressions = &Suppressions::new(&project.suppressions, project.as_of);
     let build_dirs = BuildDirs::new(project.build_dir, session.parallel, workspace);
     let lanes = plan.graph.tools.iter().filter(|tool| tool.lane.is_some());
     if lanes.filter_map(|tool| build_dirs.own(tool)).any(|dir| !dir.exists()) {
@@ -232,7 +251,8 @@ pub fn run(
         started: session.started,
     };
     let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);
-    let is_new = |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, baseline, &read);
+    let is_new =
+        |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, suppressions, baseline, &read);
     let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
     let normalize = judge::normalizer(workspace, plan, scrub, is_new);
     let Runs { steps: runs, failed_fast } = executor.run(&normalize, events)?;
@@ -247,6 +267,7 @@ pub fn run(
         plan,
         versions,
         runs,
+        suppressions,
         baseline,
         read: &read,
         exists: &|path| exists(&path.to_path(&workspace.root)),

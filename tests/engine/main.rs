@@ -14,6 +14,7 @@ mod policies;
 mod processes;
 mod progress;
 mod support;
+mod suppressions;
 mod test_tools;
 mod traps;
 mod verdicts;

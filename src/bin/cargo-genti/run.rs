@@ -91,7 +91,9 @@ pub(crate) fn prepare(
     let mut request = resolve::workspace(&args.workspace, lockfile);
     request.selection = resolve::selection(&args.selection);
     request.since = args.policy.since.clone();
-    request.policy = resolve::policy(&args.policy, env, shell)?;
+    let (policy, as_of) =
+        (resolve::policy(&args.policy, env, shell), resolve::as_of(args.as_of.as_deref(), env, shell));
+    (request.policy, request.as_of) = (policy?, Some(as_of?));
     let mut notices = |event: Event<'_>| {
         if let Event::Notice(text) = event {
             shell.note(text);
