@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "configuration is read and the clock started here")]
 
+mod conditions;
 mod judge;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::time::Instant;
 use jiff::civil::Date;
 use rayon::prelude::*;
 
+use self::conditions::Conditions;
 use crate::compare::suppressions::Suppressions;
 use crate::model::error::Problems;
 use crate::model::event::Event;
@@ -25,12 +27,14 @@ use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection};
 use crate::model::suppression::Suppression;
 use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
-use crate::plan::config::{self, Config, ConfigFile, PolicyConfig};
+use crate::plan::config::{self, BaselineConfig, Config, ConfigFile, PolicyConfig};
 use crate::plan::{self, PlanError, RiskFacts};
 use crate::scan::{BuildDirs, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
 use crate::store::{BaselineError, OutputDir};
 use crate::workspace::{GitError, LoadError};
 use crate::{scan, store, workspace};
+
+pub use self::conditions::builds_like_baseline;
 
 /// What the user asked for.
 #[derive(Clone, Debug, Default)]
@@ -82,6 +86,8 @@ pub struct Project {
     pub build_dir: BuildDir,
     /// Where programs are found.
     pub programs: Programs,
+    /// How the baseline was taken.
+    pub baseline: BaselineConfig,
     /// What is not to count.
     pub suppressions: Vec<Suppression>,
     /// The day by which that expires.
@@ -173,6 +179,7 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
         parallel,
         build_dir,
         programs,
+        baseline: config.baseline,
         suppressions: config.suppressions,
         as_of: request.as_of,
         cargo_flags: request.cargo_flags.clone(),
@@ -234,6 +241,11 @@ pub fn run(
     }
     let ask = |tool| scan::version(tool, workspace, programs, session.env, session.stop).ok();
     let versions: Vec<_> = plan.graph.tools.par_iter().map(ask).collect();
+    let conditions = Conditions::new(project, &versions, session.env);
+    if !baseline.is_empty() {
+        conditions.tell(events);
+    }
+    let is_as_accepted = conditions.hold();
     events(Event::Planned);
     let scrub = judge::scrub(workspace, session.env, &build_dirs);
     let executor = Executor {
@@ -268,6 +280,7 @@ pub fn run(
         versions,
         runs,
         suppressions,
+        is_as_accepted,
         baseline,
         read: &read,
         exists: &|path| exists(&path.to_path(&workspace.root)),

@@ -91,6 +91,8 @@ pub(super) struct Case<'a> {
     pub(super) versions: Vec<Option<String>>,
     pub(super) runs: Vec<StepRun<Normalized>>,
     pub(super) suppressions: &'a Suppressions<'a>,
+    /// For each tool, whether it is as it was when the baseline was taken.
+    pub(super) is_as_accepted: Vec<bool>,
     pub(super) baseline: &'a BTreeMap<String, Vec<Entry>>,
     pub(super) read: &'a ReadSources<'a>,
     /// Whether there is something at a path, listed or not.
@@ -106,7 +108,7 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
     let Case { workspace, plan, versions, runs, suppressions, baseline, read, exists, .. } = case;
     let Case { stopped, failed_fast, stale_fails, parallel, .. } = case;
     let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(stopped) };
-    let mut ledger = Ledger::new(workspace, plan, not_run, exists);
+    let mut ledger = Ledger::new(workspace, plan, case.is_as_accepted, not_run, exists);
     let mut batches = vec![Timing::default(); plan.batches.len()];
     // What a process found may be about the task of another one: first all that ran, then what came of it.
     for run in &runs {
@@ -185,12 +187,15 @@ struct Ledger<'a> {
     /// Tasks whose program no build has made.
     not_built: Vec<TaskIx>,
     exists: &'a dyn Fn(&RelPath) -> bool,
+    /// For each tool, whether it is as it was when the baseline was taken.
+    is_as_accepted: Vec<bool>,
 }
 
 impl<'a> Ledger<'a> {
     fn new(
         workspace: &'a Workspace,
         plan: &'a Plan,
+        is_as_accepted: Vec<bool>,
         not_run: String,
         exists: &'a dyn Fn(&RelPath) -> bool,
     ) -> Self {
@@ -208,6 +213,7 @@ impl<'a> Ledger<'a> {
             diagnostics: Vec::new(),
             not_built: Vec::new(),
             exists,
+            is_as_accepted,
         }
     }
 
@@ -348,17 +354,9 @@ impl<'a> Ledger<'a> {
         versions.into_iter().zip(incomplete).map(tool).collect()
     }
 
-    /// Whether what `tool` sees does not depend on the selection, or that is the default.
-    fn is_default(&self, id: ToolId, tool: &Tool) -> bool {
-        let needs = self.plan.graph.needs[id.0 as usize].iter().map(|need| self.plan.graph.tool(*need));
-        let uses_selection = needs.chain([tool]).any(Tool::uses_selection);
-        // A package that is built alone has other features than one that is built beside the others.
-        !uses_selection || self.plan.selection.is_default_build() && self.plan.is_whole(self.workspace)
-    }
-
-    /// Whether `tool` looked at `site` the way it does by default, and came to a verdict.
+    /// Whether `tool` looked at `site` the way it did when the baseline was taken, and came to a verdict.
     fn covers(&self, id: ToolId, tool: &Tool, site: &Site) -> bool {
-        if !self.is_default(id, tool) {
+        if !self.is_as_accepted[id.0 as usize] {
             return false;
         }
         let (start, end) = (self.first[id.0 as usize], self.first[id.0 as usize + 1]);
@@ -386,18 +384,18 @@ impl<'a> Ledger<'a> {
 }
 
 impl Ledger<'_> {
-    /// Whether everything was looked at that `suppression` could be about, as it is by default.
+    /// Whether everything was looked at that `suppression` could be about, the way that the baseline was taken.
     fn has_looked(&self, suppression: &Suppression) -> bool {
         let is_meant = |tool: &Tool| suppression.tool.as_ref().is_none_or(|name| *name == tool.name);
         let mut tools = self.plan.graph.tools().filter(|(_, tool)| is_meant(tool)).peekable();
         let is_all = suppression.tool.is_some() || self.plan.unasked.is_empty();
-        is_all && tools.peek().is_some() && tools.all(|(id, tool)| self.has_all(id, tool))
+        is_all && tools.peek().is_some() && tools.all(|(id, _)| self.has_all(id))
     }
 
     /// Whether `tool` has a verdict on all of the workspace.
-    fn has_all(&self, id: ToolId, tool: &Tool) -> bool {
+    fn has_all(&self, id: ToolId) -> bool {
         let tasks = self.first[id.0 as usize]..self.first[id.0 as usize + 1];
-        self.is_default(id, tool)
+        self.is_as_accepted[id.0 as usize]
             && self.plan.is_whole(self.workspace)
             && self.gaps[id.0 as usize].is_empty()
             && self.tasks[tasks].iter().all(|task| task.status.is_verdict())

@@ -346,7 +346,7 @@ fn two_configurations_are_a_mistake_that_names_both() {
     check(
         &[hidden, open.clone()],
         &[
-            ".config/genti.toml:1:1: unknown key `sed` (known keys: `policy`, `profile`, `tools`, `suppress`)",
+            ".config/genti.toml:1:1: unknown key `sed` (known keys: `policy`, `profile`, `tools`, `baseline`, `suppress`)",
             "genti.toml: a second configuration: there is `.config/genti.toml` already (keep one of them)",
         ],
     );
@@ -454,6 +454,29 @@ fn mistakes_in_suppressions_are_found() {
         &[
             "2:8: string values must be quoted, expected literal string",
             "3:8: key with no value, expected `=`",
+        ],
+    );
+}
+
+#[test]
+fn mistakes_about_the_baseline_are_found() {
+    check("baseline = 1", &["1:12: expected a table, found integer"]);
+    check(
+        "[baseline]\nfeatures = 'a'\nall-feature = true\ntarget = ''\nstale = 'ignore'",
+        &[
+            "2:12: expected an array of strings, found string",
+            "3:1: unknown key `all-feature` (did you mean `all-features`?)",
+            "4:10: an empty text is not allowed here",
+            "5:9: `ignore` is not what a stale entry can do; choose `fail` or `warn`",
+        ],
+    );
+    check(
+        "[baseline.versions]\nclipy = '1'\nx = '1'\ndoc = 'rustdoc 1.95'\nfmt = 1\n[tools.x]\nrun = ['x']",
+        &[
+            "2:1: unknown tool `clipy` (did you mean `clippy`?)",
+            "3:1: `x` has no version to compare with (say how to ask for it: `version = […]` under [tools.x])",
+            "4:7: `rustdoc 1.95` is no version such as `1.95` (write the number that `cargo genti tools` shows, or its beginning)",
+            "5:7: expected a string, found integer",
         ],
     );
 }

@@ -123,7 +123,15 @@ fn the_examples_of_the_page_and_of_the_design_are_valid() {
 
 #[test]
 fn the_page_names_every_key() {
-    for table in ["", "[policy]\n", "[tools.x]\n", "[tools.x.parse]\n", "[profile.p]\n", "[[suppress]]\n"] {
+    for table in [
+        "",
+        "[policy]\n",
+        "[tools.x]\n",
+        "[tools.x.parse]\n",
+        "[profile.p]\n",
+        "[[suppress]]\n",
+        "[baseline]\n",
+    ] {
         let problems = load(&[file("genti.toml", &format!("{table}zzzzzzzzzzzz = 1"))], None).unwrap_err();
         let known = problems.0.iter().find_map(|problem| problem.help.as_ref()?.strip_prefix("known keys: "));
         for key in known.expect("the keys are listed").split(", ") {

@@ -25,8 +25,8 @@ const MOST_FINDINGS: usize = 100;
 pub(crate) struct Hints<'a> {
     /// The sources that findings are in.
     pub(crate) sources: &'a BTreeMap<RelPath, Vec<u8>>,
-    /// Whether there is a baseline.
-    pub(crate) has_baseline: bool,
+    /// Whether there is no baseline, and this build is the one to take it with.
+    pub(crate) may_begin_baseline: bool,
     /// Where the artifacts are, if they were written.
     pub(crate) artifacts: Option<String>,
 }
@@ -201,9 +201,8 @@ fn last_words(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
         End::Signal(signal) => shell.error(format_args!("stopped by signal {signal}")),
         End::Usage | End::NotWritten | End::Bug => {}
     }
-    let can_accept = !hints.has_baseline
-        && plan.selection.is_default_build()
-        && new.iter().any(|compared| !compared.finding.diagnostic.fatal);
+    let can_accept =
+        hints.may_begin_baseline && new.iter().any(|compared| !compared.finding.diagnostic.fatal);
     if outcome.end == End::Failed && can_accept {
         shell.note("to accept what is there today and fail on what is new: `cargo genti baseline init`");
     }
