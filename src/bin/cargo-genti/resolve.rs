@@ -78,16 +78,11 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<
 pub(crate) fn as_of(given: Option<&str>, env: &Env, shell: &mut Shell) -> Result<Date, End> {
     let mut read = Reader { env, known: Vec::new(), errors: Vec::new() };
     let date = read.value("--as-of", given, config::date);
-    let seconds = env.get(EPOCH).map(OsStr::to_string_lossy);
-    let now = match seconds.filter(|_| date.is_none()) {
+    let now = match env.get(EPOCH).filter(|_| date.is_none()) {
+        Some(seconds) => epoch(&seconds.to_string_lossy())
+            .map_err(|error| read.errors.push(ArgError { place: EPOCH.to_owned(), error }))
+            .unwrap_or_default(),
         None => Timestamp::now(),
-        Some(text) => {
-            text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or_else(|| {
-                let error = PolicyError(format!("`{text}` is no number of seconds since 1970"));
-                read.errors.push(ArgError { place: EPOCH.to_owned(), error });
-                Timestamp::UNIX_EPOCH
-            })
-        }
     };
     if !read.errors.is_empty() {
         read.errors.into_iter().for_each(|error| shell.error(error));
@@ -96,8 +91,14 @@ pub(crate) fn as_of(given: Option<&str>, env: &Env, shell: &mut Shell) -> Result
     Ok(date.unwrap_or_else(|| now.to_zoned(TimeZone::UTC).date()))
 }
 
-/// Where builds that can be reproduced say when they are.
+/// The variable by which reproducible builds tell the time.
 const EPOCH: &str = "SOURCE_DATE_EPOCH";
+
+/// Its value.
+fn epoch(text: &str) -> Result<Timestamp, PolicyError> {
+    let time = text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    time.ok_or_else(|| PolicyError(format!("`{text}` is no number of seconds since 1970")))
+}
 
 /// Of variables that hold a policy.
 const PREFIX: &str = "GENTI_";

@@ -27,20 +27,14 @@ pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<En
     if dropped == 0 && moved == 0 && suppressed == 0 {
         shell.note("nothing was fixed and nothing moved: the baseline is as it was");
     } else {
+        let beside = match suppressed {
+            0 => String::new(),
+            _ => format!(" and {suppressed} of what is suppressed"),
+        };
         shell.note(format_args!(
-            "dropped {dropped} {}, followed {moved} that moved; {after} {} left",
+            "dropped {dropped} {}{beside}, followed {moved} that moved; {after} {} left",
             plural(dropped, "entry that is fixed", "entries that are fixed"),
             plural(after, "is", "are")
-        ));
-    }
-    if suppressed > 0 {
-        shell.note(format_args!(
-            "dropped {suppressed} {}",
-            plural(
-                suppressed,
-                "entry more: what it accepted is suppressed",
-                "entries more: what they accepted is suppressed"
-            )
         ));
     }
     if unknown > 0 {
