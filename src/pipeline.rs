@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "configuration is read and the clock started here")]
 
+mod conditions;
 mod judge;
 
 use std::collections::BTreeMap;
@@ -12,22 +13,28 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use jiff::civil::Date;
 use rayon::prelude::*;
 
+use self::conditions::Conditions;
+use crate::compare::suppressions::Suppressions;
 use crate::model::error::Problems;
 use crate::model::event::Event;
 use crate::model::finding::Entry;
 use crate::model::outcome::Outcome;
 use crate::model::path::RelPath;
 use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection};
+use crate::model::suppression::Suppression;
 use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
-use crate::plan::config::{self, Config, ConfigFile, PolicyConfig};
+use crate::plan::config::{self, BaselineConfig, Config, ConfigFile, PolicyConfig};
 use crate::plan::{self, Facts, PlanError};
 use crate::scan::{BuildDirs, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
 use crate::store::{BaselineError, OutputDir};
 use crate::workspace::{GitError, LoadError};
 use crate::{scan, store, workspace};
+
+pub use self::conditions::builds_like_baseline;
 
 /// What the user asked for.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +55,8 @@ pub struct Request {
     pub cargo_flags: Vec<String>,
     /// What a missing `Cargo.lock` means.
     pub lockfile: Lockfile,
+    /// The day by which suppressions expire; without one, none does.
+    pub as_of: Option<Date>,
 }
 
 /// What a missing `Cargo.lock` means.
@@ -75,6 +84,12 @@ pub struct Project {
     pub build_dir: BuildDir,
     /// Where programs are found.
     pub programs: Programs,
+    /// How the baseline was taken.
+    pub baseline: BaselineConfig,
+    /// What is not to count.
+    pub suppressions: Vec<Suppression>,
+    /// The day by which that expires.
+    as_of: Option<Date>,
     /// What was asked of cargo.
     cargo_flags: Vec<String>,
 }
@@ -151,7 +166,17 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
     let build_dir = request.policy.build_dir.or(config.policy.build_dir).unwrap_or_default();
     let facts = facts(request, &workspace, &policy)?;
     let plan = plan::plan(&workspace, config.tools, request.selection.clone(), policy, &facts)?;
-    Ok(Project { workspace, plan, parallel, build_dir, programs, cargo_flags: request.cargo_flags.clone() })
+    Ok(Project {
+        workspace,
+        plan,
+        parallel,
+        build_dir,
+        programs,
+        baseline: config.baseline,
+        suppressions: config.suppressions,
+        as_of: request.as_of,
+        cargo_flags: request.cargo_flags.clone(),
+    })
 }
 
 /// What a run works with beside the project.
@@ -199,6 +224,7 @@ pub fn run(
     events: &mut dyn FnMut(Event<'_>),
 ) -> Result<Outcome, RunError> {
     let Project { workspace, plan, programs, cargo_flags, .. } = project;
+    let suppressions = &Suppressions::new(&project.suppressions, project.as_of);
     let build_dirs = BuildDirs::new(project.build_dir, session.parallel, workspace);
     let lanes = plan.graph.tools.iter().filter(|tool| tool.lane.is_some());
     if lanes.filter_map(|tool| build_dirs.own(tool)).any(|dir| !dir.exists()) {
@@ -208,6 +234,11 @@ pub fn run(
     }
     let ask = |tool| scan::version(tool, workspace, programs, session.env, session.stop).ok();
     let versions: Vec<_> = plan.graph.tools.par_iter().map(ask).collect();
+    let conditions = Conditions::new(project, &versions, session.env);
+    if !baseline.is_empty() {
+        conditions.tell(events);
+    }
+    let is_as_accepted = conditions.hold();
     events(Event::Planned);
     let scrub = judge::scrub(workspace, session.env, &build_dirs);
     let executor = Executor {
@@ -225,7 +256,8 @@ pub fn run(
         started: session.started,
     };
     let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);
-    let is_new = |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, baseline, &read);
+    let is_new =
+        |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, suppressions, baseline, &read);
     let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
     let normalize = judge::normalizer(workspace, plan, scrub, is_new);
     let Runs { steps: runs, failed_fast } = executor.run(&normalize, events)?;
@@ -240,6 +272,8 @@ pub fn run(
         plan,
         versions,
         runs,
+        suppressions,
+        is_as_accepted,
         baseline,
         read: &read,
         exists: &|path| exists(&path.to_path(&workspace.root)),

@@ -1,9 +1,9 @@
 //! What is new, what is known, what is gone: identity of findings, and matching them with the baseline.
 //!
 //! [`identity`] turns diagnostics into findings that keep their id when code moves or is reformatted,
-//! [`baseline`] is the text of the committed file, [`matching`] compares the two. Pure: source text is handed in
-//! as [`Sources`], and what the tools reached as [`matching::Reach`]. Does not know how a tool is run, where
-//! files lie, or how results are shown.
+//! [`baseline`] is the text of the committed file, [`matching`] compares the two, [`suppressions`] is what the
+//! configuration takes out. Pure: source text is handed in as [`Sources`], and what the tools reached as
+//! [`matching::Reach`]. Does not know how a tool is run, where files lie, or how results are shown.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +15,7 @@ mod layout;
 pub mod matching;
 mod passes;
 mod scope;
+pub mod suppressions;
 #[cfg(test)]
 mod tests;
 mod tokens;

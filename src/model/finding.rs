@@ -210,6 +210,8 @@ pub enum State {
     Fixed,
     /// In the baseline and not seen, but the tool did not look.
     Unknown,
+    /// Not to count, says the configuration.
+    Suppressed,
 }
 
 impl State {
@@ -221,6 +223,7 @@ impl State {
             Self::Updated => "updated",
             Self::Fixed => "fixed",
             Self::Unknown => "unknown",
+            Self::Suppressed => "suppressed",
         }
     }
 }

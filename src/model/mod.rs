@@ -14,6 +14,8 @@ pub mod path;
 #[cfg(feature = "engine")]
 pub mod policy;
 #[cfg(feature = "engine")]
+pub mod suppression;
+#[cfg(feature = "engine")]
 pub mod task;
 #[cfg(all(test, feature = "engine"))]
 pub(crate) mod testing;

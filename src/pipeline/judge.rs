@@ -7,9 +7,11 @@ use std::time::Duration;
 use crate::compare::Sources;
 use crate::compare::identity::identify;
 use crate::compare::matching::{self, Reach};
+use crate::compare::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Entry, Place, Site, State};
 use crate::model::outcome::{Compared, End, Gone, Outcome, TaskOutcome, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
+use crate::model::suppression::Suppression;
 use crate::model::task::{Output, Plan, Status, Step, Task, TaskIx, Unit};
 use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::{PackageId, Workspace};
@@ -67,6 +69,7 @@ pub(super) type IsNew<'a> = dyn Fn(&str, &[Diagnostic]) -> bool + Sync + 'a;
 pub(super) fn is_new(
     tool: &str,
     diagnostics: &[Diagnostic],
+    suppressions: &Suppressions<'_>,
     baseline: &BTreeMap<String, Vec<Entry>>,
     read: &ReadSources<'_>,
 ) -> bool {
@@ -74,7 +77,9 @@ pub(super) fn is_new(
     let sources = read(&mut diagnostics.iter().filter_map(|diagnostic| diagnostic.place.path()));
     let sources = Sources(sources.unwrap_or_default());
     let diagnostics = diagnostics.iter().map(|diagnostic| (tool.to_owned(), diagnostic.clone()));
-    matching::has_surely_new(&identify(diagnostics.collect(), &sources), baseline)
+    let mut findings = identify(diagnostics.collect(), &sources);
+    findings.retain(|finding| suppressions.of(finding).is_none());
+    matching::has_surely_new(&findings, baseline)
 }
 
 /// Reads the sources that findings are in.
@@ -87,6 +92,9 @@ pub(super) struct Case<'a> {
     pub(super) plan: &'a Plan,
     pub(super) versions: Vec<Option<String>>,
     pub(super) runs: Vec<StepRun<Normalized>>,
+    pub(super) suppressions: &'a Suppressions<'a>,
+    /// For each tool, whether it is as it was when the baseline was taken.
+    pub(super) is_as_accepted: Vec<bool>,
     pub(super) baseline: &'a BTreeMap<String, Vec<Entry>>,
     pub(super) read: &'a ReadSources<'a>,
     /// Whether there is something at a path, listed or not.
@@ -99,10 +107,10 @@ pub(super) struct Case<'a> {
 
 /// Puts it all together, unless the sources that findings are in can't be read.
 pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
-    let Case { workspace, plan, versions, runs, baseline, read, exists, .. } = case;
+    let Case { workspace, plan, versions, runs, suppressions, baseline, read, exists, .. } = case;
     let Case { stopped, failed_fast, stale_fails, parallel, .. } = case;
     let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(stopped) };
-    let mut ledger = Ledger::new(workspace, plan, not_run, exists);
+    let mut ledger = Ledger::new(workspace, plan, case.is_as_accepted, not_run, exists);
     let mut batches = vec![Timing::default(); plan.batches.len()];
     // What a process found may be about the task of another one: first all that ran, then what came of it.
     for run in &runs {
@@ -122,18 +130,22 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
     let sources =
         Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.place.path()))?);
     let findings = identify(diagnostics, &sources);
-    let matched = matching::compare(findings, baseline, &ledger);
+    let matched = matching::compare(findings, suppressions, baseline, &ledger);
     let mut tools = ledger.tools(versions);
     for ((tool, outcome), kept) in plan.graph.tools.iter().zip(&mut tools).zip(kept) {
         (outcome.kept, outcome.not_kept) = kept;
         count(tool, outcome, &matched.findings, &matched.gone);
     }
+    let as_of = suppressions.as_of();
+    let suppressions = suppressions.judge(&matched.findings, |one| ledger.has_looked(one));
     let end = end(plan, &tools, stopped, stale_fails);
     Ok(Outcome {
         plan: plan.clone(),
         tasks: ledger.tasks,
         batches,
         tools,
+        suppressions,
+        as_of,
         findings: matched.findings,
         gone: matched.gone,
         end,
@@ -177,12 +189,15 @@ struct Ledger<'a> {
     /// Tasks whose program no build has made.
     not_built: Vec<TaskIx>,
     exists: &'a dyn Fn(&RelPath) -> bool,
+    /// For each tool, whether it is as it was when the baseline was taken.
+    is_as_accepted: Vec<bool>,
 }
 
 impl<'a> Ledger<'a> {
     fn new(
         workspace: &'a Workspace,
         plan: &'a Plan,
+        is_as_accepted: Vec<bool>,
         not_run: String,
         exists: &'a dyn Fn(&RelPath) -> bool,
     ) -> Self {
@@ -200,6 +215,7 @@ impl<'a> Ledger<'a> {
             diagnostics: Vec::new(),
             not_built: Vec::new(),
             exists,
+            is_as_accepted,
         }
     }
 
@@ -348,16 +364,11 @@ impl<'a> Ledger<'a> {
         versions.into_iter().zip(incomplete).map(tool).collect()
     }
 
-    /// Whether `tool` looked at `site` the way it does by default, and came to a verdict.
+    /// Whether `tool` looked at `site` the way it did when the baseline was taken, and came to a verdict.
     fn covers(&self, id: ToolId, tool: &Tool, site: &Site) -> bool {
         let (start, end) = (self.first[id.0 as usize], self.first[id.0 as usize + 1]);
-        if self.plan.is_narrowed && start == end {
-            return false;
-        }
-        // A package that is built alone has other features than one that is built beside the others.
-        let is_default = self.plan.selection.is_default_build() && self.plan.is_whole(self.workspace);
-        let needs = self.plan.graph.needs[id.0 as usize].iter().map(|need| self.plan.graph.tool(*need));
-        if needs.chain([tool]).any(Tool::uses_selection) && !is_default {
+        // Under `--since`, who has nothing to do looks at nothing.
+        if !self.is_as_accepted[id.0 as usize] || self.plan.is_narrowed && start == end {
             return false;
         }
         let has_verdict = |at: usize| self.tasks[at].status.is_verdict();
@@ -384,6 +395,23 @@ impl<'a> Ledger<'a> {
 }
 
 impl Ledger<'_> {
+    /// Whether everything was looked at that `suppression` could be about, the way that the baseline was taken.
+    fn has_looked(&self, suppression: &Suppression) -> bool {
+        let is_meant = |tool: &Tool| suppression.tool.as_ref().is_none_or(|name| *name == tool.name);
+        let mut tools = self.plan.graph.tools().filter(|(_, tool)| is_meant(tool)).peekable();
+        let is_all = suppression.tool.is_some() || self.plan.unasked.is_empty();
+        is_all && tools.peek().is_some() && tools.all(|(id, _)| self.has_all(id))
+    }
+
+    /// Whether `tool` has a verdict on all of the workspace.
+    fn has_all(&self, id: ToolId) -> bool {
+        let tasks = self.first[id.0 as usize]..self.first[id.0 as usize + 1];
+        self.is_as_accepted[id.0 as usize]
+            && self.plan.is_whole(self.workspace)
+            && self.gaps[id.0 as usize].is_empty()
+            && self.tasks[tasks].iter().all(|task| task.status.is_verdict())
+    }
+
     /// Whether the subject `site` is a test of the target of task `at`.
     fn is_of(&self, at: usize, site: &Site) -> bool {
         let unit = self.units[at];
@@ -455,13 +483,15 @@ fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[
         match compared.state {
             State::New => outcome.new += 1,
             State::Updated => outcome.updated += 1,
+            State::Suppressed => outcome.suppressed += 1,
             _ => outcome.unchanged += 1,
         }
     }
     for gone in gone.iter().filter(|gone| tool.namespaces.contains(&gone.ns)) {
         match gone.state {
             State::Fixed => outcome.fixed += 1,
-            _ => outcome.unknown += 1,
+            State::Unknown => outcome.unknown += 1,
+            _ => {}
         }
     }
     outcome.verdict = match (outcome.incomplete.is_empty(), outcome.new) {

@@ -1,5 +1,7 @@
 //! What is accepted, how that grows and shrinks, and how two branches of it are merged.
 
+use std::process::Command;
+
 use crate::support::Sandbox;
 
 /// A finding for each line that holds "bad".
@@ -192,4 +194,84 @@ fn where_their_lines_touch_resolve_settles_it() {
     assert!(["b", "d", "three"].iter().all(|kept| messages(&sandbox).iter().any(|found| found == kept)));
     sandbox.run(&["baseline", "update"], 0);
     assert_eq!(messages(&sandbox), ["b", "d", "three"]);
+}
+
+/// A finding in `a.txt` by a tool that is told the selection, accepted with these flags; then mended.
+fn mended(baseline: &str, flags: &[&str]) -> Sandbox {
+    let config = r#"
+[tools.words]
+run = ["awk", "BEGIN {ARGC = 2} /bad/ {print FILENAME \":\" FNR \": \" $2}", "a.txt", "{selection}"]
+parse = { regex = "^(?<path>.+?):(?<line>\\d+): (?<message>.*)$" }
+version = ["echo", "words 1.2.3 (today)"]
+"#;
+    let sandbox = Sandbox::with_tools(&format!("{config}{baseline}"));
+    sandbox.write("a.txt", "bad one\n");
+    sandbox.run(&[&["baseline", "init"], flags].concat(), 0);
+    sandbox.write("a.txt", "fine\n");
+    sandbox
+}
+
+/// Whether the entry that is no longer found is called fixed by `check` with these flags.
+#[track_caller]
+fn check_mended(sandbox: &Sandbox, flags: &[&str], is_fixed: bool) -> String {
+    let text = sandbox.run(&[&["check"], flags].concat(), i32::from(is_fixed));
+    let state = if is_fixed { "fixed" } else { "unknown" };
+    assert_eq!(sandbox.json("report.json")["gone"][0]["state"], state, "{text}");
+    text
+}
+
+#[test]
+fn what_another_build_does_not_find_is_not_fixed() {
+    let sandbox = mended("", &[]);
+    check_mended(&sandbox, &["--all-features"], false);
+    check_mended(&sandbox, &[], true);
+
+    let sandbox = mended(
+        "[baseline]\nall-features = true\ncargo-profile = 'release'",
+        &["--all-features", "--cargo-profile", "release"],
+    );
+    let text = check_mended(&sandbox, &[], false);
+    assert!(text.contains("that of another build, `--all-features --cargo-profile release`"), "{text}");
+    check_mended(&sandbox, &["--all-features"], false);
+    check_mended(&sandbox, &["--all-features", "--cargo-profile", "release"], true);
+    let text = sandbox.run(&["baseline", "update"], 2);
+    assert!(text.contains("add `--all-features --cargo-profile release`"), "{text}");
+    sandbox.run(&["baseline", "update", "--all-features", "--cargo-profile", "release"], 0);
+    assert_eq!(entries(&sandbox), [""; 0]);
+}
+
+#[test]
+fn the_target_of_the_baseline_may_be_that_of_the_machine() {
+    let output = Command::new("rustc").arg("-vV").output().unwrap();
+    let output = String::from_utf8(output.stdout).unwrap();
+    let host = output.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    let other = "x86_64-unknown-none";
+    let sandbox = mended(&format!("[baseline]\ntarget = '{host}'"), &[]);
+    check_mended(&sandbox, &["--target", other], false);
+    check_mended(&sandbox, &["--target", host], true);
+    check_mended(&sandbox, &[], true);
+    // Cargo's own configuration may name another one.
+    sandbox.write(".cargo/config.toml", &format!("build.target = '{other}'"));
+    check_mended(&sandbox, &[], false);
+}
+
+#[test]
+fn what_another_version_of_the_tool_does_not_find_is_not_fixed() {
+    let sandbox = mended("[baseline]\nversions = { words = '1.2' }", &[]);
+    let text = check_mended(&sandbox, &[], true);
+    assert!(!text.contains("that of words"), "{text}");
+    sandbox.edit("genti.toml", "words 1.2.3", "words 1.3.0");
+    let text = check_mended(&sandbox, &[], false);
+    assert!(text.contains("that of words 1.2, and the version is words 1.3.0 (today)"), "{text}");
+    let text = sandbox.run(&["baseline", "update"], 0);
+    assert!(text.contains("1 entry was kept"), "{text}");
+}
+
+#[test]
+fn a_stale_entry_may_only_warn() {
+    let sandbox = mended("[baseline]\nstale = 'warn'", &[]);
+    let text = sandbox.run(&["check"], 0);
+    assert!(text.contains("1 baseline entry is stale"), "{text}");
+    sandbox.edit("genti.toml", "'warn'", "'fail'");
+    sandbox.run(&["check"], 1);
 }

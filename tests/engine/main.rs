@@ -15,6 +15,7 @@ mod processes;
 mod progress;
 mod since;
 mod support;
+mod suppressions;
 mod test_tools;
 mod traps;
 mod verdicts;

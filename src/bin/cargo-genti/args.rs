@@ -104,6 +104,10 @@ pub(crate) struct GateArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
+    /// The day by which suppressions expire: by default that of SOURCE_DATE_EPOCH, else today, in UTC
+    /// [env: GENTI_AS_OF]
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<String>,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]

@@ -55,6 +55,7 @@ fn main(args: &RunArgs, lockfile: Lockfile, gate: Gate, start: Start, shell: &mu
         Ok(baseline) => baseline,
         Err(error) => return fail(shell, error.into()),
     };
+    let may_begin_baseline = baseline.is_empty() && pipeline::builds_like_baseline(&project, &start.env);
     let without_timing = start.env.get("SOURCE_DATE_EPOCH").is_some();
     let run = match execute(&project, &baseline, gate, start, shell) {
         Ok(run) => run,
@@ -68,8 +69,7 @@ fn main(args: &RunArgs, lockfile: Lockfile, gate: Gate, start: Start, shell: &mu
     // Only to be shown: what can't be read by now is left out.
     let paths = run.outcome.findings.iter().filter_map(|compared| compared.finding.diagnostic.place.path());
     let sources: BTreeMap<RelPath, Vec<u8>> = workspace::read_sources(root, paths).unwrap_or_default();
-    let has_baseline = !baseline.is_empty();
-    let hints = Hints { sources: &sources, has_baseline, artifacts: written.as_ref().ok().cloned() };
+    let hints = Hints { sources: &sources, may_begin_baseline, artifacts: written.as_ref().ok().cloned() };
     render::outcome(shell, &run.outcome, &hints);
     let Err(error) = written else { return run.outcome.end };
     shell.error(error);
@@ -90,7 +90,9 @@ pub(crate) fn prepare(
 ) -> Result<Project, End> {
     let mut request = resolve::workspace(&args.workspace, lockfile);
     request.selection = resolve::selection(&args.selection);
-    request.policy = resolve::policy(&args.policy, env, shell)?;
+    let (policy, as_of) =
+        (resolve::policy(&args.policy, env, shell), resolve::as_of(args.as_of.as_deref(), env, shell));
+    (request.policy, request.as_of) = (policy?, Some(as_of?));
     let mut notices = |event: Event<'_>| {
         if let Event::Notice(text) = event {
             shell.note(text);
@@ -119,6 +121,7 @@ pub(crate) fn execute(
     shell: &mut Shell,
 ) -> Result<Run, End> {
     let Gate { stale_fails, fail_fast } = gate;
+    let stale_fails = stale_fails && !project.baseline.stale_warns;
     let Start { env, inherited, at } = start;
     if let Some(warning) = &inherited.warning {
         shell.warning(warning);

@@ -63,6 +63,17 @@ fn no_configuration_is_one() {
 }
 
 #[test]
+fn suppressions_are_read_in_order_with_their_lines() {
+    let config = config(
+        "[[suppress]]\nrule = 'a'\nreason = 'b'\n\n[[suppress]]\ntool = 'doc'\nreason = 'c'\nexpires = 2027-01-31",
+    );
+    let [first, second] = config.suppressions.as_slice() else { panic!("{:?}", config.suppressions) };
+    assert_eq!((first.rule.as_deref(), first.line, first.expires), (Some("a"), 1, None));
+    assert_eq!((second.tool.as_deref(), second.line, &*second.file), (Some("doc"), 5, "genti.toml"));
+    assert_eq!(second.expires.map(|date| date.to_string()).as_deref(), Some("2027-01-31"));
+}
+
+#[test]
 fn built_in_tools_are_what_the_other_layers_expect() {
     let fmt = tool("", "fmt");
     assert_eq!((fmt.per, &fmt.parse), (Per::TargetRoot, &Parse::Rustfmt));
@@ -112,7 +123,15 @@ fn the_examples_of_the_page_and_of_the_design_are_valid() {
 
 #[test]
 fn the_page_names_every_key() {
-    for table in ["", "[policy]\n", "[tools.x]\n", "[tools.x.parse]\n", "[profile.p]\n"] {
+    for table in [
+        "",
+        "[policy]\n",
+        "[tools.x]\n",
+        "[tools.x.parse]\n",
+        "[profile.p]\n",
+        "[[suppress]]\n",
+        "[baseline]\n",
+    ] {
         let problems = load(&[file("genti.toml", &format!("{table}zzzzzzzzzzzz = 1"))], None).unwrap_err();
         let known = problems.0.iter().find_map(|problem| problem.help.as_ref()?.strip_prefix("known keys: "));
         for key in known.expect("the keys are listed").split(", ") {
