@@ -234,7 +234,7 @@ pub fn run(
     let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);
     let is_new = |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, baseline, &read);
     let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
-    let normalize = judge::normalizer(workspace, plan, scrub, is_new);
+    let normalize = judge::normalizer(workspace, plan, scrub, &read, is_new);
     let Runs { steps: runs, failed_fast } = executor.run(&normalize, events)?;
     events(Event::Comparing);
     if workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {

@@ -8,18 +8,24 @@
 //! Does not know sources, identities or baselines, nor how the process was started.
 
 mod attribute;
+mod audit;
 mod cargo_json;
+mod columns;
+mod deny;
 mod exit_code;
 mod libtest;
 mod lines;
+mod machete;
 mod nextest;
 mod rustfmt;
 mod sarif;
 mod scrub;
 #[cfg(test)]
 mod testing;
+mod typos;
 
 pub use attribute::attribute;
+pub use columns::Columns;
 pub use scrub::Scrub;
 
 use crate::model::finding::{Diagnostic, Level, Place, Position, Range};
@@ -54,6 +60,8 @@ pub struct Parsed {
     pub gaps: Vec<Gap>,
     /// The test programs that were built.
     pub programs: Vec<Program>,
+    /// What columns count: [`Parsed::count_characters`] is still to be called if these are no characters.
+    pub columns: Columns,
 }
 
 /// A part of what a process covered that got no verdict. With neither package nor path: all of it.
@@ -90,6 +98,10 @@ pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
         Parse::Libtest => libtest::parse(input, code),
         Parse::Nextest => nextest::parse(input, code),
         Parse::Rustfmt => rustfmt::parse(input, code),
+        Parse::DenyJson => deny::parse(input, code),
+        Parse::AuditJson => audit::parse(input, code),
+        Parse::TyposJson => typos::parse(input, code),
+        Parse::Machete => machete::parse(input, code),
         Parse::Sarif => sarif::parse(input, code),
         Parse::Regex(pattern) => lines::by_pattern(input, code, pattern),
         Parse::Lines => lines::plain(input, code),

@@ -51,7 +51,7 @@ pub fn plan(
     facts: &RiskFacts,
 ) -> Result<Plan, PlanError> {
     let packages = select::packages(workspace, &selection)?;
-    let select::Chosen { tools, unasked } = select::tools(tools, &selection)?;
+    let select::Chosen { tools, unasked } = select::tools(workspace, tools, &selection)?;
     let graph = graph::build(workspace, tools, &selection, &packages)?;
     let risks = match policy.order {
         Order::RiskFirst => risk::assess(workspace, &graph, facts),
