@@ -33,12 +33,13 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
             is_searched = true;
             manifest = None;
         } else if let Some(dependency) = line.strip_prefix('\t') {
-            // That an exception is not needed comes with an emoji, and only beside what is found.
-            let is_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
-            if dependency.chars().all(is_name) {
-                let manifest = manifest.as_ref().ok_or_else(|| out_of_place(input, line))?;
-                diagnostics.push(diagnostic(input, manifest, dependency));
+            // That an exception is not needed is told only beside what is found.
+            if dependency.starts_with('⚠') {
+                continue;
             }
+            let is_name = dependency.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
+            let manifest = manifest.as_ref().filter(|_| is_name).ok_or_else(|| out_of_place(input, line))?;
+            diagnostics.push(diagnostic(input, manifest, dependency));
         } else if let Some((_, path)) = line.strip_suffix(':').and_then(|line| line.split_once(" -- ")) {
             manifest = Some(input.place_at(path.as_bytes(), None));
         }

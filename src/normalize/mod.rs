@@ -216,4 +216,7 @@ fn whole_line(line: u32) -> Option<Range> {
 
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]
+mod hostile_tests;
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]
 mod tests;
