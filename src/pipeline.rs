@@ -259,7 +259,7 @@ pub fn run(
     let is_new =
         |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, suppressions, baseline, &read);
     let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
-    let normalize = judge::normalizer(workspace, plan, scrub, is_new);
+    let normalize = judge::normalizer(workspace, plan, scrub, &read, is_new);
     let Runs { steps: runs, failed_fast } = executor.run(&normalize, events)?;
     events(Event::Comparing);
     if workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {

@@ -91,6 +91,7 @@ fn batches(files: &[String], tools: &[Tool]) -> BTreeSet<Digest> {
         owners: vec![None; files.len()],
         files,
         outside: Vec::new(),
+        metadata: BTreeSet::new(),
     };
     let (tools, policy, facts) = (tools.to_vec(), Policy::default(), Facts::default());
     let plan = plan::plan(&workspace, tools, Selection::default(), policy, &facts).unwrap();

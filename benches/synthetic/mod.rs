@@ -3,6 +3,7 @@
 //! A package has 250 files, a library, a binary and a test; four tools look at each file and one at each
 //! package, beside the built-in ones. So there are close to 1,000 tasks a package.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use genti::model::digest::Digest;
@@ -129,6 +130,7 @@ pub(crate) fn workspace(tasks: usize) -> Workspace {
         files,
         owners,
         outside: Vec::new(),
+        metadata: BTreeSet::new(),
     };
     debug_assert!(workspace.files.is_sorted_by(|a, b| a.path < b.path));
     workspace.files.shrink_to_fit();

@@ -172,6 +172,8 @@ pub enum Verdict {
     Failed,
     /// Not everything was looked at.
     Incomplete,
+    /// Nothing was looked at: the tool is not installed, nor did anybody ask for it. Decides nothing.
+    Missing,
 }
 
 impl Verdict {
@@ -181,6 +183,7 @@ impl Verdict {
             Self::Passed => "passed",
             Self::Failed => "failed",
             Self::Incomplete => "incomplete",
+            Self::Missing => "missing",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Small workspaces and tools as plain values, for the tests of the pure layers.
 
+use std::collections::BTreeSet;
+
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
 use crate::model::tool::{Arg, Environment, Parse, Per, Piece, StepCaps, Tool};
@@ -40,6 +42,7 @@ pub(crate) fn workspace(packages: &[(&str, &[(TargetKind, &str)])], files: &[&st
             .collect(),
         owners: Vec::new(),
         outside: Vec::new(),
+        metadata: BTreeSet::new(),
     };
     assert!(workspace.packages.is_sorted_by_key(|package| &package.dir));
     workspace.owners = workspace.files.iter().map(|file| workspace.owner_of(&file.path)).collect();
@@ -88,6 +91,7 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         threads: None,
         version: Vec::new(),
         install: None,
+        detect: None,
         weight: std::num::NonZeroU32::MIN,
         caps: StepCaps::default(),
         configured: true,

@@ -3,7 +3,8 @@
 use std::num::NonZeroU32;
 
 use super::digest::{ContentHash, Sink};
-use super::workspace::Target;
+use super::path::RelPath;
+use super::workspace::{Target, Workspace};
 
 /// An index into the tools of a plan, which are sorted by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,12 +54,31 @@ pub struct Tool {
     pub version: Vec<String>,
     /// How to install it.
     pub install: Option<String>,
+    /// What shows that a workspace uses it; it takes part in every workspace if `None`.
+    pub detect: Option<Signs>,
     /// Its turns in a round, while the tools of a class take turns; counts for its risk too.
     pub weight: NonZeroU32,
     /// The caps of one step under `--batch auto`.
     pub caps: StepCaps,
     /// Whether the user's configuration names it.
     pub configured: bool,
+}
+
+/// What in a workspace shows that it uses a tool: any of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signs {
+    /// Files, from the workspace root.
+    pub files: Vec<String>,
+    /// Tables in `[workspace.metadata]`, or in a member's `[package.metadata]`.
+    pub metadata: Vec<String>,
+}
+
+impl Signs {
+    /// Whether one of them is in `workspace`.
+    pub fn are_in(&self, workspace: &Workspace) -> bool {
+        self.files.iter().any(|path| workspace.find(&RelPath::new(path)).is_some())
+            || self.metadata.iter().any(|table| workspace.metadata.contains(table))
+    }
 }
 
 /// One argument of a command line.
@@ -160,6 +180,14 @@ pub enum Parse {
     Nextest,
     /// The diffs of `rustfmt --check`.
     Rustfmt,
+    /// `cargo deny --format json check`: JSON lines on stderr.
+    DenyJson,
+    /// `cargo audit --json`.
+    AuditJson,
+    /// `typos --format json`.
+    TyposJson,
+    /// What `cargo machete` prints.
+    Machete,
     /// SARIF 2.1.0 on stdout.
     Sarif,
     /// A regular expression with named groups `path`, `line`, `column`, `rule`, `level`, `message`, on each
@@ -172,6 +200,22 @@ pub enum Parse {
 }
 
 impl Parse {
+    /// Each that goes by its name alone: all but [`Parse::Regex`].
+    pub const NAMED: [Self; 12] = [
+        Self::RustcJson,
+        Self::CargoBuild,
+        Self::Libtest,
+        Self::Nextest,
+        Self::Rustfmt,
+        Self::DenyJson,
+        Self::AuditJson,
+        Self::TyposJson,
+        Self::Machete,
+        Self::Sarif,
+        Self::Lines,
+        Self::ExitCode,
+    ];
+
     /// As written in the configuration.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -180,6 +224,10 @@ impl Parse {
             Self::Libtest => "libtest",
             Self::Nextest => "nextest",
             Self::Rustfmt => "rustfmt",
+            Self::DenyJson => "deny-json",
+            Self::AuditJson => "audit-json",
+            Self::TyposJson => "typos-json",
+            Self::Machete => "machete",
             Self::Sarif => "sarif",
             Self::Regex(_) => "regex",
             Self::Lines => "lines",
@@ -195,7 +243,8 @@ impl Parse {
             // Its errors are the other compilers' too, and its silence says nothing of their warnings.
             Self::CargoBuild => &[],
             Self::Nextest => &["test"],
-            Self::Libtest | Self::Sarif | Self::Regex(_) | Self::Lines | Self::ExitCode => &[tool],
+            Self::Libtest | Self::DenyJson | Self::AuditJson | Self::TyposJson | Self::Machete => &[tool],
+            Self::Sarif | Self::Regex(_) | Self::Lines | Self::ExitCode => &[tool],
         };
         names.iter().map(|name| (*name).to_owned()).collect()
     }
@@ -231,9 +280,10 @@ impl Tool {
     pub fn takes_many(&self) -> bool {
         let single = |piece: &Piece| matches!(piece, Piece::File | Piece::Package | Piece::Dir);
         let tells_apart = match &self.parse {
-            Parse::RustcJson | Parse::Rustfmt | Parse::Sarif => true,
+            Parse::RustcJson | Parse::Rustfmt | Parse::TyposJson | Parse::Sarif => true,
             Parse::Regex(pattern) => pattern.contains("<path>"),
             Parse::CargoBuild | Parse::Libtest | Parse::Nextest | Parse::Lines | Parse::ExitCode => false,
+            Parse::DenyJson | Parse::AuditJson | Parse::Machete => false,
         };
         tells_apart
             && matches!(self.per, Per::File | Per::TargetRoot)
@@ -247,6 +297,11 @@ impl Tool {
         // What stands behind the first `--` is for the compiler already.
         let more = self.second_pass.iter().filter(|arg| !(is_behind && *arg == "--"));
         Self { args: self.args.iter().chain(more).cloned().collect(), ..self.clone() }
+    }
+
+    /// Whether nobody asked for it: the workspace shows that it uses it, and no more.
+    pub fn is_only_detected(&self) -> bool {
+        self.detect.is_some() && !self.configured
     }
 
     /// Whether its command line names a program that another tool builds.

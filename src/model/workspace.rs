@@ -42,6 +42,9 @@ pub struct Workspace {
     pub owners: Vec<Option<PackageId>>,
     /// Path dependencies that are not members, sorted by name.
     pub outside: Vec<OutsidePackage>,
+    /// The names of the tables in `[workspace.metadata]`, and in `[package.metadata]` of the members: what other tools
+    /// keep in manifests.
+    pub metadata: BTreeSet<String>,
 }
 
 impl Workspace {

@@ -8,18 +8,24 @@
 //! Does not know sources, identities or baselines, nor how the process was started.
 
 mod attribute;
+mod audit;
 mod cargo_json;
+mod columns;
+mod deny;
 mod exit_code;
 mod libtest;
 mod lines;
+mod machete;
 mod nextest;
 mod rustfmt;
 mod sarif;
 mod scrub;
 #[cfg(test)]
 mod testing;
+mod typos;
 
 pub use attribute::attribute;
+pub use columns::Columns;
 pub use scrub::Scrub;
 
 use std::collections::BTreeMap;
@@ -58,6 +64,8 @@ pub struct Parsed {
     pub programs: Vec<Program>,
     /// Whether errors that are only lints may be why something got no verdict.
     pub hidden: bool,
+    /// What columns count: [`Parsed::count_characters`] is still to be called if these are no characters.
+    pub columns: Columns,
 }
 
 impl Parsed {
@@ -117,6 +125,10 @@ pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
         Parse::Libtest => libtest::parse(input, code),
         Parse::Nextest => nextest::parse(input, code),
         Parse::Rustfmt => rustfmt::parse(input, code),
+        Parse::DenyJson => deny::parse(input, code),
+        Parse::AuditJson => audit::parse(input, code),
+        Parse::TyposJson => typos::parse(input, code),
+        Parse::Machete => machete::parse(input, code),
         Parse::Sarif => sarif::parse(input, code),
         Parse::Regex(pattern) => lines::by_pattern(input, code, pattern),
         Parse::Lines => lines::plain(input, code),
@@ -229,6 +241,9 @@ fn whole_line(line: u32) -> Option<Range> {
     range((line, 1), (line.saturating_add(1), 1))
 }
 
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]
+mod hostile_tests;
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]
 mod tests;

@@ -34,7 +34,8 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         return Ok(Parsed { gaps: vec![Gap::all(reason)], ..Parsed::default() });
     }
     let stderr = input.scrub.lossy(&input.output.stderr);
-    let lines: Vec<&str> = stderr.lines().collect();
+    // A last line that is cut might name another test.
+    let lines: Vec<&str> = stderr.rsplit_once('\n').map_or("", |(whole, _)| whole).lines().collect();
     let no_summary = || Unparsable(format!("cargo nextest exited with {code} and without a summary"));
     let rule = lines.iter().rposition(|line| line.starts_with("────")).ok_or_else(no_summary)?;
     let summary = lines.get(rule + 1).and_then(|line| Summary::read(line)).ok_or_else(no_summary)?;

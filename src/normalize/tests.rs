@@ -1,4 +1,3 @@
-use proptest::prelude::*;
 use snapbox::{assert_data_eq, str};
 
 use super::testing::{run, show, tool, workspace};
@@ -6,15 +5,15 @@ use super::*;
 use crate::model::tool::{Arg, Per};
 use crate::model::workspace::{FileId, TargetKind};
 
-fn sample() -> Workspace {
+pub(super) fn sample() -> Workspace {
     workspace(&[("a", &[(TargetKind::Lib, "a/src/lib.rs")])], &["a/src/lib.rs", "x.wgsl"])
 }
 
-const X: &[Unit] = &[Unit::File(FileId(1))];
+pub(super) const X: &[Unit] = &[Unit::File(FileId(1))];
 const BOTH: &[Unit] = &[Unit::File(FileId(0)), Unit::File(FileId(1))];
 
 #[track_caller]
-fn check(
+pub(super) fn check(
     parse: Parse,
     units: &[Unit],
     (stdout, stderr, code): (&str, &str, i32),
@@ -27,7 +26,7 @@ fn check(
     assert_data_eq!(shown, expected);
 }
 
-fn pattern() -> Parse {
+pub(super) fn pattern() -> Parse {
     Parse::Regex(
         r"^(?<path>[^:]+):(?<line>\d+)(?::(?<column>\d+))?: (?<level>\w+)(?:\[(?<rule>\w+)\])?: (?<message>.+)$"
             .to_owned(),
@@ -296,179 +295,4 @@ fn a_process_that_a_signal_ended_said_nothing() {
     let input =
         Input { workspace: &workspace, tool: &tool, units: X, packages: &[], output: &output, scrub: &scrub };
     assert_eq!(parse(&input), Err(Unparsable("ended by signal 11".to_owned())));
-}
-
-const CAPTURED: [(&str, &str); 5] = [
-    (include_str!("testdata/clippy.jsonl"), include_str!("testdata/clippy.stderr")),
-    (include_str!("testdata/doc.jsonl"), include_str!("testdata/doc.stderr")),
-    (include_str!("testdata/rustfmt.diff"), include_str!("testdata/rustfmt.stderr")),
-    (
-        r#"{"runs":[{"tool":{"driver":{}},"results":[{"message":{"text":"{0}","arguments":["/w/ws/x"]}}]}]}"#,
-        "x.wgsl:1:2: error: m\nerror: x\n --> /w/ws/x:1:2\n",
-    ),
-    (r#"{"runs":[{"tool":{"driver":{}},"results":[{"kind":"pass"}]}]}"#, ""),
-];
-
-/// What every parser says: each gives an answer, and none panics. Nor does any take a crash for a clean result.
-fn answers(stdout: &[u8], stderr: &[u8], code: i32) -> Vec<String> {
-    let workspace = sample();
-    let parsers = [Parse::RustcJson, Parse::Rustfmt, Parse::Sarif, pattern(), Parse::Lines, Parse::ExitCode];
-    let answer = |parse: Parse| {
-        let tool = tool("lint", parse, &["lint"]);
-        match run(&workspace, &tool, BOTH, stdout, stderr, code) {
-            Ok(parsed) => {
-                let is_clean = parsed == Parsed::default();
-                assert!(!is_clean || code < 126 && code != 101, "{code}: {}", tool.parse.as_str());
-                show(&parsed)
-            }
-            Err(error) => error.to_string(),
-        }
-    };
-    parsers.into_iter().map(answer).collect()
-}
-
-#[test]
-fn no_directory_of_the_machine_passes_wherever_the_output_ends() {
-    for (stdout, stderr) in CAPTURED {
-        // As many as a test has time for.
-        for at in (0..stdout.len()).step_by(1 + stdout.len() / 100) {
-            for answer in answers(&stdout.as_bytes()[..at], stderr.as_bytes(), (at % 3) as i32) {
-                assert!(!answer.contains("/w/ws/"), "{answer}");
-            }
-        }
-        for at in 0..stderr.len() {
-            answers(b"", &stderr.as_bytes()[..at], 1);
-        }
-    }
-}
-
-#[test]
-fn output_that_ends_at_any_byte_is_read_without_a_panic() {
-    let workspace = sample();
-    let parsers = [Parse::RustcJson, Parse::RustcJson, Parse::Rustfmt, Parse::Sarif, Parse::Sarif];
-    for (parse, (stdout, _)) in parsers.into_iter().zip(CAPTURED) {
-        // A line of JSON is read for itself: what was before it is the same each time.
-        let pieces: Vec<_> = match parse {
-            Parse::RustcJson => stdout.lines().collect(),
-            _ => vec![stdout],
-        };
-        let is_json = !matches!(parse, Parse::Rustfmt);
-        let tool = tool("lint", parse, &["lint"]);
-        for piece in pieces {
-            for at in 0..piece.len() {
-                let read = run(&workspace, &tool, BOTH, &piece.as_bytes()[..at], b"", 0);
-                assert!(!is_json || read.is_err(), "{}", &piece[..at]);
-            }
-        }
-    }
-}
-
-/// Any exit code, and those often that mean something.
-fn code() -> impl Strategy<Value = i32> {
-    prop_oneof![0..3, Just(101), 126..=255]
-}
-
-#[test]
-fn no_parser_takes_a_crash_for_a_clean_result_whatever_was_said() {
-    for (stdout, stderr) in CAPTURED {
-        for code in [101, 126, 127, 128, 137, 255] {
-            answers(stdout.as_bytes(), stderr.as_bytes(), code);
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
-
-    #[test]
-    fn every_parser_takes_any_bytes(stdout in any::<Vec<u8>>(), stderr in any::<Vec<u8>>(), code in code()) {
-        answers(&stdout, &stderr, code);
-    }
-
-    #[test]
-    fn every_parser_takes_damaged_output(
-        which in 0..CAPTURED.len(),
-        at in any::<prop::sample::Index>(),
-        len in 0..200_usize,
-        with in any::<Vec<u8>>(),
-        code in code(),
-    ) {
-        let (stdout, stderr) = CAPTURED[which];
-        let mut stdout = stdout.as_bytes().to_vec();
-        let at = at.index(stdout.len());
-        let end = stdout.len().min(at + len);
-        stdout.splice(at..end, with);
-        answers(&stdout, stderr.as_bytes(), code);
-    }
-}
-
-/// Says for each parser whether it came to a verdict on `damaged` output of a tool that succeeded.
-#[track_caller]
-fn check_damaged(damaged: impl Fn(&str) -> Vec<u8>, expected: [bool; 6]) {
-    let finished = "{\"reason\":\"build-finished\",\"success\":true}\n";
-    let artifact = r#"{"reason":"compiler-artifact","package_id":"path+file:///w/ws/a#0.1.0","target":{"kind":["lib"],"name":"a"},"profile":{"test":false},"filenames":["bad"]}"#;
-    let said = [
-        (Parse::RustcJson, format!("{artifact}\n{finished}")),
-        (
-            Parse::Sarif,
-            r#"{"runs":[{"tool":{"driver":{}},"results":[{"message":{"text":"bad"}}]}]}"#.to_owned(),
-        ),
-        (Parse::Rustfmt, "Diff in /w/ws/x.rs:1:\n-bad\n+good\n".to_owned()),
-        (pattern(), "x.wgsl:1: warning: bad\n".to_owned()),
-        (Parse::Lines, "bad\n".to_owned()),
-        (Parse::ExitCode, "bad\n".to_owned()),
-    ];
-    let has_verdict = said.map(|(parse, said)| {
-        let tool = tool("lint", parse, &["lint"]);
-        let readable = |stdout: &[u8]| run(&sample(), &tool, X, stdout, "", 0).is_ok();
-        assert!(readable(said.as_bytes()), "{}", tool.parse.as_str());
-        readable(&damaged(&said))
-    });
-    assert_eq!(has_verdict, expected);
-}
-
-/// `said` with `bytes` in the middle of a message.
-fn within(said: &str, bytes: &[u8]) -> Vec<u8> {
-    let at = said.find("ad").expect("all say something is bad");
-    [&said.as_bytes()[..at], bytes, &said.as_bytes()[at..]].concat()
-}
-
-#[test]
-fn damaged_output_is_unparsable_though_the_tool_succeeded() {
-    // Where nothing is read but the exit code, nothing can be damaged. Lines have no frame: half of them are lines.
-    check_damaged(
-        |said| said.as_bytes()[..said.len() * 3 / 4].to_vec(),
-        [false, false, true, true, true, true],
-    );
-    check_damaged(|said| said.as_bytes()[..said.len() / 4].to_vec(), [false, false, false, true, true, true]);
-    // A line of a tool may name a file, and that may hold any byte but one.
-    check_damaged(|said| within(said, b"\xff"), [false, false, false, true, true, true]);
-    check_damaged(|said| within(said, b"\0"), [false, false, true, false, false, true]);
-    check_damaged(|said| within(said, &[b'x'; 2 << 20]), [true, true, true, false, false, true]);
-}
-
-#[test]
-fn what_millions_of_lines_say_is_told_in_few_words() {
-    let many = "bad\n".repeat(100_000);
-    check(
-        Parse::Lines,
-        X,
-        (&many, "", 0),
-        str![[r#"
-warning lint lint x.wgsl: bad
-
-"#]],
-    );
-    check(
-        Parse::ExitCode,
-        X,
-        ("", &"x".repeat(5 << 20), 1),
-        format!("error lint lint x.wgsl: exited with `1`\n  {}\n", "x".repeat(400)),
-    );
-    check(
-        Parse::Lines,
-        X,
-        ("", &format!("error: {}\n", "x".repeat(5 << 20)), 1),
-        format!("unparsable: exited with 1: {}\n", "x".repeat(393)),
-    );
 }

@@ -40,6 +40,7 @@ pub(super) fn normalizer<'a>(
     workspace: &'a Workspace,
     plan: &'a Plan,
     scrub: Scrub,
+    read: &'a ReadSources<'a>,
     is_new: Option<&'a IsNew<'a>>,
 ) -> impl Fn(&Step, &[TaskIx], &Output) -> Judged<Normalized> + Sync + 'a {
     move |step, tasks, output| {
@@ -47,6 +48,11 @@ pub(super) fn normalizer<'a>(
         let tool = plan.graph.tool(step.tool);
         let input = Input { workspace, tool, units: &units, packages: &plan.packages, output, scrub: &scrub };
         let mut result = normalize::parse(&input);
+        if let Ok(parsed) = &mut result {
+            // What can't be read now can't be read in the end: then the run fails for that.
+            let sources = read(&mut parsed.uncounted()).unwrap_or_default();
+            parsed.count_characters(&sources);
+        }
         let again = !tool.second_pass.is_empty() && result.as_ref().is_ok_and(|parsed| parsed.hidden);
         let programs = result.as_mut().map(|parsed| std::mem::take(&mut parsed.programs)).unwrap_or_default();
         // What is hidden now, the second pass will tell.
@@ -84,7 +90,7 @@ pub(super) fn is_new(
 
 /// Reads the sources that findings are in.
 pub(super) type ReadSources<'a> =
-    dyn Fn(&mut dyn Iterator<Item = &RelPath>) -> Result<BTreeMap<RelPath, Vec<u8>>, LoadError> + 'a;
+    dyn Fn(&mut dyn Iterator<Item = &RelPath>) -> Result<BTreeMap<RelPath, Vec<u8>>, LoadError> + Sync + 'a;
 
 /// Everything that an outcome is made of.
 pub(super) struct Case<'a> {
@@ -356,12 +362,24 @@ impl<'a> Ledger<'a> {
             }
         }
         let incomplete = std::mem::take(&mut self.incomplete);
-        let tool = |(version, incomplete): (_, BTreeSet<_>)| ToolOutcome {
+        let tool = |((at, version), incomplete): ((usize, _), BTreeSet<_>)| ToolOutcome {
             version,
+            verdict: match (incomplete.is_empty(), self.is_merely_missing(at)) {
+                (true, _) => Verdict::Passed,
+                (false, true) => Verdict::Missing,
+                (false, false) => Verdict::Incomplete,
+            },
             incomplete: incomplete.into_iter().collect(),
             ..ToolOutcome::default()
         };
-        versions.into_iter().zip(incomplete).map(tool).collect()
+        versions.into_iter().enumerate().zip(incomplete).map(tool).collect()
+    }
+
+    /// Whether the tool at this index is not installed, and the workspace only shows that it uses it.
+    fn is_merely_missing(&self, at: usize) -> bool {
+        let is_missing = |task: &TaskOutcome| matches!(task.status, Status::Missing(_));
+        self.plan.graph.tools[at].is_only_detected()
+            && self.tasks[self.first[at]..self.first[at + 1]].iter().all(is_missing)
     }
 
     /// Whether `tool` looked at `site` the way it did when the baseline was taken, and came to a verdict.
@@ -494,11 +512,9 @@ fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[
             _ => {}
         }
     }
-    outcome.verdict = match (outcome.incomplete.is_empty(), outcome.new) {
-        (false, _) => Verdict::Incomplete,
-        (true, 0) => Verdict::Passed,
-        (true, _) => Verdict::Failed,
-    };
+    if outcome.verdict == Verdict::Passed && outcome.new > 0 {
+        outcome.verdict = Verdict::Failed;
+    }
 }
 
 fn end(plan: &Plan, tools: &[ToolOutcome], stopped: Option<StopReason>, stale_fails: bool) -> End {

@@ -54,7 +54,7 @@ pub fn plan(
     facts: &Facts,
 ) -> Result<Plan, PlanError> {
     let asked = select::packages(workspace, &selection)?;
-    let select::Chosen { tools, unasked } = select::tools(tools, &selection)?;
+    let select::Chosen { tools, unasked } = select::tools(workspace, tools, &selection)?;
     let changed = match &facts.changed {
         Some(files) if selection.since.is_some() => Changed::new(files, &tools)?,
         _ => None,

@@ -98,9 +98,13 @@ pub(super) struct Chosen {
     pub(super) unasked: BTreeSet<String>,
 }
 
-/// The tools that `selection` means: those named by `--tool` and what they need, without those named by
-/// `--skip-tool`.
-pub(super) fn tools(mut tools: Vec<Tool>, selection: &Selection) -> Result<Chosen, PlanError> {
+/// The tools that `selection` means: those named by `--tool` and what they need, else all that `workspace` shows that
+/// it uses; without those named by `--skip-tool`.
+pub(super) fn tools(
+    workspace: &Workspace,
+    mut tools: Vec<Tool>,
+    selection: &Selection,
+) -> Result<Chosen, PlanError> {
     tools.sort_by(|a, b| a.name.cmp(&b.name));
     for name in selection.tools.iter().chain(&selection.skip_tools) {
         if !tools.iter().any(|tool| tool.name == *name) {
@@ -109,8 +113,12 @@ pub(super) fn tools(mut tools: Vec<Tool>, selection: &Selection) -> Result<Chose
         }
     }
     let is_skipped = |name: &String| selection.skip_tools.contains(name);
+    let is_used = |tool: &&Tool| tool.detect.as_ref().is_none_or(|signs| signs.are_in(workspace));
     let asked_for = match selection.tools.is_empty() {
-        true => tools.iter().filter(|tool| !tool.on_demand).map(|tool| tool.name.clone()).collect(),
+        true => {
+            let tools = tools.iter().filter(|tool| !tool.on_demand).filter(is_used);
+            tools.map(|tool| tool.name.clone()).collect()
+        }
         false => selection.tools.clone(),
     };
     let wanted = with_needs(&tools, asked_for.into_iter().filter(|name| !is_skipped(name)).collect());
@@ -121,6 +129,8 @@ pub(super) fn tools(mut tools: Vec<Tool>, selection: &Selection) -> Result<Chose
     let required = with_needs(&tools, required);
     for tool in &mut tools {
         tool.required = required.contains(&tool.name);
+        // Who names it wants it, as if it were configured.
+        tool.detect.take_if(|_| selection.tools.contains(&tool.name));
     }
     // A workspace without any tool is fine; to take out the last one is a slip that a gate must not pass.
     if tools.is_empty() && !selection.skip_tools.is_empty() {
@@ -148,5 +158,46 @@ fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
             let are = if known.len() == 1 { "is" } else { "are" };
             format!("there {are} {}", config::listed(known))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing;
+    use crate::model::tool::{Parse, Signs};
+
+    /// What is left of a tool that waits to be detected, and of one that does not; and which of them somebody wants.
+    #[track_caller]
+    fn check(workspace: &Workspace, selection: Selection, expected: &[(&str, bool)]) {
+        let texts = |text: &str| vec![text.to_owned()];
+        let mut shy = testing::tool("shy", Parse::Lines, &["shy"]);
+        shy.detect = Some(Signs { files: texts("shy.toml"), metadata: texts("shy") });
+        shy.configured = false;
+        let tools = vec![testing::tool("bold", Parse::Lines, &["bold"]), shy];
+        let chosen = super::tools(workspace, tools, &selection).expect("the names are right").tools;
+        let left: Vec<_> = chosen.iter().map(|tool| (&*tool.name, !tool.is_only_detected())).collect();
+        assert_eq!(left, expected);
+    }
+
+    #[test]
+    fn a_tool_takes_part_where_the_workspace_shows_that_it_uses_it_or_somebody_names_it() {
+        let unused = testing::workspace(&[], &["a/shy.toml"]);
+        let mut table = unused.clone();
+        table.metadata.insert("shy".to_owned());
+        let named = |name: &str| Selection { tools: vec![name.to_owned()], ..Selection::default() };
+        let skipped = Selection { skip_tools: vec!["shy".to_owned()], ..Selection::default() };
+        check(&unused, Selection::default(), &[("bold", true)]);
+        check(
+            &testing::workspace(&[], &["shy.toml"]),
+            Selection::default(),
+            &[("bold", true), ("shy", false)],
+        );
+        check(&table, Selection::default(), &[("bold", true), ("shy", false)]);
+        check(&table, named("shy"), &[("shy", true)]);
+        check(&unused, named("shy"), &[("shy", true)]);
+        check(&table, named("bold"), &[("bold", true)]);
+        check(&table, skipped.clone(), &[("bold", true)]);
+        check(&unused, skipped, &[("bold", true)]);
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn render(workspace: &Workspace, outcome: &Outcome, with_timing: bool
         let exit_status = match result.verdict {
             Verdict::Passed => 0,
             Verdict::Failed => 1,
-            Verdict::Incomplete => 3,
+            Verdict::Incomplete | Verdict::Missing => 3,
         };
         let of_compare = json!({
             "exit_status": exit_status,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::build_dirs::BuildDirs;
 use super::environment::Env;
 use super::process::{self, Ending};
-use super::program::Programs;
+use super::program::{Missing, Programs, says_missing};
 use super::stop::Stop;
 use crate::model::policy::BuildDir;
 use crate::model::task::Exit;
@@ -23,8 +23,8 @@ pub enum NoVersion {
     #[error("`version` is not configured")]
     NotConfigured,
     /// The program to ask is not there.
-    #[error("`{0}` is not installed")]
-    Missing(String),
+    #[error(transparent)]
+    Missing(#[from] Missing),
     /// It could not be started.
     #[error("could not start `{0}`: {1}")]
     NotStarted(String, std::io::Error),
@@ -55,7 +55,8 @@ pub fn version(
     stop: &Stop,
 ) -> Result<String, NoVersion> {
     let (name, args) = tool.version.split_first().ok_or(NoVersion::NotConfigured)?;
-    let mut command = Command::new(programs.find(name).ok_or_else(|| NoVersion::Missing(name.clone()))?);
+    let missing = || Missing { program: name.clone(), install: tool.install.clone() };
+    let mut command = Command::new(programs.find(name).ok_or_else(missing)?);
     let question = tool.version.join(" ");
     command.args(args).current_dir(&workspace.root);
     let dirs = BuildDirs::new(BuildDir::Shared, 1, workspace);
@@ -66,6 +67,9 @@ pub fn version(
     };
     match (ran.ending, ran.exit) {
         (Ending::Own, Exit::Code(0)) => {}
+        (Ending::Own, _) if ran.stderr.read().is_ok_and(|stderr| says_missing(&stderr)) => {
+            return Err(Missing::subcommand(tool).into());
+        }
         (Ending::Own, _) => return Err(NoVersion::Failed(question)),
         (Ending::TimedOut, _) => return Err(NoVersion::TimedOut(question)),
         (Ending::Stopped(_), _) => return Err(NoVersion::Stopped),

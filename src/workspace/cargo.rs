@@ -3,6 +3,7 @@
 //! Knows nothing of the files, and only of what `cargo metadata --no-deps` tells.
 #![expect(clippy::disallowed_methods, reason = "part of the shell: looks for the manifest")]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use cargo_metadata::{Metadata, MetadataCommand};
@@ -57,6 +58,13 @@ pub(super) fn metadata(request: &Request) -> Result<Metadata, LoadError> {
 fn without_links(manifest: &Path) -> PathBuf {
     let real = manifest.parent().and_then(|dir| dir.canonicalize().ok());
     real.zip(manifest.file_name()).map_or_else(|| manifest.to_path_buf(), |(dir, name)| dir.join(name))
+}
+
+/// The names of what the manifests hold for other tools.
+pub(super) fn metadata_tables(metadata: &Metadata) -> BTreeSet<String> {
+    let packages = metadata.packages.iter().map(|package| &package.metadata);
+    let tables = packages.chain([&metadata.workspace_metadata]).filter_map(|value| value.as_object());
+    tables.flat_map(|table| table.keys().cloned()).collect()
 }
 
 /// The members, sorted by directory, then name.

@@ -133,6 +133,7 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
         files,
         owners: Vec::new(),
         outside,
+        metadata: cargo::metadata_tables(&metadata),
     };
     workspace.owners = owners(&workspace);
     let lockfile = workspace.find(&RelPath::new("Cargo.lock")).is_some();

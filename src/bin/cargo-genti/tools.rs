@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use genti::model::outcome::End;
 use genti::pipeline::{self, Lockfile};
-use genti::scan::{self, Env, StopReason};
+use genti::scan::{self, Env, NoVersion, StopReason};
 
 use crate::args::ToolsArgs;
 use crate::render::{Shell, visible_line};
@@ -27,7 +27,11 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
         } else {
             "optional"
         };
-        let origin = if tool.configured { "configured" } else { "built in" };
+        let origin = match tool.configured {
+            true => "configured",
+            false if tool.is_only_detected() => "detected",
+            false => "built in",
+        };
         let lane = tool.lane.as_ref().map(|lane| format!(", lane {lane}")).unwrap_or_default();
         let _ = writeln!(
             out,
@@ -40,9 +44,12 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
                 let _ = writeln!(out, "  the programs that `{}` builds", tool.needs.join("`, `"));
             }
             Ok(path) => {
-                let version = scan::version(tool, &project.workspace, &project.programs, env, stop);
-                let version = version.unwrap_or_else(|why| format!("version unknown: {why}"));
-                let _ = writeln!(out, "  {}", visible_line(&format!("{} ({version})", path.display())));
+                let line = match scan::version(tool, &project.workspace, &project.programs, env, stop) {
+                    Ok(version) => format!("{} ({version})", path.display()),
+                    Err(NoVersion::Missing(missing)) => missing.to_string(),
+                    Err(why) => format!("{} (version unknown: {why})", path.display()),
+                };
+                let _ = writeln!(out, "  {}", visible_line(&line));
             }
             Err(missing) => {
                 let _ = writeln!(out, "  {}", visible_line(&missing.to_string()));

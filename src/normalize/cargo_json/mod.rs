@@ -100,7 +100,8 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     };
     let programs = if is_build { programs.finish(input.workspace) } else { Vec::new() };
     let hidden = !gaps.is_empty() && reach.has_denied();
-    Ok(Parsed { diagnostics: merge::merge(occurrences), gaps, programs, hidden })
+    let diagnostics = merge::merge(occurrences);
+    Ok(Parsed { diagnostics, gaps, programs, hidden, ..Parsed::default() })
 }
 
 #[cfg(test)]

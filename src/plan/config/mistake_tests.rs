@@ -96,7 +96,7 @@ fn mistakes_in_a_tool_are_found() {
     check(
         "[tools.shaders]",
         &[
-            "1:8: tool `shaders` has no `run` (write `run = [\"program\", …]`; built-in tools: `clippy`, `doc`, `doctest`, `fmt`, `nextest`, `test`, `test-build`)",
+            "1:8: tool `shaders` has no `run` (write `run = [\"program\", …]`; built-in tools: `audit`, `clippy`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`)",
         ],
     );
     check_tool("requird = true", &["2:1: unknown key `requird` (did you mean `required`?)"]);
@@ -204,6 +204,22 @@ fn mistakes_in_globs_are_found() {
 }
 
 #[test]
+fn mistakes_in_what_shows_that_a_tool_is_used_are_found() {
+    check_tool("detect = { files = ['x'] }", &[]);
+    check_tool(
+        "detect = {}",
+        &[
+            "2:10: nothing to detect the tool by (write `{ files = [\"…\"] }`, `{ metadata = [\"…\"] }` or both)",
+        ],
+    );
+    check_tool("detect = 'x'", &["2:10: expected a table, found string"]);
+    check_tool(
+        "detect = { file = ['x'], metadata = ['x'] }",
+        &["2:12: unknown key `file` (did you mean `files`?)"],
+    );
+}
+
+#[test]
 fn mistakes_in_parse_are_found() {
     check_tool(
         "parse = 'rustc_json'",
@@ -236,7 +252,7 @@ fn needs_that_cannot_be_met_are_found() {
     check_tool(
         "needs = ['zzzzzzzz']",
         &[
-            "2:10: unknown tool `zzzzzzzz` (tools: `clippy`, `doc`, `doctest`, `fmt`, `nextest`, `test`, `test-build`, `x`)",
+            "2:10: unknown tool `zzzzzzzz` (tools: `audit`, `clippy`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`, `x`)",
         ],
     );
     check_tool(
@@ -286,8 +302,8 @@ needs = ['x', 'y']
             "6:1: unknown key `sed` (did you mean `seed`?)",
             "7:9: expected a string, found integer",
             "8:2: unknown key `toolz` (did you mean `tools`?)",
-            "9:8: tool `a` has no `run` (write `run = [\"program\", …]`; built-in tools: `clippy`, `doc`, `doctest`, `fmt`, `nextest`, `test`, `test-build`)",
-            "10:15: unknown tool `y` (tools: `a`, `clippy`, `doc`, `doctest`, `fmt`, `nextest`, `test`, `test-build`, `x`)",
+            "9:8: tool `a` has no `run` (write `run = [\"program\", …]`; built-in tools: `audit`, `clippy`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`)",
+            "10:15: unknown tool `y` (tools: `a`, `audit`, `clippy`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`, `x`)",
         ],
     );
 }
@@ -399,7 +415,7 @@ fn mistakes_about_tests_are_found() {
     check_tool(
         "parse = 'junit'",
         &[
-            "2:9: unknown output format `junit` (`{ regex = \"…\" }` or one of: `rustc-json`, `cargo-build`, `libtest`, `nextest`, `rustfmt`, `sarif`, `lines`, `exit-code`)",
+            "2:9: unknown output format `junit` (`{ regex = \"…\" }` or one of: `rustc-json`, `cargo-build`, `libtest`, `nextest`, `rustfmt`, `deny-json`, `audit-json`, `typos-json`, `machete`, `sarif`, `lines`, `exit-code`)",
         ],
     );
     check(

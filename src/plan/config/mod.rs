@@ -41,14 +41,18 @@ pub use self::suppress::date;
 pub const LOCATIONS: [&str; 2] = [".config/genti.toml", "genti.toml"];
 
 /// The built-in tools, in the users' own format, each after what it needs.
-const BUILT_IN: [(&str, &str); 7] = [
+const BUILT_IN: [(&str, &str); 11] = [
+    ("tools/audit.toml", include_str!("../../tools/audit.toml")),
     ("tools/clippy.toml", include_str!("../../tools/clippy.toml")),
+    ("tools/deny.toml", include_str!("../../tools/deny.toml")),
     ("tools/doc.toml", include_str!("../../tools/doc.toml")),
     ("tools/fmt.toml", include_str!("../../tools/fmt.toml")),
+    ("tools/machete.toml", include_str!("../../tools/machete.toml")),
     ("tools/test-build.toml", include_str!("../../tools/test-build.toml")),
     ("tools/test.toml", include_str!("../../tools/test.toml")),
     ("tools/doctest.toml", include_str!("../../tools/doctest.toml")),
     ("tools/nextest.toml", include_str!("../../tools/nextest.toml")),
+    ("tools/typos.toml", include_str!("../../tools/typos.toml")),
 ];
 
 /// A text that may hold configuration, as the shell found it.

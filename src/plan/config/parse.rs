@@ -6,17 +6,6 @@ use super::reader::{Reader, Value};
 use super::suggest::{listed, way_out};
 use crate::model::tool::Parse;
 
-const FORMATS: [(&str, Parse); 8] = [
-    ("rustc-json", Parse::RustcJson),
-    ("cargo-build", Parse::CargoBuild),
-    ("libtest", Parse::Libtest),
-    ("nextest", Parse::Nextest),
-    ("rustfmt", Parse::Rustfmt),
-    ("sarif", Parse::Sarif),
-    ("lines", Parse::Lines),
-    ("exit-code", Parse::ExitCode),
-];
-
 const GROUPS: [&str; 6] = ["path", "line", "column", "rule", "level", "message"];
 
 /// Reads `"format"` or `{ regex = "…" }`.
@@ -34,12 +23,11 @@ pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> 
         reader.wrong_type(value, "the name of a format or `{ regex = \"…\" }`");
         return None;
     };
-    let known = FORMATS.into_iter().find(|(format, _)| *format == name).map(|(_, parse)| parse);
+    let known = Parse::NAMED.into_iter().find(|format| format.as_str() == name);
     if known.is_none() {
-        let formats = FORMATS.iter().map(|(format, _)| *format);
         let help = match name {
             "regex" => "write `{ regex = \"…\" }`".to_owned(),
-            _ => way_out(name, formats, "`{ regex = \"…\" }` or one of"),
+            _ => way_out(name, Parse::NAMED.iter().map(Parse::as_str), "`{ regex = \"…\" }` or one of"),
         };
         reader.report_with(value.span(), format!("unknown output format `{name}`"), help);
     }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::policy::{Batch, BuildDir, Order, Parallel};
-use crate::model::tool::{Arg, Environment, Parse, Per, Piece, StepCaps};
+use crate::model::tool::{Arg, Environment, Parse, Per, Piece, Signs, StepCaps};
 
 /// The page for users, whose examples must hold.
 const PAGE: &str = include_str!("../../../docs/configuration.md");
@@ -55,7 +55,10 @@ fn tool(text: &str, name: &str) -> Tool {
 fn no_configuration_is_one() {
     let config = load(&[], None).unwrap();
     let names: Vec<&str> = config.tools.iter().map(|tool| tool.name.as_str()).collect();
-    assert_eq!(names, ["clippy", "doc", "doctest", "fmt", "test", "test-build"]);
+    assert_eq!(
+        names,
+        ["audit", "clippy", "deny", "doc", "doctest", "fmt", "machete", "test", "test-build", "typos"]
+    );
     assert_eq!(config.disabled, ["nextest"]);
     assert_eq!(config.policy, PolicyConfig::default());
     assert_eq!(config.source, None);
@@ -106,9 +109,26 @@ fn built_in_tests_are_a_build_and_a_process_for_each_target() {
 fn one_line_takes_nextest_instead_of_test() {
     let config = config("tools.nextest.enabled = true");
     let names: Vec<&str> = config.tools.iter().map(|tool| tool.name.as_str()).collect();
-    assert_eq!(names, ["clippy", "doc", "doctest", "fmt", "nextest", "test-build"]);
+    assert!(names.contains(&"nextest") && !names.contains(&"test"), "{names:?}");
     assert_eq!(config.disabled, ["test"]);
-    assert_eq!(config.tools[4].namespaces, tool("", "test").namespaces);
+    assert_eq!(tool("tools.nextest.enabled = true", "nextest").namespaces, tool("", "test").namespaces);
+}
+
+#[test]
+fn only_tools_that_not_everybody_uses_wait_to_be_detected_and_only_until_they_are_named() {
+    let detected: Vec<_> = config("").tools.into_iter().filter(|tool| tool.detect.is_some()).collect();
+    let names: Vec<_> = detected.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(names, ["audit", "deny", "machete", "typos"]);
+    for Tool { name, install, version, inputs, detect, .. } in &detected {
+        assert!(install.is_some() && !version.is_empty(), "{name}");
+        // What shows that it is used is its configuration, which decides what it finds.
+        let signs = detect.iter().flat_map(|signs| &signs.files);
+        assert!(name == "typos" || signs.clone().all(|file| inputs.contains(file)), "{name}");
+    }
+    let named = tool("tools.typos.required = false", "typos");
+    assert!(named.detect.is_none() && !named.is_only_detected());
+    let with_signs = tool("tools.typos.detect = { files = ['x'] }", "typos");
+    assert!(with_signs.detect.is_some() && !with_signs.is_only_detected());
 }
 
 #[test]
@@ -191,6 +211,7 @@ fn a_tool_is_read() {
         threads = 'NAGA_THREADS'
         version = ['naga', '--version']
         install = 'cargo install naga-cli'
+        detect = { files = ['naga.toml'], metadata = ['naga'] }
         weight = 3
         max-tasks = 5
         max-bytes = 6";
@@ -230,6 +251,7 @@ fn a_tool_is_read() {
             threads: Some("NAGA_THREADS".into()),
             version: texts(&["naga", "--version"]),
             install: Some("cargo install naga-cli".into()),
+            detect: Some(Signs { files: texts(&["naga.toml"]), metadata: texts(&["naga"]) }),
             weight: NonZeroU32::new(3).unwrap(),
             caps: StepCaps { tasks: 5, bytes: 6 },
             configured: true,
@@ -276,7 +298,7 @@ fn a_disabled_tool_is_left_out() {
     assert_eq!(
         (names, config.disabled),
         (
-            vec!["clippy", "doctest", "fmt", "test", "test-build"],
+            vec!["audit", "clippy", "deny", "doctest", "fmt", "machete", "test", "test-build", "typos"],
             vec!["doc".to_owned(), "nextest".to_owned(), "x".to_owned()]
         )
     );

@@ -10,7 +10,7 @@ use super::suggest::way_out;
 use super::{command, glob, parse};
 use std::num::NonZeroU32;
 
-use crate::model::tool::{Arg, Environment, Parse, Per, StepCaps, Targets, Tool};
+use crate::model::tool::{Arg, Environment, Parse, Per, Signs, StepCaps, Targets, Tool};
 
 /// A tool, and whether it takes part.
 #[derive(Clone)]
@@ -91,6 +91,8 @@ pub(super) fn read(
     keys.set(&mut tool.threads, "threads", |reader, value| variable(reader, value).map(Some));
     keys.set(&mut tool.version, "version", Reader::texts);
     keys.set(&mut tool.install, "install", |reader, value| reader.text(value).map(Some));
+    // Whoever names a tool wants it, whatever shows that it is used; unless this says otherwise here as well.
+    tool.detect = keys.read("detect", signs);
     keys.set(&mut tool.weight, "weight", |reader, value| {
         reader.integer(value, 1..=100).and_then(|weight| NonZeroU32::new(u32::try_from(weight).ok()?))
     });
@@ -161,6 +163,7 @@ fn blank(name: &str) -> Tool {
         threads: None,
         version: Vec::new(),
         install: None,
+        detect: None,
         weight: NonZeroU32::MIN,
         caps: StepCaps::default(),
         configured: false,
@@ -200,6 +203,20 @@ fn targets(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Targets> {
         reader.report_with(value.span(), format!("unknown targets `{name}`"), help);
     }
     targets
+}
+
+fn signs(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Signs> {
+    let table = reader.table(value)?;
+    let mut signs = Signs { files: Vec::new(), metadata: Vec::new() };
+    let mut keys = reader.keys(table);
+    keys.set(&mut signs.files, "files", Reader::texts);
+    keys.set(&mut signs.metadata, "metadata", Reader::texts);
+    keys.finish();
+    if reader.is_whole() && !table.contains_key("files") && !table.contains_key("metadata") {
+        let help = "write `{ files = [\"…\"] }`, `{ metadata = [\"…\"] }` or both";
+        reader.report_with(value.span(), "nothing to detect the tool by", help);
+    }
+    Some(signs)
 }
 
 fn namespaces(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<String>> {

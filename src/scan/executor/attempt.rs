@@ -143,7 +143,11 @@ impl<R> Attempt<'_, R> {
 
     pub(super) fn push(&mut self, tasks: Vec<TaskIx>, ended: Ended<R>, raw_exit: Option<i32>) {
         // What the judge has seen, it has spoken on; what was stopped did not fail.
-        self.fails |= !matches!(ended, Ended::Judged(_) | Ended::Stopped(_) | Ended::NotBuilt);
+        self.fails |= match ended {
+            Ended::Judged(_) | Ended::Stopped(_) | Ended::NotBuilt => false,
+            Ended::Missing(_) => !self.executor.plan.graph.tool(self.step.tool).is_only_detected(),
+            _ => true,
+        };
         self.pieces.push(Piece { tasks, ended, raw_exit, is_second: self.is_second });
     }
 }

@@ -109,6 +109,7 @@ fn tool(shell: &mut Shell, tool: &Tool, result: &ToolOutcome, outcome: &Outcome)
         Verdict::Passed => (GOOD, "Passed"),
         Verdict::Failed => (if tool.required { BAD } else { WARN }, "Failed"),
         Verdict::Incomplete => (if tool.required { BAD } else { WARN }, "Incomplete"),
+        Verdict::Missing => (WARN, "Missing"),
     };
     shell.status(style, word, format_args!("{}{facts}", tool.name));
     // One reason may hold for many units: it is said once.
@@ -152,13 +153,13 @@ fn last_words(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
     let plan = &outcome.plan;
     let is_required =
         |is: &dyn Fn(&Tool) -> bool| plan.graph.tools.iter().any(|tool| tool.required && is(tool));
-    let open = |required: bool| {
+    let names = |is: &dyn Fn(&Tool, Verdict) -> bool| {
         let tools = plan.graph.tools.iter().zip(&outcome.tools);
-        let open = tools
-            .filter(|(tool, result)| tool.required == required && result.verdict == Verdict::Incomplete)
-            .map(|(tool, _)| tool.name.as_str());
-        open.collect::<Vec<_>>().join(", ")
+        let names =
+            tools.filter(|(tool, result)| is(tool, result.verdict)).map(|(tool, _)| tool.name.as_str());
+        names.collect::<Vec<_>>().join(", ")
     };
+    let open = |required| names(&|tool, verdict| tool.required == required && verdict == Verdict::Incomplete);
     let (new, extra): (Vec<_>, Vec<_>) = outcome
         .findings
         .iter()
@@ -176,6 +177,10 @@ fn last_words(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
             let open = open(false);
             if !open.is_empty() {
                 beside.push_str(&format!("; no verdict from optional {open}"));
+            }
+            let missing = names(&|_, verdict| verdict == Verdict::Missing);
+            if !missing.is_empty() {
+                beside.push_str(&format!("; not installed: {missing}"));
             }
             let from = if beside.is_empty() { "" } else { " from required tools" };
             let what = format!("{tasks} {}, nothing new{from}{beside}", plural(tasks, "task", "tasks"));

@@ -45,6 +45,7 @@ fn project(files: &[&str]) -> (Workspace, Plan) {
         owners: vec![None; files.len()],
         files: files.iter().map(file).collect(),
         outside: Vec::new(),
+        metadata: std::collections::BTreeSet::new(),
     };
     let file = ConfigFile { name: "genti.toml".into(), text: TOOLS.into(), place: Place::File };
     let tools = config::load(&[file], None).unwrap().tools;

@@ -1,0 +1,181 @@
+//! The report of `cargo audit --json`. Checked with 0.22.2.
+//!
+//! The rule is the advisory, and the subject the crate: its version is told beside the message, so that an update which
+//! does not mend it makes no other finding. If cargo-audit can't look up which crates are yanked, its JSON says nothing.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Input, Parsed, Unparsable};
+use crate::model::finding::{Diagnostic, Level, Place, Related};
+
+/// Something was found that it was told to refuse; or it could not begin.
+const REFUSED: i32 = 1;
+
+#[derive(Deserialize)]
+struct Report {
+    vulnerabilities: Vulnerabilities,
+    /// By kind: `unmaintained`, `yanked`.
+    warnings: BTreeMap<String, Vec<Found>>,
+}
+
+#[derive(Deserialize)]
+struct Vulnerabilities {
+    found: bool,
+    count: usize,
+    list: Vec<Found>,
+}
+
+#[derive(Deserialize)]
+struct Found {
+    package: Package,
+    /// None for what was yanked.
+    advisory: Option<Advisory>,
+    versions: Option<Versions>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+}
+
+#[derive(Deserialize)]
+struct Advisory {
+    id: String,
+    title: String,
+    url: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Versions {
+    patched: Vec<String>,
+}
+
+/// Reads the output of a cargo-audit that ended with `code`.
+pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
+    if !matches!(code, 0 | REFUSED) {
+        return Err(input.crashed(code));
+    }
+    let report: Report = serde_json::from_slice(&input.output.stdout).map_err(|error| match code {
+        0 => Unparsable(format!("no report of cargo audit: {error}")),
+        // It exits with the same code where it can't begin.
+        _ => input.crashed(code),
+    })?;
+    let Report { vulnerabilities, warnings } = report;
+    let Vulnerabilities { found, count, list } = vulnerabilities;
+    if count != list.len() || found == list.is_empty() {
+        let listed = list.len();
+        return Err(Unparsable(format!("{count} vulnerabilities are counted, {listed} are listed")));
+    }
+    let explains = |is_failure: bool| is_failure == (code == REFUSED);
+    // Which warnings it was told to refuse is not in its report.
+    if !explains(found) && (found || warnings.values().all(Vec::is_empty)) {
+        return Err(input.crashed(code));
+    }
+    let vulnerabilities = list.iter().map(|found| diagnostic(input, found, Level::Error, "vulnerability"));
+    let warnings = warnings
+        .iter()
+        .flat_map(|(kind, found)| found.iter().map(|found| diagnostic(input, found, Level::Warning, kind)));
+    Ok(Parsed { diagnostics: vulnerabilities.chain(warnings).collect(), ..Parsed::default() })
+}
+
+fn diagnostic(input: &Input<'_>, found: &Found, level: Level, kind: &str) -> Diagnostic {
+    let Found { package, advisory, versions } = found;
+    let text = |text: &str| input.scrub.text(text);
+    let (rule, message) = match advisory {
+        Some(advisory) => (text(&advisory.id), text(&advisory.title)),
+        None => (text(kind), text(&format!("`{}` is {kind}", package.name))),
+    };
+    let mut related = vec![format!("{kind}: {} {}", package.name, package.version)];
+    match versions.as_ref().map(|versions| versions.patched.as_slice()) {
+        Some([]) => related.push("there is no version without it".to_owned()),
+        Some(patched) => related.push(format!("mended in {}", patched.join(" or "))),
+        None => {}
+    }
+    related.extend(advisory.as_ref().and_then(|advisory| advisory.url.clone()));
+    let related = related.iter().map(|message| Related { message: text(message), place: None }).collect();
+    let place = Place::Subject(text(&package.name));
+    Diagnostic { related, ..input.diagnostic(place, rule, level, message) }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]
+mod tests {
+    use snapbox::str;
+
+    use super::*;
+    use crate::model::task::Unit;
+    use crate::model::tool::Parse;
+    use crate::normalize::testing::{assert_shown, run, tool, workspace};
+
+    const CAPTURED: &str = include_str!("testdata/audit.json");
+
+    fn audit(stdout: &str, stderr: &str, code: i32) -> Result<Parsed, Unparsable> {
+        let tool = tool("audit", Parse::AuditJson, &["cargo", "audit"]);
+        run(&workspace(&[], &[]), &tool, &[Unit::Workspace], stdout, stderr, code)
+    }
+
+    #[test]
+    fn each_advisory_is_told_of_its_crate() {
+        assert_shown(
+            &audit(CAPTURED, "", REFUSED).expect("readable"),
+            str![[r#"
+error audit RUSTSEC-2099-0003 cfg-if: Made up: `cfg-if` decides wrongly
+  vulnerability: cfg-if 1.0.5
+  mended in >=2.0.0
+  https://example.org/cfg-if
+warning audit RUSTSEC-2099-0002 getrandom: Made up: `getrandom` is unmaintained
+  unmaintained: getrandom 0.2.17
+  there is no version without it
+warning audit RUSTSEC-2099-0002 getrandom: Made up: `getrandom` is unmaintained
+  unmaintained: getrandom 0.3.4
+  there is no version without it
+
+"#]],
+        );
+    }
+
+    /// Whether it is a verdict with these vulnerabilities and warnings.
+    fn is_verdict(vulnerabilities: &str, warnings: &str, code: i32) -> bool {
+        let report = format!(r#"{{"vulnerabilities":{vulnerabilities},"warnings":{warnings}}}"#);
+        audit(&report, "", code).is_ok()
+    }
+
+    #[test]
+    fn only_an_exit_code_that_fits_the_report_is_a_verdict() {
+        let none = r#"{"found":false,"count":0,"list":[]}"#;
+        let one = r#"{"found":true,"count":1,"list":[{"package":{"name":"a","version":"1.0.0"},"advisory":{"id":"R-1","title":"t","url":null},"versions":{"patched":[]}}]}"#;
+        let yanked = r#"{"yanked":[{"kind":"yanked","package":{"name":"a","version":"1.0.0"},"advisory":null,"versions":null}]}"#;
+        let verdicts = |code| {
+            [(none, "{}"), (none, yanked), (one, "{}"), (one, yanked)].map(|(a, b)| is_verdict(a, b, code))
+        };
+        assert_eq!(verdicts(0), [true, true, false, false]);
+        assert_eq!(verdicts(REFUSED), [false, true, true, true], "which warnings are denied is not told");
+        assert_eq!(verdicts(2), [false; 4]);
+        assert!(!is_verdict(&one.replace(r#""count":1"#, r#""count":2"#), "{}", REFUSED));
+        assert!(!is_verdict(&none.replace("false", "true"), "{}", REFUSED));
+    }
+
+    #[test]
+    fn what_was_yanked_is_told_of_its_crate() {
+        let yanked = r#"{"vulnerabilities":{"found":false,"count":0,"list":[]},"warnings":{"yanked":[{"kind":"yanked","package":{"name":"a","version":"1.0.0"},"advisory":null,"versions":null}]}}"#;
+        assert_shown(
+            &audit(yanked, "", 0).expect("readable"),
+            str![[r#"
+warning audit yanked a: `a` is yanked
+  yanked: a 1.0.0
+
+"#]],
+        );
+    }
+
+    #[test]
+    fn why_it_could_not_begin_is_told() {
+        let stderr =
+            "error: couldn't fetch advisory database: git operation failed\nCaused by:\n  -> no network\n";
+        let expected = "exited with 1: couldn't fetch advisory database: git operation failed";
+        assert_eq!(audit("", stderr, REFUSED), Err(Unparsable(expected.to_owned())));
+    }
+}

@@ -1,0 +1,70 @@
+//! Columns that count bytes, made to count characters. Needs the sources; what can't be read keeps its line alone.
+
+use std::collections::BTreeMap;
+
+use super::{Parsed, whole_line};
+use crate::model::finding::{Diagnostic, Place, Position, Range};
+use crate::model::path::RelPath;
+
+/// What the columns of diagnostics count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Columns {
+    /// Characters, as everywhere but behind some parsers.
+    #[default]
+    Characters,
+    /// Bytes.
+    Bytes,
+}
+
+impl Parsed {
+    /// The files that must be read to count characters; none if they are counted.
+    pub fn uncounted(&self) -> impl Iterator<Item = &RelPath> {
+        let is_uncounted = self.columns == Columns::Bytes;
+        self.diagnostics.iter().filter(move |_| is_uncounted).filter_map(|found| found.place.path())
+    }
+
+    /// Makes all columns count characters.
+    pub fn count_characters(&mut self, sources: &BTreeMap<RelPath, Vec<u8>>) {
+        if std::mem::take(&mut self.columns) == Columns::Characters {
+            return;
+        }
+        let lines: BTreeMap<&RelPath, Vec<&[u8]>> =
+            sources.iter().map(|(path, text)| (path, text.split(|&b| b == b'\n').collect())).collect();
+        for diagnostic in &mut self.diagnostics {
+            count(diagnostic, &lines);
+        }
+        self.diagnostics.sort();
+    }
+}
+
+fn count(diagnostic: &mut Diagnostic, lines: &BTreeMap<&RelPath, Vec<&[u8]>>) {
+    let counted = |path: &RelPath, range: Range| {
+        let lines = lines.get(path)?;
+        Some(Range { start: character(lines, range.start)?, end: character(lines, range.end)? })
+    };
+    if let Place::File { path, range: Some(range) } = &mut diagnostic.place {
+        match counted(path, *range) {
+            Some(counted) => *range = counted,
+            None => {
+                diagnostic.place = Place::File { path: path.clone(), range: whole_line(range.start.line) }
+            }
+        }
+    }
+    if let Some(fix) = &mut diagnostic.fix {
+        let is_counted = fix
+            .edits
+            .iter_mut()
+            .all(|(path, range, _)| counted(path, *range).map(|new| *range = new).is_some());
+        if !is_counted {
+            diagnostic.fix = None;
+        }
+    }
+}
+
+/// The position whose column counts bytes, if there is a character that begins or ends there.
+fn character(lines: &[&[u8]], Position { line, column }: Position) -> Option<Position> {
+    let line_of = lines.get(usize::try_from(line).ok()?.checked_sub(1)?)?;
+    let before = line_of.get(..usize::try_from(column).ok()?.checked_sub(1)?)?;
+    let before = std::str::from_utf8(before).ok()?.chars().count();
+    Some(Position { line, column: u32::try_from(before).ok()?.saturating_add(1) })
+}

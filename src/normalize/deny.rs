@@ -1,0 +1,337 @@
+//! The JSON lines that `cargo deny --format json check` prints to stderr. Checked with 0.20.2.
+//!
+//! The rule is the advisory, or the code of the lint where there is none, and the subject the crate: its versions are
+//! told beside the message, so that an update which does not mend it makes no other finding. Labels name no file, and
+//! count the lines of a lock file that cargo-deny makes up itself: nothing has a place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::{Gap, Input, Parsed, Unparsable};
+use crate::model::finding::{Diagnostic, Level, Place, Related};
+
+/// What each check counts for in the exit code, where it found an error.
+const CHECKS: [(&str, i32); 4] = [("advisories", 1), ("bans", 2), ("licenses", 4), ("sources", 8)];
+
+/// What could not be looked up, though the checks went on without.
+const NOT_LOOKED_UP: [&str; 2] = ["index-failure", "index-cache-load-failure"];
+
+#[derive(Deserialize)]
+struct Line<'a> {
+    r#type: String,
+    #[serde(borrow)]
+    fields: &'a serde_json::value::RawValue,
+}
+
+/// How much each check found.
+type Summary = BTreeMap<String, Count>;
+
+#[derive(Deserialize)]
+struct Count {
+    errors: usize,
+}
+
+#[derive(Deserialize)]
+struct Log {
+    level: String,
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct Fields {
+    severity: String,
+    message: String,
+    /// None for what is wrong with the configuration.
+    code: Option<String>,
+    #[serde(default)]
+    labels: Vec<Label>,
+    #[serde(default)]
+    notes: Vec<String>,
+    #[serde(default)]
+    graphs: Vec<Node>,
+    advisory: Option<Advisory>,
+}
+
+#[derive(Deserialize)]
+struct Label {
+    message: String,
+    span: String,
+}
+
+#[derive(Deserialize)]
+struct Advisory {
+    id: String,
+    description: Option<String>,
+}
+
+/// A crate, and what needs it. How that comes to be needed goes as deep as the graph of all crates: it is not read.
+#[derive(Deserialize)]
+struct Node<P = Node<IgnoredAny>> {
+    #[serde(rename = "Krate")]
+    krate: Option<Krate>,
+    #[serde(default = "Vec::new")]
+    parents: Vec<P>,
+}
+
+#[derive(Deserialize)]
+struct Krate {
+    name: String,
+    version: String,
+}
+
+/// Reads the output of a cargo-deny that ended with `code`.
+pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
+    let stderr = std::str::from_utf8(&input.output.stderr)
+        .map_err(|error| Unparsable(format!("no JSON of cargo deny: {error}")))?;
+    let mut parsed = Parsed::default();
+    let mut summary = None;
+    let (mut errors, mut complaints) = (0, Vec::new());
+    // Cargo and rustup may have said something before.
+    for (number, line) in (1..).zip(stderr.lines()).filter(|(_, line)| line.starts_with('{')) {
+        let broken = |error| Unparsable(format!("no JSON of cargo deny in line {number}: {error}"));
+        let Line { r#type, fields } = serde_json::from_str(line).map_err(broken)?;
+        match &*r#type {
+            "diagnostic" => {
+                let fields: Fields = serde_json::from_str(fields.get()).map_err(broken)?;
+                let level = match &*fields.severity {
+                    "error" | "bug" => Level::Error,
+                    "warning" => Level::Warning,
+                    // What the configuration allows.
+                    _ => continue,
+                };
+                errors += usize::from(fields.severity == "error");
+                match &fields.code {
+                    Some(code) if NOT_LOOKED_UP.contains(&&**code) => parsed.gaps.push(gap(input, &fields)),
+                    _ => parsed.diagnostics.push(diagnostic(input, &fields, level)),
+                }
+            }
+            "log" => {
+                let log: Log = serde_json::from_str(fields.get()).map_err(broken)?;
+                if log.level == "ERROR" {
+                    complaints.push(input.scrub.quote(log.message.as_bytes()));
+                }
+            }
+            "summary" => summary = Some(serde_json::from_str::<Summary>(fields.get()).map_err(broken)?),
+            _ => {}
+        }
+    }
+    let Some(summary) = summary else {
+        // What is wrong with the configuration is told before what came of it.
+        let said = parsed.diagnostics.first().map(|said| said.message.clone());
+        let said: Vec<_> = complaints.into_iter().chain(said).collect();
+        return Err(match said.is_empty() {
+            true => input.crashed(code),
+            false => Unparsable(said.join(": ")),
+        });
+    };
+    check(&summary, code, errors)?;
+    Ok(parsed)
+}
+
+/// Whether the summary, the exit code and what was told agree.
+fn check(summary: &Summary, code: i32, errors: usize) -> Result<(), Unparsable> {
+    let has_failed = |name: &str| summary.get(name).is_some_and(|count| count.errors > 0);
+    let expected = CHECKS.iter().filter(|(name, _)| has_failed(name)).map(|(_, bit)| bit).sum::<i32>();
+    let counted = summary.values().map(|count| count.errors).sum::<usize>();
+    if code == expected && errors == counted {
+        return Ok(());
+    }
+    Err(Unparsable(format!("exited with {code}: {counted} errors are counted, {errors} are told")))
+}
+
+fn gap(input: &Input<'_>, fields: &Fields) -> Gap {
+    let why = fields.notes.first().map_or(&*fields.message, String::as_str);
+    Gap::all(format!("{}: {}", input.scrub.text(&fields.message), input.scrub.quote(why.as_bytes())))
+}
+
+fn diagnostic(input: &Input<'_>, fields: &Fields, level: Level) -> Diagnostic {
+    let text = |text: &str| input.scrub.text(text);
+    let advisory = fields.advisory.as_ref();
+    let rule =
+        advisory.map(|advisory| &advisory.id).or(fields.code.as_ref()).map_or("configuration", |id| id);
+    let crates = || fields.graphs.iter().filter_map(|node| Some((node.krate.as_ref()?, &node.parents)));
+    let names: BTreeSet<&str> = crates().map(|(krate, _)| krate.name.as_str()).collect();
+    let subject = match names.is_empty() {
+        false => names.into_iter().collect::<Vec<_>>().join(", "),
+        // An exception that nothing needs, a licence: as it stands in the configuration.
+        true => fields.labels.first().map_or_else(String::new, |label| one_line(&label.span)),
+    };
+    let place = match subject.is_empty() {
+        true => input.default_place(),
+        false => Place::Subject(text(&subject)),
+    };
+    let needed = crates().map(|(Krate { name, version }, parents)| {
+        let by: Vec<_> = parents
+            .iter()
+            .filter_map(|parent| parent.krate.as_ref())
+            .map(|Krate { name, version }| format!("{name} {version}"))
+            .collect();
+        match by.is_empty() {
+            true => format!("{name} {version}"),
+            false => format!("{name} {version}, needed by {}", by.join(", ")),
+        }
+    });
+    let labels = fields.labels.iter().map(|Label { message, span }| match message.is_empty() {
+        true => one_line(span),
+        false => format!("{message}: {}", one_line(span)),
+    });
+    // The rule once more, and whole pages of text behind a link that is told.
+    let is_known = |note: &str| match advisory {
+        Some(Advisory { id, description }) => {
+            note == format!("ID: {id}") || Some(note) == description.as_deref()
+        }
+        None => false,
+    };
+    let notes = fields.notes.iter().filter(|note| !is_known(note)).cloned();
+    let related = needed.chain(labels).chain(notes);
+    let related = related.map(|message| Related { message: text(&message), place: None }).collect();
+    Diagnostic { related, ..input.diagnostic(place, text(rule), level, text(&fields.message)) }
+}
+
+fn one_line(span: &str) -> String {
+    span.lines().collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]
+mod tests {
+    use snapbox::str;
+
+    use super::*;
+    use crate::model::task::Unit;
+    use crate::model::tool::Parse;
+    use crate::normalize::testing::{assert_shown, run, tool, workspace};
+
+    const CAPTURED: &str = include_str!("testdata/deny.stderr");
+
+    fn deny(stderr: &str, code: i32) -> Result<Parsed, Unparsable> {
+        let tool = tool("deny", Parse::DenyJson, &["cargo", "deny"]);
+        run(&workspace(&[], &[]), &tool, &[Unit::Workspace], "", stderr, code)
+    }
+
+    #[test]
+    fn each_advisory_and_each_lint_is_told_of_its_crate() {
+        assert_shown(
+            &deny(CAPTURED, 7).expect("readable"),
+            str![[r#"
+warning deny license-not-encountered ISC: license was not encountered
+  unmatched license allowance: ISC
+warning deny advisory-not-detected RUSTSEC-2000-0000: advisory was not encountered
+  no crate matched advisory criteria: RUSTSEC-2000-0000
+warning deny unknown-advisory RUSTSEC-2000-0000: advisory not found in any advisory database
+  unknown advisory: RUSTSEC-2000-0000
+warning deny no-license-field beta: license expression was not specified in manifest for crate 'beta = 0.1.0'
+  beta 0.1.0
+error deny unlicensed beta: beta = 0.1.0 is unlicensed
+  beta 0.1.0
+warning deny unlicensed beta: a valid license expression could not be retrieved for the crate
+  beta 0.1.0
+  beta
+warning deny wildcard beta: found 1 wildcard dependency for crate 'beta'
+  beta 0.1.0
+  wildcard dependency: *
+error deny banned cfg-if: crate 'cfg-if = 1.0.5' is explicitly banned
+  cfg-if 1.0.5, needed by alpha 0.1.0, beta 0.1.0, getrandom 0.2.17, getrandom 0.3.4
+  banned here: cfg-if@1
+  reason: made up
+error deny RUSTSEC-2099-0002 getrandom: Made up: `getrandom` is unmaintained
+  getrandom 0.2.17, needed by beta 0.1.0
+  unmaintained advisory detected: getrandom 0.2.17 registry+https://github.com/rust-lang/crates.io-index
+  Advisory: https://rustsec.org/advisories/RUSTSEC-2099-0002
+  Solution: No safe upgrade is available!
+error deny RUSTSEC-2099-0002 getrandom: Made up: `getrandom` is unmaintained
+  getrandom 0.3.4, needed by alpha 0.1.0
+  unmaintained advisory detected: getrandom 0.3.4 registry+https://github.com/rust-lang/crates.io-index
+  Advisory: https://rustsec.org/advisories/RUSTSEC-2099-0002
+  Solution: No safe upgrade is available!
+error deny duplicate getrandom: found 2 duplicate entries for crate 'getrandom'
+  getrandom 0.2.17, needed by beta 0.1.0
+  getrandom 0.3.4, needed by alpha 0.1.0
+  lock entries: getrandom 0.2.17 registry+https://github.com/rust-lang/crates.io-index, getrandom 0.3.4 registry+https://github.com/rust-lang/crates.io-index
+warning deny unmatched-source https://example.org/nothing: allowed source was not encountered
+  no crate source matched these criteria: https://example.org/nothing
+warning deny unmatched-skip serde@1: skipped crate 'serde = =1' was not encountered
+  unmatched skip configuration: serde@1
+
+"#]],
+        );
+    }
+
+    #[test]
+    fn an_update_that_does_not_mend_it_is_no_other_finding() {
+        let of = |stderr: &str| {
+            let identity = |found: Diagnostic| (found.rule, found.place, found.message);
+            deny(stderr, 7).expect("readable").diagnostics.into_iter().map(identity).collect::<Vec<_>>()
+        };
+        let updated = CAPTURED.replace("0.2.17", "0.2.18").replace("0.3.4", "0.3.5");
+        assert_ne!(updated, CAPTURED);
+        assert_eq!(of(&updated), of(CAPTURED));
+    }
+
+    #[test]
+    fn only_the_exit_code_that_the_summary_stands_for_is_a_verdict() {
+        for code in 0..16 {
+            assert_eq!(deny(CAPTURED, code).is_ok(), code == 7, "{code}");
+        }
+        let summary = CAPTURED.lines().last().expect("there is a summary");
+        assert_eq!(
+            deny(summary, 7),
+            Err(Unparsable("exited with 7: 5 errors are counted, 0 are told".to_owned()))
+        );
+        let clean = r#"{"type":"summary","fields":{"bans":{"errors":0,"warnings":0,"notes":0,"helps":3}}}"#;
+        assert_eq!(deny(&format!("info: syncing\n{clean}\n"), 0), Ok(Parsed::default()));
+        assert!(deny("", 0).is_err());
+    }
+
+    #[track_caller]
+    fn check_no_verdict(stderr: &str, code: i32, expected: &str) {
+        assert_eq!(deny(stderr, code), Err(Unparsable(expected.to_owned())));
+    }
+
+    #[test]
+    fn why_it_could_not_begin_is_told() {
+        let log = |message: &str| {
+            format!(
+                r#"{{"type":"log","fields":{{"level":"ERROR","message":"{message}","timestamp":"2026-11-22T21:14:29Z"}}}}"#
+            )
+        };
+        check_no_verdict(
+            &format!(
+                "{}\n{}\n",
+                r#"{"fields":{"labels":[],"message":"expected a string","severity":"error"},"type":"diagnostic"}"#,
+                log("failed to validate configuration file /w/ws/deny.toml")
+            ),
+            1,
+            "failed to validate configuration file deny.toml: expected a string",
+        );
+        check_no_verdict(&log("failed to fetch advisory database"), 1, "failed to fetch advisory database");
+        check_no_verdict("error: no such option\n", 2, "exited with 2: no such option");
+    }
+
+    #[test]
+    fn what_could_not_be_looked_up_is_a_gap() {
+        let failure = r#"{"type":"diagnostic","fields":{"severity":"warning","code":"index-failure","message":"unable to check for yanked crates","notes":["offline"],"graphs":[]}}
+{"type":"summary","fields":{"advisories":{"errors":0,"warnings":1,"notes":0,"helps":0}}}"#;
+        assert_shown(
+            &deny(failure, 0).expect("readable"),
+            str![[r#"
+gap: unable to check for yanked crates: offline
+
+"#]],
+        );
+    }
+
+    #[test]
+    fn a_graph_may_be_as_deep_as_it_likes() {
+        let deep = 100_000;
+        let open = r#"{"Krate":{"name":"a","version":"1.0.0"},"parents":["#.repeat(deep);
+        let line = format!(
+            r#"{{"type":"diagnostic","fields":{{"severity":"error","code":"banned","message":"m","graphs":[{open}{}]}}}}"#,
+            "]}".repeat(deep)
+        );
+        let summary = r#"{"type":"summary","fields":{"bans":{"errors":1,"warnings":0,"notes":0,"helps":0}}}"#;
+        assert_eq!(deny(&format!("{line}\n{summary}"), 2).expect("readable").diagnostics.len(), 1);
+    }
+}

@@ -1,0 +1,151 @@
+//! What `cargo machete` prints. Checked with 0.9.2.
+
+use super::{Gap, Input, Parsed, Unparsable};
+use crate::model::finding::{Diagnostic, Level, Place};
+use crate::model::path::RelPath;
+
+/// Something was found; or it did not understand its arguments.
+const FOUND: i32 = 1;
+
+/// Before what was found in one of the directories that it was given.
+const HEADING: &str = "cargo-machete found the following unused dependencies in ";
+/// Where nothing was found in one.
+const NOTHING: &str = "cargo-machete didn't find any unused dependencies in ";
+/// Behind all that was found.
+const ADVICE: &str = "If you believe cargo-machete has detected an unused dependency incorrectly";
+
+/// Reads the output of a cargo-machete that ended with `code`.
+pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
+    if !matches!(code, 0 | FOUND) {
+        return Err(input.crashed(code));
+    }
+    let stdout = std::str::from_utf8(&input.output.stdout)
+        .map_err(|error| Unparsable(format!("no list of cargo machete: {error}")))?;
+    let mut diagnostics = Vec::new();
+    let mut manifest = None;
+    let (mut is_searched, mut is_whole) = (false, false);
+    for line in stdout.lines() {
+        if line.starts_with(ADVICE) {
+            is_whole = true;
+            break;
+        }
+        if line.starts_with(HEADING) || line.starts_with(NOTHING) {
+            is_searched = true;
+            manifest = None;
+        } else if let Some(dependency) = line.strip_prefix('\t') {
+            // That an exception is not needed is told only beside what is found.
+            if dependency.starts_with('⚠') {
+                continue;
+            }
+            let is_name = dependency.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
+            let manifest = manifest.as_ref().filter(|_| is_name).ok_or_else(|| out_of_place(input, line))?;
+            diagnostics.push(diagnostic(input, manifest, dependency));
+        } else if let Some((_, path)) = line.strip_suffix(':').and_then(|line| line.split_once(" -- ")) {
+            manifest = Some(input.place_at(path.as_bytes(), None));
+        }
+    }
+    let is_explained = match code {
+        FOUND => is_whole && !diagnostics.is_empty(),
+        _ => is_searched && diagnostics.is_empty(),
+    };
+    if !is_explained {
+        return Err(input.crashed(code));
+    }
+    Ok(Parsed { diagnostics, gaps: gaps(input), ..Parsed::default() })
+}
+
+fn out_of_place(input: &Input<'_>, line: &str) -> Unparsable {
+    Unparsable(format!("of no manifest: {:?}", input.scrub.quote(line.as_bytes())))
+}
+
+fn diagnostic(input: &Input<'_>, manifest: &Place, dependency: &str) -> Diagnostic {
+    let message = format!("unused dependency `{dependency}`");
+    input.diagnostic(manifest.clone(), "unused-dependency".to_owned(), Level::Warning, message)
+}
+
+/// Manifests that it could not read: it goes on without, and says so beside its list. Others than those of the workspace
+/// may be broken on purpose.
+fn gaps(input: &Input<'_>) -> Vec<Gap> {
+    let stderr = String::from_utf8_lossy(&input.output.stderr);
+    let gap = |line: &str| {
+        let failure = line.strip_prefix("error when handling ")?;
+        let (dir, reason) = failure.split_once("Cargo.toml: ")?;
+        let path = input.scrub.path(format!("{dir}Cargo.toml").as_bytes())?;
+        let is_ours = path == RelPath::new("Cargo.toml")
+            || input.workspace.packages.iter().any(|package| package.dir.join("Cargo.toml") == path);
+        let reason = format!("{path}: {}", input.scrub.quote(reason.as_bytes()));
+        is_ours.then_some(Gap { package: None, path: Some(path), reason })
+    };
+    stderr.lines().filter_map(gap).collect()
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]
+mod tests {
+    use snapbox::str;
+
+    use super::*;
+    use crate::model::task::Unit;
+    use crate::model::tool::Parse;
+    use crate::normalize::testing::{assert_shown, run, tool, workspace};
+
+    const CAPTURED: (&str, &str) =
+        (include_str!("testdata/machete.stdout"), include_str!("testdata/machete.stderr"));
+
+    fn machete(stdout: &str, stderr: &str, code: i32) -> Result<Parsed, Unparsable> {
+        let tool = tool("machete", Parse::Machete, &["cargo", "machete"]);
+        run(&workspace(&[("alpha", &[])], &[]), &tool, &[Unit::Workspace], stdout, stderr, code)
+    }
+
+    #[test]
+    fn each_dependency_is_told_of_its_manifest() {
+        // A manifest that is nobody's can't be read: that takes nothing from the verdict.
+        assert_shown(
+            &machete(CAPTURED.0, CAPTURED.1, FOUND).expect("readable"),
+            str![[r#"
+warning machete unused-dependency alpha/Cargo.toml: unused dependency `cfg-if`
+warning machete unused-dependency alpha/Cargo.toml: unused dependency `getrandom`
+warning machete unused-dependency beta/Cargo.toml: unused dependency `alpha`
+
+"#]],
+        );
+    }
+
+    #[test]
+    fn a_manifest_of_the_workspace_that_it_could_not_read_is_a_gap() {
+        let stderr = CAPTURED.1.replace("./docs/Cargo.toml", "./alpha/Cargo.toml");
+        let parsed = machete(
+            "cargo-machete didn't find any unused dependencies in this directory. Good job!\n",
+            &stderr,
+            0,
+        );
+        assert_shown(
+            &parsed.expect("readable"),
+            str![[r#"
+gap alpha/Cargo.toml: alpha/Cargo.toml: TOML parse error at line 3, column 10
+
+"#]],
+        );
+    }
+
+    #[test]
+    fn what_it_says_of_exceptions_is_no_finding() {
+        let said = CAPTURED
+            .0
+            .replace("\talpha\n", "\talpha\n\t⚠️  log was marked as ignored, but is actually used!\n");
+        assert_ne!(said, CAPTURED.0);
+        assert_eq!(machete(&said, "", FOUND), machete(CAPTURED.0, "", FOUND));
+    }
+
+    #[test]
+    fn only_a_list_that_fits_the_exit_code_is_a_verdict() {
+        let none = "cargo-machete didn't find any unused dependencies in this directory. Good job!\n";
+        let verdicts = |code| [none, CAPTURED.0, ""].map(|said| machete(said, "", code).is_ok());
+        assert_eq!(verdicts(0), [true, false, false]);
+        assert_eq!(verdicts(FOUND), [false, true, false]);
+        assert_eq!(verdicts(2), [false; 3]);
+        // It exits with 1 for arguments that it does not know, too.
+        let unknown = machete("", "Unrecognized argument: --json\n", FOUND);
+        assert_eq!(unknown, Err(Unparsable("exited with 1: Unrecognized argument: --json".to_owned())));
+    }
+}

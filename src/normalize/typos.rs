@@ -1,0 +1,228 @@
+//! The JSON lines of `typos --format json`. Checked with 1.52.0.
+//!
+//! Columns come as offsets in bytes: only the source can tell which characters these are, so they are counted later,
+//! by [`columns`](super::columns).
+
+use serde::Deserialize;
+
+use super::{Columns, Gap, Input, Parsed, Unparsable, range};
+use crate::model::finding::{Diagnostic, Fix, Level, Place};
+
+/// Everything was looked at, and something found.
+const FOUND: i32 = 2;
+/// Something could not be looked at.
+const ERRORS: i32 = 1;
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Message {
+    Typo(Typo),
+    Error(Error),
+    /// What else it tells is no complaint: that a file is binary, for one.
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Typo {
+    path: String,
+    /// Counts from 1. Without it, it is the path itself that is misspelt.
+    line_num: Option<u32>,
+    /// In the line, or in the name of the file.
+    byte_offset: u32,
+    typo: String,
+    /// None where the word is merely not wanted.
+    corrections: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct Error {
+    path: Option<String>,
+    msg: String,
+}
+
+/// Reads the output of a typos that ended with `code`.
+pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
+    if !matches!(code, 0 | ERRORS | FOUND) {
+        return Err(input.crashed(code));
+    }
+    let stdout = std::str::from_utf8(&input.output.stdout)
+        .map_err(|error| Unparsable(format!("no JSON of typos: {error}")))?;
+    let mut parsed = Parsed { columns: Columns::Bytes, ..Parsed::default() };
+    for (number, line) in (1..).zip(stdout.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+        let message = serde_json::from_str(line)
+            .map_err(|error| Unparsable(format!("no JSON of typos in line {number}: {error}")))?;
+        match message {
+            Message::Typo(typo) => parsed.diagnostics.push(diagnostic(input, typo)),
+            Message::Error(error) => parsed.gaps.push(gap(input, &error)),
+            Message::Other => {}
+        }
+    }
+    let expected = match (parsed.gaps.is_empty(), parsed.diagnostics.is_empty()) {
+        (false, _) => ERRORS,
+        (true, false) => FOUND,
+        (true, true) => 0,
+    };
+    // A process that was cut short, or could not begin: it exits with 1 for errors that are not in its JSON, too.
+    if code != expected {
+        return Err(input.crashed(code));
+    }
+    Ok(parsed)
+}
+
+fn diagnostic(
+    input: &Input<'_>,
+    Typo { path, line_num, byte_offset, typo, corrections }: Typo,
+) -> Diagnostic {
+    let start = byte_offset.saturating_add(1);
+    let len = u32::try_from(typo.len()).unwrap_or(u32::MAX);
+    let range = line_num.and_then(|line| range((line, start), (line, start.saturating_add(len))));
+    let place = input.place_at(path.as_bytes(), range);
+    let corrections = corrections.unwrap_or_default();
+    let quoted: Vec<_> = corrections.iter().map(|word| format!("`{word}`")).collect();
+    let mut message = match quoted.as_slice() {
+        [] => format!("`{typo}` is not wanted"),
+        words => format!("`{typo}` should be {}", words.join(" or ")),
+    };
+    if line_num.is_none() {
+        message.push_str(" in the name of the file");
+    }
+    let message = input.scrub.text(&message);
+    let fix = match (&place, corrections.as_slice()) {
+        // Of several, typos itself takes none.
+        (Place::File { path, range: Some(range) }, [word]) => {
+            Some(Fix { message: "correct it".to_owned(), edits: vec![(path.clone(), *range, word.clone())] })
+        }
+        _ => None,
+    };
+    Diagnostic { fix, ..input.diagnostic(place, "typo".to_owned(), Level::Error, message) }
+}
+
+fn gap(input: &Input<'_>, error: &Error) -> Gap {
+    let path = error.path.as_deref().and_then(|path| input.scrub.path(path.as_bytes()));
+    let reason = input.scrub.quote(error.msg.as_bytes());
+    match &path {
+        Some(place) => Gap { package: None, reason: format!("{place}: {reason}"), path },
+        None => Gap::all(reason),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use snapbox::str;
+
+    use super::*;
+    use crate::model::path::RelPath;
+    use crate::model::task::Unit;
+    use crate::model::tool::Parse;
+    use crate::normalize::testing::{assert_shown, run, tool, workspace};
+
+    const CAPTURED: &str = include_str!("testdata/typos.jsonl");
+
+    fn typos(stdout: &str, stderr: &str, code: i32) -> Result<Parsed, Unparsable> {
+        let tool = tool("typos", Parse::TyposJson, &["typos"]);
+        run(&workspace(&[], &[]), &tool, &[Unit::Workspace], stdout, stderr, code)
+    }
+
+    #[test]
+    fn words_are_told_at_their_characters_with_what_belongs_there() {
+        let mut parsed = typos(CAPTURED, "", FOUND).expect("readable");
+        assert_eq!(parsed.uncounted().count(), parsed.diagnostics.len());
+        let source = include_bytes!("testdata/typos.rs.txt").to_vec();
+        parsed.count_characters(&BTreeMap::from([(RelPath::new("beta/src/lib.rs"), source)]));
+        assert_eq!(parsed.uncounted().count(), 0);
+        assert_shown(
+            &parsed,
+            str![[r#"
+error typos typo beta/src/lib.rs 1:11-1:14: `teh` should be `the`
+  fix: correct it
+    beta/src/lib.rs 1:11-1:14 "the"
+error typos typo beta/src/lib.rs 1:27-1:30: `teh` should be `the`
+  fix: correct it
+    beta/src/lib.rs 1:27-1:30 "the"
+error typos typo beta/src/lib.rs 3:5-3:12: `Recieve` should be `Receive`
+  fix: correct it
+    beta/src/lib.rs 3:5-3:12 "Receive"
+error typos typo beta/src/lib.rs 4:8-4:15: `recieve` should be `receive`
+  fix: correct it
+    beta/src/lib.rs 4:8-4:15 "receive"
+error typos typo beta/src/lib.rs 8:8-8:12: `wont` is not wanted
+error typos typo beta/src/lib.rs 8:15-8:22: `Recieve` should be `Receive`
+  fix: correct it
+    beta/src/lib.rs 8:15-8:22 "Receive"
+error typos typo beta/src/lib.rs 8:28-8:31: `teh` should be `the`
+  fix: correct it
+    beta/src/lib.rs 8:28-8:31 "the"
+error typos typo beta/src/lib.rs 8:33-8:36: `teh` should be `the`
+  fix: correct it
+    beta/src/lib.rs 8:33-8:36 "the"
+error typos typo beta/src/lib.rs 9:12-9:19: `Recieve` should be `Receive`
+  fix: correct it
+    beta/src/lib.rs 9:12-9:19 "Receive"
+error typos typo docs/recieve.md: `recieve` should be `receive` in the name of the file
+
+"#]],
+        );
+    }
+
+    #[test]
+    fn without_the_source_a_typo_is_on_its_line() {
+        let line = |at: &str| {
+            let line = format!(
+                r#"{{"type":"typo","path":"./a","line_num":2,"byte_offset":{at},"typo":"teh","corrections":["the"]}}"#
+            );
+            let mut parsed = typos(&line, "", FOUND).expect("readable");
+            parsed.count_characters(&BTreeMap::from([(RelPath::new("a"), "x\né teh".into())]));
+            (
+                parsed.diagnostics[0].place.range().expect("a line").start.column,
+                parsed.diagnostics[0].fix.is_some(),
+            )
+        };
+        assert_eq!(line("3"), (3, true));
+        // Within a character, behind the end of the line, beyond all numbers.
+        for at in ["1", "99", "4294967295"] {
+            assert_eq!(line(at), (1, false), "{at}");
+        }
+        let mut parsed = typos(CAPTURED, "", FOUND).expect("readable");
+        parsed.count_characters(&BTreeMap::new());
+        assert!(parsed.diagnostics.iter().all(|found| found.fix.is_none()));
+    }
+
+    #[track_caller]
+    fn check(stdout: &str, stderr: &str, code: i32, expected: Result<&str, &str>) {
+        match typos(stdout, stderr, code) {
+            Ok(parsed) => assert_eq!(Ok(crate::normalize::testing::show(&parsed).trim_end()), expected),
+            Err(error) => assert_eq!(Err(error.0.as_str()), expected),
+        }
+    }
+
+    #[test]
+    fn only_exit_codes_that_fit_what_was_told_are_a_verdict() {
+        let error = r#"{"type":"error","path":"./docs/bin.dat","msg":"Permission denied (os error 13)"}"#;
+        let binary = r#"{"type":"binary_file","path":"./docs/bin.dat"}"#;
+        check("", "", 0, Ok(""));
+        check(binary, "", 0, Ok(""));
+        check(error, "", ERRORS, Ok("gap docs/bin.dat: docs/bin.dat: Permission denied (os error 13)"));
+        check(r#"{"type":"error","msg":"no"}"#, "", ERRORS, Ok("gap: no"));
+        check(error, "", 0, Err("exited with 0"));
+        check(CAPTURED, "", 0, Err("exited with 0"));
+        check("", "", FOUND, Err("exited with 2"));
+        check("", "error: it broke\n", ERRORS, Err("exited with 1: it broke"));
+        check(
+            "",
+            "TOML parse error at line 1, column 10\n",
+            78,
+            Err("exited with 78: TOML parse error at line 1, column 10"),
+        );
+        check(
+            "",
+            "error: unexpected argument '-x' found\n",
+            64,
+            Err("exited with 64: unexpected argument '-x' found"),
+        );
+        check("teh", "", FOUND, Err("no JSON of typos in line 1: expected ident at line 1 column 2"));
+    }
+}
