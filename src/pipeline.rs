@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "configuration is read and the clock started here")]
 
+mod golden;
 mod judge;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use rayon::prelude::*;
 use crate::model::error::Problems;
 use crate::model::event::Event;
 use crate::model::finding::Entry;
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Goldens, Outcome};
 use crate::model::path::RelPath;
 use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection};
 use crate::model::task::Plan;
@@ -77,6 +78,8 @@ pub struct Project {
     pub build_dir: BuildDir,
     /// Where programs are found.
     pub programs: Programs,
+    /// The tools that are configured and turned off.
+    disabled: Vec<String>,
     /// What was asked of cargo.
     cargo_flags: Vec<String>,
 }
@@ -158,7 +161,8 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
     let build_dir = request.policy.build_dir.or(config.policy.build_dir).unwrap_or_default();
     let facts = risk_facts(request, &workspace, &policy)?;
     let plan = plan::plan(&workspace, config.tools, request.selection.clone(), policy, &facts)?;
-    Ok(Project { workspace, plan, parallel, build_dir, programs, cargo_flags: request.cargo_flags.clone() })
+    let (disabled, cargo_flags) = (config.disabled, request.cargo_flags.clone());
+    Ok(Project { workspace, plan, parallel, build_dir, programs, disabled, cargo_flags })
 }
 
 /// What a run works with beside the project.
@@ -175,7 +179,9 @@ pub struct Session<'a> {
     pub fail_fast: bool,
     /// When the run began.
     pub started: Instant,
-    /// Whether a baseline entry that was fixed fails the run.
+    /// Whether what differs from golden files is accepted, to be written after the run.
+    pub bless: bool,
+    /// Whether a baseline entry that was fixed, or an orphaned golden file, fails the run.
     pub stale_fails: bool,
     /// Where output goes that is too long for memory, or is to be kept.
     pub outputs: Option<&'a OutputDir>,
@@ -234,8 +240,10 @@ pub fn run(
     let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);
     let is_new = |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, baseline, &read);
     let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
-    let normalize = judge::normalizer(workspace, plan, scrub, is_new);
+    let goldens = golden::Goldens::new(workspace, session.bless);
+    let normalize = judge::normalizer(workspace, plan, scrub, &goldens, is_new);
     let Runs { steps: runs, failed_fast } = executor.run(&normalize, events)?;
+    drop(normalize);
     events(Event::Comparing);
     if workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {
         events(Event::Notice(
@@ -249,6 +257,10 @@ pub fn run(
         runs,
         baseline,
         read: &read,
+        goldens: Goldens {
+            accepted: goldens.accepted(),
+            orphans: golden::orphans(workspace, plan, &project.disabled),
+        },
         exists: &|path| exists(&path.to_path(&workspace.root)),
         stopped: session.stop.reason(),
         failed_fast,

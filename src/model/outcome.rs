@@ -1,9 +1,11 @@
 //! What came of a run: statuses, states, verdicts, and the one number that the shell sees.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::finding::{Entry, Finding, State};
+use super::path::RelPath;
 use super::task::{Plan, Status};
 
 /// Everything that a run found out, in the order of its plan.
@@ -21,10 +23,21 @@ pub struct Outcome {
     pub findings: Vec<Compared>,
     /// What the baseline has and the run has not, sorted.
     pub gone: Vec<Gone>,
+    /// What there is to say of golden files beside the findings.
+    pub goldens: Goldens,
     /// How it ended.
     pub end: End,
     /// How many processes ran at once at the most.
     pub parallel: usize,
+}
+
+/// Golden files that are to be written, and those that are of no use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Goldens {
+    /// The texts that are accepted, under `--bless`, where they are not those on disk.
+    pub accepted: BTreeMap<RelPath, String>,
+    /// Those that nothing prints any more, sorted; none unless the run left nothing out.
+    pub orphans: Vec<RelPath>,
 }
 
 /// What became of a task.
@@ -147,7 +160,7 @@ impl Verdict {
 pub enum End {
     /// 0: every required tool looked at everything and found nothing new.
     Passed,
-    /// 1: a required tool found something new, or `check` a stale baseline entry.
+    /// 1: a required tool found something new, or `check` a stale baseline entry or an orphaned golden file.
     Failed,
     /// 2: a mistake in the command line or the configuration.
     Usage,

@@ -10,6 +10,7 @@
 mod attribute;
 mod cargo_json;
 mod exit_code;
+mod golden;
 mod libtest;
 mod lines;
 mod nextest;
@@ -23,6 +24,7 @@ pub use attribute::attribute;
 pub use scrub::Scrub;
 
 use crate::model::finding::{Diagnostic, Level, Place, Position, Range};
+use crate::model::golden::Printed;
 use crate::model::path::RelPath;
 use crate::model::task::{Exit, Output, Program, Unit};
 use crate::model::tool::{Parse, Tool};
@@ -54,6 +56,8 @@ pub struct Parsed {
     pub gaps: Vec<Gap>,
     /// The test programs that were built.
     pub programs: Vec<Program>,
+    /// What is to be compared with the golden file of the one unit.
+    pub printed: Option<Printed>,
 }
 
 /// A part of what a process covered that got no verdict. With neither package nor path: all of it.
@@ -94,6 +98,7 @@ pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
         Parse::Regex(pattern) => lines::by_pattern(input, code, pattern),
         Parse::Lines => lines::plain(input, code),
         Parse::ExitCode => exit_code::parse(input, code),
+        Parse::Golden(streams) => golden::parse(input, code, *streams),
     }?;
     parsed.diagnostics.sort();
     parsed.diagnostics.dedup();

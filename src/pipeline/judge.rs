@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::golden::{self, Goldens};
 use crate::compare::Sources;
 use crate::compare::identity::identify;
 use crate::compare::matching::{self, Reach};
 use crate::model::finding::{Diagnostic, Entry, Place, Site, State};
-use crate::model::outcome::{Compared, End, Gone, Outcome, TaskOutcome, Timing, ToolOutcome, Verdict};
+use crate::model::outcome::{self, Compared, End, Gone, Outcome, TaskOutcome, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
 use crate::model::task::{Output, Plan, Status, Step, Task, TaskIx, Unit};
 use crate::model::tool::{Per, Tool, ToolId};
@@ -38,13 +39,18 @@ pub(super) fn normalizer<'a>(
     workspace: &'a Workspace,
     plan: &'a Plan,
     scrub: Scrub,
+    goldens: &'a Goldens<'a>,
     is_new: Option<&'a IsNew<'a>>,
 ) -> impl Fn(&Step, &[TaskIx], &Output) -> Judged<Normalized> + Sync + 'a {
     move |step, tasks, output| {
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
         let tool = plan.graph.tool(step.tool);
         let input = Input { workspace, tool, units: &units, packages: &plan.packages, output, scrub: &scrub };
-        let mut result = normalize::parse(&input);
+        let parsed = normalize::parse(&input);
+        let mut result = match units.first() {
+            Some(unit) => parsed.and_then(|parsed| goldens.judge(tool, *unit, parsed)),
+            None => parsed,
+        };
         let programs = result.as_mut().map(|parsed| std::mem::take(&mut parsed.programs)).unwrap_or_default();
         let is_clear = result.as_ref().is_ok_and(|parsed| parsed.gaps.is_empty());
         let finds_new =
@@ -87,6 +93,7 @@ pub(super) struct Case<'a> {
     pub(super) runs: Vec<StepRun<Normalized>>,
     pub(super) baseline: &'a BTreeMap<String, Vec<Entry>>,
     pub(super) read: &'a ReadSources<'a>,
+    pub(super) goldens: outcome::Goldens,
     /// Whether there is something at a path, listed or not.
     pub(super) exists: &'a dyn Fn(&RelPath) -> bool,
     pub(super) stopped: Option<StopReason>,
@@ -97,7 +104,7 @@ pub(super) struct Case<'a> {
 
 /// Puts it all together, unless the sources that findings are in can't be read.
 pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
-    let Case { workspace, plan, versions, runs, baseline, read, exists, .. } = case;
+    let Case { workspace, plan, versions, runs, baseline, read, goldens, exists, .. } = case;
     let Case { stopped, failed_fast, stale_fails, parallel, .. } = case;
     let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(stopped) };
     let mut ledger = Ledger::new(workspace, plan, not_run, exists);
@@ -126,7 +133,7 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
         (outcome.kept, outcome.not_kept) = kept;
         count(tool, outcome, &matched.findings, &matched.gone);
     }
-    let end = end(plan, &tools, stopped, stale_fails);
+    let end = end(plan, &tools, &goldens.orphans, stopped, stale_fails);
     Ok(Outcome {
         plan: plan.clone(),
         tasks: ledger.tasks,
@@ -134,6 +141,7 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
         tools,
         findings: matched.findings,
         gone: matched.gone,
+        goldens,
         end,
         parallel,
     })
@@ -264,9 +272,14 @@ impl<'a> Ledger<'a> {
                 }
             }
         }
-        let name = &self.plan.graph.tool(tool).name;
+        let Tool { name, .. } = self.plan.graph.tool(tool);
+        let has_goldens = self.plan.graph.tool(tool).has_goldens();
         for diagnostic in parsed.diagnostics {
-            let task = self.attribute(tool, &diagnostic.place, diagnostic.package);
+            // A golden file lies anywhere but beside what it is of.
+            let task = match has_goldens {
+                true => None,
+                false => self.attribute(tool, &diagnostic.place, diagnostic.package),
+            };
             if let Some(task) = task.or(tasks.first().copied()) {
                 self.raise(task, Status::Findings);
             }
@@ -458,7 +471,13 @@ fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[
     };
 }
 
-fn end(plan: &Plan, tools: &[ToolOutcome], stopped: Option<StopReason>, stale_fails: bool) -> End {
+fn end(
+    plan: &Plan,
+    tools: &[ToolOutcome],
+    orphans: &[RelPath],
+    stopped: Option<StopReason>,
+    stale_fails: bool,
+) -> End {
     if let Some(StopReason::Signal(signal)) = stopped {
         return End::Signal(signal);
     }
@@ -466,7 +485,9 @@ fn end(plan: &Plan, tools: &[ToolOutcome], stopped: Option<StopReason>, stale_fa
         || plan.graph.tools.iter().zip(tools).filter(|(tool, _)| tool.required).map(|(_, outcome)| outcome);
     if required().any(|outcome| outcome.verdict == Verdict::Incomplete) {
         End::Incomplete
-    } else if required().any(|outcome| outcome.new > 0 || (stale_fails && outcome.fixed > 0)) {
+    } else if required().any(|outcome| outcome.new > 0 || (stale_fails && outcome.fixed > 0))
+        || (stale_fails && golden::decide(plan, orphans))
+    {
         End::Failed
     } else {
         End::Passed

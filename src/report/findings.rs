@@ -19,6 +19,7 @@ pub(super) fn render(outcome: &Outcome) -> Vec<u8> {
     canonical::to_bytes(&json!({
         "findings": outcome.findings.iter().map(finding).collect::<Vec<_>>(),
         "gate": { "exit": outcome.end.code(), "status": outcome.end.as_str() },
+        "golden_orphans": outcome.goldens.orphans.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "gone": outcome.gone.iter().map(gone).collect::<Vec<_>>(),
         "schema": SCHEMA,
         "tools": tools,

@@ -99,7 +99,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         None => return Err(Unparsable("cargo's JSON ends before `build-finished`".to_owned())),
     };
     let programs = if is_build { programs.finish(input.workspace) } else { Vec::new() };
-    Ok(Parsed { diagnostics: merge::merge(occurrences), gaps, programs })
+    Ok(Parsed { diagnostics: merge::merge(occurrences), gaps, programs, printed: None })
 }
 
 #[cfg(test)]
