@@ -272,18 +272,18 @@ impl<'a> Ledger<'a> {
                 }
             }
         }
-        let Tool { name, .. } = self.plan.graph.tool(tool);
-        let has_goldens = self.plan.graph.tool(tool).has_goldens();
+        let by = self.plan.graph.tool(tool);
+        // A golden file, or a case of a test, lies anywhere but beside what it is of.
+        let lies_anywhere = by.has_goldens() || by.per == Per::TestTarget;
         for diagnostic in parsed.diagnostics {
-            // A golden file lies anywhere but beside what it is of.
-            let task = match has_goldens {
+            let task = match lies_anywhere {
                 true => None,
                 false => self.attribute(tool, &diagnostic.place, diagnostic.package),
             };
             if let Some(task) = task.or(tasks.first().copied()) {
                 self.raise(task, Status::Findings);
             }
-            self.diagnostics.push((name.clone(), diagnostic));
+            self.diagnostics.push((by.name.clone(), diagnostic));
         }
     }
 
@@ -402,6 +402,10 @@ impl Ledger<'_> {
             owner.map_or(self.plan.is_whole(self.workspace), |owner| self.plan.packages.contains(&owner));
         if !is_selected {
             return false;
+        }
+        if tool.per == Per::TestTarget {
+            // The case of a test: of any test, for all that its path tells.
+            return self.plan.is_whole(self.workspace) && tasks.clone().all(has_verdict);
         }
         if tool.per == Per::TargetRoot {
             // Any root of the package may be the one that reaches the file.
