@@ -6,7 +6,9 @@
 #![expect(clippy::disallowed_methods, reason = "configuration is read and the clock started here")]
 
 mod conditions;
+mod golden;
 mod judge;
+mod ledger;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,7 +23,7 @@ use crate::compare::suppressions::Suppressions;
 use crate::model::error::Problems;
 use crate::model::event::Event;
 use crate::model::finding::Entry;
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Goldens, Outcome};
 use crate::model::path::RelPath;
 use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection};
 use crate::model::suppression::Suppression;
@@ -90,6 +92,8 @@ pub struct Project {
     pub suppressions: Vec<Suppression>,
     /// The day by which that expires.
     as_of: Option<Date>,
+    /// The tools that are configured and turned off.
+    disabled: Vec<String>,
     /// What was asked of cargo.
     cargo_flags: Vec<String>,
 }
@@ -175,6 +179,7 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
         baseline: config.baseline,
         suppressions: config.suppressions,
         as_of: request.as_of,
+        disabled: config.disabled,
         cargo_flags: request.cargo_flags.clone(),
     })
 }
@@ -193,7 +198,9 @@ pub struct Session<'a> {
     pub fail_fast: bool,
     /// When the run began.
     pub started: Instant,
-    /// Whether a baseline entry that was fixed fails the run.
+    /// Whether what differs from golden files is accepted, to be written after the run.
+    pub bless: bool,
+    /// Whether a baseline entry that was fixed, or an orphaned golden file, fails the run.
     pub stale_fails: bool,
     /// Where output goes that is too long for memory, or is to be kept.
     pub outputs: Option<&'a OutputDir>,
@@ -259,8 +266,10 @@ pub fn run(
     let is_new =
         |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, suppressions, baseline, &read);
     let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
-    let normalize = judge::normalizer(workspace, plan, scrub, &read, is_new);
+    let goldens = golden::Goldens::new(workspace, session.bless);
+    let normalize = judge::normalizer(workspace, plan, scrub, &read, &goldens, is_new);
     let Runs { steps: runs, failed_fast } = executor.run(&normalize, events)?;
+    drop(normalize);
     events(Event::Comparing);
     if workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {
         events(Event::Notice(
@@ -276,6 +285,10 @@ pub fn run(
         is_as_accepted,
         baseline,
         read: &read,
+        goldens: Goldens {
+            accepted: goldens.accepted(),
+            orphans: golden::orphans(workspace, plan, &project.disabled),
+        },
         exists: &|path| exists(&path.to_path(&workspace.root)),
         stopped: session.stop.reason(),
         failed_fast,

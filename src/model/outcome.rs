@@ -1,11 +1,13 @@
 //! What came of a run: statuses, states, verdicts, and the one number that the shell sees.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::civil::Date;
 
 use super::finding::{Entry, Finding, State};
+use super::path::RelPath;
 use super::suppression::Suppression;
 use super::task::{Plan, Status};
 
@@ -28,10 +30,21 @@ pub struct Outcome {
     pub suppressions: Vec<Suppressing>,
     /// The day by which it was judged which of them have expired; `None` where none ever does.
     pub as_of: Option<Date>,
+    /// What there is to say of golden files beside the findings.
+    pub goldens: Goldens,
     /// How it ended.
     pub end: End,
     /// How many processes ran at once at the most.
     pub parallel: usize,
+}
+
+/// Golden files that are to be written, and those that are of no use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Goldens {
+    /// The texts that are accepted, under `--bless`, where they are not those on disk.
+    pub accepted: BTreeMap<RelPath, String>,
+    /// Those that nothing prints any more, sorted; none unless the run left nothing out.
+    pub orphans: Vec<RelPath>,
 }
 
 /// What became of a task.
@@ -194,7 +207,7 @@ impl Verdict {
 pub enum End {
     /// 0: every required tool looked at everything and found nothing new.
     Passed,
-    /// 1: a required tool found something new, or `check` a stale baseline entry.
+    /// 1: a required tool found something new, or `check` a stale baseline entry or an orphaned golden file.
     Failed,
     /// 2: a mistake in the command line or the configuration.
     Usage,

@@ -243,6 +243,14 @@ impl Plan {
     pub fn is_whole(&self, workspace: &Workspace) -> bool {
         self.packages.len() == workspace.packages.len()
     }
+
+    /// Whether nothing is left out: neither a member nor a tool, nor what did not change.
+    pub fn is_full(&self, workspace: &Workspace) -> bool {
+        !self.is_narrowed
+            && self.is_whole(workspace)
+            && self.selection.tools.is_empty()
+            && self.selection.skip_tools.is_empty()
+    }
 }
 
 /// How a process ended.

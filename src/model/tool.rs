@@ -197,6 +197,30 @@ pub enum Parse {
     Lines,
     /// Any other exit code than 0 is one finding.
     ExitCode,
+    /// Not at all: what it prints is compared with a golden file.
+    Golden(Streams),
+}
+
+/// What a golden file holds of what a tool prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streams {
+    /// Its standard output.
+    Stdout,
+    /// Its standard error.
+    Stderr,
+    /// Its standard output, then its standard error.
+    Both,
+}
+
+impl Streams {
+    /// As written in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+            Self::Both => "both",
+        }
+    }
 }
 
 impl Parse {
@@ -232,6 +256,7 @@ impl Parse {
             Self::Regex(_) => "regex",
             Self::Lines => "lines",
             Self::ExitCode => "exit-code",
+            Self::Golden(_) => "golden",
         }
     }
 
@@ -244,7 +269,7 @@ impl Parse {
             Self::CargoBuild => &[],
             Self::Nextest => &["test"],
             Self::Libtest | Self::DenyJson | Self::AuditJson | Self::TyposJson | Self::Machete => &[tool],
-            Self::Sarif | Self::Regex(_) | Self::Lines | Self::ExitCode => &[tool],
+            Self::Sarif | Self::Regex(_) | Self::Lines | Self::ExitCode | Self::Golden(_) => &[tool],
         };
         names.iter().map(|name| (*name).to_owned()).collect()
     }
@@ -283,7 +308,7 @@ impl Tool {
             Parse::RustcJson | Parse::Rustfmt | Parse::TyposJson | Parse::Sarif => true,
             Parse::Regex(pattern) => pattern.contains("<path>"),
             Parse::CargoBuild | Parse::Libtest | Parse::Nextest | Parse::Lines | Parse::ExitCode => false,
-            Parse::DenyJson | Parse::AuditJson | Parse::Machete => false,
+            Parse::DenyJson | Parse::AuditJson | Parse::Machete | Parse::Golden(_) => false,
         };
         tells_apart
             && matches!(self.per, Per::File | Per::TargetRoot)
@@ -312,6 +337,11 @@ impl Tool {
     /// Whether it is such a program itself that it runs.
     pub fn runs_executable(&self) -> bool {
         matches!(self.run.first(), Some(Arg::Text(pieces)) if *pieces == [Piece::Executable])
+    }
+
+    /// Whether what it prints is compared with golden files.
+    pub fn has_goldens(&self) -> bool {
+        matches!(self.parse, Parse::Golden(_))
     }
 
     /// Whether the command line depends on which packages and features were selected.
@@ -352,8 +382,10 @@ impl ContentHash for Tool {
         sink.texts("exclude", &self.exclude);
         sink.texts("inputs", &self.inputs);
         sink.field("parse", self.parse.as_str().as_bytes());
-        if let Parse::Regex(pattern) = &self.parse {
-            sink.field("parse.regex", pattern.as_bytes());
+        match &self.parse {
+            Parse::Regex(pattern) => sink.field("parse.regex", pattern.as_bytes()),
+            Parse::Golden(streams) => sink.field("parse.golden", streams.as_str().as_bytes()),
+            _ => {}
         }
         match &self.environment {
             Environment::Inherit => sink.field("env", b"inherit"),

@@ -13,6 +13,7 @@ mod cargo_json;
 mod columns;
 mod deny;
 mod exit_code;
+mod golden;
 mod libtest;
 mod lines;
 mod machete;
@@ -31,6 +32,7 @@ pub use scrub::Scrub;
 use std::collections::BTreeMap;
 
 use crate::model::finding::{Diagnostic, Level, Place, Position, Range};
+use crate::model::golden::Printed;
 use crate::model::path::RelPath;
 use crate::model::task::{Exit, Output, Program, Unit};
 use crate::model::tool::{Parse, Tool};
@@ -66,6 +68,8 @@ pub struct Parsed {
     pub hidden: bool,
     /// What columns count: [`Parsed::count_characters`] is still to be called if these are no characters.
     pub columns: Columns,
+    /// What is to be compared with the golden file of the one unit.
+    pub printed: Option<Printed>,
 }
 
 impl Parsed {
@@ -133,6 +137,7 @@ pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
         Parse::Regex(pattern) => lines::by_pattern(input, code, pattern),
         Parse::Lines => lines::plain(input, code),
         Parse::ExitCode => exit_code::parse(input, code),
+        Parse::Golden(streams) => golden::parse(input, code, *streams),
     }?;
     parsed.diagnostics.sort();
     parsed.diagnostics.dedup();

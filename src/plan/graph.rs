@@ -12,6 +12,7 @@ use super::config;
 use super::select::PlanError;
 use crate::model::digest::{ContentHash, Digest, Explanation, Hasher, Sink};
 use crate::model::finding::Place;
+use crate::model::golden;
 use crate::model::path::RelPath;
 use crate::model::policy::Selection;
 use crate::model::task::{Graph, Plan, Task, TaskId, TaskIx, Unit, needs_first};
@@ -451,6 +452,8 @@ pub(super) struct Globs {
     files: Option<GlobSet>,
     exclude: GlobSet,
     inputs: GlobSet,
+    /// Whether it has golden files, which are not there to be looked at: there would be goldens of goldens.
+    has_goldens: bool,
 }
 
 impl Globs {
@@ -469,6 +472,7 @@ impl Globs {
             files: if tool.files.is_empty() { None } else { Some(set(&tool.files).map_err(bad)?) },
             exclude: set(&tool.exclude).map_err(bad)?,
             inputs: set(&tool.inputs).map_err(bad)?,
+            has_goldens: tool.has_goldens(),
         })
     }
 
@@ -479,7 +483,8 @@ impl Globs {
     }
 
     pub(super) fn looks_at(&self, file: &File) -> bool {
-        !self.is_restricted || self.takes(&file.path)
+        let is_golden = self.has_goldens && file.path.is_within(&RelPath::new(golden::DIR));
+        !is_golden && (!self.is_restricted || self.takes(&file.path))
     }
 
     /// Whether what lies at `path` decides the result of all its tasks.

@@ -23,6 +23,7 @@ pub(super) fn render(outcome: &Outcome) -> Vec<u8> {
         "as_of": outcome.as_of.map(|date| date.to_string()),
         "findings": outcome.findings.iter().map(finding).collect::<Vec<_>>(),
         "gate": { "exit": outcome.end.code(), "status": outcome.end.as_str() },
+        "golden_orphans": outcome.goldens.orphans.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "gone": outcome.gone.iter().map(gone).collect::<Vec<_>>(),
         "schema": SCHEMA,
         "suppressions": outcome.suppressions.iter().map(suppression).collect::<Vec<_>>(),

@@ -8,6 +8,7 @@ mod baseline;
 mod build_dirs;
 mod contract;
 mod determinism;
+mod goldens;
 mod history;
 mod output;
 mod policies;

@@ -20,10 +20,10 @@ const STYLES: Styles = Styles::styled()
 const EXIT_CODES: &str = "\
 Exit codes:
   0      passed: every required tool looked at everything and found nothing new
-  1      failed: new findings, or in `check` a stale baseline
+  1      failed: new findings, or in `check` a stale baseline or an orphaned golden file
   2      a mistake in the command line or the configuration
   3      incomplete: a required tool has no verdict (compile error, time-out, crash, missing tool, --max-duration)
-  4      the artifacts, the baseline, or what was asked for on stdout could not be written
+  4      the artifacts, the baseline, golden files, or what was asked for on stdout could not be written
   101    a bug in genti
   128+n  stopped by signal n";
 
@@ -65,7 +65,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run every check, and write the artifacts
-    Run(GateArgs),
+    Run(BlessArgs),
     /// Run every check as a gate: nothing is written into the repository, a stale baseline fails
     Check(GateArgs),
     /// Show what would be run, in which batches; nothing is started
@@ -79,7 +79,8 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn output(&self) -> &OutputArgs {
         match self {
-            Self::Run(args) | Self::Check(args) => &args.run.output,
+            Self::Run(args) => &args.gate.run.output,
+            Self::Check(args) => &args.run.output,
             Self::Plan(args) => &args.output,
             Self::Baseline(args) => match &args.command {
                 BaselineCommand::Init(args) | BaselineCommand::Update(args) => &args.output,
@@ -90,6 +91,19 @@ impl Command {
             Self::Tools(args) => &args.output,
         }
     }
+}
+
+/// What only `run` may do: write into the repository.
+#[derive(Debug, Args)]
+pub(crate) struct BlessArgs {
+    /// Accept what tools with `compare = "golden"` print: write it to .config/genti/golden/
+    #[arg(long)]
+    pub(crate) bless: bool,
+    /// Remove the golden files that no tool prints any more
+    #[arg(long, requires = "bless")]
+    pub(crate) remove_orphans: bool,
+    #[command(flatten)]
+    pub(crate) gate: GateArgs,
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@
 
 mod args;
 mod baseline;
+mod bless;
 mod plan;
 mod render;
 mod resolve;

@@ -13,7 +13,8 @@ use genti::scan::{Env, Inherited, Pool, Stop, StopReason};
 use genti::store::{ArtifactDir, StoreError};
 use genti::{store, workspace};
 
-use crate::args::{GateArgs, RunArgs};
+use crate::args::{BlessArgs, GateArgs, RunArgs};
+use crate::bless::Bless;
 use crate::render::{self, Bar, Hints, Shell};
 use crate::{fail, resolve, signals};
 
@@ -25,21 +26,23 @@ pub(crate) struct Start {
 }
 
 /// `run`.
-pub(crate) fn run(args: &GateArgs, start: Start, shell: &mut Shell) -> End {
-    let gate = Gate { stale_fails: false, fail_fast: args.fail_fast };
-    main(&args.run, Lockfile::Create, gate, start, shell)
+pub(crate) fn run(args: &BlessArgs, start: Start, shell: &mut Shell) -> End {
+    let bless = Bless { accept: args.bless, remove_orphans: args.remove_orphans };
+    let gate = Gate { bless, stale_fails: false, fail_fast: args.gate.fail_fast };
+    main(&args.gate.run, Lockfile::Create, gate, start, shell)
 }
 
 /// `check`: the same as a gate. Nothing is written into the repository, and a stale baseline fails.
 pub(crate) fn check(args: &GateArgs, start: Start, shell: &mut Shell) -> End {
-    let gate = Gate { stale_fails: true, fail_fast: args.fail_fast };
+    let gate = Gate { bless: Bless::default(), stale_fails: true, fail_fast: args.fail_fast };
     main(&args.run, Lockfile::Require, gate, start, shell)
 }
 
 /// What fails a run, and what it does then.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Gate {
-    /// A baseline entry that was fixed fails it.
+    bless: Bless,
+    /// A baseline entry that was fixed fails it, and an orphaned golden file.
     stale_fails: bool,
     /// Nothing starts any more once a required tool has failed.
     fail_fast: bool,
@@ -51,16 +54,25 @@ fn main(args: &RunArgs, lockfile: Lockfile, gate: Gate, start: Start, shell: &mu
         Err(end) => return end,
     };
     let root = &project.workspace.root;
+    if gate.bless.remove_orphans && !project.plan.is_full(&project.workspace) {
+        shell.error("only a run of everything can tell which golden files are orphans: leave out --remove-orphans, or the selection");
+        return End::Usage;
+    }
     let baseline = match store::load_baseline(root) {
         Ok(baseline) => baseline,
         Err(error) => return fail(shell, error.into()),
     };
     let may_begin_baseline = baseline.is_empty() && pipeline::builds_like_baseline(&project, &start.env);
     let without_timing = start.env.get("SOURCE_DATE_EPOCH").is_some();
-    let run = match execute(&project, &baseline, gate, start, shell) {
+    let mut run = match execute(&project, &baseline, gate, start, shell) {
         Ok(run) => run,
         Err(end) => return end,
     };
+    // First of all: the artifacts say that what was accepted is there.
+    if let Err(error) = gate.bless.write(root, &mut run.outcome, shell) {
+        shell.error(error);
+        return End::NotWritten;
+    }
     let artifacts = Artifacts::of(&project.workspace, &run.outcome, !without_timing);
     let written = run.dir.and_then(|dir| {
         dir.write(&artifacts.files())?;
@@ -120,7 +132,7 @@ pub(crate) fn execute(
     start: Start,
     shell: &mut Shell,
 ) -> Result<Run, End> {
-    let Gate { stale_fails, fail_fast } = gate;
+    let Gate { bless, stale_fails, fail_fast } = gate;
     let stale_fails = stale_fails && !project.baseline.stale_warns;
     let Start { env, inherited, at } = start;
     if let Some(warning) = &inherited.warning {
@@ -137,8 +149,17 @@ pub(crate) fn execute(
     let mut bar = Bar::new(project, shell);
     let dir = open(project, stop, &mut bar, shell)?;
     let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);
-    let session =
-        Session { env: &env, pool: &pool, stop, parallel, fail_fast, started: at, stale_fails, outputs };
+    let session = Session {
+        env: &env,
+        pool: &pool,
+        stop,
+        parallel,
+        fail_fast,
+        started: at,
+        bless: bless.accept,
+        stale_fails,
+        outputs,
+    };
     let outcome = pipeline::run(project, &session, baseline, &mut |event| bar.on(event, shell));
     drop(bar);
     Ok(Run { outcome: outcome.map_err(|error| failed(shell, error))?, dir })

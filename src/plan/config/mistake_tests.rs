@@ -247,6 +247,27 @@ fn mistakes_in_parse_are_found() {
 }
 
 #[test]
+fn mistakes_in_compare_are_found() {
+    check_tool(
+        "compare = 'gold'",
+        &["2:11: `gold` is nothing to compare with (write `\"golden\"` or `{ golden = \"…\" }`)"],
+    );
+    check_tool("compare = 1", &["2:11: expected `\"golden\"` or `{ golden = \"…\" }`, found integer"]);
+    check_tool(
+        "compare = {}",
+        &["2:11: no `golden` to compare with (write `\"golden\"` or `{ golden = \"…\" }`)"],
+    );
+    check_tool(
+        "compare = { golden = 'stdin' }",
+        &["2:22: unknown stream `stdin` (choose one of: `stdout`, `stderr`, `both`)"],
+    );
+    check_tool(
+        "compare = 'golden'\nparse = 'lines'",
+        &["3:9: `parse` does nothing beside `compare` (drop one of them)"],
+    );
+}
+
+#[test]
 fn needs_that_cannot_be_met_are_found() {
     check_tool("needs = ['clipy']", &["2:10: unknown tool `clipy` (did you mean `clippy`?)"]);
     check_tool(

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::policy::{Batch, BuildDir, Order, Parallel};
-use crate::model::tool::{Arg, Environment, Parse, Per, Piece, Signs, StepCaps};
+use crate::model::tool::{Arg, Environment, Parse, Per, Piece, Signs, StepCaps, Streams};
 
 /// The page for users, whose examples must hold.
 const PAGE: &str = include_str!("../../../docs/configuration.md");
@@ -269,6 +269,15 @@ fn a_tool_that_says_little_gets_the_defaults() {
     assert_eq!(tool("tools.x.run = ['x', 'a{file}']", "x").per, Per::File);
     let package = tool("tools.x.run = ['x', '{files}']\ntools.x.per = 'package'", "x");
     assert_eq!(package.per, Per::Package);
+}
+
+#[test]
+fn what_is_compared_with_a_golden_file_is_stdout_unless_it_is_said() {
+    let parse = |keys: &str| tool(&format!("tools.x = {{ run = ['x'], {keys} }}"), "x").parse;
+    assert_eq!(parse("compare = 'golden'"), Parse::Golden(Streams::Stdout));
+    assert_eq!(parse("compare = { golden = 'both' }"), Parse::Golden(Streams::Both));
+    let doc = tool("tools.doc.compare = 'golden'", "doc");
+    assert_eq!((doc.parse, doc.namespaces), (Parse::Golden(Streams::Stdout), vec!["doc".to_owned()]));
 }
 
 #[test]

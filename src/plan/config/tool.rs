@@ -70,7 +70,10 @@ pub(super) fn read(
     keys.set(&mut tool.exclude, "exclude", glob::read);
     keys.set(&mut tool.inputs, "inputs", glob::read);
     keys.set(&mut tool.parse, "parse", parse::read);
-    if base.is_none() {
+    let golden = keys.read("compare", parse::compare);
+    let has_goldens = golden.is_some();
+    tool.parse = golden.unwrap_or_else(|| tool.parse.clone());
+    if base.is_none() || has_goldens {
         tool.namespaces = tool.parse.namespaces(&tool.name);
     }
     keys.set(&mut tool.namespaces, "namespaces", namespaces);
@@ -108,6 +111,10 @@ pub(super) fn read(
             let built_in = built_in.keys().map(String::as_str);
             let help = way_out(name.get_ref(), built_in, "write `run = [\"program\", …]`; built-in tools");
             reader.report_with(name.span(), message, help);
+        }
+        if let Some(parse) = table.get("parse").filter(|_| has_goldens) {
+            let help = "drop one of them";
+            reader.report_with(parse.span(), "`parse` does nothing beside `compare`", help);
         }
         if let Some(args) = table.get("args")
             && !tool.run.is_empty()

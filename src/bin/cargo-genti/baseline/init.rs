@@ -45,6 +45,13 @@ pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<En
             plural(count, "finding", "findings")
         )),
     }
+    let differences = findings.iter().filter(|finding| finding.diagnostic.fatal).count();
+    if differences > 0 {
+        shell.note(format_args!(
+            "{differences} {} not accepted: `cargo genti run --bless` does that",
+            plural(differences, "difference from a golden file is", "differences from golden files are"),
+        ));
+    }
     super::note_part(&project, "what the rest finds stays new", shell);
     Ok(End::Passed)
 }

@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 
 use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome};
-use genti::model::policy::Selection;
 use genti::pipeline::{self, Lockfile, Project};
 use genti::store::{self, BaselineError};
 
@@ -103,9 +102,7 @@ fn count(entries: &Baseline) -> usize {
 
 /// Says so where only a part was looked at.
 fn note_part(project: &Project, what: &str, shell: &mut Shell) {
-    let Selection { tools, skip_tools, .. } = &project.plan.selection;
-    let is_part = project.plan.is_narrowed || !project.plan.is_whole(&project.workspace);
-    if is_part || !tools.is_empty() || !skip_tools.is_empty() {
+    if !project.plan.is_full(&project.workspace) {
         shell.note(format_args!("only the selected part was looked at: {what}"));
     }
 }

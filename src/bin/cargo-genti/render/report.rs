@@ -8,7 +8,7 @@ use genti::model::outcome::{
     Compared, Effect, End, Gone, Identical, Outcome, Suppressing, ToolOutcome, Verdict,
 };
 use genti::model::suppression::Suppression;
-use genti::model::task::Status;
+use genti::model::task::{Plan, Status};
 use genti::model::tool::{Per, Tool};
 use genti::path::RelPath;
 
@@ -197,10 +197,17 @@ fn last_words(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
         End::Failed => {
             let count =
                 stale.iter().filter(|gone| is_required(&|tool| tool.namespaces.contains(&gone.ns))).count();
-            shell.error(format_args!(
-                "{count} accepted {} fixed but still in the baseline",
-                plural(count, "finding is", "findings are")
-            ));
+            if count > 0 {
+                shell.error(format_args!(
+                    "{count} accepted {} fixed but still in the baseline",
+                    plural(count, "finding is", "findings are")
+                ));
+            } else {
+                let count = outcome.goldens.orphans.len();
+                let files =
+                    plural(count, "golden file that nothing prints", "golden files that nothing prints");
+                shell.error(format_args!("{count} {files} any more"));
+            }
         }
         End::Incomplete => shell.error(format_args!("no verdict from: {}", open(true))),
         End::Signal(signal) => shell.error(format_args!("stopped by signal {signal}")),
@@ -208,11 +215,18 @@ fn last_words(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
     }
     let can_accept =
         hints.may_begin_baseline && new.iter().any(|compared| !compared.finding.diagnostic.fatal);
+    if new.iter().chain(&extra).any(|compared| is_of_golden(plan, compared)) {
+        shell
+            .note("if what is printed now is right, `cargo genti run --bless` writes it to the golden files");
+    }
     if outcome.end == End::Failed && can_accept {
         shell.note("to accept what is there today and fail on what is new: `cargo genti baseline init`");
     }
     if !stale.is_empty() && !shell.quiet {
         self::stale(shell, &stale);
+    }
+    if !outcome.goldens.orphans.is_empty() && !shell.quiet {
+        orphans(shell, &outcome.goldens.orphans);
     }
     if !shell.quiet {
         suppressions(shell, outcome);
@@ -270,6 +284,28 @@ fn stale(shell: &mut Shell, stale: &[&Gone]) {
             visible_line(&gone.ns),
             finding::entry(&gone.entry)
         ));
+    }
+    if count > MOST {
+        shell.err(format_args!("{:>12} and {} more\n", "", count - MOST));
+    }
+}
+
+/// Whether this is a difference from a golden file.
+fn is_of_golden(plan: &Plan, compared: &Compared) -> bool {
+    let mut tools = plan.graph.tools.iter().filter(|tool| tool.has_goldens());
+    tools.any(|tool| compared.finding.tools.contains(&tool.name))
+}
+
+/// Which golden files are of no use any more.
+fn orphans(shell: &mut Shell, orphans: &[RelPath]) {
+    let count = orphans.len();
+    shell.note(format_args!(
+        "nothing prints {count} golden {} any more: remove {} with `cargo genti run --bless --remove-orphans`",
+        plural(count, "file", "files"),
+        plural(count, "it", "them"),
+    ));
+    for path in orphans.iter().take(MOST) {
+        shell.err(format_args!("{:>12} {}\n", "", visible_line(&path.to_string())));
     }
     if count > MOST {
         shell.err(format_args!("{:>12} and {} more\n", "", count - MOST));
