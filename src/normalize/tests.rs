@@ -3,7 +3,7 @@ use snapbox::{assert_data_eq, str};
 
 use super::testing::{run, show, tool, workspace};
 use super::*;
-use crate::model::tool::{Arg, Per};
+use crate::model::tool::{Arg, Per, Streams};
 use crate::model::workspace::{FileId, TargetKind};
 
 fn sample() -> Workspace {
@@ -312,7 +312,9 @@ const CAPTURED: [(&str, &str); 5] = [
 /// What every parser says: each gives an answer, and none panics. Nor does any take a crash for a clean result.
 fn answers(stdout: &[u8], stderr: &[u8], code: i32) -> Vec<String> {
     let workspace = sample();
-    let parsers = [Parse::RustcJson, Parse::Rustfmt, Parse::Sarif, pattern(), Parse::Lines, Parse::ExitCode];
+    let golden = Parse::Golden(Streams::Both);
+    let parsers =
+        [Parse::RustcJson, Parse::Rustfmt, Parse::Sarif, pattern(), Parse::Lines, Parse::ExitCode, golden];
     let answer = |parse: Parse| {
         let tool = tool("lint", parse, &["lint"]);
         match run(&workspace, &tool, BOTH, stdout, stderr, code) {
@@ -404,7 +406,7 @@ proptest! {
 
 /// Says for each parser whether it came to a verdict on `damaged` output of a tool that succeeded.
 #[track_caller]
-fn check_damaged(damaged: impl Fn(&str) -> Vec<u8>, expected: [bool; 6]) {
+fn check_damaged(damaged: impl Fn(&str) -> Vec<u8>, expected: [bool; 7]) {
     let finished = "{\"reason\":\"build-finished\",\"success\":true}\n";
     let artifact = r#"{"reason":"compiler-artifact","package_id":"path+file:///w/ws/a#0.1.0","target":{"kind":["lib"],"name":"a"},"profile":{"test":false},"filenames":["bad"]}"#;
     let said = [
@@ -417,6 +419,7 @@ fn check_damaged(damaged: impl Fn(&str) -> Vec<u8>, expected: [bool; 6]) {
         (pattern(), "x.wgsl:1: warning: bad\n".to_owned()),
         (Parse::Lines, "bad\n".to_owned()),
         (Parse::ExitCode, "bad\n".to_owned()),
+        (Parse::Golden(Streams::Stdout), "bad\n".to_owned()),
     ];
     let has_verdict = said.map(|(parse, said)| {
         let tool = tool("lint", parse, &["lint"]);
@@ -438,13 +441,16 @@ fn damaged_output_is_unparsable_though_the_tool_succeeded() {
     // Where nothing is read but the exit code, nothing can be damaged. Lines have no frame: half of them are lines.
     check_damaged(
         |said| said.as_bytes()[..said.len() * 3 / 4].to_vec(),
-        [false, false, true, true, true, true],
+        [false, false, true, true, true, true, true],
     );
-    check_damaged(|said| said.as_bytes()[..said.len() / 4].to_vec(), [false, false, false, true, true, true]);
+    check_damaged(
+        |said| said.as_bytes()[..said.len() / 4].to_vec(),
+        [false, false, false, true, true, true, true],
+    );
     // A line of a tool may name a file, and that may hold any byte but one.
-    check_damaged(|said| within(said, b"\xff"), [false, false, false, true, true, true]);
-    check_damaged(|said| within(said, b"\0"), [false, false, true, false, false, true]);
-    check_damaged(|said| within(said, &[b'x'; 2 << 20]), [true, true, true, false, false, true]);
+    check_damaged(|said| within(said, b"\xff"), [false, false, false, true, true, true, false]);
+    check_damaged(|said| within(said, b"\0"), [false, false, true, false, false, true, false]);
+    check_damaged(|said| within(said, &[b'x'; 2 << 20]), [true, true, true, false, false, true, false]);
 }
 
 #[test]
