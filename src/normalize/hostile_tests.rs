@@ -207,8 +207,9 @@ fn what_is_cut_at_any_byte_is_never_taken_for_the_whole() {
         let stream = said.main_stream();
         // Long ones: as many as a test has time for, and those around the ends of lines.
         let step = 1 + stream.len() / 400;
-        let is_tried =
-            |at: usize| at.is_multiple_of(step) || stream.as_bytes()[at.saturating_sub(1)..=at].contains(&b'\n');
+        let is_tried = |at: usize| {
+            at.is_multiple_of(step) || stream.as_bytes()[at.saturating_sub(1)..=at].contains(&b'\n')
+        };
         for at in (0..stream.len()).filter(|at| is_tried(*at)) {
             let cut = said.with(parse, |text| text.as_bytes()[..at].to_vec());
             // What begins without a harness is a program that has none: its exit code is all that counts.
