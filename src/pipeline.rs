@@ -5,29 +5,38 @@
 
 #![expect(clippy::disallowed_methods, reason = "configuration is read and the clock started here")]
 
+mod conditions;
+mod golden;
 mod judge;
+mod ledger;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use jiff::civil::Date;
 use rayon::prelude::*;
 
+use self::conditions::Conditions;
+use crate::compare::suppressions::Suppressions;
 use crate::model::error::Problems;
 use crate::model::event::Event;
 use crate::model::finding::Entry;
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Goldens, Outcome};
 use crate::model::path::RelPath;
 use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection};
+use crate::model::suppression::Suppression;
 use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
-use crate::plan::config::{self, Config, ConfigFile, PolicyConfig};
-use crate::plan::{self, PlanError, RiskFacts};
+use crate::plan::config::{self, BaselineConfig, Config, ConfigFile, PolicyConfig};
+use crate::plan::{self, Facts, PlanError};
 use crate::scan::{BuildDirs, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
 use crate::store::{BaselineError, OutputDir};
 use crate::workspace::{GitError, LoadError};
 use crate::{scan, store, workspace};
+
+pub use self::conditions::builds_like_baseline;
 
 /// What the user asked for.
 #[derive(Clone, Debug, Default)]
@@ -44,12 +53,12 @@ pub struct Request {
     pub policy: PolicyConfig,
     /// What to look at.
     pub selection: Selection,
-    /// `--since`: the commit that `risk-first` compares with.
-    pub since: Option<String>,
     /// `--locked`, `--offline` and `--frozen`, as given.
     pub cargo_flags: Vec<String>,
     /// What a missing `Cargo.lock` means.
     pub lockfile: Lockfile,
+    /// The day by which suppressions expire; without one, none does.
+    pub as_of: Option<Date>,
 }
 
 /// What a missing `Cargo.lock` means.
@@ -77,6 +86,14 @@ pub struct Project {
     pub build_dir: BuildDir,
     /// Where programs are found.
     pub programs: Programs,
+    /// How the baseline was taken.
+    pub baseline: BaselineConfig,
+    /// What is not to count.
+    pub suppressions: Vec<Suppression>,
+    /// The day by which that expires.
+    as_of: Option<Date>,
+    /// The tools that are configured and turned off.
+    disabled: Vec<String>,
     /// What was asked of cargo.
     cargo_flags: Vec<String>,
 }
@@ -104,11 +121,6 @@ pub enum Error {
     /// The baseline could not be read.
     #[error(transparent)]
     Baseline(#[from] BaselineError),
-    /// `--since` means nothing to this order.
-    #[error(
-        "`--since` is of use with `--order risk-first` only, and the order is `{0}` (to look only at what changed is not available yet)"
-    )]
-    Since(Order),
     /// Git could not tell what changed.
     #[error(transparent)]
     Git(#[from] GitError),
@@ -156,9 +168,20 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
     let policy = merged(&request.policy, &config.policy);
     let parallel = request.policy.parallel.or(config.policy.parallel).unwrap_or_default();
     let build_dir = request.policy.build_dir.or(config.policy.build_dir).unwrap_or_default();
-    let facts = risk_facts(request, &workspace, &policy)?;
+    let facts = facts(request, &workspace, &policy)?;
     let plan = plan::plan(&workspace, config.tools, request.selection.clone(), policy, &facts)?;
-    Ok(Project { workspace, plan, parallel, build_dir, programs, cargo_flags: request.cargo_flags.clone() })
+    Ok(Project {
+        workspace,
+        plan,
+        parallel,
+        build_dir,
+        programs,
+        baseline: config.baseline,
+        suppressions: config.suppressions,
+        as_of: request.as_of,
+        disabled: config.disabled,
+        cargo_flags: request.cargo_flags.clone(),
+    })
 }
 
 /// What a run works with beside the project.
@@ -175,7 +198,9 @@ pub struct Session<'a> {
     pub fail_fast: bool,
     /// When the run began.
     pub started: Instant,
-    /// Whether a baseline entry that was fixed fails the run.
+    /// Whether what differs from golden files is accepted, to be written after the run.
+    pub bless: bool,
+    /// Whether a baseline entry that was fixed, or an orphaned golden file, fails the run.
     pub stale_fails: bool,
     /// Where output goes that is too long for memory, or is to be kept.
     pub outputs: Option<&'a OutputDir>,
@@ -206,6 +231,7 @@ pub fn run(
     events: &mut dyn FnMut(Event<'_>),
 ) -> Result<Outcome, RunError> {
     let Project { workspace, plan, programs, cargo_flags, .. } = project;
+    let suppressions = &Suppressions::new(&project.suppressions, project.as_of);
     let build_dirs = BuildDirs::new(project.build_dir, session.parallel, workspace);
     let lanes = plan.graph.tools.iter().filter(|tool| tool.lane.is_some());
     if lanes.filter_map(|tool| build_dirs.own(tool)).any(|dir| !dir.exists()) {
@@ -215,6 +241,11 @@ pub fn run(
     }
     let ask = |tool| scan::version(tool, workspace, programs, session.env, session.stop).ok();
     let versions: Vec<_> = plan.graph.tools.par_iter().map(ask).collect();
+    let conditions = Conditions::new(project, &versions, session.env);
+    if !baseline.is_empty() {
+        conditions.tell(events);
+    }
+    let is_as_accepted = conditions.hold();
     events(Event::Planned);
     let scrub = judge::scrub(workspace, session.env, &build_dirs);
     let executor = Executor {
@@ -232,10 +263,13 @@ pub fn run(
         started: session.started,
     };
     let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);
-    let is_new = |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, baseline, &read);
+    let is_new =
+        |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, suppressions, baseline, &read);
     let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
-    let normalize = judge::normalizer(workspace, plan, scrub, &read, is_new);
+    let goldens = golden::Goldens::new(workspace, session.bless);
+    let normalize = judge::normalizer(workspace, plan, scrub, &read, &goldens, is_new);
     let Runs { steps: runs, failed_fast } = executor.run(&normalize, events)?;
+    drop(normalize);
     events(Event::Comparing);
     if workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {
         events(Event::Notice(
@@ -247,8 +281,14 @@ pub fn run(
         plan,
         versions,
         runs,
+        suppressions,
+        is_as_accepted,
         baseline,
         read: &read,
+        goldens: Goldens {
+            accepted: goldens.accepted(),
+            orphans: golden::orphans(workspace, plan, &project.disabled),
+        },
         exists: &|path| exists(&path.to_path(&workspace.root)),
         stopped: session.stop.reason(),
         failed_fast,
@@ -300,17 +340,15 @@ fn make_lockfile(
     Ok(())
 }
 
-/// What risk depends on, read only where the order asks for it.
-fn risk_facts(request: &Request, workspace: &Workspace, policy: &Policy) -> Result<RiskFacts, Error> {
-    match (policy.order, &request.since) {
-        (Order::RiskFirst, since) => {
-            let since = since.as_deref().map(|since| workspace::changed_since(&workspace.root, since));
-            let accepted = store::load_baseline(&workspace.root)?;
-            Ok(RiskFacts { changed: since.transpose()?, accepted })
-        }
-        (_, None) => Ok(RiskFacts::default()),
-        (order, Some(_)) => Err(Error::Since(order)),
-    }
+/// What selection and risk depend on, read only where somebody asks for it.
+fn facts(request: &Request, workspace: &Workspace, policy: &Policy) -> Result<Facts, Error> {
+    let since = request.selection.since.as_deref();
+    let changed = since.map(|since| workspace::changed_since(&workspace.root, since)).transpose()?;
+    let accepted = match policy.order {
+        Order::RiskFirst => store::load_baseline(&workspace.root)?,
+        Order::Deterministic | Order::Topo | Order::RequiredFirst => BTreeMap::new(),
+    };
+    Ok(Facts { changed, accepted })
 }
 
 fn read_config(request: &Request, root: &Path) -> Result<Config, Error> {

@@ -13,7 +13,7 @@ use genti::model::policy::{Policy, Selection};
 use genti::model::tool::Tool;
 use genti::model::workspace::{File, Workspace};
 use genti::plan::config::{self, ConfigFile, Place};
-use genti::plan::{self, RiskFacts};
+use genti::plan::{self, Facts};
 
 #[test]
 fn an_added_file_changes_few_batches() {
@@ -93,7 +93,7 @@ fn batches(files: &[String], tools: &[Tool]) -> BTreeSet<Digest> {
         outside: Vec::new(),
         metadata: BTreeSet::new(),
     };
-    let (tools, policy, facts) = (tools.to_vec(), Policy::default(), RiskFacts::default());
+    let (tools, policy, facts) = (tools.to_vec(), Policy::default(), Facts::default());
     let plan = plan::plan(&workspace, tools, Selection::default(), policy, &facts).unwrap();
     plan.batches.iter().map(|batch| batch.id).collect()
 }

@@ -31,7 +31,8 @@ fn the_command_line_answers_as_its_cases_say() {
         .register_bin("cargo", Path::new(env!("CARGO_BIN_EXE_cargo-genti")))
         .register_bin("sh", Path::new("/bin/sh"))
         .case(format!("{ROOT}/tests/cmd/*.trycmd"))
-        .case(format!("{ROOT}/tests/cmd/*.toml"));
+        .case(format!("{ROOT}/tests/cmd/*.toml"))
+        .case(page("docs/goldens.md", "tests/cmd/goldens", ""));
     // What rustc, clippy and rustfmt say differs from version to version.
     let (here, pinned) = (rustc_version(), pinned_version());
     if here == pinned {

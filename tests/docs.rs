@@ -147,10 +147,13 @@ fn every_configuration_that_is_shown_is_one() {
 
 #[test]
 fn the_guide_shows_the_files_that_its_case_uses() {
-    let page = read("docs/first-run.md");
-    for (language, file) in [("rust", "new.rs"), ("toml", "todo.toml")] {
-        let shown: Vec<_> = blocks(&page, language).collect();
-        assert_eq!(shown, [read(Path::new("tests/cmd/first-run").join(file)).trim_start()]);
+    for (page, language, file) in [
+        ("first-run", "rust", "new.rs"),
+        ("first-run", "toml", "todo.toml"),
+        ("goldens", "toml", ".config/genti.toml"),
+    ] {
+        let shown: Vec<_> = blocks(&read(format!("docs/{page}.md")), language).collect();
+        assert_eq!(shown, [read(Path::new("tests/cmd").join(page).join(file)).trim_start()]);
     }
 }
 

@@ -13,7 +13,7 @@ use genti::model::task::Plan;
 use genti::model::tool::Tool;
 use genti::model::workspace::{File, Package, PackageId, Target, TargetKind, Workspace};
 use genti::plan::config::{self, ConfigFile, Place};
-use genti::plan::{self, RiskFacts};
+use genti::plan::{self, Facts};
 
 /// Every order.
 pub(crate) const ORDERS: [Order; 4] =
@@ -54,7 +54,7 @@ parse = "exit-code"
 /// Plans `tools` over `workspace`.
 pub(crate) fn plan(workspace: &Workspace, tools: &[Tool], order: Order, batch: Batch) -> Plan {
     let policy = Policy { order, batch, ..Policy::default() };
-    let facts = RiskFacts::default();
+    let facts = Facts::default();
     plan::plan(workspace, tools.to_vec(), Selection::default(), policy, &facts).expect("it can be planned")
 }
 

@@ -3,11 +3,16 @@
 //! Matching is one to one, within a namespace, in passes (`passes.rs`): each pairs what the ones before it have
 //! left, and each match records the pass that made it. Both sides are sorted first, so the result does not depend
 //! on the order they came in. Does not know which tool covers what: that is asked of a [`Reach`].
+//!
+//! What is suppressed is matched with the rest, after it in each pass. It takes no entry from a finding that counts and
+//! agrees with it as well; and an entry that is its own is left to nothing that resembles it less. Such an entry accepts
+//! nothing, and was not fixed: it is suppressed too.
 
 use std::collections::BTreeMap;
 
 use super::identity::sort;
 use super::passes::{self, Passes};
+use super::suppressions::Suppressions;
 use crate::model::finding::{Entry, Finding, Site, State};
 use crate::model::outcome::{Accepted, Compared, Gone, Identical};
 use crate::model::path::RelPath;
@@ -27,21 +32,25 @@ pub trait Reach {
 pub struct Matched {
     /// Every finding, in the order of [`identify`](super::identity::identify).
     pub findings: Vec<Compared>,
-    /// The entries that no finding matches, by namespace, then as in the file.
+    /// The entries that accept nothing, by namespace, then as in the file.
     pub gone: Vec<Gone>,
 }
 
 /// Compares today's findings with the baseline, given by namespace. A fatal finding is always new.
 pub fn compare(
     mut findings: Vec<Finding>,
+    suppressions: &Suppressions<'_>,
     baseline: &BTreeMap<String, Vec<Entry>>,
     reach: &dyn Reach,
 ) -> Matched {
     sort(&mut findings);
     let entries: Vec<Entry> = findings.iter().map(Entry::of).collect();
+    let suppressed_by: Vec<_> = findings.iter().map(|finding| suppressions.of(finding)).collect();
     let mut by_ns: BTreeMap<&str, (Vec<usize>, Vec<&Entry>)> = BTreeMap::new();
-    for (at, finding) in findings.iter().enumerate().filter(|(_, finding)| !finding.diagnostic.fatal) {
-        by_ns.entry(&finding.diagnostic.ns).or_default().0.push(at);
+    let mut order: Vec<usize> = (0..findings.len()).collect();
+    order.sort_by_key(|at| suppressed_by[*at].is_some());
+    for at in order.into_iter().filter(|at| !findings[*at].diagnostic.fatal) {
+        by_ns.entry(&findings[at].diagnostic.ns).or_default().0.push(at);
     }
     for (ns, known) in baseline {
         by_ns.entry(ns).or_default().1.extend(known);
@@ -52,17 +61,18 @@ pub fn compare(
     for (ns, (current, known)) in by_ns {
         let current = current.into_iter().map(|at| (at, &entries[at])).collect();
         let (matched, left) = Passes::new(ns, reach, current, known.into_iter()).run();
+        let mut lose =
+            |entry: &Entry, state| gone.push(Gone { ns: ns.to_owned(), entry: entry.clone(), state });
         for (at, pass, entry) in matched {
-            accepted[at] = Some(Accepted { pass, entry: entry.clone() });
+            match suppressed_by[at] {
+                Some(_) => lose(entry, State::Suppressed),
+                None => accepted[at] = Some(Accepted { pass, entry: entry.clone() }),
+            }
         }
-        gone.extend(left.into_iter().map(|entry| Gone {
-            ns: ns.to_owned(),
-            entry: entry.clone(),
-            state: state_of_gone(ns, entry, reach),
-        }));
+        left.into_iter().for_each(|entry| lose(entry, state_of_gone(ns, entry, reach)));
     }
-    gone.sort_by(|a, b| (&a.ns, &a.entry).cmp(&(&b.ns, &b.entry)));
-    Matched { findings: judge(findings, accepted), gone }
+    gone.sort_by(|a, b| (&a.ns, &a.entry, a.state).cmp(&(&b.ns, &b.entry, b.state)));
+    Matched { findings: judge(findings, accepted, suppressed_by), gone }
 }
 
 /// Whether one of `findings` is new whatever else is found today.
@@ -85,24 +95,30 @@ fn state_of_gone(ns: &str, entry: &Entry, reach: &dyn Reach) -> State {
     if file_gone || reach.looked_at(ns, entry) { State::Fixed } else { State::Unknown }
 }
 
-fn judge(findings: Vec<Finding>, accepted: Vec<Option<Accepted>>) -> Vec<Compared> {
+fn judge(
+    findings: Vec<Finding>,
+    accepted: Vec<Option<Accepted>>,
+    suppressed_by: Vec<Option<usize>>,
+) -> Vec<Compared> {
+    let state = |accepted: &Option<Accepted>, suppressed_by: Option<usize>| match (accepted, suppressed_by) {
+        (_, Some(_)) => State::Suppressed,
+        (None, None) => State::New,
+        (Some(Accepted { pass: EDITED, .. }), None) => State::Updated,
+        (Some(_), None) => State::Unchanged,
+    };
+    let mut judged = Vec::with_capacity(findings.len());
     let mut counts: BTreeMap<String, Identical> = BTreeMap::new();
-    for (finding, accepted) in findings.iter().zip(&accepted) {
+    for ((finding, accepted), suppressed_by) in findings.into_iter().zip(accepted).zip(suppressed_by) {
+        let state = state(&accepted, suppressed_by);
         let count = counts.entry(finding.id.clone()).or_insert(Identical { new: 0, total: 0 });
         count.total += 1;
-        count.new += usize::from(accepted.is_none());
+        count.new += usize::from(state == State::New);
+        judged.push(Compared { finding, state, accepted, suppressed_by, identical: None });
     }
-    let judged = |(finding, accepted): (Finding, Option<Accepted>)| Compared {
-        state: match &accepted {
-            None => State::New,
-            Some(Accepted { pass: EDITED, .. }) => State::Updated,
-            Some(_) => State::Unchanged,
-        },
-        identical: counts.get(&finding.id).copied().filter(|count| accepted.is_none() && count.total > 1),
-        accepted,
-        finding,
-    };
-    findings.into_iter().zip(accepted).map(judged).collect()
+    for new in judged.iter_mut().filter(|compared| compared.state == State::New) {
+        new.identical = counts.get(&new.finding.id).copied().filter(|count| count.total > 1);
+    }
+    judged
 }
 
 #[cfg(test)]
@@ -114,6 +130,14 @@ mod tests {
     /// Findings of one message at the start of each of `lines` of `text`.
     fn found(text: &str, lines: &[u32]) -> Vec<Finding> {
         identified("a.rs", text, lines.iter().map(|&line| diagnostic("a.rs", at(line, 1), "m")).collect())
+    }
+
+    fn compare(
+        findings: Vec<Finding>,
+        baseline: &BTreeMap<String, Vec<Entry>>,
+        reach: &dyn Reach,
+    ) -> Matched {
+        super::compare(findings, &Suppressions::default(), baseline, reach)
     }
 
     fn states(matched: &Matched) -> Vec<(State, Option<u8>)> {

@@ -1,8 +1,9 @@
 //! What is new, what is known, what is gone: identity of findings, and matching them with the baseline.
 //!
 //! [`identity`] turns diagnostics into findings that keep their id when code moves or is reformatted,
-//! [`baseline`] is the text of the committed file, [`matching`] compares the two. Pure: source text is handed in
-//! as [`Sources`], and what the tools reached as [`matching::Reach`]. Does not know how a tool is run, where
+//! [`baseline`] is the text of the committed file, [`matching`] compares the two, [`suppressions`] is what the
+//! configuration takes out; [`golden`] compares what a tool printed with what it is to print. Pure: source text is
+//! handed in as [`Sources`], and what the tools reached as [`matching::Reach`]. Does not know how a tool is run, where
 //! files lie, or how results are shown.
 
 use std::collections::BTreeMap;
@@ -10,11 +11,13 @@ use std::collections::BTreeMap;
 use crate::model::path::RelPath;
 
 pub mod baseline;
+pub mod golden;
 pub mod identity;
 mod layout;
 pub mod matching;
 mod passes;
 mod scope;
+pub mod suppressions;
 #[cfg(test)]
 mod tests;
 mod tokens;

@@ -10,6 +10,7 @@ use super::Sources;
 use super::baseline::{entries_of, parse, render};
 use super::identity::identify;
 use super::matching::{Reach, compare};
+use super::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Finding, Level, Place, Position, Range, State};
 use crate::model::finding::{Entry, Site};
 use crate::model::path::RelPath;
@@ -210,8 +211,8 @@ proptest! {
             let at = seed.index(mixed.len());
             mixed.rotate_left(at);
         }
-        let matched = compare(identify_lines(&current), &baseline, &Everything);
-        prop_assert_eq!(&matched, &compare(mixed, &rotated, &Everything));
+        let matched = compare(identify_lines(&current), &Suppressions::default(), &baseline, &Everything);
+        prop_assert_eq!(&matched, &compare(mixed, &Suppressions::default(), &rotated, &Everything));
 
         // Each finding once, each entry once, and as many matched on either side.
         let findings: Vec<Finding> = matched.findings.iter().map(|judged| judged.finding.clone()).collect();

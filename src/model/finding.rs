@@ -114,8 +114,8 @@ pub struct Diagnostic {
     pub level: Level,
     /// The primary message, without what varies by machine.
     pub message: String,
-    /// Whether the unit could not be judged because of it (a compile error, a file that does not parse).
-    /// Such a finding can't be baselined.
+    /// Whether it can't be baselined: the unit could not be judged because of it (a compile error, a file that does
+    /// not parse), or it is settled in another way (what differs from a golden file).
     pub fatal: bool,
     /// The package, where the tool says so.
     pub package: Option<PackageId>,
@@ -210,6 +210,8 @@ pub enum State {
     Fixed,
     /// In the baseline and not seen, but the tool did not look.
     Unknown,
+    /// Not to count, says the configuration.
+    Suppressed,
 }
 
 impl State {
@@ -221,6 +223,7 @@ impl State {
             Self::Updated => "updated",
             Self::Fixed => "fixed",
             Self::Unknown => "unknown",
+            Self::Suppressed => "suppressed",
         }
     }
 }

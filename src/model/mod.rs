@@ -9,10 +9,14 @@ pub mod event;
 #[cfg(feature = "engine")]
 pub mod finding;
 #[cfg(feature = "engine")]
+pub mod golden;
+#[cfg(feature = "engine")]
 pub mod outcome;
 pub mod path;
 #[cfg(feature = "engine")]
 pub mod policy;
+#[cfg(feature = "engine")]
+pub mod suppression;
 #[cfg(feature = "engine")]
 pub mod task;
 #[cfg(all(test, feature = "engine"))]

@@ -1,9 +1,14 @@
 //! What came of a run: statuses, states, verdicts, and the one number that the shell sees.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::civil::Date;
+
 use super::finding::{Entry, Finding, State};
+use super::path::RelPath;
+use super::suppression::Suppression;
 use super::task::{Plan, Status};
 
 /// Everything that a run found out, in the order of its plan.
@@ -21,10 +26,25 @@ pub struct Outcome {
     pub findings: Vec<Compared>,
     /// What the baseline has and the run has not, sorted.
     pub gone: Vec<Gone>,
+    /// Every suppression of the configuration with what came of it, in order.
+    pub suppressions: Vec<Suppressing>,
+    /// The day by which it was judged which of them have expired; `None` where none ever does.
+    pub as_of: Option<Date>,
+    /// What there is to say of golden files beside the findings.
+    pub goldens: Goldens,
     /// How it ended.
     pub end: End,
     /// How many processes ran at once at the most.
     pub parallel: usize,
+}
+
+/// Golden files that are to be written, and those that are of no use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Goldens {
+    /// The texts that are accepted, under `--bless`, where they are not those on disk.
+    pub accepted: BTreeMap<RelPath, String>,
+    /// Those that nothing prints any more, sorted; none unless the run left nothing out.
+    pub orphans: Vec<RelPath>,
 }
 
 /// What became of a task.
@@ -56,10 +76,12 @@ pub struct Timing {
 pub struct Compared {
     /// The finding.
     pub finding: Finding,
-    /// [`State::New`], [`State::Unchanged`] or [`State::Updated`].
+    /// [`State::New`], [`State::Unchanged`], [`State::Updated`] or [`State::Suppressed`].
     pub state: State,
-    /// The entry that accepts it; `None` if it is new.
+    /// The entry that accepts it; `None` if it is new or suppressed.
     pub accepted: Option<Accepted>,
+    /// The suppression that it is suppressed by, as an index into those of the configuration.
+    pub suppressed_by: Option<usize>,
     /// On a new finding that has identical ones beside it: how many there are.
     pub identical: Option<Identical>,
 }
@@ -82,15 +104,48 @@ pub struct Identical {
     pub total: usize,
 }
 
-/// A baseline entry that no finding matches.
+/// A baseline entry that accepts nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gone {
     /// Its namespace.
     pub ns: String,
     /// The entry.
     pub entry: Entry,
-    /// [`State::Fixed`] or [`State::Unknown`].
+    /// [`State::Fixed`], [`State::Unknown`], or [`State::Suppressed`] if what it would accept is suppressed.
     pub state: State,
+}
+
+/// A suppression and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suppressing {
+    /// As configured.
+    pub suppression: Suppression,
+    /// How many findings it matches.
+    pub matched: usize,
+    /// Whether it holds.
+    pub effect: Effect,
+}
+
+/// Whether a suppression holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It does.
+    Active,
+    /// It did, until its last day.
+    Expired,
+    /// It matches nothing, though all was looked at that it could be about.
+    Unused,
+}
+
+impl Effect {
+    /// As written in artifacts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Unused => "unused",
+        }
+    }
 }
 
 /// What a tool came to.
@@ -106,6 +161,8 @@ pub struct ToolOutcome {
     pub unchanged: usize,
     /// Findings that are, with code that was edited since.
     pub updated: usize,
+    /// Findings that are suppressed.
+    pub suppressed: usize,
     /// Baseline entries of its namespaces that are gone.
     pub fixed: usize,
     /// Baseline entries of its namespaces that could not be judged.
@@ -150,7 +207,7 @@ impl Verdict {
 pub enum End {
     /// 0: every required tool looked at everything and found nothing new.
     Passed,
-    /// 1: a required tool found something new, or `check` a stale baseline entry.
+    /// 1: a required tool found something new, or `check` a stale baseline entry or an orphaned golden file.
     Failed,
     /// 2: a mistake in the command line or the configuration.
     Usage,

@@ -214,16 +214,31 @@ pub struct Selection {
     pub tools: Vec<String>,
     /// Not these tools, sorted.
     pub skip_tools: Vec<String>,
+    /// Only what changed since this commit, and what depends on it.
+    pub since: Option<String>,
 }
 
 impl Selection {
-    /// Whether everything is looked at the way it is by default, so that what is no longer found is fixed.
-    pub fn is_default_build(&self) -> bool {
-        self.features.is_empty()
-            && !self.all_features
-            && !self.no_default_features
-            && self.target.is_none()
-            && self.cargo_profile.is_none()
+    /// Whether cargo builds for both in the same way, whatever the packages and tools.
+    pub fn builds_like(&self, other: &Self) -> bool {
+        self.build_flags() == other.build_flags()
+    }
+
+    /// Cargo's flags for features, target and profile; empty for the default build.
+    pub fn build_flags(&self) -> String {
+        let mut flags = Vec::new();
+        if self.all_features {
+            flags.push("--all-features".to_owned());
+        }
+        if self.no_default_features {
+            flags.push("--no-default-features".to_owned());
+        }
+        if !self.features.is_empty() {
+            flags.push(format!("--features {}", self.features.join(",")));
+        }
+        flags.extend(self.target.as_ref().map(|target| format!("--target {target}")));
+        flags.extend(self.cargo_profile.as_ref().map(|profile| format!("--cargo-profile {profile}")));
+        flags.join(" ")
     }
 }
 

@@ -210,8 +210,12 @@ pub struct Plan {
     pub policy: Policy,
     /// What was asked for.
     pub selection: Selection,
-    /// The packages that this resolves to, sorted.
+    /// The packages that were asked for, sorted.
+    pub asked: Vec<PackageId>,
+    /// Those of them that are looked at, sorted: under `--since`, what changed and what depends on it.
     pub packages: Vec<PackageId>,
+    /// Whether `--since` may have left something out.
+    pub is_narrowed: bool,
     /// The namespaces that tools speak for which are configured but no part of this run.
     pub unasked: BTreeSet<String>,
     /// One entry a task under `risk-first`, else none.
@@ -238,6 +242,14 @@ impl Plan {
     /// Whether every member of the workspace is selected.
     pub fn is_whole(&self, workspace: &Workspace) -> bool {
         self.packages.len() == workspace.packages.len()
+    }
+
+    /// Whether nothing is left out: neither a member nor a tool, nor what did not change.
+    pub fn is_full(&self, workspace: &Workspace) -> bool {
+        !self.is_narrowed
+            && self.is_whole(workspace)
+            && self.selection.tools.is_empty()
+            && self.selection.skip_tools.is_empty()
     }
 }
 

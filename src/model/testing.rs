@@ -74,6 +74,7 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         name: name.to_owned(),
         run: run.iter().map(|arg| Arg::Text(vec![Piece::Literal((*arg).to_owned())])).collect(),
         args: Vec::new(),
+        second_pass: Vec::new(),
         per: Per::Workspace,
         targets: None,
         files: Vec::new(),

@@ -19,6 +19,9 @@ pub struct Tool {
     pub run: Vec<Arg>,
     /// What stands for `{args}`.
     pub args: Vec<String>,
+    /// What is added to `args` for a second process, where errors that are only lints kept the first one from
+    /// judging all that it should.
+    pub second_pass: Vec<String>,
     /// What one task covers.
     pub per: Per,
     /// The cargo targets without which there is nothing to do.
@@ -194,6 +197,30 @@ pub enum Parse {
     Lines,
     /// Any other exit code than 0 is one finding.
     ExitCode,
+    /// Not at all: what it prints is compared with a golden file.
+    Golden(Streams),
+}
+
+/// What a golden file holds of what a tool prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streams {
+    /// Its standard output.
+    Stdout,
+    /// Its standard error.
+    Stderr,
+    /// Its standard output, then its standard error.
+    Both,
+}
+
+impl Streams {
+    /// As written in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+            Self::Both => "both",
+        }
+    }
 }
 
 impl Parse {
@@ -229,6 +256,7 @@ impl Parse {
             Self::Regex(_) => "regex",
             Self::Lines => "lines",
             Self::ExitCode => "exit-code",
+            Self::Golden(_) => "golden",
         }
     }
 
@@ -241,7 +269,7 @@ impl Parse {
             Self::CargoBuild => &[],
             Self::Nextest => &["test"],
             Self::Libtest | Self::DenyJson | Self::AuditJson | Self::TyposJson | Self::Machete => &[tool],
-            Self::Sarif | Self::Regex(_) | Self::Lines | Self::ExitCode => &[tool],
+            Self::Sarif | Self::Regex(_) | Self::Lines | Self::ExitCode | Self::Golden(_) => &[tool],
         };
         names.iter().map(|name| (*name).to_owned()).collect()
     }
@@ -280,12 +308,20 @@ impl Tool {
             Parse::RustcJson | Parse::Rustfmt | Parse::TyposJson | Parse::Sarif => true,
             Parse::Regex(pattern) => pattern.contains("<path>"),
             Parse::CargoBuild | Parse::Libtest | Parse::Nextest | Parse::Lines | Parse::ExitCode => false,
-            Parse::DenyJson | Parse::AuditJson | Parse::Machete => false,
+            Parse::DenyJson | Parse::AuditJson | Parse::Machete | Parse::Golden(_) => false,
         };
         tells_apart
             && matches!(self.per, Per::File | Per::TargetRoot)
             && self.run.contains(&Arg::Files)
             && !self.run.iter().any(|arg| matches!(arg, Arg::Text(pieces) if pieces.iter().any(single)))
+    }
+
+    /// The tool as it is run for the second time, if it is.
+    pub fn for_second_pass(&self) -> Self {
+        let is_behind = self.args.iter().any(|arg| arg == "--");
+        // What stands behind the first `--` is for the compiler already.
+        let more = self.second_pass.iter().filter(|arg| !(is_behind && *arg == "--"));
+        Self { args: self.args.iter().chain(more).cloned().collect(), ..self.clone() }
     }
 
     /// Whether nobody asked for it: the workspace shows that it uses it, and no more.
@@ -301,6 +337,11 @@ impl Tool {
     /// Whether it is such a program itself that it runs.
     pub fn runs_executable(&self) -> bool {
         matches!(self.run.first(), Some(Arg::Text(pieces)) if *pieces == [Piece::Executable])
+    }
+
+    /// Whether what it prints is compared with golden files.
+    pub fn has_goldens(&self) -> bool {
+        matches!(self.parse, Parse::Golden(_))
     }
 
     /// Whether the command line depends on which packages and features were selected.
@@ -335,13 +376,16 @@ impl ContentHash for Tool {
             }
         }
         sink.texts("args", &self.args);
+        sink.texts("second-pass", &self.second_pass);
         sink.field("per", self.per.as_str().as_bytes());
         sink.texts("files", &self.files);
         sink.texts("exclude", &self.exclude);
         sink.texts("inputs", &self.inputs);
         sink.field("parse", self.parse.as_str().as_bytes());
-        if let Parse::Regex(pattern) = &self.parse {
-            sink.field("parse.regex", pattern.as_bytes());
+        match &self.parse {
+            Parse::Regex(pattern) => sink.field("parse.regex", pattern.as_bytes()),
+            Parse::Golden(streams) => sink.field("parse.golden", streams.as_str().as_bytes()),
+            _ => {}
         }
         match &self.environment {
             Environment::Inherit => sink.field("env", b"inherit"),

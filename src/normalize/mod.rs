@@ -13,6 +13,7 @@ mod cargo_json;
 mod columns;
 mod deny;
 mod exit_code;
+mod golden;
 mod libtest;
 mod lines;
 mod machete;
@@ -28,7 +29,10 @@ pub use attribute::attribute;
 pub use columns::Columns;
 pub use scrub::Scrub;
 
+use std::collections::BTreeMap;
+
 use crate::model::finding::{Diagnostic, Level, Place, Position, Range};
+use crate::model::golden::Printed;
 use crate::model::path::RelPath;
 use crate::model::task::{Exit, Output, Program, Unit};
 use crate::model::tool::{Parse, Tool};
@@ -60,8 +64,35 @@ pub struct Parsed {
     pub gaps: Vec<Gap>,
     /// The test programs that were built.
     pub programs: Vec<Program>,
+    /// Whether errors that are only lints may be why something got no verdict.
+    pub hidden: bool,
     /// What columns count: [`Parsed::count_characters`] is still to be called if these are no characters.
     pub columns: Columns,
+    /// What is to be compared with the golden file of the one unit.
+    pub printed: Option<Printed>,
+}
+
+impl Parsed {
+    /// What is known when `second` was found by a process that took lints for warnings: how bad they are, the first one
+    /// has said; what got no verdict even so, the second.
+    #[must_use]
+    pub fn and(mut self, second: Self) -> Self {
+        let mut seen: BTreeMap<_, usize> = BTreeMap::new();
+        let key = |found: &Diagnostic| {
+            (found.ns.clone(), found.rule.clone(), found.message.clone(), found.place.clone())
+        };
+        for found in &self.diagnostics {
+            *seen.entry(key(found)).or_default() += 1;
+        }
+        for found in second.diagnostics {
+            match seen.get_mut(&key(&found)) {
+                Some(count) if *count > 0 => *count -= 1,
+                _ => self.diagnostics.push(found),
+            }
+        }
+        self.diagnostics.sort();
+        Self { gaps: second.gaps, hidden: second.hidden, ..self }
+    }
 }
 
 /// A part of what a process covered that got no verdict. With neither package nor path: all of it.
@@ -106,6 +137,7 @@ pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
         Parse::Regex(pattern) => lines::by_pattern(input, code, pattern),
         Parse::Lines => lines::plain(input, code),
         Parse::ExitCode => exit_code::parse(input, code),
+        Parse::Golden(streams) => golden::parse(input, code, *streams),
     }?;
     parsed.diagnostics.sort();
     parsed.diagnostics.dedup();

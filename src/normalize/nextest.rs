@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::libtest::{self, story};
+use super::libtest::cases;
 use super::{Gap, Input, Parsed, Unparsable};
 use crate::model::finding::Diagnostic;
 
@@ -48,13 +48,16 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         return Err(Unparsable(format!("exited with {code}: {counted} tests failed, {listed} are listed")));
     }
     let outputs = outputs(&lines[..rule]);
-    let diagnostic = |test: &Test<'_>| {
-        let subject = format!("{} {}", test.program, test.name);
+    let diagnostics = |test: &Test<'_>| {
+        let name = test.program.split("::").next();
+        let package = input.workspace.packages.iter().find(|package| Some(package.name.as_str()) == name);
         let output = outputs.get(&(test.program, test.name)).map(Vec::as_slice);
-        let diagnostic = libtest::failed(input, subject, story::of_test(input, test.name, output));
-        Diagnostic { ns: "test".to_owned(), ..diagnostic }
+        let beside = output.unwrap_or_default();
+        cases::of_test(input, (test.program, package), test.name, output, beside)
     };
-    Ok(Parsed { diagnostics: failed.iter().map(diagnostic).collect(), ..Parsed::default() })
+    let diagnostics = failed.iter().flat_map(diagnostics);
+    let diagnostics = diagnostics.map(|diagnostic| Diagnostic { ns: "test".to_owned(), ..diagnostic });
+    Ok(Parsed { diagnostics: diagnostics.collect(), ..Parsed::default() })
 }
 
 /// The line `Summary [ 0.010s] 5 tests run: 4 passed, 1 failed, 0 skipped`.

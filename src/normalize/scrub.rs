@@ -80,9 +80,19 @@ impl Scrub {
 
     /// `text` without escape sequences and without this machine's directories.
     pub fn text(&self, text: &str) -> String {
+        self.with_root_as("", text)
+    }
+
+    /// The same as it stands in golden files: with `[CWD]` for the root, where tools run.
+    pub(super) fn golden(&self, text: &str) -> String {
+        self.with_root_as("[CWD]", text)
+    }
+
+    fn with_root_as(&self, root: &str, text: &str) -> String {
         static HASH: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"-[0-9a-f]{16}\b").expect("valid"));
         let mut text = strip_escapes(text);
         for (dir, stand_in) in &self.prefixes {
+            let stand_in = if stand_in.is_empty() { root } else { stand_in };
             if let Some(replaced) = replace_dir(&text, dir, stand_in) {
                 text = Cow::Owned(replaced);
             }

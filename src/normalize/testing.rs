@@ -6,7 +6,25 @@ use super::{Input, Parsed, Scrub, Unparsable, parse};
 use crate::model::task::{Exit, Output, Unit};
 pub(super) use crate::model::testing::{tool, workspace};
 use crate::model::tool::Tool;
-use crate::model::workspace::{PackageId, Workspace};
+use crate::model::workspace::{PackageId, TargetKind, Workspace};
+
+/// A workspace with the member `cases`, whose tests have cases and snapshots in files.
+pub(super) fn with_cases() -> Workspace {
+    let targets = [(TargetKind::Test, "cases/tests/cli.rs"), (TargetKind::Test, "cases/tests/snaps.rs")];
+    workspace(
+        &[("cases", &targets)],
+        &[
+            "cases/tests/cli.rs",
+            "cases/tests/cmd/one.trycmd",
+            "cases/tests/cmd/three.toml",
+            "cases/tests/cmd/two.md",
+            "cases/tests/data/one.txt",
+            "cases/tests/snaps.rs",
+            "cases/tests/snapshots/snaps__named.snap",
+            "cases/tests/snapshots/snaps__of_insta_in_a_file.snap",
+        ],
+    )
+}
 
 /// Parses the output of a process of `tool` over `units`; every package is selected.
 pub(super) fn run(

@@ -127,7 +127,8 @@ fn files_of(workspace: &Workspace, plan: &Plan, tool: &Tool, unit: Unit) -> Vec<
     let belongs = |owner: Option<PackageId>| match unit {
         Unit::Package(package) => owner == Some(package),
         _ => {
-            plan.is_whole(workspace) || owner.is_some_and(|owner| plan.packages.binary_search(&owner).is_ok())
+            let is_asked = |owner| plan.asked.binary_search(&owner).is_ok();
+            plan.asked.len() == workspace.packages.len() || owner.is_some_and(is_asked)
         }
     };
     match unit {

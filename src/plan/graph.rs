@@ -7,10 +7,12 @@ use std::collections::BTreeSet;
 
 use globset::{GlobSet, GlobSetBuilder};
 
+use super::changed::Changed;
 use super::config;
 use super::select::PlanError;
 use crate::model::digest::{ContentHash, Digest, Explanation, Hasher, Sink};
 use crate::model::finding::Place;
+use crate::model::golden;
 use crate::model::path::RelPath;
 use crate::model::policy::Selection;
 use crate::model::task::{Graph, Plan, Task, TaskId, TaskIx, Unit, needs_first};
@@ -18,15 +20,26 @@ use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::{File, FileId, PackageId, ROOT_INPUTS, Target, Workspace};
 use crate::normalize;
 
-/// Builds the graph of `tools` (sorted by name) over `packages`.
+/// What a graph is about.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    /// The packages that were asked for, sorted.
+    pub(super) asked: &'a [PackageId],
+    /// Those of them that are looked at, sorted.
+    pub(super) packages: &'a [PackageId],
+    /// What changed, if nothing else is looked at.
+    pub(super) changed: Option<&'a Changed<'a>>,
+}
+
+/// Builds the graph of `tools` (sorted by name) over `scope`.
 pub(super) fn build(
     workspace: &Workspace,
     tools: Vec<Tool>,
     selection: &Selection,
-    packages: &[PackageId],
+    scope: Scope<'_>,
 ) -> Result<Graph, PlanError> {
     let needs = needs(&tools);
-    let inputs = Inputs::new(workspace, selection, packages);
+    let inputs = Inputs::new(workspace, selection, scope);
     let mut units_of = tools
         .iter()
         .map(|tool| Ok(inputs.units(tool, &Globs::new(tool)?)))
@@ -65,7 +78,9 @@ pub(super) fn build(
 pub(super) fn explain(workspace: &Workspace, plan: &Plan, task: TaskIx) -> Result<Explanation, PlanError> {
     let Task { tool: id, unit, .. } = *plan.graph.task(task);
     let tool = plan.graph.tool(id);
-    let inputs = Inputs::new(workspace, &plan.selection, &plan.packages);
+    // A unit that was left out is not asked for, and none is told from the others by that.
+    let scope = Scope { asked: &plan.asked, packages: &plan.packages, changed: None };
+    let inputs = Inputs::new(workspace, &plan.selection, scope);
     let globs = Globs::new(tool)?;
     let units = inputs.units(tool, &globs);
     let declared = units.into_iter().find(|(own, ..)| *own == unit).map(|(.., declared)| declared);
@@ -142,7 +157,8 @@ impl ContentHash for Ids<'_> {
 struct Inputs<'a> {
     workspace: &'a Workspace,
     selection: &'a Selection,
-    packages: &'a [PackageId],
+    scope: Scope<'a>,
+    /// For each package, whether it was asked for.
     selected: Vec<bool>,
     /// The files of each package.
     owned: Vec<Vec<FileId>>,
@@ -154,15 +170,15 @@ struct Inputs<'a> {
 
 /// Whether the file is this program's own: what it says of a tool is part of the tool's definition, and the rest
 /// (policy, baseline) decides no result.
-fn is_own(path: &RelPath) -> bool {
+pub(super) fn is_own(path: &RelPath) -> bool {
     config::LOCATIONS.iter().any(|own| path.as_bytes() == own.as_bytes())
         || path.is_within(&RelPath::new(".config/genti"))
 }
 
 impl<'a> Inputs<'a> {
-    fn new(workspace: &'a Workspace, selection: &'a Selection, packages: &'a [PackageId]) -> Self {
+    fn new(workspace: &'a Workspace, selection: &'a Selection, scope: Scope<'a>) -> Self {
         let mut selected = vec![false; workspace.packages.len()];
-        for package in packages {
+        for package in scope.asked {
             selected[package.0 as usize] = true;
         }
         let mut own: Vec<_> = workspace.packages.iter().map(|_| Hasher::new("genti.files.1")).collect();
@@ -181,7 +197,7 @@ impl<'a> Inputs<'a> {
                 .iter()
                 .filter_map(|path| workspace.find(&RelPath::new(path)).map(|id| workspace.file(id))),
         );
-        Self { workspace, selection, packages, selected, owned, closure, common }
+        Self { workspace, selection, scope, selected, owned, closure, common }
     }
 
     fn tasks(
@@ -207,7 +223,7 @@ impl<'a> Inputs<'a> {
         tool.feed(&mut head);
         let further = match globs.inputs.is_empty() {
             true => files_digest(std::iter::empty()),
-            false => files_digest(self.workspace.files.iter().filter(|file| globs.is_input(file))),
+            false => files_digest(self.workspace.files.iter().filter(|file| globs.is_input(&file.path))),
         };
         Shared { tool: head.finish(), further, needed }
     }
@@ -219,23 +235,34 @@ impl<'a> Inputs<'a> {
             package: unit.package(self.workspace).map_or("", |id| &self.workspace.package(id).name),
             edition: unit.target(self.workspace).map_or("", |target| &target.edition),
             target: unit.target(self.workspace).filter(|_| tool.per == Per::TestTarget),
-            selection: tool.uses_selection().then_some((self.selection, self.workspace, self.packages)),
+            selection: tool.uses_selection().then_some((self.selection, self.workspace, self.scope.packages)),
             declared,
         }
     }
 
     /// The units of `tool`.
     fn units(&self, tool: &Tool, globs: &Globs) -> Vec<Weighed> {
-        let workspace = self.workspace;
+        let Self { workspace, scope: Scope { asked, packages, changed }, .. } = *self;
         let is_about = |target: &Target| tool.targets.is_none_or(|targets| targets.include(target));
         let concerns = |package: &PackageId| {
             tool.targets.is_none() || workspace.package(*package).targets.iter().any(is_about)
         };
         match tool.per {
-            Per::Workspace if !self.packages.is_empty() && !self.packages.iter().any(concerns) => Vec::new(),
+            Per::Workspace if !asked.is_empty() && !asked.iter().any(concerns) => Vec::new(),
+            Per::Workspace
+                if changed.is_some() && tool.uses_selection() && !packages.iter().any(concerns) =>
+            {
+                Vec::new()
+            }
+            Per::Workspace
+                if !tool.uses_selection() && changed.is_some_and(|changed| !changed.touches(globs)) =>
+            {
+                Vec::new()
+            }
             Per::File => workspace
                 .files()
                 .filter(|(id, file)| !file.is_link && globs.looks_at(file) && self.is_selected(*id))
+                .filter(|(_, file)| changed.is_none_or(|changed| changed.has(&file.path)))
                 .map(|(id, file)| (Unit::File(id), file.len, file.digest))
                 .collect(),
             Per::Workspace => {
@@ -249,15 +276,14 @@ impl<'a> Inputs<'a> {
                     files_digest(files().map(|(_, file)| file).filter(|file| !is_own(&file.path)))
                 } else {
                     let mut hasher = Hasher::new("genti.packages.1");
-                    for package in self.packages {
+                    for package in packages {
                         hasher.field("closure", &self.closure[package.0 as usize].0);
                     }
                     hasher.finish()
                 };
                 vec![(Unit::Workspace, bytes, self.with_common(declared))]
             }
-            Per::Package => self
-                .packages
+            Per::Package => packages
                 .iter()
                 .filter(|package| concerns(package))
                 .filter_map(|&package| {
@@ -282,7 +308,7 @@ impl<'a> Inputs<'a> {
     /// depends on; its root alone counts for its size.
     fn test_targets(&self, globs: &Globs, is_about: impl Fn(&Target) -> bool) -> Vec<Weighed> {
         let mut units = Vec::new();
-        for &id in self.packages {
+        for &id in self.scope.packages {
             let declared = self.with_common(self.closure[id.0 as usize]);
             for (at, target) in (0..).zip(&self.workspace.package(id).targets) {
                 if target.test && is_about(target) && globs.takes(&target.root) {
@@ -300,7 +326,7 @@ impl<'a> Inputs<'a> {
         let workspace = self.workspace;
         let mut seen = BTreeSet::new();
         let mut units = Vec::new();
-        for &id in self.packages {
+        for &id in self.scope.packages {
             let files = self.files_of(id, globs);
             let declared = files_digest(files.iter().copied());
             let roots: Vec<_> = (0..)
@@ -327,7 +353,7 @@ impl<'a> Inputs<'a> {
     }
 
     fn is_selected(&self, file: FileId) -> bool {
-        self.packages.len() == self.workspace.packages.len()
+        self.scope.asked.len() == self.workspace.packages.len()
             || self.workspace.owners[file.0 as usize].is_some_and(|owner| self.selected[owner.0 as usize])
     }
 
@@ -426,6 +452,8 @@ pub(super) struct Globs {
     files: Option<GlobSet>,
     exclude: GlobSet,
     inputs: GlobSet,
+    /// Whether it has golden files, which are not there to be looked at: there would be goldens of goldens.
+    has_goldens: bool,
 }
 
 impl Globs {
@@ -444,19 +472,23 @@ impl Globs {
             files: if tool.files.is_empty() { None } else { Some(set(&tool.files).map_err(bad)?) },
             exclude: set(&tool.exclude).map_err(bad)?,
             inputs: set(&tool.inputs).map_err(bad)?,
+            has_goldens: tool.has_goldens(),
         })
     }
 
-    fn takes(&self, path: &RelPath) -> bool {
+    /// Whether a tool looks at what lies at `path`.
+    pub(super) fn takes(&self, path: &RelPath) -> bool {
         let path = path.as_os_path();
         self.files.as_ref().is_none_or(|files| files.is_match(&path)) && !self.exclude.is_match(&path)
     }
 
     pub(super) fn looks_at(&self, file: &File) -> bool {
-        !self.is_restricted || self.takes(&file.path)
+        let is_golden = self.has_goldens && file.path.is_within(&RelPath::new(golden::DIR));
+        !is_golden && (!self.is_restricted || self.takes(&file.path))
     }
 
-    fn is_input(&self, file: &File) -> bool {
-        self.inputs.is_match(file.path.as_os_path())
+    /// Whether what lies at `path` decides the result of all its tasks.
+    pub(super) fn is_input(&self, path: &RelPath) -> bool {
+        self.inputs.is_match(path.as_os_path())
     }
 }

@@ -5,6 +5,7 @@
 //! lines are the same on every machine and at every parallelism.
 
 mod batch;
+mod changed;
 mod command;
 pub mod config;
 mod graph;
@@ -19,8 +20,10 @@ mod select;
 mod tests;
 
 pub use command::expand;
-pub use risk::RiskFacts;
+pub use risk::Facts;
 pub use select::PlanError;
+
+use changed::Changed;
 
 use crate::model::digest::Explanation;
 use crate::model::policy::{Order, Policy, Selection};
@@ -48,11 +51,20 @@ pub fn plan(
     tools: Vec<Tool>,
     selection: Selection,
     policy: Policy,
-    facts: &RiskFacts,
+    facts: &Facts,
 ) -> Result<Plan, PlanError> {
-    let packages = select::packages(workspace, &selection)?;
+    let asked = select::packages(workspace, &selection)?;
     let select::Chosen { tools, unasked } = select::tools(workspace, tools, &selection)?;
-    let graph = graph::build(workspace, tools, &selection, &packages)?;
+    let changed = match &facts.changed {
+        Some(files) if selection.since.is_some() => Changed::new(files, &tools)?,
+        _ => None,
+    };
+    let packages = match &changed {
+        Some(changed) => changed.of(workspace, asked.clone()),
+        None => asked.clone(),
+    };
+    let scope = graph::Scope { asked: &asked, packages: &packages, changed: changed.as_ref() };
+    let graph = graph::build(workspace, tools, &selection, scope)?;
     let risks = match policy.order {
         Order::RiskFirst => risk::assess(workspace, &graph, facts),
         Order::Deterministic | Order::Topo | Order::RequiredFirst => Vec::new(),
@@ -60,5 +72,6 @@ pub fn plan(
     let ordered = order::sort(workspace, &graph, &policy, &risks);
     let batches = batch::cut(workspace, &graph, &ordered, &risks, &policy)?;
     let batch_id = batch::id_of_all(&batches);
-    Ok(Plan { graph, policy, selection, packages, unasked, risks, batches, batch_id })
+    let is_narrowed = changed.is_some();
+    Ok(Plan { graph, policy, selection, asked, packages, is_narrowed, unasked, risks, batches, batch_id })
 }

@@ -41,13 +41,13 @@ fn whole(name: &str) -> Tool {
     testing::tool(name, Parse::ExitCode, &[name])
 }
 
-fn planned(tools: Vec<Tool>, order: Order, batch: Batch, facts: &RiskFacts) -> Plan {
+fn planned(tools: Vec<Tool>, order: Order, batch: Batch, facts: &Facts) -> Plan {
     let policy = Policy { order, batch, ..Policy::default() };
     plan(&workspace(), tools, Selection::default(), policy, facts).unwrap()
 }
 
 fn one_by_one(tools: Vec<Tool>, order: Order) -> Vec<String> {
-    names(&planned(tools, order, Batch::Count(NonZeroU32::MIN), &RiskFacts::default()))
+    names(&planned(tools, order, Batch::Count(NonZeroU32::MIN), &Facts::default()))
 }
 
 /// The tasks in the order of their ranks, as `tool:package`.
@@ -81,7 +81,7 @@ fn topo_copes_with_members_that_need_one_another() {
     // A dev-dependency back: base and mid are one knot, top is above it.
     workspace.packages[3].dependencies = vec![PackageId(2)];
     let policy = Policy { order: Order::Topo, batch: Batch::Count(NonZeroU32::MIN), ..Policy::default() };
-    let facts = RiskFacts::default();
+    let facts = Facts::default();
     let plan = plan(&workspace, vec![per_file("t")], Selection::default(), policy, &facts).unwrap();
     assert_eq!(names(&plan), ["t:alone", "t:b-mid", "t:c-base", "t:a-top"]);
 }
@@ -100,12 +100,8 @@ fn required_first_puts_every_optional_batch_behind() {
     let mut optional = per_file("a");
     optional.required = false;
     for batch in [Batch::Auto, Batch::Count(NonZeroU32::MIN), Batch::ByTool] {
-        let plan = planned(
-            vec![optional.clone(), per_file("z")],
-            Order::RequiredFirst,
-            batch,
-            &RiskFacts::default(),
-        );
+        let plan =
+            planned(vec![optional.clone(), per_file("z")], Order::RequiredFirst, batch, &Facts::default());
         let classes: Vec<_> = plan.batches.iter().map(|batch| batch.class).collect();
         assert!(classes.is_sorted() && classes.contains(&0) && classes.contains(&1), "{batch}: {classes:?}");
         for batch in &plan.batches {
@@ -126,9 +122,8 @@ fn what_a_required_tool_needs_is_required_first_too() {
     assert!(first("z:") < first("a:") && first("a:") < first("b:"), "{order:?}");
 }
 
-fn facts(changed: &[&str], accepted: &[(&str, &str, usize)]) -> RiskFacts {
-    let mut facts =
-        RiskFacts { changed: Some(changed.iter().map(RelPath::new).collect()), ..RiskFacts::default() };
+fn facts(changed: &[&str], accepted: &[(&str, &str, usize)]) -> Facts {
+    let mut facts = Facts { changed: Some(changed.iter().map(RelPath::new).collect()), ..Facts::default() };
     for (ns, path, count) in accepted {
         let text = || String::new();
         let site = Site::Path(RelPath::new(path));
@@ -167,7 +162,7 @@ fn a_heavier_tool_is_a_greater_risk_and_has_more_turns() {
     // Whose path and hash come first has the first turn.
     let expected = if tools[0] == "a" { "azzzazaa" } else { "zzzazaaa" };
     assert_eq!(tools.concat(), expected);
-    let plan = planned(vec![per_file("a"), heavy], Order::RiskFirst, Batch::Auto, &RiskFacts::default());
+    let plan = planned(vec![per_file("a"), heavy], Order::RiskFirst, Batch::Auto, &Facts::default());
     assert!(plan.risks.iter().any(|risk| risk.weight == 2));
 }
 
@@ -176,7 +171,7 @@ fn by_tool_gives_each_tool_one_batch() {
     for order in [Order::Deterministic, Order::Topo, Order::RequiredFirst, Order::RiskFirst] {
         let mut small = per_file("t");
         small.caps.tasks = 1;
-        let plan = planned(vec![small, whole("w")], order, Batch::ByTool, &RiskFacts::default());
+        let plan = planned(vec![small, whole("w")], order, Batch::ByTool, &Facts::default());
         assert_eq!(plan.batches.len(), 2, "{order}");
         let steps: Vec<_> = plan.batches.iter().map(|batch| batch.steps.len()).collect();
         assert_eq!(steps.iter().sum::<usize>(), 5, "{order}: the caps still cut steps");
@@ -188,7 +183,7 @@ fn by_path_gives_each_package_one_batch_with_a_step_for_each_tool() {
     let mut after = per_file("a");
     after.needs = vec!["z".to_owned()];
     let tools = vec![after, per_file("z"), whole("w")];
-    let plan = planned(tools, Order::Topo, Batch::ByPath, &RiskFacts::default());
+    let plan = planned(tools, Order::Topo, Batch::ByPath, &Facts::default());
     let batches: Vec<_> = plan
         .batches
         .iter()
@@ -209,7 +204,7 @@ fn every_order_and_batch_has_the_same_tasks_and_graph() {
         optional.required = false;
         vec![optional, per_file("t"), whole("w")]
     };
-    let plain = planned(tools(), Order::Deterministic, Batch::Auto, &RiskFacts::default());
+    let plain = planned(tools(), Order::Deterministic, Batch::Auto, &Facts::default());
     let mut sequences = BTreeSet::new();
     for order in [Order::Deterministic, Order::Topo, Order::RequiredFirst, Order::RiskFirst] {
         for batch in ["auto", "1", "7", "by-tool", "by-path"] {
@@ -234,8 +229,7 @@ fn every_order_and_batch_has_the_same_tasks_and_graph() {
 
 #[test]
 fn an_explanation_has_the_parts_of_the_id() {
-    let plan =
-        planned(vec![per_file("t"), whole("w")], Order::Deterministic, Batch::Auto, &RiskFacts::default());
+    let plan = planned(vec![per_file("t"), whole("w")], Order::Deterministic, Batch::Auto, &Facts::default());
     for at in 0..plan.graph.tasks.len() as u32 {
         let parts = explain(&workspace(), &plan, TaskIx(at)).unwrap().0;
         let names: BTreeSet<_> = parts.iter().map(|(name, _)| *name).collect();

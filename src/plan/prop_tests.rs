@@ -30,7 +30,7 @@ impl Case {
 }
 
 fn plan_of(workspace: &Workspace, tools: &[Tool], policy: &Policy) -> Plan {
-    plan(workspace, tools.to_vec(), Selection::default(), policy.clone(), &RiskFacts::default()).unwrap()
+    plan(workspace, tools.to_vec(), Selection::default(), policy.clone(), &Facts::default()).unwrap()
 }
 
 /// Up to five packages, one of them within another, each depending on some of those before it.

@@ -19,9 +19,9 @@ use crate::model::tool::Tool;
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize;
 
-/// What the shell knows that risk depends on.
+/// What the shell knows that selection and risk depend on.
 #[derive(Clone, Debug, Default)]
-pub struct RiskFacts {
+pub struct Facts {
     /// The files that changed since `--since`; `None` without it.
     pub changed: Option<BTreeSet<RelPath>>,
     /// The accepted findings by namespace.
@@ -29,7 +29,7 @@ pub struct RiskFacts {
 }
 
 /// The risk of every task.
-pub(super) fn assess(workspace: &Workspace, graph: &Graph, facts: &RiskFacts) -> Vec<Risk> {
+pub(super) fn assess(workspace: &Workspace, graph: &Graph, facts: &Facts) -> Vec<Risk> {
     let dependents = dependents(workspace);
     let changed = facts.changed.as_ref().map(|files| Changed {
         files,

@@ -41,7 +41,7 @@ fn tools() -> Vec<Tool> {
 }
 
 fn planned(workspace: &Workspace, tools: Vec<Tool>, policy: Policy) -> Plan {
-    plan(workspace, tools, Selection::default(), policy, &RiskFacts::default()).unwrap()
+    plan(workspace, tools, Selection::default(), policy, &Facts::default()).unwrap()
 }
 
 fn batched(batch: &str) -> Policy {
@@ -207,7 +207,7 @@ fn features_are_part_of_the_id_only_where_they_reach_the_command() {
     let with = |features: &[&str]| {
         let features = features.iter().map(|name| (*name).to_owned()).collect();
         let selection = Selection { features, ..Selection::default() };
-        plan(&workspace, tools(), selection, Policy::default(), &RiskFacts::default()).unwrap()
+        plan(&workspace, tools(), selection, Policy::default(), &Facts::default()).unwrap()
     };
     let (plain, featured) = (with(&[]), with(&["x"]));
     assert_ne!(id_of(&workspace, &plain, "whole", "."), id_of(&workspace, &featured, "whole", "."));
@@ -285,7 +285,7 @@ fn a_selection_narrows_units_and_names_what_it_does_not_know() {
             skip_tools: own(skipped),
             ..Selection::default()
         };
-        plan(&workspace, tools(), selection, Policy::default(), &RiskFacts::default())
+        plan(&workspace, tools(), selection, Policy::default(), &Facts::default())
     };
     let only_b = plan_of(&["b"], &[], &[], &[]).unwrap();
     assert_eq!(only_b.packages, [PackageId(1)]);
@@ -315,7 +315,7 @@ fn naming_a_tool_brings_what_it_needs() {
     tools[3].needs = vec!["roots".to_owned()];
     tools[1].needs = vec!["lines".to_owned()];
     let selection = Selection { tools: vec!["each".to_owned()], ..Selection::default() };
-    let plan = plan(&workspace, tools, selection, Policy::default(), &RiskFacts::default()).unwrap();
+    let plan = plan(&workspace, tools, selection, Policy::default(), &Facts::default()).unwrap();
     let names: Vec<_> = plan.graph.tools.iter().map(|tool| tool.name.as_str()).collect();
     assert_eq!(names, ["each", "lines", "roots"]);
 }
@@ -333,8 +333,8 @@ fn a_name_longer_than_a_command_line_is_an_error() {
     workspace.owners.push(None);
     let mut tool = tools().swap_remove(0);
     tool.files = Vec::new();
-    let error = plan(&workspace, vec![tool], Selection::default(), Policy::default(), &RiskFacts::default())
-        .unwrap_err();
+    let error =
+        plan(&workspace, vec![tool], Selection::default(), Policy::default(), &Facts::default()).unwrap_err();
     assert!(matches!(error, PlanError::ArgumentTooLong { ref tool, .. } if tool == "lines"), "{error}");
 }
 
@@ -342,9 +342,8 @@ fn a_name_longer_than_a_command_line_is_an_error() {
 fn arguments_longer_than_a_command_line_are_an_error() {
     let long = "x".repeat(ARGV_CAP);
     let tool = testing::tool("long", Parse::Lines, &["long", &long]);
-    let error =
-        plan(&workspace(), vec![tool], Selection::default(), Policy::default(), &RiskFacts::default())
-            .unwrap_err();
+    let error = plan(&workspace(), vec![tool], Selection::default(), Policy::default(), &Facts::default())
+        .unwrap_err();
     assert!(matches!(error, PlanError::CommandTooLong { ref tool, .. } if tool == "long"), "{error}");
 }
 
@@ -386,7 +385,7 @@ fn a_file_name_can_not_be_taken_for_an_option() {
 fn the_selection_is_spelt_in_cargos_words() {
     let workspace = workspace();
     let words = |selection: Selection| {
-        let plan = plan(&workspace, tools(), selection, Policy::default(), &RiskFacts::default()).unwrap();
+        let plan = plan(&workspace, tools(), selection, Policy::default(), &Facts::default()).unwrap();
         let tool = plan.graph.tools.iter().find(|tool| tool.name == "whole").unwrap();
         let line = expand(&workspace, &plan, tool, &[Unit::Workspace], &["--locked".to_owned()], "".as_ref())
             .swap_remove(0);
@@ -460,8 +459,7 @@ fn each_target_that_is_tested_is_a_task_also_where_two_share_a_root() {
 fn what_is_there_for_others_has_a_task_only_where_they_have_one() {
     let mut workspace = workspace();
     let units = |workspace: &Workspace, selection: Selection| {
-        let plan =
-            plan(workspace, test_tools(), selection, Policy::default(), &RiskFacts::default()).unwrap();
+        let plan = plan(workspace, test_tools(), selection, Policy::default(), &Facts::default()).unwrap();
         units_of(workspace, &plan)
     };
     let tools = |tools: &[&str], skip_tools: &[&str]| {

@@ -1,10 +1,12 @@
 //! `report.json`: findings with their state, the verdict of each tool and of the gate.
 
+use globset::Glob;
 use serde_json::{Value, json};
 
 use super::{SCHEMA, canonical};
 use crate::model::finding::{Entry, Fix, Place, Range, Related, Site};
-use crate::model::outcome::{Compared, Gone, Outcome, ToolOutcome};
+use crate::model::outcome::{Compared, Gone, Outcome, Suppressing, ToolOutcome};
+use crate::model::suppression::Suppression;
 use crate::model::tool::Tool;
 
 pub(super) fn render(outcome: &Outcome) -> Vec<u8> {
@@ -16,11 +18,15 @@ pub(super) fn render(outcome: &Outcome) -> Vec<u8> {
         .zip(&outcome.tools)
         .map(|(tool, outcome)| self::tool(tool, outcome))
         .collect();
+    let finding = |compared| finding(compared, outcome);
     canonical::to_bytes(&json!({
+        "as_of": outcome.as_of.map(|date| date.to_string()),
         "findings": outcome.findings.iter().map(finding).collect::<Vec<_>>(),
         "gate": { "exit": outcome.end.code(), "status": outcome.end.as_str() },
+        "golden_orphans": outcome.goldens.orphans.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "gone": outcome.gone.iter().map(gone).collect::<Vec<_>>(),
         "schema": SCHEMA,
+        "suppressions": outcome.suppressions.iter().map(suppression).collect::<Vec<_>>(),
         "tools": tools,
     }))
 }
@@ -34,6 +40,7 @@ fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
         "name": tool.name,
         "new": outcome.new,
         "required": tool.required,
+        "suppressed": outcome.suppressed,
         "unchanged": outcome.unchanged,
         "unknown": outcome.unknown,
         "updated": outcome.updated,
@@ -41,9 +48,11 @@ fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
     })
 }
 
-fn finding(compared: &Compared) -> Value {
+fn finding(compared: &Compared, outcome: &Outcome) -> Value {
     let finding = &compared.finding;
     let diagnostic = &finding.diagnostic;
+    let suppression = compared.suppressed_by.map(|at| &outcome.suppressions[at].suppression);
+    let accepted_for = compared.accepted.as_ref().and_then(|accepted| accepted.entry.reason.as_ref());
     json!({
         "code": finding.code,
         "fatal": diagnostic.fatal,
@@ -53,9 +62,10 @@ fn finding(compared: &Compared) -> Value {
         "matched_by": compared.accepted.as_ref().map(|accepted| accepted.pass),
         "message": diagnostic.message,
         "ns": diagnostic.ns,
+        "owner": suppression.and_then(|suppression| suppression.owner.as_ref()),
         "path": diagnostic.place.path().map(ToString::to_string),
         "range": diagnostic.place.range().map(range),
-        "reason": compared.accepted.as_ref().and_then(|accepted| accepted.entry.reason.as_ref()),
+        "reason": suppression.map(|suppression| &suppression.reason).or(accepted_for),
         "related": diagnostic.related.iter().map(related).collect::<Vec<_>>(),
         "rule": diagnostic.rule,
         "scope": finding.scope,
@@ -81,6 +91,25 @@ fn gone(gone: &Gone) -> Value {
         "scope": scope,
         "state": gone.state.as_str(),
         "subject": subject,
+    })
+}
+
+/// Without the file that it stands in: `--config-file` may be anywhere.
+fn suppression(suppressing: &Suppressing) -> Value {
+    let Suppression { rule, tool, path, subject, message, reason, owner, expires, file: _, line } =
+        &suppressing.suppression;
+    json!({
+        "effect": suppressing.effect.as_str(),
+        "expires": expires.map(|date| date.to_string()),
+        "line": line,
+        "matched": suppressing.matched,
+        "message": message,
+        "owner": owner,
+        "path": path.as_ref().map(Glob::glob),
+        "reason": reason,
+        "rule": rule,
+        "subject": subject,
+        "tool": tool,
     })
 }
 

@@ -67,10 +67,11 @@ pub(super) fn selection(workspace: &Workspace, plan: &Plan) -> Value {
         "features": selection.features,
         "no_default_features": selection.no_default_features,
         "packages": packages,
+        "since": selection.since,
         "skip_tools": selection.skip_tools,
         "target": selection.target,
         "tools": selection.tools,
-        "whole": plan.is_whole(workspace),
+        "whole": plan.is_whole(workspace) && !plan.is_narrowed,
     })
 }
 

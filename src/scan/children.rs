@@ -7,11 +7,12 @@
 //! are killed as soon as no child lives, at the latest at the end of the run, and never beside a child.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use super::sys::{Group, GroupId, Orphans, Pipe};
+use super::sys::{Group, GroupId, Guard, Orphans, Pipe};
 use crate::model::task::Exit;
 
 /// All children of a run.
@@ -24,14 +25,36 @@ pub(super) struct Children {
     paused: RwLock<Duration>,
     /// Only in a process that is nothing but this run.
     orphans: Option<Orphans>,
+    /// The program and the argument that stand guard over all this, if we are killed.
+    guard: Option<(PathBuf, &'static str)>,
 }
 
 #[derive(Debug, Default)]
 struct Live {
     /// How many are being started, and have no number yet.
     starting: usize,
-    /// Those that are started and not reaped.
-    groups: Vec<GroupId>,
+    /// Those that are started and not reaped, each at its place.
+    groups: Vec<Option<GroupId>>,
+    /// Kills them if we can't.
+    guard: Option<Guard>,
+}
+
+impl Live {
+    fn groups(&self) -> impl Iterator<Item = GroupId> {
+        self.groups.iter().flatten().copied()
+    }
+
+    /// Puts `new` in the place of `old`.
+    fn replace(&mut self, old: Option<GroupId>, new: Option<GroupId>) {
+        let place = self.groups.iter().position(|group| *group == old).unwrap_or_else(|| {
+            self.groups.push(None);
+            self.groups.len() - 1
+        });
+        self.groups[place] = new;
+        if let Some(guard) = &self.guard {
+            guard.note(place, new);
+        }
+    }
 }
 
 impl Children {
@@ -39,6 +62,16 @@ impl Children {
     pub(super) fn adopt_orphans(&mut self) -> io::Result<()> {
         self.orphans = Some(Orphans::adopt()?);
         Ok(())
+    }
+
+    /// Has `program`, given this argument, stand guard.
+    pub(super) fn guard_with(&mut self, program: PathBuf, argument: &'static str) {
+        self.guard = Some((program, argument));
+    }
+
+    /// Sends the guard away. To be called when no child lives.
+    pub(super) fn dismiss_guard(&self) {
+        self.live().guard = None;
     }
 
     /// The time, less that of the pauses.
@@ -50,11 +83,21 @@ impl Children {
     /// Starts a child, in a group of its own.
     pub(super) fn start(&self, command: &mut Command) -> io::Result<(Group, [Pipe; 2])> {
         // Several threads may do so at once: what takes long is not locked.
-        self.live().starting += 1;
+        let mut live = self.live();
+        live.starting += 1;
+        if live.guard.is_none()
+            && let Some((program, argument)) = &self.guard
+        {
+            // A system that has no room for it gets a run without.
+            live.guard = Guard::start(Command::new(program).arg(argument)).ok();
+        }
+        drop(live);
         let started = Group::spawn(command);
         let mut live = self.live();
         live.starting -= 1;
-        live.groups.extend(started.as_ref().map(|(group, _)| group.id()));
+        if let Ok((group, _)) = &started {
+            live.replace(None, Some(group.id()));
+        }
         self.started.notify_all();
         started
     }
@@ -65,7 +108,7 @@ impl Children {
         group.kill();
         let exit = {
             let mut live = self.live();
-            live.groups.retain(|id| *id != group.id());
+            live.replace(Some(group.id()), None);
             group.reap()
         };
         // What was forked meanwhile is killed again, until nobody is left.
@@ -99,9 +142,9 @@ impl Children {
         let live = live.unwrap_or_else(PoisonError::into_inner);
         let mut paused = self.paused.write().unwrap_or_else(PoisonError::into_inner);
         let since = Instant::now();
-        live.groups.iter().for_each(|group| group.pause());
+        live.groups().for_each(|group| group.pause());
         sleep();
-        live.groups.iter().for_each(|group| group.resume());
+        live.groups().for_each(|group| group.resume());
         *paused += since.elapsed();
     }
 
@@ -111,10 +154,11 @@ impl Children {
         let Some(orphans) = &self.orphans else { return false };
         let live = self.live();
         // One without a number would be taken for an orphan.
-        if live.starting > 0 || (kill && !live.groups.is_empty()) {
+        if live.starting > 0 || (kill && live.groups().next().is_some()) {
             return false;
         }
-        orphans.sweep(&live.groups, kill) && kill
+        let ours: Vec<_> = live.groups().chain(live.guard.as_ref().map(Guard::id)).collect();
+        orphans.sweep(&ours, kill) && kill
     }
 
     fn live(&self) -> MutexGuard<'_, Live> {

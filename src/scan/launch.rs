@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use cargo_config2::{Config, PathAndArgs, ResolveOptions};
+use cargo_config2::PathAndArgs;
 
+use super::cargo_config;
 use super::executor::Executor;
 use super::pool::Threads;
 use crate::model::task::{Program, Unit};
@@ -180,11 +181,7 @@ struct Cargo {
 impl Cargo {
     fn read(executor: &Executor<'_>) -> Result<Self, cargo_config2::Error> {
         let Executor { workspace, plan, programs, env, .. } = executor;
-        let mut options = ResolveOptions::default().env(env.vars()).cargo(programs.cargo());
-        if let Some(rustc) = programs.find("rustc") {
-            options = options.rustc(PathAndArgs::new(rustc));
-        }
-        let config = Config::load_with_options(&workspace.root, options)?;
+        let config = cargo_config::load(workspace, programs, env)?;
         let host = config.host_triple()?.to_owned();
         let targets = config.build_target_for_config(plan.selection.target.as_deref())?;
         let targets: Vec<_> = targets.iter().map(|target| target.triple().to_owned()).collect();

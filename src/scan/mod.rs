@@ -12,6 +12,7 @@
 #![expect(clippy::disallowed_methods, reason = "this layer is where processes, threads and the clock live")]
 
 mod build_dirs;
+mod cargo_config;
 mod children;
 mod environment;
 mod executor;
@@ -27,10 +28,12 @@ mod sys;
 mod version;
 
 pub use build_dirs::BuildDirs;
+pub use cargo_config::default_target;
 pub use environment::Env;
 pub use executor::{Ended, Executor, Judge, Judged, Piece, Runs, StepRun};
 pub use pool::{Inherited, Pool};
 pub use program::{Missing, Programs};
 pub use spool::{Kept, Outputs, Truncated};
 pub use stop::{Stop, StopReason};
+pub use sys::stand_guard;
 pub use version::{NoVersion, version};

@@ -90,6 +90,8 @@ enum Kind {
     Implicit(Pool),
     /// One from the pool.
     Pooled { _acquired: Acquired },
+    /// One that was read from the pipe of an own pool.
+    Own(Pool),
     /// The pool is gone.
     None,
 }
@@ -103,8 +105,11 @@ impl Token {
 
 impl Drop for Token {
     fn drop(&mut self) {
-        if let Kind::Implicit(pool) = &self.0 {
-            pool.0.implicit.store(true, Ordering::Release);
+        match &self.0 {
+            Kind::Implicit(pool) => pool.0.implicit.store(true, Ordering::Release),
+            // A pool that is gone has no use for it.
+            Kind::Own(pool) => drop(pool.0.client.release_raw()),
+            Kind::Pooled { .. } | Kind::None => {}
         }
     }
 }
@@ -151,24 +156,28 @@ impl Pool {
         Ok(Token(Kind::Pooled { _acquired: self.0.client.acquire()? }))
     }
 
+    /// A token of the pool, if one is free and the system has a way to tell.
+    pub(super) fn try_acquire(&self) -> Option<Token> {
+        let kind = match &self.0.own_pipe {
+            Some(pipe) => {
+                let is_taken = (&*pipe).read(&mut [0]).is_ok_and(|len| len == 1);
+                is_taken.then(|| Kind::Own(self.clone()))
+            }
+            None => {
+                let acquired = self.0.client.try_acquire().ok().flatten();
+                acquired.map(|acquired| Kind::Pooled { _acquired: acquired })
+            }
+        };
+        kind.map(Token)
+    }
+
     /// Takes the tokens that are free now, `most` of them: for the threads of a process that has one already. Whoever
     /// holds a token must not wait for another.
     pub(super) fn take_free(&self, most: usize) -> Threads {
         let mut extra = self.lock_extra();
-        let mut threads = Threads { pool: self.clone(), acquired: Vec::new(), own: 0 };
-        while threads.len() < most {
-            // If it fails, none is free, or there is no way to tell.
-            match &self.0.own_pipe {
-                Some(pipe) if (&*pipe).read(&mut [0]).is_ok_and(|len| len == 1) => threads.own += 1,
-                Some(_) => break,
-                None => match self.0.client.try_acquire() {
-                    Ok(Some(token)) => threads.acquired.push(token),
-                    _ => break,
-                },
-            }
-        }
-        *extra += threads.len();
-        threads
+        let tokens: Vec<_> = (0..most).map_while(|_| self.try_acquire()).collect();
+        *extra += tokens.len();
+        Threads { pool: self.clone(), tokens }
     }
 
     fn lock_extra(&self) -> MutexGuard<'_, usize> {
@@ -193,15 +202,13 @@ impl Pool {
 #[derive(Debug)]
 pub(super) struct Threads {
     pool: Pool,
-    acquired: Vec<Acquired>,
-    /// Those that were read from the pipe of an own pool.
-    own: usize,
+    tokens: Vec<Token>,
 }
 
 impl Threads {
     /// How many.
     pub(super) fn len(&self) -> usize {
-        self.acquired.len() + self.own
+        self.tokens.len()
     }
 }
 
@@ -209,11 +216,7 @@ impl Drop for Threads {
     fn drop(&mut self) {
         let mut extra = self.pool.lock_extra();
         *extra -= self.len();
-        self.acquired.clear();
-        for _ in 0..self.own {
-            // A pool that is gone has no use for them.
-            let _ = self.pool.0.client.release_raw();
-        }
+        self.tokens.clear();
     }
 }
 

@@ -211,6 +211,11 @@ impl<'a> Scheduler<'a> {
         }
     }
 
+    /// No more than `parallel` steps run at once. To be said before anything starts.
+    pub(super) fn limit(&mut self, parallel: usize) {
+        self.limits.parallel = parallel;
+    }
+
     /// Takes note of `event`, `now` being the time since the run began.
     pub(super) fn on(&mut self, now: Duration, event: Event) {
         self.now = now;

@@ -1,6 +1,7 @@
 //! How a run is told to end early, once kindly, twice at once, and to pause.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Instant;
 
@@ -58,6 +59,12 @@ impl Stop {
         let mut stop = Self::new()?;
         stop.children.adopt_orphans()?;
         Ok(stop)
+    }
+
+    /// Has `program`, given `argument`, stand guard: it is to call [`stand_guard`](super::stand_guard) and nothing else,
+    /// and kills what runs should this process be killed.
+    pub fn guard_with(&mut self, program: PathBuf, argument: &'static str) {
+        self.children.guard_with(program, argument);
     }
 
     /// Ends the run: nothing more is started, what runs is asked to end. The first reason counts; a second

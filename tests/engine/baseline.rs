@@ -141,30 +141,22 @@ fn a_diff_tells_what_came_and_went() {
     sandbox.run(&["baseline", "diff", "nowhere", "."], 2);
 }
 
-fn git(sandbox: &Sandbox, args: &[&str]) -> bool {
-    let identity = ["-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false"];
-    let mut command = Command::new("git");
-    command.args(identity).args(args).env("GIT_CONFIG_GLOBAL", "/dev/null").current_dir(sandbox.root());
-    command.output().unwrap().status.success()
-}
-
 /// Two branches that change `a.txt` and bring their baseline up to date, merged. Whether that was clean.
 fn merge(sandbox: &Sandbox, before: &str, ours: &str, theirs: &str, merged: &str) -> bool {
-    sandbox.write(".gitignore", "target\n");
     sandbox.write("a.txt", before);
     sandbox.run(&["baseline", "init"], 0);
-    assert!(git(sandbox, &["init", "-q", "-b", "main"]) && git(sandbox, &["add", "."]));
-    assert!(git(sandbox, &["commit", "-qm", "before"]) && git(sandbox, &["branch", "theirs"]));
+    sandbox.commit_all();
+    assert!(sandbox.git(&["branch", "theirs"]));
     for (branch, text) in [("main", ours), ("theirs", theirs)] {
-        assert!(git(sandbox, &["checkout", "-q", branch]));
+        assert!(sandbox.git(&["checkout", "-q", branch]));
         sandbox.write("a.txt", text);
         sandbox.run(&["baseline", "accept", "--reason", branch], 0);
         sandbox.run(&["baseline", "update"], 0);
         sandbox.run(&["check"], 0);
-        assert!(git(sandbox, &["commit", "-qam", branch]));
+        assert!(sandbox.git(&["commit", "-qam", branch]));
     }
-    assert!(git(sandbox, &["checkout", "-q", "main"]));
-    git(sandbox, &["merge", "-q", "theirs"]);
+    assert!(sandbox.git(&["checkout", "-q", "main"]));
+    sandbox.git(&["merge", "-q", "theirs"]);
     sandbox.write("a.txt", merged);
     !std::fs::read_to_string(sandbox.root().join(".config/genti/baseline/words.jsonl"))
         .unwrap()
@@ -196,10 +188,90 @@ fn where_their_lines_touch_resolve_settles_it() {
     sandbox.run(&["check"], 0);
     assert_eq!(messages(&sandbox), ["b", "d", "three"]);
     // Without git's memory there is only what the markers say: nothing that is accepted gets lost.
-    assert!(git(&sandbox, &["checkout", "--merge", "--", ".config/genti/baseline/words.jsonl"]));
+    assert!(sandbox.git(&["checkout", "--merge", "--", ".config/genti/baseline/words.jsonl"]));
     std::fs::remove_dir_all(sandbox.root().join(".git")).unwrap();
     sandbox.run(&["baseline", "resolve"], 0);
     assert!(["b", "d", "three"].iter().all(|kept| messages(&sandbox).iter().any(|found| found == kept)));
     sandbox.run(&["baseline", "update"], 0);
     assert_eq!(messages(&sandbox), ["b", "d", "three"]);
+}
+
+/// A finding in `a.txt` by a tool that is told the selection, accepted with these flags; then mended.
+fn mended(baseline: &str, flags: &[&str]) -> Sandbox {
+    let config = r#"
+[tools.words]
+run = ["awk", "BEGIN {ARGC = 2} /bad/ {print FILENAME \":\" FNR \": \" $2}", "a.txt", "{selection}"]
+parse = { regex = "^(?<path>.+?):(?<line>\\d+): (?<message>.*)$" }
+version = ["echo", "words 1.2.3 (today)"]
+"#;
+    let sandbox = Sandbox::with_tools(&format!("{config}{baseline}"));
+    sandbox.write("a.txt", "bad one\n");
+    sandbox.run(&[&["baseline", "init"], flags].concat(), 0);
+    sandbox.write("a.txt", "fine\n");
+    sandbox
+}
+
+/// Whether the entry that is no longer found is called fixed by `check` with these flags.
+#[track_caller]
+fn check_mended(sandbox: &Sandbox, flags: &[&str], is_fixed: bool) -> String {
+    let text = sandbox.run(&[&["check"], flags].concat(), i32::from(is_fixed));
+    let state = if is_fixed { "fixed" } else { "unknown" };
+    assert_eq!(sandbox.json("report.json")["gone"][0]["state"], state, "{text}");
+    text
+}
+
+#[test]
+fn what_another_build_does_not_find_is_not_fixed() {
+    let sandbox = mended("", &[]);
+    check_mended(&sandbox, &["--all-features"], false);
+    check_mended(&sandbox, &[], true);
+
+    let sandbox = mended(
+        "[baseline]\nall-features = true\ncargo-profile = 'release'",
+        &["--all-features", "--cargo-profile", "release"],
+    );
+    let text = check_mended(&sandbox, &[], false);
+    assert!(text.contains("that of another build, `--all-features --cargo-profile release`"), "{text}");
+    check_mended(&sandbox, &["--all-features"], false);
+    check_mended(&sandbox, &["--all-features", "--cargo-profile", "release"], true);
+    let text = sandbox.run(&["baseline", "update"], 2);
+    assert!(text.contains("add `--all-features --cargo-profile release`"), "{text}");
+    sandbox.run(&["baseline", "update", "--all-features", "--cargo-profile", "release"], 0);
+    assert_eq!(entries(&sandbox), [""; 0]);
+}
+
+#[test]
+fn the_target_of_the_baseline_may_be_that_of_the_machine() {
+    let output = Command::new("rustc").arg("-vV").output().unwrap();
+    let output = String::from_utf8(output.stdout).unwrap();
+    let host = output.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    let other = "x86_64-unknown-none";
+    let sandbox = mended(&format!("[baseline]\ntarget = '{host}'"), &[]);
+    check_mended(&sandbox, &["--target", other], false);
+    check_mended(&sandbox, &["--target", host], true);
+    check_mended(&sandbox, &[], true);
+    // Cargo's own configuration may name another one.
+    sandbox.write(".cargo/config.toml", &format!("build.target = '{other}'"));
+    check_mended(&sandbox, &[], false);
+}
+
+#[test]
+fn what_another_version_of_the_tool_does_not_find_is_not_fixed() {
+    let sandbox = mended("[baseline]\nversions = { words = '1.2' }", &[]);
+    let text = check_mended(&sandbox, &[], true);
+    assert!(!text.contains("that of words"), "{text}");
+    sandbox.edit("genti.toml", "words 1.2.3", "words 1.3.0");
+    let text = check_mended(&sandbox, &[], false);
+    assert!(text.contains("that of words 1.2, and the version is words 1.3.0 (today)"), "{text}");
+    let text = sandbox.run(&["baseline", "update"], 0);
+    assert!(text.contains("1 entry was kept"), "{text}");
+}
+
+#[test]
+fn a_stale_entry_may_only_warn() {
+    let sandbox = mended("[baseline]\nstale = 'warn'", &[]);
+    let text = sandbox.run(&["check"], 0);
+    assert!(text.contains("1 baseline entry is stale"), "{text}");
+    sandbox.edit("genti.toml", "'warn'", "'fail'");
+    sandbox.run(&["check"], 1);
 }

@@ -95,6 +95,21 @@ impl Sandbox {
         text
     }
 
+    /// `git ARGS`, whatever the user's configuration says. Whether it went well.
+    pub(crate) fn git(&self, args: &[&str]) -> bool {
+        let identity = ["-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false"];
+        let mut command = Command::new("git");
+        command.args(identity).args(args).env("GIT_CONFIG_GLOBAL", "/dev/null").current_dir(&self.root);
+        command.output().unwrap().status.success()
+    }
+
+    /// Makes a repository of it, with all that is there in one commit.
+    pub(crate) fn commit_all(&self) {
+        self.write(".gitignore", "target\n");
+        assert!(self.git(&["init", "-q", "-b", "main"]) && self.git(&["add", "."]));
+        assert!(self.git(&["commit", "-qm", "all"]));
+    }
+
     pub(crate) fn artifact(&self, name: &str) -> Vec<u8> {
         let path = self.root.join("target/genti/artifacts").join(name);
         std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

@@ -1,5 +1,6 @@
 //! The built-in test tools: what they run, what that sees, and what comes of it.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use serde_json::Value;
@@ -233,7 +234,77 @@ fn a_package_with_nothing_to_test_has_no_task_for_it() {
         "edition = \"2021\"\n[lib]\ntest = false\ndoctest = false\n",
     );
     sandbox.run(&["run", "-p", "beta"], 0);
-    let tools: Vec<_> =
+    let tools: BTreeSet<_> =
         sandbox.lines("task").iter().map(|line| line["tool"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(tools, ["clippy", "doc", "fmt"]);
+    assert!(tools.iter().eq(["clippy", "doc", "fmt"]), "{tools:?}");
+}
+
+/// Runs the files of `tests/cmd` as trycmd does: what is in the way in a case is a failure.
+const RUNNER: &str = r#"
+use std::io::Write;
+
+#[test]
+fn cases() {
+    let (mut total, mut failed) = (0, 0);
+    for name in ["a", "b"] {
+        let path = format!("tests/cmd/{name}.trycmd");
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (at, line) in (1..).zip(text.lines()) {
+            let Some(command) = line.strip_prefix("$ ") else { continue };
+            total += 1;
+            let how = if command.contains("bad") { failed += 1; "failed" } else { "ok" };
+            writeln!(std::io::stderr(), "Testing {path}:{at} ... {how} 3ms").unwrap();
+            if how == "failed" {
+                writeln!(std::io::stderr(), "Exit: success\n").unwrap();
+            }
+        }
+    }
+    assert!(failed == 0, "{failed} of {total} tests failed");
+}
+"#;
+
+#[test]
+fn each_failing_case_of_trycmd_is_a_finding_that_keeps_its_identity() {
+    let sandbox = Sandbox::of("clean", "w");
+    sandbox.write("tests/a_first.rs", "#[test]\nfn good() {}\n");
+    sandbox.write("tests/runs_cases.rs", RUNNER);
+    sandbox.write("tests/cmd/a.trycmd", "$ x good\n\n$ x bad 1\n");
+    sandbox.write("tests/cmd/b.trycmd", "$ x bad 2\n");
+    let only = ["--tool", "test"];
+    sandbox.run(&[&["baseline", "init"][..], &only].concat(), 0);
+    sandbox.run(&[&["check"][..], &only].concat(), 0);
+    let expected = ["unchanged failed tests/cmd/a.trycmd:3", "unchanged failed tests/cmd/b.trycmd:1"];
+    assert_eq!(sandbox.findings(), expected);
+    let with_findings: Vec<_> =
+        statuses(&sandbox).into_iter().filter(|status| status.ends_with(" findings")).collect();
+    assert_eq!(with_findings, ["tests/runs_cases.rs findings"]);
+
+    let id = |sandbox: &Sandbox| {
+        let tasks = sandbox.lines("task").into_iter();
+        tasks
+            .filter(|task| task["unit"] == "tests/runs_cases.rs")
+            .map(|task| task["task_id"].clone())
+            .collect::<Vec<_>>()
+    };
+    let before = id(&sandbox);
+
+    // One moves, one is mended, and one is new.
+    sandbox.write("tests/cmd/a.trycmd", "$ x good\n\n\n$ x bad 1\n\n$ x bad 3\n");
+    sandbox.write("tests/cmd/b.trycmd", "$ x better\n");
+    let text = sandbox.run(&[&["run"][..], &only].concat(), 1);
+    assert_eq!(
+        sandbox.findings(),
+        ["unchanged failed tests/cmd/a.trycmd:4", "new failed tests/cmd/a.trycmd:6"]
+    );
+    assert!(text.contains("test failed: `clean::runs_cases cases`"), "{text}");
+    assert!(text.contains("b.trycmd: failed"), "{text}");
+    let gone = sandbox.json("report.json")["gone"][0].clone();
+    assert_eq!((&gone["path"], &gone["state"]), (&"tests/cmd/b.trycmd".into(), &"fixed".into()));
+
+    assert_ne!(before, id(&sandbox), "cases are inputs of the test");
+
+    // A test that does not get to its end tells nothing of the cases.
+    sandbox.write("tests/a_first.rs", "#[test]\nfn bad() { std::process::abort() }\n");
+    sandbox.run(&[&["run"][..], &only].concat(), 3);
+    assert_eq!(sandbox.json("report.json")["gone"][0]["state"], "unknown");
 }

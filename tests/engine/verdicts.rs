@@ -64,6 +64,67 @@ fn what_does_not_compile_is_incomplete_and_the_rest_keeps_its_findings() {
     assert_eq!(all, expected, "rustfmt does not care");
 }
 
+/// `state level path`, one for each finding.
+fn levels(sandbox: &Sandbox) -> Vec<String> {
+    let report = sandbox.json("report.json");
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
+    let findings = report["findings"].as_array().unwrap().iter();
+    findings.map(|it| [text(&it["state"]), text(&it["level"]), text(&it["path"])].join(" ")).collect()
+}
+
+/// Members with a finding each, the one that the others need with an attribute that makes it an error.
+fn denied() -> Sandbox {
+    let sandbox = Sandbox::of("members", "w");
+    sandbox.edit("core/src/lib.rs", "\n/// A number.", "#![deny(clippy::all)]\n\n/// A number.");
+    sandbox.edit("core/src/lib.rs", "42", "return 42;");
+    sandbox.edit("util/src/lib.rs", "2 * core_numbers::number()", "return 2 * core_numbers::number();");
+    sandbox.edit("app/src/main.rs", "fn main() {", "fn main() {\n    let _ = || return 1;");
+    sandbox
+}
+
+#[test]
+fn a_lint_that_is_an_error_hides_nothing_of_what_depends_on_it() {
+    const CLIPPY: [&str; 3] = ["run", "--tool", "clippy"];
+    let all = ["new warning app/src/main.rs", "new error core/src/lib.rs", "new warning util/src/lib.rs"];
+    let sandbox = denied();
+    sandbox.run(&CLIPPY, 1);
+    assert_eq!(
+        (levels(&sandbox), sandbox.verdicts()),
+        (all.map(str::to_owned).into(), of(&[("clippy", "failed")]))
+    );
+    let first = sandbox.artifact("report.json");
+    sandbox.run(&CLIPPY, 1);
+    assert_eq!(first, sandbox.artifact("report.json"), "the same from cargo's cache");
+    assert_eq!(sandbox.lines("task")[0]["timing"]["attempts"], 2);
+
+    // Behind a `--` of the user's there is no second one.
+    sandbox
+        .write("genti.toml", "[tools.clippy]\nargs = [\"--all-targets\", \"--\", \"-Wclippy::pedantic\"]\n");
+    sandbox.run(&CLIPPY, 1);
+    assert!(levels(&sandbox).len() > 3, "{:?}", levels(&sandbox));
+    std::fs::remove_file(sandbox.root().join("genti.toml")).unwrap();
+
+    sandbox.run(&["baseline", "init", "--tool", "clippy"], 0);
+    sandbox.run(&CLIPPY, 0);
+    assert_eq!(levels(&sandbox), all.map(|line| line.replace("new", "unchanged")));
+}
+
+#[test]
+fn what_does_not_compile_hides_what_it_hides_in_the_second_pass_too() {
+    let sandbox = denied();
+    sandbox.edit("util/src/lib.rs", "return 2", "return true");
+    sandbox.run(&["run", "--tool", "clippy"], 3);
+    assert_eq!(
+        levels(&sandbox),
+        ["new warning app/src/main.rs", "new error core/src/lib.rs", "new error util/src/lib.rs"]
+    );
+    let incomplete = sandbox.json("report.json")["tools"][0]["incomplete"].clone();
+    assert_eq!((&incomplete[0]["unit"], incomplete.as_array().unwrap().len()), (&"util".into(), 1));
+    sandbox.edit("core/src/lib.rs", "return 42;", "42");
+    sandbox.run(&["run", "--tool", "clippy"], 3);
+    assert_eq!(sandbox.lines("task")[0]["timing"]["attempts"], 1, "no lint is to blame");
+}
+
 #[test]
 fn a_baseline_lets_what_was_there_pass_and_nothing_else() {
     let sandbox = Sandbox::of("findings", "w");

@@ -33,7 +33,7 @@ const ROWS: &[Row] = &[
         tests: tests![
             kill::at_any_moment,
             kill::at_every_write_rename_and_sync,
-            kill::leaves_no_tool_behind = "nobody is there to end them: they go on to their own end",
+            kill::leaves_no_tool_behind,
             disk::loses_its_power,
         ],
         later: "",

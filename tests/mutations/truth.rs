@@ -7,6 +7,7 @@ use genti::compare::Sources;
 use genti::compare::baseline::entries_of;
 use genti::compare::identity::identify;
 use genti::compare::matching::{Reach, compare};
+use genti::compare::suppressions::Suppressions;
 use genti::model::finding::{Entry, Finding, State};
 use genti::model::path::RelPath;
 
@@ -88,7 +89,7 @@ impl Before {
             world.files.iter().flat_map(|(path, text)| self.look(path, text, world)).collect();
         let (new, fixed) = self.truth(&now, world);
         let current = now.iter().map(|seen| seen.finding.clone()).collect();
-        let matched = compare(current, &self.baseline, &Files(world));
+        let matched = compare(current, &Suppressions::default(), &self.baseline, &Files(world));
 
         let got_new = matched.findings.iter().filter(|compared| compared.state == State::New);
         let got_new = got_new.map(|compared| describe(&Entry::of(&compared.finding)));

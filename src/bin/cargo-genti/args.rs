@@ -20,10 +20,10 @@ const STYLES: Styles = Styles::styled()
 const EXIT_CODES: &str = "\
 Exit codes:
   0      passed: every required tool looked at everything and found nothing new
-  1      failed: new findings, or in `check` a stale baseline
+  1      failed: new findings, or in `check` a stale baseline or an orphaned golden file
   2      a mistake in the command line or the configuration
   3      incomplete: a required tool has no verdict (compile error, time-out, crash, missing tool, --max-duration)
-  4      the artifacts, the baseline, or what was asked for on stdout could not be written
+  4      the artifacts, the baseline, golden files, or what was asked for on stdout could not be written
   101    a bug in genti
   128+n  stopped by signal n";
 
@@ -65,7 +65,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run every check, and write the artifacts
-    Run(GateArgs),
+    Run(BlessArgs),
     /// Run every check as a gate: nothing is written into the repository, a stale baseline fails
     Check(GateArgs),
     /// Show what would be run, in which batches; nothing is started
@@ -79,7 +79,8 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn output(&self) -> &OutputArgs {
         match self {
-            Self::Run(args) | Self::Check(args) => &args.run.output,
+            Self::Run(args) => &args.gate.run.output,
+            Self::Check(args) => &args.run.output,
             Self::Plan(args) => &args.output,
             Self::Baseline(args) => match &args.command {
                 BaselineCommand::Init(args) | BaselineCommand::Update(args) => &args.output,
@@ -90,6 +91,19 @@ impl Command {
             Self::Tools(args) => &args.output,
         }
     }
+}
+
+/// What only `run` may do: write into the repository.
+#[derive(Debug, Args)]
+pub(crate) struct BlessArgs {
+    /// Accept what tools with `compare = "golden"` print: write it to .config/genti/golden/
+    #[arg(long)]
+    pub(crate) bless: bool,
+    /// Remove the golden files that no tool prints any more
+    #[arg(long, requires = "bless")]
+    pub(crate) remove_orphans: bool,
+    #[command(flatten)]
+    pub(crate) gate: GateArgs,
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +118,10 @@ pub(crate) struct GateArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
+    /// The day by which suppressions expire: by default that of SOURCE_DATE_EPOCH, else today, in UTC
+    /// [env: GENTI_AS_OF]
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<String>,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
@@ -227,9 +245,6 @@ pub(crate) struct PolicyArgs {
     /// one for up to 3 processes, else lanes. Nothing that is found depends on it [env: GENTI_BUILD_DIR]
     #[arg(long, value_name = "WHERE")]
     pub(crate) build_dir: Option<String>,
-    /// The commit that risk-first compares with: what changed since then comes first
-    #[arg(long, value_name = "REF")]
-    pub(crate) since: Option<String>,
     /// The time that one task may take, such as 90s or 2m; a process over several tasks may take up to four
     /// times as long [env: GENTI_PER_TASK_TIMEOUT]
     #[arg(long, value_name = "TIME")]
@@ -257,6 +272,9 @@ pub(crate) struct SelectionArgs {
     /// Don't run this tool (several times)
     #[arg(long = "skip-tool", value_name = "NAME")]
     pub(crate) skip_tools: Vec<String>,
+    /// Check only what changed since this commit, uncommitted and untracked files included, and what depends on it
+    #[arg(long, value_name = "REF")]
+    pub(crate) since: Option<String>,
     /// Features to activate, separated by spaces or commas
     #[arg(short = 'F', long, value_name = "FEATURES")]
     pub(crate) features: Vec<String>,

@@ -19,7 +19,6 @@ const NAMED: usize = 3;
 pub(crate) fn main(args: &PlanArgs, env: &Env, shell: &mut Shell) -> End {
     let mut request = resolve::workspace(&args.workspace, Lockfile::Ignore);
     request.selection = resolve::selection(&args.selection);
-    request.since = args.policy.since.clone();
     request.policy = match resolve::policy(&args.policy, env, shell) {
         Ok(policy) => policy,
         Err(end) => return end,

@@ -10,6 +10,9 @@ use genti::model::policy::{PolicyError, Selection};
 use genti::pipeline::{Lockfile, Request};
 use genti::plan::config::{self, PolicyConfig};
 use genti::scan::Env;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use crate::args::{PolicyArgs, SelectionArgs, WorkspaceArgs};
 use crate::render::Shell;
@@ -42,7 +45,7 @@ pub(crate) fn workspace(args: &WorkspaceArgs, lockfile: Lockfile) -> Request {
 ///
 /// Every mistake is told; a seed that was left to chance is told too, to be able to use it again.
 pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<PolicyConfig, End> {
-    let mut read = Reader { env, known: Vec::new(), errors: Vec::new() };
+    let mut read = Reader { env, known: vec![format!("{PREFIX}AS_OF")], errors: Vec::new() };
     let policy = PolicyConfig {
         order: read.value("--order", args.order.as_deref(), FromStr::from_str),
         batch: read.value("--batch", args.batch.as_deref(), FromStr::from_str),
@@ -70,6 +73,33 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<
     Ok(policy)
 }
 
+/// The day by which suppressions expire: that of the flag, else of its variable, else of `SOURCE_DATE_EPOCH`, else
+/// today, in UTC.
+pub(crate) fn as_of(given: Option<&str>, env: &Env, shell: &mut Shell) -> Result<Date, End> {
+    let mut read = Reader { env, known: Vec::new(), errors: Vec::new() };
+    let date = read.value("--as-of", given, config::date);
+    let now = match env.get(EPOCH).filter(|_| date.is_none()) {
+        Some(seconds) => epoch(&seconds.to_string_lossy())
+            .map_err(|error| read.errors.push(ArgError { place: EPOCH.to_owned(), error }))
+            .unwrap_or_default(),
+        None => Timestamp::now(),
+    };
+    if !read.errors.is_empty() {
+        read.errors.into_iter().for_each(|error| shell.error(error));
+        return Err(End::Usage);
+    }
+    Ok(date.unwrap_or_else(|| now.to_zoned(TimeZone::UTC).date()))
+}
+
+/// The variable by which reproducible builds tell the time.
+const EPOCH: &str = "SOURCE_DATE_EPOCH";
+
+/// Its value.
+fn epoch(text: &str) -> Result<Timestamp, PolicyError> {
+    let time = text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    time.ok_or_else(|| PolicyError(format!("`{text}` is no number of seconds since 1970")))
+}
+
 /// Of variables that hold a policy.
 const PREFIX: &str = "GENTI_";
 
@@ -90,6 +120,7 @@ pub(crate) fn selection(args: &SelectionArgs) -> Selection {
         cargo_profile: args.cargo_profile.clone(),
         tools: sorted(args.tools.iter().cloned()),
         skip_tools: sorted(args.skip_tools.iter().cloned()),
+        since: args.since.clone(),
     }
 }
 

@@ -13,7 +13,8 @@ use genti::scan::{Env, Inherited, Pool, Stop, StopReason};
 use genti::store::{ArtifactDir, StoreError};
 use genti::{store, workspace};
 
-use crate::args::{GateArgs, RunArgs};
+use crate::args::{BlessArgs, GateArgs, RunArgs};
+use crate::bless::Bless;
 use crate::render::{self, Bar, Hints, Shell};
 use crate::{fail, resolve, signals};
 
@@ -25,21 +26,23 @@ pub(crate) struct Start {
 }
 
 /// `run`.
-pub(crate) fn run(args: &GateArgs, start: Start, shell: &mut Shell) -> End {
-    let gate = Gate { stale_fails: false, fail_fast: args.fail_fast };
-    main(&args.run, Lockfile::Create, gate, start, shell)
+pub(crate) fn run(args: &BlessArgs, start: Start, shell: &mut Shell) -> End {
+    let bless = Bless { accept: args.bless, remove_orphans: args.remove_orphans };
+    let gate = Gate { bless, stale_fails: false, fail_fast: args.gate.fail_fast };
+    main(&args.gate.run, Lockfile::Create, gate, start, shell)
 }
 
 /// `check`: the same as a gate. Nothing is written into the repository, and a stale baseline fails.
 pub(crate) fn check(args: &GateArgs, start: Start, shell: &mut Shell) -> End {
-    let gate = Gate { stale_fails: true, fail_fast: args.fail_fast };
+    let gate = Gate { bless: Bless::default(), stale_fails: true, fail_fast: args.fail_fast };
     main(&args.run, Lockfile::Require, gate, start, shell)
 }
 
 /// What fails a run, and what it does then.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Gate {
-    /// A baseline entry that was fixed fails it.
+    bless: Bless,
+    /// A baseline entry that was fixed fails it, and an orphaned golden file.
     stale_fails: bool,
     /// Nothing starts any more once a required tool has failed.
     fail_fast: bool,
@@ -51,15 +54,25 @@ fn main(args: &RunArgs, lockfile: Lockfile, gate: Gate, start: Start, shell: &mu
         Err(end) => return end,
     };
     let root = &project.workspace.root;
+    if gate.bless.remove_orphans && !project.plan.is_full(&project.workspace) {
+        shell.error("only a run of everything can tell which golden files are orphans: leave out --remove-orphans, or the selection");
+        return End::Usage;
+    }
     let baseline = match store::load_baseline(root) {
         Ok(baseline) => baseline,
         Err(error) => return fail(shell, error.into()),
     };
+    let may_begin_baseline = baseline.is_empty() && pipeline::builds_like_baseline(&project, &start.env);
     let without_timing = start.env.get("SOURCE_DATE_EPOCH").is_some();
-    let run = match execute(&project, &baseline, gate, start, shell) {
+    let mut run = match execute(&project, &baseline, gate, start, shell) {
         Ok(run) => run,
         Err(end) => return end,
     };
+    // First of all: the artifacts say that what was accepted is there.
+    if let Err(error) = gate.bless.write(root, &mut run.outcome, shell) {
+        shell.error(error);
+        return End::NotWritten;
+    }
     let artifacts = Artifacts::of(&project.workspace, &run.outcome, !without_timing);
     let written = run.dir.and_then(|dir| {
         dir.write(&artifacts.files())?;
@@ -68,8 +81,7 @@ fn main(args: &RunArgs, lockfile: Lockfile, gate: Gate, start: Start, shell: &mu
     // Only to be shown: what can't be read by now is left out.
     let paths = run.outcome.findings.iter().filter_map(|compared| compared.finding.diagnostic.place.path());
     let sources: BTreeMap<RelPath, Vec<u8>> = workspace::read_sources(root, paths).unwrap_or_default();
-    let has_baseline = !baseline.is_empty();
-    let hints = Hints { sources: &sources, has_baseline, artifacts: written.as_ref().ok().cloned() };
+    let hints = Hints { sources: &sources, may_begin_baseline, artifacts: written.as_ref().ok().cloned() };
     render::outcome(shell, &run.outcome, &hints);
     let Err(error) = written else { return run.outcome.end };
     shell.error(error);
@@ -90,14 +102,19 @@ pub(crate) fn prepare(
 ) -> Result<Project, End> {
     let mut request = resolve::workspace(&args.workspace, lockfile);
     request.selection = resolve::selection(&args.selection);
-    request.since = args.policy.since.clone();
-    request.policy = resolve::policy(&args.policy, env, shell)?;
+    let (policy, as_of) =
+        (resolve::policy(&args.policy, env, shell), resolve::as_of(args.as_of.as_deref(), env, shell));
+    (request.policy, request.as_of) = (policy?, Some(as_of?));
     let mut notices = |event: Event<'_>| {
         if let Event::Notice(text) = event {
             shell.note(text);
         }
     };
-    pipeline::load(&request, env, &mut notices).map_err(|error| fail(shell, error))
+    let project = pipeline::load(&request, env, &mut notices).map_err(|error| fail(shell, error))?;
+    if let (Some(since), true) = (&project.plan.selection.since, project.plan.graph.tasks.is_empty()) {
+        shell.note(format_args!("nothing that a tool looks at has changed since `{since}`"));
+    }
+    Ok(project)
 }
 
 /// A run that came to its end.
@@ -115,7 +132,8 @@ pub(crate) fn execute(
     start: Start,
     shell: &mut Shell,
 ) -> Result<Run, End> {
-    let Gate { stale_fails, fail_fast } = gate;
+    let Gate { bless, stale_fails, fail_fast } = gate;
+    let stale_fails = stale_fails && !project.baseline.stale_warns;
     let Start { env, inherited, at } = start;
     if let Some(warning) = &inherited.warning {
         shell.warning(warning);
@@ -131,8 +149,17 @@ pub(crate) fn execute(
     let mut bar = Bar::new(project, shell);
     let dir = open(project, stop, &mut bar, shell)?;
     let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);
-    let session =
-        Session { env: &env, pool: &pool, stop, parallel, fail_fast, started: at, stale_fails, outputs };
+    let session = Session {
+        env: &env,
+        pool: &pool,
+        stop,
+        parallel,
+        fail_fast,
+        started: at,
+        bless: bless.accept,
+        stale_fails,
+        outputs,
+    };
     let outcome = pipeline::run(project, &session, baseline, &mut |event| bar.on(event, shell));
     drop(bar);
     Ok(Run { outcome: outcome.map_err(|error| failed(shell, error))?, dir })

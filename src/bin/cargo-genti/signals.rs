@@ -4,11 +4,17 @@ use std::io;
 
 use genti::scan::{Stop, StopReason};
 
+/// The argument under which this program stands guard over a run of its own, and does nothing else.
+pub(crate) const GUARD: &str = "__guard";
+
 /// The switch of this process, turned by signals: the first ends what runs, kindly, the second at once. Ctrl-Z
 /// stops it with all its children.
 pub(crate) fn stop() -> io::Result<&'static Stop> {
     // Where orphans can't be adopted, it goes without.
-    let stop = Stop::adopting_orphans().or_else(|_| Stop::new())?;
+    let mut stop = Stop::adopting_orphans().or_else(|_| Stop::new())?;
+    if let Ok(program) = std::env::current_exe() {
+        stop.guard_with(program, GUARD);
+    }
     let stop = Box::leak(Box::new(stop));
     listen(stop)?;
     Ok(stop)

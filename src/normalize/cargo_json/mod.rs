@@ -99,7 +99,9 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         None => return Err(Unparsable("cargo's JSON ends before `build-finished`".to_owned())),
     };
     let programs = if is_build { programs.finish(input.workspace) } else { Vec::new() };
-    Ok(Parsed { diagnostics: merge::merge(occurrences), gaps, programs, ..Parsed::default() })
+    let hidden = !gaps.is_empty() && reach.has_denied();
+    let diagnostics = merge::merge(occurrences);
+    Ok(Parsed { diagnostics, gaps, programs, hidden, ..Parsed::default() })
 }
 
 #[cfg(test)]

@@ -87,6 +87,11 @@ impl Reach {
             && !self.named.iter().any(|package| packages.contains(package))
     }
 
+    /// Whether errors that are only lints may have kept cargo from going on.
+    pub(super) fn has_denied(&self) -> bool {
+        !self.denied.is_empty()
+    }
+
     /// The packages that should have been judged and were not.
     pub(super) fn gaps(&self, input: &Input<'_>) -> Vec<Gap> {
         let stderr = input.scrub.lossy(&input.output.stderr);

@@ -4,10 +4,11 @@
 //! test program. So nothing counts but what the harness says at its end: the summary and the list of failures
 //! right above it, and only if both agree with each other, with the number of tests that it began with, and with
 //! the exit code. What does not agree has no verdict. See [`report`] for that, [`story`] for what is told of one
-//! failed test.
+//! failed test, [`cases`] for tests that run cases of files.
 //!
 //! Does not know how the program was started.
 
+pub(super) mod cases;
 mod doc;
 mod report;
 pub(super) mod story;
@@ -54,10 +55,12 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
         return Err(Unparsable(format!("exited with {code} before its tests were done")));
     };
     agree(code, !report.failed.is_empty())?;
-    let diagnostics = report.failed.iter().map(|test| {
-        let output = report.output_of(test);
-        failed(input, format!("{name} {test}"), story::of_test(input, test, output))
-    });
+    let stderr = input.scrub.lossy(&input.output.stderr);
+    let beside: Vec<&str> = stderr.lines().collect();
+    let diagnostics = report
+        .failed
+        .iter()
+        .flat_map(|test| cases::of_test(input, (&name, package), test, report.output_of(test), &beside));
     Ok(Parsed { diagnostics: diagnostics.collect(), ..Parsed::default() })
 }
 

@@ -3,7 +3,7 @@ use snapbox::{assert_data_eq, str};
 use super::*;
 use crate::model::tool::{Parse, Per};
 use crate::model::workspace::{PackageId, TargetKind, Workspace};
-use crate::normalize::testing::{run, show, tool, workspace};
+use crate::normalize::testing::{run, show, tool, with_cases, workspace};
 
 fn sample() -> Workspace {
     let alpha = [(TargetKind::Lib, "alpha/src/lib.rs"), (TargetKind::Test, "alpha/tests/it.rs")];
@@ -308,4 +308,152 @@ proptest::proptest! {
             }
         }
     }
+}
+
+#[track_caller]
+fn check_cases(unit: u32, stdout: &str, stderr: &str, expected: impl snapbox::IntoData) {
+    let mut test = tool("test", Parse::Libtest, &["test"]);
+    test.per = Per::TestTarget;
+    let units = [Unit::TargetRoot(PackageId(0), unit)];
+    let parsed = run(&with_cases(), &test, &units, stdout, stderr, 101).unwrap();
+    assert_data_eq!(show(&parsed), expected.into_data().raw());
+}
+
+const TRYCMD: (&str, &str) =
+    (include_str!("../testdata/trycmd.stdout"), include_str!("../testdata/trycmd.stderr"));
+
+/// Of trycmd 1.2.1.
+#[test]
+fn each_failed_case_of_trycmd_is_a_finding_where_it_stands() {
+    check_cases(
+        0,
+        TRYCMD.0,
+        TRYCMD.1,
+        str![[r#"
+error test failed cases/tests/cmd/one.trycmd 10:1-11:1: test failed: `cases::cli cli`
+  Exit: success
+
+---- expected: stdout
+++++ actual:   stdout
+   1      - hello x
+        1 + hello b
+stderr:
+error test failed cases/tests/cmd/one.trycmd 18:1-19:1: test failed: `cases::cli cli`
+  Expected success, was 3
+stdout:
+hello bad
+no
+
+stderr:
+error test failed cases/tests/cmd/three.toml: test failed: `cases::cli cli`
+  Exit: success
+
+---- expected: stdout
+++++ actual:   stdout
+   1      - hello q
+        1 + hello d
+stderr:
+error test failed cases/tests/cmd/two.md 4:1-5:1: test failed: `cases::cli cli`
+  Exit: success
+
+---- expected: stdout
+++++ actual:   stdout
+   1      - hello z
+        1 + hello c
+stderr:
+
+"#]],
+    );
+    // With absolute paths.
+    let absolute = TRYCMD.1.replace("Testing ", "Testing /w/ws/cases/");
+    let shown = |stderr: &str| {
+        let mut test = tool("test", Parse::Libtest, &["test"]);
+        test.per = Per::TestTarget;
+        show(&run(&with_cases(), &test, &[LIB], TRYCMD.0, stderr, 101).unwrap())
+    };
+    assert_eq!(shown(&absolute), shown(TRYCMD.1));
+}
+
+#[test]
+fn cases_that_do_not_add_up_leave_the_test_as_the_finding() {
+    let expected = str![[r#"
+error test failed cases::cli cli: test failed
+  panicked at [HOME]/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/trycmd-1.2.1/src/runner.rs 123:17-123:17
+  4 of 3 tests failed
+
+"#]];
+    for stderr in [
+        "".to_owned(),
+        TRYCMD.1.replacen(" failed ", " ok ", 1),
+        format!("{}Testing tests/cmd/two.md:9 ... failed 1ms\n", TRYCMD.1),
+        TRYCMD.1.replace("two.md", "elsewhere.md"),
+        TRYCMD.1.replace("tests/cmd/two.md", "../../../etc/two.md"),
+    ] {
+        check_cases(0, TRYCMD.0, &stderr, expected.clone());
+    }
+}
+
+/// Of snapbox 1.2.2 and insta 1.49.0.
+#[test]
+fn a_snapshot_in_a_file_is_where_the_finding_is() {
+    check_cases(
+        1,
+        include_str!("../testdata/snapshots.stdout"),
+        "",
+        str![[r#"
+error test failed cases/tests/data/one.txt 2:1-3:1: test failed: `cases::snaps of_snapbox_in_a_file`
+  panicked at cases/tests/snaps.rs 5:5-5:5
+  ---- expected: tests/data/one.txt
+++++ actual:   In-memory
+   1    1 | one
+   2      - two
+        2 + 2
+
+Update with SNAPSHOTS=overwrite
+error test failed cases/tests/snapshots/snaps__named.snap: test failed: `cases::snaps of_insta_with_a_name`
+  Snapshot file: cases/tests/snapshots/snaps__named.snap
+Snapshot: named
+Source: cases/tests/snaps.rs:24
+────────────────────────────────────────────────────────────────────────────────
+Expression: "one\n2\n"
+────────────────────────────────────────────────────────────────────────────────
+-old snapshot
++new results
+────────────┬───────────────────────────────────────────────────────────────────
+    1     1 │ one
+    2       │-two
+          2 │+2
+────────────┴───────────────────────────────────────────────────────────────────
+error test failed cases/tests/snapshots/snaps__of_insta_in_a_file.snap: test failed: `cases::snaps of_insta_in_a_file`
+  Snapshot file: cases/tests/snapshots/snaps__of_insta_in_a_file.snap
+Snapshot: of_insta_in_a_file
+Source: cases/tests/snaps.rs:19
+────────────────────────────────────────────────────────────────────────────────
+Expression: "one\n2\n"
+────────────────────────────────────────────────────────────────────────────────
+-old snapshot
++new results
+────────────┬───────────────────────────────────────────────────────────────────
+    1     1 │ one
+    2       │-two
+          2 │+2
+────────────┴───────────────────────────────────────────────────────────────────
+error test failed cases::snaps of_insta_inline: test failed
+  panicked at [HOME]/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/insta-1.49.0/src/runtime.rs 734:13-734:13
+  snapshot assertion for 'of_insta_inline' failed in line 29
+error test failed cases::snaps of_insta_without_a_snapshot: test failed
+  panicked at [HOME]/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/insta-1.49.0/src/runtime.rs 734:13-734:13
+  snapshot assertion for 'of_insta_without_a_snapshot' failed in line 37
+error test failed cases::snaps of_snapbox_inline: test failed
+  panicked at cases/tests/snaps.rs 10:5-10:5
+  ---- expected: tests/snaps.rs:10:33
+++++ actual:   In-memory
+   1    1 | one
+   2      - two
+        2 + 2
+
+Update with SNAPSHOTS=overwrite
+
+"#]],
+    );
 }

@@ -1,8 +1,11 @@
+use std::collections::BTreeSet;
+
 use snapbox::{assert_data_eq, str};
 
 use crate::model::task::Unit;
 use crate::model::tool::Parse;
-use crate::normalize::testing::{run, show, tool, workspace};
+use crate::model::workspace::PackageId;
+use crate::normalize::testing::{run, show, tool, with_cases, workspace};
 
 #[track_caller]
 fn check(stderr: &str, code: i32, expected: impl snapbox::IntoData) {
@@ -121,4 +124,26 @@ fn what_does_not_agree_has_no_verdict() {
     check("", 0, "unparsable: cargo nextest exited with 0 and without a summary\n");
     check("error: creating test list failed\n", 104, "gap: creating test list failed\n");
     check("", 4, "");
+}
+
+/// Of cargo-nextest 0.9.143 with trycmd 1.2.1, snapbox 1.2.2 and insta 1.49.0: the same findings as libtest's.
+#[test]
+fn failed_cases_and_snapshots_are_findings_where_they_stand() {
+    let workspace = with_cases();
+    let parse = |parse, unit, stdout, stderr, code| {
+        let name = if parse == Parse::Nextest { "nextest" } else { "test" };
+        let parsed = run(&workspace, &tool(name, parse, &["cargo"]), &[unit], stdout, stderr, code).unwrap();
+        let what =
+            parsed.diagnostics.into_iter().map(|found| (found.ns, found.rule, found.place, found.message));
+        what.collect::<BTreeSet<_>>()
+    };
+    let nextest = include_str!("../testdata/nextest-cases.stderr");
+    let nextest = parse(Parse::Nextest, Unit::Workspace, "", nextest, 100);
+    let program = |at| Unit::TargetRoot(PackageId(0), at);
+    let (stdout, stderr) =
+        (include_str!("../testdata/trycmd.stdout"), include_str!("../testdata/trycmd.stderr"));
+    let mut libtest = parse(Parse::Libtest, program(0), stdout, stderr, 101);
+    let stdout = include_str!("../testdata/snapshots.stdout");
+    libtest.extend(parse(Parse::Libtest, program(1), stdout, "", 101));
+    assert_eq!(nextest, libtest);
 }

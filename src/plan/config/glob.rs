@@ -1,6 +1,7 @@
-//! The globs of `files`, `exclude` and `inputs`: matched against whole paths from the workspace root.
+//! The globs of tools and suppressions: matched against whole paths from the workspace root.
 
 use globset::{Glob, GlobBuilder};
+use toml::Spanned;
 
 use super::reader::{Reader, Value};
 
@@ -14,14 +15,20 @@ pub fn glob(pattern: &str) -> Result<Glob, globset::Error> {
 pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<String>> {
     let patterns = reader.strings(value)?;
     for pattern in &patterns {
-        let text = pattern.get_ref();
-        if let Some((cause, help)) = never_matches(text) {
-            reader.report_with(pattern.span(), cause, help);
-        } else if let Err(error) = glob(text) {
-            reader.report(pattern.span(), format!("`{text}` is no glob: {}", error.kind()));
-        }
+        check(reader, pattern);
     }
-    Some(patterns.into_iter().map(toml::Spanned::into_inner).collect())
+    Some(patterns.into_iter().map(Spanned::into_inner).collect())
+}
+
+/// The glob that `pattern` is, or a mistake.
+pub(super) fn check(reader: &mut Reader<'_>, pattern: &Spanned<String>) -> Option<Glob> {
+    let text = pattern.get_ref();
+    if let Some((cause, help)) = never_matches(text) {
+        reader.report_with(pattern.span(), cause, help);
+        return None;
+    }
+    let cause = |error: globset::Error| format!("`{text}` is no glob: {}", error.kind());
+    glob(text).map_err(|error| reader.report(pattern.span(), cause(error))).ok()
 }
 
 /// Why no path can match, and what was meant: paths have no `/` at either end, no `.` and no `..` in them.

@@ -247,6 +247,27 @@ fn mistakes_in_parse_are_found() {
 }
 
 #[test]
+fn mistakes_in_compare_are_found() {
+    check_tool(
+        "compare = 'gold'",
+        &["2:11: `gold` is nothing to compare with (write `\"golden\"` or `{ golden = \"…\" }`)"],
+    );
+    check_tool("compare = 1", &["2:11: expected `\"golden\"` or `{ golden = \"…\" }`, found integer"]);
+    check_tool(
+        "compare = {}",
+        &["2:11: no `golden` to compare with (write `\"golden\"` or `{ golden = \"…\" }`)"],
+    );
+    check_tool(
+        "compare = { golden = 'stdin' }",
+        &["2:22: unknown stream `stdin` (choose one of: `stdout`, `stderr`, `both`)"],
+    );
+    check_tool(
+        "compare = 'golden'\nparse = 'lines'",
+        &["3:9: `parse` does nothing beside `compare` (drop one of them)"],
+    );
+}
+
+#[test]
 fn needs_that_cannot_be_met_are_found() {
     check_tool("needs = ['clipy']", &["2:10: unknown tool `clipy` (did you mean `clippy`?)"]);
     check_tool(
@@ -362,7 +383,7 @@ fn two_configurations_are_a_mistake_that_names_both() {
     check(
         &[hidden, open.clone()],
         &[
-            ".config/genti.toml:1:1: unknown key `sed` (known keys: `policy`, `profile`, `tools`)",
+            ".config/genti.toml:1:1: unknown key `sed` (known keys: `policy`, `profile`, `tools`, `baseline`, `suppress`)",
             "genti.toml: a second configuration: there is `.config/genti.toml` already (keep one of them)",
         ],
     );
@@ -421,5 +442,78 @@ fn mistakes_about_tests_are_found() {
     check(
         "tools.nextest.enabled = true\ntools.x = { run = ['x'], needs = ['test'] }",
         &["2:35: `x` needs `test`, which is not enabled (enable it, or drop it from `needs`)"],
+    );
+}
+
+#[test]
+fn mistakes_in_suppressions_are_found() {
+    let check_one = |keys: &str, expected: &[&str]| {
+        check(&format!("[[suppress]]\n{keys}\n"), expected);
+    };
+    check_one("rule = 'x'\nreason = 'y'\nexpires = 2027-01-31", &[]);
+    check_one("tool = 'clippy'\nreason = 'y'\nexpires = '2027-01-31'", &[]);
+    check("suppress = 1", &["1:12: expected an array of tables, found integer (write `[[suppress]]`)"]);
+    check(
+        "[suppress]\nrule = 'x'",
+        &["1:1: expected an array of tables, found table (write `[[suppress]]`)"],
+    );
+    check_one(
+        "ruel = 'x'\nreason = ' '\npath = '/a'\nexpires = 2027-01-31T00:00:00Z\nowner = 1",
+        &[
+            "1:1: a suppression without `rule` or `tool` (name what is suppressed: `rule = \"clippy::needless_return\"`, or `tool = \"clippy\"` for all that it finds)",
+            "2:1: unknown key `ruel` (did you mean `rule`?)",
+            "3:10: an empty text is not allowed here",
+            "4:8: `/a` matches nothing: paths begin at the workspace root (write `a`)",
+            "5:11: `2027-01-31T00:00:00Z` is no date such as `2027-01-31`",
+            "6:9: expected a string, found integer",
+        ],
+    );
+    check_one(
+        "rule = 'x'",
+        &["1:1: a suppression without `reason` (say why, for whoever reads it later: `reason = \"…\"`)"],
+    );
+    check_one(
+        "tool = 'clipy'\nreason = 'y'\nexpires = '2027-02-29'\npath = '!a'\nsubject = ''",
+        &[
+            "2:8: unknown tool `clipy` (did you mean `clippy`?)",
+            "4:11: `2027-02-29` is no date such as `2027-01-31`",
+            "5:8: `!a` does not exclude (write a suppression for each path that is meant)",
+            "6:11: an empty text is not allowed here",
+        ],
+    );
+    check_one(
+        "rule = 'x'\nreason = 'y'\nexpires = 20270131",
+        &["4:11: expected a date such as `2027-01-31`, found integer"],
+    );
+    // What is missing may have been lost with the line that is no TOML.
+    check_one(
+        "rule = \nreason 'y'",
+        &[
+            "2:8: string values must be quoted, expected literal string",
+            "3:8: key with no value, expected `=`",
+        ],
+    );
+}
+
+#[test]
+fn mistakes_about_the_baseline_are_found() {
+    check("baseline = 1", &["1:12: expected a table, found integer"]);
+    check(
+        "[baseline]\nfeatures = 'a'\nall-feature = true\ntarget = ''\nstale = 'ignore'",
+        &[
+            "2:12: expected an array of strings, found string",
+            "3:1: unknown key `all-feature` (did you mean `all-features`?)",
+            "4:10: an empty text is not allowed here",
+            "5:9: `ignore` is not what a stale entry can do; choose `fail` or `warn`",
+        ],
+    );
+    check(
+        "[baseline.versions]\nclipy = '1'\nx = '1'\ndoc = 'rustdoc 1.95'\nfmt = 1\n[tools.x]\nrun = ['x']",
+        &[
+            "2:1: unknown tool `clipy` (did you mean `clippy`?)",
+            "3:1: `x` has no version to compare with (say how to ask for it: `version = […]` under [tools.x])",
+            "4:7: `rustdoc 1.95` is no version such as `1.95` (write the number that `cargo genti tools` shows, or its beginning)",
+            "5:7: expected a string, found integer",
+        ],
     );
 }

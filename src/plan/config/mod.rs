@@ -7,6 +7,7 @@
 //! A file is read to its end whatever is wrong with it. Where a line is no TOML, the rest is still judged by
 //! what it says, but not by what it lacks: that may have been lost with the line.
 
+mod baseline;
 mod command;
 mod glob;
 mod needs;
@@ -14,6 +15,7 @@ mod parse;
 mod policy;
 mod reader;
 mod suggest;
+mod suppress;
 mod tool;
 
 use std::collections::BTreeMap;
@@ -25,12 +27,15 @@ use self::reader::Reader;
 use self::suggest::way_out;
 use self::tool::Entry;
 use crate::model::error::{Problem, Problems};
+use crate::model::suppression::Suppression;
 use crate::model::tool::Tool;
 
+pub use self::baseline::BaselineConfig;
 pub use self::glob::glob;
 pub use self::policy::{PolicyConfig, duration};
 pub use self::suggest::closest;
 pub(super) use self::suggest::listed;
+pub use self::suppress::date;
 
 /// Where a configuration file may lie, from the workspace root. The third place is `Cargo.toml`.
 pub const LOCATIONS: [&str; 2] = [".config/genti.toml", "genti.toml"];
@@ -79,6 +84,10 @@ pub struct Config {
     pub tools: Vec<Tool>,
     /// The names of the tools that are not enabled, sorted.
     pub disabled: Vec<String>,
+    /// `[baseline]`.
+    pub baseline: BaselineConfig,
+    /// What is not to count, in the order of the file.
+    pub suppressions: Vec<Suppression>,
     /// The file that it comes from; `None` if all of it is built in.
     pub source: Option<Arc<str>>,
 }
@@ -106,6 +115,8 @@ struct Draft {
     /// Each profile's policy, over the common one.
     profiles: BTreeMap<String, PolicyConfig>,
     tools: BTreeMap<String, Entry>,
+    baseline: BaselineConfig,
+    suppressions: Vec<Suppression>,
     /// The user's first file.
     source: Option<ConfigFile>,
     /// Whether some line was no TOML.
@@ -146,6 +157,8 @@ impl Draft {
         let policy = keys.get("policy");
         let profiles = keys.read("profile", Reader::table);
         let tools = keys.read("tools", Reader::table);
+        let baseline = keys.get("baseline");
+        let suppress = keys.get("suppress");
         keys.finish();
 
         if let Some(value) = policy {
@@ -173,6 +186,12 @@ impl Draft {
         if reader.is_whole() {
             needs::check(reader, &self.tools, &given);
         }
+        if let Some(value) = baseline {
+            self.baseline = baseline::read(reader, value, &self.tools);
+        }
+        if let Some(value) = suppress {
+            self.suppressions = suppress::read(reader, value, &self.tools);
+        }
     }
 
     /// The configuration under `profile`, if there was no mistake.
@@ -193,6 +212,8 @@ impl Draft {
             policy,
             tools: enabled.into_iter().map(|entry| entry.tool).collect(),
             disabled: disabled.into_iter().map(|entry| entry.tool.name).collect(),
+            baseline: self.baseline,
+            suppressions: self.suppressions,
             source: self.source.map(|file| file.name),
         })
     }

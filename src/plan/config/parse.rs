@@ -1,10 +1,10 @@
-//! `parse`: the name of an output format, or a regular expression.
+//! `parse`: the name of an output format, or a regular expression. `compare`: that there are golden files instead.
 
 use regex::Regex;
 
 use super::reader::{Reader, Value};
 use super::suggest::{listed, way_out};
-use crate::model::tool::Parse;
+use crate::model::tool::{Parse, Streams};
 
 const GROUPS: [&str; 6] = ["path", "line", "column", "rule", "level", "message"];
 
@@ -32,6 +32,42 @@ pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> 
         reader.report_with(value.span(), format!("unknown output format `{name}`"), help);
     }
     known
+}
+
+const STREAMS: [Streams; 3] = [Streams::Stdout, Streams::Stderr, Streams::Both];
+
+const COMPARE: &str = "`\"golden\"` or `{ golden = \"…\" }`";
+
+/// Reads `"golden"` or `{ golden = "stream" }`.
+pub(super) fn compare(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {
+    if let Some(table) = value.get_ref().as_table() {
+        let mut keys = reader.keys(table);
+        let streams = keys.read("golden", streams);
+        keys.finish();
+        if reader.is_whole() && !table.contains_key("golden") {
+            reader.report_with(value.span(), "no `golden` to compare with", format!("write {COMPARE}"));
+        }
+        return streams.map(Parse::Golden);
+    }
+    match value.get_ref().as_str() {
+        Some("golden") => return Some(Parse::Golden(Streams::Stdout)),
+        Some(name) => {
+            let message = format!("`{name}` is nothing to compare with");
+            reader.report_with(value.span(), message, format!("write {COMPARE}"));
+        }
+        None => reader.wrong_type(value, COMPARE),
+    }
+    None
+}
+
+fn streams(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Streams> {
+    let name = reader.string(value)?.into_inner();
+    let streams = STREAMS.into_iter().find(|streams| streams.as_str() == name);
+    if streams.is_none() {
+        let help = way_out(&name, STREAMS.map(Streams::as_str), "choose one of");
+        reader.report_with(value.span(), format!("unknown stream `{name}`"), help);
+    }
+    streams
 }
 
 fn regex(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -68,6 +69,11 @@ impl<'f> Reader<'f> {
     /// Keeps a mistake about the file as a whole, with its way out.
     pub(super) fn report_file(&mut self, message: impl Into<String>, help: impl Into<String>) {
         self.keep(None, message, Some(help.into()));
+    }
+
+    /// The file, and the line from 1, in which `value` begins.
+    pub(super) fn place(&self, value: &Value<'_>) -> (Arc<str>, usize) {
+        (self.file.name.clone(), self.line(value.span().start) + 1)
     }
 
     /// The keys of a table, or a mistake.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::policy::{Batch, BuildDir, Order, Parallel};
-use crate::model::tool::{Arg, Environment, Parse, Per, Piece, Signs, StepCaps};
+use crate::model::tool::{Arg, Environment, Parse, Per, Piece, Signs, StepCaps, Streams};
 
 /// The page for users, whose examples must hold.
 const PAGE: &str = include_str!("../../../docs/configuration.md");
@@ -63,6 +63,17 @@ fn no_configuration_is_one() {
     assert_eq!(config.policy, PolicyConfig::default());
     assert_eq!(config.source, None);
     assert!(config.tools.iter().all(|tool| !tool.configured));
+}
+
+#[test]
+fn suppressions_are_read_in_order_with_their_lines() {
+    let config = config(
+        "[[suppress]]\nrule = 'a'\nreason = 'b'\n\n[[suppress]]\ntool = 'doc'\nreason = 'c'\nexpires = 2027-01-31",
+    );
+    let [first, second] = config.suppressions.as_slice() else { panic!("{:?}", config.suppressions) };
+    assert_eq!((first.rule.as_deref(), first.line, first.expires), (Some("a"), 1, None));
+    assert_eq!((second.tool.as_deref(), second.line, &*second.file), (Some("doc"), 5, "genti.toml"));
+    assert_eq!(second.expires.map(|date| date.to_string()).as_deref(), Some("2027-01-31"));
 }
 
 #[test]
@@ -132,7 +143,15 @@ fn the_examples_of_the_page_and_of_the_design_are_valid() {
 
 #[test]
 fn the_page_names_every_key() {
-    for table in ["", "[policy]\n", "[tools.x]\n", "[tools.x.parse]\n", "[profile.p]\n"] {
+    for table in [
+        "",
+        "[policy]\n",
+        "[tools.x]\n",
+        "[tools.x.parse]\n",
+        "[profile.p]\n",
+        "[[suppress]]\n",
+        "[baseline]\n",
+    ] {
         let problems = load(&[file("genti.toml", &format!("{table}zzzzzzzzzzzz = 1"))], None).unwrap_err();
         let known = problems.0.iter().find_map(|problem| problem.help.as_ref()?.strip_prefix("known keys: "));
         for key in known.expect("the keys are listed").split(", ") {
@@ -215,6 +234,7 @@ fn a_tool_is_read() {
                 Arg::Text(vec![]),
             ],
             args: texts(&["{file}", "-q"]),
+            second_pass: Vec::new(),
             per: Per::File,
             targets: None,
             files: texts(&["**/*.wgsl"]),
@@ -249,6 +269,15 @@ fn a_tool_that_says_little_gets_the_defaults() {
     assert_eq!(tool("tools.x.run = ['x', 'a{file}']", "x").per, Per::File);
     let package = tool("tools.x.run = ['x', '{files}']\ntools.x.per = 'package'", "x");
     assert_eq!(package.per, Per::Package);
+}
+
+#[test]
+fn what_is_compared_with_a_golden_file_is_stdout_unless_it_is_said() {
+    let parse = |keys: &str| tool(&format!("tools.x = {{ run = ['x'], {keys} }}"), "x").parse;
+    assert_eq!(parse("compare = 'golden'"), Parse::Golden(Streams::Stdout));
+    assert_eq!(parse("compare = { golden = 'both' }"), Parse::Golden(Streams::Both));
+    let doc = tool("tools.doc.compare = 'golden'", "doc");
+    assert_eq!((doc.parse, doc.namespaces), (Parse::Golden(Streams::Stdout), vec!["doc".to_owned()]));
 }
 
 #[test]

@@ -58,6 +58,7 @@ pub(super) fn read(
         tool.run = run.iter().map(|arg| arg.get_ref().clone()).collect();
     }
     keys.set(&mut tool.args, "args", Reader::texts);
+    keys.set(&mut tool.second_pass, "second-pass", Reader::texts);
     if base.is_none() {
         tool.per = command::default_per(&tool.run);
     }
@@ -69,7 +70,10 @@ pub(super) fn read(
     keys.set(&mut tool.exclude, "exclude", glob::read);
     keys.set(&mut tool.inputs, "inputs", glob::read);
     keys.set(&mut tool.parse, "parse", parse::read);
-    if base.is_none() {
+    let golden = keys.read("compare", parse::compare);
+    let has_goldens = golden.is_some();
+    tool.parse = golden.unwrap_or_else(|| tool.parse.clone());
+    if base.is_none() || has_goldens {
         tool.namespaces = tool.parse.namespaces(&tool.name);
     }
     keys.set(&mut tool.namespaces, "namespaces", namespaces);
@@ -108,12 +112,23 @@ pub(super) fn read(
             let help = way_out(name.get_ref(), built_in, "write `run = [\"program\", …]`; built-in tools");
             reader.report_with(name.span(), message, help);
         }
+        if let Some(parse) = table.get("parse").filter(|_| has_goldens) {
+            let help = "drop one of them";
+            reader.report_with(parse.span(), "`parse` does nothing beside `compare`", help);
+        }
         if let Some(args) = table.get("args")
             && !tool.run.is_empty()
             && !tool.run.contains(&Arg::Args)
         {
             let help = "put `\"{args}\"` into `run`, or the arguments themselves";
             reader.report_with(args.span(), "`args` is never used: `run` has no `{args}`", help);
+        }
+        if let Some(value) = table.get("second-pass")
+            && !(tool.parse == Parse::RustcJson && tool.run.contains(&Arg::Args))
+        {
+            let help = "only output that is read as `rustc-json` tells that lints hid something, and only `{args}` in `run` \
+                        says where more arguments go";
+            reader.report_with(value.span(), "`second-pass` is never used", help);
         }
         if let (Some(value), Per::TargetRoot | Per::File) = (table.get("targets"), tool.per) {
             let message = format!("`targets` does nothing for a tool that runs per {}", tool.per.as_str());
@@ -138,6 +153,7 @@ fn blank(name: &str) -> Tool {
         name: name.to_owned(),
         run: Vec::new(),
         args: Vec::new(),
+        second_pass: Vec::new(),
         per: Per::Workspace,
         targets: None,
         files: Vec::new(),

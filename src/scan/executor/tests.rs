@@ -1,15 +1,14 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex};
 
 use super::*;
 use crate::model::policy::{BuildDir, Policy, Selection};
 use crate::model::testing;
 use crate::model::tool::{Arg, Parse, Per, Piece};
-use crate::plan::{RiskFacts, plan};
+use crate::plan::{Facts, plan};
 use crate::scan::Inherited;
 
 /// Runs `script` over each of `files` files, a step for each.
-fn run<R: Send + 'static>(
+fn run<R: Send>(
     script: &str,
     files: usize,
     parallel: usize,
@@ -23,7 +22,7 @@ fn run<R: Send + 'static>(
     tool.per = Per::File;
     tool.run.push(Arg::Text(vec![Piece::File]));
     let plan =
-        plan(&workspace, vec![tool], Selection::default(), Policy::default(), &RiskFacts::default()).unwrap();
+        plan(&workspace, vec![tool], Selection::default(), Policy::default(), &Facts::default()).unwrap();
     assert_eq!(plan.steps().count(), files);
     let env = Env::capture();
     let executor = Executor {
@@ -49,49 +48,41 @@ fn a_panic_of_a_worker_ends_the_run() {
     run::<()>("true", 1, 1, &|_, _, _| panic!("a bug in the judge"), &mut |_| {});
 }
 
-/// How many steps have started and are not judged.
-#[derive(Default)]
-struct Waiting {
-    now: Mutex<usize>,
-    changed: Condvar,
-}
-
-impl Waiting {
-    fn add(&self) {
-        *self.now.lock().unwrap() += 1;
-        self.changed.notify_all();
-    }
-
-    /// Whether there are more than `bound`, now or before long.
-    fn exceeds(&self, bound: usize) -> bool {
-        let patience = Duration::from_millis(300);
-        let now = self.now.lock().unwrap();
-        let (now, _) = self.changed.wait_timeout_while(now, patience, |now| *now <= bound).unwrap();
-        *now > bound
+#[test]
+fn nothing_is_started_while_as_many_outputs_as_workers_wait_to_be_judged() {
+    for parallel in [1, 3] {
+        let dir = tempfile::tempdir().unwrap();
+        let started = || std::fs::read_dir(dir.path()).unwrap().count();
+        let judged = AtomicUsize::new(0);
+        let judge = |_: &Step, _: &[TaskIx], output: &Output| {
+            assert_eq!(output.stdout.len(), 500_000);
+            if judged.fetch_add(1, Ordering::SeqCst) == 0 {
+                // The first one is slow: what can start meanwhile does.
+                let since = Instant::now();
+                while since.elapsed() < Duration::from_millis(300) {
+                    let (started, judged) = (started(), judged.load(Ordering::SeqCst));
+                    assert!(started < judged + parallel, "{judged} of {started} judged, {parallel} workers");
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            }
+            Judged {
+                result: (),
+                is_clear: true,
+                fails: false,
+                is_kept: false,
+                programs: Vec::new(),
+                again: false,
+            }
+        };
+        let script = format!(": > '{}'/$$; head -c 500000 /dev/zero", dir.path().display());
+        run(&script, 12, parallel, &judge, &mut |_| {});
+        assert_eq!((judged.load(Ordering::SeqCst), started()), (12, 12));
     }
 }
 
 #[test]
-fn nothing_is_started_while_as_many_outputs_as_workers_wait_to_be_judged() {
-    for parallel in [1, 3] {
-        let (waiting, judged) = (Waiting::default(), AtomicUsize::new(0));
-        let judge = |_: &Step, _: &[TaskIx], output: &Output| {
-            assert_eq!(output.stdout.len(), 500_000);
-            // The first one is slow: what can start meanwhile does.
-            if judged.fetch_add(1, Ordering::SeqCst) == 0 {
-                assert!(!waiting.exceeds(parallel), "{parallel} workers, and more outputs wait");
-            }
-            *waiting.now.lock().unwrap() -= 1;
-            Judged { result: (), is_clear: true, fails: false, is_kept: false, programs: Vec::new() }
-        };
-        let mut most = 0;
-        run("head -c 500000 /dev/zero", 12, parallel, &judge, &mut |event| {
-            if let Event::Started(_) = event {
-                waiting.add();
-                most = most.max(*waiting.now.lock().unwrap());
-            }
-        });
-        assert_eq!(judged.into_inner(), 12);
-        assert!((1..=parallel).contains(&most), "{most} at once");
-    }
+#[should_panic(expected = "a bug in the progress")]
+fn a_panic_of_whoever_is_told_ends_the_run() {
+    let judge = |_: &Step, _: &[TaskIx], _: &Output| unreachable!("nothing ends by itself");
+    run::<()>("exec sleep 600", 1, 1, &judge, &mut |_| panic!("a bug in the progress"));
 }

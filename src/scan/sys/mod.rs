@@ -6,12 +6,12 @@
 //! | a child and what it starts | a process group | a process group | a job object |
 //! | how it is asked to end | a signal | a signal | Ctrl-Break |
 //! | what leaves the group | comes to us, and ends with the run | is lost | can't |
-//! | when we are killed | it goes on | it goes on | it is killed, too |
+//! | when we are killed | a guard kills the group | the same | it is killed, too |
 //! | how the end of a child is noticed | a pidfd | a look now and then | its handle |
 //! | Ctrl-Z | stops the children as well | the same | there is none |
 //!
 //! Children are spawned by `posix_spawn` on Unix: whatever needs code between `fork` and `exec` costs 66 ms a
-//! process in a parent of 800 MB. So there is no PDEATHSIG, and who kills us with SIGKILL leaves what runs.
+//! process in a parent of 800 MB. So there is no PDEATHSIG, but a guard.
 
 #[cfg(unix)]
 #[path = "unix.rs"]
@@ -26,8 +26,18 @@ mod orphans;
 #[path = "other_unix.rs"]
 mod orphans;
 
+#[cfg(unix)]
+mod guard;
+
+#[cfg(unix)]
+pub use guard::stand_guard;
 #[cfg(windows)]
-pub(super) use imp::Orphans;
+pub use imp::stand_guard;
+
+#[cfg(unix)]
+pub(super) use guard::Guard;
 pub(super) use imp::{Group, GroupId, Pipe, Waker, make_inheritable, wait};
+#[cfg(windows)]
+pub(super) use imp::{Guard, Orphans};
 #[cfg(unix)]
 pub(super) use orphans::Orphans;

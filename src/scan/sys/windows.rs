@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "the standard library knows no job objects and no pipe that does not block")]
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle, RawHandle};
@@ -226,6 +227,27 @@ fn wait_for(process: RawHandle, timeout: Duration) -> bool {
 
 /// There is nothing to do: a pool of job tokens is a semaphore with a name.
 pub(in crate::scan) fn make_inheritable(_: i32) {}
+
+/// There is no need for one: the job object ends with us.
+#[derive(Debug)]
+pub(in crate::scan) struct Guard(Infallible);
+
+impl Guard {
+    pub(in crate::scan) fn start(_: &mut Command) -> io::Result<Self> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    pub(in crate::scan) fn note(&self, _: usize, _: Option<GroupId>) {
+        match self.0 {}
+    }
+
+    pub(in crate::scan) fn id(&self) -> GroupId {
+        match self.0 {}
+    }
+}
+
+/// Nobody has to.
+pub fn stand_guard() {}
 
 #[cfg(test)]
 mod tests {

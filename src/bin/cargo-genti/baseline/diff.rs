@@ -50,7 +50,7 @@ fn read(dir: &Path, shell: &mut Shell) -> Result<Lines, End> {
                 shell.error(format_args!("{} is no report of a run: {error}", report.display()));
                 End::Usage
             })?;
-            for Found { id, path, subject, rule, scope, message, .. } in report.findings {
+            for Found { id, path, subject, rule, scope, message, .. } in report.into_findings() {
                 let site = path.or(subject).unwrap_or_default();
                 let scope = if scope.is_empty() { String::new() } else { format!(" in {scope}") };
                 let line = visible_line(&format!("{site}{scope}: {rule}: {message}"));

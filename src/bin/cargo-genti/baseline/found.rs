@@ -1,17 +1,26 @@
 //! What `baseline` reads of the report of a finished run.
 
+use genti::model::finding::State;
 use serde::Deserialize;
 
 /// `report.json`.
 #[derive(Deserialize)]
 pub(super) struct Report {
-    pub(super) findings: Vec<Found>,
+    findings: Vec<Found>,
+}
+
+impl Report {
+    /// What a baseline could accept: suppressed findings are none of it.
+    pub(super) fn into_findings(self) -> impl Iterator<Item = Found> {
+        self.findings.into_iter().filter(|found| found.state != State::Suppressed.as_str())
+    }
 }
 
 /// A finding in it.
 #[derive(Deserialize)]
 pub(super) struct Found {
     pub(super) id: String,
+    state: String,
     pub(super) path: Option<String>,
     pub(super) subject: Option<String>,
     pub(super) range: Option<Range>,

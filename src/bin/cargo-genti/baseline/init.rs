@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use genti::compare::baseline::entries_of;
+use genti::model::finding::State;
 use genti::model::outcome::End;
 use genti::store;
 
@@ -33,7 +34,8 @@ pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<En
         }
         return Err(outcome.end);
     }
-    let findings: Vec<_> = outcome.findings.iter().map(|compared| compared.finding.clone()).collect();
+    let counts = outcome.findings.iter().filter(|compared| compared.state != State::Suppressed);
+    let findings: Vec<_> = counts.map(|compared| compared.finding.clone()).collect();
     let entries = entries_of(&findings);
     super::save(&project, &entries, shell)?;
     match super::count(&entries) {
@@ -42,6 +44,13 @@ pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<En
             "accepted {count} {}; commit the files, and new findings fail from now on",
             plural(count, "finding", "findings")
         )),
+    }
+    let differences = findings.iter().filter(|finding| finding.diagnostic.fatal).count();
+    if differences > 0 {
+        shell.note(format_args!(
+            "{differences} {} not accepted: `cargo genti run --bless` does that",
+            plural(differences, "difference from a golden file is", "differences from golden files are"),
+        ));
     }
     super::note_part(&project, "what the rest finds stays new", shell);
     Ok(End::Passed)

@@ -46,7 +46,7 @@ fn lines(target_dir: &Path) -> BTreeMap<String, VecDeque<u32>> {
     let mut lines: BTreeMap<String, VecDeque<u32>> = BTreeMap::new();
     let report = std::fs::read(target_dir.join("genti/artifacts/report.json")).ok();
     let report: Option<Report> = report.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    for Found { id, range, .. } in report.into_iter().flat_map(|report| report.findings) {
+    for Found { id, range, .. } in report.into_iter().flat_map(Report::into_findings) {
         lines.entry(id).or_default().extend(range.map(|range| range.start.line));
     }
     lines

@@ -12,14 +12,13 @@ use std::collections::BTreeMap;
 
 use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome};
-use genti::model::policy::Selection;
-use genti::pipeline::{Lockfile, Project};
+use genti::pipeline::{self, Lockfile, Project};
 use genti::store::{self, BaselineError};
 
 use crate::args::{BaselineCommand, RunArgs};
+use crate::fail;
 use crate::render::{self, GOOD, Shell, visible_line};
 use crate::run::{self, Gate, Run, Start};
-use crate::{fail, resolve as resolved};
 
 /// Runs the subcommand.
 pub(crate) fn main(command: &BaselineCommand, start: Start, shell: &mut Shell) -> End {
@@ -45,15 +44,20 @@ struct Look {
     run: Run,
 }
 
-/// Reads and plans. A baseline holds for the default build: what another one finds would be stale in it.
+/// Reads and plans. A baseline holds for one build: what another one finds would be stale in it.
 fn prepare(args: &RunArgs, start: &Start, shell: &mut Shell) -> Result<(Project, Baseline), End> {
-    if !resolved::selection(&args.selection).is_default_build() {
-        shell.error(
-            "a baseline holds for the default build only, for now: leave out -F, --all-features, --no-default-features, --target and --cargo-profile",
-        );
+    let project = run::prepare(args, Lockfile::Create, &start.env, shell)?;
+    if !pipeline::builds_like_baseline(&project, &start.env) {
+        match project.baseline.build.build_flags() {
+            flags if flags.is_empty() => shell.error(
+                "a baseline holds for the default build, unless `[baseline]` in the configuration says otherwise: leave out -F, --all-features, --no-default-features, --target and --cargo-profile",
+            ),
+            flags => shell.error(format_args!(
+                "the baseline holds for another build, says `[baseline]` in the configuration: add `{flags}`"
+            )),
+        }
         return Err(End::Usage);
     }
-    let project = run::prepare(args, Lockfile::Create, &start.env, shell)?;
     let baseline =
         store::load_baseline(&project.workspace.root).map_err(|error| fail(shell, error.into()))?;
     Ok((project, baseline))
@@ -98,8 +102,7 @@ fn count(entries: &Baseline) -> usize {
 
 /// Says so where only a part was looked at.
 fn note_part(project: &Project, what: &str, shell: &mut Shell) {
-    let Selection { tools, skip_tools, .. } = &project.plan.selection;
-    if !project.plan.is_whole(&project.workspace) || !tools.is_empty() || !skip_tools.is_empty() {
+    if !project.plan.is_full(&project.workspace) {
         shell.note(format_args!("only the selected part was looked at: {what}"));
     }
 }

@@ -17,17 +17,22 @@ pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<En
     let entries = shrunk(&look.run.outcome.findings, &look.run.outcome.gone);
     super::save(&look.project, &entries, shell)?;
     let (before, after) = (super::count(&look.baseline), super::count(&entries));
-    let unknown = look.run.outcome.gone.iter().filter(|gone| gone.state == State::Unknown).count();
+    let gone = |state| look.run.outcome.gone.iter().filter(|gone| gone.state == state).count();
+    let (unknown, suppressed) = (gone(State::Unknown), gone(State::Suppressed));
     let moved = look.run.outcome.findings.iter().filter_map(|compared| {
         let accepted = compared.accepted.as_ref()?;
         (accepted.pass > 1).then_some(())
     });
-    let (dropped, moved) = (before - after, moved.count());
-    if dropped == 0 && moved == 0 {
+    let (dropped, moved) = (before - after - suppressed, moved.count());
+    if dropped == 0 && moved == 0 && suppressed == 0 {
         shell.note("nothing was fixed and nothing moved: the baseline is as it was");
     } else {
+        let beside = match suppressed {
+            0 => String::new(),
+            _ => format!(" and {suppressed} of what is suppressed"),
+        };
         shell.note(format_args!(
-            "dropped {dropped} {}, followed {moved} that moved; {after} {} left",
+            "dropped {dropped} {}{beside}, followed {moved} that moved; {after} {} left",
             plural(dropped, "entry that is fixed", "entries that are fixed"),
             plural(after, "is", "are")
         ));

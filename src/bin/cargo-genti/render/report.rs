@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use genti::model::finding::State;
-use genti::model::outcome::{Compared, End, Gone, Identical, Outcome, ToolOutcome, Verdict};
-use genti::model::task::Status;
+use genti::model::outcome::{
+    Compared, Effect, End, Gone, Identical, Outcome, Suppressing, ToolOutcome, Verdict,
+};
+use genti::model::suppression::Suppression;
+use genti::model::task::{Plan, Status};
 use genti::model::tool::{Per, Tool};
 use genti::path::RelPath;
 
@@ -22,8 +25,8 @@ const MOST_FINDINGS: usize = 100;
 pub(crate) struct Hints<'a> {
     /// The sources that findings are in.
     pub(crate) sources: &'a BTreeMap<RelPath, Vec<u8>>,
-    /// Whether there is a baseline.
-    pub(crate) has_baseline: bool,
+    /// Whether there is no baseline, and this build is the one to take it with.
+    pub(crate) may_begin_baseline: bool,
     /// Where the artifacts are, if they were written.
     pub(crate) artifacts: Option<String>,
 }
@@ -49,6 +52,10 @@ fn findings(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
     for compared in &shown[..most] {
         let source = compared.finding.diagnostic.place.path().and_then(|path| hints.sources.get(path));
         shell.err(finding::render(compared, source.map(Vec::as_slice), width));
+        if let Some(at) = compared.suppressed_by {
+            let Suppression { reason, file, line, .. } = &outcome.suppressions[at].suppression;
+            shell.note(format_args!("suppressed by {file}:{line}: {}", visible_line(reason)));
+        }
         if let Some(Identical { new, total }) =
             compared.identical.filter(|identical| identical.new < identical.total)
         {
@@ -83,6 +90,7 @@ fn tool(shell: &mut Shell, tool: &Tool, result: &ToolOutcome, outcome: &Outcome)
     };
     fact(result.new, plural(result.new, "new finding", "new findings"));
     fact(result.unchanged + result.updated, "accepted");
+    fact(result.suppressed, "suppressed");
     fact(result.fixed, "fixed");
     fact(result.unknown, "accepted but not looked at");
     match (units, tool.per) {
@@ -189,26 +197,75 @@ fn last_words(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
         End::Failed => {
             let count =
                 stale.iter().filter(|gone| is_required(&|tool| tool.namespaces.contains(&gone.ns))).count();
-            shell.error(format_args!(
-                "{count} accepted {} fixed but still in the baseline",
-                plural(count, "finding is", "findings are")
-            ));
+            if count > 0 {
+                shell.error(format_args!(
+                    "{count} accepted {} fixed but still in the baseline",
+                    plural(count, "finding is", "findings are")
+                ));
+            } else {
+                let count = outcome.goldens.orphans.len();
+                let files =
+                    plural(count, "golden file that nothing prints", "golden files that nothing prints");
+                shell.error(format_args!("{count} {files} any more"));
+            }
         }
         End::Incomplete => shell.error(format_args!("no verdict from: {}", open(true))),
         End::Signal(signal) => shell.error(format_args!("stopped by signal {signal}")),
         End::Usage | End::NotWritten | End::Bug => {}
     }
-    let can_accept = !hints.has_baseline
-        && plan.selection.is_default_build()
-        && new.iter().any(|compared| !compared.finding.diagnostic.fatal);
+    let can_accept =
+        hints.may_begin_baseline && new.iter().any(|compared| !compared.finding.diagnostic.fatal);
+    if new.iter().chain(&extra).any(|compared| is_of_golden(plan, compared)) {
+        shell
+            .note("if what is printed now is right, `cargo genti run --bless` writes it to the golden files");
+    }
     if outcome.end == End::Failed && can_accept {
         shell.note("to accept what is there today and fail on what is new: `cargo genti baseline init`");
     }
     if !stale.is_empty() && !shell.quiet {
         self::stale(shell, &stale);
     }
+    if !outcome.goldens.orphans.is_empty() && !shell.quiet {
+        orphans(shell, &outcome.goldens.orphans);
+    }
+    if !shell.quiet {
+        suppressions(shell, outcome);
+    }
     if let Some(artifacts) = hints.artifacts.as_ref().filter(|_| shell.verbose) {
         shell.note(format_args!("artifacts are in {artifacts}"));
+    }
+}
+
+/// Which suppressions hold no more, and which are of no use.
+fn suppressions(shell: &mut Shell, outcome: &Outcome) {
+    for Suppressing { suppression, matched, effect } in &outcome.suppressions {
+        let Suppression { reason, owner, expires, file, line, .. } = suppression;
+        let said = match owner {
+            None => visible_line(reason),
+            Some(owner) => format!("{} ({})", visible_line(reason), visible_line(owner)),
+        };
+        let expired = expires.map(|date| format!("expired on {date}")).unwrap_or_default();
+        match (effect, matched) {
+            (Effect::Active, _) => {}
+            (Effect::Expired, 0) => shell.warning(format_args!(
+                "{file}:{line}: this suppression has {expired} and matches nothing; remove it: {said}"
+            )),
+            (Effect::Expired, matched) => shell.warning(format_args!(
+                "{file}:{line}: this suppression has {expired}, and {matched} {} again: {said}",
+                plural(*matched, "finding counts", "findings count")
+            )),
+            (Effect::Unused, _) => shell.warning(format_args!(
+                "{file}:{line}: this suppression matches nothing; remove it, or correct it: {said}"
+            )),
+        }
+    }
+    let covered = outcome.gone.iter().filter(|gone| gone.state == State::Suppressed).count();
+    if covered > 0 {
+        shell.note(format_args!(
+            "{covered} baseline {} suppressed: drop {} with `cargo genti baseline update`",
+            plural(covered, "entry accepts what is", "entries accept what is"),
+            plural(covered, "it", "them"),
+        ));
     }
 }
 
@@ -227,6 +284,28 @@ fn stale(shell: &mut Shell, stale: &[&Gone]) {
             visible_line(&gone.ns),
             finding::entry(&gone.entry)
         ));
+    }
+    if count > MOST {
+        shell.err(format_args!("{:>12} and {} more\n", "", count - MOST));
+    }
+}
+
+/// Whether this is a difference from a golden file.
+fn is_of_golden(plan: &Plan, compared: &Compared) -> bool {
+    let mut tools = plan.graph.tools.iter().filter(|tool| tool.has_goldens());
+    tools.any(|tool| compared.finding.tools.contains(&tool.name))
+}
+
+/// Which golden files are of no use any more.
+fn orphans(shell: &mut Shell, orphans: &[RelPath]) {
+    let count = orphans.len();
+    shell.note(format_args!(
+        "nothing prints {count} golden {} any more: remove {} with `cargo genti run --bless --remove-orphans`",
+        plural(count, "file", "files"),
+        plural(count, "it", "them"),
+    ));
+    for path in orphans.iter().take(MOST) {
+        shell.err(format_args!("{:>12} {}\n", "", visible_line(&path.to_string())));
     }
     if count > MOST {
         shell.err(format_args!("{:>12} and {} more\n", "", count - MOST));

@@ -5,7 +5,7 @@ use genti::model::task::{Plan, StepId};
 use genti::model::workspace::{File, Workspace};
 use genti::path::RelPath;
 use genti::plan::config::{self, ConfigFile, Place};
-use genti::plan::{self, RiskFacts};
+use genti::plan::{self, Facts};
 use genti::scan::Env;
 use indicatif::{InMemoryTerm, TermLike};
 
@@ -50,7 +50,7 @@ fn project(files: &[&str]) -> (Workspace, Plan) {
     let file = ConfigFile { name: "genti.toml".into(), text: TOOLS.into(), place: Place::File };
     let tools = config::load(&[file], None).unwrap().tools;
     let policy = Policy { batch: Batch::Count(2.try_into().unwrap()), ..Policy::default() };
-    let plan = plan::plan(&workspace, tools, Selection::default(), policy, &RiskFacts::default()).unwrap();
+    let plan = plan::plan(&workspace, tools, Selection::default(), policy, &Facts::default()).unwrap();
     (workspace, plan)
 }
 
@@ -142,7 +142,7 @@ fn a_small_terminal_shows_the_beginnings_and_ends_of_a_few_names() {
     // A step for each file.
     plan.policy.batch = Batch::Count(1.try_into().unwrap());
     let tools = plan.graph.tools.clone();
-    let facts = RiskFacts::default();
+    let facts = Facts::default();
     let plan = plan::plan(&workspace, tools, Selection::default(), plan.policy, &facts).unwrap();
     let each = steps(&plan, "each");
     let mut view = View::new(&workspace, &plan);

@@ -1,0 +1,21 @@
+//! The floor that `spawn.py` measures against: COUNT processes of PROGRAM, two at a time, their output captured.
+
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+fn main() {
+    let mut args = std::env::args().skip(1);
+    let count: usize = args.next().and_then(|count| count.parse().ok()).expect("COUNT");
+    let program = args.next().expect("PROGRAM");
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while next.fetch_add(1, Ordering::Relaxed) < count {
+                    let output = Command::new(&program).arg("file").output().expect("it starts");
+                    assert!(output.status.success());
+                }
+            });
+        }
+    });
+}

@@ -1,0 +1,223 @@
+//! Which findings the configuration suppresses.
+//!
+//! Does not know what the baseline says of them, nor what was looked at.
+
+use globset::GlobMatcher;
+use jiff::civil::Date;
+
+use crate::model::finding::{Finding, Place};
+use crate::model::outcome::{Compared, Effect, Suppressing};
+use crate::model::suppression::Suppression;
+
+/// The suppressions of a configuration on a certain day.
+#[derive(Default)]
+pub struct Suppressions<'a> {
+    all: Vec<(&'a Suppression, Option<GlobMatcher>)>,
+    today: Option<Date>,
+}
+
+impl<'a> Suppressions<'a> {
+    /// `all` of them, on the day `today`; without a day none expires.
+    pub fn new(all: &'a [Suppression], today: Option<Date>) -> Self {
+        let matcher = |one: &Suppression| one.path.as_ref().map(globset::Glob::compile_matcher);
+        Self { all: all.iter().map(|one| (one, matcher(one))).collect(), today }
+    }
+
+    /// The first that suppresses `finding`. A compile error can't be suppressed.
+    pub fn of(&self, finding: &Finding) -> Option<usize> {
+        self.matching(finding).find(|at| !self.all[*at].0.is_expired(self.today))
+    }
+
+    /// What came of each; `looked` tells whether everything was looked at that one could be about.
+    pub fn judge(&self, findings: &[Compared], looked: impl Fn(&Suppression) -> bool) -> Vec<Suppressing> {
+        let mut matched = vec![0; self.all.len()];
+        for compared in findings {
+            self.matching(&compared.finding).for_each(|at| matched[at] += 1);
+        }
+        let judged = |((suppression, _), matched): (&(&Suppression, _), _)| Suppressing {
+            suppression: Suppression::clone(suppression),
+            matched,
+            effect: if suppression.is_expired(self.today) {
+                Effect::Expired
+            } else if matched == 0 && looked(suppression) {
+                Effect::Unused
+            } else {
+                Effect::Active
+            },
+        };
+        self.all.iter().zip(matched).map(judged).collect()
+    }
+
+    /// The day by which they were judged, if that makes a difference to one of them.
+    pub fn as_of(&self) -> Option<Date> {
+        self.today.filter(|_| self.all.iter().any(|(suppression, _)| suppression.expires.is_some()))
+    }
+
+    fn matching(&self, finding: &Finding) -> impl Iterator<Item = usize> {
+        let is_meant = |(one, path): &(&Suppression, Option<GlobMatcher>)| {
+            let diagnostic = &finding.diagnostic;
+            !diagnostic.fatal
+                && one.rule.as_ref().is_none_or(|rule| *rule == diagnostic.rule)
+                && one.tool.as_ref().is_none_or(|tool| finding.tools.contains(tool))
+                && one.message.as_ref().is_none_or(|part| diagnostic.message.contains(part))
+                && one
+                    .subject
+                    .as_ref()
+                    .is_none_or(|subject| matches!(&diagnostic.place, Place::Subject(own) if own == subject))
+                && path.as_ref().is_none_or(|glob| {
+                    diagnostic.place.path().is_some_and(|path| glob.is_match(path.as_os_path()))
+                })
+        };
+        (0..self.all.len()).filter(move |at| is_meant(&self.all[*at]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use globset::Glob;
+
+    use super::super::baseline::{entries_of, shrunk};
+    use super::super::matching::compare;
+    use super::super::tests::{Everything, at, diagnostic, identified};
+    use super::*;
+    use crate::model::finding::{Diagnostic, State};
+
+    /// What suppresses findings of this rule.
+    fn suppression(rule: &str) -> Suppression {
+        Suppression {
+            rule: Some(rule.into()),
+            tool: None,
+            path: None,
+            subject: None,
+            message: None,
+            reason: "it is wrong".into(),
+            owner: None,
+            expires: None,
+            file: "genti.toml".into(),
+            line: 1,
+        }
+    }
+
+    fn with_message(message: &str) -> Suppression {
+        Suppression { message: Some(message.into()), ..suppression("clippy::rule") }
+    }
+
+    /// A finding of tool and namespace `clippy`, with this message at the start of each line of `a/b.rs`.
+    fn found(text: &str, messages: &[&str]) -> Vec<Finding> {
+        let diagnostics = (1..).zip(messages).map(|(line, said)| diagnostic("a/b.rs", at(line, 1), said));
+        identified("a/b.rs", text, diagnostics.collect())
+    }
+
+    #[track_caller]
+    fn check(suppression: Suppression, diagnostic: &Diagnostic, is_suppressed: bool) {
+        let finding = identified("a/b.rs", "return x;", vec![diagnostic.clone()]).remove(0);
+        let all = [suppression];
+        assert_eq!(Suppressions::new(&all, None).of(&finding), is_suppressed.then_some(0), "{all:?}");
+    }
+
+    #[test]
+    fn a_finding_must_match_everything_that_is_stated() {
+        let found = diagnostic("a/b.rs", at(1, 1), "unneeded `return`");
+        let base = || suppression("clippy::rule");
+        check(base(), &found, true);
+        check(suppression("clippy::other"), &found, false);
+        check(Suppression { rule: None, tool: Some("clippy".into()), ..base() }, &found, true);
+        check(Suppression { rule: None, tool: Some("doc".into()), ..base() }, &found, false);
+        check(Suppression { tool: Some("doc".into()), ..base() }, &found, false);
+        let below = |glob| Suppression { path: Some(Glob::new(glob).unwrap()), ..base() };
+        check(below("a/**"), &found, true);
+        check(below("b/**"), &found, false);
+        check(with_message("`return`"), &found, true);
+        check(with_message("`break`"), &found, false);
+        let about = |subject: &str| Suppression { subject: Some(subject.into()), ..base() };
+        check(about("a/b.rs"), &found, false);
+        let found = Diagnostic { place: Place::Subject("alpha::it works".into()), ..found };
+        check(about("alpha::it works"), &found, true);
+        check(about("alpha::it"), &found, false);
+        check(below("**"), &found, false);
+    }
+
+    #[test]
+    fn a_compile_error_is_not_suppressed() {
+        let found = Diagnostic { fatal: true, ..diagnostic("a/b.rs", at(1, 1), "m") };
+        check(suppression("clippy::rule"), &found, false);
+    }
+
+    #[test]
+    fn the_first_that_has_not_expired_suppresses() {
+        let until = |day| Suppression { expires: Some(day), ..suppression("clippy::rule") };
+        let all = [until(Date::constant(2027, 1, 31)), until(Date::constant(2027, 2, 28))];
+        let finding = found("return x;", &["m"]).remove(0);
+        let check = |today, first| assert_eq!(Suppressions::new(&all, today).of(&finding), first);
+        check(None, Some(0));
+        check(Some(Date::constant(2027, 1, 31)), Some(0));
+        check(Some(Date::constant(2027, 2, 1)), Some(1));
+        check(Some(Date::constant(2027, 3, 1)), None);
+    }
+
+    #[test]
+    fn each_is_judged_by_all_that_it_matches() {
+        let expired = Suppression { expires: Some(Date::MIN), ..suppression("clippy::rule") };
+        let all = [suppression("clippy::rule"), with_message("two"), with_message("three"), expired];
+        let suppressions = Suppressions::new(&all, Some(Date::constant(2027, 1, 31)));
+        let findings = found("return x;\nreturn y;", &["one", "two"]);
+        let matched = compare(findings, &suppressions, &BTreeMap::new(), &Everything);
+        let judge = |looked| {
+            let judged = suppressions.judge(&matched.findings, |_| looked);
+            judged.iter().map(|one| (one.matched, one.effect)).collect::<Vec<_>>()
+        };
+        let (two, one, two_expired) = ((2, Effect::Active), (1, Effect::Active), (2, Effect::Expired));
+        assert_eq!(judge(true), [two, one, (0, Effect::Unused), two_expired]);
+        assert_eq!(judge(false), [two, one, (0, Effect::Active), two_expired]);
+    }
+
+    /// The states of the findings and of the entries that accept nothing, with `one` or `two` in the message for a
+    /// baseline of `known`; what is left of that after an update.
+    fn states(
+        known: Vec<Finding>,
+        current: Vec<Finding>,
+        all: &[Suppression],
+    ) -> (Vec<State>, Vec<State>, usize) {
+        let matched = compare(current, &Suppressions::new(all, None), &entries_of(&known), &Everything);
+        let left = shrunk(&matched.findings, &matched.gone).values().map(Vec::len).sum();
+        (
+            matched.findings.iter().map(|compared| compared.state).collect(),
+            matched.gone.iter().map(|gone| gone.state).collect(),
+            left,
+        )
+    }
+
+    #[test]
+    fn what_is_suppressed_leaves_its_entry_to_one_that_counts() {
+        // Digits make no difference to what an entry accepts, but to what a suppression matches.
+        let text = "return x;\nreturn x;";
+        let known = found(text, &["2 lines"]);
+        let current = || found(text, &["1 lines", "2 lines"]);
+        let (findings, gone, left) = states(known, current(), &[with_message("1 lines")]);
+        assert_eq!(findings, [State::Suppressed, State::Unchanged]);
+        assert_eq!((gone, left), (vec![], 1));
+    }
+
+    #[test]
+    fn the_entry_of_what_is_suppressed_accepts_nothing_that_resembles_it() {
+        // The fourth pass would take the new one for the old one reworded, if that had gone.
+        let known = found("return x;", &["old words"]);
+        let current = found("return x;\nreturn x;", &["old words", "new words"]);
+        let (findings, gone, left) = states(known, current, &[with_message("old words")]);
+        assert_eq!(findings, [State::Suppressed, State::New]);
+        assert_eq!((gone, left), (vec![State::Suppressed], 0));
+    }
+
+    #[test]
+    fn what_is_suppressed_is_none_of_the_identical_new_ones() {
+        let text = "return x;\nreturn x;\nreturn x;";
+        let current = found(text, &["1 lines", "2 lines", "3 lines"]);
+        let all = [with_message("1 lines")];
+        let matched = compare(current, &Suppressions::new(&all, None), &BTreeMap::new(), &Everything);
+        let identical: Vec<_> = matched.findings.iter().map(|compared| compared.identical).collect();
+        assert_eq!(identical[0], None);
+        assert_eq!(identical[1].map(|identical| (identical.new, identical.total)), Some((2, 3)));
+    }
+}

@@ -1,0 +1,53 @@
+//! Tools whose output is compared with a golden file: nothing is read out of it, it is only made comparable.
+
+use super::exit_code::excerpt;
+use super::{Gap, Input, Parsed, Unparsable, is_crash};
+use crate::model::golden::Printed;
+use crate::model::tool::Streams;
+
+/// The most that a golden holds, in bytes.
+const MOST: usize = 1 << 20;
+
+/// A panic is an exit code like others. What does not compile is not judged, unless it is the compiler's words that
+/// are compared.
+pub(super) fn parse(input: &Input<'_>, code: i32, streams: Streams) -> Result<Parsed, Unparsable> {
+    if is_crash(code) {
+        return Err(input.crashed(code));
+    }
+    if let (Streams::Stdout, 1.., Some(reason)) = (streams, code, input.build_failure()) {
+        return Ok(Parsed { gaps: vec![Gap::all(reason)], ..Parsed::default() });
+    }
+    let (stdout, stderr) = (&input.output.stdout, &input.output.stderr);
+    let mut text = String::new();
+    if streams != Streams::Stderr {
+        text.push_str(&comparable(input, stdout)?);
+    }
+    if streams != Streams::Stdout {
+        text.push_str(&comparable(input, stderr)?);
+    }
+    let aside = match streams {
+        Streams::Stdout => excerpt(input.scrub, stderr),
+        Streams::Stderr => excerpt(input.scrub, stdout),
+        Streams::Both => None,
+    };
+    Ok(Parsed { printed: Some(Printed { code, text, aside }), ..Parsed::default() })
+}
+
+/// `bytes` as text of whole lines, without escape sequences and without this machine's directories.
+fn comparable(input: &Input<'_>, bytes: &[u8]) -> Result<String, Unparsable> {
+    if bytes.len() > MOST {
+        return Err(Unparsable("it printed more than the 1 MiB that a golden file may hold".to_owned()));
+    }
+    let line_of = |at: usize| bytes[..at].iter().filter(|&&byte| byte == b'\n').count() + 1;
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        Unparsable(format!("line {} is not UTF-8: it can't be compared", line_of(error.valid_up_to())))
+    })?;
+    if let Some(at) = text.find('\0') {
+        return Err(Unparsable(format!("line {} holds a NUL: it is no text", line_of(at))));
+    }
+    let mut text = input.scrub.golden(text);
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Ok(text)
+}

@@ -1,0 +1,109 @@
+//! Golden files in a run: what a process printed is compared on the thread that ran it. Nothing is written here: what
+//! is to be accepted is a part of the outcome.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use super::judge::Normalized;
+use crate::compare::golden::{self, Difference, What};
+use crate::model::finding::{Diagnostic, Level, Place, Position, Range, Related};
+use crate::model::golden::{Printed, path, tool_of};
+use crate::model::path::RelPath;
+use crate::model::task::{Plan, Unit};
+use crate::model::tool::Tool;
+use crate::model::workspace::Workspace;
+use crate::normalize::{Parsed, Unparsable};
+use crate::store;
+
+/// The rule of what differs from a golden file.
+const RULE: &str = "golden";
+
+/// Compares with the golden files of a workspace.
+pub(super) struct Goldens<'a> {
+    workspace: &'a Workspace,
+    /// What is to be written, if what differs is to be accepted.
+    accepted: Option<Mutex<BTreeMap<RelPath, String>>>,
+}
+
+impl<'a> Goldens<'a> {
+    /// With `bless`, what differs is accepted, and is no finding.
+    pub(super) fn new(workspace: &'a Workspace, bless: bool) -> Self {
+        Self { workspace, accepted: bless.then(Mutex::default) }
+    }
+
+    /// `parsed` with what differs from the golden of `unit`, if the output of `tool` is compared with one.
+    pub(super) fn judge(&self, tool: &Tool, unit: Unit, mut parsed: Parsed) -> Normalized {
+        let Some(printed) = parsed.printed.take() else { return Ok(parsed) };
+        let path = path(&tool.name, unit.path(self.workspace));
+        let golden =
+            store::load_golden(&self.workspace.root, &path).map_err(|error| Unparsable(error.to_string()))?;
+        let Some(difference) = golden::compare(golden.as_deref(), &printed) else { return Ok(parsed) };
+        match &self.accepted {
+            Some(accepted) => {
+                accepted.lock().unwrap_or_else(PoisonError::into_inner).insert(path, difference.accepted);
+            }
+            None => parsed.diagnostics.push(diagnostic(tool, unit, path, printed, difference)),
+        }
+        Ok(parsed)
+    }
+
+    /// What is to be written.
+    pub(super) fn accepted(self) -> BTreeMap<RelPath, String> {
+        let accepted = self.accepted.unwrap_or_default();
+        accepted.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn diagnostic(tool: &Tool, unit: Unit, path: RelPath, printed: Printed, found: Difference) -> Diagnostic {
+    let Difference { what, line, diff, .. } = found;
+    let message = match what {
+        What::Missing => "there is no golden file yet; `cargo genti run --bless` writes it".to_owned(),
+        What::Exit(code) => format!("exited with `{}`, and its golden file has `{code}`", printed.code),
+        What::Text => "the output is not that of its golden file".to_owned(),
+    };
+    let at = |line| Position { line, column: 1 };
+    let range = Range { start: at(line), end: at(line.saturating_add(1)) };
+    // Why it ended in another way may stand on the other stream.
+    let aside = printed.aside.filter(|_| matches!(what, What::Exit(_)) || printed.code != 0);
+    let notes = [Some(diff), aside].into_iter().flatten().filter(|text| !text.is_empty());
+    Diagnostic {
+        place: Place::File { path, range: (what != What::Missing).then_some(range) },
+        ns: tool.name.clone(),
+        rule: RULE.to_owned(),
+        level: Level::Error,
+        message,
+        // It is settled by accepting what is printed, not by a baseline.
+        fatal: true,
+        package: match unit {
+            Unit::Package(package) => Some(package),
+            _ => None,
+        },
+        related: notes.map(|message| Related { message, place: None }).collect(),
+        fix: None,
+    }
+}
+
+/// The golden files that nothing prints any more, sorted. Only a run of everything can tell; those of tools that are
+/// configured and take no part are left alone.
+pub(super) fn orphans(workspace: &Workspace, plan: &Plan, disabled: &[String]) -> Vec<RelPath> {
+    if !plan.is_full(workspace) {
+        return Vec::new();
+    }
+    let graph = &plan.graph;
+    let tasks = graph.tasks.iter().map(|task| (graph.tool(task.tool), task.unit));
+    let printed: BTreeSet<_> = tasks
+        .filter(|(tool, _)| tool.has_goldens())
+        .map(|(tool, unit)| path(&tool.name, unit.path(workspace)))
+        .collect();
+    let is_aside = |tool: &str| plan.unasked.contains(tool) || disabled.iter().any(|name| name == tool);
+    let files = workspace.files.iter().map(|file| &file.path);
+    let orphans =
+        files.filter(|path| tool_of(path).is_some_and(|tool| !is_aside(tool)) && !printed.contains(*path));
+    orphans.cloned().collect()
+}
+
+/// Whether `orphans` are more than a notice where they count: those of an optional tool are not.
+pub(super) fn decide(plan: &Plan, orphans: &[RelPath]) -> bool {
+    let is_optional = |name: &str| plan.graph.tools.iter().any(|tool| tool.name == name && !tool.required);
+    orphans.iter().any(|path| !tool_of(path).is_some_and(is_optional))
+}

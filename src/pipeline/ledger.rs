@@ -1,0 +1,342 @@
+//! What is known of every task once the processes have ended, and what is not: the one place that says of which part of
+//! the workspace a tool has spoken.
+
+use std::collections::BTreeSet;
+
+use super::judge::Normalized;
+use crate::compare::matching::Reach;
+use crate::model::finding::{Diagnostic, Entry, Place, Site};
+use crate::model::outcome::{TaskOutcome, Timing, ToolOutcome, Verdict};
+use crate::model::path::RelPath;
+use crate::model::suppression::Suppression;
+use crate::model::task::{Plan, Status, Task, TaskIx, Unit};
+use crate::model::tool::{Per, Tool, ToolId};
+use crate::model::workspace::{PackageId, Workspace};
+use crate::normalize::{self, Gap, Parsed, Unparsable};
+use crate::scan::{Ended, Piece, StepRun, StopReason};
+
+/// What is known of every task, and what is not.
+pub(super) struct Ledger<'a> {
+    workspace: &'a Workspace,
+    plan: &'a Plan,
+    /// The first task of each tool, and one entry more: the tasks of a tool are contiguous.
+    first: Vec<usize>,
+    units: Vec<Unit>,
+    pub(super) tasks: Vec<TaskOutcome>,
+    /// For each tool, the packages that it did not reach though it ran.
+    gaps: Vec<BTreeSet<PackageId>>,
+    /// For each tool, what got no verdict, and why.
+    incomplete: Vec<BTreeSet<(String, String)>>,
+    pub(super) diagnostics: Vec<(String, Diagnostic)>,
+    /// Tasks whose program no build has made.
+    not_built: Vec<TaskIx>,
+    exists: &'a dyn Fn(&RelPath) -> bool,
+    /// For each tool, whether it is as it was when the baseline was taken.
+    is_as_accepted: Vec<bool>,
+}
+
+impl<'a> Ledger<'a> {
+    pub(super) fn new(
+        workspace: &'a Workspace,
+        plan: &'a Plan,
+        is_as_accepted: Vec<bool>,
+        not_run: String,
+        exists: &'a dyn Fn(&RelPath) -> bool,
+    ) -> Self {
+        let graph = &plan.graph;
+        let start_of = |tool: u32| graph.tasks.partition_point(|task| task.tool.0 < tool);
+        let not_run = TaskOutcome { status: Status::NotRun(not_run), timing: Timing::default() };
+        Self {
+            workspace,
+            plan,
+            first: (0..=graph.tools.len() as u32).map(start_of).collect(),
+            units: graph.tasks.iter().map(|task| task.unit).collect(),
+            tasks: vec![not_run; graph.tasks.len()],
+            gaps: vec![BTreeSet::new(); graph.tools.len()],
+            incomplete: vec![BTreeSet::new(); graph.tools.len()],
+            diagnostics: Vec::new(),
+            not_built: Vec::new(),
+            exists,
+            is_as_accepted,
+        }
+    }
+
+    /// Takes down when and how the tasks of `run` ran; clean until something is known against them.
+    pub(super) fn mark(&mut self, run: &StepRun<Normalized>) {
+        for (piece, task) in
+            run.pieces.iter().flat_map(|piece| piece.tasks.iter().map(move |task| (piece, task)))
+        {
+            let timing = Timing {
+                start: run.start,
+                duration: run.duration,
+                slot: run.slot,
+                attempts: run.attempts,
+                raw_exit: piece.raw_exit,
+            };
+            self.tasks[task.0 as usize] = TaskOutcome { status: Status::Clean, timing };
+        }
+    }
+
+    pub(super) fn enter(&mut self, run: StepRun<Normalized>) {
+        let tool = self.plan.step(run.step).tool;
+        let mut pieces = run.pieces.into_iter().peekable();
+        let is_verdict =
+            |next: &Piece<Normalized>| next.is_second && matches!(next.ended, Ended::Judged(Ok(_)));
+        while let Some(mut piece) = pieces.next() {
+            if let Ended::Judged(Ok(first)) = &mut piece.ended
+                && let Some(Piece { ended: Ended::Judged(Ok(second)), .. }) = pieces.next_if(is_verdict)
+            {
+                *first = std::mem::take(first).and(second);
+            }
+            let status = match piece.ended {
+                Ended::Judged(Ok(parsed)) => {
+                    self.enter_parsed(tool, &piece.tasks, parsed);
+                    continue;
+                }
+                Ended::Judged(Err(Unparsable(why))) => Status::Unparsable(why),
+                Ended::TimedOut => Status::TimedOut(timed_out(self.plan)),
+                Ended::Leaky => Status::Leaky,
+                Ended::Crashed(how) => Status::Crashed(how),
+                Ended::Missing(missing) => Status::Missing(missing.to_string()),
+                Ended::Truncated(why) => Status::Unparsable(why.to_string()),
+                Ended::NotBuilt => {
+                    self.not_built.extend(piece.tasks);
+                    continue;
+                }
+                Ended::Stopped(reason) => Status::NotRun(why(Some(reason))),
+            };
+            for task in piece.tasks {
+                self.note(task, status.clone());
+            }
+        }
+    }
+
+    fn enter_parsed(&mut self, tool: ToolId, tasks: &[TaskIx], parsed: Parsed) {
+        for Gap { package, path, reason } in parsed.gaps {
+            if let Some(package) = package {
+                self.gaps[tool.0 as usize].insert(package);
+                let name = self.workspace.package(package).name.clone();
+                self.incomplete[tool.0 as usize].insert((name, reason.clone()));
+            }
+            let place = path.map(|path| Place::File { path, range: None });
+            let own =
+                place.and_then(|place| self.attribute(tool, &place, package)).or(match (package, tasks) {
+                    (Some(_), [task]) => Some(*task),
+                    _ => None,
+                });
+            let blamed = own.as_ref().map_or(tasks, std::slice::from_ref);
+            for &task in blamed {
+                match package {
+                    Some(_) => self.raise(task, Status::Incomplete(reason.clone())),
+                    None => self.note(task, Status::Incomplete(reason.clone())),
+                }
+            }
+        }
+        let by = self.plan.graph.tool(tool);
+        // A golden file, or a case of a test, lies anywhere but beside what it is of.
+        let lies_anywhere = by.has_goldens() || by.per == Per::TestTarget;
+        for diagnostic in parsed.diagnostics {
+            let task = match lies_anywhere {
+                true => None,
+                false => self.attribute(tool, &diagnostic.place, diagnostic.package),
+            };
+            if let Some(task) = task.or(tasks.first().copied()) {
+                self.raise(task, Status::Findings);
+            }
+            self.diagnostics.push((by.name.clone(), diagnostic));
+        }
+    }
+
+    /// A program that was not built is a failure, unless its target is one that cargo leaves out. To be asked when it is
+    /// known of all builds how they ended.
+    pub(super) fn enter_not_built(&mut self) {
+        for task in std::mem::take(&mut self.not_built) {
+            let Task { tool, unit, .. } = *self.plan.graph.task(task);
+            let has_failed = |need: &&ToolId| {
+                let tasks = self.first[need.0 as usize]..self.first[need.0 as usize + 1];
+                self.tasks[tasks].iter().any(|task| !task.status.is_verdict())
+            };
+            let failed = self.plan.graph.needs[tool.0 as usize].iter().find(has_failed);
+            let is_left_out = unit.target(self.workspace).is_some_and(|target| target.needs_features);
+            if let Some(builder) = failed {
+                let name = &self.plan.graph.tool(*builder).name;
+                self.note(task, Status::Incomplete(format!("it was not built: see {name}")));
+            } else if is_left_out {
+                let why = "it needs features that are not enabled".to_owned();
+                self.tasks[task.0 as usize].status = Status::Skipped(why);
+            } else {
+                self.note(task, Status::Incomplete("no tool of this run has built it".to_owned()));
+            }
+        }
+    }
+
+    /// The task that `place` belongs to.
+    fn attribute(&self, tool: ToolId, place: &Place, package: Option<PackageId>) -> Option<TaskIx> {
+        let (start, end) = (self.first[tool.0 as usize], self.first[tool.0 as usize + 1]);
+        let at = normalize::attribute(self.workspace, &self.units[start..end], place, package)?;
+        Some(TaskIx((start + at) as u32))
+    }
+
+    /// Takes down that `task` has no verdict.
+    fn note(&mut self, task: TaskIx, status: Status) {
+        let tool = self.plan.graph.task(task).tool;
+        if let Some(reason) = status.reason() {
+            let unit = self.units[task.0 as usize].path(self.workspace).to_string();
+            self.incomplete[tool.0 as usize].insert((unit, reason.to_owned()));
+        }
+        self.raise(task, status);
+    }
+
+    /// The worse status stays.
+    fn raise(&mut self, task: TaskIx, status: Status) {
+        let entry = &mut self.tasks[task.0 as usize].status;
+        if status.severity() > entry.severity() {
+            *entry = status;
+        }
+    }
+
+    pub(super) fn tools(&mut self, versions: Vec<Option<String>>) -> Vec<ToolOutcome> {
+        for at in 0..self.tasks.len() as u32 {
+            if let status @ Status::NotRun(_) = &self.tasks[at as usize].status {
+                let status = status.clone();
+                self.note(TaskIx(at), status);
+            }
+        }
+        let incomplete = std::mem::take(&mut self.incomplete);
+        let tool = |((at, version), incomplete): ((usize, _), BTreeSet<_>)| ToolOutcome {
+            version,
+            verdict: match (incomplete.is_empty(), self.is_merely_missing(at)) {
+                (true, _) => Verdict::Passed,
+                (false, true) => Verdict::Missing,
+                (false, false) => Verdict::Incomplete,
+            },
+            incomplete: incomplete.into_iter().collect(),
+            ..ToolOutcome::default()
+        };
+        versions.into_iter().enumerate().zip(incomplete).map(tool).collect()
+    }
+
+    /// Whether the tool at this index is not installed, and the workspace only shows that it uses it.
+    fn is_merely_missing(&self, at: usize) -> bool {
+        let is_missing = |task: &TaskOutcome| matches!(task.status, Status::Missing(_));
+        self.plan.graph.tools[at].is_only_detected()
+            && self.tasks[self.first[at]..self.first[at + 1]].iter().all(is_missing)
+    }
+
+    /// Whether `tool` looked at `site` the way it did when the baseline was taken, and came to a verdict.
+    fn covers(&self, id: ToolId, tool: &Tool, site: &Site) -> bool {
+        let (start, end) = (self.first[id.0 as usize], self.first[id.0 as usize + 1]);
+        // Under `--since`, who has nothing to do looks at nothing.
+        if !self.is_as_accepted[id.0 as usize] || self.plan.is_narrowed && start == end {
+            return false;
+        }
+        let has_verdict = |at: usize| self.tasks[at].status.is_verdict();
+        let Site::Path(path) = site else {
+            if tool.per == Per::TestTarget {
+                return self.plan.is_whole(self.workspace)
+                    && (start..end).filter(|at| self.is_of(*at, site)).all(has_verdict);
+            }
+            return self.plan.is_whole(self.workspace) && (start..end).all(has_verdict);
+        };
+        if tool.per != Per::Workspace {
+            return self.covers_path(id, tool, path);
+        }
+        let is_selected = match self.workspace.owner_of(path) {
+            Some(owner) => self.plan.packages.contains(&owner) && !self.gaps[id.0 as usize].contains(&owner),
+            None => self.plan.is_whole(self.workspace) && self.gaps[id.0 as usize].is_empty(),
+        };
+        is_selected
+            && self.tasks[start..end].iter().all(|task| match &task.status {
+                Status::Incomplete(_) => !self.gaps[id.0 as usize].is_empty(),
+                status => status.is_verdict(),
+            })
+    }
+}
+
+impl Ledger<'_> {
+    /// Whether everything was looked at that `suppression` could be about, the way that the baseline was taken.
+    pub(super) fn has_looked(&self, suppression: &Suppression) -> bool {
+        let is_meant = |tool: &Tool| suppression.tool.as_ref().is_none_or(|name| *name == tool.name);
+        let mut tools = self.plan.graph.tools().filter(|(_, tool)| is_meant(tool)).peekable();
+        let is_all = suppression.tool.is_some() || self.plan.unasked.is_empty();
+        is_all && tools.peek().is_some() && tools.all(|(id, _)| self.has_all(id))
+    }
+
+    /// Whether `tool` has a verdict on all of the workspace.
+    fn has_all(&self, id: ToolId) -> bool {
+        let tasks = self.first[id.0 as usize]..self.first[id.0 as usize + 1];
+        self.is_as_accepted[id.0 as usize]
+            && self.plan.is_whole(self.workspace)
+            && self.gaps[id.0 as usize].is_empty()
+            && self.tasks[tasks].iter().all(|task| task.status.is_verdict())
+    }
+
+    /// Whether the subject `site` is a test of the target of task `at`.
+    fn is_of(&self, at: usize, site: &Site) -> bool {
+        let unit = self.units[at];
+        let package = unit.package(self.workspace).map(|id| self.workspace.package(id));
+        let name =
+            package.zip(unit.target(self.workspace)).map(|(package, target)| package.test_name(target));
+        matches!(site, Site::Subject(subject) if subject.split(' ').next() == name.as_deref())
+    }
+
+    /// The same for a tool whose units are smaller than the workspace.
+    fn covers_path(&self, id: ToolId, tool: &Tool, path: &RelPath) -> bool {
+        let tasks = self.first[id.0 as usize]..self.first[id.0 as usize + 1];
+        let has_verdict = |at: usize| self.tasks[at].status.is_verdict();
+        let owner = self.workspace.owner_of(path);
+        let is_selected =
+            owner.map_or(self.plan.is_whole(self.workspace), |owner| self.plan.packages.contains(&owner));
+        if !is_selected {
+            return false;
+        }
+        if tool.per == Per::TestTarget {
+            // The case of a test: of any test, for all that its path tells.
+            return self.plan.is_whole(self.workspace) && tasks.clone().all(has_verdict);
+        }
+        if tool.per == Per::TargetRoot {
+            // Any root of the package may be the one that reaches the file.
+            let mut own = tasks.filter(|at| self.units[*at].package(self.workspace) == owner).peekable();
+            return own.peek().is_some() && own.all(has_verdict);
+        }
+        let place = Place::File { path: path.clone(), range: None };
+        self.attribute(id, &place, None).is_some_and(|task| has_verdict(task.0 as usize))
+    }
+}
+
+impl Reach for Ledger<'_> {
+    fn exists(&self, path: &RelPath) -> bool {
+        // What is ignored is not listed, and may be there all the same.
+        self.workspace.find(path).is_some() || (self.exists)(path)
+    }
+
+    fn looked_at(&self, ns: &str, entry: &Entry) -> bool {
+        if self.plan.unasked.contains(ns) {
+            return false;
+        }
+        let mut tools = self
+            .plan
+            .graph
+            .tools()
+            .filter(|(_, tool)| tool.namespaces.iter().any(|own| own == ns))
+            .peekable();
+        tools.peek().is_some() && tools.all(|(id, tool)| self.covers(id, tool, &entry.site))
+    }
+}
+
+/// However many tasks a process had, each of them had a process of its own in the end.
+fn timed_out(plan: &Plan) -> String {
+    let timeout = plan.policy.per_task_timeout.unwrap_or_default();
+    format!("took longer than its time-out of {}", humantime::format_duration(timeout))
+}
+
+pub(super) const FAILED_FAST: &str = "a required tool had failed before, under --fail-fast";
+
+pub(super) fn why(stopped: Option<StopReason>) -> String {
+    match stopped {
+        Some(StopReason::MaxDuration) => "the run reached its --max-duration".to_owned(),
+        Some(StopReason::Signal(signal)) => format!("the run was stopped by signal {signal}"),
+        Some(StopReason::Bug) => "genti met a bug of its own".to_owned(),
+        None => "it was never started".to_owned(),
+    }
+}

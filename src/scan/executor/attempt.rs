@@ -1,0 +1,176 @@
+//! The processes of one step, and what is made of how each ended.
+
+use std::ffi::OsStr;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use super::super::launch::Launcher;
+use super::super::process::{self, Ending};
+use super::super::program::{Missing, says_missing};
+use super::super::scheduler::time_cap;
+use super::super::spool::Kept;
+use super::super::stop::StopReason;
+use super::{Ended, Executor, Judge, Piece};
+use crate::model::task::{Exit, Step, StepId, TaskIx, Unit};
+use crate::model::tool::Tool;
+use crate::plan;
+
+/// The processes of one step.
+pub(super) struct Attempt<'a, R> {
+    pub(super) executor: &'a Executor<'a>,
+    pub(super) id: StepId,
+    pub(super) step: &'a Step,
+    pub(super) launcher: &'a Launcher<'a>,
+    pub(super) judge: &'a Judge<'a, R>,
+    pub(super) pieces: Vec<Piece<R>>,
+    pub(super) kept: Kept,
+    pub(super) attempts: u32,
+    pub(super) fails: bool,
+    /// Whether this is the second pass.
+    pub(super) is_second: bool,
+}
+
+impl<R> Attempt<'_, R> {
+    pub(super) fn run(&mut self, program: &Path) {
+        let tasks = &self.step.tasks;
+        let tool = self.executor.plan.graph.tool(self.step.tool);
+        let allowed = |tasks| time_cap(&self.executor.plan.policy, tasks);
+        if self.process(tool, program, tasks, allowed(tasks.len())) || tasks.len() < 2 {
+            return;
+        }
+        // It failed as a whole: each unit gets a process of its own, to find out which of them it was.
+        self.pieces.clear();
+        self.executor.outputs.discard(&mut self.kept);
+        self.fails = false;
+        for task in tasks {
+            self.process(tool, program, std::slice::from_ref(task), allowed(1));
+        }
+    }
+
+    /// Runs the processes for `tasks`. False if one of them failed in a way that says nothing about which of
+    /// several units is to blame.
+    fn process(&mut self, tool: &Tool, program: &Path, tasks: &[TaskIx], timeout: Option<Duration>) -> bool {
+        let Executor { workspace, plan, stop, outputs, .. } = self.executor;
+        let units: Vec<Unit> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
+        let (mut is_clear, mut again) = (true, false);
+        let built =
+            units.first().and_then(|unit| self.launcher.program(*unit)).filter(|_| tool.uses_executable());
+        if tool.uses_executable() && built.is_none() {
+            self.push(tasks.to_vec(), Ended::NotBuilt, None);
+            return true;
+        }
+        let executable = built.as_ref().map_or(OsStr::new(""), |built| built.path.as_os_str());
+        for argv in plan::expand(workspace, plan, tool, &units, &self.executor.cargo_flags, executable) {
+            if let Some(reason) = stop.reason() {
+                self.push(tasks.to_vec(), Ended::Stopped(reason), None);
+                continue;
+            }
+            self.attempts += 1;
+            let (mut command, threads) = match self.launcher.command(tool, program, &argv, built.as_deref()) {
+                Ok(started) => started,
+                Err(error) => {
+                    self.push(tasks.to_vec(), Ended::Crashed(error), None);
+                    continue;
+                }
+            };
+            let ran = process::run(&mut command, timeout, stop, outputs.dir());
+            drop(threads);
+            let ran = match ran {
+                Ok(ran) => ran,
+                Err(error) if error.kind() == ErrorKind::ArgumentListTooLong && tasks.len() > 1 => {
+                    // This system takes less than the plan's cap: quietly several processes.
+                    let (left, right) = tasks.split_at(tasks.len() / 2);
+                    return self.process(tool, program, left, timeout)
+                        & self.process(tool, program, right, timeout);
+                }
+                Err(error) => {
+                    // As configured: where it was found is a matter of this machine.
+                    let name = argv.first().map(|name| name.to_string_lossy()).unwrap_or_default();
+                    let what = format!("could not start `{name}`: {error}");
+                    self.push(tasks.to_vec(), Ended::Crashed(what), None);
+                    continue;
+                }
+            };
+            let mut is_kept = true;
+            let ended = match (&ran.ending, ran.exit) {
+                (Ending::Stopped(reason), _) => Ended::Stopped(*reason),
+                (Ending::TimedOut, _) => Ended::TimedOut,
+                (Ending::Own, Exit::Signal(signal)) => Ended::Crashed(format!("died by {}", name_of(signal))),
+                (Ending::Own, Exit::Code(code)) => {
+                    let read = outputs.read(&ran, |output| {
+                        if code != 0 && says_missing(&output.stderr) {
+                            return Ended::Missing(Missing::subcommand(tool));
+                        }
+                        if ran.leaky {
+                            return Ended::Leaky;
+                        }
+                        let judged = (self.judge)(self.step, tasks, output);
+                        self.launcher.keep(judged.programs);
+                        again |= judged.again && !self.is_second;
+                        is_clear &= judged.is_clear;
+                        is_kept = judged.is_kept;
+                        self.fails |= judged.fails;
+                        Ended::Judged(judged.result)
+                    });
+                    read.unwrap_or_else(Ended::Truncated)
+                }
+            };
+            is_clear &= !matches!(ended, Ended::TimedOut | Ended::Crashed(_) | Ended::Truncated(_));
+            // What is missing has no more to say, and who interrupts a run does not wait for it to write.
+            is_kept &= !matches!(ended, Ended::Missing(_) | Ended::Stopped(StopReason::Signal(_)));
+            if is_kept {
+                outputs.keep(&self.name(tool), &ran, &mut self.kept);
+            }
+            self.push(tasks.to_vec(), ended, Some(raw_exit(ran.exit)));
+        }
+        if again {
+            self.is_second = true;
+            is_clear &= self.process(&tool.for_second_pass(), program, tasks, timeout);
+            self.is_second = false;
+        }
+        is_clear
+    }
+
+    /// What the files are called that the output of the latest process is kept in: the same in every run.
+    fn name(&self, tool: &Tool) -> String {
+        let (tool, StepId { rank, at }) = (&tool.name, self.id);
+        match self.attempts {
+            1 => format!("{tool}-{rank}-{at}"),
+            attempt => format!("{tool}-{rank}-{at}-{attempt}"),
+        }
+    }
+
+    pub(super) fn push(&mut self, tasks: Vec<TaskIx>, ended: Ended<R>, raw_exit: Option<i32>) {
+        // What the judge has seen, it has spoken on; what was stopped did not fail.
+        self.fails |= match ended {
+            Ended::Judged(_) | Ended::Stopped(_) | Ended::NotBuilt => false,
+            Ended::Missing(_) => !self.executor.plan.graph.tool(self.step.tool).is_only_detected(),
+            _ => true,
+        };
+        self.pieces.push(Piece { tasks, ended, raw_exit, is_second: self.is_second });
+    }
+}
+
+fn raw_exit(exit: Exit) -> i32 {
+    match exit {
+        Exit::Code(code) => code,
+        Exit::Signal(signal) => -signal,
+    }
+}
+
+fn name_of(signal: i32) -> String {
+    let known = [
+        (4, "SIGILL"),
+        (6, "SIGABRT"),
+        (7, "SIGBUS"),
+        (8, "SIGFPE"),
+        (9, "SIGKILL"),
+        (11, "SIGSEGV"),
+        (15, "SIGTERM"),
+    ];
+    known
+        .iter()
+        .find(|(number, _)| *number == signal)
+        .map_or(format!("signal {signal}"), |(_, name)| (*name).to_owned())
+}

@@ -1,0 +1,151 @@
+//! Golden files on disk, committed with the repository: read beneath the workspace root, and written nowhere else.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::atomic::{self, Failed};
+use crate::model::path::RelPath;
+
+/// Why a golden can't be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum GoldenError {
+    /// It can't be read.
+    #[error("could not read the golden file `{path}`: {error}")]
+    Io {
+        /// Which.
+        path: RelPath,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// It can't be written or removed.
+    #[error("could not write `{path}`: {error}; every golden file is wholly old or wholly new")]
+    NotWritten {
+        /// Which.
+        path: RelPath,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// The text of the golden at `path`, with `�` for what is not UTF-8; `None` if there is none.
+///
+/// # Errors
+///
+/// If it can't be read, is no file, or does not lie beneath `root`.
+pub fn load_golden(root: &Path, path: &RelPath) -> Result<Option<String>, GoldenError> {
+    match read(root, path) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(GoldenError::Io { path: path.clone(), error }),
+    }
+}
+
+/// Longer than any that is written.
+const MOST: u64 = 4 << 20;
+
+fn read(root: &Path, path: &RelPath) -> io::Result<Vec<u8>> {
+    let place = path.to_path(root).canonicalize()?;
+    if !place.starts_with(root.canonicalize()?) {
+        return Err(io::Error::other("it is a link that leads out of the workspace"));
+    }
+    if !place.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(place)?.take(MOST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST {
+        return Err(io::Error::other("it is larger than 4 MiB"));
+    }
+    Ok(bytes)
+}
+
+/// Writes these goldens, in order.
+///
+/// # Errors
+///
+/// If the disk says no, or a link leads out of `root`. Each file is wholly old or wholly new; those before it are new.
+pub fn save_goldens(root: &Path, goldens: &BTreeMap<RelPath, String>) -> Result<(), GoldenError> {
+    for (path, text) in goldens {
+        save(root, path, text).map_err(|error| GoldenError::NotWritten { path: path.clone(), error })?;
+    }
+    Ok(())
+}
+
+fn save(root: &Path, path: &RelPath, text: &str) -> io::Result<()> {
+    let dir = directory(root, path)?;
+    std::fs::create_dir_all(&dir)?;
+    let place = path.to_path(root);
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    atomic::sweep(&dir);
+    atomic::write_all(&dir, &[(&name, text.as_bytes())]).map_err(|Failed { error, .. }| error)
+}
+
+/// Removes the golden at `path`, and the directories that it leaves empty.
+///
+/// # Errors
+///
+/// If the disk says no, or a link leads out of `root`.
+pub fn remove_golden(root: &Path, path: &RelPath) -> Result<(), GoldenError> {
+    let remove = || {
+        let dir = directory(root, path)?;
+        std::fs::remove_file(path.to_path(root))?;
+        let below = |dir: &&Path| dir.starts_with(root.join(crate::model::golden::DIR));
+        // One that is not empty stays, and so do those around it.
+        dir.ancestors().take_while(below).try_for_each(std::fs::remove_dir).ok();
+        Ok(())
+    };
+    remove().map_err(|error| GoldenError::NotWritten { path: path.clone(), error })
+}
+
+/// The directory of `path`, there or not, if nothing on the way to it leads out of `root`.
+fn directory(root: &Path, path: &RelPath) -> io::Result<PathBuf> {
+    let dir = path.parent().unwrap_or_default().to_path(root);
+    let there = dir.ancestors().find_map(|dir| dir.canonicalize().ok()).unwrap_or_default();
+    if there.starts_with(root.canonicalize()?) {
+        Ok(dir)
+    } else {
+        Err(io::Error::other("a link leads out of the workspace"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(path: &str) -> RelPath {
+        RelPath::new(path)
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_and_removed_with_its_directories() {
+        let root = tempfile::tempdir().unwrap();
+        let (one, other) = (path(".config/genti/golden/t/a/b.out"), path(".config/genti/golden/t.out"));
+        assert_eq!(load_golden(root.path(), &one).unwrap(), None);
+        let goldens = BTreeMap::from([(one.clone(), "1".to_owned()), (other.clone(), "2".to_owned())]);
+        save_goldens(root.path(), &goldens).unwrap();
+        save_goldens(root.path(), &goldens).unwrap();
+        assert_eq!(load_golden(root.path(), &one).unwrap().as_deref(), Some("1"));
+        remove_golden(root.path(), &one).unwrap();
+        assert!(!root.path().join(".config/genti/golden/t").exists());
+        assert_eq!(load_golden(root.path(), &other).unwrap().as_deref(), Some("2"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_written_or_read_through_a_link_that_leads_out() {
+        let (root, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::create_dir_all(root.path().join(".config/genti")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), root.path().join(".config/genti/golden")).unwrap();
+        let golden = path(".config/genti/golden/t/a.out");
+        let message =
+            save_goldens(root.path(), &BTreeMap::from([(golden, String::new())])).unwrap_err().to_string();
+        assert!(message.contains("t/a.out`: a link leads out of the workspace"), "{message}");
+        assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+        std::fs::write(outside.path().join("t.out"), "secret").unwrap();
+        assert!(load_golden(root.path(), &path(".config/genti/golden/t.out")).is_err());
+        assert!(remove_golden(root.path(), &path(".config/genti/golden/t.out")).is_err());
+    }
+}

@@ -1,0 +1,231 @@
+//! Tools with `compare = "golden"`: what differs, what `--bless` writes, and what is left over.
+
+use crate::support::Sandbox;
+
+const DIR: &str = ".config/genti/golden";
+
+/// A tool `t` that runs `script` in a shell, with these further keys.
+fn tool(script: &str, keys: &str) -> Sandbox {
+    Sandbox::with_tools(&format!(
+        "[tools.t]\nrun = ['sh', '-c', '''{script}''']\ncompare = 'golden'\n{keys}\n"
+    ))
+}
+
+fn golden(sandbox: &Sandbox, name: &str) -> Option<String> {
+    std::fs::read_to_string(sandbox.root().join(DIR).join(name)).ok()
+}
+
+fn message(sandbox: &Sandbox) -> String {
+    sandbox.json("report.json")["findings"][0]["message"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_is_blessed_passes_until_something_else_is_printed() {
+    let sandbox = tool("cat page.txt", "");
+    sandbox.write("page.txt", "one\ntwo\nthree\n");
+    let text = sandbox.run(&["check"], 1);
+    assert_eq!(sandbox.findings(), ["new golden .config/genti/golden/t.out:null"]);
+    assert!(message(&sandbox).contains("`cargo genti run --bless` writes it"));
+    assert!(text.contains("+two") && golden(&sandbox, "t.out").is_none(), "{text}");
+
+    let text = sandbox.run(&["run", "--bless"], 0);
+    assert!(text.contains("Wrote .config/genti/golden/t.out"), "{text}");
+    assert_eq!(golden(&sandbox, "t.out").as_deref(), Some("one\ntwo\nthree\n"));
+    sandbox.run(&["check"], 0);
+    let text = sandbox.run(&["run", "--bless"], 0);
+    assert!(text.contains("every golden file is as it was"), "{text}");
+
+    sandbox.edit("page.txt", "two", "2");
+    let text = sandbox.run(&["run"], 1);
+    assert!(text.contains("-two") && text.contains("+2"), "{text}");
+    assert_eq!(sandbox.findings(), ["new golden .config/genti/golden/t.out:2"]);
+    assert_eq!(golden(&sandbox, "t.out").as_deref(), Some("one\ntwo\nthree\n"), "`run` alone writes nothing");
+}
+
+#[test]
+fn redactions_are_kept_when_other_lines_are_blessed() {
+    let sandbox = tool("pwd; echo took $(date +%N) ns; cat page.txt", "");
+    sandbox.write("page.txt", "old\n");
+    sandbox.run(&["run", "--bless"], 0);
+    let text = golden(&sandbox, "t.out").unwrap();
+    assert!(text.starts_with("[CWD]\ntook ") && text.ends_with(" ns\nold\n"), "{text}");
+    sandbox.write(&format!("{DIR}/t.out"), "[CWD]\ntook [..] ns\nold\n");
+    sandbox.run(&["check"], 0);
+    sandbox.write("page.txt", "new\n");
+    sandbox.run(&["run", "--bless"], 0);
+    assert_eq!(golden(&sandbox, "t.out").as_deref(), Some("[CWD]\ntook [..] ns\nnew\n"));
+}
+
+#[test]
+fn the_exit_code_is_compared() {
+    let sandbox = tool("cat page.txt; test ! -e fail || { echo why >&2; exit 3; }", "");
+    sandbox.write("page.txt", "one\n");
+    sandbox.run(&["run", "--bless"], 0);
+    sandbox.write("fail", "");
+    let text = sandbox.run(&["run"], 1);
+    assert_eq!(message(&sandbox), "exited with `3`, and its golden file has `0`");
+    assert!(text.contains("why") && text.contains("+? 3"), "{text}");
+    sandbox.run(&["run", "--bless"], 0);
+    assert_eq!(golden(&sandbox, "t.out").as_deref(), Some("? 3\none\n"));
+    sandbox.run(&["check"], 0);
+    std::fs::remove_file(sandbox.root().join("fail")).unwrap();
+    sandbox.run(&["check"], 1);
+    assert_eq!(message(&sandbox), "exited with `0`, and its golden file has `3`");
+}
+
+#[test]
+fn the_streams_that_are_asked_for_are_compared() {
+    #[track_caller]
+    fn check(compare: &str, expected: &str) {
+        let sandbox = tool("echo out; printf '\\033[1merr\\033[0m\\r\\n' >&2", "");
+        sandbox.edit("genti.toml", "compare = 'golden'", &format!("compare = {compare}"));
+        sandbox.run(&["run", "--bless"], 0);
+        assert_eq!(golden(&sandbox, "t.out").as_deref(), Some(expected), "{compare}");
+    }
+    check("'golden'", "out\n");
+    check("{ golden = 'stdout' }", "out\n");
+    check("{ golden = 'stderr' }", "err\n");
+    check("{ golden = 'both' }", "out\nerr\n");
+}
+
+#[test]
+fn each_unit_has_its_golden_whatever_the_batches_and_no_task_id_knows_of_it() {
+    let sandbox = Sandbox::with_tools(
+        "[tools.t]\nrun = ['cat', '{files}']\nfiles = ['**/*.in', '.config/**/*.out']\ncompare = 'golden'\n",
+    );
+    for name in ["a.in", "b/c.in", "b/%.in", "a.out/d.in"] {
+        sandbox.write(name, &format!("this is {name}\n"));
+    }
+    sandbox.run(&["run"], 1);
+    let before = sandbox.artifact("run.json");
+    sandbox.run(&["run", "--bless", "--parallel", "3"], 0);
+    let goldens = ["t/a.in.out", "t/b/c.in.out", "t/b/%25.in.out", "t/a%2Eout/d.in.out"];
+    let mut texts = goldens.map(|name| golden(&sandbox, name).unwrap());
+    texts.sort();
+    assert_eq!(texts, ["a.in", "a.out/d.in", "b/%.in", "b/c.in"].map(|name| format!("this is {name}\n")));
+    for batch in ["auto", "1", "by-path"] {
+        sandbox.run(&["check", "--batch", batch], 0);
+    }
+    sandbox.run(&["run"], 0);
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let ended = |text: String| text.replace("\"failed\"", "\"passed\"").replace("\"exit\": 1", "\"exit\": 0");
+    assert_eq!(ended(text(before)), ended(text(sandbox.artifact("run.json"))));
+    // Findings are counted to the unit, though they lie elsewhere.
+    sandbox.edit("b/c.in", "this", "that");
+    sandbox.run(&["run"], 1);
+    let statuses: Vec<_> =
+        sandbox.lines("task").iter().map(|task| format!("{} {}", task["unit"], task["status"])).collect();
+    let found: Vec<_> = statuses.iter().filter(|status| status.ends_with("\"findings\"")).collect();
+    assert_eq!(found, ["\"b/c.in\" \"findings\""], "{statuses:?}");
+}
+
+#[test]
+fn an_orphan_warns_in_a_run_fails_a_check_and_is_removed_only_when_that_is_asked_for() {
+    let sandbox =
+        Sandbox::with_tools("[tools.t]\nrun = ['cat', '{files}']\nfiles = ['*.in']\ncompare = 'golden'\n");
+    sandbox.write("a.in", "a\n");
+    sandbox.write("b.in", "b\n");
+    sandbox.run(&["run", "--bless"], 0);
+    std::fs::remove_file(sandbox.root().join("b.in")).unwrap();
+    sandbox.write(&format!("{DIR}/gone.out"), "of a tool that is gone\n");
+    sandbox.write(&format!("{DIR}/README.md"), "no golden\n");
+    let text = sandbox.run(&["run"], 0);
+    assert!(text.contains("nothing prints 2 golden files any more"), "{text}");
+    assert_eq!(
+        sandbox.json("report.json")["golden_orphans"],
+        serde_json::json!([".config/genti/golden/gone.out", ".config/genti/golden/t/b.in.out"])
+    );
+    let text = sandbox.run(&["check"], 1);
+    assert!(text.contains("error: 2 golden files that nothing prints any more"), "{text}");
+    // A part of the run can't tell.
+    let text = sandbox.run(&["check", "--tool", "t"], 0);
+    assert!(!text.contains("any more"), "{text}");
+    sandbox.run(&["run", "--bless", "--remove-orphans", "--tool", "t"], 2);
+    sandbox.run(&["run", "--bless"], 0);
+    assert!(golden(&sandbox, "gone.out").is_some() && golden(&sandbox, "t/b.in.out").is_some());
+    let text = sandbox.run(&["run", "--bless", "--remove-orphans"], 0);
+    assert!(text.contains("Removed .config/genti/golden/t/b.in.out"), "{text}");
+    assert!(golden(&sandbox, "gone.out").is_none() && golden(&sandbox, "t/b.in.out").is_none());
+    assert!(golden(&sandbox, "t/a.in.out").is_some() && golden(&sandbox, "README.md").is_some());
+    sandbox.run(&["check"], 0);
+}
+
+#[test]
+fn goldens_of_a_tool_that_is_turned_off_are_no_orphans_and_an_optional_tool_decides_nothing() {
+    let sandbox = tool("echo x", "");
+    sandbox.run(&["run", "--bless"], 0);
+    sandbox.edit("genti.toml", "compare = 'golden'", "compare = 'golden'\nenabled = false");
+    let text = sandbox.run(&["check"], 0);
+    assert!(!text.contains("any more"), "{text}");
+    sandbox.edit("genti.toml", "enabled = false", "required = false");
+    sandbox.write(&format!("{DIR}/t/gone.out"), "");
+    let text = sandbox.run(&["check"], 0);
+    assert!(text.contains("any more"), "{text}");
+}
+
+#[test]
+fn what_has_no_verdict_is_never_blessed() {
+    #[track_caller]
+    fn check(script: &str, args: &[&str], status: &str, reason: &str) {
+        let sandbox = tool(script, "");
+        sandbox.run(&[&["run", "--bless"], args].concat(), 3);
+        let task = &sandbox.lines("task")[0];
+        assert_eq!(task["status"], status, "{script}");
+        let said = task["reason"].as_str().unwrap();
+        assert!(said.contains(reason), "{script}: {said}");
+        assert!(!sandbox.root().join(DIR).exists(), "{script}");
+    }
+    check("echo half; exit 127", &[], "unparsable", "exited with 127");
+    check("echo half; kill -SEGV $$", &[], "crashed", "SEGV");
+    check("echo half; sleep 624", &["--per-task-timeout", "300ms"], "timed-out", "time-out");
+    check("echo a; printf 'b\\377\\n'", &[], "unparsable", "line 2 is not UTF-8");
+    check("echo a; printf 'b\\000\\n'", &[], "unparsable", "line 2 holds a NUL");
+    check("head -c 1048577 /dev/zero | tr '\\000' x", &[], "unparsable", "more than the 1 MiB");
+    check("echo 'error: could not compile `x`' >&2; exit 101", &[], "incomplete", "compiles");
+}
+
+#[test]
+fn a_golden_that_cant_be_read_or_written_is_named() {
+    let sandbox = tool("echo x", "");
+    std::fs::create_dir_all(sandbox.root().join(DIR).join("t.out")).unwrap();
+    sandbox.run(&["run"], 3);
+    let reason = sandbox.lines("task")[0]["reason"].as_str().unwrap().to_owned();
+    assert_eq!(reason, "could not read the golden file `.config/genti/golden/t.out`: it is no file");
+
+    let sandbox = tool("echo x", "");
+    sandbox.write(DIR, "a file in the way");
+    let text = sandbox.run(&["run", "--bless"], 4);
+    assert!(text.contains("error: could not write `.config/genti/golden/t.out`: "), "{text}");
+    assert!(
+        !sandbox.root().join("target/genti/artifacts/run.json").exists(),
+        "no artifact says that it passed"
+    );
+}
+
+#[test]
+fn no_baseline_takes_in_what_differs_from_a_golden() {
+    let sandbox = tool("echo x", "");
+    let text = sandbox.run(&["baseline", "init"], 0);
+    assert!(text.contains("1 difference from a golden file is not accepted"), "{text}");
+    assert!(!sandbox.root().join(".config/genti/baseline").exists());
+    let text = sandbox.run(&["baseline", "accept", "--reason", "no"], 0);
+    assert!(text.contains("none of them is meant"), "{text}");
+    assert!(!sandbox.root().join(".config/genti/baseline").exists());
+    // Not even an entry that was written by hand.
+    sandbox.run(&["run"], 1);
+    let finding = sandbox.json("report.json")["findings"][0].clone();
+    let entry = serde_json::json!({
+        "path": finding["path"], "rule": "golden", "in": "", "code": finding["code"], "msg": finding["message"],
+    });
+    sandbox.write(".config/genti/baseline/t.jsonl", &format!("{{\"genti_baseline\":1}}\n{entry}\n"));
+    sandbox.run(&["run"], 1);
+    assert_eq!(sandbox.findings(), ["new golden .config/genti/golden/t.out:null"]);
+}
+
+#[test]
+fn check_knows_no_bless() {
+    let sandbox = tool("echo x", "");
+    for args in [&["check", "--bless"][..], &["run", "--remove-orphans"]] {
+        sandbox.run(args, 2);
+    }
+}

@@ -1,0 +1,143 @@
+//! `--since`: what changed and what depends on it is looked at, nothing else, and nothing else is settled.
+
+use serde_json::Value;
+
+use crate::support::Sandbox;
+
+/// Cargo's tools but for the slow ones, one that looks at a file at a time, and one that looks at all of them.
+const TOOLS: &str = r#"
+[tools.doc]
+enabled = false
+[tools.test]
+enabled = false
+[tools.doctest]
+enabled = false
+[tools.each]
+run = ["awk", "/bad/ {print FILENAME \":\" FNR \":\" $0}", "{files}"]
+per = "file"
+files = ["**/*.txt"]
+inputs = ["words"]
+parse = { regex = "^(?<path>.+?):(?<line>\\d+):(?<message>.*)$" }
+[tools.all]
+run = ["awk", "/bad/ {print FILENAME \":\" FNR \":\" $0}", "{files}"]
+per = "workspace"
+files = ["**/*.txt"]
+parse = { regex = "^(?<path>.+?):(?<line>\\d+):(?<message>.*)$" }
+"#;
+
+/// Members that all depend on `core-numbers`, in a commit.
+fn committed() -> Sandbox {
+    let sandbox = Sandbox::of("members", "w");
+    for (path, text) in [("app/notes.txt", "a\n"), ("util/notes.txt", "b\n"), ("notes.txt", "c\n")] {
+        sandbox.write(path, text);
+    }
+    sandbox.write("genti.toml", TOOLS);
+    sandbox.commit_all();
+    sandbox
+}
+
+/// `tool unit`, one for each task, and the packages.
+fn planned(sandbox: &Sandbox) -> (Vec<String>, Vec<String>) {
+    let output = sandbox.command(&["plan", "--since", "HEAD", "--format", "json"]).output().unwrap();
+    let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let list = |value: &Value| value.as_array().unwrap().clone();
+    let steps = list(&plan["batches"]).into_iter().flat_map(|batch| list(&batch["steps"]));
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let mut tasks: Vec<_> = steps
+        .flat_map(|step| {
+            let tool = text(&step["tool"]);
+            list(&step["tasks"]).into_iter().map(move |task| format!("{tool} {}", text(&task["unit"])))
+        })
+        .collect();
+    tasks.sort();
+    (tasks, list(&plan["selection"]["packages"]).iter().map(text).collect())
+}
+
+#[track_caller]
+fn check(change: impl Fn(&Sandbox), tasks: &[&str], packages: &[&str]) {
+    let sandbox = committed();
+    change(&sandbox);
+    let (planned, selected) = planned(&sandbox);
+    assert_eq!(
+        (planned, selected),
+        (tasks.iter().map(ToString::to_string).collect(), packages.iter().map(ToString::to_string).collect())
+    );
+}
+
+const EVERYTHING: [&str; 8] = [
+    "all .",
+    "clippy .",
+    "each app/notes.txt",
+    "each notes.txt",
+    "each util/notes.txt",
+    "fmt app/src/main.rs",
+    "fmt core/src/lib.rs",
+    "fmt util/src/lib.rs",
+];
+const MEMBERS: [&str; 3] = ["app", "core-numbers", "util"];
+
+#[test]
+fn what_did_not_change_is_not_looked_at() {
+    check(|_| {}, &[], &[]);
+    // What is accepted changes no result.
+    check(|sandbox| sandbox.write(".config/genti/baseline/x.jsonl", "{\"genti_baseline\":1}\n"), &[], &[]);
+}
+
+#[test]
+fn a_package_brings_those_that_depend_on_it() {
+    let edit = |path: &'static str| move |sandbox: &Sandbox| sandbox.write(path, "//! Edited.\n");
+    check(edit("util/src/lib.rs"), &["clippy .", "fmt util/src/lib.rs"], &["util"]);
+    check(
+        edit("core/src/new.rs"),
+        &["clippy .", "fmt app/src/main.rs", "fmt core/src/lib.rs", "fmt util/src/lib.rs"],
+        &MEMBERS,
+    );
+}
+
+#[test]
+fn files_are_looked_at_one_by_one() {
+    check(|sandbox| sandbox.write("notes.txt", "d\n"), &["all .", "each notes.txt"], &[]);
+    let remove = |sandbox: &Sandbox| std::fs::remove_file(sandbox.root().join("notes.txt")).unwrap();
+    check(remove, &["all ."], &[]);
+}
+
+#[test]
+fn what_decides_everything_brings_everything() {
+    for path in ["Cargo.lock", "genti.toml", "clippy.toml", "rust-toolchain.toml", "words"] {
+        let change = |sandbox: &Sandbox| {
+            let text = std::fs::read_to_string(sandbox.root().join(path)).unwrap_or_default();
+            sandbox.write(path, &(text + "\n"));
+        };
+        check(change, &EVERYTHING, &MEMBERS);
+    }
+}
+
+#[test]
+fn what_a_change_causes_elsewhere_is_new_and_what_is_not_looked_at_stays() {
+    let sandbox = committed();
+    sandbox.edit("app/src/main.rs", "fn main() {", "fn main() {\n    let _ = || return 1;");
+    sandbox.edit("util/notes.txt", "b", "bad");
+    sandbox.run(&["baseline", "init", "--skip-tool", "fmt"], 0);
+    sandbox.commit_all();
+
+    // The edited file has no finding of its own.
+    sandbox.edit("core/src/lib.rs", "/// A number.", "/// A number.\n#[deprecated]");
+    sandbox.run(&["run", "--since", "HEAD", "--tool", "clippy", "--tool", "each"], 1);
+    assert_eq!(
+        sandbox.findings(),
+        [
+            "unchanged clippy::needless_return app/src/main.rs:4",
+            "new deprecated app/src/main.rs:5",
+            "new deprecated util/src/lib.rs:5",
+        ]
+    );
+    let report = sandbox.json("report.json");
+    assert_eq!(report["gone"][0]["state"], "unknown", "the note was not looked at");
+
+    sandbox.edit("core/src/lib.rs", "\n#[deprecated]", "");
+    let text = sandbox.run(&["check", "--since", "HEAD"], 0);
+    assert!(text.contains("nothing that a tool looks at has changed since `HEAD`"), "{text}");
+    assert_eq!(sandbox.json("run.json")["selection"]["whole"], false);
+    let gone = sandbox.json("report.json")["gone"].as_array().unwrap().clone();
+    assert!(gone.len() == 3 && gone.iter().all(|gone| gone["state"] == "unknown"), "{gone:?}");
+}

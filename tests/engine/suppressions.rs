@@ -1,0 +1,161 @@
+//! What the configuration says is not to count: until when, and what becomes of what it does not match.
+
+use serde_json::json;
+
+use crate::support::Sandbox;
+
+/// A finding for each line that holds "bad".
+const WORDS: &str = r#"
+[tools.words]
+run = ["awk", "/bad/ {print FILENAME \":\" FNR \": \" $2}", "{files}"]
+per = "file"
+files = ["**/*.txt"]
+parse = { regex = "^(?<path>.+?):(?<line>\\d+): (?<message>.*)$" }
+"#;
+
+/// Findings `one` and `two` in `a.txt`, `three` in `b/c.txt`; `suppress` are the configuration's last lines.
+fn sandbox(suppress: &str) -> Sandbox {
+    let sandbox = Sandbox::with_tools(&format!("{WORDS}\n{suppress}"));
+    sandbox.write("a.txt", "bad one\nbad two\nfine\n");
+    sandbox.write("b/c.txt", "bad three\n");
+    sandbox
+}
+
+const BELOW_B: &str = "[[suppress]]\nrule = 'words'\npath = 'b/**'\nreason = 'vendored'\nowner = 'jo'\n";
+
+#[test]
+fn what_is_suppressed_does_not_fail_and_is_told() {
+    let sandbox = sandbox(BELOW_B);
+    let text = sandbox.run(&["check"], 1);
+    assert!(text.contains("words: 2 new findings, 1 suppressed"), "{text}");
+    assert!(!text.contains("three"), "{text}");
+    assert_eq!(sandbox.findings(), ["new words a.txt:1", "new words a.txt:2", "suppressed words b/c.txt:1"]);
+    let report = sandbox.json("report.json");
+    let finding = &report["findings"][2];
+    assert_eq!((&finding["reason"], &finding["owner"]), (&json!("vendored"), &json!("jo")));
+    assert_eq!(report["suppressions"][0]["matched"], 1);
+    assert_eq!(report["suppressions"][0]["effect"], "active");
+    let words = report["tools"].as_array().unwrap().iter().find(|tool| tool["name"] == "words").unwrap();
+    assert_eq!((&words["new"], &words["suppressed"]), (&json!(2), &json!(1)));
+
+    sandbox.write("a.txt", "fine\n");
+    let text = sandbox.run(&["check"], 0);
+    assert!(text.contains("words: 1 suppressed") && text.contains("nothing new"), "{text}");
+    let text = sandbox.run(&["check", "--verbose"], 0);
+    assert!(text.contains("three") && text.contains("suppressed by genti.toml:"), "{text}");
+}
+
+#[test]
+fn fail_fast_does_not_stop_for_what_is_suppressed() {
+    let sandbox = sandbox("[[suppress]]\ntool = 'words'\nreason = 'all of it'\n");
+    sandbox.run(&["check", "--fail-fast", "--batch", "1", "--parallel", "1"], 0);
+}
+
+/// Runs with one suppression that expires, and this date on the command line or in a variable.
+#[track_caller]
+fn check_date(args: &[&str], vars: &[(&str, &str)], code: i32, as_of: &str) {
+    let sandbox = sandbox("[[suppress]]\ntool = 'words'\nreason = 'later'\nexpires = 2027-01-31\n");
+    let output = sandbox.command(args).envs(vars.iter().copied()).output().unwrap();
+    let text = sandbox.expect(&output, code);
+    let report = sandbox.json("report.json");
+    assert_eq!(report["as_of"], as_of);
+    let said = "this suppression has expired on 2027-01-31, and 3 findings count again: later";
+    assert_eq!(text.contains(said), code != 0, "{text}");
+    assert_eq!(report["suppressions"][0]["effect"], if code == 0 { "active" } else { "expired" });
+}
+
+#[test]
+fn after_its_last_day_a_suppression_holds_no_more() {
+    check_date(&["run", "--as-of", "2027-01-31"], &[], 0, "2027-01-31");
+    check_date(&["run", "--as-of", "2027-02-01"], &[], 1, "2027-02-01");
+    check_date(&["check"], &[("GENTI_AS_OF", "2027-02-01")], 1, "2027-02-01");
+    // The first second of that February.
+    check_date(&["check"], &[("SOURCE_DATE_EPOCH", "1801440000")], 1, "2027-02-01");
+    check_date(&["check"], &[("SOURCE_DATE_EPOCH", "1801439999")], 0, "2027-01-31");
+    let both = [("GENTI_AS_OF", "2027-02-01"), ("SOURCE_DATE_EPOCH", "0")];
+    check_date(&["check"], &both, 1, "2027-02-01");
+    check_date(&["check", "--as-of", "2026-12-24"], &both, 0, "2026-12-24");
+}
+
+#[test]
+fn a_date_that_is_none_is_a_mistake() {
+    let sandbox = sandbox("");
+    let text = sandbox.run(&["run", "--as-of", "2027-02-29"], 2);
+    assert!(text.contains("--as-of: `2027-02-29` is no date such as `2027-01-31`"), "{text}");
+    let mut command = sandbox.command(&["run"]);
+    let output = command.env("GENTI_AS_OF", "tomorrow").env("SOURCE_DATE_EPOCH", "now").output().unwrap();
+    let text = sandbox.expect(&output, 2);
+    assert!(text.contains("GENTI_AS_OF: `tomorrow` is no date"), "{text}");
+    assert!(text.contains("SOURCE_DATE_EPOCH: `now` is no number of seconds"), "{text}");
+}
+
+#[test]
+fn the_day_is_recorded_only_where_it_makes_a_difference() {
+    let sandbox = sandbox(BELOW_B);
+    let report = |day| {
+        sandbox.run(&["run", "--as-of", day], 1);
+        sandbox.artifact("report.json")
+    };
+    assert_eq!(report("2026-01-01"), report("2027-12-31"));
+    assert_eq!(sandbox.json("report.json")["as_of"], json!(null));
+}
+
+#[test]
+fn one_that_matches_nothing_is_told_where_all_was_looked_at() {
+    let sandbox = sandbox("[[suppress]]\nrule = 'wrods'\nreason = 'x'\n");
+    let line = std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap();
+    let line = line.lines().position(|line| line == "[[suppress]]").unwrap() + 1;
+    let said = format!("warning: genti.toml:{line}: this suppression matches nothing");
+    let text = sandbox.run(&["run"], 1);
+    assert!(text.contains(&said), "{text}");
+    assert_eq!(sandbox.json("report.json")["suppressions"][0]["effect"], "unused");
+
+    // It may be about what could not be looked at.
+    sandbox.edit("genti.toml", "awk", "no-such-program");
+    let text = sandbox.run(&["run"], 3);
+    assert!(!text.contains("matches nothing"), "{text}");
+    assert_eq!(sandbox.json("report.json")["suppressions"][0]["effect"], "active");
+}
+
+#[test]
+fn a_baseline_holds_nothing_that_is_suppressed() {
+    let baseline = |sandbox: &Sandbox| {
+        std::fs::read_to_string(sandbox.root().join(".config/genti/baseline/words.jsonl")).unwrap_or_default()
+    };
+    let sandbox = sandbox(BELOW_B);
+    sandbox.run(&["baseline", "accept", "--reason", "old"], 0);
+    assert!(baseline(&sandbox).contains("two") && !baseline(&sandbox).contains("three"));
+    std::fs::remove_file(sandbox.root().join(".config/genti/baseline/words.jsonl")).unwrap();
+    sandbox.run(&["baseline", "init"], 0);
+    assert!(baseline(&sandbox).contains("two") && !baseline(&sandbox).contains("three"));
+    sandbox.run(&["check"], 0);
+    let dirs = [".config/genti/baseline", "target/genti/artifacts"];
+    let text = sandbox.run(&["baseline", "diff", dirs[0], dirs[1]], 0);
+    assert!(!text.contains("three"), "{text}");
+}
+
+#[test]
+fn an_entry_whose_finding_is_suppressed_is_not_called_fixed() {
+    let sandbox = sandbox("");
+    sandbox.run(&["baseline", "init"], 0);
+    let config = std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap();
+    sandbox.write("genti.toml", &format!("{config}{BELOW_B}expires = 2027-01-31\n"));
+    let text = sandbox.run(&["check", "--as-of", "2027-01-01"], 0);
+    assert!(text.contains("1 baseline entry accepts what is suppressed"), "{text}");
+    let report = sandbox.json("report.json");
+    assert_eq!(report["gone"][0]["state"], "suppressed");
+    let text = sandbox.run(&["baseline", "update", "--as-of", "2027-01-01"], 0);
+    assert!(
+        text.contains(
+            "dropped 0 entries that are fixed and 1 of what is suppressed, followed 0 that moved; 2 are left"
+        ),
+        "{text}"
+    );
+    sandbox.run(&["check", "--as-of", "2027-01-01"], 0);
+    // Nothing else holds it back, once that has expired.
+    sandbox.run(&["check", "--as-of", "2027-02-01"], 1);
+    assert_eq!(
+        sandbox.findings(),
+        ["unchanged words a.txt:1", "unchanged words a.txt:2", "new words b/c.txt:1"]
+    );
+}
