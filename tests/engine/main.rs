@@ -7,6 +7,7 @@
 mod baseline;
 mod build_dirs;
 mod contract;
+mod detected;
 mod determinism;
 mod goldens;
 mod history;

@@ -26,7 +26,8 @@ pub(super) fn render(compared: &Compared, source: Option<&[u8]>, width: usize) -
     let title = level.primary_title(message.as_ref());
     // A compiler's own error may have no code.
     let has_code = diagnostic.rule != diagnostic.level.as_str();
-    let mut main = Group::with_title(if has_code { title.id(diagnostic.rule.as_str()) } else { title });
+    let rule = visible_line(&diagnostic.rule);
+    let mut main = Group::with_title(if has_code { title.id(&rule) } else { title });
     let excerpt = diagnostic.place.range().zip(source).and_then(|(range, source)| Excerpt::of(source, range));
     let patches =
         excerpt.as_ref().and_then(|excerpt| patches(diagnostic, source?, excerpt)).unwrap_or_default();
@@ -180,5 +181,76 @@ fn line_start(source: &[u8], number: u32) -> Option<usize> {
             .filter(|(_, byte)| **byte == b'\n')
             .nth(number as usize - 2)
             .map(|(at, _)| at + 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+    use genti::model::finding::{Finding, Fix, Place, Related, Site, State};
+
+    use super::super::text::inert;
+    use super::*;
+
+    const HOSTILE: &str = "a\u{1b}[31mb\u{9b}1m\u{7}\u{202e}c\u{2066}\r::error::d\n::error file=x::e\n  ::f\n##[error]g\0\u{85}";
+
+    /// A finding of which everything is hostile: no field is left out, so that a new one must be thought of.
+    fn hostile(place: Place) -> Compared {
+        let text = || HOSTILE.to_owned();
+        let path = || RelPath::new(HOSTILE);
+        let position = |line, column| Position { line, column };
+        let range = Range { start: position(1, 1), end: position(1, 2) };
+        let diagnostic = Diagnostic {
+            place: place.clone(),
+            ns: text(),
+            rule: text(),
+            level: finding::Level::Error,
+            message: text(),
+            fatal: false,
+            package: None,
+            related: vec![
+                Related { message: text(), place: Some(place) },
+                Related { message: text(), place: Some(Place::File { path: path(), range: Some(range) }) },
+                Related { message: text(), place: Some(Place::Subject(text())) },
+                Related { message: text(), place: None },
+            ],
+            fix: Some(Fix { message: text(), edits: vec![(path(), range, text())] }),
+        };
+        let finding =
+            Finding { id: text(), diagnostic, msg: text(), code: text(), scope: text(), tools: vec![text()] };
+        Compared { finding, state: State::New, accepted: None, identical: None }
+    }
+
+    /// Whether `text`, without this program's own colours, steers neither a terminal nor a CI service.
+    #[track_caller]
+    fn check(text: &str) {
+        let own = inert(text);
+        let shown = strip_str(&own).to_string();
+        // To strip takes out what is well-formed only, and all of it that is ours comes from styles.
+        assert!(!own.contains("\u{1b}[31mb"), "{own:?}");
+        let steers = |c: char| {
+            c.is_control() && c != '\n' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
+        assert!(!shown.contains(steers), "{shown:?}");
+        assert!(!shown.lines().any(|line| line.trim_start().starts_with("::")), "{shown}");
+        assert!(!shown.contains("##["), "{shown}");
+    }
+
+    #[test]
+    fn nothing_of_a_finding_steers_a_terminal() {
+        let position = |line, column| Position { line, column };
+        let ranges = [None, Some((1, 1, 1, 2)), Some((1, 3, 3, 1)), Some((9, 9, 9, 9))];
+        for range in ranges {
+            let range = range.map(|(a, b, c, d)| Range { start: position(a, b), end: position(c, d) });
+            let place = Place::File { path: RelPath::new(HOSTILE), range };
+            for source in [None, Some(HOSTILE.as_bytes()), Some(b"\xff\x1b[31mb\n::error::x\n")] {
+                check(&render(&hostile(place.clone()), source, 80));
+            }
+        }
+        check(&render(&hostile(Place::Subject(HOSTILE.to_owned())), None, 80));
+        let finding = hostile(Place::Subject(HOSTILE.to_owned())).finding;
+        for site in [Site::Subject(HOSTILE.to_owned()), Site::Path(RelPath::new(HOSTILE))] {
+            check(&entry_at(&Entry { site, ..Entry::of(&finding) }, Some(1)));
+        }
     }
 }

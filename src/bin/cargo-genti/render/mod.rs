@@ -68,7 +68,7 @@ impl Shell {
 
     /// Text for humans. A reader that went away is no reason to stop.
     pub(crate) fn err(&mut self, text: impl Display) {
-        let _ = write!(self.err, "{text}");
+        let _ = write!(self.err, "{}", text::inert(&text.to_string()));
     }
 
     /// What was asked for, on stdout. A reader that has seen enough is no failure, all else is.

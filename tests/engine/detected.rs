@@ -1,0 +1,149 @@
+//! Tools that run where the workspace shows that it uses them: there, missing, and named.
+
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use crate::support::Sandbox;
+
+/// What an installed typos says.
+const TYPO: &str = r#"{"type":"typo","path":"./src/lib.rs","line_num":1,"byte_offset":4,"typo":"teh","corrections":["the"]}"#;
+
+/// A workspace that shows that it uses typos, and nothing else to run but what `config` names.
+fn with_typos(config: &str) -> Sandbox {
+    let sandbox = Sandbox::with_tools(config);
+    sandbox.write("typos.toml", "");
+    let text = std::fs::read_to_string(sandbox.root().join("src/lib.rs")).unwrap();
+    sandbox.write("src/lib.rs", &format!("//! teh\n{text}"));
+    sandbox
+}
+
+/// Where programs are found: a directory of the test's own, and what is in PATH but has none of `programs`.
+fn path(sandbox: &Sandbox, programs: &[&str]) -> OsString {
+    let inherited = std::env::var_os("PATH").unwrap();
+    let has_none = |dir: &PathBuf| !programs.iter().any(|program| dir.join(program).exists());
+    let dirs = std::env::split_paths(&inherited).filter(has_none);
+    std::env::join_paths([sandbox.beside().join("bin")].into_iter().chain(dirs)).unwrap()
+}
+
+/// Installs a typos that says `said` and ends with `code`.
+fn install(sandbox: &Sandbox, said: &str, code: i32) {
+    let bin = sandbox.beside().join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && echo typos-cli 1.52.0 && exit\necho '{said}'\nexit {code}\n"
+    );
+    std::fs::write(bin.join("typos"), script).unwrap();
+    std::fs::set_permissions(bin.join("typos"), PermissionsExt::from_mode(0o755)).unwrap();
+}
+
+/// Runs with and without what is installed beside the workspace.
+fn run(sandbox: &Sandbox, args: &[&str], code: i32) -> String {
+    let mut command = sandbox.command(args);
+    command.env("PATH", path(sandbox, &["typos", "cargo-deny"]));
+    // Cargo finds its subcommands here, too.
+    command.env("CARGO_HOME", sandbox.beside().join("cargo"));
+    sandbox.expect(&command.output().unwrap(), code)
+}
+
+const HOW: &str = "`typos` is not installed; install it with `cargo install --locked typos-cli`";
+
+#[test]
+fn what_is_only_detected_and_not_installed_is_told_and_decides_nothing() {
+    let sandbox = with_typos("");
+    for args in [&["run"][..], &["run", "--fail-fast"], &["check"]] {
+        let text = run(&sandbox, args, 0);
+        assert!(text.contains("Missing typos") && text.contains(HOW), "{text}");
+        assert!(text.contains("not installed: typos"), "{text}");
+        assert_eq!(sandbox.verdicts(), [("typos".to_owned(), "missing".to_owned())]);
+        let task = &sandbox.lines("task")[0];
+        assert_eq!((&task["status"], &task["exit_status"]), (&"missing".into(), &3.into()));
+    }
+    let text = run(&sandbox, &["tools"], 0);
+    assert!(
+        text.contains("detected, required, per workspace, reads typos-json") && text.contains(HOW),
+        "{text}"
+    );
+
+    // Cargo is there, and its subcommand is not.
+    sandbox.write("deny.toml", "");
+    let text = run(&sandbox, &["run", "--tool", "deny", "--tool", "typos"], 3);
+    assert!(text.contains("`cargo deny` is not installed; install it with"), "{text}");
+    let text = run(&sandbox, &["run"], 0);
+    assert!(text.contains("not installed: deny, typos"), "{text}");
+    let text = run(&sandbox, &["tools"], 0);
+    assert!(text.contains("`cargo deny` is not installed"), "{text}");
+}
+
+#[test]
+fn what_somebody_names_must_be_installed() {
+    let sandbox = with_typos("");
+    let text = run(&sandbox, &["run", "--tool", "typos"], 3);
+    assert!(text.contains(HOW) && text.contains("no verdict from: typos"), "{text}");
+    for config in ["[tools.typos]\n", "[tools.typos]\ndetect = { files = ['typos.toml'] }\n"] {
+        let sandbox = with_typos(config);
+        let text = run(&sandbox, &["run"], 3);
+        assert!(text.contains(HOW), "{text}");
+    }
+    let sandbox = with_typos("[tools.typos]\nrequired = false\n");
+    assert!(run(&sandbox, &["run"], 0).contains("no verdict from optional typos"));
+}
+
+#[test]
+fn what_is_not_used_does_not_run_unless_it_is_named() {
+    let sandbox = Sandbox::with_tools("");
+    install(&sandbox, TYPO, 2);
+    run(&sandbox, &["run"], 0);
+    assert_eq!(sandbox.verdicts(), []);
+    run(&sandbox, &["run", "--tool", "typos"], 1);
+    let sandbox = with_typos("[tools.typos]\nenabled = false\n");
+    install(&sandbox, TYPO, 2);
+    run(&sandbox, &["run"], 0);
+    assert_eq!(sandbox.verdicts(), []);
+}
+
+#[test]
+fn a_table_in_a_manifest_shows_it_as_well() {
+    for table in ["[package.metadata.typos]", "[workspace.metadata.typos]"] {
+        let sandbox = Sandbox::with_tools("");
+        install(&sandbox, TYPO, 2);
+        let manifest = std::fs::read_to_string(sandbox.root().join("Cargo.toml")).unwrap();
+        sandbox.write("Cargo.toml", &format!("{manifest}\n{table}\n"));
+        run(&sandbox, &["run"], 1);
+        assert_eq!(sandbox.findings(), ["new typo src/lib.rs:1"]);
+    }
+}
+
+#[test]
+fn the_plan_is_the_same_installed_or_not_and_what_was_accepted_stays() {
+    let sandbox = with_typos("");
+    install(&sandbox, TYPO, 2);
+    let text = run(&sandbox, &["run"], 1);
+    assert!(text.contains("error[typo]: `teh` should be `the`"), "{text}");
+    assert_eq!(sandbox.json("run.json")["tools"][0]["version"], "typos-cli 1.52.0");
+    let finding = sandbox.json("report.json")["findings"][0].clone();
+    assert_eq!(finding["fix"]["edits"][0]["range"]["start"]["column"], 5);
+    let installed = sandbox.json("run.json");
+    run(&sandbox, &["baseline", "init"], 0);
+    run(&sandbox, &["check"], 0);
+
+    std::fs::remove_file(sandbox.beside().join("bin/typos")).unwrap();
+    run(&sandbox, &["check"], 0);
+    assert_eq!(sandbox.json("run.json")["graph_hash"], installed["graph_hash"]);
+    assert_eq!(sandbox.json("run.json")["batch_id"], installed["batch_id"]);
+    assert_eq!(sandbox.json("report.json")["gone"][0]["state"], "unknown");
+
+    // Once more there, it is mended.
+    install(&sandbox, "", 0);
+    assert!(run(&sandbox, &["check"], 1).contains("fixed but still in the baseline"));
+}
+
+#[test]
+fn an_exit_code_of_a_finding_without_one_is_no_verdict() {
+    let sandbox = with_typos("");
+    for (said, code) in [("", 2), (TYPO, 0), (TYPO, 64), (&TYPO[..40], 2)] {
+        install(&sandbox, said, code);
+        run(&sandbox, &["run"], 3);
+        assert_eq!(sandbox.verdicts(), [("typos".to_owned(), "incomplete".to_owned())]);
+    }
+}
