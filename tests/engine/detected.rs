@@ -147,3 +147,12 @@ fn an_exit_code_of_a_finding_without_one_is_no_verdict() {
         assert_eq!(sandbox.verdicts(), [("typos".to_owned(), "incomplete".to_owned())]);
     }
 }
+
+#[test]
+fn the_revision_of_an_advisory_database_is_recorded() {
+    let report = r#"{"database":{"last-commit":"7fad63b"},"vulnerabilities":{"found":false,"count":0,"list":[]},"warnings":{}}"#;
+    let sandbox = Sandbox::with_tools(&format!("[tools.audit]\nrun = ['echo', '{report}']\n"));
+    sandbox.run(&["run"], 0);
+    let tools = sandbox.json("run.json")["tools"].clone();
+    assert_eq!(tools[0]["database"], "7fad63b", "{tools}");
+}

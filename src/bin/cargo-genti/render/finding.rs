@@ -218,7 +218,7 @@ mod tests {
         };
         let finding =
             Finding { id: text(), diagnostic, msg: text(), code: text(), scope: text(), tools: vec![text()] };
-        Compared { finding, state: State::New, accepted: None, identical: None }
+        Compared { finding, state: State::New, accepted: None, suppressed_by: None, identical: None }
     }
 
     /// Whether `text`, without this program's own colours, steers neither a terminal nor a CI service.
