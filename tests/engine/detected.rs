@@ -50,13 +50,15 @@ const HOW: &str = "`typos` is not installed; install it with `cargo install --lo
 
 #[test]
 fn what_is_only_detected_and_not_installed_is_told_and_decides_nothing() {
-    let sandbox = with_typos("");
+    let sandbox = with_typos("[tools.after]\nrun = ['true']\nneeds = ['typos']\n");
     for args in [&["run"][..], &["run", "--fail-fast"], &["check"]] {
         let text = run(&sandbox, args, 0);
         assert!(text.contains("Missing typos") && text.contains(HOW), "{text}");
         assert!(text.contains("not installed: typos"), "{text}");
-        assert_eq!(sandbox.verdicts(), [("typos".to_owned(), "missing".to_owned())]);
-        let task = &sandbox.lines("task")[0];
+        let verdicts = [("after", "passed"), ("typos", "missing")];
+        assert_eq!(sandbox.verdicts(), verdicts.map(|(tool, verdict)| (tool.to_owned(), verdict.to_owned())));
+        let tasks = sandbox.lines("task");
+        let task = tasks.iter().find(|task| task["tool"] == "typos").unwrap();
         assert_eq!((&task["status"], &task["exit_status"]), (&"missing".into(), &3.into()));
     }
     let text = run(&sandbox, &["tools"], 0);
