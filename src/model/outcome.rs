@@ -153,6 +153,8 @@ impl Effect {
 pub struct ToolOutcome {
     /// The first line that it prints of its version, if it was asked and answered.
     pub version: Option<String>,
+    /// The revision of the database that it looked things up in, if it told.
+    pub database: Option<String>,
     /// How it ended.
     pub verdict: Verdict,
     /// Findings that are not in the baseline.

@@ -15,9 +15,17 @@ const REFUSED: i32 = 1;
 
 #[derive(Deserialize)]
 struct Report {
+    database: Option<Database>,
     vulnerabilities: Vulnerabilities,
     /// By kind: `unmaintained`, `yanked`.
     warnings: BTreeMap<String, Vec<Found>>,
+}
+
+#[derive(Deserialize)]
+struct Database {
+    /// None for a directory that is no checkout.
+    #[serde(rename = "last-commit")]
+    last_commit: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -63,7 +71,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         // It exits with the same code where it can't begin.
         _ => input.crashed(code),
     })?;
-    let Report { vulnerabilities, warnings } = report;
+    let Report { database, vulnerabilities, warnings } = report;
     let Vulnerabilities { found, count, list } = vulnerabilities;
     if count != list.len() || found == list.is_empty() {
         let listed = list.len();
@@ -78,7 +86,9 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let warnings = warnings
         .iter()
         .flat_map(|(kind, found)| found.iter().map(|found| diagnostic(input, found, Level::Warning, kind)));
-    Ok(Parsed { diagnostics: vulnerabilities.chain(warnings).collect(), ..Parsed::default() })
+    let diagnostics = vulnerabilities.chain(warnings).collect();
+    let database = database.and_then(|database| database.last_commit).map(|commit| input.scrub.text(&commit));
+    Ok(Parsed { diagnostics, database, ..Parsed::default() })
 }
 
 fn diagnostic(input: &Input<'_>, found: &Found, level: Level, kind: &str) -> Diagnostic {
@@ -156,6 +166,14 @@ warning audit RUSTSEC-2099-0002 getrandom: Made up: `getrandom` is unmaintained
         assert_eq!(verdicts(2), [false; 4]);
         assert!(!is_verdict(&one.replace(r#""count":1"#, r#""count":2"#), "{}", REFUSED));
         assert!(!is_verdict(&none.replace("false", "true"), "{}", REFUSED));
+    }
+
+    #[test]
+    fn the_revision_of_the_database_is_told() {
+        // Captured from a database that is a mere directory.
+        let said = CAPTURED.replace(r#""last-commit":null"#, r#""last-commit":"7fad63b""#);
+        assert_eq!(audit(&said, "", REFUSED).expect("readable").database.as_deref(), Some("7fad63b"));
+        assert_eq!(audit(CAPTURED, "", REFUSED).expect("readable").database, None);
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub struct Parsed {
     pub programs: Vec<Program>,
     /// Whether errors that are only lints may be why something got no verdict.
     pub hidden: bool,
+    /// The revision of the database that the tool looked things up in, if it told.
+    pub database: Option<String>,
     /// What columns count: [`Parsed::count_characters`] is still to be called if these are no characters.
     pub columns: Columns,
     /// What is to be compared with the golden file of the one unit.

@@ -49,19 +49,23 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let stdout = std::str::from_utf8(&input.output.stdout)
         .map_err(|error| Unparsable(format!("no JSON of typos: {error}")))?;
     let mut parsed = Parsed { columns: Columns::Bytes, ..Parsed::default() };
+    let mut is_found = false;
     for (number, line) in (1..).zip(stdout.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         let message = serde_json::from_str(line)
             .map_err(|error| Unparsable(format!("no JSON of typos in line {number}: {error}")))?;
         match message {
-            Message::Typo(typo) => parsed.diagnostics.push(diagnostic(input, typo)),
+            Message::Typo(typo) => {
+                is_found = true;
+                parsed.diagnostics.extend(diagnostic(input, typo));
+            }
             Message::Error(error) => parsed.gaps.push(gap(input, &error)),
             Message::Other => {}
         }
     }
-    let expected = match (parsed.gaps.is_empty(), parsed.diagnostics.is_empty()) {
+    let expected = match (parsed.gaps.is_empty(), is_found) {
         (false, _) => ERRORS,
-        (true, false) => FOUND,
-        (true, true) => 0,
+        (true, true) => FOUND,
+        (true, false) => 0,
     };
     // A process that was cut short, or could not begin: it exits with 1 for errors that are not in its JSON, too.
     if code != expected {
@@ -70,14 +74,13 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     Ok(parsed)
 }
 
-fn diagnostic(
-    input: &Input<'_>,
-    Typo { path, line_num, byte_offset, typo, corrections }: Typo,
-) -> Diagnostic {
+/// None of what was built: that is there after a run and not before.
+fn diagnostic(input: &Input<'_>, found: Typo) -> Option<Diagnostic> {
+    let Typo { path, line_num, byte_offset, typo, corrections } = found;
+    let path = input.scrub.path(path.as_bytes())?;
     let start = byte_offset.saturating_add(1);
     let len = u32::try_from(typo.len()).unwrap_or(u32::MAX);
     let range = line_num.and_then(|line| range((line, start), (line, start.saturating_add(len))));
-    let place = input.place_at(path.as_bytes(), range);
     let corrections = corrections.unwrap_or_default();
     let quoted: Vec<_> = corrections.iter().map(|word| format!("`{word}`")).collect();
     let mut message = match quoted.as_slice() {
@@ -88,14 +91,15 @@ fn diagnostic(
         message.push_str(" in the name of the file");
     }
     let message = input.scrub.text(&message);
-    let fix = match (&place, corrections.as_slice()) {
+    let fix = match (range, corrections.as_slice()) {
         // Of several, typos itself takes none.
-        (Place::File { path, range: Some(range) }, [word]) => {
-            Some(Fix { message: "correct it".to_owned(), edits: vec![(path.clone(), *range, word.clone())] })
+        (Some(range), [word]) => {
+            Some(Fix { message: "correct it".to_owned(), edits: vec![(path.clone(), range, word.clone())] })
         }
         _ => None,
     };
-    Diagnostic { fix, ..input.diagnostic(place, "typo".to_owned(), Level::Error, message) }
+    let place = Place::File { path, range };
+    Some(Diagnostic { fix, ..input.diagnostic(place, "typo".to_owned(), Level::Error, message) })
 }
 
 fn gap(input: &Input<'_>, error: &Error) -> Gap {
@@ -209,6 +213,7 @@ error typos typo docs/recieve.md: `recieve` should be `receive` in the name of t
         check(r#"{"type":"error","msg":"no"}"#, "", ERRORS, Ok("gap: no"));
         check(error, "", 0, Err("exited with 0"));
         check(CAPTURED, "", 0, Err("exited with 0"));
+        check(&CAPTURED.replace("./", "./target/"), "", FOUND, Ok(""));
         check("", "", FOUND, Err("exited with 2"));
         check("", "error: it broke\n", ERRORS, Err("exited with 1: it broke"));
         check(

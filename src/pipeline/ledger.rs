@@ -27,6 +27,8 @@ pub(super) struct Ledger<'a> {
     gaps: Vec<BTreeSet<PackageId>>,
     /// For each tool, what got no verdict, and why.
     incomplete: Vec<BTreeSet<(String, String)>>,
+    /// For each tool, the revision of its database.
+    databases: Vec<Option<String>>,
     pub(super) diagnostics: Vec<(String, Diagnostic)>,
     /// Tasks whose program no build has made.
     not_built: Vec<TaskIx>,
@@ -54,6 +56,7 @@ impl<'a> Ledger<'a> {
             tasks: vec![not_run; graph.tasks.len()],
             gaps: vec![BTreeSet::new(); graph.tools.len()],
             incomplete: vec![BTreeSet::new(); graph.tools.len()],
+            databases: vec![None; graph.tools.len()],
             diagnostics: Vec::new(),
             not_built: Vec::new(),
             exists,
@@ -112,6 +115,9 @@ impl<'a> Ledger<'a> {
     }
 
     fn enter_parsed(&mut self, tool: ToolId, tasks: &[TaskIx], parsed: Parsed) {
+        // Of several processes at once, one may have updated it: whichever came first, the same is told.
+        let database = &mut self.databases[tool.0 as usize];
+        *database = database.take().max(parsed.database);
         for Gap { package, path, reason } in parsed.gaps {
             if let Some(package) = package {
                 self.gaps[tool.0 as usize].insert(package);
@@ -203,8 +209,10 @@ impl<'a> Ledger<'a> {
             }
         }
         let incomplete = std::mem::take(&mut self.incomplete);
+        let mut databases = std::mem::take(&mut self.databases);
         let tool = |((at, version), incomplete): ((usize, _), BTreeSet<_>)| ToolOutcome {
             version,
+            database: databases[at].take(),
             verdict: match (incomplete.is_empty(), self.is_merely_missing(at)) {
                 (true, _) => Verdict::Passed,
                 (false, true) => Verdict::Missing,

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use super::{SCHEMA, canonical};
 use crate::model::digest::Hasher;
 use crate::model::digest::Sink;
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Outcome, ToolOutcome};
 use crate::model::task::{Graph, Plan, Step};
+use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
 
 pub(super) fn render(workspace: &Workspace, outcome: &Outcome) -> Vec<u8> {
@@ -28,7 +29,7 @@ pub(super) fn render(workspace: &Workspace, outcome: &Outcome) -> Vec<u8> {
         .tools
         .iter()
         .zip(&outcome.tools)
-        .map(|(tool, outcome)| json!({ "name": tool.name, "required": tool.required, "version": outcome.version }))
+        .map(|(tool, outcome)| self::tool(tool, outcome))
         .collect();
     let mut run = policy(plan);
     run.extend([
@@ -41,6 +42,14 @@ pub(super) fn render(workspace: &Workspace, outcome: &Outcome) -> Vec<u8> {
         ("tools".to_owned(), json!(tools)),
     ]);
     canonical::to_bytes(&Value::Object(run))
+}
+
+fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
+    let mut object = json!({ "name": tool.name, "required": tool.required, "version": outcome.version });
+    if let Some(revision) = &outcome.database {
+        object["database"] = json!(revision);
+    }
+    object
 }
 
 /// The policy, flat, as it stands in `run.json` and in a plan. Durations in milliseconds.

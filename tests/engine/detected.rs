@@ -50,13 +50,15 @@ const HOW: &str = "`typos` is not installed; install it with `cargo install --lo
 
 #[test]
 fn what_is_only_detected_and_not_installed_is_told_and_decides_nothing() {
-    let sandbox = with_typos("");
+    let sandbox = with_typos("[tools.after]\nrun = ['true']\nneeds = ['typos']\n");
     for args in [&["run"][..], &["run", "--fail-fast"], &["check"]] {
         let text = run(&sandbox, args, 0);
         assert!(text.contains("Missing typos") && text.contains(HOW), "{text}");
         assert!(text.contains("not installed: typos"), "{text}");
-        assert_eq!(sandbox.verdicts(), [("typos".to_owned(), "missing".to_owned())]);
-        let task = &sandbox.lines("task")[0];
+        let verdicts = [("after", "passed"), ("typos", "missing")];
+        assert_eq!(sandbox.verdicts(), verdicts.map(|(tool, verdict)| (tool.to_owned(), verdict.to_owned())));
+        let tasks = sandbox.lines("task");
+        let task = tasks.iter().find(|task| task["tool"] == "typos").unwrap();
         assert_eq!((&task["status"], &task["exit_status"]), (&"missing".into(), &3.into()));
     }
     let text = run(&sandbox, &["tools"], 0);
@@ -146,4 +148,13 @@ fn an_exit_code_of_a_finding_without_one_is_no_verdict() {
         run(&sandbox, &["run"], 3);
         assert_eq!(sandbox.verdicts(), [("typos".to_owned(), "incomplete".to_owned())]);
     }
+}
+
+#[test]
+fn the_revision_of_an_advisory_database_is_recorded() {
+    let report = r#"{"database":{"last-commit":"7fad63b"},"vulnerabilities":{"found":false,"count":0,"list":[]},"warnings":{}}"#;
+    let sandbox = Sandbox::with_tools(&format!("[tools.audit]\nrun = ['echo', '{report}']\n"));
+    sandbox.run(&["run"], 0);
+    let tools = sandbox.json("run.json")["tools"].clone();
+    assert_eq!(tools[0]["database"], "7fad63b", "{tools}");
 }

@@ -11,6 +11,7 @@ mod detected;
 mod determinism;
 mod goldens;
 mod history;
+mod hostile;
 mod output;
 mod policies;
 mod processes;
