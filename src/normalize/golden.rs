@@ -51,3 +51,45 @@ fn comparable(input: &Input<'_>, bytes: &[u8]) -> Result<String, Unparsable> {
     }
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::task::Unit;
+    use crate::model::tool::{Parse, Streams};
+    use crate::normalize::testing::{run, tool, workspace};
+
+    /// What is compared, its exit code before it; else why nothing is.
+    #[track_caller]
+    fn check(streams: Streams, (stdout, stderr, code): (&str, &str, i32), expected: &str) {
+        let tool = tool("t", Parse::Golden(streams), &["t"]);
+        let said = match run(&workspace(&[], &[]), &tool, &[Unit::Workspace], stdout, stderr, code) {
+            Ok(parsed) => match parsed.printed {
+                Some(printed) => format!("{} {}", printed.code, printed.text),
+                None => parsed.gaps.into_iter().map(|gap| gap.reason).collect(),
+            },
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn what_is_compared_tells_nothing_of_the_machine() {
+        let stdout = "\x1b[1m/w/ws/x.wgsl\x1b[0m in /w/ws\n/w/ws/target/a /home/me/b";
+        let expected = "3 [CWD]/x.wgsl in [CWD]\n[TARGET]/a [HOME]/b\n[TMP]/c, 12 ms\n";
+        check(Streams::Both, (stdout, "/tmp/c, 12 ms\n", 3), expected);
+    }
+
+    #[test]
+    fn what_does_not_compile_is_compared_only_in_the_compilers_words() {
+        let failed = ("half", "error: could not compile `x` (lib)\n", 101);
+        check(Streams::Stdout, failed, "not everything that it needs compiles");
+        check(Streams::Stderr, failed, "101 error: could not compile `x` (lib)\n");
+        check(Streams::Stdout, ("half", "thread 'main' panicked", 101), "101 half\n");
+    }
+
+    #[test]
+    fn a_line_that_is_no_text_is_named() {
+        check(Streams::Stdout, ("a\nb\0", "", 0), "line 2 holds a NUL: it is no text");
+        check(Streams::Stdout, ("a\nb", "\0", 0), "0 a\nb\n");
+    }
+}

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Input, Parsed, Scrub, Unparsable, parse};
+use crate::model::golden::Printed;
 use crate::model::task::{Exit, Output, Unit};
 pub(super) use crate::model::testing::{tool, workspace};
 use crate::model::tool::Tool;
@@ -83,6 +84,9 @@ pub(super) fn show(parsed: &Parsed) -> String {
                 writeln!(out, "    {at} {text:?}").expect("writing to a string");
             }
         }
+    }
+    if let Some(Printed { code, text, .. }) = &parsed.printed {
+        writeln!(out, "printed {text} and ended with {code}").expect("writing to a string");
     }
     for gap in &parsed.gaps {
         let package = gap.package.map_or_else(String::new, |package| format!(" @{}", package.0));

@@ -266,7 +266,7 @@ impl Ledger<'_> {
     pub(super) fn has_looked(&self, suppression: &Suppression) -> bool {
         let is_meant = |tool: &Tool| suppression.tool.as_ref().is_none_or(|name| *name == tool.name);
         let mut tools = self.plan.graph.tools().filter(|(_, tool)| is_meant(tool)).peekable();
-        let is_all = suppression.tool.is_some() || self.plan.unasked.is_empty();
+        let is_all = suppression.tool.is_some() || self.plan.is_full(self.workspace);
         is_all && tools.peek().is_some() && tools.all(|(id, _)| self.has_all(id))
     }
 
@@ -275,6 +275,7 @@ impl Ledger<'_> {
         let tasks = self.first[id.0 as usize]..self.first[id.0 as usize + 1];
         self.is_as_accepted[id.0 as usize]
             && self.plan.is_whole(self.workspace)
+            && !self.plan.is_narrowed
             && self.gaps[id.0 as usize].is_empty()
             && self.tasks[tasks].iter().all(|task| task.status.is_verdict())
     }

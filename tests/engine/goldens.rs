@@ -120,6 +120,18 @@ fn each_unit_has_its_golden_whatever_the_batches_and_no_task_id_knows_of_it() {
 }
 
 #[test]
+fn a_difference_is_counted_to_its_unit_wherever_its_golden_lies() {
+    let sandbox =
+        Sandbox::with_tools("[tools.t]\nrun = ['cat', '{files}']\nper = 'target-root'\ncompare = 'golden'\n");
+    sandbox.run(&["run", "--bless"], 0);
+    sandbox.edit("tests/greets.rs", "From outside", "From elsewhere");
+    sandbox.run(&["run"], 1);
+    assert_eq!(sandbox.findings(), ["new golden .config/genti/golden/t/tests/greets.rs.out:1"]);
+    let tasks = sandbox.lines("task").into_iter().filter(|task| task["status"] == "findings");
+    assert_eq!(tasks.map(|task| task["unit"].clone()).collect::<Vec<_>>(), ["tests/greets.rs"]);
+}
+
+#[test]
 fn an_orphan_warns_in_a_run_fails_a_check_and_is_removed_only_when_that_is_asked_for() {
     let sandbox =
         Sandbox::with_tools("[tools.t]\nrun = ['cat', '{files}']\nfiles = ['*.in']\ncompare = 'golden'\n");

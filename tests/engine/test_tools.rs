@@ -304,7 +304,7 @@ fn each_failing_case_of_trycmd_is_a_finding_that_keeps_its_identity() {
     assert_ne!(before, id(&sandbox), "cases are inputs of the test");
 
     // A test that does not get to its end tells nothing of the cases.
-    sandbox.write("tests/a_first.rs", "#[test]\nfn bad() { std::process::abort() }\n");
+    sandbox.edit("tests/runs_cases.rs", "fn cases() {", "fn cases() {\n    std::process::abort();");
     sandbox.run(&[&["run"][..], &only].concat(), 3);
     assert_eq!(sandbox.json("report.json")["gone"][0]["state"], "unknown");
 }
