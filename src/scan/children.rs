@@ -44,6 +44,14 @@ impl Live {
         self.groups.iter().flatten().copied()
     }
 
+    /// So many more are being started.
+    fn start(&mut self, more: isize) {
+        self.starting = self.starting.saturating_add_signed(more);
+        if let Some(guard) = &self.guard {
+            guard.note_starting(self.starting);
+        }
+    }
+
     /// Puts `new` in the place of `old`.
     fn replace(&mut self, old: Option<GroupId>, new: Option<GroupId>) {
         let place = self.groups.iter().position(|group| *group == old).unwrap_or_else(|| {
@@ -84,20 +92,20 @@ impl Children {
     pub(super) fn start(&self, command: &mut Command) -> io::Result<(Group, [Pipe; 2])> {
         // Several threads may do so at once: what takes long is not locked.
         let mut live = self.live();
-        live.starting += 1;
         if live.guard.is_none()
             && let Some((program, argument)) = &self.guard
         {
             // A system that has no room for it gets a run without.
             live.guard = Guard::start(Command::new(program).arg(argument)).ok();
         }
+        live.start(1);
         drop(live);
         let started = Group::spawn(command);
         let mut live = self.live();
-        live.starting -= 1;
         if let Ok((group, _)) = &started {
             live.replace(None, Some(group.id()));
         }
+        live.start(-1);
         self.started.notify_all();
         started
     }

@@ -10,6 +10,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -21,7 +22,7 @@ use super::GroupId;
 #[derive(Debug)]
 pub(in crate::scan) struct Guard {
     process: Child,
-    /// The numbers of the groups, 4 bytes each; 0 where there is none.
+    /// 4 bytes each: how many children are being started, and the numbers of the groups, 0 where there is none.
     groups: File,
     /// What it watches.
     alive: Option<PipeReader>,
@@ -37,10 +38,19 @@ impl Guard {
         Ok(Self { process: command.spawn()?, groups, alive: Some(alive) })
     }
 
-    /// Notes that the group at `place` is this one, or none. A guard that knows too little is better than no run.
+    /// Notes how many children are being started, and have no number yet.
+    pub(in crate::scan) fn note_starting(&self, count: usize) {
+        self.write(0, count as i32);
+    }
+
+    /// Notes that the group at `place` is this one, or none.
     pub(in crate::scan) fn note(&self, place: usize, group: Option<GroupId>) {
-        let number = group.map_or(0, |group| group.0.as_raw_nonzero().get());
-        let _ = self.groups.write_all_at(&number.to_le_bytes(), place as u64 * 4);
+        self.write(1 + place as u64, group.map_or(0, |group| group.0.as_raw_nonzero().get()));
+    }
+
+    /// A guard that knows too little is better than no run.
+    fn write(&self, at: u64, number: i32) {
+        let _ = self.groups.write_all_at(&number.to_le_bytes(), at * 4);
     }
 
     pub(in crate::scan) fn id(&self) -> GroupId {
@@ -62,11 +72,18 @@ pub fn stand_guard() {
     let mut watched = [PollFd::from_borrowed_fd(alive.as_fd(), PollFlags::empty())];
     while let Err(Errno::INTR) = poll(&mut watched, None) {}
     let Ok(groups) = io::stdin().as_fd().try_clone_to_owned().map(File::from) else { return };
-    let (mut number, mut at) = ([0; 4], 0);
-    while groups.read_exact_at(&mut number, at).is_ok() {
-        if let Some(group) = Pid::from_raw(i32::from_le_bytes(number)) {
-            GroupId(group).kill();
+    let read = |at: u64| {
+        let mut number = [0; 4];
+        groups.read_exact_at(&mut number, at * 4).ok().map(|()| i32::from_le_bytes(number))
+    };
+    for group in (1..).map_while(read).filter_map(Pid::from_raw) {
+        GroupId(group).kill();
+    }
+    if read(0).is_some_and(|starting| starting > 0) {
+        // One may be on its way, and looks like us until it has begun.
+        for _ in 0..10 {
+            super::orphans::kill_nameless();
+            std::thread::sleep(Duration::from_millis(20));
         }
-        at += 4;
     }
 }

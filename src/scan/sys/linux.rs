@@ -14,6 +14,44 @@ pub(super) fn pidfd(pid: Pid) -> Option<OwnedFd> {
     rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()
 }
 
+/// Kills what our parent was starting when it was killed: what is orphaned as we are, in our session, younger than we
+/// are, leads a group, and was told that it runs under this program.
+pub(super) fn kill_nameless() {
+    let Some((_, own)) = stat("self") else { return };
+    let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    for name in numbers.filter_map(|entry| entry.file_name().into_string().ok()) {
+        let Some((pid, process)) = stat(&name) else { continue };
+        let is_orphan = process.parent == own.parent && process.session == own.session;
+        let is_ours = is_orphan && process.group == pid && process.start >= own.start && pid != own.group;
+        let environment = || std::fs::read(format!("/proc/{name}/environ")).unwrap_or_default();
+        if is_ours && environment().split(|&byte| byte == 0).any(|variable| variable == b"GENTI=1") {
+            Pid::from_raw(pid).map(|pid| GroupId(pid).kill());
+        }
+    }
+}
+
+/// What `/proc` says of a process.
+struct Stat {
+    parent: i32,
+    group: i32,
+    session: i32,
+    /// In ticks since the machine was started.
+    start: u64,
+}
+
+/// The process that is called `name` below `/proc`, and its number.
+fn stat(name: &str) -> Option<(i32, Stat)> {
+    let text = std::fs::read_to_string(format!("/proc/{name}/stat")).ok()?;
+    // The name of the program may hold anything but is the only thing in parentheses.
+    let (pid, (_, rest)) = (text.split(' ').next()?.parse().ok()?, text.rsplit_once(") ")?);
+    let field = |at: usize| rest.split(' ').nth(at);
+    let number = |at: usize| field(at)?.parse().ok();
+    Some((
+        pid,
+        Stat { parent: number(1)?, group: number(2)?, session: number(3)?, start: field(19)?.parse().ok()? },
+    ))
+}
+
 /// The processes that have lost their parents and have become our children.
 #[derive(Debug)]
 pub(in crate::scan) struct Orphans {

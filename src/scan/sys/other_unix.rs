@@ -12,6 +12,9 @@ pub(super) fn pidfd(_: Pid) -> Option<OwnedFd> {
     None
 }
 
+/// There is no way to tell them from others.
+pub(super) fn kill_nameless() {}
+
 /// Orphans do not come to us.
 #[derive(Debug)]
 pub(in crate::scan) struct Orphans(());

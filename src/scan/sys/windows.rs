@@ -237,6 +237,10 @@ impl Guard {
         Err(ErrorKind::Unsupported.into())
     }
 
+    pub(in crate::scan) fn note_starting(&self, _: usize) {
+        match self.0 {}
+    }
+
     pub(in crate::scan) fn note(&self, _: usize, _: Option<GroupId>) {
         match self.0 {}
     }
