@@ -344,6 +344,11 @@ fn make_lockfile(
 fn facts(request: &Request, workspace: &Workspace, policy: &Policy) -> Result<Facts, Error> {
     let since = request.selection.since.as_deref();
     let changed = since.map(|since| workspace::changed_since(&workspace.root, since)).transpose()?;
+    // Another configuration is one that changed: then anything may.
+    let config = request.config_file.as_ref().and_then(|path| request.cwd.join(path).canonicalize().ok());
+    let config = config.zip(workspace.root.canonicalize().ok());
+    let config = config.and_then(|(path, root)| RelPath::between(&root, &path));
+    let changed = changed.filter(|files| !config.is_some_and(|path| files.contains(&path)));
     let accepted = match policy.order {
         Order::RiskFirst => store::load_baseline(&workspace.root)?,
         Order::Deterministic | Order::Topo | Order::RequiredFirst => BTreeMap::new(),

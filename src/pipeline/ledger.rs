@@ -240,6 +240,10 @@ impl<'a> Ledger<'a> {
         }
         let has_verdict = |at: usize| self.tasks[at].status.is_verdict();
         let Site::Path(path) = site else {
+            // It may be about any file, and only those that changed were looked at.
+            if self.plan.is_narrowed && tool.per == Per::File {
+                return false;
+            }
             if tool.per == Per::TestTarget {
                 return self.plan.is_whole(self.workspace)
                     && (start..end).filter(|at| self.is_of(*at, site)).all(has_verdict);

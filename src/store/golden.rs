@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::atomic::{self, Failed};
+use crate::model::golden::DIR;
 use crate::model::path::RelPath;
 
 /// Why a golden can't be read or written.
@@ -48,8 +49,8 @@ const MOST: u64 = 4 << 20;
 
 fn read(root: &Path, path: &RelPath) -> io::Result<Vec<u8>> {
     let place = path.to_path(root).canonicalize()?;
-    if !place.starts_with(root.canonicalize()?) {
-        return Err(io::Error::other("it is a link that leads out of the workspace"));
+    if !place.starts_with(root.canonicalize()?.join(DIR)) {
+        return Err(io::Error::other("it is a link that leads elsewhere"));
     }
     if !place.is_file() {
         return Err(io::Error::other("it is no file"));
@@ -92,7 +93,7 @@ pub fn remove_golden(root: &Path, path: &RelPath) -> Result<(), GoldenError> {
     let remove = || {
         let dir = directory(root, path)?;
         std::fs::remove_file(path.to_path(root))?;
-        let below = |dir: &&Path| dir.starts_with(root.join(crate::model::golden::DIR));
+        let below = |dir: &&Path| dir.starts_with(root.join(DIR));
         // One that is not empty stays, and so do those around it.
         dir.ancestors().take_while(below).try_for_each(std::fs::remove_dir).ok();
         Ok(())
@@ -100,14 +101,16 @@ pub fn remove_golden(root: &Path, path: &RelPath) -> Result<(), GoldenError> {
     remove().map_err(|error| GoldenError::NotWritten { path: path.clone(), error })
 }
 
-/// The directory of `path`, there or not, if nothing on the way to it leads out of `root`.
+/// The directory of `path`, there or not, if no link on the way to it leads elsewhere.
 fn directory(root: &Path, path: &RelPath) -> io::Result<PathBuf> {
     let dir = path.parent().unwrap_or_default().to_path(root);
-    let there = dir.ancestors().find_map(|dir| dir.canonicalize().ok()).unwrap_or_default();
-    if there.starts_with(root.canonicalize()?) {
+    // What is there must be where its name says; what is not there, no link can lead to.
+    let place = |dir: &Path| Some((dir.strip_prefix(root).ok()?.to_path_buf(), dir.canonicalize().ok()?));
+    let (name, there) = dir.ancestors().find_map(place).unwrap_or_default();
+    if there == root.canonicalize()?.join(name) {
         Ok(dir)
     } else {
-        Err(io::Error::other("a link leads out of the workspace"))
+        Err(io::Error::other("a link leads elsewhere"))
     }
 }
 
@@ -135,6 +138,20 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
+    fn nothing_is_written_through_a_link_to_something_else_of_the_workspace() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join(DIR)).unwrap();
+        std::fs::create_dir(root.path().join("docs")).unwrap();
+        std::fs::write(root.path().join("docs/a.out"), "precious").unwrap();
+        std::os::unix::fs::symlink("../../../docs", root.path().join(DIR).join("t")).unwrap();
+        let golden = path(DIR).join("t").join("a.out");
+        assert!(save_goldens(root.path(), &BTreeMap::from([(golden.clone(), String::new())])).is_err());
+        assert!(remove_golden(root.path(), &golden).is_err() && load_golden(root.path(), &golden).is_err());
+        assert_eq!(std::fs::read(root.path().join("docs/a.out")).unwrap(), b"precious");
+    }
+
+    #[cfg(unix)]
+    #[test]
     fn nothing_is_written_or_read_through_a_link_that_leads_out() {
         let (root, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         std::fs::create_dir_all(root.path().join(".config/genti")).unwrap();
@@ -142,7 +159,7 @@ mod tests {
         let golden = path(".config/genti/golden/t/a.out");
         let message =
             save_goldens(root.path(), &BTreeMap::from([(golden, String::new())])).unwrap_err().to_string();
-        assert!(message.contains("t/a.out`: a link leads out of the workspace"), "{message}");
+        assert!(message.contains("t/a.out`: a link leads elsewhere"), "{message}");
         assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
         std::fs::write(outside.path().join("t.out"), "secret").unwrap();
         assert!(load_golden(root.path(), &path(".config/genti/golden/t.out")).is_err());

@@ -25,7 +25,8 @@ pub enum GitError {
     },
 }
 
-/// The files below `root` that differ from those of commit `reference`, and those that git does not know yet.
+/// The files of the repository around `root` that differ from those of commit `reference`, and those that git does not
+/// know yet, as seen from `root`. A repository within counts as one file, by its directory.
 ///
 /// # Errors
 ///
@@ -38,13 +39,33 @@ pub fn changed_since(root: &Path, reference: &str) -> Result<BTreeSet<RelPath>, 
     let changed = git(
         root,
         reference,
-        &["diff", "--no-ext-diff", "--no-renames", "--relative", "--name-only", "-z", &commit],
+        &[
+            "diff",
+            "--no-ext-diff",
+            "--no-renames",
+            "--no-relative",
+            "--ignore-submodules=none",
+            "--name-only",
+            "-z",
+            &commit,
+        ],
     )?;
-    let unknown = git(root, reference, &["ls-files", "--others", "--exclude-standard", "-z"])?;
-    let paths = |list: &[u8]| {
-        list.split(|&byte| byte == 0).filter(|path| !path.is_empty()).map(RelPath::new).collect::<Vec<_>>()
-    };
-    Ok(paths(&changed).into_iter().chain(paths(&unknown)).collect())
+    let everywhere = ["ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", ":/"];
+    let unknown = git(root, reference, &everywhere)?;
+    let prefix = git(root, reference, &["rev-parse", "--show-prefix"])?;
+    let prefix = prefix.strip_suffix(b"\n").unwrap_or(&prefix);
+    let paths = [&*changed, &*unknown].into_iter().flat_map(|list| list.split(|&byte| byte == 0));
+    Ok(paths.filter(|path| !path.is_empty()).map(|path| seen_from(prefix, path)).collect())
+}
+
+/// `path`, from the top of the repository, as it is called in the directory `prefix`, which ends with `/`.
+fn seen_from(prefix: &[u8], path: &[u8]) -> RelPath {
+    let both = prefix.iter().zip(path).take_while(|(own, other)| own == other).count();
+    let common = prefix[..both].iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1);
+    let up = prefix[common..].iter().filter(|&&byte| byte == b'/').count();
+    // That of a repository within ends with a slash.
+    let rest = path[common..].strip_suffix(b"/").unwrap_or(&path[common..]);
+    RelPath::new([b"../".repeat(up).as_slice(), rest].concat())
 }
 
 /// What the three sides of an unsettled merge have at `path`, relative to `root`: base, ours and theirs. A side
@@ -60,9 +81,13 @@ pub fn merge_sides(root: &Path, path: &Path) -> Option<[Vec<u8>; 3]> {
 }
 
 fn git(root: &Path, reference: &str, args: &[&str]) -> Result<Vec<u8>, GitError> {
-    // A file system monitor is a program of the checkout's choosing.
-    let output =
-        Command::new("git").args(["-c", "core.fsmonitor=false"]).args(args).current_dir(root).output()?;
+    // A file system monitor is a program of the checkout's choosing, and nothing is to be written, not even the index.
+    let output = Command::new("git")
+        .args(["-c", "core.fsmonitor=false"])
+        .args(args)
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .current_dir(root)
+        .output()?;
     if output.status.success() {
         return Ok(output.stdout);
     }
@@ -72,4 +97,22 @@ fn git(root: &Path, reference: &str, args: &[&str]) -> Result<Vec<u8>, GitError>
         said => said.strip_prefix("fatal: ").unwrap_or(said),
     };
     Err(GitError::Refused { reference: reference.to_owned(), message: message.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_seen_from_the_workspace() {
+        let check = |prefix: &str, path: &str, expected: &str| {
+            assert_eq!(seen_from(prefix.as_bytes(), path.as_bytes()), RelPath::new(expected), "{path}");
+        };
+        check("", "a/b.rs", "a/b.rs");
+        check("s/ws/", "s/ws/a.rs", "a.rs");
+        check("s/ws/", "s/c/x.rs", "../c/x.rs");
+        check("s/ws/", "s/wsx/x.rs", "../wsx/x.rs");
+        check("s/ws/", "top.rs", "../../top.rs");
+        check("s/", "s/sub/", "sub");
+    }
 }

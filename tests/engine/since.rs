@@ -79,8 +79,6 @@ const MEMBERS: [&str; 3] = ["app", "core-numbers", "util"];
 #[test]
 fn what_did_not_change_is_not_looked_at() {
     check(|_| {}, &[], &[]);
-    // What is accepted changes no result.
-    check(|sandbox| sandbox.write(".config/genti/baseline/x.jsonl", "{\"genti_baseline\":1}\n"), &[], &[]);
 }
 
 #[test]
@@ -96,14 +94,82 @@ fn a_package_brings_those_that_depend_on_it() {
 
 #[test]
 fn files_are_looked_at_one_by_one() {
-    check(|sandbox| sandbox.write("notes.txt", "d\n"), &["all .", "each notes.txt"], &[]);
+    let cargo = ["clippy .", "fmt app/src/main.rs", "fmt core/src/lib.rs", "fmt util/src/lib.rs"];
+    let edit = |path: &'static str| move |sandbox: &Sandbox| sandbox.write(path, "d\n");
+    check(
+        edit("app/notes.txt"),
+        &["all .", "clippy .", "each app/notes.txt", "fmt app/src/main.rs"],
+        &["app"],
+    );
+    // What belongs to nobody, anybody may include.
+    let [clippy, fmt @ ..] = cargo;
+    check(edit("notes.txt"), &[&["all .", clippy, "each notes.txt"][..], &fmt].concat(), &MEMBERS);
     let remove = |sandbox: &Sandbox| std::fs::remove_file(sandbox.root().join("notes.txt")).unwrap();
-    check(remove, &["all ."], &[]);
+    check(remove, &[&["all .", clippy][..], &fmt].concat(), &MEMBERS);
+}
+
+#[test]
+fn what_lies_above_the_workspace_counts() {
+    let sandbox = committed();
+    let git = |args: &[&str]| assert!(sandbox.git(args));
+    std::fs::remove_dir_all(sandbox.root().join(".git")).unwrap();
+    git(&["init", "-q", ".."]);
+    git(&["add", "-A", ".."]);
+    git(&["commit", "-qm", "all"]);
+    assert_eq!(planned(&sandbox), (Vec::new(), Vec::new()));
+    sandbox.write("../unrelated/notes.md", "x");
+    assert_eq!(planned(&sandbox), (Vec::new(), Vec::new()));
+    sandbox.write("../.cargo/config.toml", "");
+    assert_eq!(planned(&sandbox).0, EVERYTHING);
+}
+
+#[test]
+fn a_repository_within_is_one_path() {
+    let sandbox = committed();
+    // Two packages in a repository of their own.
+    sandbox
+        .write("Cargo.toml", "[workspace]\nmembers = [\"app\", \"core\", \"sub/util\"]\nresolver = \"3\"\n");
+    std::fs::create_dir(sandbox.root().join("sub")).unwrap();
+    std::fs::rename(sandbox.root().join("util"), sandbox.root().join("sub/util")).unwrap();
+    sandbox.edit("sub/util/Cargo.toml", "../core", "../../core");
+    assert!(sandbox.git(&["init", "-q", "sub"]) && sandbox.git(&["-C", "sub", "add", "-A"]));
+    assert!(sandbox.git(&["-C", "sub", "commit", "-qm", "sub"]));
+    assert!(sandbox.git(&["add", "-A"]) && sandbox.git(&["commit", "-qm", "with sub"]));
+    assert_eq!(planned(&sandbox), (Vec::new(), Vec::new()));
+    sandbox.write("sub/util/src/lib.rs", "//! Edited.\n");
+    let (tasks, packages) = planned(&sandbox);
+    assert!(tasks.contains(&"clippy .".to_owned()) && packages.contains(&"util".to_owned()), "{tasks:?}");
+}
+
+#[test]
+fn a_subject_may_be_about_any_file() {
+    let sandbox = Sandbox::with_tools(
+        "[tools.todo]\nrun = [\"awk\", \"/bad/ {print \\\"/nowhere/x bad\\\"}\", \"{files}\"]\nper = \"file\"\n\
+         files = [\"*.txt\"]\nparse = { regex = \"^(?<path>/nowhere/x) (?<message>.*)$\" }\n",
+    );
+    sandbox.write("a.txt", "bad\n");
+    sandbox.write("b.txt", "fine\n");
+    sandbox.run(&["baseline", "init"], 0);
+    sandbox.commit_all();
+    sandbox.write("b.txt", "finer\n");
+    sandbox.run(&["check", "--since", "HEAD"], 0);
+    let gone = sandbox.json("report.json")["gone"][0].clone();
+    assert!(gone["state"] == "unknown" && gone["subject"].is_string(), "{gone}");
 }
 
 #[test]
 fn what_decides_everything_brings_everything() {
-    for path in ["Cargo.lock", "genti.toml", "clippy.toml", "rust-toolchain.toml", "words"] {
+    let accepted = ".config/genti/baseline/x.jsonl";
+    let all = [
+        "Cargo.lock",
+        "genti.toml",
+        "clippy.toml",
+        "rust-toolchain.toml",
+        "words",
+        "util/Cargo.toml",
+        accepted,
+    ];
+    for path in all {
         let change = |sandbox: &Sandbox| {
             let text = std::fs::read_to_string(sandbox.root().join(path)).unwrap_or_default();
             sandbox.write(path, &(text + "\n"));

@@ -1,6 +1,7 @@
 //! What a user or the system asks of a run by signals: to end, and to pause.
 
 use std::io;
+use std::path::PathBuf;
 
 use genti::scan::{Stop, StopReason};
 
@@ -12,12 +13,24 @@ pub(crate) const GUARD: &str = "__guard";
 pub(crate) fn stop() -> io::Result<&'static Stop> {
     // Where orphans can't be adopted, it goes without.
     let mut stop = Stop::adopting_orphans().or_else(|_| Stop::new())?;
-    if let Ok(program) = std::env::current_exe() {
+    if let Ok(program) = own_program() {
         stop.guard_with(program, GUARD);
     }
     let stop = Box::leak(Box::new(stop));
     listen(stop)?;
     Ok(stop)
+}
+
+/// This program, even if another one is at its place by now. Under this name, it is not killed along with us by who kills
+/// by name.
+#[cfg(target_os = "linux")]
+fn own_program() -> io::Result<PathBuf> {
+    Ok(PathBuf::from("/proc/self/exe"))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn own_program() -> io::Result<PathBuf> {
+    std::env::current_exe()
 }
 
 #[cfg(unix)]

@@ -31,10 +31,15 @@ pub(in crate::scan) struct Guard {
 impl Guard {
     /// Starts `command`, which is to call [`stand_guard`].
     pub(in crate::scan) fn start(command: &mut Command) -> io::Result<Self> {
-        let groups = tempfile::tempfile()?;
+        let groups = super::orphans::shared_file()?;
         let (alive, theirs) = io::pipe()?;
         // A group of its own: who kills ours is not to kill it.
-        command.process_group(0).stdin(groups.try_clone()?).stdout(theirs).stderr(Stdio::null());
+        command
+            .process_group(0)
+            .arg0("genti-guard")
+            .stdin(groups.try_clone()?)
+            .stdout(theirs)
+            .stderr(Stdio::null());
         Ok(Self { process: command.spawn()?, groups, alive: Some(alive) })
     }
 
@@ -61,7 +66,8 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.alive = None;
-        // There is nobody to tell.
+        // No child lives: there is nothing to guard, and nobody to tell.
+        let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }

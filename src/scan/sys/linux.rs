@@ -14,6 +14,12 @@ pub(super) fn pidfd(pid: Pid) -> Option<OwnedFd> {
     rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()
 }
 
+/// A file without a name that may be shared with a child. It takes no disk.
+pub(super) fn shared_file() -> io::Result<File> {
+    let flags = rustix::fs::MemfdFlags::CLOEXEC;
+    Ok(rustix::fs::memfd_create("genti-guard", flags).map(File::from)?)
+}
+
 /// Kills what our parent was starting when it was killed: what is orphaned as we are, in our session, younger than we
 /// are, leads a group, and was told that it runs under this program.
 pub(super) fn kill_nameless() {

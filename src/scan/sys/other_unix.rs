@@ -1,5 +1,6 @@
 //! What takes the place of what only Linux has.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 
@@ -10,6 +11,11 @@ use super::GroupId;
 /// No descriptor tells of a child's end.
 pub(super) fn pidfd(_: Pid) -> Option<OwnedFd> {
     None
+}
+
+/// A file without a name that may be shared with a child.
+pub(super) fn shared_file() -> io::Result<File> {
+    tempfile::tempfile()
 }
 
 /// There is no way to tell them from others.
