@@ -1,4 +1,4 @@
-//! The diffs of `rustfmt --check` on stdout, and what it says on stderr where a file does not parse.
+//! The diffs of `rustfmt --check` on stdout, change by change, and what it says on stderr where a file does not parse.
 //!
 //! Exit 1 means either. Paths are absolute, with symbolic links resolved, and may hold any byte.
 
