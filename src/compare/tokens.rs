@@ -162,7 +162,11 @@ impl Rust {
             return Some(String::new());
         }
         let first = self.first_token(span.start);
-        let end = first + self.tokens[first..].partition_point(|token| token.start < span.end);
+        let mut end = first + self.tokens[first..].partition_point(|token| token.start < span.end);
+        // What follows in a list comes and goes, and the comma with it.
+        if end - first > FEW && self.tokens[end - 1].kind == TokenKind::Comma {
+            end -= 1;
+        }
         let is_layout = |c: char| c.is_whitespace() || ",;{}".contains(c);
         let tokens = if first == end && !text[span].chars().all(is_layout) {
             return None;
@@ -375,6 +379,13 @@ mod tests {
     fn code_is_the_tokens_of_the_range() {
         check("let x = foo( a , /* b */ c );", "foo( a , /* b */ c )", "foo(a,c)");
         check("let x: Vec<u8> = y as u8 -> z;", "x: Vec<u8> = y as u8 -> z", "x:Vec<u8>=y as u8-> z");
+    }
+
+    #[test]
+    fn the_comma_behind_the_range_does_not_count() {
+        for text in ["match a { B => f(c, d), _ => e }", "match a { B => f(c, d), }"] {
+            check(text, "B => f(c, d),", "B=> f(c,d)");
+        }
     }
 
     #[test]
