@@ -240,9 +240,11 @@ fn is_about_one_item(one: &Entry, other: &Entry) -> bool {
 /// macro or a part of a path.
 fn has_item(code: &str, name: &str, is_variable: bool) -> bool {
     let in_word = |c: char| c.is_alphanumeric() || c == '_';
+    let name = name.strip_prefix("r#").unwrap_or(name);
     let is_name = !name.is_empty() && name.chars().all(in_word);
     code.match_indices(name).take_while(|_| is_name).any(|(at, _)| {
         let (before, after) = (&code[..at], &code[at + name.len()..]);
+        let before = before.strip_suffix("r#").unwrap_or(before);
         let is_whole = !before.ends_with(in_word) && !after.starts_with(in_word);
         let keyword = before.strip_suffix(' ').and_then(|before| before.rsplit(|c| !in_word(c)).next());
         let is_defined = keyword.is_some_and(|keyword| DEFINING.contains(&keyword));
@@ -391,6 +393,8 @@ mod tests {
         check(&["a.rs|r||struct B|`B` is"], &["a.rs|r||pub struct B|`B` is"], &[5]);
         // What is flagged may be the item itself.
         check(&["a.rs|r|impl A > fn b|pub fn b(1)|m"], &["a.rs|r|impl A > fn b|pub fn b(2)|m"], &[5]);
+        check(&["a.rs|r|fn r#b|fn r#b(1)|m"], &["a.rs|r|fn r#b|fn r#b(2)|m"], &[5]);
+        check(&["a.rs|r|fn r#b|fn r#b(1)|`b` is"], &["a.rs|r|fn r#b|fn r#b(2)|`b` is"], &[5]);
         check(&["a.rs|r|fn b|b(1)|m"], &["a.rs|r|fn b|b(2)|m"], &[0]);
         check(&["a.rs|r|fn a|x(1)|it is long"], &["a.rs|r|fn a|x(2)|it is long"], &[0]);
         // What is in backticks must be an item that both are about.

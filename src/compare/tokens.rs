@@ -11,10 +11,13 @@
 //!
 //! Ranges come from tools and may lie anywhere: nothing here panics on them.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::ops;
+use std::sync::LazyLock;
 
-use ra_ap_rustc_lexer::{FrontmatterAllowed, TokenKind, strip_shebang, tokenize};
+use ra_ap_rustc_lexer::{FrontmatterAllowed, LiteralKind, TokenKind, strip_shebang, tokenize};
+use regex::{Captures, Regex};
 
 use super::layout::without_layout;
 use super::scope::{Item, find_items};
@@ -159,7 +162,11 @@ impl Rust {
             return Some(String::new());
         }
         let first = self.first_token(span.start);
-        let end = first + self.tokens[first..].partition_point(|token| token.start < span.end);
+        let mut end = first + self.tokens[first..].partition_point(|token| token.start < span.end);
+        // What follows in a list comes and goes, and the comma with it.
+        if end - first > FEW && self.tokens[end - 1].kind == TokenKind::Comma {
+            end -= 1;
+        }
         let is_layout = |c: char| c.is_whitespace() || ",;{}".contains(c);
         let tokens = if first == end && !text[span].chars().all(is_layout) {
             return None;
@@ -243,6 +250,22 @@ impl Token {
         if self.kind == TokenKind::Comma { "," } else { &text[self.start..self.end] }
     }
 
+    /// The same without what a string leaves out: behind a `\\` at the end of a line, how the next one is indented.
+    fn unfolded<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        static ESCAPE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?s)\\(?:\n\s*|.)").expect("valid"));
+        let text = self.text(text);
+        match self.kind {
+            TokenKind::Literal {
+                kind: LiteralKind::Str { .. } | LiteralKind::ByteStr { .. } | LiteralKind::CStr { .. },
+                ..
+            } => ESCAPE.replace_all(text, |escape: &Captures<'_>| match &escape[0] {
+                fold if fold.starts_with("\\\n") => String::new(),
+                other => other.to_owned(),
+            }),
+            _ => Cow::Borrowed(text),
+        }
+    }
+
     /// The group that this delimiter opens.
     pub(super) fn opens(&self) -> Option<Group> {
         match self.kind {
@@ -283,7 +306,7 @@ impl Token {
 
 /// The text of `tokens`, spaced in the same way however the source is.
 pub(super) fn spell_tokens(text: &str, tokens: &[Token]) -> String {
-    spell(tokens.iter().map(|token| (token.text(text), token.joint())))
+    spell(tokens.iter().map(|token| (token.unfolded(text), token.joint())))
 }
 
 /// How a piece of code stands beside others: there is a space before a word that follows a word or a closing
@@ -295,7 +318,7 @@ enum Joint {
     Tight,
 }
 
-fn spell<'a>(mut pieces: impl Iterator<Item = (&'a str, Joint)>) -> String {
+fn spell(mut pieces: impl Iterator<Item = (impl AsRef<str>, Joint)>) -> String {
     let mut out = String::new();
     let mut previous = Joint::Tight;
     for (piece, joint) in pieces.by_ref().take(MAX_TOKENS) {
@@ -303,6 +326,7 @@ fn spell<'a>(mut pieces: impl Iterator<Item = (&'a str, Joint)>) -> String {
             out.push(' ');
         }
         previous = joint;
+        let piece = piece.as_ref();
         match piece.char_indices().nth(MAX_CHARS) {
             None => out.push_str(piece),
             Some((cut, _)) => {
@@ -355,6 +379,22 @@ mod tests {
     fn code_is_the_tokens_of_the_range() {
         check("let x = foo( a , /* b */ c );", "foo( a , /* b */ c )", "foo(a,c)");
         check("let x: Vec<u8> = y as u8 -> z;", "x: Vec<u8> = y as u8 -> z", "x:Vec<u8>=y as u8-> z");
+    }
+
+    #[test]
+    fn the_comma_behind_the_range_does_not_count() {
+        for text in ["match a { B => f(c, d), _ => e }", "match a { B => f(c, d), }"] {
+            check(text, "B => f(c, d),", "B=> f(c,d)");
+        }
+    }
+
+    #[test]
+    fn a_string_may_be_folded_anywhere() {
+        for text in [r#"f("a b\n", x, 1)"#, "f(\"a \\\n    b\\n\", x, 1)", "f(\"a \\\r\n\t b\\n\", x, 1)"] {
+            check(&format!("g(); {text}"), text, r#"f("a b\n",x,1)"#);
+        }
+        check("g(); f(\"a\\\\\n  b\", x, 1)", "f(\"a\\\\\n  b\", x, 1)", "f(\"a\\\\\n  b\",x,1)");
+        check("g(); f(r\"a\\\n  b\", x, 1)", "f(r\"a\\\n  b\", x, 1)", "f(r\"a\\\n  b\",x,1)");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The diffs of `rustfmt --check` on stdout, and what it says on stderr where a file does not parse.
+//! The diffs of `rustfmt --check` on stdout, change by change, and what it says on stderr where a file does not parse.
 //!
 //! Exit 1 means either. Paths are absolute, with symbolic links resolved, and may hold any byte.
 
@@ -36,7 +36,7 @@ fn gap(input: &Input<'_>, error: &Diagnostic) -> Gap {
     Gap { package: None, path, reason: format!("{}: {}", error.place.name(), error.message) }
 }
 
-/// Every hunk as a diagnostic.
+/// Every change as a diagnostic.
 fn diffs(input: &Input<'_>, stdout: &[u8]) -> Result<Vec<Diagnostic>, Unparsable> {
     static HEADER: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?s-u)\ADiff in (.+?)(?: at line (\d+):|:(\d+):)\n").expect("valid"));
@@ -56,18 +56,26 @@ fn diffs(input: &Input<'_>, stdout: &[u8]) -> Result<Vec<Diagnostic>, Unparsable
             return Err(Unparsable("a diff of rustfmt holds what is not UTF-8".to_owned()));
         }
         rest = &body[len..];
-        diagnostics.extend(hunk.diagnostic(input, &header[1]));
+        let changes = hunk.changes();
+        diagnostics.extend(changes.into_iter().map(|change| change.diagnostic(input, &header[1])));
     }
     Ok(diagnostics)
 }
 
-/// The lines of a hunk from its first to its last changed one.
+/// A part of a file as it is and as rustfmt would have it.
 struct Hunk {
+    /// The line of the file that it begins with.
+    line: u32,
+    old: Vec<String>,
+    new: Vec<String>,
+}
+
+/// Lines that rustfmt would have otherwise.
+struct Change {
     /// The first changed line of the file, and the first behind the changed ones.
     lines: (u32, u32),
-    /// What belongs there; the file's own lines between two changes included.
+    /// What belongs there.
     new: Vec<String>,
-    changed: bool,
     /// Whether the file goes on behind the changed lines.
     followed: bool,
 }
@@ -75,53 +83,77 @@ struct Hunk {
 impl Hunk {
     /// Reads the hunk at the beginning of `body`, whose first line is the file's `line`; and how long it is.
     fn read(body: &[u8], line: u32) -> (Self, usize) {
-        let mut hunk = Self { lines: (line, line), new: Vec::new(), changed: false, followed: false };
-        let (mut at, mut len) = (line, 0);
-        let mut between: Vec<String> = Vec::new();
+        let mut hunk = Self { line, old: Vec::new(), new: Vec::new() };
+        let mut len = 0;
         for raw in body.split_inclusive(|&b| b == b'\n') {
             let Some((mark @ (b' ' | b'+' | b'-'), text)) = raw.split_first() else { break };
             len += raw.len();
             let text = String::from_utf8_lossy(text.strip_suffix(b"\n").unwrap_or(text)).into_owned();
-            if *mark == b' ' {
-                hunk.followed = true;
-                between.push(text);
-                at = at.saturating_add(1);
-                continue;
+            match mark {
+                b'-' => hunk.old.push(text),
+                b'+' => hunk.new.push(text),
+                _ => {
+                    hunk.old.push(text.clone());
+                    hunk.new.push(text);
+                }
             }
-            if hunk.changed {
-                hunk.new.append(&mut between);
-            } else {
-                between.clear();
-                hunk.lines.0 = at;
-                hunk.changed = true;
-            }
-            hunk.followed = false;
-            if *mark == b'+' {
-                hunk.new.push(text);
-            } else {
-                at = at.saturating_add(1);
-            }
-            hunk.lines.1 = at;
         }
         (hunk, len)
     }
 
-    fn diagnostic(self, input: &Input<'_>, path: &[u8]) -> Option<Diagnostic> {
+    /// The smallest changes that it is made of. rustfmt puts into one hunk what happens to be near: one that is mended
+    /// or added would make another finding of its neighbours. It moves letters and digits from line to line, but hardly
+    /// adds or drops any: a change ends where old and new lines end after as many.
+    fn changes(&self) -> Vec<Change> {
+        let (old_ends, new_ends) = (letters_up_to(&self.old), letters_up_to(&self.new));
+        let mut cuts = old_ends.clone();
+        cuts.retain(|cut| new_ends.binary_search(cut).is_ok());
+        cuts.dedup();
+        cuts.push(usize::MAX);
+        let (mut changes, mut old_at, mut new_at) = (Vec::new(), 0, 0);
+        for cut in cuts {
+            let mut old = old_at..old_ends.partition_point(|&end| end <= cut);
+            let mut new = new_at..new_ends.partition_point(|&end| end <= cut);
+            (old_at, new_at) = (old.end, new.end);
+            while !old.is_empty() && !new.is_empty() && self.old[old.start] == self.new[new.start] {
+                (old.start, new.start) = (old.start + 1, new.start + 1);
+            }
+            while !old.is_empty() && !new.is_empty() && self.old[old.end - 1] == self.new[new.end - 1] {
+                (old.end, new.end) = (old.end - 1, new.end - 1);
+            }
+            if !old.is_empty() || !new.is_empty() {
+                let line = |at: usize| self.line.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+                changes.push(Change {
+                    lines: (line(old.start), line(old.end)),
+                    new: self.new[new].to_vec(),
+                    followed: old.end < self.old.len(),
+                });
+            }
+        }
+        changes
+    }
+}
+
+/// For each line, how many letters and digits there are up to its end.
+fn letters_up_to(lines: &[String]) -> Vec<usize> {
+    let letters = |line: &String| line.chars().filter(|c| c.is_alphanumeric()).count();
+    let add = |sum: &mut usize, line| {
+        *sum += letters(line);
+        Some(*sum)
+    };
+    lines.iter().scan(0, add).collect()
+}
+
+impl Change {
+    fn diagnostic(self, input: &Input<'_>, path: &[u8]) -> Diagnostic {
         let (first, behind) = self.lines;
         // What is added behind the last line, mostly its end, is shown there: there is no line that follows.
         let shown = if first == behind && !self.followed { first.saturating_sub(1).max(1) } else { first };
         let place = input.place_at(path, range((shown, 1), (behind, 1)));
         let fix = place.path().and_then(|path| self.fix(path));
-        self.changed.then(|| Diagnostic {
-            fix,
-            ns: NS.to_owned(),
-            ..input.diagnostic(
-                place,
-                rule("unformatted"),
-                Level::Warning,
-                "not formatted as rustfmt would".to_owned(),
-            )
-        })
+        let message = "not formatted as rustfmt would".to_owned();
+        let diagnostic = input.diagnostic(place, rule("unformatted"), Level::Warning, message);
+        Diagnostic { fix, ns: NS.to_owned(), ..diagnostic }
     }
 
     /// Whole lines, each ended by `\n`: rustfmt's diff does not tell how the file ends its own.
@@ -235,9 +267,15 @@ mod tests {
         assert_shown(
             &parsed.expect("readable"),
             str![[r#"
-warning rustfmt rustfmt::unformatted b.rs 3:1-10:1: not formatted as rustfmt would
+warning rustfmt rustfmt::unformatted b.rs 3:1-5:1: not formatted as rustfmt would
   fix: format it
-    b.rs 3:1-10:1 "fn y() {}\nfn z() {\n    a();\n    b();\n}\n"
+    b.rs 3:1-5:1 ""
+warning rustfmt rustfmt::unformatted b.rs 5:1-6:1: not formatted as rustfmt would
+  fix: format it
+    b.rs 5:1-6:1 "fn y() {}\n"
+warning rustfmt rustfmt::unformatted b.rs 7:1-10:1: not formatted as rustfmt would
+  fix: format it
+    b.rs 7:1-10:1 "    a();\n    b();\n}\n"
 error rustfmt rustfmt::parse broken.rs 1:14-1:14: this file contains an unclosed delimiter (fatal)
 warning rustfmt rustfmt::unformatted crlf.rs 2:1-3:1: not formatted as rustfmt would
   fix: format it
@@ -279,11 +317,14 @@ warning rustfmt rustfmt::unformatted x.rs 6:1-7:1: not formatted as rustfmt woul
 "#]],
         );
         check_hunk(
-            " a\n-b\n-c\n d\n+e\n f\n",
+            " a\n-\n b\n+\n c\n",
             str![[r#"
-warning rustfmt rustfmt::unformatted x.rs 6:1-9:1: not formatted as rustfmt would
+warning rustfmt rustfmt::unformatted x.rs 6:1-7:1: not formatted as rustfmt would
   fix: format it
-    x.rs 6:1-9:1 "d\ne\n"
+    x.rs 6:1-7:1 ""
+warning rustfmt rustfmt::unformatted x.rs 8:1-8:1: not formatted as rustfmt would
+  fix: format it
+    x.rs 8:1-8:1 "\n"
 
 "#]],
         );
@@ -302,6 +343,54 @@ warning rustfmt rustfmt::unformatted x.rs 6:1-6:1: not formatted as rustfmt woul
 warning rustfmt rustfmt::unformatted x.rs 6:1-7:1: not formatted as rustfmt would
   fix: format it
     x.rs 6:1-7:1 ""
+
+"#]],
+        );
+    }
+
+    #[test]
+    fn changes_that_are_near_are_told_apart() {
+        check_hunk(
+            "-f( 1 );\n-g(2,\n-    3);\n+f(1);\n+g(2, 3);\n h();\n-let x = [\n-    4 ];\n+let x = [4];\n i();\n",
+            str![[r#"
+warning rustfmt rustfmt::unformatted x.rs 5:1-6:1: not formatted as rustfmt would
+  fix: format it
+    x.rs 5:1-6:1 "f(1);\n"
+warning rustfmt rustfmt::unformatted x.rs 6:1-8:1: not formatted as rustfmt would
+  fix: format it
+    x.rs 6:1-8:1 "g(2, 3);\n"
+warning rustfmt rustfmt::unformatted x.rs 9:1-11:1: not formatted as rustfmt would
+  fix: format it
+    x.rs 9:1-11:1 "let x = [4];\n"
+
+"#]],
+        );
+        // Braces and commas come and go.
+        check_hunk(
+            "-match a { B => {\n-    c }\n-_ => d }\n-e( );\n+match a {\n+    B => c,\n+    _ => d,\n+}\n+e();\n",
+            str![[r#"
+warning rustfmt rustfmt::unformatted x.rs 5:1-7:1: not formatted as rustfmt would
+  fix: format it
+    x.rs 5:1-7:1 "match a {\n    B => c,\n"
+warning rustfmt rustfmt::unformatted x.rs 7:1-8:1: not formatted as rustfmt would
+  fix: format it
+    x.rs 7:1-8:1 "    _ => d,\n}\n"
+warning rustfmt rustfmt::unformatted x.rs 8:1-9:1: not formatted as rustfmt would
+  fix: format it
+    x.rs 8:1-9:1 "e();"
+
+"#]],
+        );
+        // What is put in another order is one.
+        check_hunk(
+            "-use bb;\n-use a;\n-f( );\n+use a;\n+use bb;\n+f();\n g();\n",
+            str![[r#"
+warning rustfmt rustfmt::unformatted x.rs 5:1-7:1: not formatted as rustfmt would
+  fix: format it
+    x.rs 5:1-7:1 "use a;\nuse bb;\n"
+warning rustfmt rustfmt::unformatted x.rs 7:1-8:1: not formatted as rustfmt would
+  fix: format it
+    x.rs 7:1-8:1 "f();\n"
 
 "#]],
         );
