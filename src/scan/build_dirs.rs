@@ -1,4 +1,4 @@
-//! Cargo's lanes, and the directory that each of them builds in. Knows neither the plan nor the disk.
+//! Cargo's lanes, and the directory that each of them builds in. Does not know the plan.
 //!
 //! `cargo clippy` and `cargo doc` use what `cargo check` builds of dependencies, and `cargo test` does not: two
 //! lanes. In one directory they exclude each other, and share proc macros and build scripts; in two, all of that
@@ -59,6 +59,15 @@ impl BuildDirs {
         let dir = self.of(tool);
         // Both: a build-dir from a configuration file would still be locked and written.
         [("CARGO_TARGET_DIR", dir), ("CARGO_BUILD_BUILD_DIR", self.shared.as_deref().unwrap_or(dir))]
+    }
+
+    /// Makes the outer one of two directories. Cargo makes its own under another name and renames it: of two cargos that
+    /// do so at once, one within the other, the inner one may find itself in a directory that has just gone.
+    pub(super) fn prepare(&self, tools: &[Tool]) {
+        if !self.is_one() && tools.iter().any(|tool| tool.lane.as_deref() == Some(BUILD)) {
+            // If it can't be made, cargo tells.
+            let _ = std::fs::create_dir_all(&self.others);
+        }
     }
 
     /// Whether both lanes build in the same directory.

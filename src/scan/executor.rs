@@ -174,6 +174,7 @@ impl Executor<'_> {
         judge: &Judge<'_, R>,
         progress: &mut dyn FnMut(Event<'_>),
     ) -> std::io::Result<Runs<R>> {
+        self.build_dirs.prepare(&self.plan.graph.tools);
         let workers = self.parallel.clamp(1, self.plan.steps().count().max(1));
         let (events, inbox) = channel();
         let wish = wait_for_tokens(self.pool.clone(), events.clone())?;

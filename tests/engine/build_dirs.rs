@@ -45,6 +45,14 @@ fn each_lane_is_told_its_directory() {
 }
 
 #[test]
+fn the_directory_around_another_is_there_before_two_cargos_make_theirs() {
+    let sandbox = with_lanes("test -d target/genti/build");
+    sandbox.run(&["run", "--build-dir", "lanes"], 0);
+    std::fs::remove_dir(sandbox.root().join("target/genti/build")).unwrap();
+    sandbox.run(&["run", "--build-dir", "one"], 1);
+}
+
+#[test]
 fn a_build_directory_of_the_users_is_used_when_it_is_shared_and_else_left_alone() {
     let sandbox = with_lanes("echo $CARGO_TARGET_DIR $CARGO_BUILD_BUILD_DIR > ../$0");
     sandbox.write(".cargo/config.toml", "[build]\nbuild-dir = \"intermediate\"\n");
