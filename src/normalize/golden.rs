@@ -45,12 +45,12 @@ fn comparable(input: &Input<'_>, bytes: &[u8]) -> Result<String, Unparsable> {
     if let Some(at) = text.find('\0') {
         return Err(Unparsable(format!("line {} holds a NUL: it is no text", line_of(at))));
     }
+    let mut text = input.scrub.golden(text);
     // A golden would take it for anything.
     if let Some(at) = text.lines().position(|line| line == "..." || line.contains("[..]")) {
         let what = "holds `...` or `[..]`, which stand for other text in a golden file";
         return Err(Unparsable(format!("line {} {what}: it can't be compared", at + 1)));
     }
-    let mut text = input.scrub.golden(text);
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
@@ -103,6 +103,7 @@ mod tests {
         let why = "holds `...` or `[..]`, which stand for other text in a golden file: it can't be compared";
         check(Streams::Stdout, ("start\n...\nok\n", "", 0), &format!("line 2 {why}"));
         check(Streams::Stdout, ("lit [..] x\n", "", 0), &format!("line 1 {why}"));
+        check(Streams::Stdout, ("\x1b[2m...\x1b[0m\n", "", 0), &format!("line 1 {why}"));
         check(Streams::Stdout, ("wait ...\n", "", 0), "0 wait ...\n");
     }
 }
