@@ -27,10 +27,14 @@ pub fn read_sources<'a>(
     root: &Path,
     paths: impl IntoIterator<Item = &'a RelPath>,
 ) -> Result<BTreeMap<RelPath, Vec<u8>>, LoadError> {
+    let paths: Vec<_> = paths.into_iter().collect();
+    // Asked for after each process, mostly for nothing.
+    if paths.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let Ok(root) = root.canonicalize() else {
         return Ok(BTreeMap::new());
     };
-    let paths: Vec<_> = paths.into_iter().collect();
     let read: Vec<_> = paths.into_par_iter().map(|path| (path, read(&root, path))).collect();
     let found = read.into_iter().filter_map(|(path, read)| match read {
         Ok(bytes) => Some(Ok((path.clone(), bytes?))),
