@@ -244,10 +244,14 @@ impl Plan {
         self.packages.len() == workspace.packages.len()
     }
 
-    /// Whether nothing is left out: neither a member nor a tool, nor what did not change.
+    /// Whether nothing of the workspace is left out: neither a member, nor what did not change.
+    pub fn looks_at_all(&self, workspace: &Workspace) -> bool {
+        !self.is_narrowed && self.is_whole(workspace)
+    }
+
+    /// Whether nothing is left out: no tool, either.
     pub fn is_full(&self, workspace: &Workspace) -> bool {
-        !self.is_narrowed
-            && self.is_whole(workspace)
+        self.looks_at_all(workspace)
             && self.selection.tools.is_empty()
             && self.selection.skip_tools.is_empty()
     }

@@ -2,6 +2,7 @@
 //! the workspace a tool has spoken.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::judge::Normalized;
 use crate::compare::matching::Reach;
@@ -159,8 +160,7 @@ impl<'a> Ledger<'a> {
         for task in std::mem::take(&mut self.not_built) {
             let Task { tool, unit, .. } = *self.plan.graph.task(task);
             let has_failed = |need: &&ToolId| {
-                let tasks = self.first[need.0 as usize]..self.first[need.0 as usize + 1];
-                self.tasks[tasks].iter().any(|task| !task.status.is_verdict())
+                self.tasks[self.tasks_of(**need)].iter().any(|task| !task.status.is_verdict())
             };
             let failed = self.plan.graph.needs[tool.0 as usize].iter().find(has_failed);
             let is_left_out = unit.target(self.workspace).is_some_and(|target| target.needs_features);
@@ -178,9 +178,14 @@ impl<'a> Ledger<'a> {
 
     /// The task that `place` belongs to.
     fn attribute(&self, tool: ToolId, place: &Place, package: Option<PackageId>) -> Option<TaskIx> {
-        let (start, end) = (self.first[tool.0 as usize], self.first[tool.0 as usize + 1]);
-        let at = normalize::attribute(self.workspace, &self.units[start..end], place, package)?;
-        Some(TaskIx((start + at) as u32))
+        let tasks = self.tasks_of(tool);
+        let at = normalize::attribute(self.workspace, &self.units[tasks.clone()], place, package)?;
+        Some(TaskIx((tasks.start + at) as u32))
+    }
+
+    /// The tasks of `tool`, by their indices.
+    fn tasks_of(&self, tool: ToolId) -> Range<usize> {
+        self.first[tool.0 as usize]..self.first[tool.0 as usize + 1]
     }
 
     /// Takes down that `task` has no verdict.
@@ -228,14 +233,14 @@ impl<'a> Ledger<'a> {
     fn is_merely_missing(&self, at: usize) -> bool {
         let is_missing = |task: &TaskOutcome| matches!(task.status, Status::Missing(_));
         self.plan.graph.tools[at].is_only_detected()
-            && self.tasks[self.first[at]..self.first[at + 1]].iter().all(is_missing)
+            && self.tasks[self.tasks_of(ToolId(at as u32))].iter().all(is_missing)
     }
 
     /// Whether `tool` looked at `site` the way it did when the baseline was taken, and came to a verdict.
     fn covers(&self, id: ToolId, tool: &Tool, site: &Site) -> bool {
-        let (start, end) = (self.first[id.0 as usize], self.first[id.0 as usize + 1]);
+        let mut tasks = self.tasks_of(id);
         // Under `--since`, who has nothing to do looks at nothing.
-        if !self.is_as_accepted[id.0 as usize] || self.plan.is_narrowed && start == end {
+        if !self.is_as_accepted[id.0 as usize] || self.plan.is_narrowed && tasks.is_empty() {
             return false;
         }
         let has_verdict = |at: usize| self.tasks[at].status.is_verdict();
@@ -246,9 +251,9 @@ impl<'a> Ledger<'a> {
             }
             if tool.per == Per::TestTarget {
                 return self.plan.is_whole(self.workspace)
-                    && (start..end).filter(|at| self.is_of(*at, site)).all(has_verdict);
+                    && tasks.filter(|at| self.is_of(*at, site)).all(has_verdict);
             }
-            return self.plan.is_whole(self.workspace) && (start..end).all(has_verdict);
+            return self.plan.is_whole(self.workspace) && tasks.all(has_verdict);
         };
         if tool.per != Per::Workspace {
             return self.covers_path(id, tool, path);
@@ -258,7 +263,7 @@ impl<'a> Ledger<'a> {
             None => self.plan.is_whole(self.workspace) && self.gaps[id.0 as usize].is_empty(),
         };
         is_selected
-            && self.tasks[start..end].iter().all(|task| match &task.status {
+            && self.tasks[tasks].iter().all(|task| match &task.status {
                 Status::Incomplete(_) => !self.gaps[id.0 as usize].is_empty(),
                 status => status.is_verdict(),
             })
@@ -276,12 +281,10 @@ impl Ledger<'_> {
 
     /// Whether `tool` has a verdict on all of the workspace.
     fn has_all(&self, id: ToolId) -> bool {
-        let tasks = self.first[id.0 as usize]..self.first[id.0 as usize + 1];
         self.is_as_accepted[id.0 as usize]
-            && self.plan.is_whole(self.workspace)
-            && !self.plan.is_narrowed
+            && self.plan.looks_at_all(self.workspace)
             && self.gaps[id.0 as usize].is_empty()
-            && self.tasks[tasks].iter().all(|task| task.status.is_verdict())
+            && self.tasks[self.tasks_of(id)].iter().all(|task| task.status.is_verdict())
     }
 
     /// Whether the subject `site` is a test of the target of task `at`.
@@ -295,7 +298,7 @@ impl Ledger<'_> {
 
     /// The same for a tool whose units are smaller than the workspace.
     fn covers_path(&self, id: ToolId, tool: &Tool, path: &RelPath) -> bool {
-        let tasks = self.first[id.0 as usize]..self.first[id.0 as usize + 1];
+        let mut tasks = self.tasks_of(id);
         let has_verdict = |at: usize| self.tasks[at].status.is_verdict();
         let owner = self.workspace.owner_of(path);
         let is_selected =
@@ -305,7 +308,7 @@ impl Ledger<'_> {
         }
         if tool.per == Per::TestTarget {
             // The case of a test: of any test, for all that its path tells.
-            return self.plan.is_whole(self.workspace) && tasks.clone().all(has_verdict);
+            return self.plan.is_whole(self.workspace) && tasks.all(has_verdict);
         }
         if tool.per == Per::TargetRoot {
             // Any root of the package may be the one that reaches the file.

@@ -80,7 +80,7 @@ pub(super) fn selection(workspace: &Workspace, plan: &Plan) -> Value {
         "skip_tools": selection.skip_tools,
         "target": selection.target,
         "tools": selection.tools,
-        "whole": plan.is_whole(workspace) && !plan.is_narrowed,
+        "whole": plan.looks_at_all(workspace),
     })
 }
 
