@@ -4,22 +4,6 @@ use std::process::Command;
 
 use crate::support::Sandbox;
 
-/// A finding for each line that holds "bad".
-const WORDS: &str = r#"
-[tools.words]
-run = ["awk", "/bad/ {print FILENAME \":\" FNR \": \" $2}", "{files}"]
-per = "file"
-files = ["**/*.txt"]
-parse = { regex = "^(?<path>.+?):(?<line>\\d+): (?<message>.*)$" }
-"#;
-
-fn sandbox() -> Sandbox {
-    let sandbox = Sandbox::with_tools(WORDS);
-    sandbox.write("a.txt", "bad one\nbad two\nfine\n");
-    sandbox.write("b/c.txt", "bad three\n");
-    sandbox
-}
-
 /// The lines of the baseline without its header.
 fn entries(sandbox: &Sandbox) -> Vec<String> {
     let path = sandbox.root().join(".config/genti/baseline/words.jsonl");
@@ -37,7 +21,7 @@ fn messages(sandbox: &Sandbox) -> Vec<String> {
 
 #[test]
 fn update_drops_what_is_fixed_follows_what_moved_and_accepts_nothing() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::with_words("");
     sandbox.run(&["baseline", "init"], 0);
     assert_eq!(messages(&sandbox), ["one", "two", "three"]);
 
@@ -61,7 +45,7 @@ fn update_drops_what_is_fixed_follows_what_moved_and_accepts_nothing() {
 
 #[test]
 fn update_keeps_what_nobody_looked_at() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::with_words("");
     sandbox.run(&["baseline", "init"], 0);
     sandbox.edit("genti.toml", "awk", "no-such-program");
     let before = entries(&sandbox);
@@ -72,7 +56,7 @@ fn update_keeps_what_nobody_looked_at() {
 
 #[test]
 fn a_baseline_without_entries_is_no_file() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::with_words("");
     sandbox.run(&["baseline", "init"], 0);
     sandbox.write("a.txt", "fine\n");
     sandbox.write("b/c.txt", "fine\n");
@@ -83,7 +67,7 @@ fn a_baseline_without_entries_is_no_file() {
 
 #[test]
 fn accept_takes_what_is_meant_and_keeps_the_reason() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::with_words("");
     let text = sandbox.run(&["baseline", "accept", "--path", "b", "--reason", "a \"vendored\" file"], 0);
     assert!(text.contains("2 findings stay new"), "{text}");
     assert_eq!(messages(&sandbox), ["three"]);
@@ -106,7 +90,7 @@ fn accept_takes_what_is_meant_and_keeps_the_reason() {
 
 #[test]
 fn to_accept_takes_a_reason() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::with_words("");
     sandbox.run(&["baseline", "accept"], 2);
     sandbox.run(&["baseline", "accept", "--reason", " "], 2);
     assert_eq!(entries(&sandbox), [""; 0]);
@@ -114,7 +98,7 @@ fn to_accept_takes_a_reason() {
 
 #[test]
 fn a_diff_tells_what_came_and_went() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::with_words("");
     sandbox.run(&["baseline", "init"], 0);
     let copy = sandbox.beside().join("before");
     sandbox.run(&["run"], 0);
@@ -165,7 +149,7 @@ fn merge(sandbox: &Sandbox, before: &str, ours: &str, theirs: &str, merged: &str
 
 #[test]
 fn two_branches_merge_where_their_lines_do_not_touch() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::with_words("");
     let before = "bad a\nbad c\nbad e\nbad g\nbad i\nbad k\n";
     // Each fixes one and accepts one, far from the other.
     let ours = "bad b\nbad c\nbad e\nbad g\nbad i\nbad k\n";
@@ -178,7 +162,7 @@ fn two_branches_merge_where_their_lines_do_not_touch() {
 
 #[test]
 fn where_their_lines_touch_resolve_settles_it() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::with_words("");
     let merged = "bad b\nbad d\n";
     assert!(!merge(&sandbox, "bad a\nbad c\n", "bad b\nbad c\n", "bad a\nbad d\n", merged), "a conflict");
     let text = sandbox.run(&["check"], 2);

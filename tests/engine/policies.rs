@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::Sandbox;
+use crate::support::{Sandbox, disabled};
 
 const ORDERS: [&str; 4] = ["deterministic", "topo", "required-first", "risk-first"];
 const BATCHES: [&str; 5] = ["auto", "1", "7", "by-tool", "by-path"];
@@ -13,14 +13,6 @@ const BATCHES: [&str; 5] = ["auto", "1", "7", "by-tool", "by-path"];
 const TOOLS: &str = r#"
 [tools.fmt]
 max-bytes = 100
-[tools.clippy]
-enabled = false
-[tools.doc]
-enabled = false
-[tools.test]
-enabled = false
-[tools.doctest]
-enabled = false
 [tools.words]
 run = ["awk", "/bad/ {print FILENAME \":\" FNR \":\" $0}", "{files}"]
 per = "file"
@@ -35,7 +27,7 @@ required = false
 
 fn sandbox(place: &str, names: impl Iterator<Item = u32>) -> Sandbox {
     let sandbox = Sandbox::of("members", place);
-    sandbox.write("genti.toml", TOOLS);
+    sandbox.write("genti.toml", &(disabled(&["clippy", "doc", "test", "doctest"]) + TOOLS));
     for name in names {
         let package = ["app", "core", "util"][name as usize % 3];
         sandbox.write(&format!("{package}/text/{name}.txt"), if name == 4 { "bad\n" } else { "good\n" });

@@ -2,16 +2,10 @@
 
 use serde_json::Value;
 
-use crate::support::Sandbox;
+use crate::support::{Sandbox, disabled};
 
-/// Cargo's tools but for the slow ones, one that looks at a file at a time, and one that looks at all of them.
+/// Beside cargo's tools, one that looks at a file at a time, and one that looks at all of them.
 const TOOLS: &str = r#"
-[tools.doc]
-enabled = false
-[tools.test]
-enabled = false
-[tools.doctest]
-enabled = false
 [tools.each]
 run = ["awk", "/bad/ {print FILENAME \":\" FNR \":\" $0}", "{files}"]
 per = "file"
@@ -31,7 +25,7 @@ fn committed() -> Sandbox {
     for (path, text) in [("app/notes.txt", "a\n"), ("util/notes.txt", "b\n"), ("notes.txt", "c\n")] {
         sandbox.write(path, text);
     }
-    sandbox.write("genti.toml", TOOLS);
+    sandbox.write("genti.toml", &(disabled(&["doc", "test", "doctest"]) + TOOLS));
     sandbox.commit_all();
     sandbox
 }

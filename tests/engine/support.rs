@@ -23,10 +23,16 @@ impl Sandbox {
     /// A package without findings in which only the tools of `config` run, over files that the test writes.
     pub(crate) fn with_tools(config: &str) -> Self {
         let sandbox = Self::of("clean", "workspace");
-        let builtin: String = ["fmt", "clippy", "doc", "test", "doctest"]
-            .map(|tool| format!("[tools.{tool}]\nenabled = false\n"))
-            .concat();
+        let builtin = disabled(&["fmt", "clippy", "doc", "test", "doctest"]);
         sandbox.write("genti.toml", &format!("{builtin}{config}"));
+        sandbox
+    }
+
+    /// The same with a tool `words` that finds `one` and `two` in `a.txt`, `three` in `b/c.txt`, and with `config`.
+    pub(crate) fn with_words(config: &str) -> Self {
+        let sandbox = Self::with_tools(&format!("{WORDS}\n{config}"));
+        sandbox.write("a.txt", "bad one\nbad two\nfine\n");
+        sandbox.write("b/c.txt", "bad three\n");
         sandbox
     }
 
@@ -153,6 +159,20 @@ impl Sandbox {
             .map(|tool| (text(&tool["name"]), text(&tool["verdict"])))
             .collect()
     }
+}
+
+/// A finding for each line that holds "bad".
+const WORDS: &str = r#"
+[tools.words]
+run = ["awk", "/bad/ {print FILENAME \":\" FNR \": \" $2}", "{files}"]
+per = "file"
+files = ["**/*.txt"]
+parse = { regex = "^(?<path>.+?):(?<line>\\d+): (?<message>.*)$" }
+"#;
+
+/// The part of a configuration that turns these tools off.
+pub(crate) fn disabled(tools: &[&str]) -> String {
+    tools.iter().map(|tool| format!("[tools.{tool}]\nenabled = false\n")).collect()
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -4,28 +4,11 @@ use serde_json::json;
 
 use crate::support::Sandbox;
 
-/// A finding for each line that holds "bad".
-const WORDS: &str = r#"
-[tools.words]
-run = ["awk", "/bad/ {print FILENAME \":\" FNR \": \" $2}", "{files}"]
-per = "file"
-files = ["**/*.txt"]
-parse = { regex = "^(?<path>.+?):(?<line>\\d+): (?<message>.*)$" }
-"#;
-
-/// Findings `one` and `two` in `a.txt`, `three` in `b/c.txt`; `suppress` are the configuration's last lines.
-fn sandbox(suppress: &str) -> Sandbox {
-    let sandbox = Sandbox::with_tools(&format!("{WORDS}\n{suppress}"));
-    sandbox.write("a.txt", "bad one\nbad two\nfine\n");
-    sandbox.write("b/c.txt", "bad three\n");
-    sandbox
-}
-
 const BELOW_B: &str = "[[suppress]]\nrule = 'words'\npath = 'b/**'\nreason = 'vendored'\nowner = 'jo'\n";
 
 #[test]
 fn what_is_suppressed_does_not_fail_and_is_told() {
-    let sandbox = sandbox(BELOW_B);
+    let sandbox = Sandbox::with_words(BELOW_B);
     let text = sandbox.run(&["check"], 1);
     assert!(text.contains("words: 2 new findings, 1 suppressed"), "{text}");
     assert!(!text.contains("three"), "{text}");
@@ -47,14 +30,15 @@ fn what_is_suppressed_does_not_fail_and_is_told() {
 
 #[test]
 fn fail_fast_does_not_stop_for_what_is_suppressed() {
-    let sandbox = sandbox("[[suppress]]\ntool = 'words'\nreason = 'all of it'\n");
+    let sandbox = Sandbox::with_words("[[suppress]]\ntool = 'words'\nreason = 'all of it'\n");
     sandbox.run(&["check", "--fail-fast", "--batch", "1", "--parallel", "1"], 0);
 }
 
 /// Runs with one suppression that expires, and this date on the command line or in a variable.
 #[track_caller]
 fn check_date(args: &[&str], vars: &[(&str, &str)], code: i32, as_of: &str) {
-    let sandbox = sandbox("[[suppress]]\ntool = 'words'\nreason = 'later'\nexpires = 2027-01-31\n");
+    let sandbox =
+        Sandbox::with_words("[[suppress]]\ntool = 'words'\nreason = 'later'\nexpires = 2027-01-31\n");
     let output = sandbox.command(args).envs(vars.iter().copied()).output().unwrap();
     let text = sandbox.expect(&output, code);
     let report = sandbox.json("report.json");
@@ -79,7 +63,7 @@ fn after_its_last_day_a_suppression_holds_no_more() {
 
 #[test]
 fn a_date_that_is_none_is_a_mistake() {
-    let sandbox = sandbox("");
+    let sandbox = Sandbox::with_words("");
     let text = sandbox.run(&["run", "--as-of", "2027-02-29"], 2);
     assert!(text.contains("--as-of: `2027-02-29` is no date such as `2027-01-31`"), "{text}");
     let mut command = sandbox.command(&["run"]);
@@ -91,7 +75,7 @@ fn a_date_that_is_none_is_a_mistake() {
 
 #[test]
 fn the_day_is_recorded_only_where_it_makes_a_difference() {
-    let sandbox = sandbox(BELOW_B);
+    let sandbox = Sandbox::with_words(BELOW_B);
     let report = |day| {
         sandbox.run(&["run", "--as-of", day], 1);
         sandbox.artifact("report.json")
@@ -102,7 +86,7 @@ fn the_day_is_recorded_only_where_it_makes_a_difference() {
 
 #[test]
 fn one_that_matches_nothing_is_told_where_all_was_looked_at() {
-    let sandbox = sandbox("[[suppress]]\nrule = 'wrods'\nreason = 'x'\n");
+    let sandbox = Sandbox::with_words("[[suppress]]\nrule = 'wrods'\nreason = 'x'\n");
     let line = std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap();
     let line = line.lines().position(|line| line == "[[suppress]]").unwrap() + 1;
     let said = format!("warning: genti.toml:{line}: this suppression matches nothing");
@@ -122,7 +106,7 @@ fn a_baseline_holds_nothing_that_is_suppressed() {
     let baseline = |sandbox: &Sandbox| {
         std::fs::read_to_string(sandbox.root().join(".config/genti/baseline/words.jsonl")).unwrap_or_default()
     };
-    let sandbox = sandbox(BELOW_B);
+    let sandbox = Sandbox::with_words(BELOW_B);
     sandbox.run(&["baseline", "accept", "--reason", "old"], 0);
     assert!(baseline(&sandbox).contains("two") && !baseline(&sandbox).contains("three"));
     std::fs::remove_file(sandbox.root().join(".config/genti/baseline/words.jsonl")).unwrap();
@@ -136,7 +120,7 @@ fn a_baseline_holds_nothing_that_is_suppressed() {
 
 #[test]
 fn an_entry_whose_finding_is_suppressed_is_not_called_fixed() {
-    let sandbox = sandbox("");
+    let sandbox = Sandbox::with_words("");
     sandbox.run(&["baseline", "init"], 0);
     let config = std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap();
     sandbox.write("genti.toml", &format!("{config}{BELOW_B}expires = 2027-01-31\n"));
