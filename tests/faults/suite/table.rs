@@ -22,8 +22,6 @@ pub(crate) struct Row {
 pub(crate) struct Test {
     pub(crate) name: &'static str,
     pub(crate) run: fn() -> Tried,
-    /// Why it is known to fail: then it is run with `--include-ignored` only.
-    pub(crate) ignored: Option<&'static str>,
 }
 
 /// A test that could not inject its fault on this machine did not pass: it says why.
@@ -33,14 +31,10 @@ pub(crate) type Tried = Result<(), NotTried>;
 #[derive(Clone, Debug)]
 pub(crate) struct NotTried(pub(crate) String);
 
-/// Tests by their paths, each with `= "reason"` if it is known to fail.
+/// Tests by their paths.
 macro_rules! tests {
-    ($($test:path $(= $why:literal)?),* $(,)?) => {
-        &[$($crate::suite::table::Test {
-            name: stringify!($test),
-            run: $test,
-            ignored: <[&str]>::first(&[$($why)?]).copied(),
-        }),*]
+    ($($test:path),* $(,)?) => {
+        &[$($crate::suite::table::Test { name: stringify!($test), run: $test }),*]
     };
 }
 pub(crate) use tests;
@@ -74,8 +68,8 @@ pub(crate) fn main(rows: &'static [Row]) -> ExitCode {
 
 fn trial(test: &'static Test, marks: &Marks) -> Trial {
     let marks = Arc::clone(marks);
-    let Test { name, run, ignored } = test;
-    let trial = Trial::ignorable_test(*name, move || {
+    let Test { name, run } = test;
+    Trial::ignorable_test(*name, move || {
         let tried = catch_unwind(run);
         let mark = match &tried {
             Ok(Ok(())) => Mark::Held,
@@ -88,8 +82,7 @@ fn trial(test: &'static Test, marks: &Marks) -> Trial {
             Ok(Err(NotTried(why))) => Ok(Completion::ignored_with(why)),
             Err(panic) => resume_unwind(panic),
         }
-    });
-    trial.with_ignored_flag(ignored.is_some())
+    })
 }
 
 fn render(rows: &[Row], marks: &BTreeMap<&str, Mark>) -> String {
@@ -106,13 +99,12 @@ fn render(rows: &[Row], marks: &BTreeMap<&str, Mark>) -> String {
             () => "not run",
         };
         line(mark, fault);
-        for Test { name, ignored, .. } in *tests {
-            let mark = match (marks.get(name), ignored) {
-                (Some(Mark::Held), _) => format!("held       {name}"),
-                (Some(Mark::NotTried(why)), _) => format!("NOT TRIED  {name}: {why}"),
-                (Some(Mark::Failed), _) => format!("FAILED     {name}"),
-                (None, Some(why)) => format!("FAILS      {name}: {why}"),
-                (None, None) => format!("not run    {name}"),
+        for Test { name, .. } in *tests {
+            let mark = match marks.get(name) {
+                Some(Mark::Held) => format!("held       {name}"),
+                Some(Mark::NotTried(why)) => format!("NOT TRIED  {name}: {why}"),
+                Some(Mark::Failed) => format!("FAILED     {name}"),
+                None => format!("not run    {name}"),
             };
             line("", &format!("  {mark}"));
         }
