@@ -74,6 +74,10 @@ pub(crate) enum Command {
     Baseline(BaselineArgs),
     /// Show the tools, their versions and where they are found
     Tools(ToolsArgs),
+    /// Say why the tasks of the last run ran, or why they did not have to
+    Explain(ExplainArgs),
+    /// Remove what runs left under target/genti, and the results that are kept
+    Clean(CleanArgs),
 }
 
 impl Command {
@@ -89,6 +93,8 @@ impl Command {
                 BaselineCommand::Diff(args) => &args.output,
             },
             Self::Tools(args) => &args.output,
+            Self::Explain(args) => &args.output,
+            Self::Clean(args) => &args.output,
         }
     }
 }
@@ -122,6 +128,9 @@ pub(crate) struct RunArgs {
     /// [env: GENTI_AS_OF]
     #[arg(long, value_name = "DATE")]
     pub(crate) as_of: Option<String>,
+    /// Run everything, and keep no results for the next run [env: GENTI_NO_CACHE]
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
@@ -219,6 +228,28 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ToolsArgs {
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Only this tool, or one of its tasks: `tool` or `tool:unit`
+    #[arg(value_name = "TASK")]
+    pub(crate) task: Option<String>,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CleanArgs {
+    /// Remove only the results that no run has used for this long, such as 30d, to within a week
+    #[arg(long, value_name = "TIME")]
+    pub(crate) older_than: Option<String>,
     #[command(flatten)]
     pub(crate) workspace: WorkspaceArgs,
     #[command(flatten)]

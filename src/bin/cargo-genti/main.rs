@@ -8,6 +8,8 @@
 mod args;
 mod baseline;
 mod bless;
+mod clean;
+mod explain;
 mod plan;
 mod render;
 mod resolve;
@@ -55,6 +57,8 @@ fn main() -> ExitCode {
         Command::Plan(args) => plan::main(args, &env, &mut shell),
         Command::Baseline(args) => baseline::main(&args.command, start(env), &mut shell),
         Command::Tools(args) => tools::main(args, &env, &mut shell),
+        Command::Explain(args) => explain::main(args, &env, &mut shell),
+        Command::Clean(args) => clean::main(args, &env, &mut shell),
     };
     ExitCode::from(end.code())
 }
