@@ -1,10 +1,13 @@
 //! What tools report: a [`Diagnostic`] as parsed, a [`Finding`] once it has an identity.
 
+use serde::Deserialize;
+
 use super::path::RelPath;
 use super::workspace::PackageId;
 
 /// How bad a tool says something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// The tool refuses.
     Error,
@@ -26,7 +29,7 @@ impl Level {
 }
 
 /// A place in a text: line and column count from 1, columns in characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub struct Position {
     /// The line.
     pub line: u32,
@@ -35,7 +38,7 @@ pub struct Position {
 }
 
 /// A stretch of text; `end` is the first position behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub struct Range {
     /// The first position.
     pub start: Position,
@@ -198,7 +201,8 @@ impl Entry {
 }
 
 /// How a finding relates to the baseline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum State {
     /// Not in the baseline: fails the gate.
     New,

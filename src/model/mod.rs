@@ -16,6 +16,8 @@ pub mod path;
 #[cfg(feature = "engine")]
 pub mod policy;
 #[cfg(feature = "engine")]
+pub mod sources;
+#[cfg(feature = "engine")]
 pub mod suppression;
 #[cfg(feature = "engine")]
 pub mod task;

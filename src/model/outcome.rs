@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::civil::Date;
+use serde::Deserialize;
 
 use super::finding::{Entry, Finding, State};
 use super::path::RelPath;
@@ -127,7 +128,8 @@ pub struct Suppressing {
 }
 
 /// Whether a suppression holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// It does.
     Active,
@@ -178,7 +180,8 @@ pub struct ToolOutcome {
 }
 
 /// How a tool ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Nothing new was found, and everything was looked at.
     #[default]

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
-use crate::compare::Sources;
 use crate::compare::identity::identify;
 use crate::compare::matching;
 use crate::compare::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Entry, State};
 use crate::model::outcome::{self, Compared, End, Gone, Outcome, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
+use crate::model::sources::Sources;
 use crate::model::task::{Output, Plan, Step, TaskIx};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;

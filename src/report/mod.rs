@@ -4,6 +4,7 @@
 mod canonical;
 mod dot;
 mod findings;
+pub mod finished;
 mod plan;
 mod run;
 mod tasks;

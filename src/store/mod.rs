@@ -6,6 +6,7 @@
 mod artifacts;
 mod atomic;
 mod baseline;
+mod finished;
 mod golden;
 mod outputs;
 
@@ -13,5 +14,6 @@ pub use artifacts::{ArtifactDir, StoreError, Waiting};
 pub use baseline::{
     BASELINE_DIR, BaselineError, conflicted_baselines, load_baseline, save_baseline, write_baseline,
 };
+pub use finished::{NoArtifacts, load_artifacts};
 pub use golden::{GoldenError, load_golden, remove_golden, save_goldens};
 pub use outputs::OutputDir;
