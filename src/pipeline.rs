@@ -30,7 +30,7 @@ use crate::model::suppression::Suppression;
 use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
 use crate::plan::config::{self, BaselineConfig, Config, ConfigFile, PolicyConfig};
-use crate::plan::{self, Facts, PlanError};
+use crate::plan::{self, Drift, Facts, PlanError};
 use crate::scan::{BuildDirs, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
 use crate::store::{BaselineError, OutputDir};
 use crate::workspace::{GitError, LoadError};
@@ -80,6 +80,8 @@ pub struct Project {
     pub workspace: Workspace,
     /// The plan.
     pub plan: Plan,
+    /// Where it is not the one that is configured.
+    pub drift: Vec<Drift>,
     /// How many processes may run at once.
     pub parallel: Parallel,
     /// Where cargo builds.
@@ -165,16 +167,17 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
     let workspace = loaded.workspace;
     let programs = programs.within(&workspace.root);
     let config = read_config(request, &workspace.root)?;
-    let policy = merged(&request.policy, &config.policy);
-    let parallel = request.policy.parallel.or(config.policy.parallel).unwrap_or_default();
-    let build_dir = request.policy.build_dir.or(config.policy.build_dir).unwrap_or_default();
+    let effective = request.policy.over(&config.policy);
+    let policy = effective.policy();
     let facts = facts(request, &workspace, &policy)?;
     let plan = plan::plan(&workspace, config.tools, request.selection.clone(), policy, &facts)?;
+    let drift = plan::drift(&workspace, &plan, &request.policy, &config.policy, &config.baseline);
     Ok(Project {
         workspace,
         plan,
-        parallel,
-        build_dir,
+        drift,
+        parallel: effective.parallel.unwrap_or_default(),
+        build_dir: effective.build_dir.unwrap_or_default(),
         programs,
         baseline: config.baseline,
         suppressions: config.suppressions,
@@ -384,15 +387,4 @@ fn read_config(request: &Request, root: &Path) -> Result<Config, Error> {
         });
     }
     Ok(config::load(&files, request.profile.as_deref())?)
-}
-
-/// Flags and environment before the configuration before the defaults.
-fn merged(asked: &PolicyConfig, configured: &PolicyConfig) -> Policy {
-    Policy {
-        order: asked.order.or(configured.order).unwrap_or_default(),
-        batch: asked.batch.or(configured.batch).unwrap_or_default(),
-        seed: asked.seed.or(configured.seed).unwrap_or_default(),
-        per_task_timeout: asked.per_task_timeout.or(configured.per_task_timeout),
-        max_duration: asked.max_duration.or(configured.max_duration),
-    }
 }

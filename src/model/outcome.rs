@@ -220,6 +220,8 @@ pub enum End {
     Incomplete,
     /// 4: the artifacts could not be written.
     NotWritten,
+    /// 5: what was run, or is to be, is not what is configured.
+    Drift,
     /// 101: a bug in this program.
     Bug,
     /// 128 + n: signal n ended the run.
@@ -235,6 +237,7 @@ impl End {
             Self::Usage => 2,
             Self::Incomplete => 3,
             Self::NotWritten => 4,
+            Self::Drift => 5,
             Self::Bug => 101,
             Self::Signal(signal) => 128_u8.saturating_add(signal.clamp(0, 127) as u8),
         }
@@ -248,6 +251,7 @@ impl End {
             Self::Usage => "usage",
             Self::Incomplete => "incomplete",
             Self::NotWritten => "not-written",
+            Self::Drift => "drift",
             Self::Bug => "bug",
             Self::Signal(_) => "interrupted",
         }

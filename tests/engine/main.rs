@@ -9,6 +9,7 @@ mod build_dirs;
 mod contract;
 mod detected;
 mod determinism;
+mod gates;
 mod goldens;
 mod history;
 mod hostile;

@@ -24,6 +24,7 @@ Exit codes:
   2      a mistake in the command line or the configuration
   3      incomplete: a required tool has no verdict (compile error, time-out, crash, missing tool, --max-duration)
   4      the artifacts, the baseline, golden files, or what was asked for on stdout could not be written
+  5      drift: `check` was asked for another policy, or for less, than what is configured
   101    a bug in genti
   128+n  stopped by signal n";
 
@@ -66,8 +67,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run every check, and write the artifacts
     Run(BlessArgs),
-    /// Run every check as a gate: nothing is written into the repository, a stale baseline fails
-    Check(GateArgs),
+    /// Run every check as a gate, as configured: nothing is written into the repository, a stale baseline fails
+    Check(CheckArgs),
     /// Show what would be run, in which batches; nothing is started
     Plan(PlanArgs),
     /// Accept today's findings, and look at what is accepted
@@ -80,7 +81,7 @@ impl Command {
     pub(crate) fn output(&self) -> &OutputArgs {
         match self {
             Self::Run(args) => &args.gate.run.output,
-            Self::Check(args) => &args.run.output,
+            Self::Check(args) => &args.gate.run.output,
             Self::Plan(args) => &args.output,
             Self::Baseline(args) => match &args.command {
                 BaselineCommand::Init(args) | BaselineCommand::Update(args) => &args.output,
@@ -102,6 +103,16 @@ pub(crate) struct BlessArgs {
     /// Remove the golden files that no tool prints any more
     #[arg(long, requires = "bless")]
     pub(crate) remove_orphans: bool,
+    #[command(flatten)]
+    pub(crate) gate: GateArgs,
+}
+
+/// What a gate knows beside what it runs.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Let a part pass as such: -p, --exclude, --tool, --skip-tool, --since, and another build than [baseline] names
+    #[arg(long)]
+    pub(crate) partial: bool,
     #[command(flatten)]
     pub(crate) gate: GateArgs,
 }

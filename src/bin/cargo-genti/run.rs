@@ -13,7 +13,7 @@ use genti::scan::{Env, Inherited, Pool, Stop, StopReason};
 use genti::store::{ArtifactDir, StoreError};
 use genti::{store, workspace};
 
-use crate::args::{BlessArgs, GateArgs, RunArgs};
+use crate::args::{BlessArgs, CheckArgs, RunArgs};
 use crate::bless::Bless;
 use crate::render::{self, Bar, Hints, Shell};
 use crate::{fail, resolve, signals};
@@ -28,14 +28,20 @@ pub(crate) struct Start {
 /// `run`.
 pub(crate) fn run(args: &BlessArgs, start: Start, shell: &mut Shell) -> End {
     let bless = Bless { accept: args.bless, remove_orphans: args.remove_orphans };
-    let gate = Gate { bless, stale_fails: false, fail_fast: args.gate.fail_fast };
+    let gate = Gate { bless, fail_fast: args.gate.fail_fast, ..Gate::default() };
     main(&args.gate.run, Lockfile::Create, gate, start, shell)
 }
 
 /// `check`: the same as a gate. Nothing is written into the repository, and a stale baseline fails.
-pub(crate) fn check(args: &GateArgs, start: Start, shell: &mut Shell) -> End {
-    let gate = Gate { bless: Bless::default(), stale_fails: true, fail_fast: args.fail_fast };
-    main(&args.run, Lockfile::Require, gate, start, shell)
+pub(crate) fn check(args: &CheckArgs, start: Start, shell: &mut Shell) -> End {
+    let gate = Gate {
+        bless: Bless::default(),
+        stale_fails: true,
+        fail_fast: args.gate.fail_fast,
+        as_configured: true,
+        may_be_partial: args.partial,
+    };
+    main(&args.gate.run, Lockfile::Require, gate, start, shell)
 }
 
 /// What fails a run, and what it does then.
@@ -46,6 +52,10 @@ pub(crate) struct Gate {
     stale_fails: bool,
     /// Nothing starts any more once a required tool has failed.
     fail_fast: bool,
+    /// Whether only what is configured is run: before anything is, for whoever waits for a run wants its verdict to count.
+    as_configured: bool,
+    /// Whether it may be a part of that.
+    may_be_partial: bool,
 }
 
 fn main(args: &RunArgs, lockfile: Lockfile, gate: Gate, start: Start, shell: &mut Shell) -> End {
@@ -54,6 +64,14 @@ fn main(args: &RunArgs, lockfile: Lockfile, gate: Gate, start: Start, shell: &mu
         Err(end) => return end,
     };
     let root = &project.workspace.root;
+    if gate.as_configured {
+        let drift = project.drift.iter().filter(|drift| !(drift.is_selection && gate.may_be_partial));
+        let drift: Vec<_> = drift.cloned().collect();
+        if !drift.is_empty() {
+            render::drift(shell, &drift);
+            return End::Drift;
+        }
+    }
     if gate.bless.remove_orphans && !project.plan.is_full(&project.workspace) {
         shell.error("only a run of everything can tell which golden files are orphans: leave out --remove-orphans, or the selection");
         return End::Usage;
@@ -132,7 +150,7 @@ pub(crate) fn execute(
     start: Start,
     shell: &mut Shell,
 ) -> Result<Run, End> {
-    let Gate { bless, stale_fails, fail_fast } = gate;
+    let Gate { bless, stale_fails, fail_fast, .. } = gate;
     let stale_fails = stale_fails && !project.baseline.stale_warns;
     let Start { env, inherited, at } = start;
     if let Some(warning) = &inherited.warning {

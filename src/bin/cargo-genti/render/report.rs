@@ -211,7 +211,7 @@ fn last_words(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
         }
         End::Incomplete => shell.error(format_args!("no verdict from: {}", open(true))),
         End::Signal(signal) => shell.error(format_args!("stopped by signal {signal}")),
-        End::Usage | End::NotWritten | End::Bug => {}
+        End::Usage | End::NotWritten | End::Drift | End::Bug => {}
     }
     let can_accept =
         hints.may_begin_baseline && new.iter().any(|compared| !compared.finding.diagnostic.fatal);
