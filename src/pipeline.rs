@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "configuration is read and the clock started here")]
 
 mod conditions;
+mod finished;
 mod golden;
 mod judge;
 mod ledger;
@@ -37,6 +38,7 @@ use crate::workspace::{GitError, LoadError};
 use crate::{scan, store, workspace};
 
 pub use self::conditions::builds_like_baseline;
+pub use self::finished::{Difference, Judged, NotJudged, judge_finished};
 
 /// What the user asked for.
 #[derive(Clone, Debug, Default)]
@@ -279,26 +281,23 @@ pub fn run(
             "cargo updated Cargo.lock during the run: the ids in the artifacts are those of the old one; run again",
         ));
     }
-    let outcome = judge::outcome(judge::Case {
+    let case = judge::Case {
         workspace,
         plan,
         versions,
-        runs,
         suppressions,
-        is_as_accepted,
         baseline,
         read: &read,
         goldens: Goldens {
             accepted: goldens.accepted(),
             orphans: golden::orphans(workspace, plan, &project.disabled),
         },
-        exists: &|path| exists(&path.to_path(&workspace.root)),
         stopped: session.stop.reason(),
-        failed_fast,
         stale_fails: session.stale_fails,
         parallel: session.parallel,
-    });
-    Ok(outcome?)
+    };
+    let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
+    Ok(judge::outcome(case, runs, failed_fast, is_as_accepted, &exists)?)
 }
 
 /// Whether there is something at `path`, as far as the system tells.

@@ -98,32 +98,31 @@ pub(super) fn is_new(
 pub(super) type ReadSources<'a> =
     dyn Fn(&mut dyn Iterator<Item = &RelPath>) -> Result<BTreeMap<RelPath, Vec<u8>>, LoadError> + Sync + 'a;
 
-/// Everything that an outcome is made of.
+/// Everything that an outcome is made of, beside what is known of the tasks.
 pub(super) struct Case<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) plan: &'a Plan,
     pub(super) versions: Vec<Option<String>>,
-    pub(super) runs: Vec<StepRun<Normalized>>,
     pub(super) suppressions: &'a Suppressions<'a>,
-    /// For each tool, whether it is as it was when the baseline was taken.
-    pub(super) is_as_accepted: Vec<bool>,
     pub(super) baseline: &'a BTreeMap<String, Vec<Entry>>,
     pub(super) read: &'a ReadSources<'a>,
     pub(super) goldens: outcome::Goldens,
-    /// Whether there is something at a path, listed or not.
-    pub(super) exists: &'a dyn Fn(&RelPath) -> bool,
     pub(super) stopped: Option<StopReason>,
-    pub(super) failed_fast: bool,
     pub(super) stale_fails: bool,
     pub(super) parallel: usize,
 }
 
-/// Puts it all together, unless the sources that findings are in can't be read.
-pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
-    let Case { workspace, plan, versions, runs, suppressions, baseline, read, goldens, exists, .. } = case;
-    let Case { stopped, failed_fast, stale_fails, parallel, .. } = case;
-    let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(stopped) };
-    let mut ledger = Ledger::new(workspace, plan, case.is_as_accepted, not_run, exists);
+/// Puts it all together from what the processes left, unless the sources that findings are in can't be read.
+pub(super) fn outcome(
+    case: Case<'_>,
+    runs: Vec<StepRun<Normalized>>,
+    failed_fast: bool,
+    is_as_accepted: Vec<bool>,
+    exists: &dyn Fn(&RelPath) -> bool,
+) -> Result<Outcome, LoadError> {
+    let Case { workspace, plan, .. } = case;
+    let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(case.stopped) };
+    let mut ledger = Ledger::new(workspace, plan, is_as_accepted, not_run, exists);
     let mut batches = vec![Timing::default(); plan.batches.len()];
     // What a process found may be about the task of another one: first all that ran, then what came of it.
     for run in &runs {
@@ -139,14 +138,24 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
         ledger.enter(run);
     }
     ledger.enter_not_built();
+    let mut outcome = conclude(case, ledger)?;
+    outcome.batches = batches;
+    for (tool, kept) in outcome.tools.iter_mut().zip(kept) {
+        (tool.kept, tool.not_kept) = kept;
+    }
+    Ok(outcome)
+}
+
+/// From what is known of the tasks to states, verdicts and the end: compare and report.
+pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome, LoadError> {
+    let Case { plan, versions, suppressions, baseline, read, goldens, stopped, stale_fails, .. } = case;
     let diagnostics = std::mem::take(&mut ledger.diagnostics);
     let sources =
         Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.place.path()))?);
     let findings = identify(diagnostics, &sources);
     let matched = matching::compare(findings, suppressions, baseline, &ledger);
     let mut tools = ledger.tools(versions);
-    for ((tool, outcome), kept) in plan.graph.tools.iter().zip(&mut tools).zip(kept) {
-        (outcome.kept, outcome.not_kept) = kept;
+    for (tool, outcome) in plan.graph.tools.iter().zip(&mut tools) {
         count(tool, outcome, &matched.findings, &matched.gone);
     }
     let as_of = suppressions.as_of();
@@ -155,7 +164,7 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
     Ok(Outcome {
         plan: plan.clone(),
         tasks: ledger.tasks,
-        batches,
+        batches: vec![Timing::default(); plan.batches.len()],
         tools,
         suppressions,
         as_of,
@@ -163,7 +172,7 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
         gone: matched.gone,
         goldens,
         end,
-        parallel,
+        parallel: case.parallel,
     })
 }
 
@@ -208,7 +217,7 @@ fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[
     }
 }
 
-fn end(
+pub(super) fn end(
     plan: &Plan,
     tools: &[ToolOutcome],
     orphans: &[RelPath],

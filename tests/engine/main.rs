@@ -13,6 +13,7 @@ mod gates;
 mod goldens;
 mod history;
 mod hostile;
+mod judging;
 mod output;
 mod policies;
 mod processes;

@@ -113,6 +113,10 @@ pub(crate) struct CheckArgs {
     /// Let a part pass as such: -p, --exclude, --tool, --skip-tool, --since, and another build than [baseline] names
     #[arg(long)]
     pub(crate) partial: bool,
+    /// Run nothing, and judge the finished run that left its artifacts in this directory, on whatever machine: by the
+    /// plan and the baseline of this checkout, on the day of the run
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["fail_fast", "as_of"])]
+    pub(crate) artifacts: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) gate: GateArgs,
 }

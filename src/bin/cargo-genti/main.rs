@@ -8,6 +8,7 @@
 mod args;
 mod baseline;
 mod bless;
+mod finished;
 mod plan;
 mod render;
 mod resolve;

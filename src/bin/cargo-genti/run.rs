@@ -8,6 +8,7 @@ use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome};
 use genti::path::RelPath;
 use genti::pipeline::{self, Lockfile, Project, RunError, Session};
+use genti::plan::Drift;
 use genti::report::Artifacts;
 use genti::scan::{Env, Inherited, Pool, Stop, StopReason};
 use genti::store::{ArtifactDir, StoreError};
@@ -15,8 +16,8 @@ use genti::{store, workspace};
 
 use crate::args::{BlessArgs, CheckArgs, RunArgs};
 use crate::bless::Bless;
-use crate::render::{self, Bar, Hints, Shell};
-use crate::{fail, resolve, signals};
+use crate::render::{self, Bar, Hints, Shell, visible_line};
+use crate::{fail, finished, resolve, signals};
 
 /// What is known before anything is read.
 pub(crate) struct Start {
@@ -41,7 +42,10 @@ pub(crate) fn check(args: &CheckArgs, start: Start, shell: &mut Shell) -> End {
         as_configured: true,
         may_be_partial: args.partial,
     };
-    main(&args.gate.run, Lockfile::Require, gate, start, shell)
+    match &args.artifacts {
+        Some(dir) => finished::check(dir, &args.gate.run, gate, &start.env, shell),
+        None => main(&args.gate.run, Lockfile::Require, gate, start, shell),
+    }
 }
 
 /// What fails a run, and what it does then.
@@ -58,19 +62,26 @@ pub(crate) struct Gate {
     may_be_partial: bool,
 }
 
+impl Gate {
+    /// Whether `project` is not what is configured, and is to be; then it is told.
+    pub(crate) fn has_drifted(&self, project: &Project, shell: &mut Shell) -> bool {
+        let counts = |drift: &&Drift| self.as_configured && !(drift.is_selection && self.may_be_partial);
+        let drift: Vec<_> = project.drift.iter().filter(counts).cloned().collect();
+        if !drift.is_empty() {
+            render::drift(shell, &drift);
+        }
+        !drift.is_empty()
+    }
+}
+
 fn main(args: &RunArgs, lockfile: Lockfile, gate: Gate, start: Start, shell: &mut Shell) -> End {
     let project = match prepare(args, lockfile, &start.env, shell) {
         Ok(project) => project,
         Err(end) => return end,
     };
     let root = &project.workspace.root;
-    if gate.as_configured {
-        let drift = project.drift.iter().filter(|drift| !(drift.is_selection && gate.may_be_partial));
-        let drift: Vec<_> = drift.cloned().collect();
-        if !drift.is_empty() {
-            render::drift(shell, &drift);
-            return End::Drift;
-        }
+    if gate.has_drifted(&project, shell) {
+        return End::Drift;
     }
     if gate.bless.remove_orphans && !project.plan.is_full(&project.workspace) {
         shell.error("only a run of everything can tell which golden files are orphans: leave out --remove-orphans, or the selection");
@@ -101,7 +112,20 @@ fn main(args: &RunArgs, lockfile: Lockfile, gate: Gate, start: Start, shell: &mu
     let sources: BTreeMap<RelPath, Vec<u8>> = workspace::read_sources(root, paths).unwrap_or_default();
     let hints = Hints { sources: &sources, may_begin_baseline, artifacts: written.as_ref().ok().cloned() };
     render::outcome(shell, &run.outcome, &hints);
-    let Err(error) = written else { return run.outcome.end };
+    // Only here is it known which texts are paths of this machine.
+    let place = root.display().to_string();
+    let violations = match gate.as_configured {
+        true => artifacts.violations(&[&place]),
+        false => Vec::new(),
+    };
+    for violation in &violations {
+        shell.error(visible_line(&format!("the artifacts would differ elsewhere: {violation}")));
+    }
+    let end = match run.outcome.end {
+        End::Passed if !violations.is_empty() => End::Failed,
+        end => end,
+    };
+    let Err(error) = written else { return end };
     shell.error(error);
     shell.note("the report is on stdout");
     shell.out(&artifacts.report);
