@@ -10,6 +10,7 @@ mod finished;
 mod golden;
 mod judge;
 mod ledger;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,11 +35,12 @@ use crate::plan::config::{self, BaselineConfig, Config, ConfigFile, PolicyConfig
 use crate::plan::{self, Drift, Facts, PlanError};
 use crate::scan::{BuildDirs, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
 use crate::store::{BaselineError, OutputDir};
-use crate::workspace::{GitError, LoadError};
+use crate::workspace::{GitError, Listing, LoadError};
 use crate::{scan, store, workspace};
 
 pub use self::conditions::builds_like_baseline;
 pub use self::finished::{Difference, Judged, NotJudged, judge_finished};
+pub use self::verify::{Varies, Witness, varies};
 
 /// What the user asked for.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +63,8 @@ pub struct Request {
     pub lockfile: Lockfile,
     /// The day by which suppressions expire; without one, none does.
     pub as_of: Option<Date>,
+    /// In which order files and packages are met.
+    pub listing: Listing,
 }
 
 /// What a missing `Cargo.lock` means.
@@ -160,6 +164,7 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
         locked: has("--locked"),
         offline: has("--offline"),
         frozen: has("--frozen"),
+        listing: request.listing,
     };
     let mut loaded = workspace::load(&of_workspace)?;
     if !loaded.lockfile && request.lockfile != Lockfile::Ignore {

@@ -212,7 +212,8 @@ impl Verdict {
 pub enum End {
     /// 0: every required tool looked at everything and found nothing new.
     Passed,
-    /// 1: a required tool found something new, or `check` a stale baseline entry or an orphaned golden file.
+    /// 1: a required tool found something new, `check` a stale baseline entry or an orphaned golden file, or `verify`
+    /// something that varies.
     Failed,
     /// 2: a mistake in the command line or the configuration.
     Usage,

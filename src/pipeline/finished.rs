@@ -128,8 +128,8 @@ fn drift(project: &Project, artifacts: &Artifacts, run: &Finished) -> Vec<Differ
             let here = plan.graph.tasks.iter().find(named);
             Difference {
                 what: format!("the id of task {}:{}", line.tool, line.unit),
-                there: line.task_id.clone(),
-                here: here.map_or("no such task".to_owned(), |task| task.id.to_string()),
+                there: text(Some(line.task_id.clone().into())),
+                here: here.map_or("no such task".to_owned(), |task| text(Some(task.id.to_string().into()))),
             }
         }));
     }
@@ -306,11 +306,16 @@ fn said(file: &str, before: &str, found: Differing) -> String {
     }
 }
 
-/// `value`, as far as it fits on a line.
-fn text(value: Option<Value>) -> String {
+/// `value`, as far as it fits on a line; of a digest, enough to tell it from another one.
+pub(super) fn text(value: Option<Value>) -> String {
     const LONGEST: usize = 120;
     let text = match value {
         None => return "missing".to_owned(),
+        Some(Value::String(text))
+            if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+        {
+            return text[..16].to_owned();
+        }
         Some(Value::String(text)) => text,
         Some(value) => value.to_string(),
     };

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use ignore::{DirEntry, WalkBuilder};
 use rayon::prelude::*;
 
-use super::{LoadError, place, unreadable};
+use super::{Listing, LoadError, place, unreadable};
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
 use crate::model::workspace::File;
@@ -31,6 +31,7 @@ pub(super) fn list(
     starts: &[RelPath],
     always: impl Iterator<Item = RelPath>,
     build_dirs: &[&Path],
+    listing: Listing,
 ) -> Result<Vec<File>, LoadError> {
     let on_disk = starts.iter().map(|start| {
         let dir = place(root, start);
@@ -54,6 +55,7 @@ pub(super) fn list(
         let kind = place(root, &path).symlink_metadata().ok()?.file_type();
         Found::new(path, kind)
     }));
+    listing.apply(&mut found);
     found.par_sort_unstable();
     found.dedup();
     // Collected before it is judged, so that of several errors always the first is told.

@@ -24,3 +24,4 @@ mod suppressions;
 mod test_tools;
 mod traps;
 mod verdicts;
+mod verify;

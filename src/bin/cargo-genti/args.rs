@@ -20,7 +20,7 @@ const STYLES: Styles = Styles::styled()
 const EXIT_CODES: &str = "\
 Exit codes:
   0      passed: every required tool looked at everything and found nothing new
-  1      failed: new findings, or in `check` a stale baseline or an orphaned golden file
+  1      failed: new findings, in `check` a stale baseline or an orphaned golden file, in `verify` what varies
   2      a mistake in the command line or the configuration
   3      incomplete: a required tool has no verdict (compile error, time-out, crash, missing tool, --max-duration)
   4      the artifacts, the baseline, golden files, or what was asked for on stdout could not be written
@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Run(BlessArgs),
     /// Run every check as a gate, as configured: nothing is written into the repository, a stale baseline fails
     Check(CheckArgs),
+    /// Run every check several times, each time in another way, and compare every byte of what comes out
+    Verify(VerifyArgs),
     /// Show what would be run, in which batches; nothing is started
     Plan(PlanArgs),
     /// Accept today's findings, and look at what is accepted
@@ -82,6 +84,7 @@ impl Command {
         match self {
             Self::Run(args) => &args.gate.run.output,
             Self::Check(args) => &args.gate.run.output,
+            Self::Verify(args) => &args.run.output,
             Self::Plan(args) => &args.output,
             Self::Baseline(args) => match &args.command {
                 BaselineCommand::Init(args) | BaselineCommand::Update(args) => &args.output,
@@ -145,6 +148,15 @@ pub(crate) struct RunArgs {
     pub(crate) workspace: WorkspaceArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// How often to run: more often finds what varies seldom
+    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub(crate) runs: u32,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 #[derive(Debug, Args)]

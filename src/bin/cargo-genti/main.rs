@@ -15,6 +15,7 @@ mod resolve;
 mod run;
 mod signals;
 mod tools;
+mod verify;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
     let end = match &cli.command {
         Command::Run(args) => run::run(args, start(env), &mut shell),
         Command::Check(args) => run::check(args, start(env), &mut shell),
+        Command::Verify(args) => verify::main(args, start(env), &mut shell),
         Command::Plan(args) => plan::main(args, &env, &mut shell),
         Command::Baseline(args) => baseline::main(&args.command, start(env), &mut shell),
         Command::Tools(args) => tools::main(args, &env, &mut shell),

@@ -7,7 +7,7 @@ use genti::model::event::{Event, Waiting};
 use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome};
 use genti::path::RelPath;
-use genti::pipeline::{self, Lockfile, Project, RunError, Session};
+use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
 use genti::plan::Drift;
 use genti::report::Artifacts;
 use genti::scan::{Env, Inherited, Pool, Stop, StopReason};
@@ -142,17 +142,32 @@ pub(crate) fn prepare(
     env: &Env,
     shell: &mut Shell,
 ) -> Result<Project, End> {
+    load(&request(args, lockfile, env, shell)?, env, shell)
+}
+
+/// What `args` and the environment ask for.
+pub(crate) fn request(
+    args: &RunArgs,
+    lockfile: Lockfile,
+    env: &Env,
+    shell: &mut Shell,
+) -> Result<Request, End> {
     let mut request = resolve::workspace(&args.workspace, lockfile);
     request.selection = resolve::selection(&args.selection);
     let (policy, as_of) =
         (resolve::policy(&args.policy, env, shell), resolve::as_of(args.as_of.as_deref(), env, shell));
     (request.policy, request.as_of) = (policy?, Some(as_of?));
+    Ok(request)
+}
+
+/// Reads and plans what is asked for.
+pub(crate) fn load(request: &Request, env: &Env, shell: &mut Shell) -> Result<Project, End> {
     let mut notices = |event: Event<'_>| {
         if let Event::Notice(text) = event {
             shell.note(text);
         }
     };
-    let project = pipeline::load(&request, env, &mut notices).map_err(|error| fail(shell, error))?;
+    let project = pipeline::load(request, env, &mut notices).map_err(|error| fail(shell, error))?;
     if let (Some(since), true) = (&project.plan.selection.since, project.plan.graph.tasks.is_empty()) {
         shell.note(format_args!("nothing that a tool looks at has changed since `{since}`"));
     }
@@ -208,7 +223,7 @@ pub(crate) fn execute(
 }
 
 /// Opens the artifact directory, waiting for another run to end. A disk that says no does not stop the run.
-fn open(
+pub(crate) fn open(
     project: &Project,
     stop: &Stop,
     bar: &mut Bar<'_>,
