@@ -10,6 +10,7 @@ mod finished;
 mod golden;
 mod judge;
 mod ledger;
+mod lock;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -31,7 +32,7 @@ use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection};
 use crate::model::suppression::Suppression;
 use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
-use crate::plan::config::{self, BaselineConfig, Config, ConfigFile, PolicyConfig};
+use crate::plan::config::{self, BaselineConfig, Config, ConfigFile, Lock, PolicyConfig};
 use crate::plan::{self, Drift, Facts, PlanError};
 use crate::scan::{BuildDirs, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
 use crate::store::{BaselineError, OutputDir};
@@ -40,6 +41,7 @@ use crate::{scan, store, workspace};
 
 pub use self::conditions::builds_like_baseline;
 pub use self::finished::{Difference, Judged, NotJudged, judge_finished};
+pub use self::lock::{lock, lock_drift};
 pub use self::verify::{Varies, Witness, varies};
 
 /// What the user asked for.
@@ -96,6 +98,12 @@ pub struct Project {
     pub programs: Programs,
     /// How the baseline was taken.
     pub baseline: BaselineConfig,
+    /// The locked versions of the tools, if some are.
+    pub lock: Option<Lock>,
+    /// Where they are, or would be, as the user would name it from the workspace root.
+    pub lock_name: String,
+    /// Whether a gate passes with these alone.
+    pub locked: bool,
     /// What is not to count.
     pub suppressions: Vec<Suppression>,
     /// The day by which that expires.
@@ -174,6 +182,8 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
     let workspace = loaded.workspace;
     let programs = programs.within(&workspace.root);
     let config = read_config(request, &workspace.root)?;
+    let lock_name = config.lock_name();
+    let lock = read_lock(&workspace.root, &lock_name)?;
     let effective = request.policy.over(&config.policy);
     let policy = effective.policy();
     let facts = facts(request, &workspace, &policy)?;
@@ -187,6 +197,9 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
         build_dir: effective.build_dir.unwrap_or_default(),
         programs,
         baseline: config.baseline,
+        lock,
+        lock_name,
+        locked: config.locked,
         suppressions: config.suppressions,
         as_of: request.as_of,
         disabled: config.disabled,
@@ -302,7 +315,9 @@ pub fn run(
         parallel: session.parallel,
     };
     let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
-    Ok(judge::outcome(case, runs, failed_fast, is_as_accepted, &exists)?)
+    let mut outcome = judge::outcome(case, runs, failed_fast, is_as_accepted, &exists)?;
+    lock::explain(project, &mut outcome, session.env, session.stop);
+    Ok(outcome)
 }
 
 /// Whether there is something at `path`, as far as the system tells.
@@ -363,13 +378,23 @@ fn facts(request: &Request, workspace: &Workspace, policy: &Policy) -> Result<Fa
     Ok(Facts { changed, accepted })
 }
 
-fn read_config(request: &Request, root: &Path) -> Result<Config, Error> {
-    let mut files = Vec::new();
-    let read = |path: &Path| match std::fs::read_to_string(path) {
+/// The text at `path`; `None` if there is none.
+fn read(path: &Path) -> Result<Option<String>, Error> {
+    match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::ConfigFile { path: path.to_path_buf(), error }),
-    };
+    }
+}
+
+fn read_lock(root: &Path, name: &str) -> Result<Option<Lock>, Error> {
+    let Some(text) = read(&root.join(name))? else { return Ok(None) };
+    let file = ConfigFile { name: name.into(), text: text.into(), place: config::Place::File };
+    Ok(Some(config::lock(&file)?))
+}
+
+fn read_config(request: &Request, root: &Path) -> Result<Config, Error> {
+    let mut files = Vec::new();
     if let Some(path) = &request.config_file {
         let path = request.cwd.join(path);
         let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);

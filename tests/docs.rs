@@ -11,11 +11,12 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "",
     "run",
     "check",
     "plan",
+    "lock",
     "baseline",
     "baseline accept",
     "baseline diff",

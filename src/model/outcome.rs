@@ -177,6 +177,18 @@ pub struct ToolOutcome {
     pub kept: Vec<PathBuf>,
     /// Why not all of that could be kept.
     pub not_kept: Option<String>,
+    /// If `genti.lock` has another version. No part of any artifact.
+    pub other_version: Option<OtherVersion>,
+}
+
+/// What it means that a tool is at another version than the locked one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherVersion {
+    /// The locked version, as the tool told it.
+    pub locked: String,
+    /// How many of its new findings are of rules that the locked version did not have; `None` if it is not known which
+    /// those are.
+    pub by_new_rules: Option<usize>,
 }
 
 /// How a tool ended.

@@ -18,6 +18,7 @@ mod libtest;
 mod lines;
 mod machete;
 mod nextest;
+mod rules;
 mod rustfmt;
 mod sarif;
 mod scrub;
@@ -27,6 +28,7 @@ mod typos;
 
 pub use attribute::attribute;
 pub use columns::Columns;
+pub use rules::rules;
 pub use scrub::Scrub;
 
 use std::collections::BTreeMap;

@@ -11,13 +11,13 @@ use serde_json::Value;
 
 use super::conditions::Conditions;
 use super::ledger::Ledger;
-use super::{Project, exists, golden, judge};
+use super::{Project, exists, golden, judge, lock};
 use crate::compare::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Entry};
 use crate::model::outcome::{End, Goldens, Outcome};
 use crate::model::path::RelPath;
 use crate::model::task::{Status, TaskIx};
-use crate::model::tool::ToolId;
+use crate::model::tool::{Tool, ToolId};
 use crate::report::finished::{Finding, Finished, ReadError};
 use crate::report::{self, Artifacts, Difference as Differing, difference};
 use crate::scan::{Env, StopReason};
@@ -29,7 +29,7 @@ pub struct Judged {
     /// What it comes to by this checkout's configuration and baseline, as `check` would have it. `None` if it is of
     /// another plan.
     pub outcome: Option<Outcome>,
-    /// Where its plan is not that of this checkout.
+    /// Where its plan is not that of this checkout, nor its tools the locked ones, if they are to be.
     pub drift: Vec<Difference>,
     /// What is wrong with the artifacts, each with its place.
     pub violations: Vec<String>,
@@ -115,6 +115,15 @@ fn drift(project: &Project, artifacts: &Artifacts, run: &Finished) -> Vec<Differ
             let what = if found.place.is_empty() { key.clone() } else { format!("{key}.{}", found.place) };
             drift.push(Difference { what, there: text(found.left), here: text(found.right) });
         }
+    }
+    if project.locked {
+        let of = |tool: &Tool| run.run.tools.iter().find(|other| other.name == tool.name)?.version.clone();
+        let versions: Vec<_> = plan.graph.tools.iter().map(of).collect();
+        drift.extend(lock::drift_of(project, &versions, "run.json").into_iter().map(|drift| Difference {
+            what: drift.what,
+            there: drift.here.value,
+            here: drift.configured.value,
+        }));
     }
     // Which tasks, is what helps.
     let ids: BTreeSet<_> = plan.graph.tasks.iter().map(|task| task.id.to_string()).collect();

@@ -15,13 +15,24 @@ use crate::model::workspace::Workspace;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drift {
     /// What: a key of the policy, or what of the selection.
-    pub what: &'static str,
+    pub what: String,
     /// What the run has.
     pub here: Said,
     /// What it should have.
     pub configured: Said,
-    /// Whether it is about how much is looked at, not about the policy.
-    pub is_selection: bool,
+    /// What it is about.
+    pub kind: DriftKind,
+}
+
+/// What a drift is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DriftKind {
+    /// The policy.
+    Policy,
+    /// How much is looked at, and how it is built.
+    Selection,
+    /// The version of a tool.
+    Version,
 }
 
 /// A value, and who said it.
@@ -83,10 +94,10 @@ pub(super) fn of_policy(asked: &PolicyConfig, configured: &PolicyConfig) -> Vec<
     let both = values(&effective).into_iter().zip(values(configured));
     both.filter(|((_, here), (_, there))| here != there)
         .map(|((what, here), (_, there))| Drift {
-            what,
+            what: what.to_owned(),
             here: effective.said(what, here),
             configured: configured.said(what, there),
-            is_selection: false,
+            kind: DriftKind::Policy,
         })
         .collect()
 }
@@ -98,10 +109,10 @@ pub(super) fn of_selection(workspace: &Workspace, plan: &Plan, baseline: &Baseli
     let mut narrower = |what, here: String, by: String, whole: String| {
         let default = "default".to_owned();
         drift.push(Drift {
-            what,
+            what: str::to_owned(what),
             here: Said { value: here, by },
             configured: Said { value: whole, by: default },
-            is_selection: true,
+            kind: DriftKind::Selection,
         });
     };
     let (asked, all) = (plan.asked.len(), workspace.packages.len());
@@ -135,10 +146,10 @@ fn of_build(selection: &Selection, baseline: &BaselineConfig) -> Option<Drift> {
         flags => Said { value: flags, by: by.to_owned() },
     };
     Some(Drift {
-        what: "build",
+        what: "build".to_owned(),
         here: said(selection, "flags"),
         configured: said(&baseline.build, "[baseline]"),
-        is_selection: true,
+        kind: DriftKind::Selection,
     })
 }
 

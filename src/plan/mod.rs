@@ -21,7 +21,7 @@ mod select;
 mod tests;
 
 pub use command::expand;
-pub use drift::{Drift, Said};
+pub use drift::{Drift, DriftKind, Said};
 pub use risk::Facts;
 pub use select::PlanError;
 

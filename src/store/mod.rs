@@ -8,6 +8,7 @@ mod atomic;
 mod baseline;
 mod finished;
 mod golden;
+mod lock;
 mod outputs;
 
 pub use artifacts::{ArtifactDir, StoreError, Waiting};
@@ -16,4 +17,5 @@ pub use baseline::{
 };
 pub use finished::{NoArtifacts, load_artifacts};
 pub use golden::{GoldenError, load_golden, remove_golden, save_goldens};
+pub use lock::{LockError, save_lock};
 pub use outputs::OutputDir;

@@ -14,6 +14,7 @@ mod goldens;
 mod history;
 mod hostile;
 mod judging;
+mod locks;
 mod output;
 mod policies;
 mod processes;

@@ -77,6 +77,8 @@ pub(crate) enum Command {
     Baseline(BaselineArgs),
     /// Show the tools, their versions and where they are found
     Tools(ToolsArgs),
+    /// Write the versions of the tools to genti.lock, beside the configuration
+    Lock(ToolsArgs),
 }
 
 impl Command {
@@ -92,7 +94,7 @@ impl Command {
                 BaselineCommand::List(args) | BaselineCommand::Resolve(args) => &args.output,
                 BaselineCommand::Diff(args) => &args.output,
             },
-            Self::Tools(args) => &args.output,
+            Self::Tools(args) | Self::Lock(args) => &args.output,
         }
     }
 }

@@ -9,6 +9,7 @@ mod args;
 mod baseline;
 mod bless;
 mod finished;
+mod lock;
 mod plan;
 mod render;
 mod resolve;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::main(args, start(env), &mut shell),
         Command::Plan(args) => plan::main(args, &env, &mut shell),
         Command::Baseline(args) => baseline::main(&args.command, start(env), &mut shell),
+        Command::Lock(args) => lock::main(args, &env, &mut shell),
         Command::Tools(args) => tools::main(args, &env, &mut shell),
     };
     ExitCode::from(end.code())

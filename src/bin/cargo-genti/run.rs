@@ -8,7 +8,7 @@ use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome};
 use genti::path::RelPath;
 use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
-use genti::plan::Drift;
+use genti::plan::{Drift, DriftKind};
 use genti::report::Artifacts;
 use genti::scan::{Env, Inherited, Pool, Stop, StopReason};
 use genti::store::{ArtifactDir, StoreError};
@@ -65,7 +65,9 @@ pub(crate) struct Gate {
 impl Gate {
     /// Whether `project` is not what is configured, and is to be; then it is told.
     pub(crate) fn has_drifted(&self, project: &Project, shell: &mut Shell) -> bool {
-        let counts = |drift: &&Drift| self.as_configured && !(drift.is_selection && self.may_be_partial);
+        let counts = |drift: &&Drift| {
+            self.as_configured && !(drift.kind == DriftKind::Selection && self.may_be_partial)
+        };
         let drift: Vec<_> = project.drift.iter().filter(counts).cloned().collect();
         if !drift.is_empty() {
             render::drift(shell, &drift);
@@ -203,6 +205,13 @@ pub(crate) fn execute(
     let parallel = pipeline::parallelism(project.parallel);
     let pool = Pool::new(inherited, &env, parallel).map_err(|error| failed(shell, error.into()))?;
     let stop = signals::stop().map_err(|error| failed(shell, error.into()))?;
+    if gate.as_configured {
+        let drift = pipeline::lock_drift(project, &env, stop);
+        if !drift.is_empty() {
+            render::drift(shell, &drift);
+            return Err(End::Drift);
+        }
+    }
     let mut bar = Bar::new(project, shell);
     let dir = open(project, stop, &mut bar, shell)?;
     let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);

@@ -252,6 +252,7 @@ fn a_tool_is_read() {
             jobserver: true,
             threads: Some("NAGA_THREADS".into()),
             version: texts(&["naga", "--version"]),
+            rules: Vec::new(),
             install: Some("cargo install naga-cli".into()),
             detect: Some(Signs { files: texts(&["naga.toml"]), metadata: texts(&["naga"]) }),
             weight: NonZeroU32::new(3).unwrap(),

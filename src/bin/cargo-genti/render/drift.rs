@@ -1,6 +1,6 @@
 //! What is other than configured: both sides, and the way out.
 
-use genti::plan::Drift;
+use genti::plan::{Drift, DriftKind};
 
 use super::{Shell, visible_line};
 
@@ -12,11 +12,15 @@ pub(crate) fn drift(shell: &mut Shell, drift: &[Drift]) {
             here.value, here.by, configured.value, configured.by
         )));
     }
-    if drift.iter().any(|drift| !drift.is_selection) {
+    let has = |kind| drift.iter().any(|drift| drift.kind == kind);
+    if has(DriftKind::Policy) {
         shell.note("write the policy that is meant under [policy], or leave the flag or the variable out");
     }
-    if drift.iter().any(|drift| drift.is_selection) {
+    if has(DriftKind::Selection) {
         shell.note("`--partial` lets a part pass as such; [baseline] says which build is the whole");
+    }
+    if has(DriftKind::Version) {
+        shell.note("install the locked version, or take the one that is here with `cargo genti lock`");
     }
     shell.error("policy drift: nothing was run");
 }
