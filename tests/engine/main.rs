@@ -26,3 +26,4 @@ mod test_tools;
 mod traps;
 mod verdicts;
 mod verify;
+mod whole;
