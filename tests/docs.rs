@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "",
     "run",
     "check",
@@ -24,6 +24,8 @@ const COMMANDS: [&str; 14] = [
     "baseline list",
     "baseline resolve",
     "baseline update",
+    "clean",
+    "explain",
     "tools",
     "verify",
 ];

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
+use super::recall::Fate;
 use crate::compare::identity::identify;
 use crate::compare::matching;
 use crate::compare::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Entry, State};
-use crate::model::outcome::{self, Compared, End, Gone, Outcome, Timing, ToolOutcome, Verdict};
+use crate::model::outcome::{self, Cache, Compared, End, Gone, Outcome, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
 use crate::model::task::{Output, Plan, Step, TaskIx};
@@ -94,6 +95,14 @@ pub(super) fn is_new(
     matching::has_surely_new(&findings, baseline)
 }
 
+/// Whether a required tool has failed, by what is known of its tasks.
+pub(super) fn has_failed(plan: &Plan, fates: &[Fate], is_new: &IsNew<'_>) -> bool {
+    plan.graph.tasks.iter().zip(fates).any(|(task, fate)| {
+        let tool = plan.graph.tool(task.tool);
+        matches!(fate, Fate::Found(parsed) if tool.required && is_new(&tool.name, &parsed.diagnostics))
+    })
+}
+
 /// Reads the sources that findings are in.
 pub(super) type ReadSources<'a> =
     dyn Fn(&mut dyn Iterator<Item = &RelPath>) -> Result<BTreeMap<RelPath, Vec<u8>>, LoadError> + Sync + 'a;
@@ -112,15 +121,26 @@ pub(super) struct Case<'a> {
     pub(super) parallel: usize,
 }
 
-/// Puts it all together from what the processes left, unless the sources that findings are in can't be read.
+/// What has come of a plan.
+pub(super) struct Ran {
+    pub(super) runs: Vec<StepRun<Normalized>>,
+    /// What was known of each task before.
+    pub(super) fates: Vec<Fate>,
+    /// The tasks that have no verdict because something changed while they ran, and what.
+    pub(super) changed: BTreeMap<TaskIx, String>,
+    pub(super) failed_fast: bool,
+}
+
+/// Puts it all together from what was known and what the processes left, unless the sources that findings are in can't be
+/// read.
 pub(super) fn outcome(
     case: Case<'_>,
-    runs: Vec<StepRun<Normalized>>,
-    failed_fast: bool,
+    ran: Ran,
     is_as_accepted: Vec<bool>,
     exists: &dyn Fn(&RelPath) -> bool,
 ) -> Result<Outcome, LoadError> {
     let Case { workspace, plan, .. } = case;
+    let Ran { runs, fates, changed, failed_fast } = ran;
     let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(case.stopped) };
     let mut ledger = Ledger::new(workspace, plan, is_as_accepted, not_run, exists);
     let mut batches = vec![Timing::default(); plan.batches.len()];
@@ -129,6 +149,7 @@ pub(super) fn outcome(
         add(&mut batches[run.step.rank as usize], run);
         ledger.mark(run);
     }
+    ledger.mark_known(&fates);
     let mut kept = vec![(Vec::new(), None); plan.graph.tools.len()];
     for mut run in runs {
         let (files, error) = &mut kept[plan.step(run.step).tool.0 as usize];
@@ -137,7 +158,14 @@ pub(super) fn outcome(
         *error = error.take().or(of_keeping.map(|error| error.to_string()));
         ledger.enter(run);
     }
+    ledger.enter_known(fates);
     ledger.enter_not_built();
+    ledger.enter_changed(changed);
+    for (batch, timing) in plan.batches.iter().zip(&mut batches) {
+        let mut tasks = batch.steps.iter().flat_map(|step| &step.tasks);
+        let is_known = tasks.all(|task| ledger.tasks[task.0 as usize].timing.cache == Cache::Hit);
+        timing.cache = if is_known { Cache::Hit } else { Cache::Miss };
+    }
     let mut outcome = conclude(case, ledger)?;
     outcome.batches = batches;
     for (tool, kept) in outcome.tools.iter_mut().zip(kept) {

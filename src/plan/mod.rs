@@ -8,6 +8,7 @@ mod batch;
 mod changed;
 mod command;
 pub mod config;
+mod declared;
 mod drift;
 mod graph;
 mod order;
@@ -21,6 +22,7 @@ mod select;
 mod tests;
 
 pub use command::expand;
+pub use declared::Declared;
 pub use drift::{Drift, DriftKind, Said};
 pub use risk::Facts;
 pub use select::PlanError;

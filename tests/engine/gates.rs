@@ -6,7 +6,7 @@ const DRIFT: &str = "error: policy drift: nothing was run";
 
 /// A tool that leaves a mark, in a package with this configuration.
 fn marked(config: &str) -> Sandbox {
-    Sandbox::with_tools(&format!("[tools.mark]\nrun = ['touch', '../ran']\n{config}"))
+    Sandbox::with_tools(&format!("[tools.mark]\nrun = ['touch', '../ran']\ncache = false\n{config}"))
 }
 
 /// Whether the tool ran, for the first time since this was asked.
@@ -27,7 +27,7 @@ fn what_is_asked_for_must_be_what_is_configured_whoever_asks() {
     let sandbox = marked("[policy]\norder = 'topo'\nmax-duration = '10m'\n[profile.ci.policy]\nbatch = 7\n");
     check(&sandbox, &[], &[], None);
     let order =
-        "order is not as configured: `deterministic` here (--order), `topo` configured (genti.toml:14)";
+        "order is not as configured: `deterministic` here (--order), `topo` configured (genti.toml:15)";
     check(&sandbox, &["--order", "deterministic"], &[], Some(order));
     check(&sandbox, &["--order", "topo"], &[], None);
     let batch = "`7` here (GENTI_BATCH), `auto` configured (default)";
@@ -43,7 +43,7 @@ fn what_is_asked_for_must_be_what_is_configured_whoever_asks() {
     // A profile is a part of the configuration.
     check(&sandbox, &["--profile", "ci"], &[], None);
     check(&sandbox, &["--profile", "ci", "--batch", "7"], &[], None);
-    check(&sandbox, &["--profile", "ci"], &[("GENTI_BATCH", "auto")], Some("`7` configured (genti.toml:17)"));
+    check(&sandbox, &["--profile", "ci"], &[("GENTI_BATCH", "auto")], Some("`7` configured (genti.toml:18)"));
     // No part of a policy.
     check(&sandbox, &["--parallel", "3", "--build-dir", "lanes"], &[("GENTI_PARALLEL", "1")], None);
     // It is a gate that has a configuration: `run` does what it is told.
@@ -56,7 +56,7 @@ fn a_part_passes_only_as_such() {
     sandbox.write(
         "genti.toml",
         &format!(
-            "{}[tools.mark]\nrun = ['touch', '../ran']\n[tools.other]\nrun = ['true']\n",
+            "{}[tools.mark]\nrun = ['touch', '../ran']\ncache = false\n[tools.other]\nrun = ['true']\n",
             crate::support::disabled(&["fmt", "clippy", "doc", "test", "doctest"])
         ),
     );

@@ -6,7 +6,7 @@ use crate::support::Sandbox;
 
 /// Finds lines with "bad" and leaves a mark: two findings are accepted, and with `b/c.txt` a third one is new.
 fn finished() -> Sandbox {
-    let sandbox = Sandbox::with_words("[tools.mark]\nrun = ['touch', '../ran']\n");
+    let sandbox = Sandbox::with_words("[tools.mark]\nrun = ['touch', '../ran']\ncache = false\n");
     let text = std::fs::read_to_string(sandbox.root().join("b/c.txt")).unwrap();
     sandbox.write("b/c.txt", "fine\n");
     sandbox.run(&["baseline", "init"], 0);
@@ -204,7 +204,7 @@ fn what_is_no_run_is_a_mistake() {
     let run = std::fs::read_to_string(dir.join("run.json")).unwrap();
     std::fs::write(dir.join("run.json"), run.replace("\"schema\": 1", "\"schema\": 9")).unwrap();
     assert!(judge(&sandbox, &dir, &[], 2).contains("has schema 9"));
-    for args in [["--fail-fast", "-v"], ["--as-of", "2026-01-01"]] {
+    for args in [["--fail-fast", "-v"], ["--no-cache", "-v"], ["--as-of", "2026-01-01"]] {
         sandbox.run(&[&["check", "--artifacts", "x"][..], &args].concat(), 2);
     }
 }

@@ -2,21 +2,28 @@
 
 use crate::support::{Sandbox, disabled};
 
-/// A tool whose version and rules are what the files of the workspace say, and which finds `a.txt:1: rule message`.
+/// A tool that says of its version what its program is, and of its rules what a file says, and which finds `a.txt:1: rule message`.
 const TOOL: &str = "[tools.lint]\nrun = ['cat', 'found.sarif']\nparse = 'sarif'\nnamespaces = ['lint']\n\
-                    version = ['cat', 'version.txt']\nrules = ['cat', 'rules.txt']\n";
+                    version = ['./version.sh']\nrules = ['cat', 'rules.txt']\n";
 
 fn sandbox(config: &str) -> Sandbox {
     let sandbox = Sandbox::with_tools(&format!("{config}{TOOL}"));
-    sandbox.write("version.txt", "lint 1.94.0 (abc)\n");
+    is_of_version(&sandbox, "lint 1.94.0 (abc)");
     sandbox.write("rules.txt", "  lint::old-one  warn  an old one\n");
     finds(&sandbox, &[]);
     sandbox.write("a.txt", "one\ntwo\nthree\n");
     sandbox
 }
 
+fn is_of_version(sandbox: &Sandbox, version: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    sandbox.write("version.sh", &format!("#!/bin/sh\necho '{version}'\n"));
+    let path = sandbox.root().join("version.sh");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 fn update(sandbox: &Sandbox) {
-    sandbox.write("version.txt", "lint 1.95.0 (def)\n");
+    is_of_version(sandbox, "lint 1.95.0 (def)");
     let rules = "  lint::old-one  warn  an old one\n  lint::new-one  warn  a new one\n";
     sandbox.write("rules.txt", rules);
 }

@@ -79,6 +79,10 @@ pub(crate) enum Command {
     Tools(ToolsArgs),
     /// Write the versions of the tools to genti.lock, beside the configuration
     Lock(ToolsArgs),
+    /// Say why the tasks of the last run ran, or why they did not have to
+    Explain(ExplainArgs),
+    /// Remove what runs left under target/genti, and the results that are kept
+    Clean(CleanArgs),
 }
 
 impl Command {
@@ -95,6 +99,8 @@ impl Command {
                 BaselineCommand::Diff(args) => &args.output,
             },
             Self::Tools(args) | Self::Lock(args) => &args.output,
+            Self::Explain(args) => &args.output,
+            Self::Clean(args) => &args.output,
         }
     }
 }
@@ -120,7 +126,7 @@ pub(crate) struct CheckArgs {
     pub(crate) partial: bool,
     /// Run nothing, and judge the finished run that left its artifacts in this directory, on whatever machine: by the
     /// plan and the baseline of this checkout, on the day of the run
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["fail_fast", "as_of"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["fail_fast", "as_of", "no_cache"])]
     pub(crate) artifacts: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) gate: GateArgs,
@@ -142,6 +148,9 @@ pub(crate) struct RunArgs {
     /// [env: GENTI_AS_OF]
     #[arg(long, value_name = "DATE")]
     pub(crate) as_of: Option<String>,
+    /// Run everything, and keep no results for the next run [env: GENTI_NO_CACHE]
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
@@ -248,6 +257,28 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ToolsArgs {
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Only this tool, or one of its tasks: `tool` or `tool:unit`
+    #[arg(value_name = "TASK")]
+    pub(crate) task: Option<String>,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CleanArgs {
+    /// Remove only the results that no run has used for this long, such as 30d, to within a week
+    #[arg(long, value_name = "TIME")]
+    pub(crate) older_than: Option<String>,
     #[command(flatten)]
     pub(crate) workspace: WorkspaceArgs,
     #[command(flatten)]

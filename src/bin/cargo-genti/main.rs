@@ -8,6 +8,8 @@
 mod args;
 mod baseline;
 mod bless;
+mod clean;
+mod explain;
 mod finished;
 mod lock;
 mod plan;
@@ -60,6 +62,8 @@ fn main() -> ExitCode {
         Command::Baseline(args) => baseline::main(&args.command, start(env), &mut shell),
         Command::Lock(args) => lock::main(args, &env, &mut shell),
         Command::Tools(args) => tools::main(args, &env, &mut shell),
+        Command::Explain(args) => explain::main(args, &env, &mut shell),
+        Command::Clean(args) => clean::main(args, &env, &mut shell),
     };
     ExitCode::from(end.code())
 }

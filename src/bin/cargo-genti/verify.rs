@@ -104,7 +104,7 @@ fn verify(args: &VerifyArgs, start: &Start, shell: &mut Shell) -> Result<End, En
     Ok(judge(&first, &witnesses, &dir, shell))
 }
 
-/// One run. It is cold: no result of another run is looked up, whatever there is to look up. What cargo has built may stay.
+/// One run. It is cold: of earlier ones nothing is known. What cargo has built may stay.
 fn run_once(
     project: &Project,
     way: Way,
@@ -127,7 +127,7 @@ fn run_once(
         outputs: Some(dir.outputs()),
     };
     let mut bar = Bar::new(project, shell);
-    let outcome = pipeline::run(project, &session, baseline, &mut |event| bar.on(event, shell));
+    let outcome = pipeline::run(project, &session, None, baseline, &mut |event| bar.on(event, shell));
     drop(bar);
     outcome.map_err(|error| unable(shell, error))
 }
