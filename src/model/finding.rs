@@ -7,6 +7,7 @@ use super::workspace::PackageId;
 
 /// How bad a tool says something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// The tool refuses.
     Error,
@@ -200,7 +201,8 @@ impl Entry {
 }
 
 /// How a finding relates to the baseline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum State {
     /// Not in the baseline: fails the gate.
     New,

@@ -20,6 +20,8 @@ pub mod path;
 #[cfg(feature = "engine")]
 pub mod policy;
 #[cfg(feature = "engine")]
+pub mod sources;
+#[cfg(feature = "engine")]
 pub mod stamp;
 #[cfg(feature = "engine")]
 pub mod suppression;
