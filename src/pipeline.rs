@@ -13,6 +13,7 @@ mod ledger;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::civil::Date;
@@ -80,6 +81,8 @@ pub struct Project {
     pub workspace: Workspace,
     /// The plan.
     pub plan: Plan,
+    /// The file that the configuration is from; `None` if all of it is built in.
+    pub config: Option<Arc<str>>,
     /// How many processes may run at once.
     pub parallel: Parallel,
     /// Where cargo builds.
@@ -173,6 +176,7 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
     Ok(Project {
         workspace,
         plan,
+        config: config.source,
         parallel,
         build_dir,
         programs,

@@ -10,6 +10,7 @@ mod golden;
 mod outputs;
 
 pub use artifacts::{ArtifactDir, StoreError, Waiting};
+pub use atomic::create_file;
 pub use baseline::{
     BASELINE_DIR, BaselineError, conflicted_baselines, load_baseline, save_baseline, write_baseline,
 };

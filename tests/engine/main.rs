@@ -12,6 +12,7 @@ mod determinism;
 mod goldens;
 mod history;
 mod hostile;
+mod init;
 mod output;
 mod policies;
 mod processes;

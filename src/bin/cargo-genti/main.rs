@@ -8,6 +8,9 @@
 mod args;
 mod baseline;
 mod bless;
+mod completions;
+mod init;
+mod man;
 mod plan;
 mod render;
 mod resolve;
@@ -24,7 +27,7 @@ use genti::pipeline::Error;
 use genti::scan::{Env, Inherited};
 use genti::store::BaselineError;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, OutputArgs};
 use crate::render::Shell;
 use crate::run::Start;
 
@@ -47,7 +50,7 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { End::Usage.code() } else { 0 });
         }
     };
-    let mut shell = Shell::new(cli.command.output(), &env);
+    let mut shell = Shell::new(cli.command.output().unwrap_or(&OutputArgs::default()), &env);
     let start = |env| Start { env, inherited, at: Instant::now() };
     let end = match &cli.command {
         Command::Run(args) => run::run(args, start(env), &mut shell),
@@ -55,6 +58,9 @@ fn main() -> ExitCode {
         Command::Plan(args) => plan::main(args, &env, &mut shell),
         Command::Baseline(args) => baseline::main(&args.command, start(env), &mut shell),
         Command::Tools(args) => tools::main(args, &env, &mut shell),
+        Command::Init(args) => init::main(args, &env, &mut shell),
+        Command::Completions(args) => completions::main(args, &mut shell),
+        Command::Man(args) => man::main(args, &mut shell),
     };
     ExitCode::from(end.code())
 }

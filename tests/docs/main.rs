@@ -2,6 +2,8 @@
 #![cfg(feature = "cli")]
 #![expect(clippy::disallowed_methods, reason = "tests read the repository")]
 
+mod shell;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,28 +13,21 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const COMMANDS: [&str; 12] = [
-    "",
-    "run",
-    "check",
-    "plan",
-    "baseline",
-    "baseline accept",
-    "baseline diff",
-    "baseline init",
-    "baseline list",
-    "baseline resolve",
-    "baseline update",
-    "tools",
-];
-
-/// `--help` of each command.
-static HELP: LazyLock<BTreeMap<&str, String>> = LazyLock::new(|| {
-    let help = |command: &'static str| {
-        let output = genti(&format!("{command} --help"));
-        (command, String::from_utf8(output.stdout).unwrap())
-    };
-    COMMANDS.into_iter().map(help).collect()
+/// `--help` of each command, `""` for the program itself: all that a help names, from the top down.
+static HELP: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
+    let entry = Regex::new(r"(?m)^  ([a-z][a-z-]*)(?:  |$)").unwrap();
+    let mut help = BTreeMap::new();
+    let mut left = vec![String::new()];
+    while let Some(command) = left.pop() {
+        let text = String::from_utf8(genti(&format!("{command} --help")).stdout).unwrap();
+        let list =
+            text.split_once("\nCommands:\n").map_or("", |(_, rest)| rest.split("\n\n").next().unwrap());
+        left.extend(
+            entry.captures_iter(list).map(|found| format!("{command} {}", &found[1]).trim().to_owned()),
+        );
+        help.insert(command, text);
+    }
+    help
 });
 
 #[test]
@@ -68,7 +63,8 @@ fn every_command_and_flag_that_is_mentioned_exists() {
         let text = without_what_is_missing(&read(&page));
         let page = page.display();
         for [args] in call.captures_iter(&text).map(|found| found.extract().1) {
-            let command = COMMANDS.iter().rev().find(|command| args.starts_with(*command)).unwrap();
+            let words = |command: &str| args == command || args.starts_with(&format!("{command} "));
+            let command = HELP.keys().rev().find(|command| command.is_empty() || words(command)).unwrap();
             assert!(!command.is_empty() || args.starts_with('-'), "{page}: no command `{args}`");
             for flag in args.split(' ').take_while(|word| *word != "#").filter(|word| word.starts_with('-')) {
                 assert!(has_word(&HELP[command], flag), "{page}: no flag `{flag}` of `{command}`");
