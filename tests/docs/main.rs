@@ -2,6 +2,8 @@
 #![cfg(feature = "cli")]
 #![expect(clippy::disallowed_methods, reason = "tests read the repository")]
 
+mod artifacts;
+mod config;
 mod shell;
 
 use std::collections::{BTreeMap, BTreeSet};

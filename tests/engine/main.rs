@@ -17,6 +17,7 @@ mod output;
 mod policies;
 mod processes;
 mod progress;
+mod schemas;
 mod since;
 mod support;
 mod suppressions;
