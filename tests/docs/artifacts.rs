@@ -1,44 +1,16 @@
 //! The page about the artifacts has a table for each schema: every field, no other, in the words of the schema.
-//!
-//! After a change of a schema: `SNAPSHOTS=overwrite cargo test --test docs artifacts`.
-
-use std::path::Path;
 
 use serde_json::Value;
 
-use crate::{ROOT, read};
+use crate::{generated, read};
 
-const PAGE: &str = "docs/artifacts.md";
 /// Types that many fields have: they are explained once.
 const TYPES: [&str; 4] = ["digest", "id", "path", "range"];
 
 #[test]
 fn the_tables_are_those_of_the_schemas() {
-    let page = read(PAGE);
-    let mut made = String::new();
-    let mut rest = page.as_str();
-    let mut count = 0;
-    // `<!-- run -->`, an empty line, the table, an empty line.
-    while let Some(at) = rest.find("<!-- ") {
-        let (before, marker) = rest.split_at(at);
-        let (marker, after) = marker.split_once(" -->\n\n").unwrap_or_else(|| panic!("{marker}"));
-        let old = after.split("\n\n").next().unwrap();
-        let table = table(marker.trim_start_matches("<!-- "));
-        let (end, is_new) = (old.trim_end().len(), !old.starts_with('|'));
-        made += &format!("{before}{marker} -->\n\n{}{}", table.trim_end(), if is_new { "\n\n" } else { "" });
-        rest = &after[if is_new { 0 } else { end }..];
-        count += 1;
-    }
-    made += rest;
-    assert_eq!(count, 6);
-    if std::env::var_os("SNAPSHOTS").is_some_and(|value| value == "overwrite") {
-        std::fs::write(Path::new(ROOT).join(PAGE), &made).unwrap();
-        return;
-    }
-    for (line, (old, new)) in page.lines().zip(made.lines()).enumerate() {
-        assert_eq!(old, new, "{PAGE}:{}", line + 1);
-    }
-    assert!(page == made);
+    let tables = generated::check("docs/artifacts.md", table);
+    assert_eq!(tables, ["run", "report", "task", "plan", "report:range", "report:position"]);
 }
 
 /// The table of `run`, or of a type of it: `report:range`.

@@ -3,7 +3,10 @@
 #![expect(clippy::disallowed_methods, reason = "tests read the repository")]
 
 mod artifacts;
+mod commands;
 mod config;
+mod environment;
+mod generated;
 mod shell;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,14 +106,8 @@ fn what_the_readme_calls_missing_is_missing() {
 }
 
 #[test]
-fn the_exit_codes_of_the_readme_are_those_of_the_help() {
+fn the_exit_codes_that_are_documented_are_those_of_the_help() {
     let row = Regex::new(r"(?m)^\| (\d\S*) \| (.+) \|$").unwrap();
-    let readme = read("README.md").replace('`', "");
-    let of_readme: Vec<_> = row
-        .captures_iter(&readme)
-        .map(|found| found.extract().1)
-        .map(|[code, meaning]| (code.to_owned(), meaning.to_owned()))
-        .collect();
     let line = Regex::new(r"^  (\d\S*) +(.+)$").unwrap();
     let help = HELP[""].replace('`', "");
     let mut of_help: Vec<(String, String)> = Vec::new();
@@ -122,7 +119,12 @@ fn the_exit_codes_of_the_readme_are_those_of_the_help() {
             (None, None) => panic!("{text}"),
         }
     }
-    assert_eq!(of_readme, of_help);
+    for page in ["README.md", "docs/commands.md"] {
+        let text = read(page).replace('`', "");
+        let rows = row.captures_iter(&text).map(|found| found.extract().1);
+        let rows: Vec<_> = rows.map(|[code, meaning]| (code.to_owned(), meaning.to_owned())).collect();
+        assert_eq!(rows, of_help, "{page}");
+    }
 }
 
 #[test]
