@@ -40,7 +40,8 @@ fn the_command_line_answers_as_its_cases_say() {
         cases
             .case(format!("{ROOT}/tests/cmd/pinned/*.trycmd"))
             .case(page("README.md", "fixtures", "fixtures"))
-            .case(page("docs/first-run.md", "tests/cmd/first-run", ""));
+            .case(page("docs/first-run.md", "tests/cmd/first-run", ""))
+            .case(page("docs/adopting.md", "tests/cmd/adopting", ""));
         // Before others begin: each runs its cases when it is dropped, and two must not fail at once.
         drop(cases);
         with_real_cargo().case(page("docs/new-project.md", "tests/cmd/new-project", ""));
