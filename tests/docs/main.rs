@@ -8,6 +8,7 @@ mod config;
 mod environment;
 mod generated;
 mod shell;
+mod workflows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
