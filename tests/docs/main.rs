@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests read the repository")]
 
 mod artifacts;
+mod book;
 mod commands;
 mod config;
 mod environment;
