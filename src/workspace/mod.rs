@@ -17,7 +17,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::model::path::RelPath;
 use crate::model::workspace::{PackageId, ROOT_INPUTS, Workspace};
 
-pub use git::{GitError, changed_since, merge_sides};
+pub use git::{GitError, changed_since, is_ignored, merge_sides};
 pub use sources::{has_changed, read_sources};
 
 /// Which workspace to load, in cargo's own words.

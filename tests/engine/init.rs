@@ -150,6 +150,21 @@ fn the_workflow_is_yaml_that_pins_its_actions_and_calls_what_there_is() {
     );
 }
 
+#[test]
+fn a_library_that_keeps_no_lock_file_is_told_and_makes_one_in_its_workflow() {
+    let sandbox = new("clean");
+    sandbox.commit_all();
+    let lockfile = "cargo generate-lockfile\n";
+    assert!(!sandbox.run(&["init"], 0).contains("git ignores Cargo.lock"), "it is tracked");
+    sandbox.write(".gitignore", "target\nCargo.lock\n");
+    assert!(!sandbox.run(&["init", "--github"], 0).contains("git ignores Cargo.lock"), "it still is");
+    assert!(!runs(&String::from_utf8(files(sandbox.root())[WORKFLOW].clone()).unwrap()).contains(lockfile));
+    std::fs::remove_file(sandbox.root().join(WORKFLOW)).unwrap();
+    assert!(sandbox.git(&["rm", "-q", "--cached", "Cargo.lock"]));
+    assert!(sandbox.run(&["init", "--github"], 0).contains("git ignores Cargo.lock"));
+    assert!(runs(&String::from_utf8(files(sandbox.root())[WORKFLOW].clone()).unwrap()).contains(lockfile));
+}
+
 /// What the steps of a workflow run, one after the other.
 fn runs(text: &str) -> String {
     let documents = Yaml::load_from_str(text).unwrap();

@@ -151,8 +151,16 @@ mod tests {
         let (few, unused) = (texts(&["one"]), texts(&["audit", "deny", "machete", "typos"]));
         if !many {
             let tools = vec![tool("clippy", &[]), tool("fmt", &[])];
-            let (configs, ci, dir) = (Vec::new(), Vec::new(), ".".to_owned());
-            return Surroundings { members: few, tools, unused, configs, nextest: None, ci, dir };
+            return Surroundings {
+                members: few,
+                tools,
+                unused,
+                configs: Vec::new(),
+                nextest: None,
+                ci: Vec::new(),
+                dir: ".".to_owned(),
+                ignores_lockfile: false,
+            };
         }
         let calls = texts(&["cargo clippy --all-features -- -D warnings"; 20]);
         Surroundings {
@@ -163,6 +171,7 @@ mod tests {
             nextest: Some(".config/nextest.toml is here".to_owned()),
             ci: vec![("Makefile.toml".to_owned(), Vec::new()), ("x \"]'.yml".to_owned(), calls)],
             dir: "rust".to_owned(),
+            ignores_lockfile: true,
         }
     }
 

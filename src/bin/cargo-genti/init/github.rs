@@ -26,9 +26,16 @@ pub(super) fn render(found: &Surroundings) -> String {
         .filter_map(|tool| tool.install.as_deref()?.strip_prefix("cargo install "))
         .map(|what| format!("          cargo +stable install --root ~/.cache/genti {what}\n"))
         .collect();
+    let lockfile = match found.ignores_lockfile {
+        false => String::new(),
+        true => format!(
+            "          # It is not in the repository, and `check` makes none.\n          cargo generate-lockfile{manifest}\n"
+        ),
+    };
     TEMPLATE
         .replace("VERSION", env!("CARGO_PKG_VERSION"))
         .replace("          INSTALLS\n", &installs)
+        .replace("          LOCKFILE\n", &lockfile)
         .replace("VARIABLE", VARIABLE)
         // What is not ours comes last.
         .replace("TARGET", &target)
@@ -91,6 +98,7 @@ jobs:
         run: rustup component add clippy rustfmt
       - name: Check
         run: |
+          LOCKFILE
           cargo genti check --max-duration 40mMANIFEST
       - name: Keep the artifacts
         if: always()

@@ -71,7 +71,10 @@ pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> End {
     }
     if project.config.is_none() {
         shell
-            .note("it says what holds without it, and shows how to change that; try it: `cargo genti check`");
+            .note("the configuration says what holds without it, and shows how to change that; try it: `cargo genti check`");
+    }
+    if found.ignores_lockfile {
+        shell.note("git ignores Cargo.lock: commit it all the same, or call `cargo generate-lockfile` before `check`, which makes none");
     }
     if args.github {
         shell.note(format_args!(

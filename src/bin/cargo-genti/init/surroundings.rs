@@ -8,6 +8,7 @@ use genti::path::RelPath;
 use genti::pipeline::Project;
 use genti::plan::config;
 use genti::scan::{self, Env, NoVersion, Stop};
+use genti::workspace;
 use regex::Regex;
 
 use crate::render::plural;
@@ -28,6 +29,8 @@ pub(super) struct Surroundings {
     pub(super) ci: Vec<(String, Vec<String>)>,
     /// The workspace root, as seen from there.
     pub(super) dir: String,
+    /// Whether `Cargo.lock` is kept out of the repository.
+    pub(super) ignores_lockfile: bool,
 }
 
 /// A check that runs here.
@@ -113,6 +116,7 @@ impl Surroundings {
             nextest,
             ci,
             dir: RelPath::between(repository, &workspace.root).unwrap_or_default().to_string(),
+            ignores_lockfile: workspace::is_ignored(&workspace.root, "Cargo.lock"),
         }
     }
 
