@@ -7,7 +7,7 @@ use genti::model::outcome::End;
 use crate::args::{Cli, CompletionsArgs};
 use crate::render::Shell;
 
-/// Of the program itself: what follows `cargo genti` is completed by cargo's own completions, if at all.
+/// Of the program itself: cargo's own completions hand on what follows `cargo genti`.
 const PROGRAM: &str = "cargo-genti";
 
 pub(crate) fn main(args: &CompletionsArgs, shell: &mut Shell) -> End {
