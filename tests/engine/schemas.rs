@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use genti::model::finding::{Level, State};
-use genti::model::outcome::{Effect, End, Verdict};
+use genti::model::outcome::{Cache, Effect, End, Verdict};
 use genti::model::task::Status;
 use serde_json::{Value, json};
 
@@ -202,6 +202,7 @@ fn every_word_that_there_is_is_in_the_schemas() {
         Status::Leaky,
         Status::Crashed(why()),
         Status::Unparsable(why()),
+        Status::InputChanged(why()),
         Status::NotRun(why()),
     ];
     for status in &statuses {
@@ -211,11 +212,8 @@ fn every_word_that_there_is_is_in_the_schemas() {
             | Status::Skipped(_)
             | Status::Incomplete(_)
             | Status::Missing(_) => {}
-            Status::TimedOut(_)
-            | Status::Leaky
-            | Status::Crashed(_)
-            | Status::Unparsable(_)
-            | Status::NotRun(_) => {}
+            Status::TimedOut(_) | Status::Leaky | Status::Crashed(_) | Status::Unparsable(_) => {}
+            Status::InputChanged(_) | Status::NotRun(_) => {}
         }
     }
     let statuses: Vec<_> = statuses.iter().map(Status::as_str).collect();
@@ -230,6 +228,14 @@ fn every_word_that_there_is_is_in_the_schemas() {
     let verdicts = words(&verdicts.map(Verdict::as_str));
     assert_eq!(text("report", "/properties/tools/items/properties/verdict/enum"), verdicts);
     assert_eq!(text("task", "/oneOf/2/properties/status/enum"), verdicts);
+
+    let caches = [Cache::Hit, Cache::Miss];
+    for cache in caches {
+        match cache {
+            Cache::Hit | Cache::Miss => {}
+        }
+    }
+    assert_eq!(text("task", "/$defs/timing/properties/cache/enum"), words(&caches.map(Cache::as_str)));
 
     let effects = [Effect::Active, Effect::Expired, Effect::Unused];
     for effect in effects {

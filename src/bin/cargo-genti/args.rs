@@ -74,6 +74,10 @@ pub(crate) enum Command {
     Baseline(BaselineArgs),
     /// Show the tools, their versions and where they are found
     Tools(ToolsArgs),
+    /// Say why the tasks of the last run ran, or why they did not have to
+    Explain(ExplainArgs),
+    /// Remove what runs left under target/genti, and the results that are kept
+    Clean(CleanArgs),
     /// Write a commented configuration from what is found here; overwrites nothing
     Init(InitArgs),
     /// Print what makes a shell complete the words of `cargo-genti`
@@ -96,6 +100,8 @@ impl Command {
                 BaselineCommand::Diff(args) => &args.output,
             },
             Self::Tools(args) => &args.output,
+            Self::Explain(args) => &args.output,
+            Self::Clean(args) => &args.output,
             Self::Init(args) => &args.output,
             Self::Completions(_) | Self::Man(_) => return None,
         })
@@ -131,6 +137,9 @@ pub(crate) struct RunArgs {
     /// [env: GENTI_AS_OF]
     #[arg(long, value_name = "DATE")]
     pub(crate) as_of: Option<String>,
+    /// Run everything, and keep no results for the next run [env: GENTI_NO_CACHE]
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
@@ -245,6 +254,28 @@ pub(crate) struct InitArgs {
     /// Run without access to the network
     #[arg(long, help_heading = "Workspace")]
     pub(crate) offline: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Only this tool, or one of its tasks: `tool` or `tool:unit`
+    #[arg(value_name = "TASK")]
+    pub(crate) task: Option<String>,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CleanArgs {
+    /// Remove only the results that no run has used for this long, such as 30d, to within a week
+    #[arg(long, value_name = "TIME")]
+    pub(crate) older_than: Option<String>,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

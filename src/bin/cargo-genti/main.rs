@@ -8,7 +8,9 @@
 mod args;
 mod baseline;
 mod bless;
+mod clean;
 mod completions;
+mod explain;
 mod init;
 mod man;
 mod plan;
@@ -58,6 +60,8 @@ fn main() -> ExitCode {
         Command::Plan(args) => plan::main(args, &env, &mut shell),
         Command::Baseline(args) => baseline::main(&args.command, start(env), &mut shell),
         Command::Tools(args) => tools::main(args, &env, &mut shell),
+        Command::Explain(args) => explain::main(args, &env, &mut shell),
+        Command::Clean(args) => clean::main(args, &env, &mut shell),
         Command::Init(args) => init::main(args, &env, &mut shell),
         Command::Completions(args) => completions::main(args, &mut shell),
         Command::Man(args) => man::main(args, &mut shell),

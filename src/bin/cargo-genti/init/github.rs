@@ -80,6 +80,12 @@ jobs:
             TARGET/genti/build
           key: genti-${{ runner.os }}-${{ hashFiles('**/Cargo.lock', '**/rust-toolchain*') }}
           restore-keys: genti-${{ runner.os }}-
+      - name: Keep what is known for the next run
+        uses: actions/cache@0057852bfaa89a56745cba8c7296529d2fc39830 # v4.3.0
+        with:
+          path: TARGET/genti/cache
+          key: genti-known-${{ runner.os }}-${{ github.run_id }}-${{ github.run_attempt }}
+          restore-keys: genti-known-${{ runner.os }}-
       - name: Install genti
         env:
           # Settings, Secrets and variables, Actions, Variables: the URL of the repository that genti comes from.
