@@ -92,6 +92,7 @@ fn batches(files: &[String], tools: &[Tool]) -> BTreeSet<Digest> {
         files,
         outside: Vec::new(),
         metadata: BTreeSet::new(),
+        build_dependencies: BTreeSet::new(),
     };
     let (tools, policy, facts) = (tools.to_vec(), Policy::default(), Facts::default());
     let plan = plan::plan(&workspace, tools, Selection::default(), policy, &facts).unwrap();

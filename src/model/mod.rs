@@ -9,6 +9,8 @@ pub mod event;
 #[cfg(feature = "engine")]
 pub mod finding;
 #[cfg(feature = "engine")]
+pub mod generated;
+#[cfg(feature = "engine")]
 pub mod golden;
 #[cfg(feature = "engine")]
 pub mod outcome;

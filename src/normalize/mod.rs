@@ -30,8 +30,10 @@ pub use columns::Columns;
 pub use scrub::Scrub;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::model::finding::{Diagnostic, Level, Place, Position, Range};
+use crate::model::generated::Generated;
 use crate::model::golden::Printed;
 use crate::model::path::RelPath;
 use crate::model::task::{Exit, Output, Program, Unit};
@@ -64,6 +66,10 @@ pub struct Parsed {
     pub gaps: Vec<Gap>,
     /// The test programs that were built.
     pub programs: Vec<Program>,
+    /// Where build scripts left what they generated. Absolute paths: reach no artifact.
+    pub out_dirs: Vec<(PackageId, PathBuf)>,
+    /// What is there, once somebody has looked.
+    pub generated: Vec<Generated>,
     /// Whether errors that are only lints may be why something got no verdict.
     pub hidden: bool,
     /// The revision of the database that the tool looked things up in, if it told.
@@ -127,7 +133,7 @@ pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
         Exit::Signal(signal) => return Err(Unparsable(format!("ended by signal {signal}"))),
     };
     let mut parsed = match &input.tool.parse {
-        Parse::RustcJson | Parse::CargoBuild => cargo_json::parse(input, code),
+        Parse::RustcJson | Parse::CargoBuild | Parse::BuildScripts => cargo_json::parse(input, code),
         Parse::Libtest => libtest::parse(input, code),
         Parse::Nextest => nextest::parse(input, code),
         Parse::Rustfmt => rustfmt::parse(input, code),

@@ -5,6 +5,7 @@
 
 mod cargo;
 mod files;
+mod generated;
 mod git;
 mod outside;
 mod sources;
@@ -17,6 +18,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::model::path::RelPath;
 use crate::model::workspace::{PackageId, ROOT_INPUTS, Workspace};
 
+pub use generated::{Unreadable, generated};
 pub use git::{GitError, changed_since, merge_sides};
 pub use sources::{has_changed, read_sources};
 
@@ -134,6 +136,7 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
         owners: Vec::new(),
         outside,
         metadata: cargo::metadata_tables(&metadata),
+        build_dependencies: cargo::build_dependencies(&metadata),
     };
     workspace.owners = owners(&workspace);
     let lockfile = workspace.find(&RelPath::new("Cargo.lock")).is_some();
