@@ -31,7 +31,7 @@
 //! The crate takes in what was generated with
 //! `mod words { include!(concat!(env!("OUT_DIR"), "/mod.rs")); }`, and its `Cargo.toml` has
 //!
-//! ```toml
+//! ```text
 //! [build-dependencies]
 //! genti = { version = "0.9", default-features = false }
 //! ```
@@ -54,6 +54,11 @@
 //!
 //! What a generator must see to: it reads nothing but its inputs and what the plan declares, and its output holds no
 //! time, no absolute path and nothing in the order of a hash map.
+
+/// The example of the page is compiled with those of this documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/build-scripts.md")]
+struct Page;
 
 mod batch;
 mod cargo;

@@ -52,7 +52,7 @@ impl Tool {
         }
         let mut message = match (named, &self.env) {
             (Some(value), Some(env)) => {
-                format!("`{}` was not found: {env} names {}", self.name, value.display())
+                format!("`{}` was not found: {env} names {}", self.name, Path::new(value).display())
             }
             (_, Some(env)) => format!("`{}` was not found in PATH, and {env} is not set", self.name),
             _ => format!("`{}` was not found in PATH", self.name),
