@@ -1,4 +1,4 @@
-//! Whether something is still what it was, in 16 bytes. Private to one build of one build script.
+//! Whether something is still what it was, in 8 bytes. Private to one build of one build script.
 //!
 //! The standard library's hasher may change from one Rust to the next. Then the program changes as well, which every
 //! record holds the fingerprint of: no record is believed that another hasher wrote.
@@ -9,8 +9,8 @@ use std::io::Read;
 use std::path::Path;
 
 /// What was hashed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fingerprint(pub(super) [u8; 16]);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Fingerprint(pub(super) [u8; 8]);
 
 impl Fingerprint {
     /// Of these bytes.
@@ -36,14 +36,12 @@ impl Fingerprint {
     }
 }
 
-/// Hashes field after field. Two hashers that begin differently, for 128 bits.
-pub(super) struct Fingerprinter([DefaultHasher; 2]);
+/// Hashes field after field.
+pub(super) struct Fingerprinter(DefaultHasher);
 
 impl Fingerprinter {
     pub(super) fn new() -> Self {
-        let mut second = DefaultHasher::new();
-        second.write_u64(1);
-        Self([DefaultHasher::new(), second])
+        Self(DefaultHasher::new())
     }
 
     /// A field of its own: `ab`, `c` is something else than `a`, `bc`.
@@ -53,17 +51,11 @@ impl Fingerprinter {
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
-        for hasher in &mut self.0 {
-            hasher.write(bytes);
-        }
+        self.0.write(bytes);
     }
 
     pub(super) fn finish(&self) -> Fingerprint {
-        let mut bytes = [0; 16];
-        for (hasher, half) in self.0.iter().zip(bytes.chunks_exact_mut(8)) {
-            half.copy_from_slice(&hasher.finish().to_le_bytes());
-        }
-        Fingerprint(bytes)
+        Fingerprint(self.0.finish().to_le_bytes())
     }
 }
 

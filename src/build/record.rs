@@ -68,7 +68,7 @@ impl Record {
 
     /// Reads what [`Record::encode`] wrote; `None` for anything else.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let (body, sum) = bytes.split_at_checked(bytes.len().checked_sub(16)?)?;
+        let (body, sum) = bytes.split_at_checked(bytes.len().checked_sub(8)?)?;
         if Fingerprint::of(body).0 != sum {
             return None;
         }
@@ -150,7 +150,7 @@ impl<'a> Reader<'a> {
     }
 
     fn fingerprint(&mut self) -> Option<Fingerprint> {
-        self.take(16)?.try_into().ok().map(Fingerprint)
+        self.take(8)?.try_into().ok().map(Fingerprint)
     }
 
     fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {

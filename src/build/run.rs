@@ -224,7 +224,7 @@ fn do_unit(
     let is_settled = inputs.iter().all(|input| is_still(&place.root.join(&input.path), &input.bytes))
         && discovered.iter().all(|seen| is_older(&place.root.join(&seen.path), started));
     let inputs = inputs.into_iter().map(|input| (input.path, input.bytes)).collect();
-    let conditions = found.conditions.unwrap_or(Fingerprint([0; 16]));
+    let conditions = found.conditions.unwrap_or_default();
     let mut record = Record { conditions, inputs, discovered, outputs };
     if is_mine && is_settled && found.conditions.is_some() {
         state.put_record(&unit.name, &record).map_err(|error| out_dir(place, &error))?;
@@ -250,7 +250,7 @@ fn put_include(
     let text = include::text(&path, outputs.iter())?;
     state.write(&path, text.as_bytes()).map_err(|error| out_dir(place, &error))?;
     let made = Made { path, len: text.len() as u64, content: Fingerprint::of(text.as_bytes()) };
-    let conditions = conditions.unwrap_or(Fingerprint([0; 16]));
+    let conditions = conditions.unwrap_or_default();
     Ok(Record { conditions, inputs: Vec::new(), discovered: Vec::new(), outputs: vec![made] })
 }
 
