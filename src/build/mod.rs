@@ -85,6 +85,7 @@ mod workers;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use depfile::parse_depfile;
 pub use error::{Error, Errors};
@@ -110,10 +111,13 @@ pub fn plan<'a>() -> Plan<'a> {
     }
 }
 
+/// Whether a plan has run in this process.
+static RAN: AtomicBool = AtomicBool::new(false);
+
 /// What is generated from what.
 ///
-/// One plan is all that a build script should have: what another one wrote, it would take for stale. Several generators
-/// go into one plan, one after the other, each with its own [inputs](Plan::inputs).
+/// A build script runs one plan: what another one wrote, it would take for stale. Several generators go into one plan, one
+/// after the other, each with its own [inputs](Plan::inputs).
 #[must_use = "a plan does nothing before `run`"]
 pub struct Plan<'a> {
     announced: Announced,
@@ -243,9 +247,14 @@ impl<'a> Plan<'a> {
     ///
     /// # Errors
     ///
-    /// All that went wrong, in the order of the inputs. What could be generated nevertheless is in place, and will not
+    /// All that went wrong, in the order of the inputs; or that a plan has run before. What could be generated nevertheless is in place, and will not
     /// be generated again; what could not is as it was before.
     pub fn try_run(self) -> Result<Summary, Errors> {
+        if RAN.swap(true, Ordering::Relaxed) {
+            let message = "this build script has run a plan before, and what that wrote would be taken for stale: put \
+                           all generators into one plan, each with its own `inputs`";
+            return Err(Error::new(message).into());
+        }
         let done = run::run(&self, &Place::from_env()?, &self.announced.slots)?;
         let warning = self.announced.warning.as_deref().map(cargo::warning).unwrap_or_default();
         print(&(warning + &done.lines)).map_err(Error::from)?;

@@ -9,6 +9,9 @@ use super::state::DIR;
 use super::{Error, parse_depfile};
 use crate::model::path::RelPath;
 
+/// The most lines of what a program says that are shown.
+const SHOWN: usize = 50;
+
 /// Where a generator writes to. Nothing of it is seen in `OUT_DIR` before the generator returns `Ok`, and what has not
 /// changed is not written again.
 #[derive(Debug)]
@@ -78,8 +81,12 @@ impl Output<'_> {
         }
         let said = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
         let said = String::from_utf8_lossy(said);
-        let said = if said.trim().is_empty() { "(it printed nothing)" } else { said.trim_end() };
-        Err(Error::new(format!("`{name}` failed ({}):\n{said}", output.status)))
+        let mut lines: Vec<&str> = said.trim_end().lines().collect();
+        let more = lines.len().saturating_sub(SHOWN);
+        lines.truncate(SHOWN);
+        let rest = if more > 0 { format!("\n(and {more} more lines)") } else { String::new() };
+        let said = if lines.is_empty() { "(it printed nothing)".to_owned() } else { lines.join("\n") };
+        Err(Error::new(format!("`{name}` failed ({}):\n{said}{rest}", output.status)))
     }
 
     /// Says that what is generated depends on the file `path` as well, as an `import` does that was found on the way. If

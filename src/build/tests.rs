@@ -237,6 +237,28 @@ fn a_generator_that_panics_is_an_error_of_its_input() {
     assert_eq!(package.names(), ["b.out"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn what_a_program_says_that_fails_is_shown_up_to_a_length() {
+    let mut package = Package::new(&[("in/a.x", ""), ("in/b.x", "")]);
+    package.place.env.insert("SH".into(), "/bin/sh".into());
+    let plan = plan().inputs("in/*.x").tool(Tool::find("sh").env("SH")).each(|input, out| {
+        let script = if input.stem() == "a" { "seq 1 60 >&2; exit 3" } else { "exit 4" };
+        out.run(out.command("sh")?.args(["-c", script])).map(drop)
+    });
+    let error = package.error(&plan);
+    assert!(error.starts_with("in/a.x: `sh` failed (exit status: 3):\n1\n2\n"), "{error}");
+    assert!(error.contains("\n50\n(and 10 more lines)\n"), "{error}");
+    assert!(error.ends_with("in/b.x: `sh` failed (exit status: 4):\n(it printed nothing)"), "{error}");
+}
+
+#[test]
+fn a_script_runs_one_plan() {
+    // Out of a build script, the first fails for want of OUT_DIR, if that is not set.
+    let _ = copy("in/*.x").try_run();
+    assert!(copy("in/*.x").try_run().unwrap_err().to_string().contains("put all generators into one plan"));
+}
+
 #[test]
 fn nothing_that_depends_on_the_order_of_execution_is_shown() {
     let package = Package::new(&[("in/a.x", "1"), ("in/b.x", "2"), ("in/c.x", "3"), ("in/d.x", "4")]);

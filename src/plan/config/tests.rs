@@ -234,7 +234,7 @@ fn a_tool_is_read() {
         threads = 'NAGA_THREADS'
         version = ['naga', '--version']
         install = 'cargo install naga-cli'
-        detect = { files = ['naga.toml'], metadata = ['naga'] }
+        detect = { files = ['naga.toml'], metadata = ['naga'], build-dependencies = ['naga-build'] }
         weight = 3
         max-tasks = 5
         max-bytes = 6";
@@ -277,7 +277,7 @@ fn a_tool_is_read() {
             detect: Some(Signs {
                 files: texts(&["naga.toml"]),
                 metadata: texts(&["naga"]),
-                build_dependencies: Vec::new(),
+                build_dependencies: texts(&["naga-build"]),
             }),
             weight: NonZeroU32::new(3).unwrap(),
             caps: StepCaps { tasks: 5, bytes: 6 },
