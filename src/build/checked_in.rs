@@ -161,7 +161,7 @@ fn list(path: &Path) -> std::io::Result<Vec<std::io::Result<fs::DirEntry>>> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "build scripts look at files")]
-fn is_there(path: &Path) -> bool {
+pub(super) fn is_there(path: &Path) -> bool {
     fs::metadata(path).is_ok()
 }
 

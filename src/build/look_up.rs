@@ -9,7 +9,7 @@ use super::error::{Error, Errors};
 use super::fingerprint::{Fingerprint, Fingerprinter};
 use super::manifest::SCHEMA;
 use super::record::look;
-use super::{Kind, Plan, batch, walk};
+use super::{Kind, Plan, batch, checked_in, walk};
 use crate::model::path::RelPath;
 
 /// Where a plan runs.
@@ -69,6 +69,9 @@ pub(super) struct Found<'a> {
     pub(super) watched: BTreeSet<String>,
     pub(super) env: BTreeSet<String>,
     pub(super) conditions: Option<Fingerprint>,
+    /// A tool for want of which nothing can be generated, where the files that are checked in do instead; and where it was
+    /// looked for.
+    pub(super) missing: Option<(String, Error)>,
 }
 
 /// Finds inputs and tools. Every mistake is told, not the first.
@@ -77,10 +80,14 @@ pub(super) fn look_up<'a>(plan: &'a Plan<'a>, place: &Place) -> Result<Found<'a>
     let mut watched = BTreeSet::new();
     let mut env = plan.env.clone();
     let mut tools = BTreeMap::new();
+    let mut missing = None;
     for tool in &plan.tools {
         env.extend(tool.env.clone());
         match tool.locate(&place.root, &place.env) {
             Ok(path) => drop(tools.insert(tool.name.clone(), path)),
+            Err(error) if tool.is_optional && !checked_in::is_accepted(&place.env) => {
+                missing.get_or_insert((tool.name.clone(), error));
+            }
             Err(error) => errors.push(error),
         }
     }
@@ -127,7 +134,7 @@ pub(super) fn look_up<'a>(plan: &'a Plan<'a>, place: &Place) -> Result<Found<'a>
         }
     }
     if errors.is_empty() {
-        Ok(Found { units, tools, shared, watched, env, conditions })
+        Ok(Found { units, tools, shared, watched, env, conditions, missing })
     } else {
         Err(Errors(errors))
     }

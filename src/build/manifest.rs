@@ -10,6 +10,8 @@ pub(super) const SCHEMA: u32 = 1;
 
 /// What is in a manifest.
 pub(super) struct Manifest<'a> {
+    /// The tool for want of which nothing was generated, and the files that are checked in were not compared.
+    pub(super) missing_tool: Option<&'a str>,
     /// The directory of the files that are only checked, from the package's directory.
     pub(super) checked_in: Option<&'a str>,
     /// The variables that it depends on.
@@ -25,15 +27,18 @@ pub(super) struct Manifest<'a> {
 impl Manifest<'_> {
     /// Canonical JSON: sorted keys, no blanks, a newline at the end.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut text = String::from("{\"checked_in\":");
-        match self.checked_in {
-            Some(dir) => string(&mut text, dir),
+        let optional = |text: &mut String, value: Option<&str>| match value {
+            Some(value) => string(text, value),
             None => text.push_str("null"),
-        }
+        };
+        let mut text = String::from("{\"checked_in\":");
+        optional(&mut text, self.checked_in);
         text.push_str(",\"env\":");
         list(&mut text, self.env, |text, name| string(text, name));
         text.push_str(",\"inputs\":");
         list(&mut text, &self.shared, |text, path| string(text, path));
+        text.push_str(",\"missing_tool\":");
+        optional(&mut text, self.missing_tool);
         let _ = write!(text, ",\"schema\":{SCHEMA},\"tools\":");
         list(&mut text, &self.tools, |text, name| string(text, name));
         text.push_str(",\"units\":");
@@ -95,9 +100,15 @@ mod tests {
                 content: super::super::fingerprint::Fingerprint::of(b"abc"),
             }],
         };
-        let manifest =
-            Manifest { checked_in: None, env: &env, tools: vec!["cc"], shared: vec![], units: vec![&unit] };
-        let expected = r#"{"checked_in":null,"env":["A"],"inputs":[],"schema":1,"tools":["cc"],"units":[{"discovered":[],"inputs":["in/\"a\"\u0001"],"outputs":[{"bytes":3,"path":"a.rs"}]}]}"#;
+        let manifest = Manifest {
+            missing_tool: None,
+            checked_in: None,
+            env: &env,
+            tools: vec!["cc"],
+            shared: vec![],
+            units: vec![&unit],
+        };
+        let expected = r#"{"checked_in":null,"env":["A"],"inputs":[],"missing_tool":null,"schema":1,"tools":["cc"],"units":[{"discovered":[],"inputs":["in/\"a\"\u0001"],"outputs":[{"bytes":3,"path":"a.rs"}]}]}"#;
         assert_eq!(String::from_utf8(manifest.encode()).unwrap(), format!("{expected}\n"));
     }
 }

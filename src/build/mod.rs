@@ -282,6 +282,10 @@ impl<'a> Plan<'a> {
         if self.groups.iter().any(|group| matches!(group.kind, Kind::Batch(0, _))) {
             mistakes.push(Error::new("a batch of at most 0 inputs is none: `usize::MAX` takes all at once"));
         }
+        for tool in self.tools.iter().filter(|tool| tool.is_optional && self.checked_in.is_none()) {
+            let message = format!("the tool `{}` can be optional only beside `checked_in`", tool.name);
+            mistakes.push(Error::new(message));
+        }
         let mut names = BTreeSet::new();
         for tool in self.tools.iter().filter(|tool| !names.insert(&tool.name)) {
             mistakes.push(Error::new(format!("the tool `{}` is named twice", tool.name)));

@@ -38,6 +38,9 @@ pub(super) struct Done {
 pub(super) fn run(plan: &Plan<'_>, place: &Place, slots: &Slots) -> Result<Done, Errors> {
     let mut found = look_up(plan, place)?;
     let state = State::open(&place.out).map_err(|error| out_dir(place, &error))?;
+    if let (Some((tool, why)), Some(dir)) = (found.missing.take(), &plan.checked_in) {
+        return take_checked_in(dir, &tool, &why, found, place, &state);
+    }
     let (mut records, claims, generated) = do_units(&found, place, slots, &state)?;
 
     let units = &found.units;
@@ -63,6 +66,7 @@ pub(super) fn run(plan: &Plan<'_>, place: &Place, slots: &Slots) -> Result<Done,
     }
 
     let manifest = Manifest {
+        missing_tool: None,
         checked_in: plan.checked_in.as_deref(),
         env: &plan.env,
         tools: found.tools.keys().map(String::as_str).collect(),
@@ -107,6 +111,37 @@ pub(super) fn run(plan: &Plan<'_>, place: &Place, slots: &Slots) -> Result<Done,
     }
     lines.push_str(&cargo::reruns(&found.watched, &found.env));
     Ok(Done { summary: Summary { generated: generated.len(), unchanged, removed }, lines })
+}
+
+/// Leaves it at what is checked in, for want of a tool. What an earlier build has generated is left as it is, for the day when
+/// the tool is there again; the manifest says that nothing is known of it.
+fn take_checked_in(
+    dir: &str,
+    tool: &str,
+    why: &Error,
+    mut found: Found<'_>,
+    place: &Place,
+    state: &State,
+) -> Result<Done, Errors> {
+    if !checked_in::is_there(&place.root.join(dir)) {
+        return Err(Error::new(format!("it is not there, and can't be generated: {why}"))
+            .in_file(dir)
+            .into());
+    }
+    let manifest = Manifest {
+        missing_tool: Some(tool),
+        checked_in: Some(dir),
+        env: &BTreeSet::new(),
+        tools: Vec::new(),
+        shared: Vec::new(),
+        units: Vec::new(),
+    };
+    state.put_manifest(&manifest.encode()).map_err(|error| out_dir(place, &error))?;
+    found.env.insert(checked_in::ACCEPT.to_owned());
+    found.watched.insert(dir.to_owned());
+    let warning = cargo::warning(&format!("`{dir}` is taken as it is, and was not compared: {why}"));
+    let lines = warning + &cargo::reruns(&found.watched, &found.env);
+    Ok(Done { summary: Summary { generated: 0, unchanged: 0, removed: 0 }, lines })
 }
 
 /// Runs the units that must. Returns a record of each, what each wrote, and the numbers of those that ran.

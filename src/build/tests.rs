@@ -461,6 +461,37 @@ fn files_that_are_checked_in_are_compared_and_written_only_for_a_package_that_is
 }
 
 #[test]
+fn without_an_optional_tool_what_is_checked_in_is_taken_as_it_is() {
+    let mut package = Package::new(&[("in/a.x", "a"), ("gen/a.out", "by hand")]);
+    package.place.env.insert("CARGO_PKG_NAME".into(), "mine".into());
+    let with = |tool: Tool| copy("in/*.x").checked_in("gen").tool(tool);
+    let missing = || Tool::find("no-such-tool");
+    assert!(package.error(&with(missing())).contains("`no-such-tool` was not found"));
+    let done = package.lines(&with(missing().optional())).unwrap();
+    assert!(
+        done.lines.starts_with("cargo:warning=`gen` is taken as it is, and was not compared:"),
+        "{}",
+        done.lines
+    );
+    assert!(done.lines.contains("cargo:rerun-if-changed=gen\n"), "{}", done.lines);
+    assert_eq!(package.names(), [""; 0]);
+    let manifest = fs::read_to_string(package.place.out.join(".genti/manifest.json")).unwrap();
+    assert!(manifest.contains("\"missing_tool\":\"no-such-tool\""), "{manifest}");
+    // Who wants the files written must have the tool.
+    package.place.env.insert("GENTI_BUILD_ACCEPT".into(), "mine".into());
+    assert!(package.error(&with(missing().optional())).contains("`no-such-tool` was not found"));
+    package.place.env.clear();
+    package.remove("gen/a.out");
+    fs::remove_dir(package.place.root.join("gen")).unwrap();
+    assert!(
+        package
+            .error(&with(missing().optional()))
+            .starts_with("gen: it is not there, and can't be generated")
+    );
+    assert!(package.error(&copy("in/*.x").tool(missing().optional())).contains("only beside `checked_in`"));
+}
+
+#[test]
 fn names_that_cargo_can_not_be_told_are_errors() {
     if cfg!(windows) {
         return;

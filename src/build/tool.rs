@@ -19,12 +19,13 @@ pub struct Tool {
     pub(super) name: String,
     pub(super) env: Option<String>,
     hint: Option<String>,
+    pub(super) is_optional: bool,
 }
 
 impl Tool {
     /// The program `name`, which is looked for in the directories of `PATH`.
     pub fn find(name: impl Into<String>) -> Self {
-        Self { name: name.into(), env: None, hint: None }
+        Self { name: name.into(), env: None, hint: None, is_optional: false }
     }
 
     /// An environment variable that says where it is instead: a path, or another name.
@@ -38,6 +39,14 @@ impl Tool {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Beside [`Plan::checked_in`](super::Plan::checked_in): where it is missing, the files that are checked in are taken as
+    /// they are, with a warning, and nothing is generated. For crates that others build, who need not have the tool.
+    #[must_use]
+    pub fn optional(mut self) -> Self {
+        self.is_optional = true;
         self
     }
 

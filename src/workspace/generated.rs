@@ -24,6 +24,14 @@ pub enum Unreadable {
     /// The manifest.
     #[error("the manifest of what was generated can't be read: {0}")]
     Manifest(String),
+    /// It had to be left at what is checked in.
+    #[error("`{dir}` was not compared with what is generated: `{tool}` is missing")]
+    NotCompared {
+        /// The directory of what is checked in, from the package.
+        dir: String,
+        /// The tool that would generate it.
+        tool: String,
+    },
     /// A file that it names.
     #[error("the generated file `{path}` {why}")]
     File {
@@ -38,6 +46,7 @@ pub enum Unreadable {
 struct Manifest {
     schema: u32,
     checked_in: Option<String>,
+    missing_tool: Option<String>,
     units: Vec<Unit>,
 }
 
@@ -75,6 +84,9 @@ pub fn generated(
         let why =
             format!("its format is {}, and this genti knows 1; update the older of the two", manifest.schema);
         return Err(Unreadable::Manifest(why));
+    }
+    if let Some(tool) = manifest.missing_tool {
+        return Err(Unreadable::NotCompared { dir: manifest.checked_in.unwrap_or_default(), tool });
     }
     let dir = workspace.package(package).dir.to_path(&workspace.root);
     let within = |path: &String| {

@@ -97,6 +97,20 @@ fn a_generated_file_that_is_not_what_the_script_wrote_is_no_verdict() {
 }
 
 #[test]
+fn what_was_not_compared_for_want_of_a_tool_is_no_verdict() {
+    let sandbox = generating("workspace", "");
+    let from = std::fs::read_to_string(sandbox.root().join("build.rs")).unwrap();
+    let optional =
+        ".checked_in(\"src/tables\").tool(genti::build::Tool::find(\"no-such-tool\").optional()).run()";
+    sandbox.write("build.rs", &from.replace(".run()", optional));
+    sandbox.write("src/tables/mod.rs", "");
+    sandbox.write("src/lib.rs", "");
+    let printed = sandbox.run(&["run"], 3);
+    let why = "build-rust: `src/tables` was not compared with what is generated: `no-such-tool` is missing";
+    assert!(printed.contains(why), "{printed}");
+}
+
+#[test]
 fn it_runs_where_a_build_script_depends_on_genti_or_somebody_asks_for_it() {
     let sandbox = Sandbox::of("clean", "workspace");
     sandbox.write("genti.toml", &disabled(&OTHERS));
