@@ -1,21 +1,24 @@
 #!/usr/bin/env python3
 """What `genti::build` is worth in a build script, and what it costs.
 
-    benches/build_scripts.py [--rounds 3] [--inputs 200] [--millis 50] [--only speed|cost]
+    benches/build_scripts.py [--rounds 3] [--inputs 200] [--millis 50] [--work compute|wait] [--only speed|cost]
 
 Makes small packages in a temporary directory. Each round runs every arrangement once, in a new random order; what is printed
 are medians.
 
-speed: a generator that computes for `--millis` on each of `--inputs` files, in a serial `build.rs` written by hand and in one
+speed: a generator that computes (or waits, as for a server) for `--millis` on each of `--inputs` files, in a serial `build.rs` written by hand and in one
     with `genti::build`, under `cargo build -j1` and `-j2`. The time is that of the script, as it prints it itself. Then with one
-    input changed, and run again with nothing changed: the serial one does all of it each time.
+    input changed, and run again with nothing changed: the serial one does all of it each time. Waiting takes as long on a busy
+    machine, computing does not.
 cost: a clean `cargo build -j2` of a package whose `build.rs` is bare, depends on `genti` without features, or on `prost-build`;
-    and how many crates cargo says that it compiles, the package itself left out. Crates are fetched before.
+    its wall and processor time, and how many crates cargo says that it compiles, the package itself left out. Crates are
+    fetched before.
 """
 
 import argparse
 import os
 import random
+import resource
 import shutil
 import statistics
 import subprocess
@@ -28,6 +31,10 @@ GENTI = f'genti = {{ path = "{REPOSITORY}", default-features = false }}'
 WORK = """
 fn spin(text: &str) -> String {
     let spins: u64 = std::env::var("SPINS").unwrap().parse().unwrap();
+    if let Ok(millis) = std::env::var("WAIT") {
+        std::thread::sleep(std::time::Duration::from_millis(millis.parse().unwrap()));
+        return format!("pub const HASH: u64 = {spins};\\n");
+    }
     let mut hash = text.len() as u64;
     for n in 0..spins {
         hash = (hash ^ n).wrapping_mul(0x100_0000_01b3);
@@ -100,6 +107,12 @@ def make(directory, name, script, dependency="", inputs=0):
     return package
 
 
+def processor():
+    """Seconds that the commands so far have used."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def took(package):
     """Seconds, as the script printed them in its last run."""
     build = os.path.join(package, "target/debug/build")
@@ -119,6 +132,7 @@ def speed(args, directory):
         "genti": make(directory, "with-genti", PLAN, GENTI, inputs=args.inputs),
     }
     # How much work takes so long on one core.
+    wait = {"WAIT": str(int(args.millis))} if args.work == "wait" else {}
     probe = 2_000_000
     cargo(packages["serial"], "build", "-j1", SPINS=str(probe))
     spins = int(probe * args.millis / 1e3 / (took(packages["serial"]) / args.inputs))
@@ -132,7 +146,7 @@ def speed(args, directory):
             changed = os.path.join(package, "in/t0007.txt")
 
             def run(what):
-                cargo(package, "build", f"-j{jobs}", SPINS=str(spins))
+                cargo(package, "build", f"-j{jobs}", SPINS=str(spins), **wait)
                 times.setdefault((key, what), []).append(took(package))
 
             # Another value each time, so that nothing is skipped.
@@ -145,7 +159,7 @@ def speed(args, directory):
                 os.utime(changed)
                 run("none changed")
     base = statistics.median(times[("serial -j2", "all")])
-    print(f"{args.inputs} inputs of {args.millis} ms each, {args.rounds} rounds")
+    print(f"{args.inputs} inputs of {args.millis} ms each ({args.work}), {args.rounds} rounds")
     for (key, what), values in sorted(times.items()):
         median = statistics.median(values)
         print(f"{key:12} {what:13} {median:8.3f} s  {base / median:7.2f} times as fast as serial")
@@ -164,14 +178,16 @@ def cost(args, directory):
         for name in random.sample(list(packages), len(packages)):
             package = packages[name]
             shutil.rmtree(os.path.join(package, "target"), ignore_errors=True)
-            start = time.monotonic()
+            start, before = time.monotonic(), processor()
             said = cargo(package, "build", "-j2")
-            times.setdefault(name, []).append(time.monotonic() - start)
+            times.setdefault(name, []).append((time.monotonic() - start, processor() - before))
             crates[name] = said.count("Compiling ") - 1
-    base = statistics.median(times["bare"])
-    for name, values in times.items():
-        median = statistics.median(values)
-        print(f"{name:12} {crates[name]:3} crates  {median:6.2f} s  {median - base:+6.2f} s")
+    median = lambda name: [statistics.median(values) for values in zip(*times[name])]
+    bare = median("bare")
+    for name in packages:
+        wall, used = median(name)
+        more = f"{wall - bare[0]:+6.2f} s wall, {used - bare[1]:+6.2f} s processor"
+        print(f"{name:12} {crates[name]:3} crates  {wall:6.2f} s wall  {used:6.2f} s processor  {more}")
 
 
 def main():
@@ -179,6 +195,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--inputs", type=int, default=200)
     parser.add_argument("--millis", type=float, default=50)
+    parser.add_argument("--work", choices=["compute", "wait"], default="compute")
     parser.add_argument("--only", choices=["speed", "cost"])
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
