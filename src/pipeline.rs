@@ -6,19 +6,21 @@
 #![expect(clippy::disallowed_methods, reason = "configuration is read and the clock started here")]
 
 mod conditions;
+mod finished;
 mod golden;
 mod judge;
 mod ledger;
+mod lock;
+mod recall;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use jiff::civil::Date;
-use rayon::prelude::*;
-
 use self::conditions::Conditions;
+use self::recall::{Fate, Outside, Recall};
 use crate::compare::suppressions::Suppressions;
 use crate::model::error::Problems;
 use crate::model::event::Event;
@@ -28,15 +30,20 @@ use crate::model::path::RelPath;
 use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection};
 use crate::model::suppression::Suppression;
 use crate::model::task::Plan;
+use crate::model::tool::ToolId;
 use crate::model::workspace::Workspace;
-use crate::plan::config::{self, BaselineConfig, Config, ConfigFile, PolicyConfig};
-use crate::plan::{self, Facts, PlanError};
-use crate::scan::{BuildDirs, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
-use crate::store::{BaselineError, OutputDir};
-use crate::workspace::{GitError, LoadError};
-use crate::{scan, store, workspace};
+use crate::plan::config::{self, BaselineConfig, Config, ConfigFile, Lock, PolicyConfig};
+use crate::plan::{self, Drift, Facts, PlanError};
+use crate::scan::{BuildDirs, Client, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
+use crate::store::{BaselineError, OutputDir, Results, State};
+use crate::workspace::{GitError, Listing, LoadError};
+use crate::{store, workspace};
+use jiff::civil::Date;
 
 pub use self::conditions::builds_like_baseline;
+pub use self::finished::{Difference, Judged, NotJudged, judge_finished};
+pub use self::lock::{lock, lock_drift};
+pub use self::verify::{Varies, Witness, varies};
 
 /// What the user asked for.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +66,8 @@ pub struct Request {
     pub lockfile: Lockfile,
     /// The day by which suppressions expire; without one, none does.
     pub as_of: Option<Date>,
+    /// In which order files and packages are met.
+    pub listing: Listing,
 }
 
 /// What a missing `Cargo.lock` means.
@@ -80,6 +89,8 @@ pub struct Project {
     pub workspace: Workspace,
     /// The plan.
     pub plan: Plan,
+    /// Where it is not the one that is configured.
+    pub drift: Vec<Drift>,
     /// How many processes may run at once.
     pub parallel: Parallel,
     /// Where cargo builds.
@@ -88,8 +99,16 @@ pub struct Project {
     pub programs: Programs,
     /// How the baseline was taken.
     pub baseline: BaselineConfig,
+    /// The locked versions of the tools, if some are.
+    pub lock: Option<Lock>,
+    /// Where they are, or would be, as the user would name it from the workspace root.
+    pub lock_name: String,
+    /// Whether a gate passes with these alone.
+    pub locked: bool,
     /// What is not to count.
     pub suppressions: Vec<Suppression>,
+    /// What the last run here saw.
+    state: State,
     /// The day by which that expires.
     as_of: Option<Date>,
     /// The tools that are configured and turned off.
@@ -140,12 +159,19 @@ pub enum Error {
     },
 }
 
-/// Reads the workspace and its configuration, and plans.
+/// Where cargo builds in the workspace that `request` names, and what runs leave lies below: without reading anything else
+/// of it.
 ///
 /// # Errors
 ///
-/// If the workspace, the configuration or the selection has mistakes.
-pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> Result<Project, Error> {
+/// If there is no such workspace.
+pub fn target_dir(request: &Request, env: &Env) -> Result<PathBuf, Error> {
+    let (_, of_workspace) = find(request, env)?;
+    Ok(workspace::target_dir(&of_workspace)?)
+}
+
+/// Where programs are, seen from where the workspace is looked for; and what is asked of cargo.
+fn find(request: &Request, env: &Env) -> Result<(Programs, workspace::Request), Error> {
     let start = request.manifest_path.as_deref().and_then(Path::parent).map(|dir| request.cwd.join(dir));
     let programs = Programs::new(env, start.as_deref().unwrap_or(&request.cwd))?;
     let has = |flag: &str| request.cargo_flags.iter().any(|given| given == flag);
@@ -156,28 +182,51 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
         locked: has("--locked"),
         offline: has("--offline"),
         frozen: has("--frozen"),
+        listing: request.listing,
     };
-    let mut loaded = workspace::load(&of_workspace)?;
+    Ok((programs, of_workspace))
+}
+
+/// Reads the workspace and its configuration, and plans.
+///
+/// # Errors
+///
+/// If the workspace, the configuration or the selection has mistakes.
+pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> Result<Project, Error> {
+    let (programs, of_workspace) = find(request, env)?;
+    let mut state = State::default();
+    let mut known = |target_dir: &Path| {
+        state = State::load(target_dir);
+        state.files.clone()
+    };
+    let mut loaded = workspace::load(&of_workspace, &mut known)?;
     if !loaded.lockfile && request.lockfile != Lockfile::Ignore {
         make_lockfile(request, &programs, &loaded.workspace.root, events)?;
-        loaded = workspace::load(&of_workspace)?;
+        loaded = workspace::load(&of_workspace, &mut known)?;
     }
     let workspace = loaded.workspace;
     let programs = programs.within(&workspace.root);
     let config = read_config(request, &workspace.root)?;
-    let policy = merged(&request.policy, &config.policy);
-    let parallel = request.policy.parallel.or(config.policy.parallel).unwrap_or_default();
-    let build_dir = request.policy.build_dir.or(config.policy.build_dir).unwrap_or_default();
+    let lock_name = config.lock_name();
+    let lock = read_lock(&workspace.root, &lock_name)?;
+    let effective = request.policy.over(&config.policy);
+    let policy = effective.policy();
     let facts = facts(request, &workspace, &policy)?;
     let plan = plan::plan(&workspace, config.tools, request.selection.clone(), policy, &facts)?;
+    let drift = plan::drift(&workspace, &plan, &request.policy, &config.policy, &config.baseline);
     Ok(Project {
         workspace,
         plan,
-        parallel,
-        build_dir,
+        drift,
+        parallel: effective.parallel.unwrap_or_default(),
+        build_dir: effective.build_dir.unwrap_or_default(),
         programs,
         baseline: config.baseline,
+        lock,
+        lock_name,
+        locked: config.locked,
         suppressions: config.suppressions,
+        state,
         as_of: request.as_of,
         disabled: config.disabled,
         cargo_flags: request.cargo_flags.clone(),
@@ -219,7 +268,8 @@ pub enum RunError {
     Source(#[from] LoadError),
 }
 
-/// Runs the plan of `project` and compares with `baseline`.
+/// Runs the plan of `project` and compares with `baseline`. What is in `results` and still right is not run again; without
+/// any, everything is run, and nothing kept.
 ///
 /// # Errors
 ///
@@ -227,20 +277,16 @@ pub enum RunError {
 pub fn run(
     project: &Project,
     session: &Session<'_>,
+    results: Option<Results>,
     baseline: &BTreeMap<String, Vec<Entry>>,
     events: &mut dyn FnMut(Event<'_>),
 ) -> Result<Outcome, RunError> {
     let Project { workspace, plan, programs, cargo_flags, .. } = project;
     let suppressions = &Suppressions::new(&project.suppressions, project.as_of);
     let build_dirs = BuildDirs::new(project.build_dir, session.parallel, workspace);
-    let lanes = plan.graph.tools.iter().filter(|tool| tool.lane.is_some());
-    if lanes.filter_map(|tool| build_dirs.own(tool)).any(|dir| !dir.exists()) {
-        events(Event::Notice(
-            "builds go to target/genti/build, so that no run waits for the cargo of your editor or shell; dependencies are built once more there",
-        ));
-    }
-    let ask = |tool| scan::version(tool, workspace, programs, session.env, session.stop).ok();
-    let versions: Vec<_> = plan.graph.tools.par_iter().map(ask).collect();
+    let outside = Outside::new(project).map_err(std::io::Error::other)?;
+    let recall = Recall::new(project, &outside, session.env, results, build_dirs.all(), session.bless);
+    let versions = recall.versions(session.stop);
     let conditions = Conditions::new(project, &versions, session.env);
     if !baseline.is_empty() {
         conditions.tell(events);
@@ -248,6 +294,20 @@ pub fn run(
     let is_as_accepted = conditions.hold();
     events(Event::Planned);
     let scrub = judge::scrub(workspace, session.env, &build_dirs);
+    let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);
+    let is_new =
+        |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, suppressions, baseline, &read);
+    let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
+    let fates = recall.look_up();
+    let due: Vec<_> = fates.iter().map(Fate::is_due).collect();
+    let builds = |id: ToolId| plan.graph.tool(id).lane.is_some();
+    let runs = |id: &ToolId| plan.graph.tasks.iter().zip(&due).any(|(task, due)| *due && task.tool == *id);
+    let lanes = plan.graph.tools().filter(|(id, _)| builds(*id) && runs(id)).map(|(_, tool)| tool);
+    if lanes.filter_map(|tool| build_dirs.own(tool)).any(|dir| !dir.exists()) {
+        events(Event::Notice(
+            "builds go to target/genti/build, so that no run waits for the cargo of your editor or shell; dependencies are built once more there",
+        ));
+    }
     let executor = Executor {
         workspace,
         plan,
@@ -257,45 +317,49 @@ pub fn run(
         stop: session.stop,
         parallel: session.parallel,
         fail_fast: session.fail_fast,
+        has_failed: is_new.is_some_and(|is_new| judge::has_failed(plan, &fates, is_new)),
+        due: &due,
         outputs: &Outputs::new(session.outputs),
         build_dirs,
         cargo_flags: cargo_flags.clone(),
         started: session.started,
     };
-    let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);
-    let is_new =
-        |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, suppressions, baseline, &read);
-    let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
     let goldens = golden::Goldens::new(workspace, session.bless);
     let normalize = judge::normalizer(workspace, plan, scrub, &read, &goldens, is_new);
-    let Runs { steps: runs, failed_fast } = executor.run(&normalize, events)?;
+    let client = Client {
+        judge: &normalize,
+        recall: &|task, program| recall.of_program(task, program).map(Ok),
+        record: &|run| recall.record(run),
+    };
+    let Runs { steps: runs, failed_fast } = executor.run(&client, events)?;
     drop(normalize);
     events(Event::Comparing);
+    let changed = recall.finish(&fates, events);
     if workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {
         events(Event::Notice(
             "cargo updated Cargo.lock during the run: the ids in the artifacts are those of the old one; run again",
         ));
     }
-    let outcome = judge::outcome(judge::Case {
+    let case = judge::Case {
         workspace,
         plan,
         versions,
-        runs,
         suppressions,
-        is_as_accepted,
         baseline,
         read: &read,
         goldens: Goldens {
             accepted: goldens.accepted(),
             orphans: golden::orphans(workspace, plan, &project.disabled),
         },
-        exists: &|path| exists(&path.to_path(&workspace.root)),
         stopped: session.stop.reason(),
-        failed_fast,
         stale_fails: session.stale_fails,
         parallel: session.parallel,
-    });
-    Ok(outcome?)
+    };
+    let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
+    let mut outcome =
+        judge::outcome(case, judge::Ran { runs, fates, changed, failed_fast }, is_as_accepted, &exists)?;
+    lock::explain(project, &mut outcome, session.env, session.stop);
+    Ok(outcome)
 }
 
 /// Whether there is something at `path`, as far as the system tells.
@@ -356,13 +420,23 @@ fn facts(request: &Request, workspace: &Workspace, policy: &Policy) -> Result<Fa
     Ok(Facts { changed, accepted })
 }
 
-fn read_config(request: &Request, root: &Path) -> Result<Config, Error> {
-    let mut files = Vec::new();
-    let read = |path: &Path| match std::fs::read_to_string(path) {
+/// The text at `path`; `None` if there is none.
+fn read(path: &Path) -> Result<Option<String>, Error> {
+    match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::ConfigFile { path: path.to_path_buf(), error }),
-    };
+    }
+}
+
+fn read_lock(root: &Path, name: &str) -> Result<Option<Lock>, Error> {
+    let Some(text) = read(&root.join(name))? else { return Ok(None) };
+    let file = ConfigFile { name: name.into(), text: text.into(), place: config::Place::File };
+    Ok(Some(config::lock(&file)?))
+}
+
+fn read_config(request: &Request, root: &Path) -> Result<Config, Error> {
+    let mut files = Vec::new();
     if let Some(path) = &request.config_file {
         let path = request.cwd.join(path);
         let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
@@ -384,15 +458,4 @@ fn read_config(request: &Request, root: &Path) -> Result<Config, Error> {
         });
     }
     Ok(config::load(&files, request.profile.as_deref())?)
-}
-
-/// Flags and environment before the configuration before the defaults.
-fn merged(asked: &PolicyConfig, configured: &PolicyConfig) -> Policy {
-    Policy {
-        order: asked.order.or(configured.order).unwrap_or_default(),
-        batch: asked.batch.or(configured.batch).unwrap_or_default(),
-        seed: asked.seed.or(configured.seed).unwrap_or_default(),
-        per_task_timeout: asked.per_task_timeout.or(configured.per_task_timeout),
-        max_duration: asked.max_duration.or(configured.max_duration),
-    }
 }

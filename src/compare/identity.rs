@@ -9,10 +9,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Sources;
 use super::tokens::Source;
 use crate::model::digest::{ContentHash, Digest, Sink};
 use crate::model::finding::{Diagnostic, Entry, Finding, Place, Site};
+use crate::model::sources::Sources;
 
 /// Names the fields of an id and their version.
 const DOMAIN: &str = "genti-finding-1";

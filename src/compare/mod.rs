@@ -3,12 +3,8 @@
 //! [`identity`] turns diagnostics into findings that keep their id when code moves or is reformatted,
 //! [`baseline`] is the text of the committed file, [`matching`] compares the two, [`suppressions`] is what the
 //! configuration takes out; [`golden`] compares what a tool printed with what it is to print. Pure: source text is
-//! handed in as [`Sources`], and what the tools reached as [`matching::Reach`]. Does not know how a tool is run, where
+//! handed in as [`Sources`](crate::model::sources::Sources), and what the tools reached as [`matching::Reach`]. Does not know how a tool is run, where
 //! files lie, or how results are shown.
-
-use std::collections::BTreeMap;
-
-use crate::model::path::RelPath;
 
 pub mod baseline;
 pub mod golden;
@@ -21,14 +17,3 @@ pub mod suppressions;
 #[cfg(test)]
 mod tests;
 mod tokens;
-
-/// Source text by path. A file that could not be read, or lies outside the workspace, is absent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sources(pub BTreeMap<RelPath, Vec<u8>>);
-
-impl Sources {
-    /// The bytes of the file at `path`.
-    pub fn get(&self, path: &RelPath) -> Option<&[u8]> {
-        self.0.get(path).map(Vec::as_slice)
-    }
-}

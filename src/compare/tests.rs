@@ -6,7 +6,6 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::Sources;
 use super::baseline::{entries_of, parse, render};
 use super::identity::identify;
 use super::matching::{Reach, compare};
@@ -14,6 +13,7 @@ use super::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Finding, Level, Place, Position, Range, State};
 use crate::model::finding::{Entry, Site};
 use crate::model::path::RelPath;
+use crate::model::sources::Sources;
 
 pub(super) fn at(line: u32, column: u32) -> Range {
     let start = Position { line, column };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::civil::Date;
+use serde::Deserialize;
 
 use super::finding::{Entry, Finding, State};
 use super::generated::Generated;
@@ -72,6 +73,28 @@ pub struct Timing {
     pub attempts: u32,
     /// The exit code of the process or, negative, the signal that ended it.
     pub raw_exit: Option<i32>,
+    /// Whether the result was known.
+    pub cache: Cache,
+}
+
+/// Whether a result was known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cache {
+    /// It was: nothing had to be run.
+    Hit,
+    /// It was not.
+    #[default]
+    Miss,
+}
+
+impl Cache {
+    /// As written in artifacts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+        }
+    }
 }
 
 /// A finding and how it relates to the baseline.
@@ -130,7 +153,8 @@ pub struct Suppressing {
 }
 
 /// Whether a suppression holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// It does.
     Active,
@@ -178,10 +202,23 @@ pub struct ToolOutcome {
     pub kept: Vec<PathBuf>,
     /// Why not all of that could be kept.
     pub not_kept: Option<String>,
+    /// If `genti.lock` has another version. No part of any artifact.
+    pub other_version: Option<OtherVersion>,
+}
+
+/// What it means that a tool is at another version than the locked one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherVersion {
+    /// The locked version, as the tool told it.
+    pub locked: String,
+    /// How many of its new findings are of rules that the locked version did not have; `None` if it is not known which
+    /// those are.
+    pub by_new_rules: Option<usize>,
 }
 
 /// How a tool ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Nothing new was found, and everything was looked at.
     #[default]
@@ -212,7 +249,8 @@ impl Verdict {
 pub enum End {
     /// 0: every required tool looked at everything and found nothing new.
     Passed,
-    /// 1: a required tool found something new, or `check` a stale baseline entry or an orphaned golden file.
+    /// 1: a required tool found something new, `check` a stale baseline entry or an orphaned golden file, or `verify`
+    /// something that varies.
     Failed,
     /// 2: a mistake in the command line or the configuration.
     Usage,
@@ -220,6 +258,8 @@ pub enum End {
     Incomplete,
     /// 4: the artifacts could not be written.
     NotWritten,
+    /// 5: what was run, or is to be, is not what is configured.
+    Drift,
     /// 101: a bug in this program.
     Bug,
     /// 128 + n: signal n ended the run.
@@ -235,6 +275,7 @@ impl End {
             Self::Usage => 2,
             Self::Incomplete => 3,
             Self::NotWritten => 4,
+            Self::Drift => 5,
             Self::Bug => 101,
             Self::Signal(signal) => 128_u8.saturating_add(signal.clamp(0, 127) as u8),
         }
@@ -248,6 +289,7 @@ impl End {
             Self::Usage => "usage",
             Self::Incomplete => "incomplete",
             Self::NotWritten => "not-written",
+            Self::Drift => "drift",
             Self::Bug => "bug",
             Self::Signal(_) => "interrupted",
         }

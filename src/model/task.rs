@@ -312,6 +312,8 @@ pub enum Status {
     Leaky,
     /// The output could not be read.
     Unparsable(String),
+    /// Something that decides the result has changed while the tool ran.
+    InputChanged(String),
     /// The run ended before its turn.
     NotRun(String),
 }
@@ -329,8 +331,28 @@ impl Status {
             Self::Leaky => "leaky",
             Self::Crashed(_) => "crashed",
             Self::Unparsable(_) => "unparsable",
+            Self::InputChanged(_) => "input-changed",
             Self::NotRun(_) => "not-run",
         }
+    }
+
+    /// The status that is written as `word`, with this reason; `None` if there is none.
+    pub fn read(word: &str, reason: Option<&str>) -> Option<Self> {
+        let why = || reason.unwrap_or_default().to_owned();
+        let all = [
+            Self::Clean,
+            Self::Findings,
+            Self::Skipped(why()),
+            Self::Incomplete(why()),
+            Self::Missing(why()),
+            Self::TimedOut(why()),
+            Self::Crashed(why()),
+            Self::Leaky,
+            Self::Unparsable(why()),
+            Self::InputChanged(why()),
+            Self::NotRun(why()),
+        ];
+        all.into_iter().find(|status| status.as_str() == word)
     }
 
     /// Whether the tool came to a verdict on all of the unit. Where there was nothing to judge, it did not.
@@ -345,12 +367,13 @@ impl Status {
             Self::Clean => 1,
             Self::Findings => 2,
             Self::Incomplete(_) => 3,
-            Self::Leaky => 4,
-            Self::Unparsable(_) => 5,
-            Self::TimedOut(_) => 6,
-            Self::Crashed(_) => 7,
-            Self::Missing(_) => 8,
-            Self::NotRun(_) => 9,
+            Self::InputChanged(_) => 4,
+            Self::Leaky => 5,
+            Self::Unparsable(_) => 6,
+            Self::TimedOut(_) => 7,
+            Self::Crashed(_) => 8,
+            Self::Missing(_) => 9,
+            Self::NotRun(_) => 10,
         }
     }
 
@@ -374,6 +397,7 @@ impl Status {
             | Self::TimedOut(why)
             | Self::Crashed(why)
             | Self::Unparsable(why)
+            | Self::InputChanged(why)
             | Self::NotRun(why) => Some(why),
         }
     }

@@ -18,6 +18,8 @@ mod libtest;
 mod lines;
 mod machete;
 mod nextest;
+pub mod reads;
+mod rules;
 mod rustfmt;
 mod sarif;
 mod scrub;
@@ -27,9 +29,10 @@ mod typos;
 
 pub use attribute::attribute;
 pub use columns::Columns;
+pub use rules::rules;
 pub use scrub::Scrub;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::model::finding::{Diagnostic, Level, Place, Position, Range};
@@ -70,6 +73,8 @@ pub struct Parsed {
     pub out_dirs: Vec<(PackageId, PathBuf)>,
     /// What is there, once somebody has looked.
     pub generated: Vec<Generated>,
+    /// What tells what was read beyond the declared inputs.
+    pub traces: Traces,
     /// Whether errors that are only lints may be why something got no verdict.
     pub hidden: bool,
     /// The revision of the database that the tool looked things up in, if it told.
@@ -99,7 +104,38 @@ impl Parsed {
             }
         }
         self.diagnostics.sort();
+        self.traces.extend(second.traces);
         Self { gaps: second.gaps, hidden: second.hidden, ..self }
+    }
+
+    /// What is known when `next` was found by another process, in other files of the same units.
+    #[must_use]
+    pub fn beside(mut self, next: Self) -> Self {
+        self.diagnostics.extend(next.diagnostics);
+        self.diagnostics.sort();
+        self.diagnostics.dedup();
+        self.gaps.extend(next.gaps);
+        self.traces.extend(next.traces);
+        Self { database: self.database.take().max(next.database), ..self }
+    }
+}
+
+/// What a build left behind that tells what it has read. Holds absolute paths: reaches no id and no artifact.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traces {
+    /// Files of rustc's that list the sources of a target, in make's format.
+    pub dep_infos: BTreeSet<PathBuf>,
+    /// What build scripts printed, each of a package that may be a member.
+    pub scripts: BTreeSet<(Option<PackageId>, PathBuf)>,
+    /// Members of which something was made that no such file tells of: documentation.
+    pub untraced: BTreeSet<PackageId>,
+}
+
+impl Traces {
+    fn extend(&mut self, more: Self) {
+        self.dep_infos.extend(more.dep_infos);
+        self.scripts.extend(more.scripts);
+        self.untraced.extend(more.untraced);
     }
 }
 

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
-use crate::compare::Sources;
+use super::recall::Fate;
 use crate::compare::identity::identify;
 use crate::compare::matching;
 use crate::compare::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Entry, State};
 use crate::model::generated::Generated;
-use crate::model::outcome::{self, Compared, End, Gone, Outcome, Timing, ToolOutcome, Verdict};
+use crate::model::outcome::{self, Cache, Compared, End, Gone, Outcome, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
+use crate::model::sources::Sources;
 use crate::model::task::{Output, Plan, Step, TaskIx};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
@@ -115,42 +116,61 @@ pub(super) fn is_new(
     matching::has_surely_new(&findings, baseline)
 }
 
+/// Whether a required tool has failed, by what is known of its tasks.
+pub(super) fn has_failed(plan: &Plan, fates: &[Fate], is_new: &IsNew<'_>) -> bool {
+    plan.graph.tasks.iter().zip(fates).any(|(task, fate)| {
+        let tool = plan.graph.tool(task.tool);
+        matches!(fate, Fate::Found(parsed) if tool.required && is_new(&tool.name, &parsed.diagnostics))
+    })
+}
+
 /// Reads the sources that findings are in.
 pub(super) type ReadSources<'a> =
     dyn Fn(&mut dyn Iterator<Item = &RelPath>) -> Result<BTreeMap<RelPath, Vec<u8>>, LoadError> + Sync + 'a;
 
-/// Everything that an outcome is made of.
+/// Everything that an outcome is made of, beside what is known of the tasks.
 pub(super) struct Case<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) plan: &'a Plan,
     pub(super) versions: Vec<Option<String>>,
-    pub(super) runs: Vec<StepRun<Normalized>>,
     pub(super) suppressions: &'a Suppressions<'a>,
-    /// For each tool, whether it is as it was when the baseline was taken.
-    pub(super) is_as_accepted: Vec<bool>,
     pub(super) baseline: &'a BTreeMap<String, Vec<Entry>>,
     pub(super) read: &'a ReadSources<'a>,
     pub(super) goldens: outcome::Goldens,
-    /// Whether there is something at a path, listed or not.
-    pub(super) exists: &'a dyn Fn(&RelPath) -> bool,
     pub(super) stopped: Option<StopReason>,
-    pub(super) failed_fast: bool,
     pub(super) stale_fails: bool,
     pub(super) parallel: usize,
 }
 
-/// Puts it all together, unless the sources that findings are in can't be read.
-pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
-    let Case { workspace, plan, versions, runs, suppressions, baseline, read, goldens, exists, .. } = case;
-    let Case { stopped, failed_fast, stale_fails, parallel, .. } = case;
-    let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(stopped) };
-    let mut ledger = Ledger::new(workspace, plan, case.is_as_accepted, not_run, exists);
+/// What has come of a plan.
+pub(super) struct Ran {
+    pub(super) runs: Vec<StepRun<Normalized>>,
+    /// What was known of each task before.
+    pub(super) fates: Vec<Fate>,
+    /// The tasks that have no verdict because something changed while they ran, and what.
+    pub(super) changed: BTreeMap<TaskIx, String>,
+    pub(super) failed_fast: bool,
+}
+
+/// Puts it all together from what was known and what the processes left, unless the sources that findings are in can't be
+/// read.
+pub(super) fn outcome(
+    case: Case<'_>,
+    ran: Ran,
+    is_as_accepted: Vec<bool>,
+    exists: &dyn Fn(&RelPath) -> bool,
+) -> Result<Outcome, LoadError> {
+    let Case { workspace, plan, .. } = case;
+    let Ran { runs, fates, changed, failed_fast } = ran;
+    let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(case.stopped) };
+    let mut ledger = Ledger::new(workspace, plan, is_as_accepted, not_run, exists);
     let mut batches = vec![Timing::default(); plan.batches.len()];
     // What a process found may be about the task of another one: first all that ran, then what came of it.
     for run in &runs {
         add(&mut batches[run.step.rank as usize], run);
         ledger.mark(run);
     }
+    ledger.mark_known(&fates);
     let mut kept = vec![(Vec::new(), None); plan.graph.tools.len()];
     for mut run in runs {
         let (files, error) = &mut kept[plan.step(run.step).tool.0 as usize];
@@ -159,15 +179,32 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
         *error = error.take().or(of_keeping.map(|error| error.to_string()));
         ledger.enter(run);
     }
+    ledger.enter_known(fates);
     ledger.enter_not_built();
+    ledger.enter_changed(changed);
+    for (batch, timing) in plan.batches.iter().zip(&mut batches) {
+        let mut tasks = batch.steps.iter().flat_map(|step| &step.tasks);
+        let is_known = tasks.all(|task| ledger.tasks[task.0 as usize].timing.cache == Cache::Hit);
+        timing.cache = if is_known { Cache::Hit } else { Cache::Miss };
+    }
+    let mut outcome = conclude(case, ledger)?;
+    outcome.batches = batches;
+    for (tool, kept) in outcome.tools.iter_mut().zip(kept) {
+        (tool.kept, tool.not_kept) = kept;
+    }
+    Ok(outcome)
+}
+
+/// From what is known of the tasks to states, verdicts and the end: compare and report.
+pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome, LoadError> {
+    let Case { plan, versions, suppressions, baseline, read, goldens, stopped, stale_fails, .. } = case;
     let diagnostics = std::mem::take(&mut ledger.diagnostics);
     let sources =
         Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.place.path()))?);
     let findings = identify(diagnostics, &sources);
     let matched = matching::compare(findings, suppressions, baseline, &ledger);
     let mut tools = ledger.tools(versions);
-    for ((tool, outcome), kept) in plan.graph.tools.iter().zip(&mut tools).zip(kept) {
-        (outcome.kept, outcome.not_kept) = kept;
+    for (tool, outcome) in plan.graph.tools.iter().zip(&mut tools) {
         count(tool, outcome, &matched.findings, &matched.gone);
     }
     let as_of = suppressions.as_of();
@@ -176,7 +213,7 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
     Ok(Outcome {
         plan: plan.clone(),
         tasks: ledger.tasks,
-        batches,
+        batches: vec![Timing::default(); plan.batches.len()],
         tools,
         suppressions,
         as_of,
@@ -185,7 +222,7 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
         gone: matched.gone,
         goldens,
         end,
-        parallel,
+        parallel: case.parallel,
     })
 }
 
@@ -235,7 +272,7 @@ fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[
     }
 }
 
-fn end(
+pub(super) fn end(
     plan: &Plan,
     tools: &[ToolOutcome],
     orphans: &[RelPath],

@@ -2,11 +2,17 @@
 //! floats, `/` paths, a newline at the end. Knows nothing of where they are written.
 
 mod canonical;
+mod difference;
 mod dot;
 mod findings;
+pub mod finished;
 mod plan;
 mod run;
+mod strict;
 mod tasks;
+
+pub use self::difference::{Difference, difference};
+pub use self::strict::Violation;
 
 use crate::model::outcome::Outcome;
 use crate::model::task::Plan;
@@ -41,6 +47,11 @@ impl Artifacts {
     pub fn files(&self) -> [(&'static str, &[u8]); 3] {
         [("tasks.jsonl", &self.tasks), ("report.json", &self.report), ("run.json", &self.run)]
     }
+}
+
+/// What `run.json` says of a run before it is run: policy, selection, ids.
+pub fn planned(workspace: &Workspace, plan: &Plan) -> serde_json::Map<String, serde_json::Value> {
+    run::planned(workspace, plan)
 }
 
 /// `plan --format json`.

@@ -6,13 +6,17 @@
 
 mod baseline;
 mod build_dirs;
+mod cache;
 mod codegen;
 mod contract;
 mod detected;
 mod determinism;
+mod gates;
 mod goldens;
 mod history;
 mod hostile;
+mod judging;
+mod locks;
 mod output;
 mod policies;
 mod processes;
@@ -23,3 +27,5 @@ mod suppressions;
 mod test_tools;
 mod traps;
 mod verdicts;
+mod verify;
+mod whole;

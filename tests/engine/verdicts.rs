@@ -93,7 +93,7 @@ fn a_lint_that_is_an_error_hides_nothing_of_what_depends_on_it() {
         (all.map(str::to_owned).into(), of(&[("clippy", "failed")]))
     );
     let first = sandbox.artifact("report.json");
-    sandbox.run(&CLIPPY, 1);
+    sandbox.run(&[&CLIPPY[..], &["--no-cache"]].concat(), 1);
     assert_eq!(first, sandbox.artifact("report.json"), "the same from cargo's cache");
     assert_eq!(sandbox.lines("task")[0]["timing"]["attempts"], 2);
 
@@ -173,9 +173,9 @@ fn what_was_not_looked_at_is_unknown_and_not_fixed() {
     };
     sandbox.edit("src/lib.rs", "return x + 1;", "x + 1");
     // Without the tool, and with the tool in another configuration than the baseline's.
-    sandbox.run(&["check", "--skip-tool", "clippy"], 0);
+    sandbox.run(&["check", "--partial", "--skip-tool", "clippy"], 0);
     assert_eq!(states(), ["unknown"]);
-    sandbox.run(&["check", "--cargo-profile", "release"], 0);
+    sandbox.run(&["check", "--partial", "--cargo-profile", "release"], 0);
     assert_eq!(states(), ["unknown"]);
     // The tool ran, but did not get there.
     sandbox.edit("src/lib.rs", "x + 1", "x + \"1\"");

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use genti::compare::Sources;
 use genti::compare::baseline::entries_of;
 use genti::compare::identity::identify;
 use genti::compare::matching::{Reach, compare};
 use genti::compare::suppressions::Suppressions;
 use genti::model::finding::{Entry, Finding, State};
 use genti::model::path::RelPath;
+use genti::model::sources::Sources;
 
 use super::lints::{Found, diagnostics, lint};
 use super::rust::Code;

@@ -20,10 +20,11 @@ const STYLES: Styles = Styles::styled()
 const EXIT_CODES: &str = "\
 Exit codes:
   0      passed: every required tool looked at everything and found nothing new
-  1      failed: new findings, or in `check` a stale baseline or an orphaned golden file
+  1      failed: new findings, in `check` a stale baseline or an orphaned golden file, in `verify` what varies
   2      a mistake in the command line or the configuration
   3      incomplete: a required tool has no verdict (compile error, time-out, crash, missing tool, --max-duration)
   4      the artifacts, the baseline, golden files, or what was asked for on stdout could not be written
+  5      drift: `check` was asked for another policy, or for less, than what is configured
   101    a bug in genti
   128+n  stopped by signal n";
 
@@ -66,21 +67,30 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run every check, and write the artifacts
     Run(BlessArgs),
-    /// Run every check as a gate: nothing is written into the repository, a stale baseline fails
-    Check(GateArgs),
+    /// Run every check as a gate, as configured: nothing is written into the repository, a stale baseline fails
+    Check(CheckArgs),
+    /// Run every check several times, each time in another way, and compare every byte of what comes out
+    Verify(VerifyArgs),
     /// Show what would be run, in which batches; nothing is started
     Plan(PlanArgs),
     /// Accept today's findings, and look at what is accepted
     Baseline(BaselineArgs),
     /// Show the tools, their versions and where they are found
     Tools(ToolsArgs),
+    /// Write the versions of the tools to genti.lock, beside the configuration
+    Lock(ToolsArgs),
+    /// Say why the tasks of the last run ran, or why they did not have to
+    Explain(ExplainArgs),
+    /// Remove what runs left under target/genti, and the results that are kept
+    Clean(CleanArgs),
 }
 
 impl Command {
     pub(crate) fn output(&self) -> &OutputArgs {
         match self {
             Self::Run(args) => &args.gate.run.output,
-            Self::Check(args) => &args.run.output,
+            Self::Check(args) => &args.gate.run.output,
+            Self::Verify(args) => &args.run.output,
             Self::Plan(args) => &args.output,
             Self::Baseline(args) => match &args.command {
                 BaselineCommand::Init(args) | BaselineCommand::Update(args) => &args.output,
@@ -88,7 +98,9 @@ impl Command {
                 BaselineCommand::List(args) | BaselineCommand::Resolve(args) => &args.output,
                 BaselineCommand::Diff(args) => &args.output,
             },
-            Self::Tools(args) => &args.output,
+            Self::Tools(args) | Self::Lock(args) => &args.output,
+            Self::Explain(args) => &args.output,
+            Self::Clean(args) => &args.output,
         }
     }
 }
@@ -102,6 +114,20 @@ pub(crate) struct BlessArgs {
     /// Remove the golden files that no tool prints any more
     #[arg(long, requires = "bless")]
     pub(crate) remove_orphans: bool,
+    #[command(flatten)]
+    pub(crate) gate: GateArgs,
+}
+
+/// What a gate knows beside what it runs.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Let a part pass as such: -p, --exclude, --tool, --skip-tool, --since, and another build than [baseline] names
+    #[arg(long)]
+    pub(crate) partial: bool,
+    /// Run nothing, and judge the finished run that left its artifacts in this directory, on whatever machine: by the
+    /// plan and the baseline of this checkout, on the day of the run
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["fail_fast", "as_of", "no_cache"])]
+    pub(crate) artifacts: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) gate: GateArgs,
 }
@@ -122,6 +148,9 @@ pub(crate) struct RunArgs {
     /// [env: GENTI_AS_OF]
     #[arg(long, value_name = "DATE")]
     pub(crate) as_of: Option<String>,
+    /// Run everything, and keep no results for the next run [env: GENTI_NO_CACHE]
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
@@ -130,6 +159,15 @@ pub(crate) struct RunArgs {
     pub(crate) workspace: WorkspaceArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// How often to run: more often finds what varies seldom
+    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub(crate) runs: u32,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 #[derive(Debug, Args)]
@@ -219,6 +257,28 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ToolsArgs {
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Only this tool, or one of its tasks: `tool` or `tool:unit`
+    #[arg(value_name = "TASK")]
+    pub(crate) task: Option<String>,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CleanArgs {
+    /// Remove only the results that no run has used for this long, such as 30d, to within a week
+    #[arg(long, value_name = "TIME")]
+    pub(crate) older_than: Option<String>,
     #[command(flatten)]
     pub(crate) workspace: WorkspaceArgs,
     #[command(flatten)]

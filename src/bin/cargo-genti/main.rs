@@ -8,12 +8,17 @@
 mod args;
 mod baseline;
 mod bless;
+mod clean;
+mod explain;
+mod finished;
+mod lock;
 mod plan;
 mod render;
 mod resolve;
 mod run;
 mod signals;
 mod tools;
+mod verify;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -52,9 +57,13 @@ fn main() -> ExitCode {
     let end = match &cli.command {
         Command::Run(args) => run::run(args, start(env), &mut shell),
         Command::Check(args) => run::check(args, start(env), &mut shell),
+        Command::Verify(args) => verify::main(args, start(env), &mut shell),
         Command::Plan(args) => plan::main(args, &env, &mut shell),
         Command::Baseline(args) => baseline::main(&args.command, start(env), &mut shell),
+        Command::Lock(args) => lock::main(args, &env, &mut shell),
         Command::Tools(args) => tools::main(args, &env, &mut shell),
+        Command::Explain(args) => explain::main(args, &env, &mut shell),
+        Command::Clean(args) => clean::main(args, &env, &mut shell),
     };
     ExitCode::from(end.code())
 }

@@ -7,16 +7,17 @@ use genti::model::event::{Event, Waiting};
 use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome};
 use genti::path::RelPath;
-use genti::pipeline::{self, Lockfile, Project, RunError, Session};
+use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
+use genti::plan::{Drift, DriftKind};
 use genti::report::Artifacts;
 use genti::scan::{Env, Inherited, Pool, Stop, StopReason};
-use genti::store::{ArtifactDir, StoreError};
+use genti::store::{ArtifactDir, Results, StoreError};
 use genti::{store, workspace};
 
-use crate::args::{BlessArgs, GateArgs, RunArgs};
+use crate::args::{BlessArgs, CheckArgs, RunArgs};
 use crate::bless::Bless;
-use crate::render::{self, Bar, Hints, Shell};
-use crate::{fail, resolve, signals};
+use crate::render::{self, Bar, Hints, Shell, visible_line};
+use crate::{fail, finished, resolve, signals};
 
 /// What is known before anything is read.
 pub(crate) struct Start {
@@ -28,14 +29,25 @@ pub(crate) struct Start {
 /// `run`.
 pub(crate) fn run(args: &BlessArgs, start: Start, shell: &mut Shell) -> End {
     let bless = Bless { accept: args.bless, remove_orphans: args.remove_orphans };
-    let gate = Gate { bless, stale_fails: false, fail_fast: args.gate.fail_fast };
+    let gate =
+        Gate { bless, fail_fast: args.gate.fail_fast, no_cache: args.gate.run.no_cache, ..Gate::default() };
     main(&args.gate.run, Lockfile::Create, gate, start, shell)
 }
 
 /// `check`: the same as a gate. Nothing is written into the repository, and a stale baseline fails.
-pub(crate) fn check(args: &GateArgs, start: Start, shell: &mut Shell) -> End {
-    let gate = Gate { bless: Bless::default(), stale_fails: true, fail_fast: args.fail_fast };
-    main(&args.run, Lockfile::Require, gate, start, shell)
+pub(crate) fn check(args: &CheckArgs, start: Start, shell: &mut Shell) -> End {
+    let gate = Gate {
+        bless: Bless::default(),
+        stale_fails: true,
+        fail_fast: args.gate.fail_fast,
+        no_cache: args.gate.run.no_cache,
+        as_configured: true,
+        may_be_partial: args.partial,
+    };
+    match &args.artifacts {
+        Some(dir) => finished::check(dir, &args.gate.run, gate, &start.env, shell),
+        None => main(&args.gate.run, Lockfile::Require, gate, start, shell),
+    }
 }
 
 /// What fails a run, and what it does then.
@@ -46,6 +58,31 @@ pub(crate) struct Gate {
     stale_fails: bool,
     /// Nothing starts any more once a required tool has failed.
     fail_fast: bool,
+    /// Everything is run, and no result kept.
+    no_cache: bool,
+    /// Whether only what is configured is run: before anything is, for whoever waits for a run wants its verdict to count.
+    as_configured: bool,
+    /// Whether it may be a part of that.
+    may_be_partial: bool,
+}
+
+impl Gate {
+    /// That of a command which only wants to know what is found.
+    pub(crate) fn none(args: &RunArgs) -> Self {
+        Self { no_cache: args.no_cache, ..Self::default() }
+    }
+
+    /// Whether `project` is not what is configured, and is to be; then it is told.
+    pub(crate) fn has_drifted(&self, project: &Project, shell: &mut Shell) -> bool {
+        let counts = |drift: &&Drift| {
+            self.as_configured && !(drift.kind == DriftKind::Selection && self.may_be_partial)
+        };
+        let drift: Vec<_> = project.drift.iter().filter(counts).cloned().collect();
+        if !drift.is_empty() {
+            render::drift(shell, &drift);
+        }
+        !drift.is_empty()
+    }
 }
 
 fn main(args: &RunArgs, lockfile: Lockfile, gate: Gate, start: Start, shell: &mut Shell) -> End {
@@ -54,6 +91,9 @@ fn main(args: &RunArgs, lockfile: Lockfile, gate: Gate, start: Start, shell: &mu
         Err(end) => return end,
     };
     let root = &project.workspace.root;
+    if gate.has_drifted(&project, shell) {
+        return End::Drift;
+    }
     if gate.bless.remove_orphans && !project.plan.is_full(&project.workspace) {
         shell.error("only a run of everything can tell which golden files are orphans: leave out --remove-orphans, or the selection");
         return End::Usage;
@@ -83,7 +123,20 @@ fn main(args: &RunArgs, lockfile: Lockfile, gate: Gate, start: Start, shell: &mu
     let sources: BTreeMap<RelPath, Vec<u8>> = workspace::read_sources(root, paths).unwrap_or_default();
     let hints = Hints { sources: &sources, may_begin_baseline, artifacts: written.as_ref().ok().cloned() };
     render::outcome(shell, &run.outcome, &hints);
-    let Err(error) = written else { return run.outcome.end };
+    // Only here is it known which texts are paths of this machine.
+    let place = root.display().to_string();
+    let violations = match gate.as_configured {
+        true => artifacts.violations(&[&place]),
+        false => Vec::new(),
+    };
+    for violation in &violations {
+        shell.error(visible_line(&format!("the artifacts would differ elsewhere: {violation}")));
+    }
+    let end = match run.outcome.end {
+        End::Passed if !violations.is_empty() => End::Failed,
+        end => end,
+    };
+    let Err(error) = written else { return end };
     shell.error(error);
     shell.note("the report is on stdout");
     shell.out(&artifacts.report);
@@ -100,17 +153,32 @@ pub(crate) fn prepare(
     env: &Env,
     shell: &mut Shell,
 ) -> Result<Project, End> {
+    load(&request(args, lockfile, env, shell)?, env, shell)
+}
+
+/// What `args` and the environment ask for.
+pub(crate) fn request(
+    args: &RunArgs,
+    lockfile: Lockfile,
+    env: &Env,
+    shell: &mut Shell,
+) -> Result<Request, End> {
     let mut request = resolve::workspace(&args.workspace, lockfile);
     request.selection = resolve::selection(&args.selection);
     let (policy, as_of) =
         (resolve::policy(&args.policy, env, shell), resolve::as_of(args.as_of.as_deref(), env, shell));
     (request.policy, request.as_of) = (policy?, Some(as_of?));
+    Ok(request)
+}
+
+/// Reads and plans what is asked for.
+pub(crate) fn load(request: &Request, env: &Env, shell: &mut Shell) -> Result<Project, End> {
     let mut notices = |event: Event<'_>| {
         if let Event::Notice(text) = event {
             shell.note(text);
         }
     };
-    let project = pipeline::load(&request, env, &mut notices).map_err(|error| fail(shell, error))?;
+    let project = pipeline::load(request, env, &mut notices).map_err(|error| fail(shell, error))?;
     if let (Some(since), true) = (&project.plan.selection.since, project.plan.graph.tasks.is_empty()) {
         shell.note(format_args!("nothing that a tool looks at has changed since `{since}`"));
     }
@@ -132,7 +200,7 @@ pub(crate) fn execute(
     start: Start,
     shell: &mut Shell,
 ) -> Result<Run, End> {
-    let Gate { bless, stale_fails, fail_fast } = gate;
+    let Gate { bless, stale_fails, fail_fast, no_cache, .. } = gate;
     let stale_fails = stale_fails && !project.baseline.stale_warns;
     let Start { env, inherited, at } = start;
     if let Some(warning) = &inherited.warning {
@@ -146,9 +214,20 @@ pub(crate) fn execute(
     let parallel = pipeline::parallelism(project.parallel);
     let pool = Pool::new(inherited, &env, parallel).map_err(|error| failed(shell, error.into()))?;
     let stop = signals::stop().map_err(|error| failed(shell, error.into()))?;
+    if gate.as_configured {
+        let drift = pipeline::lock_drift(project, &env, stop);
+        if !drift.is_empty() {
+            render::drift(shell, &drift);
+            return Err(End::Drift);
+        }
+    }
     let mut bar = Bar::new(project, shell);
     let dir = open(project, stop, &mut bar, shell)?;
     let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);
+    let results = match dir.is_ok() && !no_cache {
+        true => open_results(project, &env, shell),
+        false => None,
+    };
     let session = Session {
         env: &env,
         pool: &pool,
@@ -160,13 +239,24 @@ pub(crate) fn execute(
         stale_fails,
         outputs,
     };
-    let outcome = pipeline::run(project, &session, baseline, &mut |event| bar.on(event, shell));
+    let outcome = pipeline::run(project, &session, results, baseline, &mut |event| bar.on(event, shell));
     drop(bar);
     Ok(Run { outcome: outcome.map_err(|error| failed(shell, error))?, dir })
 }
 
+/// Opens the results of earlier runs, unless the environment says not to. They are only there to save time.
+fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<Results> {
+    if resolve::no_cache(env) {
+        return None;
+    }
+    let dir = resolve::cache_dir(&project.workspace.target_dir, env);
+    let opened = Results::open(&dir, resolve::today());
+    let opened = opened.map_err(|error| shell.warning(format_args!("everything is run anew: {error}")));
+    opened.ok()
+}
+
 /// Opens the artifact directory, waiting for another run to end. A disk that says no does not stop the run.
-fn open(
+pub(crate) fn open(
     project: &Project,
     stop: &Stop,
     bar: &mut Bar<'_>,

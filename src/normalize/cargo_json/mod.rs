@@ -13,10 +13,11 @@ mod message;
 mod programs;
 mod reach;
 mod scripts;
+mod traces;
 
 use std::collections::BTreeMap;
 
-use super::{Gap, Input, Parsed, Unparsable, is_crash};
+use super::{Gap, Input, Parsed, Traces, Unparsable, is_crash};
 use crate::model::finding::Level;
 use crate::model::tool::Parse;
 use crate::model::workspace::{PackageId, TargetKind};
@@ -34,6 +35,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let mut reach = Reach::of(input);
     let mut programs = Programs::default();
     let mut scripts = Scripts::default();
+    let mut traces = Traces::default();
     let is_build = input.tool.parse == Parse::CargoBuild;
     let is_for_scripts = input.tool.parse == Parse::BuildScripts;
     let mut finished = None;
@@ -71,6 +73,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
             "compiler-artifact" => {
                 let artifact: Artifact<'_> = serde_json::from_str(text).map_err(broken)?;
                 if let Some(&package) = members.get(&*artifact.package_id) {
+                    traces::made(&mut traces, package, &artifact);
                     reach.made(package, &artifact);
                     programs.made(package, artifact);
                 }
@@ -78,6 +81,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
             "build-script-executed" => {
                 let script: BuildScript<'_> = serde_json::from_str(text).map_err(broken)?;
                 let package = members.get(&*script.package_id).copied();
+                traces::ran(&mut traces, package, &script);
                 programs.ran(package, &script);
                 if let Some(package) = package {
                     scripts.ran(package, script.out_dir.into());
@@ -119,7 +123,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     }
     let hidden = !gaps.is_empty() && reach.has_denied();
     let diagnostics = merge::merge(occurrences);
-    Ok(Parsed { diagnostics, gaps, programs, hidden, ..Parsed::default() })
+    Ok(Parsed { diagnostics, gaps, programs, traces, hidden, ..Parsed::default() })
 }
 
 #[cfg(test)]

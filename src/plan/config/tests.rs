@@ -190,8 +190,9 @@ fn a_policy_is_read() {
         "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nbuild-dir = 'lanes'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'",
     )
     .policy;
+    assert_eq!(policy.origins["order"], "genti.toml:2");
     assert_eq!(
-        policy,
+        policy.clone(),
         PolicyConfig {
             order: Some(Order::Deterministic),
             batch: Some(Batch::Count(NonZeroU32::new(7).unwrap())),
@@ -200,6 +201,7 @@ fn a_policy_is_read() {
             build_dir: Some(BuildDir::Lanes),
             per_task_timeout: Some(Duration::from_secs(90)),
             max_duration: Some(Duration::from_secs(5400)),
+            origins: policy.origins,
         }
     );
 }
@@ -235,6 +237,8 @@ fn a_tool_is_read() {
         version = ['naga', '--version']
         install = 'cargo install naga-cli'
         detect = { files = ['naga.toml'], metadata = ['naga'], build-dependencies = ['naga-build'] }
+        searches = ['.nagarc', '~/.nagarc']
+        cache = false
         weight = 3
         max-tasks = 5
         max-bytes = 6";
@@ -263,6 +267,8 @@ fn a_tool_is_read() {
             files: texts(&["**/*.wgsl"]),
             exclude: texts(&["vendor/**"]),
             inputs: texts(&["naga.toml"]),
+            searches: texts(&[".nagarc", "~/.nagarc"]),
+            cache: false,
             parse: Parse::Regex("(?<message>.+)".into()),
             namespaces: texts(&["a", "naga"]),
             required: false,
@@ -273,6 +279,7 @@ fn a_tool_is_read() {
             jobserver: true,
             threads: Some("NAGA_THREADS".into()),
             version: texts(&["naga", "--version"]),
+            rules: Vec::new(),
             install: Some("cargo install naga-cli".into()),
             detect: Some(Signs {
                 files: texts(&["naga.toml"]),

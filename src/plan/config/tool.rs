@@ -69,10 +69,15 @@ pub(super) fn read(
     keys.set(&mut tool.files, "files", glob::read);
     keys.set(&mut tool.exclude, "exclude", glob::read);
     keys.set(&mut tool.inputs, "inputs", glob::read);
+    keys.set(&mut tool.searches, "searches", Reader::texts);
+    let cache = keys.read("cache", Reader::boolean);
     keys.set(&mut tool.parse, "parse", parse::read);
     let golden = keys.read("compare", parse::compare);
     let has_goldens = golden.is_some();
     tool.parse = golden.unwrap_or_else(|| tool.parse.clone());
+    // What these leave behind is what others need.
+    let may_cache = !matches!(tool.parse, Parse::CargoBuild | Parse::BuildScripts);
+    tool.cache = cache.unwrap_or(if base.is_none() { !tool.runs_tests() } else { tool.cache }) && may_cache;
     if base.is_none() || has_goldens {
         tool.namespaces = tool.parse.namespaces(&tool.name);
     }
@@ -93,6 +98,7 @@ pub(super) fn read(
     keys.set(&mut tool.jobserver, "jobserver", Reader::boolean);
     keys.set(&mut tool.threads, "threads", |reader, value| variable(reader, value).map(Some));
     keys.set(&mut tool.version, "version", Reader::texts);
+    keys.set(&mut tool.rules, "rules", Reader::texts);
     keys.set(&mut tool.install, "install", |reader, value| reader.text(value).map(Some));
     // Whoever names a tool wants it, whatever shows that it is used; unless this says otherwise here as well.
     tool.detect = keys.read("detect", signs);
@@ -115,6 +121,10 @@ pub(super) fn read(
         if let Some(parse) = table.get("parse").filter(|_| has_goldens) {
             let help = "drop one of them";
             reader.report_with(parse.span(), "`parse` does nothing beside `compare`", help);
+        }
+        if let (Some(true), Some(value), false) = (cache, table.get("cache"), may_cache) {
+            let help = "drop it: others run what it builds, so that it must run itself";
+            reader.report_with(value.span(), "what is read as `cargo-build` is never cached", help);
         }
         if let Some(args) = table.get("args")
             && !tool.run.is_empty()
@@ -159,6 +169,8 @@ fn blank(name: &str) -> Tool {
         files: Vec::new(),
         exclude: Vec::new(),
         inputs: Vec::new(),
+        searches: Vec::new(),
+        cache: true,
         parse: Parse::ExitCode,
         namespaces: Vec::new(),
         required: true,
@@ -169,6 +181,7 @@ fn blank(name: &str) -> Tool {
         jobserver: false,
         threads: None,
         version: Vec::new(),
+        rules: Vec::new(),
         install: None,
         detect: None,
         weight: NonZeroU32::MIN,

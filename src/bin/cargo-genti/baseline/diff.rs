@@ -9,8 +9,9 @@ use genti::compare::baseline::parse;
 use genti::compare::identity::id_of;
 use genti::model::outcome::End;
 use genti::pipeline::Error;
+use genti::report::finished::{Finding, Report};
 
-use super::found::{Found, Report};
+use super::acceptable;
 use crate::args::DiffArgs;
 use crate::fail;
 use crate::render::{self, Shell, visible_line};
@@ -46,12 +47,12 @@ fn read(dir: &Path, shell: &mut Shell) -> Result<Lines, End> {
     let report = dir.join("report.json");
     match std::fs::read(&report) {
         Ok(bytes) => {
-            let report: Report = serde_json::from_slice(&bytes).map_err(|error| {
+            let report = Report::read(&bytes).map_err(|error| {
                 shell.error(format_args!("{} is no report of a run: {error}", report.display()));
                 End::Usage
             })?;
-            for Found { id, path, subject, rule, scope, message, .. } in report.into_findings() {
-                let site = path.or(subject).unwrap_or_default();
+            for Finding { id, place, rule, scope, message, .. } in acceptable(report) {
+                let site = place.name();
                 let scope = if scope.is_empty() { String::new() } else { format!(" in {scope}") };
                 let line = visible_line(&format!("{site}{scope}: {rule}: {message}"));
                 lines.entry((site, id)).or_default().push(line);

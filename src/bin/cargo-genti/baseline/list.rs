@@ -8,10 +8,11 @@ use genti::compare::identity::id_of;
 use genti::model::outcome::End;
 use genti::model::workspace::Workspace;
 use genti::pipeline::{self, Lockfile};
+use genti::report::finished::Report;
 use genti::scan::Env;
 use genti::store;
 
-use super::found::{Found, Report};
+use super::acceptable;
 use crate::args::ListArgs;
 use crate::render::{self, Shell, visible_line};
 use crate::{fail, resolve};
@@ -45,9 +46,9 @@ pub(super) fn main(args: &ListArgs, env: &Env, shell: &mut Shell) -> Result<End,
 fn lines(target_dir: &Path) -> BTreeMap<String, VecDeque<u32>> {
     let mut lines: BTreeMap<String, VecDeque<u32>> = BTreeMap::new();
     let report = std::fs::read(target_dir.join("genti/artifacts/report.json")).ok();
-    let report: Option<Report> = report.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    for Found { id, range, .. } in report.into_iter().flat_map(Report::into_findings) {
-        lines.entry(id).or_default().extend(range.map(|range| range.start.line));
+    let report = report.and_then(|bytes| Report::read(&bytes).ok());
+    for finding in report.into_iter().flat_map(acceptable) {
+        lines.entry(finding.id).or_default().extend(finding.place.range().map(|range| range.start.line));
     }
     lines
 }

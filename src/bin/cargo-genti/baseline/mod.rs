@@ -2,7 +2,6 @@
 
 mod accept;
 mod diff;
-mod found;
 mod init;
 mod list;
 mod resolve;
@@ -10,9 +9,10 @@ mod update;
 
 use std::collections::BTreeMap;
 
-use genti::model::finding::Entry;
+use genti::model::finding::{Entry, State};
 use genti::model::outcome::{End, Outcome};
 use genti::pipeline::{self, Lockfile, Project};
+use genti::report::finished::{Finding, Report};
 use genti::store::{self, BaselineError};
 
 use crate::args::{BaselineCommand, RunArgs};
@@ -66,7 +66,7 @@ fn prepare(args: &RunArgs, start: &Start, shell: &mut Shell) -> Result<(Project,
 /// Runs everything and compares it with what is accepted.
 fn look(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<Look, End> {
     let (project, baseline) = prepare(args, &start, shell)?;
-    let run = run::execute(&project, &baseline, Gate::default(), start, shell)?;
+    let run = run::execute(&project, &baseline, Gate::none(args), start, shell)?;
     without_verdict(shell, &run.outcome);
     if let End::Signal(_) = run.outcome.end {
         shell.error("the run was stopped: the baseline is as it was");
@@ -105,6 +105,11 @@ fn note_part(project: &Project, what: &str, shell: &mut Shell) {
     if !project.plan.is_full(&project.workspace) {
         shell.note(format_args!("only the selected part was looked at: {what}"));
     }
+}
+
+/// What of a finished run a baseline could accept: suppressed findings are none of it.
+fn acceptable(report: Report) -> impl Iterator<Item = Finding> {
+    report.findings.into_iter().filter(|finding| finding.state != State::Suppressed)
 }
 
 /// Names what has no verdict, and why: an error where a tool is required.

@@ -1,5 +1,6 @@
 //! What the user sees. Machine output goes to stdout, everything for humans to stderr.
 
+mod drift;
 mod finding;
 mod problem;
 mod progress;
@@ -16,6 +17,7 @@ use genti::scan::Env;
 
 use crate::args::{Color, OutputArgs};
 
+pub(crate) use drift::drift;
 pub(crate) use finding::{entry, entry_at};
 pub(crate) use progress::Bar;
 pub(crate) use report::{Hints, kept, outcome};

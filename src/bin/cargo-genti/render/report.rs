@@ -11,6 +11,7 @@ use genti::model::suppression::Suppression;
 use genti::model::task::{Plan, Status};
 use genti::model::tool::{Parse, Per, Tool};
 use genti::path::RelPath;
+use genti::plan::config::numbers;
 
 use super::text::{self, visible_line};
 use super::{BAD, GOOD, Shell, WARN, finding, plural};
@@ -39,7 +40,34 @@ pub(crate) fn outcome(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
             self::tool(shell, tool, result, outcome);
         }
     }
+    other_versions(shell, outcome);
     last_words(shell, outcome, hints);
+}
+
+/// Which tools are at another version than the locked one, and what of the new findings comes of it.
+fn other_versions(shell: &mut Shell, outcome: &Outcome) {
+    for (tool, result) in outcome.plan.graph.tools.iter().zip(&outcome.tools) {
+        let (Some(here), Some(other)) = (&result.version, &result.other_version) else { continue };
+        let (mut here, mut locked) = (here.as_str(), other.locked.as_str());
+        if let (Some(a), Some(b)) = (numbers(here).next(), numbers(locked).next())
+            && a != b
+        {
+            (here, locked) = (a, b);
+        }
+        let of_new = match (result.new, other.by_new_rules) {
+            (0, _) | (_, None) => String::new(),
+            (1, Some(0)) => ": the new finding comes from no lint that it did not have".to_owned(),
+            (1, Some(_)) => ": the new finding comes from a lint that it did not have".to_owned(),
+            (all, Some(0)) => {
+                format!(": none of the {all} new findings comes from a lint that it did not have")
+            }
+            (all, Some(some)) => format!(
+                ": {some} of the {all} new findings {} from lints it did not have",
+                plural(some, "comes", "come")
+            ),
+        };
+        shell.note(visible_line(&format!("{} {here} here, {locked} locked{of_new}", tool.name)));
+    }
 }
 
 fn findings(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
@@ -218,7 +246,7 @@ fn last_words(shell: &mut Shell, outcome: &Outcome, hints: &Hints<'_>) {
         }
         End::Incomplete => shell.error(format_args!("no verdict from: {}", open(true))),
         End::Signal(signal) => shell.error(format_args!("stopped by signal {signal}")),
-        End::Usage | End::NotWritten | End::Bug => {}
+        End::Usage | End::NotWritten | End::Drift | End::Bug => {}
     }
     let can_accept =
         hints.may_begin_baseline && new.iter().any(|compared| !compared.finding.diagnostic.fatal);

@@ -1,0 +1,157 @@
+//! A finished run, read back from its artifacts: bytes → typed values. What every report is made of, so that it can
+//! be made later, elsewhere, and of nothing but these files.
+//!
+//! Fields that are not known are left alone, for fields may be added; a newer `schema` is an error. Does not know
+//! where the bytes come from. Source text is in no artifact: who shows some is handed
+//! [`Sources`](crate::model::sources::Sources), and does well without.
+
+mod findings;
+mod run;
+mod tasks;
+#[cfg(test)]
+mod tests;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+pub use self::findings::{Finding, Gone, Incomplete, Report, Suppression, ToolReport};
+pub use self::run::{Batch, Run, Selection, Step, Tool};
+pub use self::tasks::{BatchLine, CompareLine, ReportLine, Stages, TaskLine, Tasks, Timing};
+use super::{Artifacts, SCHEMA};
+
+/// A finished run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// `run.json`: what was run, in which batches, and how it ended.
+    pub run: Run,
+    /// `report.json`: findings, states and verdicts.
+    pub report: Report,
+    /// `tasks.jsonl`: what became of each batch and each task, in plan order.
+    pub tasks: Tasks,
+}
+
+/// How it ended: a word, and the exit code.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Ended {
+    /// The exit code of the run.
+    pub exit: u8,
+    /// `passed`, `failed`, `incomplete`, `interrupted`, ….
+    pub status: String,
+}
+
+impl Ended {
+    /// Whether the run let everything pass.
+    pub fn is_pass(&self) -> bool {
+        self.exit == 0
+    }
+}
+
+/// Why the artifacts can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// A file holds something else than it should.
+    #[error(
+        "`{file}`, line {line}, column {column}: {message}; it is not as genti writes it: run `cargo genti run` again"
+    )]
+    Content {
+        /// The artifact.
+        file: &'static str,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1; 0 where the whole line is meant.
+        column: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// A newer version of this program wrote it.
+    #[error(
+        "`{file}` has schema {found}, and this genti knows {SCHEMA}: update genti, or run `cargo genti run` again"
+    )]
+    Newer {
+        /// The artifact.
+        file: &'static str,
+        /// Its version.
+        found: u32,
+    },
+    /// The files do not belong together.
+    #[error("`{file}` is not of the run that `run.json` is of: {difference}; run `cargo genti run` again")]
+    Mixed {
+        /// The artifact.
+        file: &'static str,
+        /// How that is known.
+        difference: &'static str,
+    },
+}
+
+impl Finished {
+    /// Reads the three artifacts of a run.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is not what a run leaves, is of a newer version, or is of another run than the others.
+    pub fn read(artifacts: &Artifacts) -> Result<Self, ReadError> {
+        let run: Run = json("run.json", &artifacts.run)?;
+        let report = Report::read(&artifacts.report)?;
+        let tasks = Tasks::read(&artifacts.tasks)?;
+        let mixed = |file, difference| Err(ReadError::Mixed { file, difference });
+        if !run.tools.iter().map(|tool| &tool.name).eq(report.tools.iter().map(|tool| &tool.name)) {
+            return mixed("report.json", "it names other tools");
+        }
+        if run.end != report.gate {
+            return mixed("report.json", "it ended otherwise");
+        }
+        if !run
+            .batches
+            .iter()
+            .map(|batch| &batch.batch_id)
+            .eq(tasks.batches.iter().map(|line| &line.batch_id))
+        {
+            return mixed("tasks.jsonl", "it has other batches");
+        }
+        Ok(Self { run, report, tasks })
+    }
+
+    /// The tasks of the tool `name`, in plan order.
+    pub fn tasks_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a TaskLine> {
+        self.tasks.batches.iter().flat_map(|batch| &batch.tasks).filter(move |task| task.tool == name)
+    }
+
+    /// The tools, each with what it came to.
+    pub fn tools(&self) -> impl Iterator<Item = (&Tool, &ToolReport)> {
+        self.run.tools.iter().zip(&self.report.tools)
+    }
+}
+
+impl Report {
+    /// Reads `report.json` alone.
+    ///
+    /// # Errors
+    ///
+    /// If it is not what a run leaves, or is of a newer version.
+    pub fn read(bytes: &[u8]) -> Result<Self, ReadError> {
+        json("report.json", bytes)
+    }
+}
+
+/// The one field that is read before all others.
+#[derive(Deserialize)]
+struct Version {
+    schema: u32,
+}
+
+fn json<T: DeserializeOwned>(file: &'static str, bytes: &[u8]) -> Result<T, ReadError> {
+    // What a newer version wrote may look like anything else.
+    let Version { schema } = serde_json::from_slice(bytes).map_err(|error| content(file, 1, &error))?;
+    if schema > SCHEMA {
+        return Err(ReadError::Newer { file, found: schema });
+    }
+    serde_json::from_slice(bytes).map_err(|error| content(file, 1, &error))
+}
+
+/// What serde_json says of a text that begins at line `first` of `file`.
+fn content(file: &'static str, first: usize, error: &serde_json::Error) -> ReadError {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let message = text.strip_suffix(&place).unwrap_or(&text).to_owned();
+    ReadError::Content { file, line: first + error.line().saturating_sub(1), column: error.column(), message }
+}

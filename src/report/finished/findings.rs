@@ -1,0 +1,255 @@
+//! `report.json`.
+
+use serde::Deserialize;
+
+use super::Ended;
+use crate::model::finding::{self, Fix, Level, Place, Related, Site, State};
+use crate::model::outcome::{Effect, Verdict};
+use crate::model::path::RelPath;
+
+/// Findings, states and verdicts.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Report {
+    /// The day by which suppressions expired; `None` where none ever does.
+    pub as_of: Option<String>,
+    /// How the run ended.
+    pub gate: Ended,
+    /// Every finding, sorted: path or subject, line, column, end, namespace, rule, level, message, id.
+    pub findings: Vec<Finding>,
+    /// What the baseline has and the run has not, sorted.
+    pub gone: Vec<Gone>,
+    /// The golden files that nothing prints any more, sorted.
+    pub golden_orphans: Vec<String>,
+    /// Every suppression of the configuration, in order.
+    pub suppressions: Vec<Suppression>,
+    /// What each tool came to, sorted by name.
+    pub tools: Vec<ToolReport>,
+}
+
+/// A finding and how it relates to the baseline.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "RawFinding")]
+pub struct Finding {
+    /// The identity: 16 hex digits. Identical occurrences share it.
+    pub id: String,
+    /// What it is about.
+    pub place: Place,
+    /// The namespace: `clippy`, `rustc`, `rustdoc`, `rustfmt`, or the name of a tool.
+    pub ns: String,
+    /// The rule, unique within the namespace.
+    pub rule: String,
+    /// How bad it is.
+    pub level: Level,
+    /// The primary message.
+    pub message: String,
+    /// Whether it can't be baselined.
+    pub fatal: bool,
+    /// Beside the primary message.
+    pub related: Vec<Related>,
+    /// What would mend it.
+    pub fix: Option<Fix>,
+    /// The flagged code as it enters the identity.
+    pub code: String,
+    /// The path of the enclosing item; empty where there is none.
+    pub scope: String,
+    /// New, unchanged, updated or suppressed.
+    pub state: State,
+    /// The number of the pass that matched it with an entry of the baseline.
+    pub matched_by: Option<u8>,
+    /// Why it was accepted or is suppressed, where somebody said so.
+    pub reason: Option<String>,
+    /// Who answers for its suppression.
+    pub owner: Option<String>,
+    /// The tools that reported it, sorted.
+    pub tools: Vec<String>,
+}
+
+/// An entry of the baseline that accepts nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "RawGone")]
+pub struct Gone {
+    /// Its namespace.
+    pub ns: String,
+    /// What it is about.
+    pub site: Site,
+    /// The rule.
+    pub rule: String,
+    /// The message as it enters the identity.
+    pub message: String,
+    /// The flagged code as it enters the identity.
+    pub code: String,
+    /// The path of the enclosing item.
+    pub scope: String,
+    /// Why it was accepted, where somebody said so.
+    pub reason: Option<String>,
+    /// Fixed, unknown, or suppressed if what it would accept is suppressed.
+    pub state: State,
+}
+
+/// A suppression of the configuration, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Suppression {
+    /// Whether it holds.
+    pub effect: Effect,
+    /// How many findings it matches.
+    pub matched: usize,
+    /// Why.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// The last day on which it holds.
+    pub expires: Option<String>,
+    /// The line of the configuration where it begins.
+    pub line: usize,
+    /// Findings of this rule.
+    pub rule: Option<String>,
+    /// Findings that this tool reports.
+    pub tool: Option<String>,
+    /// Findings in files that this pattern matches.
+    pub path: Option<String>,
+    /// Findings about this, which is no file.
+    pub subject: Option<String>,
+    /// Findings whose message holds this.
+    pub message: Option<String>,
+}
+
+/// What a tool came to.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ToolReport {
+    /// Its name.
+    pub name: String,
+    /// Whether its verdict decides.
+    pub required: bool,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Findings that are not in the baseline.
+    pub new: usize,
+    /// Findings that are.
+    pub unchanged: usize,
+    /// Findings that are, with code that was edited since.
+    pub updated: usize,
+    /// Findings that are suppressed.
+    pub suppressed: usize,
+    /// Entries of the baseline that are gone.
+    pub fixed: usize,
+    /// Entries of the baseline that could not be judged.
+    pub unknown: usize,
+    /// What got no verdict, and why.
+    pub incomplete: Vec<Incomplete>,
+}
+
+/// What got no verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Incomplete {
+    /// A unit or a package.
+    pub unit: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A finding as it is written.
+#[derive(Deserialize)]
+struct RawFinding {
+    id: String,
+    path: Option<String>,
+    subject: Option<String>,
+    range: Option<finding::Range>,
+    ns: String,
+    rule: String,
+    level: Level,
+    message: String,
+    fatal: bool,
+    related: Vec<RawRelated>,
+    fix: Option<RawFix>,
+    code: String,
+    scope: String,
+    state: State,
+    matched_by: Option<u8>,
+    reason: Option<String>,
+    owner: Option<String>,
+    tools: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct RawRelated {
+    message: String,
+    path: Option<String>,
+    range: Option<finding::Range>,
+}
+
+#[derive(Deserialize)]
+struct RawFix {
+    message: String,
+    edits: Vec<RawEdit>,
+}
+
+#[derive(Deserialize)]
+struct RawEdit {
+    path: String,
+    range: finding::Range,
+    text: String,
+}
+
+#[derive(Deserialize)]
+struct RawGone {
+    ns: String,
+    path: Option<String>,
+    subject: Option<String>,
+    rule: String,
+    message: String,
+    code: String,
+    scope: String,
+    reason: Option<String>,
+    state: State,
+}
+
+fn file(path: &str, range: Option<finding::Range>) -> Place {
+    Place::File { path: RelPath::unescape(path), range }
+}
+
+impl From<RawFinding> for Finding {
+    fn from(raw: RawFinding) -> Self {
+        let RawFinding { id, path, subject, range, ns, rule, level, message, fatal, related, fix, .. } = raw;
+        let RawFinding { code, scope, state, matched_by, reason, owner, tools, .. } = raw;
+        let place = match (path, subject) {
+            (Some(path), _) => file(&path, range),
+            (None, subject) => Place::Subject(subject.unwrap_or_default()),
+        };
+        let related = related.into_iter().map(|RawRelated { message, path, range }| Related {
+            message,
+            place: path.map(|path| file(&path, range)),
+        });
+        let edit = |RawEdit { path, range, text }| (RelPath::unescape(&path), range, text);
+        let fix = fix
+            .map(|RawFix { message, edits }| Fix { message, edits: edits.into_iter().map(edit).collect() });
+        Self {
+            id,
+            place,
+            ns,
+            rule,
+            level,
+            message,
+            fatal,
+            related: related.collect(),
+            fix,
+            code,
+            scope,
+            state,
+            matched_by,
+            reason,
+            owner,
+            tools,
+        }
+    }
+}
+
+impl From<RawGone> for Gone {
+    fn from(raw: RawGone) -> Self {
+        let RawGone { ns, path, subject, rule, message, code, scope, reason, state } = raw;
+        let site = match (path, subject) {
+            (Some(path), _) => Site::Path(RelPath::unescape(&path)),
+            (None, subject) => Site::Subject(subject.unwrap_or_default()),
+        };
+        Self { ns, site, rule, message, code, scope, reason, state }
+    }
+}

@@ -1,0 +1,97 @@
+//! `run.json`.
+
+use serde::Deserialize;
+
+use super::Ended;
+
+/// What was run, in which batches, and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Run {
+    /// How it ended.
+    pub end: Ended,
+    /// The digest of all tasks and what they need.
+    pub graph_hash: String,
+    /// The id over all batches.
+    pub batch_id: String,
+    /// How tasks were ordered.
+    pub order_policy: String,
+    /// How they were cut into batches.
+    pub batch_policy: String,
+    /// What shuffled the order; 0 for path order.
+    pub seed: u64,
+    /// The time that one task might take, in milliseconds.
+    pub per_task_timeout_ms: Option<u64>,
+    /// The time that the whole run might take, in milliseconds.
+    pub max_duration_ms: Option<u64>,
+    /// What was looked at.
+    pub selection: Selection,
+    /// The tools, sorted by name.
+    pub tools: Vec<Tool>,
+    /// The batches, by rank.
+    pub batches: Vec<Batch>,
+}
+
+/// What a run looks at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Selection {
+    /// The packages.
+    pub packages: Vec<String>,
+    /// Whether nothing was left out.
+    pub whole: bool,
+    /// The features to activate.
+    pub features: Vec<String>,
+    /// `--all-features`.
+    pub all_features: bool,
+    /// `--no-default-features`.
+    pub no_default_features: bool,
+    /// The target triple, where one was given.
+    pub target: Option<String>,
+    /// Cargo's profile, where one was given.
+    pub cargo_profile: Option<String>,
+    /// The tools, where some were named.
+    pub tools: Vec<String>,
+    /// The tools that were left out.
+    pub skip_tools: Vec<String>,
+    /// The commit since which changes were looked at, where one was given.
+    pub since: Option<String>,
+}
+
+/// A tool.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Tool {
+    /// Its name.
+    pub name: String,
+    /// Whether its verdict decides.
+    pub required: bool,
+    /// The first line that it prints of its version, if it is known.
+    pub version: Option<String>,
+    /// The revision of the database that it looked things up in, if it told.
+    #[serde(default)]
+    pub database: Option<String>,
+}
+
+/// A batch: steps that run one after the other.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Batch {
+    /// The id over its steps.
+    pub batch_id: String,
+    /// Its place in the order.
+    pub rank: u32,
+    /// Its class under the order policy.
+    pub class: u32,
+    /// The highest risk of its tasks, under `risk-first`.
+    pub risk: Option<u64>,
+    /// Its steps.
+    pub steps: Vec<Step>,
+}
+
+/// One process: a tool over some of its units.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Step {
+    /// The tool.
+    pub tool: String,
+    /// What only one step may hold at a time, if it needs one.
+    pub lane: Option<String>,
+    /// How many tasks it covers.
+    pub task_count: usize,
+}

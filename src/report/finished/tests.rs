@@ -1,0 +1,104 @@
+use super::*;
+use crate::model::finding::{Level, Place, State};
+use crate::model::outcome::{Effect, Verdict};
+use crate::model::path::RelPath;
+
+const RUN: &str = include_str!("../../../tests/engine/golden/run.json");
+const REPORT: &str = include_str!("../../../tests/engine/golden/report.json");
+const TASKS: &str = include_str!("../../../tests/engine/golden/tasks.jsonl");
+
+fn artifacts(run: &str, report: &str, tasks: &str) -> Artifacts {
+    let bytes = |text: &str| text.as_bytes().to_vec();
+    Artifacts { run: bytes(run), report: bytes(report), tasks: bytes(tasks) }
+}
+
+#[track_caller]
+fn error(run: &str, report: &str, tasks: &str) -> String {
+    Finished::read(&artifacts(run, report, tasks)).unwrap_err().to_string()
+}
+
+#[test]
+fn what_a_run_wrote_is_read_back() {
+    let finished = Finished::read(&artifacts(RUN, REPORT, TASKS)).unwrap();
+    assert_eq!((finished.run.end.exit, finished.run.end.is_pass()), (1, false));
+    assert_eq!(finished.run.batches.len(), 3);
+    assert_eq!(finished.tasks.batches[1].tasks.len(), 2);
+    assert_eq!(finished.tasks_of("words").count(), 3);
+    let [first, .., last] = finished.report.findings.as_slice() else { panic!() };
+    assert_eq!(first.place.path(), Some(&RelPath::new("text/a")));
+    assert_eq!(first.place.range().unwrap().start.line, 2);
+    assert_eq!((first.level, first.state), (Level::Warning, State::New));
+    assert_eq!(last.place, Place::Subject("count".to_owned()));
+    let verdicts: Vec<_> = finished.tools().map(|(tool, report)| (tool.required, report.verdict)).collect();
+    assert_eq!(verdicts, [(false, Verdict::Failed), (true, Verdict::Failed)]);
+}
+
+#[test]
+fn fields_and_lines_that_came_later_are_left_alone() {
+    let report = REPORT.replacen('{', "{\"later\": [1],", 1);
+    let tasks = format!("{TASKS}{{\"kind\":\"later\",\"x\":1}}\n");
+    assert_eq!(
+        Finished::read(&artifacts(RUN, &report, &tasks)).unwrap(),
+        Finished::read(&artifacts(RUN, REPORT, TASKS)).unwrap()
+    );
+}
+
+#[test]
+fn a_newer_schema_is_told_as_such_whatever_else_it_holds() {
+    assert_eq!(
+        error("{\"schema\": 2}", REPORT, TASKS),
+        "`run.json` has schema 2, and this genti knows 1: update genti, or run `cargo genti run` again"
+    );
+}
+
+#[test]
+fn a_mistake_is_told_with_its_file_and_place() {
+    let text = error(RUN, &REPORT.replacen("\"level\": \"warning\"", "\"level\": \"odd\"", 1), TASKS);
+    assert!(text.starts_with("`report.json`, line 9, column 20: unknown variant `odd`"), "{text}");
+    let text = error(RUN, &REPORT[..100], TASKS);
+    assert!(text.starts_with("`report.json`, line ") && text.contains("EOF"), "{text}");
+    let text = error(RUN, REPORT, &TASKS.replacen("\"unit\":\"text/b\"", "\"unit\":5", 1));
+    assert!(text.starts_with("`tasks.jsonl`, line 5, column "), "{text}");
+    let text = error(RUN, REPORT, &TASKS[..TASKS.trim_end().rfind('\n').unwrap() + 1]);
+    assert!(text.contains("line 10") && text.contains("kind `report` is missing"), "{text}");
+}
+
+#[test]
+fn files_of_two_runs_are_not_taken_for_one() {
+    let text = error(&RUN.replace("\"name\": \"count\"", "\"name\": \"amount\""), REPORT, TASKS);
+    assert!(text.contains("`report.json` is not of the run") && text.contains("other tools"), "{text}");
+    let text = error(&RUN.replace("\"exit\": 1", "\"exit\": 3"), REPORT, TASKS);
+    assert!(text.contains("ended otherwise"), "{text}");
+    let text = error(&RUN.replace("\"batch_id\": \"5388", "\"batch_id\": \"0000"), REPORT, TASKS);
+    assert!(text.contains("`tasks.jsonl` is not of the run"), "{text}");
+}
+
+#[test]
+fn nothing_that_is_cut_short_is_read_as_a_run() {
+    for end in 0..REPORT.len() - 1 {
+        assert!(Finished::read(&artifacts(RUN, &REPORT[..end], TASKS)).is_err(), "{end}");
+    }
+    for end in 0..RUN.len() - 1 {
+        assert!(Finished::read(&artifacts(&RUN[..end], REPORT, TASKS)).is_err(), "{end}");
+    }
+    for end in 0..TASKS.len() - 1 {
+        assert!(Finished::read(&artifacts(RUN, REPORT, &TASKS[..end])).is_err(), "{end}");
+    }
+}
+
+/// What is written by one function is read by another one.
+#[test]
+fn every_word_is_read_as_it_is_written() {
+    fn check<T: DeserializeOwned + PartialEq + std::fmt::Debug>(all: &[(T, &str)]) {
+        for (value, word) in all {
+            assert_eq!(&serde_json::from_value::<T>((*word).into()).unwrap(), value);
+        }
+    }
+    check(&[Level::Error, Level::Warning, Level::Note].map(|level| (level, level.as_str())));
+    let states =
+        [State::New, State::Unchanged, State::Updated, State::Fixed, State::Unknown, State::Suppressed];
+    check(&states.map(|state| (state, state.as_str())));
+    let verdicts = [Verdict::Passed, Verdict::Failed, Verdict::Incomplete, Verdict::Missing];
+    check(&verdicts.map(|verdict| (verdict, verdict.as_str())));
+    check(&[Effect::Active, Effect::Expired, Effect::Unused].map(|effect| (effect, effect.as_str())));
+}
