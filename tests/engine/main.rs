@@ -7,6 +7,7 @@
 mod baseline;
 mod build_dirs;
 mod cache;
+mod codegen;
 mod contract;
 mod detected;
 mod determinism;

@@ -9,7 +9,7 @@ use genti::model::outcome::{
 };
 use genti::model::suppression::Suppression;
 use genti::model::task::{Plan, Status};
-use genti::model::tool::{Per, Tool};
+use genti::model::tool::{Parse, Per, Tool};
 use genti::path::RelPath;
 use genti::plan::config::numbers;
 
@@ -125,6 +125,13 @@ fn tool(shell: &mut Shell, tool: &Tool, result: &ToolOutcome, outcome: &Outcome)
         (0, _) => facts.push("nothing to look at".to_owned()),
         (_, Per::Workspace) => {}
         (_, per) => facts.push(text::units(units, per)),
+    }
+    if tool.parse == Parse::BuildScripts {
+        let units = outcome.generated.iter().flat_map(|generated| &generated.units);
+        match units.map(|unit| unit.files.len()).sum() {
+            0 => {}
+            files => facts.push(format!("{files} generated {}", plural(files, "file", "files"))),
+        }
     }
     if skipped > 0 {
         facts.push(format!("{skipped} skipped"));
