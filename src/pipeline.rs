@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "configuration is read and the clock started here")]
 
+mod around;
 mod conditions;
 mod golden;
 mod judge;
@@ -36,6 +37,7 @@ use crate::store::{BaselineError, OutputDir};
 use crate::workspace::{GitError, LoadError};
 use crate::{scan, store, workspace};
 
+pub use self::around::{Located, around, base, forget_changed, locate};
 pub use self::conditions::builds_like_baseline;
 
 /// What the user asked for.

@@ -149,7 +149,7 @@ fn json<T: DeserializeOwned>(file: &'static str, bytes: &[u8]) -> Result<T, Read
 }
 
 /// What serde_json says of a text that begins at line `first` of `file`.
-fn content(file: &'static str, first: usize, error: &serde_json::Error) -> ReadError {
+pub(super) fn content(file: &'static str, first: usize, error: &serde_json::Error) -> ReadError {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let message = text.strip_suffix(&place).unwrap_or(&text).to_owned();

@@ -45,7 +45,15 @@ pub(super) fn render(workspace: &Workspace, outcome: &Outcome) -> Vec<u8> {
 }
 
 fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
-    let mut object = json!({ "name": tool.name, "required": tool.required, "version": outcome.version });
+    let mut object = json!({
+        "configured": tool.configured,
+        "name": tool.name,
+        "namespaces": tool.namespaces,
+        "on_demand": tool.on_demand,
+        "per": tool.per.as_str(),
+        "required": tool.required,
+        "version": outcome.version,
+    });
     if let Some(revision) = &outcome.database {
         object["database"] = json!(revision);
     }

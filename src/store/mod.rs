@@ -9,6 +9,7 @@ mod baseline;
 mod finished;
 mod golden;
 mod outputs;
+mod report;
 
 pub use artifacts::{ArtifactDir, StoreError, Waiting};
 pub use baseline::{
@@ -17,3 +18,4 @@ pub use baseline::{
 pub use finished::{NoArtifacts, load_artifacts};
 pub use golden::{GoldenError, load_golden, remove_golden, save_goldens};
 pub use outputs::OutputDir;
+pub use report::{NotReported, append_report, write_report};

@@ -99,7 +99,9 @@ pub struct Suppression {
     pub owner: Option<String>,
     /// The last day on which it holds.
     pub expires: Option<String>,
-    /// The line of the configuration where it begins.
+    /// The configuration that it stands in, relative to the workspace root; `None` if it lies elsewhere.
+    pub file: Option<String>,
+    /// The line of it where it begins.
     pub line: usize,
     /// Findings of this rule.
     pub rule: Option<String>,
