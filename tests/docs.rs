@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "",
     "run",
     "check",
@@ -23,6 +23,7 @@ const COMMANDS: [&str; 12] = [
     "baseline list",
     "baseline resolve",
     "baseline update",
+    "report",
     "tools",
 ];
 

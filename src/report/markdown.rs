@@ -45,24 +45,33 @@ fn verdict(run: &Finished, new: usize) -> String {
     format!("{}, {new}", code(&run.run.end.status).trim_matches('`'))
 }
 
+/// The tools; a column is there if some tool has any.
 fn tools(run: &Finished, out: &mut String) {
-    out.push_str("| | tool | new | accepted | suppressed | fixed | not looked at |\n");
-    out.push_str("| --- | --- | ---: | ---: | ---: | ---: | ---: |\n");
-    for (tool, report) in run.tools() {
-        let is_aside = tool.on_demand || (run.tasks_of(&tool.name).next().is_none() && !tool.configured);
-        if is_aside && report.verdict == Verdict::Passed {
-            continue;
-        }
+    let rows: Vec<_> = run
+        .tools()
+        .filter(|(tool, report)| {
+            let is_aside = tool.on_demand || (run.tasks_of(&tool.name).next().is_none() && !tool.configured);
+            !is_aside || report.verdict != Verdict::Passed
+        })
+        .collect();
+    let counts = |report: &ToolReport| {
+        let ToolReport { new, unchanged, updated, suppressed, fixed, unknown, .. } = *report;
+        [new, unchanged + updated, suppressed, fixed, unknown]
+    };
+    let names = ["new", "accepted", "suppressed", "fixed", "not looked at"];
+    let has = |column: &usize| rows.iter().any(|(_, report)| counts(report)[*column] > 0);
+    let columns: Vec<_> = (0..names.len()).filter(has).collect();
+    let heads: String = columns.iter().map(|&column| format!(" {} |", names[column])).collect();
+    let rule = " ---: |".repeat(columns.len());
+    out.push_str(&format!("| verdict | tool |{heads}\n| --- | --- |{rule}\n"));
+    for (tool, report) in rows {
         let optional = if tool.required { "" } else { " (optional)" };
-        let ToolReport { new, unchanged, updated, suppressed, fixed, unknown, .. } = report;
-        let cells = [*new, unchanged + updated, *suppressed, *fixed, *unknown]
-            .map(|count| if count == 0 { String::new() } else { count.to_string() });
-        out.push_str(&format!(
-            "| {} | {}{optional} | {} |\n",
-            report.verdict.as_str(),
-            code(&tool.name),
-            cells.join(" | ")
-        ));
+        let cell = |&column: &usize| match counts(report)[column] {
+            0 => "  |".to_owned(),
+            count => format!(" {count} |"),
+        };
+        let cells: String = columns.iter().map(cell).collect();
+        out.push_str(&format!("| {} | {}{optional} |{cells}\n", report.verdict.as_str(), code(&tool.name)));
     }
     out.push('\n');
 }

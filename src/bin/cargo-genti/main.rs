@@ -10,9 +10,12 @@ mod baseline;
 mod bless;
 mod plan;
 mod render;
+mod report;
+mod reports;
 mod resolve;
 mod run;
 mod signals;
+mod stream;
 mod tools;
 
 use std::process::ExitCode;
@@ -27,6 +30,7 @@ use genti::store::BaselineError;
 use crate::args::{Cli, Command};
 use crate::render::Shell;
 use crate::run::Start;
+use crate::stream::Stream;
 
 fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|arg| arg == signals::GUARD) {
@@ -48,15 +52,18 @@ fn main() -> ExitCode {
         }
     };
     let mut shell = Shell::new(cli.command.output(), &env);
+    let mut stream = Stream::new(cli.command.has_stream());
+    stream.start(&mut shell);
     let start = |env| Start { env, inherited, at: Instant::now() };
     let end = match &cli.command {
-        Command::Run(args) => run::run(args, start(env), &mut shell),
-        Command::Check(args) => run::check(args, start(env), &mut shell),
+        Command::Run(args) => run::run(args, start(env), &mut shell, &mut stream),
+        Command::Check(args) => run::check(args, start(env), &mut shell, &mut stream),
         Command::Plan(args) => plan::main(args, &env, &mut shell),
         Command::Baseline(args) => baseline::main(&args.command, start(env), &mut shell),
+        Command::Report(args) => report::main(args, &env, &mut shell),
         Command::Tools(args) => tools::main(args, &env, &mut shell),
     };
-    ExitCode::from(end.code())
+    ExitCode::from(stream.end(end, &mut shell).code())
 }
 
 /// Says why there is nothing to run.

@@ -1,21 +1,24 @@
 //! `cargo genti run` and `cargo genti check`, and what `baseline init` shares with them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use genti::model::event::{Event, Waiting};
 use genti::model::finding::Entry;
-use genti::model::outcome::{End, Outcome};
-use genti::path::RelPath;
+use genti::model::outcome::{End, Outcome, ToolOutcome};
 use genti::pipeline::{self, Lockfile, Project, RunError, Session};
 use genti::report::Artifacts;
+use genti::report::finished::Finished;
 use genti::scan::{Env, Inherited, Pool, Stop, StopReason};
+use genti::store;
 use genti::store::{ArtifactDir, StoreError};
-use genti::{store, workspace};
 
 use crate::args::{BlessArgs, GateArgs, RunArgs};
 use crate::bless::Bless;
-use crate::render::{self, Bar, Hints, Shell};
+use crate::render::{self, Bar, Shell, Target, View, visible_line};
+use crate::reports::Reports;
+use crate::stream::Stream;
 use crate::{fail, resolve, signals};
 
 /// What is known before anything is read.
@@ -26,16 +29,16 @@ pub(crate) struct Start {
 }
 
 /// `run`.
-pub(crate) fn run(args: &BlessArgs, start: Start, shell: &mut Shell) -> End {
+pub(crate) fn run(args: &BlessArgs, start: Start, shell: &mut Shell, stream: &mut Stream) -> End {
     let bless = Bless { accept: args.bless, remove_orphans: args.remove_orphans };
     let gate = Gate { bless, stale_fails: false, fail_fast: args.gate.fail_fast };
-    main(&args.gate.run, Lockfile::Create, gate, start, shell)
+    main(&args.gate, Lockfile::Create, gate, start, shell, stream).unwrap_or_else(|end| end)
 }
 
 /// `check`: the same as a gate. Nothing is written into the repository, and a stale baseline fails.
-pub(crate) fn check(args: &GateArgs, start: Start, shell: &mut Shell) -> End {
+pub(crate) fn check(args: &GateArgs, start: Start, shell: &mut Shell, stream: &mut Stream) -> End {
     let gate = Gate { bless: Bless::default(), stale_fails: true, fail_fast: args.fail_fast };
-    main(&args.run, Lockfile::Require, gate, start, shell)
+    main(args, Lockfile::Require, gate, start, shell, stream).unwrap_or_else(|end| end)
 }
 
 /// What fails a run, and what it does then.
@@ -48,48 +51,68 @@ pub(crate) struct Gate {
     fail_fast: bool,
 }
 
-fn main(args: &RunArgs, lockfile: Lockfile, gate: Gate, start: Start, shell: &mut Shell) -> End {
-    let project = match prepare(args, lockfile, &start.env, shell) {
-        Ok(project) => project,
-        Err(end) => return end,
-    };
+fn main(
+    args: &GateArgs,
+    lockfile: Lockfile,
+    gate: Gate,
+    start: Start,
+    shell: &mut Shell,
+    stream: &mut Stream,
+) -> Result<End, End> {
+    let reports = Reports::resolve(&args.reports, &start.env, shell)?;
+    let project = prepare(&args.run, lockfile, &start.env, shell, stream)?;
     let root = &project.workspace.root;
     if gate.bless.remove_orphans && !project.plan.is_full(&project.workspace) {
         shell.error("only a run of everything can tell which golden files are orphans: leave out --remove-orphans, or the selection");
-        return End::Usage;
+        return Err(End::Usage);
     }
-    let baseline = match store::load_baseline(root) {
-        Ok(baseline) => baseline,
-        Err(error) => return fail(shell, error.into()),
-    };
+    let baseline = store::load_baseline(root).map_err(|error| fail(shell, error.into()))?;
     let may_begin_baseline = baseline.is_empty() && pipeline::builds_like_baseline(&project, &start.env);
     let without_timing = start.env.get("SOURCE_DATE_EPOCH").is_some();
-    let mut run = match execute(&project, &baseline, gate, start, shell) {
-        Ok(run) => run,
-        Err(end) => return end,
-    };
+    let mut run = execute(&project, &baseline, gate, start, shell, stream)?;
     // First of all: the artifacts say that what was accepted is there.
-    if let Err(error) = gate.bless.write(root, &mut run.outcome, shell) {
+    gate.bless.write(root, &mut run.outcome, shell).map_err(|error| {
         shell.error(error);
-        return End::NotWritten;
-    }
+        End::NotWritten
+    })?;
     let artifacts = Artifacts::of(&project.workspace, &run.outcome, !without_timing);
     let written = run.dir.and_then(|dir| {
         dir.write(&artifacts.files())?;
-        Ok(dir.path().display().to_string())
+        Ok(dir.path().to_path_buf())
     });
+    // Every report is made of the artifacts, also the first one.
+    let finished = Finished::read(&artifacts).map_err(|error| {
+        shell.error(error);
+        End::Bug
+    })?;
     // Only to be shown: what can't be read by now is left out.
-    let paths = run.outcome.findings.iter().filter_map(|compared| compared.finding.diagnostic.place.path());
-    let sources: BTreeMap<RelPath, Vec<u8>> = workspace::read_sources(root, paths).unwrap_or_default();
-    let hints = Hints { sources: &sources, may_begin_baseline, artifacts: written.as_ref().ok().cloned() };
-    render::outcome(shell, &run.outcome, &hints);
-    let Err(error) = written else { return run.outcome.end };
-    shell.error(error);
-    shell.note("the report is on stdout");
-    shell.out(&artifacts.report);
+    let around = pipeline::around(root, &finished).unwrap_or_default();
+    let view = View {
+        run: &finished,
+        sources: &around.sources,
+        may_begin_baseline,
+        artifacts: written.as_ref().ok().map(|dir| render::place(dir)),
+        kept: run.outcome.tools.iter().map(kept).collect(),
+        links: shell.has_links(Target::Err).then_some(root),
+        width: shell.width(Target::Err),
+        verbose: shell.verbose,
+        quiet: shell.quiet,
+    };
+    match stream.is_on() {
+        true => stream.outcome(&artifacts, written.as_deref().ok(), shell),
+        false => shell.err(render::report(&view)),
+    }
+    let reported = reports.write(&artifacts, &view, &around, stream.is_on(), shell);
+    if let Err(error) = &written {
+        shell.error(error);
+        if !stream.is_on() {
+            shell.note("the report is on stdout");
+            shell.out_json(&artifacts.report);
+        }
+    }
     match run.outcome.end {
-        end @ End::Signal(_) => end,
-        _ => End::NotWritten,
+        end @ End::Signal(_) => Ok(end),
+        end => Ok(if written.is_ok() && reported { end } else { End::NotWritten }),
     }
 }
 
@@ -99,6 +122,7 @@ pub(crate) fn prepare(
     lockfile: Lockfile,
     env: &Env,
     shell: &mut Shell,
+    stream: &mut Stream,
 ) -> Result<Project, End> {
     let mut request = resolve::workspace(&args.workspace, lockfile);
     request.selection = resolve::selection(&args.selection);
@@ -107,6 +131,7 @@ pub(crate) fn prepare(
     (request.policy, request.as_of) = (policy?, Some(as_of?));
     let mut notices = |event: Event<'_>| {
         if let Event::Notice(text) = event {
+            stream.notice(text, shell);
             shell.note(text);
         }
     };
@@ -124,6 +149,20 @@ pub(crate) struct Run {
     dir: Result<ArtifactDir, StoreError>,
 }
 
+/// Where the output of a tool is that has no verdict on something; nothing if there is none.
+pub(crate) fn kept(result: &ToolOutcome) -> Vec<String> {
+    let shown = |path: &PathBuf| visible_line(&path.display().to_string());
+    let files = match result.kept.as_slice() {
+        [] => None,
+        [one] => Some(shown(one)),
+        [one, other] => Some(format!("{} and {}", shown(one), shown(other))),
+        [first, rest @ ..] => Some(format!("{} and {} files more", shown(first), rest.len())),
+    };
+    let files = files.map(|files| format!("output kept in {files}"));
+    let error = result.not_kept.as_ref().map(|error| format!("output not kept: {}", visible_line(error)));
+    files.into_iter().chain(error).collect()
+}
+
 /// Runs `project`, one run at a time in a workspace.
 pub(crate) fn execute(
     project: &Project,
@@ -131,6 +170,7 @@ pub(crate) fn execute(
     gate: Gate,
     start: Start,
     shell: &mut Shell,
+    stream: &mut Stream,
 ) -> Result<Run, End> {
     let Gate { bless, stale_fails, fail_fast } = gate;
     let stale_fails = stale_fails && !project.baseline.stale_warns;
@@ -147,7 +187,11 @@ pub(crate) fn execute(
     let pool = Pool::new(inherited, &env, parallel).map_err(|error| failed(shell, error.into()))?;
     let stop = signals::stop().map_err(|error| failed(shell, error.into()))?;
     let mut bar = Bar::new(project, shell);
-    let dir = open(project, stop, &mut bar, shell)?;
+    let mut tell = |event: Event<'_>, shell: &mut Shell| {
+        stream.event(event, project, shell);
+        bar.on(event, shell);
+    };
+    let dir = open(project, stop, &mut tell, shell)?;
     let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);
     let session = Session {
         env: &env,
@@ -160,7 +204,7 @@ pub(crate) fn execute(
         stale_fails,
         outputs,
     };
-    let outcome = pipeline::run(project, &session, baseline, &mut |event| bar.on(event, shell));
+    let outcome = pipeline::run(project, &session, baseline, &mut |event| tell(event, shell));
     drop(bar);
     Ok(Run { outcome: outcome.map_err(|error| failed(shell, error))?, dir })
 }
@@ -169,17 +213,17 @@ pub(crate) fn execute(
 fn open(
     project: &Project,
     stop: &Stop,
-    bar: &mut Bar<'_>,
+    tell: &mut dyn FnMut(Event<'_>, &mut Shell),
     shell: &mut Shell,
 ) -> Result<Result<ArtifactDir, StoreError>, End> {
     let mut waits = false;
     let dir = ArtifactDir::open(&project.workspace.target_dir, &mut || {
         let is_news = !std::mem::replace(&mut waits, true);
-        bar.on(if is_news { Event::Waiting(Some(Waiting::Run)) } else { Event::Tick }, shell);
+        tell(if is_news { Event::Waiting(Some(Waiting::Run)) } else { Event::Tick }, shell);
         stop.reason().is_none()
     });
     if waits {
-        bar.on(Event::Waiting(None), shell);
+        tell(Event::Waiting(None), shell);
     }
     match dir {
         Err(error @ StoreError::Foreign { .. }) => {

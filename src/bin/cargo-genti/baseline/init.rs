@@ -10,6 +10,7 @@ use genti::store;
 use crate::args::RunArgs;
 use crate::render::{Shell, plural};
 use crate::run::{self, Gate, Start};
+use crate::stream::Stream;
 
 /// Nothing is written unless every required tool has a verdict: what could not be looked at can't be accepted.
 pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<End, End> {
@@ -22,7 +23,8 @@ pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<En
         return Err(End::Usage);
     }
     // Kept to the end: it is one run at a time until the files are written.
-    let run = run::execute(&project, &BTreeMap::new(), Gate::default(), start, shell)?;
+    let run =
+        run::execute(&project, &BTreeMap::new(), Gate::default(), start, shell, &mut Stream::new(false))?;
     let outcome = &run.outcome;
     super::without_verdict(shell, outcome);
     if let End::Incomplete | End::Signal(_) = outcome.end {

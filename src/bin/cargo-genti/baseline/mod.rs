@@ -17,8 +17,9 @@ use genti::store::{self, BaselineError};
 
 use crate::args::{BaselineCommand, RunArgs};
 use crate::fail;
-use crate::render::{self, GOOD, Shell, visible_line};
+use crate::render::{GOOD, Shell, visible_line};
 use crate::run::{self, Gate, Run, Start};
+use crate::stream::Stream;
 
 /// Runs the subcommand.
 pub(crate) fn main(command: &BaselineCommand, start: Start, shell: &mut Shell) -> End {
@@ -46,7 +47,7 @@ struct Look {
 
 /// Reads and plans. A baseline holds for one build: what another one finds would be stale in it.
 fn prepare(args: &RunArgs, start: &Start, shell: &mut Shell) -> Result<(Project, Baseline), End> {
-    let project = run::prepare(args, Lockfile::Create, &start.env, shell)?;
+    let project = run::prepare(args, Lockfile::Create, &start.env, shell, &mut Stream::new(false))?;
     if !pipeline::builds_like_baseline(&project, &start.env) {
         match project.baseline.build.build_flags() {
             flags if flags.is_empty() => shell.error(
@@ -66,7 +67,7 @@ fn prepare(args: &RunArgs, start: &Start, shell: &mut Shell) -> Result<(Project,
 /// Runs everything and compares it with what is accepted.
 fn look(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<Look, End> {
     let (project, baseline) = prepare(args, &start, shell)?;
-    let run = run::execute(&project, &baseline, Gate::default(), start, shell)?;
+    let run = run::execute(&project, &baseline, Gate::default(), start, shell, &mut Stream::new(false))?;
     without_verdict(shell, &run.outcome);
     if let End::Signal(_) = run.outcome.end {
         shell.error("the run was stopped: the baseline is as it was");
@@ -120,6 +121,6 @@ fn without_verdict(shell: &mut Shell, outcome: &Outcome) {
             let what = format!("{}{unit}: {}", tool.name, visible_line(reason));
             if tool.required { shell.error(what) } else { shell.warning(what) }
         }
-        render::kept(result).into_iter().for_each(|line| shell.note(format_args!("{}: {line}", tool.name)));
+        run::kept(result).into_iter().for_each(|line| shell.note(format_args!("{}: {line}", tool.name)));
     }
 }
