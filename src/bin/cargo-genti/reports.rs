@@ -1,6 +1,7 @@
 //! What `run` and `check` write beside the artifacts: the reports that are asked for, and what GitHub Actions shows.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use anstream::adapter::strip_str;
 use clap::ValueEnum;
@@ -121,6 +122,31 @@ pub(crate) fn of_library(format: ReportFormat) -> Option<Format> {
     }
 }
 
+/// What a report is called that has no other name.
+pub(crate) fn file_name(format: ReportFormat) -> &'static str {
+    match format {
+        ReportFormat::Human => "report.txt",
+        ReportFormat::Json => "report.json",
+        ReportFormat::Sarif => "report.sarif",
+        ReportFormat::Junit => "report.xml",
+        ReportFormat::Markdown => "report.md",
+        ReportFormat::Github => "annotations.txt",
+    }
+}
+
+/// Whether a report may go to `path`: not where an artifact is.
+pub(crate) fn may_be_written(path: &Path) -> Result<(), String> {
+    let dir = path.parent().and_then(|dir| Path::new(".").join(dir).canonicalize().ok());
+    let is_in_artifacts = dir.is_some_and(|dir| dir.ends_with("genti/artifacts"));
+    let is_artifact = ["run.json", "report.json", "tasks.jsonl"]
+        .iter()
+        .any(|name| path.file_name() == Some(OsStr::new(name)));
+    match is_in_artifacts && is_artifact {
+        true => Err(format!("`{}` is an artifact; choose another name for the report", path.display())),
+        false => Ok(()),
+    }
+}
+
 /// `FORMAT=PATH`.
 fn parse(text: &str) -> Result<(ReportFormat, PathBuf), String> {
     let formats = ReportFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value);
@@ -134,6 +160,9 @@ fn parse(text: &str) -> Result<(ReportFormat, PathBuf), String> {
     match path {
         "" => Err(format!("`{text}` names no file")),
         "-" => Err("`-` is no file; `cargo genti report --format …` prints a report to stdout".to_owned()),
-        path => Ok((format, PathBuf::from(path))),
+        path => {
+            may_be_written(Path::new(path))?;
+            Ok((format, PathBuf::from(path)))
+        }
     }
 }

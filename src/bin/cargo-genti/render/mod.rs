@@ -117,6 +117,16 @@ impl Shell {
         self.written(written)
     }
 
+    /// A report, on stdout. What GitHub's runner would obey in it, it must not read.
+    pub(crate) fn out_harmless(&mut self, bytes: &[u8]) -> End {
+        let text = String::from_utf8_lossy(bytes);
+        if self.in_actions && text::inert(&text) != text {
+            self.error("it holds text that GitHub's runner would take for commands: write it to a file with --output");
+            return End::Usage;
+        }
+        self.out_as_it_is(bytes)
+    }
+
     fn written(&mut self, result: std::io::Result<()>) -> End {
         match result {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
