@@ -62,7 +62,7 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
             .as_ref()
             .filter(|_| shell.has_links(Target::Out))
             .map(|located| located.root.as_path()),
-        width: shell.width(Target::Out),
+        terminal: shell.columns(Target::Out),
         verbose: shell.verbose,
         quiet: shell.quiet,
     };

@@ -13,9 +13,6 @@ use genti::store::{self, NotReported};
 use crate::args::{ReportFormat, ReportsArgs};
 use crate::render::{self, Shell, View};
 
-/// Columns of a report for humans in a file.
-const WIDTH: usize = 120;
-
 /// The reports of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
@@ -102,7 +99,7 @@ pub(crate) fn render(
                 kept: view.kept.clone(),
                 artifacts: view.artifacts.clone(),
                 links: None,
-                width: WIDTH,
+                terminal: None,
                 ..*view
             });
             Rendered::from(strip_str(&text).to_string().into_bytes())

@@ -94,7 +94,7 @@ fn main(
         artifacts: written.as_ref().ok().map(|dir| render::place(dir)),
         kept: run.outcome.tools.iter().map(kept).collect(),
         links: shell.has_links(Target::Err).then_some(root),
-        width: shell.width(Target::Err),
+        terminal: shell.columns(Target::Err),
         verbose: shell.verbose,
         quiet: shell.quiet,
     };

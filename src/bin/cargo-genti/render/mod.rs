@@ -149,13 +149,13 @@ impl Shell {
         }
     }
 
-    /// The columns of the terminal behind `target`; of what is none, more than of most.
-    pub(crate) fn width(&self, target: Target) -> usize {
+    /// The columns of the terminal behind `target`, if it is one.
+    pub(crate) fn columns(&self, target: Target) -> Option<usize> {
         let size = match target {
             Target::Out => terminal_size::terminal_size_of(std::io::stdout()),
             Target::Err => terminal_size::terminal_size_of(std::io::stderr()),
         };
-        size.map_or(140, |(width, _)| usize::from(width.0))
+        size.map(|(width, _)| usize::from(width.0))
     }
 
     /// Whether links are of use on `target`.
