@@ -7,10 +7,13 @@
 
 mod around;
 mod conditions;
+mod finished;
 mod golden;
 mod judge;
 mod ledger;
+mod lock;
 mod recall;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,16 +33,19 @@ use crate::model::suppression::Suppression;
 use crate::model::task::Plan;
 use crate::model::tool::ToolId;
 use crate::model::workspace::Workspace;
-use crate::plan::config::{self, BaselineConfig, Config, ConfigFile, PolicyConfig};
-use crate::plan::{self, Facts, PlanError};
+use crate::plan::config::{self, BaselineConfig, Config, ConfigFile, Lock, PolicyConfig};
+use crate::plan::{self, Drift, Facts, PlanError};
 use crate::scan::{BuildDirs, Client, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
 use crate::store::{BaselineError, OutputDir, Results, State};
-use crate::workspace::{GitError, LoadError};
+use crate::workspace::{GitError, Listing, LoadError};
 use crate::{store, workspace};
 use jiff::civil::Date;
 
 pub use self::around::{Located, around, base, forget_changed, locate};
 pub use self::conditions::builds_like_baseline;
+pub use self::finished::{Difference, Judged, NotJudged, judge_finished};
+pub use self::lock::{lock, lock_drift};
+pub use self::verify::{Varies, Witness, varies};
 
 /// What the user asked for.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +68,8 @@ pub struct Request {
     pub lockfile: Lockfile,
     /// The day by which suppressions expire; without one, none does.
     pub as_of: Option<Date>,
+    /// In which order files and packages are met.
+    pub listing: Listing,
 }
 
 /// What a missing `Cargo.lock` means.
@@ -83,6 +91,8 @@ pub struct Project {
     pub workspace: Workspace,
     /// The plan.
     pub plan: Plan,
+    /// Where it is not the one that is configured.
+    pub drift: Vec<Drift>,
     /// How many processes may run at once.
     pub parallel: Parallel,
     /// Where cargo builds.
@@ -91,6 +101,12 @@ pub struct Project {
     pub programs: Programs,
     /// How the baseline was taken.
     pub baseline: BaselineConfig,
+    /// The locked versions of the tools, if some are.
+    pub lock: Option<Lock>,
+    /// Where they are, or would be, as the user would name it from the workspace root.
+    pub lock_name: String,
+    /// Whether a gate passes with these alone.
+    pub locked: bool,
     /// What is not to count.
     pub suppressions: Vec<Suppression>,
     /// What the last run here saw.
@@ -168,6 +184,7 @@ fn find(request: &Request, env: &Env) -> Result<(Programs, workspace::Request), 
         locked: has("--locked"),
         offline: has("--offline"),
         frozen: has("--frozen"),
+        listing: request.listing,
     };
     Ok((programs, of_workspace))
 }
@@ -192,18 +209,24 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
     let workspace = loaded.workspace;
     let programs = programs.within(&workspace.root);
     let config = read_config(request, &workspace.root)?;
-    let policy = merged(&request.policy, &config.policy);
-    let parallel = request.policy.parallel.or(config.policy.parallel).unwrap_or_default();
-    let build_dir = request.policy.build_dir.or(config.policy.build_dir).unwrap_or_default();
+    let lock_name = config.lock_name();
+    let lock = read_lock(&workspace.root, &lock_name)?;
+    let effective = request.policy.over(&config.policy);
+    let policy = effective.policy();
     let facts = facts(request, &workspace, &policy)?;
     let plan = plan::plan(&workspace, config.tools, request.selection.clone(), policy, &facts)?;
+    let drift = plan::drift(&workspace, &plan, &request.policy, &config.policy, &config.baseline);
     Ok(Project {
         workspace,
         plan,
-        parallel,
-        build_dir,
+        drift,
+        parallel: effective.parallel.unwrap_or_default(),
+        build_dir: effective.build_dir.unwrap_or_default(),
         programs,
         baseline: config.baseline,
+        lock,
+        lock_name,
+        locked: config.locked,
         suppressions: config.suppressions,
         state,
         as_of: request.as_of,
@@ -319,28 +342,26 @@ pub fn run(
             "cargo updated Cargo.lock during the run: the ids in the artifacts are those of the old one; run again",
         ));
     }
-    let outcome = judge::outcome(judge::Case {
+    let case = judge::Case {
         workspace,
         plan,
         versions,
-        runs,
-        fates,
-        changed,
         suppressions,
-        is_as_accepted,
         baseline,
         read: &read,
         goldens: Goldens {
             accepted: goldens.accepted(),
             orphans: golden::orphans(workspace, plan, &project.disabled),
         },
-        exists: &|path| exists(&path.to_path(&workspace.root)),
         stopped: session.stop.reason(),
-        failed_fast,
         stale_fails: session.stale_fails,
         parallel: session.parallel,
-    });
-    Ok(outcome?)
+    };
+    let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
+    let mut outcome =
+        judge::outcome(case, judge::Ran { runs, fates, changed, failed_fast }, is_as_accepted, &exists)?;
+    lock::explain(project, &mut outcome, session.env, session.stop);
+    Ok(outcome)
 }
 
 /// Whether there is something at `path`, as far as the system tells.
@@ -401,13 +422,23 @@ fn facts(request: &Request, workspace: &Workspace, policy: &Policy) -> Result<Fa
     Ok(Facts { changed, accepted })
 }
 
-fn read_config(request: &Request, root: &Path) -> Result<Config, Error> {
-    let mut files = Vec::new();
-    let read = |path: &Path| match std::fs::read_to_string(path) {
+/// The text at `path`; `None` if there is none.
+fn read(path: &Path) -> Result<Option<String>, Error> {
+    match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::ConfigFile { path: path.to_path_buf(), error }),
-    };
+    }
+}
+
+fn read_lock(root: &Path, name: &str) -> Result<Option<Lock>, Error> {
+    let Some(text) = read(&root.join(name))? else { return Ok(None) };
+    let file = ConfigFile { name: name.into(), text: text.into(), place: config::Place::File };
+    Ok(Some(config::lock(&file)?))
+}
+
+fn read_config(request: &Request, root: &Path) -> Result<Config, Error> {
+    let mut files = Vec::new();
     if let Some(path) = &request.config_file {
         let path = request.cwd.join(path);
         let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
@@ -429,15 +460,4 @@ fn read_config(request: &Request, root: &Path) -> Result<Config, Error> {
         });
     }
     Ok(config::load(&files, request.profile.as_deref())?)
-}
-
-/// Flags and environment before the configuration before the defaults.
-fn merged(asked: &PolicyConfig, configured: &PolicyConfig) -> Policy {
-    Policy {
-        order: asked.order.or(configured.order).unwrap_or_default(),
-        batch: asked.batch.or(configured.batch).unwrap_or_default(),
-        seed: asked.seed.or(configured.seed).unwrap_or_default(),
-        per_task_timeout: asked.per_task_timeout.or(configured.per_task_timeout),
-        max_duration: asked.max_duration.or(configured.max_duration),
-    }
 }

@@ -199,6 +199,18 @@ pub struct ToolOutcome {
     pub kept: Vec<PathBuf>,
     /// Why not all of that could be kept.
     pub not_kept: Option<String>,
+    /// If `genti.lock` has another version. No part of any artifact.
+    pub other_version: Option<OtherVersion>,
+}
+
+/// What it means that a tool is at another version than the locked one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherVersion {
+    /// The locked version, as the tool told it.
+    pub locked: String,
+    /// How many of its new findings are of rules that the locked version did not have; `None` if it is not known which
+    /// those are.
+    pub by_new_rules: Option<usize>,
 }
 
 /// How a tool ended.
@@ -234,7 +246,8 @@ impl Verdict {
 pub enum End {
     /// 0: every required tool looked at everything and found nothing new.
     Passed,
-    /// 1: a required tool found something new, or `check` a stale baseline entry or an orphaned golden file.
+    /// 1: a required tool found something new, `check` a stale baseline entry or an orphaned golden file, or `verify`
+    /// something that varies.
     Failed,
     /// 2: a mistake in the command line or the configuration.
     Usage,
@@ -242,6 +255,8 @@ pub enum End {
     Incomplete,
     /// 4: the artifacts could not be written.
     NotWritten,
+    /// 5: what was run, or is to be, is not what is configured.
+    Drift,
     /// 101: a bug in this program.
     Bug,
     /// 128 + n: signal n ended the run.
@@ -257,6 +272,7 @@ impl End {
             Self::Usage => 2,
             Self::Incomplete => 3,
             Self::NotWritten => 4,
+            Self::Drift => 5,
             Self::Bug => 101,
             Self::Signal(signal) => 128_u8.saturating_add(signal.clamp(0, 127) as u8),
         }
@@ -270,6 +286,7 @@ impl End {
             Self::Usage => "usage",
             Self::Incomplete => "incomplete",
             Self::NotWritten => "not-written",
+            Self::Drift => "drift",
             Self::Bug => "bug",
             Self::Signal(_) => "interrupted",
         }

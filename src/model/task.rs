@@ -336,6 +336,25 @@ impl Status {
         }
     }
 
+    /// The status that is written as `word`, with this reason; `None` if there is none.
+    pub fn read(word: &str, reason: Option<&str>) -> Option<Self> {
+        let why = || reason.unwrap_or_default().to_owned();
+        let all = [
+            Self::Clean,
+            Self::Findings,
+            Self::Skipped(why()),
+            Self::Incomplete(why()),
+            Self::Missing(why()),
+            Self::TimedOut(why()),
+            Self::Crashed(why()),
+            Self::Leaky,
+            Self::Unparsable(why()),
+            Self::InputChanged(why()),
+            Self::NotRun(why()),
+        ];
+        all.into_iter().find(|status| status.as_str() == word)
+    }
+
     /// Whether the tool came to a verdict on all of the unit. Where there was nothing to judge, it did not.
     pub fn is_verdict(&self) -> bool {
         matches!(self, Self::Clean | Self::Findings)

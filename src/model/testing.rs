@@ -93,6 +93,7 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         jobserver: false,
         threads: None,
         version: Vec::new(),
+        rules: Vec::new(),
         install: None,
         detect: None,
         weight: std::num::NonZeroU32::MIN,

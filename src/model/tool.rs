@@ -57,6 +57,8 @@ pub struct Tool {
     pub threads: Option<String>,
     /// How to ask for its version.
     pub version: Vec<String>,
+    /// How to ask for all the rules that it knows, if it tells them as `rustc -W help` does.
+    pub rules: Vec<String>,
     /// How to install it.
     pub install: Option<String>,
     /// What shows that a workspace uses it; it takes part in every workspace if `None`.

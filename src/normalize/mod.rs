@@ -19,6 +19,7 @@ mod lines;
 mod machete;
 mod nextest;
 pub mod reads;
+mod rules;
 mod rustfmt;
 mod sarif;
 mod scrub;
@@ -28,6 +29,7 @@ mod typos;
 
 pub use attribute::attribute;
 pub use columns::Columns;
+pub use rules::rules;
 pub use scrub::Scrub;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -38,6 +38,7 @@ pub fn locate(cwd: &Path, manifest_path: Option<&Path>, env: &Env) -> Result<Loc
         locked: false,
         offline: false,
         frozen: false,
+        listing: workspace::Listing::default(),
     };
     let (root, target_dir) = workspace::locate(&request)?;
     Ok(Located { root, target_dir })

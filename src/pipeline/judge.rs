@@ -107,49 +107,42 @@ pub(super) fn has_failed(plan: &Plan, fates: &[Fate], is_new: &IsNew<'_>) -> boo
 pub(super) type ReadSources<'a> =
     dyn Fn(&mut dyn Iterator<Item = &RelPath>) -> Result<BTreeMap<RelPath, Vec<u8>>, LoadError> + Sync + 'a;
 
-/// Everything that an outcome is made of.
+/// Everything that an outcome is made of, beside what is known of the tasks.
 pub(super) struct Case<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) plan: &'a Plan,
     pub(super) versions: Vec<Option<String>>,
+    pub(super) suppressions: &'a Suppressions<'a>,
+    pub(super) baseline: &'a BTreeMap<String, Vec<Entry>>,
+    pub(super) read: &'a ReadSources<'a>,
+    pub(super) goldens: outcome::Goldens,
+    pub(super) stopped: Option<StopReason>,
+    pub(super) stale_fails: bool,
+    pub(super) parallel: usize,
+}
+
+/// What has come of a plan.
+pub(super) struct Ran {
     pub(super) runs: Vec<StepRun<Normalized>>,
     /// What was known of each task before.
     pub(super) fates: Vec<Fate>,
     /// The tasks that have no verdict because something changed while they ran, and what.
     pub(super) changed: BTreeMap<TaskIx, String>,
-    pub(super) suppressions: &'a Suppressions<'a>,
-    /// For each tool, whether it is as it was when the baseline was taken.
-    pub(super) is_as_accepted: Vec<bool>,
-    pub(super) baseline: &'a BTreeMap<String, Vec<Entry>>,
-    pub(super) read: &'a ReadSources<'a>,
-    pub(super) goldens: outcome::Goldens,
-    /// Whether there is something at a path, listed or not.
-    pub(super) exists: &'a dyn Fn(&RelPath) -> bool,
-    pub(super) stopped: Option<StopReason>,
     pub(super) failed_fast: bool,
-    pub(super) stale_fails: bool,
-    pub(super) parallel: usize,
 }
 
-/// Puts it all together, unless the sources that findings are in can't be read.
-pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
-    let Case {
-        workspace,
-        plan,
-        versions,
-        runs,
-        fates,
-        changed,
-        suppressions,
-        baseline,
-        read,
-        goldens,
-        exists,
-        ..
-    } = case;
-    let Case { stopped, failed_fast, stale_fails, parallel, .. } = case;
-    let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(stopped) };
-    let mut ledger = Ledger::new(workspace, plan, case.is_as_accepted, not_run, exists);
+/// Puts it all together from what was known and what the processes left, unless the sources that findings are in can't be
+/// read.
+pub(super) fn outcome(
+    case: Case<'_>,
+    ran: Ran,
+    is_as_accepted: Vec<bool>,
+    exists: &dyn Fn(&RelPath) -> bool,
+) -> Result<Outcome, LoadError> {
+    let Case { workspace, plan, .. } = case;
+    let Ran { runs, fates, changed, failed_fast } = ran;
+    let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(case.stopped) };
+    let mut ledger = Ledger::new(workspace, plan, is_as_accepted, not_run, exists);
     let mut batches = vec![Timing::default(); plan.batches.len()];
     // What a process found may be about the task of another one: first all that ran, then what came of it.
     for run in &runs {
@@ -168,20 +161,30 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
     ledger.enter_known(fates);
     ledger.enter_not_built();
     ledger.enter_changed(changed);
+    for (batch, timing) in plan.batches.iter().zip(&mut batches) {
+        let mut tasks = batch.steps.iter().flat_map(|step| &step.tasks);
+        let is_known = tasks.all(|task| ledger.tasks[task.0 as usize].timing.cache == Cache::Hit);
+        timing.cache = if is_known { Cache::Hit } else { Cache::Miss };
+    }
+    let mut outcome = conclude(case, ledger)?;
+    outcome.batches = batches;
+    for (tool, kept) in outcome.tools.iter_mut().zip(kept) {
+        (tool.kept, tool.not_kept) = kept;
+    }
+    Ok(outcome)
+}
+
+/// From what is known of the tasks to states, verdicts and the end: compare and report.
+pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome, LoadError> {
+    let Case { plan, versions, suppressions, baseline, read, goldens, stopped, stale_fails, .. } = case;
     let diagnostics = std::mem::take(&mut ledger.diagnostics);
     let sources =
         Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.place.path()))?);
     let findings = identify(diagnostics, &sources);
     let matched = matching::compare(findings, suppressions, baseline, &ledger);
     let mut tools = ledger.tools(versions);
-    for ((tool, outcome), kept) in plan.graph.tools.iter().zip(&mut tools).zip(kept) {
-        (outcome.kept, outcome.not_kept) = kept;
+    for (tool, outcome) in plan.graph.tools.iter().zip(&mut tools) {
         count(tool, outcome, &matched.findings, &matched.gone);
-    }
-    for (batch, timing) in plan.batches.iter().zip(&mut batches) {
-        let mut tasks = batch.steps.iter().flat_map(|step| &step.tasks);
-        let is_known = tasks.all(|task| ledger.tasks[task.0 as usize].timing.cache == Cache::Hit);
-        timing.cache = if is_known { Cache::Hit } else { Cache::Miss };
     }
     let as_of = suppressions.as_of();
     let suppressions = suppressions.judge(&matched.findings, |one| ledger.has_looked(one));
@@ -189,7 +192,7 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
     Ok(Outcome {
         plan: plan.clone(),
         tasks: ledger.tasks,
-        batches,
+        batches: vec![Timing::default(); plan.batches.len()],
         tools,
         suppressions,
         as_of,
@@ -197,7 +200,7 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
         gone: matched.gone,
         goldens,
         end,
-        parallel,
+        parallel: case.parallel,
     })
 }
 
@@ -242,7 +245,7 @@ fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[
     }
 }
 
-fn end(
+pub(super) fn end(
     plan: &Plan,
     tools: &[ToolOutcome],
     orphans: &[RelPath],

@@ -181,6 +181,37 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// Takes down what another run has left of `task`.
+    pub(super) fn recall(&mut self, at: TaskIx, status: Status) {
+        let tool = self.plan.graph.task(at).tool.0 as usize;
+        self.tasks[at.0 as usize].status = Status::Clean;
+        let is_told = |reason: &str| self.incomplete[tool].iter().any(|(_, told)| told == reason);
+        match &status {
+            // Of a part of the unit, under the name of a package.
+            Status::Incomplete(reason) if is_told(reason) => self.raise(at, status),
+            Status::Clean | Status::Findings | Status::Skipped(_) => {
+                self.tasks[at.0 as usize].status = status;
+            }
+            _ => self.note(at, status),
+        }
+    }
+
+    /// Takes down what another run has left of a tool: what got no verdict, and the revision of its database.
+    pub(super) fn recall_tool(
+        &mut self,
+        tool: ToolId,
+        incomplete: BTreeSet<(String, String)>,
+        database: Option<String>,
+    ) {
+        let names: BTreeSet<_> = incomplete.iter().map(|(name, _)| name).collect();
+        if self.plan.graph.tool(tool).per == Per::Workspace {
+            let gaps = self.workspace.packages().filter(|(_, package)| names.contains(&package.name));
+            self.gaps[tool.0 as usize] = gaps.map(|(id, _)| id).collect();
+        }
+        self.incomplete[tool.0 as usize] = incomplete;
+        self.databases[tool.0 as usize] = database;
+    }
+
     /// A program that was not built is a failure, unless its target is one that cargo leaves out. To be asked when it is
     /// known of all builds how they ended.
     pub(super) fn enter_not_built(&mut self) {

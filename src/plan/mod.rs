@@ -9,6 +9,7 @@ mod changed;
 mod command;
 pub mod config;
 mod declared;
+mod drift;
 mod graph;
 mod order;
 #[cfg(test)]
@@ -22,10 +23,12 @@ mod tests;
 
 pub use command::expand;
 pub use declared::Declared;
+pub use drift::{Drift, DriftKind, Said};
 pub use risk::Facts;
 pub use select::PlanError;
 
 use changed::Changed;
+use config::{BaselineConfig, PolicyConfig};
 
 use crate::model::digest::Explanation;
 use crate::model::policy::{Order, Policy, Selection};
@@ -40,6 +43,19 @@ use crate::model::workspace::Workspace;
 /// None for a task of `plan`: its globs were read before.
 pub fn explain(workspace: &Workspace, plan: &Plan, task: TaskIx) -> Result<Explanation, PlanError> {
     graph::explain(workspace, plan, task)
+}
+
+/// Where `plan` is not the one that is `configured`: in its policy, for what was `asked` outranks it, or in its selection.
+pub fn drift(
+    workspace: &Workspace,
+    plan: &Plan,
+    asked: &PolicyConfig,
+    configured: &PolicyConfig,
+    baseline: &BaselineConfig,
+) -> Vec<Drift> {
+    let mut drift = drift::of_policy(asked, configured);
+    drift.extend(drift::of_selection(workspace, plan, baseline));
+    drift
 }
 
 /// Plans `tools` over `workspace`.

@@ -16,6 +16,13 @@ pub(super) fn to_lines(value: &Value, depth: usize) -> Vec<u8> {
 }
 
 /// One line with sorted keys, and its newline.
+pub(super) fn to_line(value: &Value) -> Vec<u8> {
+    let mut out = Vec::new();
+    push_line(value, &mut out);
+    out
+}
+
+/// The same at the end of `out`.
 pub(super) fn push_line(value: &Value, out: &mut Vec<u8>) {
     write(value, None, out);
     out.push(b'\n');

@@ -4,6 +4,7 @@
 //! And the other way round: artifacts → a [`Finished`] run → a report in some [`Format`], the same bytes each time.
 
 mod canonical;
+mod difference;
 mod dot;
 mod excerpt;
 mod findings;
@@ -16,6 +17,7 @@ mod plan;
 mod run;
 mod sarif;
 pub mod stream;
+mod strict;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -23,7 +25,9 @@ pub mod text;
 
 use std::str::FromStr;
 
+pub use self::difference::{Difference, difference};
 use self::finished::Finished;
+pub use self::strict::Violation;
 use crate::model::outcome::Outcome;
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
@@ -135,6 +139,11 @@ pub fn render(format: Format, artifacts: &Artifacts, run: &Finished, around: &Ar
         Format::Markdown => markdown::render(run, &around.sources).into(),
         Format::Github => github::render(run, &around.base).into(),
     }
+}
+
+/// What `run.json` says of a run before it is run: policy, selection, ids.
+pub fn planned(workspace: &Workspace, plan: &Plan) -> serde_json::Map<String, serde_json::Value> {
+    run::planned(workspace, plan)
 }
 
 /// `plan --format json`.

@@ -12,6 +12,23 @@ use crate::model::workspace::Workspace;
 
 pub(super) fn render(workspace: &Workspace, outcome: &Outcome) -> Vec<u8> {
     let plan = &outcome.plan;
+    let tools: Vec<_> = plan
+        .graph
+        .tools
+        .iter()
+        .zip(&outcome.tools)
+        .map(|(tool, outcome)| self::tool(tool, outcome))
+        .collect();
+    let mut run = planned(workspace, plan);
+    run.extend([
+        ("end".to_owned(), json!({ "exit": outcome.end.code(), "status": outcome.end.as_str() })),
+        ("tools".to_owned(), json!(tools)),
+    ]);
+    canonical::to_bytes(&Value::Object(run))
+}
+
+/// What is known of a run before it is run.
+pub(super) fn planned(workspace: &Workspace, plan: &Plan) -> serde_json::Map<String, Value> {
     let batches: Vec<_> = (0..)
         .zip(&plan.batches)
         .map(|(rank, batch): (u32, _)| {
@@ -24,24 +41,15 @@ pub(super) fn render(workspace: &Workspace, outcome: &Outcome) -> Vec<u8> {
             })
         })
         .collect();
-    let tools: Vec<_> = plan
-        .graph
-        .tools
-        .iter()
-        .zip(&outcome.tools)
-        .map(|(tool, outcome)| self::tool(tool, outcome))
-        .collect();
     let mut run = policy(plan);
     run.extend([
         ("batch_id".to_owned(), json!(plan.batch_id.to_string())),
         ("batches".to_owned(), json!(batches)),
-        ("end".to_owned(), json!({ "exit": outcome.end.code(), "status": outcome.end.as_str() })),
         ("graph_hash".to_owned(), json!(plan.graph.hash.to_string())),
         ("schema".to_owned(), json!(SCHEMA)),
         ("selection".to_owned(), selection(workspace, plan)),
-        ("tools".to_owned(), json!(tools)),
     ]);
-    canonical::to_bytes(&Value::Object(run))
+    run
 }
 
 fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {

@@ -33,15 +33,23 @@ impl BuildDirs {
     /// Those that were `asked` for, in a run of `parallel` processes.
     pub fn new(asked: BuildDir, parallel: usize, workspace: &Workspace) -> Self {
         let own = workspace.target_dir.join("genti/build");
-        let (build, others) = match asked {
+        let (build, others) = match Self::settled(asked, parallel) {
             BuildDir::Shared => (workspace.target_dir.clone(), workspace.target_dir.clone()),
             // The one lies in the other, so that a run on fewer cores finds what is checked most.
             BuildDir::Lanes => (own.join(BUILD), own),
-            BuildDir::Auto if parallel >= MANY => (own.join(BUILD), own),
             BuildDir::Auto | BuildDir::One => (own.clone(), own),
         };
         let shared = (asked == BuildDir::Shared).then(|| workspace.build_dir.clone());
         Self { build, others, shared }
+    }
+
+    /// What `asked` comes to in a run of `parallel` processes: for who runs at another parallelism in the same directories.
+    pub fn settled(asked: BuildDir, parallel: usize) -> BuildDir {
+        match asked {
+            BuildDir::Auto if parallel >= MANY => BuildDir::Lanes,
+            BuildDir::Auto => BuildDir::One,
+            asked => asked,
+        }
     }
 
     /// Where cargo builds for `tool`, unless that is the user's own.

@@ -36,4 +36,4 @@ pub use program::{Missing, Programs};
 pub use spool::{Kept, Outputs, Truncated};
 pub use stop::{Stop, StopReason};
 pub use sys::stand_guard;
-pub use version::{NoVersion, version};
+pub use version::{NoVersion, rules, version};

@@ -18,7 +18,7 @@ use super::environment::{Env, JOBSERVER};
 use super::sys;
 
 /// What was found in the environment at the very start.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Inherited {
     client: Option<Client>,
     /// Why a jobserver that was announced can't be used.

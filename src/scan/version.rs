@@ -54,10 +54,39 @@ pub fn version(
     env: &Env,
     stop: &Stop,
 ) -> Result<String, NoVersion> {
-    let (name, args) = tool.version.split_first().ok_or(NoVersion::NotConfigured)?;
+    let text = ask(tool, &tool.version, workspace, programs, env, stop)?;
+    let line = text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty());
+    line.ok_or_else(|| NoVersion::Silent(tool.version.join(" ")))
+}
+
+/// What `tool` prints of the rules that it knows.
+///
+/// # Errors
+///
+/// If it is not asked, or does not answer.
+pub fn rules(
+    tool: &Tool,
+    workspace: &Workspace,
+    programs: &Programs,
+    env: &Env,
+    stop: &Stop,
+) -> Result<String, NoVersion> {
+    ask(tool, &tool.rules, workspace, programs, env, stop)
+}
+
+/// What the command line `question` prints.
+fn ask(
+    tool: &Tool,
+    question: &[String],
+    workspace: &Workspace,
+    programs: &Programs,
+    env: &Env,
+    stop: &Stop,
+) -> Result<String, NoVersion> {
+    let (name, args) = question.split_first().ok_or(NoVersion::NotConfigured)?;
     let missing = || Missing { program: name.clone(), install: tool.install.clone() };
     let mut command = Command::new(programs.find(name).ok_or_else(missing)?);
-    let question = tool.version.join(" ");
+    let question = question.join(" ");
     command.args(args).current_dir(&workspace.root);
     let dirs = BuildDirs::new(BuildDir::Shared, 1, workspace);
     command.env_clear().envs(env.for_tool(tool, &dirs, &[], 1));
@@ -75,7 +104,5 @@ pub fn version(
         (Ending::Stopped(_), _) => return Err(NoVersion::Stopped),
     }
     let stdout = ran.stdout.read().unwrap_or_default();
-    let text = String::from_utf8_lossy(&stdout);
-    let line = text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty());
-    line.ok_or(NoVersion::Silent(question))
+    Ok(String::from_utf8_lossy(&stdout).into_owned())
 }

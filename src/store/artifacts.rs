@@ -104,6 +104,21 @@ impl ArtifactDir {
         &self.outputs
     }
 
+    /// Writes `files` below `verify` instead, under the `name` of a run: to be compared by hand.
+    ///
+    /// # Errors
+    ///
+    /// If the disk says no.
+    pub fn set_aside(&self, name: &str, files: &[(&str, &[u8])]) -> Result<PathBuf, StoreError> {
+        let dir = self.artifacts.with_file_name("verify");
+        make(&dir)?;
+        let dir = dir.join(name);
+        make(&dir)?;
+        atomic::sweep(&dir);
+        write(&dir, files)?;
+        Ok(dir)
+    }
+
     /// Writes `files`, each a name and bytes. No file is touched before all of them are on the disk; then they
     /// are put in place in the order given.
     ///
@@ -111,12 +126,15 @@ impl ArtifactDir {
     ///
     /// If the disk says no: with [`StoreError::Mixed`] if that was after the first file was in place.
     pub fn write(&self, files: &[(&str, &[u8])]) -> Result<(), StoreError> {
-        let dir = &self.artifacts;
-        atomic::write_all(dir, files).map_err(|Failed { name, done, error }| match done {
-            0 => StoreError::Io { path: dir.join(name), error },
-            _ => StoreError::Mixed { path: dir.join(name), dir: dir.clone(), error },
-        })
+        write(&self.artifacts, files)
     }
+}
+
+fn write(dir: &Path, files: &[(&str, &[u8])]) -> Result<(), StoreError> {
+    atomic::write_all(dir, files).map_err(|Failed { name, done, error }| match done {
+        0 => StoreError::Io { path: dir.join(name), error },
+        _ => StoreError::Mixed { path: dir.join(name), dir: dir.to_path_buf(), error },
+    })
 }
 
 /// Makes `dir` unless it is there.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::{Metadata, MetadataCommand};
 
-use super::{LoadError, Request, relative};
+use super::{Listing, LoadError, Request, relative};
 use crate::model::workspace::{Package, Target, TargetKind};
 
 /// A member, not yet linked to what it needs.
@@ -68,9 +68,10 @@ pub(super) fn metadata_tables(metadata: &Metadata) -> BTreeSet<String> {
 }
 
 /// The members, sorted by directory, then name.
-pub(super) fn members(metadata: &Metadata, root: &Path) -> Result<Vec<Member>, LoadError> {
+pub(super) fn members(metadata: &Metadata, root: &Path, listing: Listing) -> Result<Vec<Member>, LoadError> {
     let packages = metadata.packages.iter();
     let mut members = packages.map(|package| member(package, root)).collect::<Result<Vec<_>, _>>()?;
+    listing.apply(&mut members);
     members.sort_by(|a, b| (&a.package.dir, &a.package.name).cmp(&(&b.package.dir, &b.package.name)));
     Ok(members)
 }

@@ -21,7 +21,7 @@ use std::time::{Duration, SystemTime};
 use ignore::{DirEntry, WalkBuilder};
 use rayon::prelude::*;
 
-use super::{LoadError, place, unreadable};
+use super::{Listing, LoadError, place, unreadable};
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
 use crate::model::stamp::{FileTable, KnownFile, Stamp};
@@ -35,6 +35,7 @@ pub(super) fn list(
     always: impl Iterator<Item = RelPath>,
     build_dirs: &[&Path],
     known: &FileTable,
+    listing: Listing,
 ) -> Result<Vec<(File, Stamp)>, LoadError> {
     let on_disk = starts.iter().map(|start| {
         let dir = place(root, start);
@@ -58,6 +59,7 @@ pub(super) fn list(
         let kind = place(root, &path).symlink_metadata().ok()?.file_type();
         Found::new(path, kind)
     }));
+    listing.apply(&mut found);
     found.par_sort_unstable();
     found.dedup();
     // Collected before it is judged, so that of several errors always the first is told.

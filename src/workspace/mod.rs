@@ -15,6 +15,7 @@ use std::error::Error;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use crate::model::digest::Digest;
 use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
 use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
@@ -38,6 +39,47 @@ pub struct Request {
     pub offline: bool,
     /// `--frozen`.
     pub frozen: bool,
+    /// In which order what is found is met, before it is sorted.
+    pub listing: Listing,
+}
+
+/// In which order a directory tells what is in it, and cargo its packages. Nothing may depend on it: so that this can be
+/// tried, it can be changed where it comes in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Listing {
+    /// As the system has it.
+    #[default]
+    AsFound,
+    /// The other way round.
+    Reversed,
+    /// Shuffled by this number.
+    Shuffled(u64),
+}
+
+impl Listing {
+    /// Puts `items`, as they were found, into this order.
+    fn apply<T>(self, items: &mut [T]) {
+        match self {
+            Self::AsFound => {}
+            Self::Reversed => items.reverse(),
+            Self::Shuffled(seed) => {
+                for at in (1..items.len()).rev() {
+                    let dice = [seed.to_le_bytes(), (at as u64).to_le_bytes()].concat();
+                    items.swap(at, (Digest::of_bytes(&dice).low_u64() % (at as u64 + 1)) as usize);
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Listing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::AsFound => "as found",
+            Self::Reversed => "reversed",
+            Self::Shuffled(_) => "shuffled",
+        })
+    }
 }
 
 /// A workspace as it was found.
@@ -117,16 +159,19 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
     let at = files::now();
     let metadata = cargo::metadata(request)?;
     let root = metadata.workspace_root.as_std_path();
-    let mut members = cargo::members(&metadata, root)?;
+    let mut members = cargo::members(&metadata, root, request.listing)?;
     outside::follow_patches(root, &mut members)?;
-    let outside = outside::discover(root, &members)?;
+    let outside = outside::discover(root, &members, request.listing)?;
     outside::link(&mut members, &outside);
 
     let target_dir = metadata.target_directory.as_std_path();
     // Older cargos know no other.
     let build_dir = metadata.build_directory.as_ref().map_or(target_dir, |dir| dir.as_std_path());
     let build_dirs = [target_dir, build_dir];
-    let outside = outside.iter().map(|package| package.digest(&build_dirs)).collect::<Result<_, _>>()?;
+    let outside = outside
+        .iter()
+        .map(|package| package.digest(&build_dirs, request.listing))
+        .collect::<Result<_, _>>()?;
 
     let packages: Vec<_> = members.into_iter().map(|member| member.package).collect();
     let mut starts = vec![RelPath::default()];
@@ -137,7 +182,7 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
     }
     let manifests = packages.iter().map(|package| package.dir.join("Cargo.toml"));
     let always = ROOT_INPUTS.map(RelPath::new).into_iter().chain(manifests);
-    let files = files::list(root, &starts, always, &build_dirs, &known(target_dir))?;
+    let files = files::list(root, &starts, always, &build_dirs, &known(target_dir), request.listing)?;
     let (files, stamps) = files.into_iter().unzip();
 
     let mut workspace = Workspace {
@@ -225,4 +270,27 @@ fn relative(root: &Path, path: &Path) -> Result<RelPath, LoadError> {
 /// Names the path that could not be read.
 fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> LoadError {
     |source| LoadError::Unreadable { path: path.to_path_buf(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_is_put_into_another_order_and_loses_nothing() {
+        let of = |listing: Listing| {
+            let mut items: Vec<u32> = (0..50).collect();
+            listing.apply(&mut items);
+            items
+        };
+        let as_found: Vec<u32> = (0..50).collect();
+        assert_eq!(of(Listing::AsFound), as_found);
+        assert!(of(Listing::Reversed).into_iter().rev().eq(as_found.iter().copied()));
+        let shuffled = of(Listing::Shuffled(1));
+        assert!(shuffled != as_found && shuffled != of(Listing::Shuffled(2)), "{shuffled:?}");
+        assert_eq!(shuffled, of(Listing::Shuffled(1)));
+        let mut sorted = shuffled;
+        sorted.sort_unstable();
+        assert_eq!(sorted, as_found);
+    }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::cargo::Member;
-use super::{LoadError, files, lexical, relative, unreadable};
+use super::{Listing, LoadError, files, lexical, relative, unreadable};
 use crate::model::digest::{ContentHash, Digest, Sink};
 use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
@@ -31,7 +31,7 @@ pub(super) struct Outside {
 }
 
 /// Every package that the members need by path, directly or not, without the members: sorted by name, then place.
-pub(super) fn discover(root: &Path, members: &[Member]) -> Result<Vec<Outside>, LoadError> {
+pub(super) fn discover(root: &Path, members: &[Member], listing: Listing) -> Result<Vec<Outside>, LoadError> {
     let patched: BTreeSet<_> = patches(root, &manifest(root)?).collect();
     let mut seen: BTreeSet<_> = members.iter().map(|member| member.dir.clone()).collect();
     let mut next: Vec<_> =
@@ -44,6 +44,7 @@ pub(super) fn discover(root: &Path, members: &[Member]) -> Result<Vec<Outside>, 
             found.push((relative(root, &package.dir)?, package));
         }
     }
+    listing.apply(&mut found);
     found.sort_by(|(a_path, a), (b_path, b)| (&a.name, a_path).cmp(&(&b.name, b_path)));
     Ok(found.into_iter().map(|(_, package)| package).collect())
 }
@@ -129,11 +130,11 @@ impl Outside {
     }
 
     /// The package with the digest of its files.
-    pub(super) fn digest(&self, build_dirs: &[&Path]) -> Result<OutsidePackage, LoadError> {
+    pub(super) fn digest(&self, build_dirs: &[&Path], listing: Listing) -> Result<OutsidePackage, LoadError> {
         let workspace = self.workspace.as_ref().map(|dir| relative(&self.dir, &dir.join("Cargo.toml")));
         let manifests = [RelPath::new("Cargo.toml")].into_iter().chain(workspace.transpose()?);
-        let files =
-            files::list(&self.dir, &[RelPath::default()], manifests, build_dirs, &FileTable::default())?;
+        let none = FileTable::default();
+        let files = files::list(&self.dir, &[RelPath::default()], manifests, build_dirs, &none, listing)?;
         let files: Vec<_> = files.into_iter().map(|(file, _)| file).collect();
         Ok(OutsidePackage {
             name: self.name.clone(),

@@ -66,13 +66,25 @@ fn words() -> Sandbox {
     sandbox
 }
 
+/// After a change that is meant: `SNAPSHOTS=overwrite cargo test --test engine the_committed`, then read the diff.
+#[track_caller]
+fn is_golden(name: &str, text: String) {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engine/golden/").to_owned() + name;
+    snapbox::assert_data_eq!(text, snapbox::Data::read_from(golden.as_ref(), None).raw());
+}
+
 #[test]
-fn the_artifacts_are_the_committed_ones() {
-    let sandbox = words();
-    let files = artifacts(&sandbox, &["--batch", "2"], 1);
-    for (name, text) in ARTIFACTS.iter().zip(files) {
-        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engine/golden/").to_owned() + name;
-        snapbox::assert_data_eq!(text, snapbox::Data::read_from(golden.as_ref(), None).raw());
+fn the_artifacts_are_the_committed_ones_at_every_parallelism_cold_and_warm() {
+    for parallel in ["1", "2", "8", "32"] {
+        let sandbox = words();
+        for _ in ["cold", "warm"] {
+            let files = artifacts(&sandbox, &["--batch", "2", "--parallel", parallel], 1);
+            ARTIFACTS.iter().zip(files).for_each(|(name, text)| is_golden(name, text));
+        }
+        let plan = sandbox.command(&["plan", "--format", "json", "--batch", "2", "--parallel", parallel]);
+        let plan = { plan }.output().unwrap();
+        sandbox.expect(&plan, 0);
+        is_golden("plan.json", String::from_utf8(plan.stdout).unwrap());
     }
 }
 

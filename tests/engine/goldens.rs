@@ -104,7 +104,7 @@ fn each_unit_has_its_golden_whatever_the_batches_and_no_task_id_knows_of_it() {
     texts.sort();
     assert_eq!(texts, ["a.in", "a.out/d.in", "b/%.in", "b/c.in"].map(|name| format!("this is {name}\n")));
     for batch in ["auto", "1", "by-path"] {
-        sandbox.run(&["check", "--batch", batch], 0);
+        sandbox.run(&["run", "--batch", batch], 0);
     }
     sandbox.run(&["run"], 0);
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -150,7 +150,7 @@ fn an_orphan_warns_in_a_run_fails_a_check_and_is_removed_only_when_that_is_asked
     let text = sandbox.run(&["check"], 1);
     assert!(text.contains("error: 2 golden files that nothing prints any more"), "{text}");
     // A part of the run can't tell.
-    let text = sandbox.run(&["check", "--tool", "t"], 0);
+    let text = sandbox.run(&["check", "--partial", "--tool", "t"], 0);
     assert!(!text.contains("any more"), "{text}");
     sandbox.run(&["run", "--bless", "--remove-orphans", "--tool", "t"], 2);
     sandbox.run(&["run", "--bless"], 0);

@@ -96,7 +96,7 @@ fn outline(plan: &Value) -> String {
 }
 
 #[test]
-fn every_policy_cuts_and_ranks_as_the_golden_says() {
+fn every_policy_cuts_and_ranks_as_the_committed_golden_says() {
     let sandbox = sandbox("w", 0..9);
     // Something to be risky about.
     sandbox.run(&["baseline", "init"], 0);

@@ -146,7 +146,7 @@ fn a_subject_may_be_about_any_file() {
     sandbox.run(&["baseline", "init"], 0);
     sandbox.commit_all();
     sandbox.write("b.txt", "finer\n");
-    sandbox.run(&["check", "--since", "HEAD"], 0);
+    sandbox.run(&["check", "--partial", "--since", "HEAD"], 0);
     let gone = sandbox.json("report.json")["gone"][0].clone();
     assert!(gone["state"] == "unknown" && gone["subject"].is_string(), "{gone}");
 }
@@ -195,7 +195,7 @@ fn what_a_change_causes_elsewhere_is_new_and_what_is_not_looked_at_stays() {
     assert_eq!(report["gone"][0]["state"], "unknown", "the note was not looked at");
 
     sandbox.edit("core/src/lib.rs", "\n#[deprecated]", "");
-    let text = sandbox.run(&["check", "--since", "HEAD"], 0);
+    let text = sandbox.run(&["check", "--partial", "--since", "HEAD"], 0);
     assert!(text.contains("nothing that a tool looks at has changed since `HEAD`"), "{text}");
     assert_eq!(sandbox.json("run.json")["selection"]["whole"], false);
     let gone = sandbox.json("report.json")["gone"].as_array().unwrap().clone();

@@ -31,7 +31,7 @@ fn what_is_suppressed_does_not_fail_and_is_told() {
 #[test]
 fn fail_fast_does_not_stop_for_what_is_suppressed() {
     let sandbox = Sandbox::with_words("[[suppress]]\ntool = 'words'\nreason = 'all of it'\n");
-    sandbox.run(&["check", "--fail-fast", "--batch", "1", "--parallel", "1"], 0);
+    sandbox.run(&["run", "--fail-fast", "--batch", "1", "--parallel", "1"], 0);
 }
 
 /// Runs with one suppression that expires, and this date on the command line or in a variable.

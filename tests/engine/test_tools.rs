@@ -86,7 +86,7 @@ fn what_cargo_test_runs_is_what_runs() {
 fn a_test_that_is_accepted_passes_until_it_is_mended() {
     let sandbox = Sandbox::of("tests", "w");
     sandbox.run(&["baseline", "init", "--tool", "test", "--tool", "doctest"], 0);
-    let check = ["check", "--tool", "test", "--tool", "doctest"];
+    let check = ["check", "--partial", "--tool", "test", "--tool", "doctest"];
     sandbox.run(&check, 0);
     // Lines may move, also those of doc tests, and a test of a target that is skipped stays what it was.
     sandbox.edit("alpha/src/lib.rs", "/// The sum.\n", "/// The sum.\n///\n/// Of two numbers.\n");
@@ -215,7 +215,7 @@ fn the_switch_to_nextest_keeps_the_baseline() {
     let expected = subjects(&sandbox);
     sandbox.run(&["baseline", "init", "--tool", "test", "--tool", "doctest"], 0);
     sandbox.write("genti.toml", "[tools.nextest]\nenabled = true\n");
-    sandbox.run(&["check", "--tool", "nextest", "--tool", "doctest"], 0);
+    sandbox.run(&["check", "--partial", "--tool", "nextest", "--tool", "doctest"], 0);
     std::fs::remove_dir_all(sandbox.root().join(".config")).unwrap();
     sandbox.run(&["run", "--tool", "nextest", "--tool", "doctest"], 1);
     assert_eq!(subjects(&sandbox), expected);
@@ -272,7 +272,7 @@ fn each_failing_case_of_trycmd_is_a_finding_that_keeps_its_identity() {
     sandbox.write("tests/cmd/b.trycmd", "$ x bad 2\n");
     let only = ["--tool", "test"];
     sandbox.run(&[&["baseline", "init"][..], &only].concat(), 0);
-    sandbox.run(&[&["check"][..], &only].concat(), 0);
+    sandbox.run(&[&["check", "--partial"][..], &only].concat(), 0);
     let expected = ["unchanged failed tests/cmd/a.trycmd:3", "unchanged failed tests/cmd/b.trycmd:1"];
     assert_eq!(sandbox.findings(), expected);
     let with_findings: Vec<_> =

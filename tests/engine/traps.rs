@@ -31,7 +31,7 @@ fn a_package_that_was_not_selected_has_nothing_fixed() {
     let sandbox = Sandbox::of("members", "w");
     sandbox.edit("app/src/main.rs", "fn main() {", "fn  main() {");
     sandbox.run(&["baseline", "init", "--tool", "fmt"], 0);
-    sandbox.run(&["check", "--tool", "fmt", "-p", "util"], 0);
+    sandbox.run(&["check", "--partial", "--tool", "fmt", "-p", "util"], 0);
     assert_eq!(gone(&sandbox), ["unknown app/src/main.rs"]);
 }
 
@@ -41,7 +41,7 @@ fn a_file_is_settled_only_if_every_root_that_may_reach_it_has_a_verdict() {
     sandbox.run(&["baseline", "init", "--tool", "fmt"], 0);
     sandbox.edit("src/unformatted.rs", "first( a: u32 )", "first(a: u32)");
     sandbox.write("src/main.rs", "fn main() {\n");
-    sandbox.run(&["check", "--tool", "fmt"], 3);
+    sandbox.run(&["check", "--partial", "--tool", "fmt"], 3);
     assert_eq!(gone(&sandbox), ["unknown src/unformatted.rs"]);
 }
 
@@ -51,7 +51,7 @@ fn an_ignored_file_is_not_a_deleted_one() {
     sandbox.run(&["baseline", "init", "--tool", "clippy"], 0);
     sandbox.write(".gitignore", "/target\n/src/lib.rs\n");
     sandbox.edit("src/lib.rs", "return x + 1;", "return x + \"1\";");
-    sandbox.run(&["check", "--tool", "clippy"], 3);
+    sandbox.run(&["check", "--partial", "--tool", "clippy"], 3);
     assert!(gone(&sandbox).iter().all(|gone| gone.starts_with("unknown ")), "{:?}", gone(&sandbox));
 }
 
@@ -61,7 +61,7 @@ fn another_tool_of_the_same_namespace_may_still_find_it() {
         Sandbox::with_tools(&format!("{BAD}[tools.other]\nrun = [\"true\"]\nnamespaces = [\"bad\"]\n"));
     sandbox.write("text/a", "bad\n");
     sandbox.run(&["baseline", "init"], 0);
-    sandbox.run(&["check", "--tool", "other"], 0);
+    sandbox.run(&["check", "--partial", "--tool", "other"], 0);
     assert_eq!(gone(&sandbox), ["unknown text/a"]);
 }
 

@@ -173,9 +173,9 @@ fn what_was_not_looked_at_is_unknown_and_not_fixed() {
     };
     sandbox.edit("src/lib.rs", "return x + 1;", "x + 1");
     // Without the tool, and with the tool in another configuration than the baseline's.
-    sandbox.run(&["check", "--skip-tool", "clippy"], 0);
+    sandbox.run(&["check", "--partial", "--skip-tool", "clippy"], 0);
     assert_eq!(states(), ["unknown"]);
-    sandbox.run(&["check", "--cargo-profile", "release"], 0);
+    sandbox.run(&["check", "--partial", "--cargo-profile", "release"], 0);
     assert_eq!(states(), ["unknown"]);
     // The tool ran, but did not get there.
     sandbox.edit("src/lib.rs", "x + 1", "x + \"1\"");

@@ -15,7 +15,7 @@ use genti::model::digest::Digest;
 use genti::model::stamp::FileTable;
 use genti::model::workspace::Workspace;
 use genti::path::RelPath;
-use genti::workspace::{self, LoadError, Loaded, Request};
+use genti::workspace::{self, Listing, LoadError, Loaded, Request};
 
 const PACKAGE: &str = "[package]\nname = \"p\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# anything";
@@ -72,6 +72,7 @@ fn request(cwd: &Path) -> Request {
         locked: false,
         offline: true,
         frozen: false,
+        listing: Listing::AsFound,
     }
 }
 
@@ -363,4 +364,32 @@ fn neither_the_place_nor_the_directory_it_is_loaded_from_changes_the_files() {
     let by_manifest = Request { manifest_path: Some("ws/Cargo.toml".into()), ..request(&tree.path("")) };
     assert_eq!(listed(&from_below), listed(&tree.load()));
     assert_eq!(listed(&load(&by_manifest).unwrap().workspace), listed(&tree.load()));
+}
+
+#[test]
+fn nothing_depends_on_the_order_in_which_files_and_packages_are_met() {
+    let tree = Tree::empty()
+        .member(
+            "ws/b",
+            "b",
+            "[dependencies]\nout = { path = \"../../out\" }\nother = { path = \"../../other\" }\n",
+        )
+        .member("ws/a", "a", "[dependencies]\nb = { path = \"../b\" }\n")
+        .member("ws/a/c", "c", "")
+        .member("out", "out", "[workspace]\n")
+        .member("other", "other", "[workspace]\n")
+        .write("ws/Cargo.toml", "[workspace]\nmembers = [\"a\", \"b\", \"a/c\"]\nresolver = \"3\"\n")
+        .write("ws/a.txt", "")
+        .write("ws/a/z.txt", "");
+    let of = |listing| {
+        let mut found = load(&Request { listing, ..request(&tree.path("ws")) }).unwrap().workspace;
+        // When it was looked at is of no interest.
+        found.seen.at = 0;
+        found
+    };
+    let as_found = of(Listing::AsFound);
+    assert!(as_found.packages.len() == 3 && as_found.outside.len() == 2 && as_found.files.len() > 6);
+    for listing in [Listing::Reversed, Listing::Shuffled(1), Listing::Shuffled(2)] {
+        assert_eq!(format!("{:#?}", of(listing)), format!("{as_found:#?}"), "{listing}");
+    }
 }

@@ -20,10 +20,11 @@ const STYLES: Styles = Styles::styled()
 const EXIT_CODES: &str = "\
 Exit codes:
   0      passed: every required tool looked at everything and found nothing new
-  1      failed: new findings, or in `check` a stale baseline or an orphaned golden file
+  1      failed: new findings, in `check` a stale baseline or an orphaned golden file, in `verify` what varies
   2      a mistake in the command line or the configuration
   3      incomplete: a required tool has no verdict (compile error, time-out, crash, missing tool, --max-duration)
   4      the artifacts, a report, the baseline, golden files, or what was asked for on stdout could not be written
+  5      drift: `check` was asked for another policy, or for less, than what is configured
   101    a bug in genti
   128+n  stopped by signal n";
 
@@ -66,8 +67,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run every check, and write the artifacts
     Run(BlessArgs),
-    /// Run every check as a gate: nothing is written into the repository, a stale baseline fails
-    Check(GateArgs),
+    /// Run every check as a gate, as configured: nothing is written into the repository, a stale baseline fails
+    Check(CheckArgs),
+    /// Run every check several times, each time in another way, and compare every byte of what comes out
+    Verify(VerifyArgs),
     /// Show what would be run, in which batches; nothing is started
     Plan(PlanArgs),
     /// Accept today's findings, and look at what is accepted
@@ -76,6 +79,8 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Show the tools, their versions and where they are found
     Tools(ToolsArgs),
+    /// Write the versions of the tools to genti.lock, beside the configuration
+    Lock(ToolsArgs),
     /// Say why the tasks of the last run ran, or why they did not have to
     Explain(ExplainArgs),
     /// Remove what runs left under target/genti, and the results that are kept
@@ -86,7 +91,8 @@ impl Command {
     pub(crate) fn output(&self) -> &OutputArgs {
         match self {
             Self::Run(args) => &args.gate.run.output,
-            Self::Check(args) => &args.run.output,
+            Self::Check(args) => &args.gate.run.output,
+            Self::Verify(args) => &args.run.output,
             Self::Plan(args) => &args.output,
             Self::Baseline(args) => match &args.command {
                 BaselineCommand::Init(args) | BaselineCommand::Update(args) => &args.output,
@@ -95,7 +101,7 @@ impl Command {
                 BaselineCommand::Diff(args) => &args.output,
             },
             Self::Report(args) => &args.output_args,
-            Self::Tools(args) => &args.output,
+            Self::Tools(args) | Self::Lock(args) => &args.output,
             Self::Explain(args) => &args.output,
             Self::Clean(args) => &args.output,
         }
@@ -107,7 +113,7 @@ impl Command {
     pub(crate) fn has_stream(&self) -> bool {
         let format = match self {
             Self::Run(args) => args.gate.reports.message_format,
-            Self::Check(args) => args.reports.message_format,
+            Self::Check(args) => args.gate.reports.message_format,
             _ => MessageFormat::Human,
         };
         format == MessageFormat::Json
@@ -123,6 +129,20 @@ pub(crate) struct BlessArgs {
     /// Remove the golden files that no tool prints any more
     #[arg(long, requires = "bless")]
     pub(crate) remove_orphans: bool,
+    #[command(flatten)]
+    pub(crate) gate: GateArgs,
+}
+
+/// What a gate knows beside what it runs.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Let a part pass as such: -p, --exclude, --tool, --skip-tool, --since, and another build than [baseline] names
+    #[arg(long)]
+    pub(crate) partial: bool,
+    /// Run nothing, and judge the finished run that left its artifacts in this directory, on whatever machine: by the
+    /// plan and the baseline of this checkout, on the day of the run
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["fail_fast", "as_of", "no_cache"])]
+    pub(crate) artifacts: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) gate: GateArgs,
 }
@@ -179,6 +199,15 @@ pub(crate) struct RunArgs {
     pub(crate) workspace: WorkspaceArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// How often to run: more often finds what varies seldom
+    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub(crate) runs: u32,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 #[derive(Debug, Args)]

@@ -10,15 +10,19 @@ mod baseline;
 mod bless;
 mod clean;
 mod explain;
+mod finished;
+mod lock;
 mod plan;
 mod render;
 mod report;
 mod reports;
 mod resolve;
 mod run;
+mod show;
 mod signals;
 mod stream;
 mod tools;
+mod verify;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -32,7 +36,6 @@ use genti::store::BaselineError;
 use crate::args::{Cli, Command};
 use crate::render::Shell;
 use crate::run::Start;
-use crate::stream::Stream;
 
 fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|arg| arg == signals::GUARD) {
@@ -54,20 +57,21 @@ fn main() -> ExitCode {
         }
     };
     let mut shell = Shell::new(cli.command.output(), &env);
-    let mut stream = Stream::new(cli.command.has_stream());
-    stream.start(&mut shell);
+    shell.start_stream(cli.command.has_stream());
     let start = |env| Start { env, inherited, at: Instant::now() };
     let end = match &cli.command {
-        Command::Run(args) => run::run(args, start(env), &mut shell, &mut stream),
-        Command::Check(args) => run::check(args, start(env), &mut shell, &mut stream),
+        Command::Run(args) => run::run(args, start(env), &mut shell),
+        Command::Check(args) => run::check(args, start(env), &mut shell),
+        Command::Verify(args) => verify::main(args, start(env), &mut shell),
         Command::Plan(args) => plan::main(args, &env, &mut shell),
         Command::Baseline(args) => baseline::main(&args.command, start(env), &mut shell),
         Command::Report(args) => report::main(args, &env, &mut shell),
+        Command::Lock(args) => lock::main(args, &env, &mut shell),
         Command::Tools(args) => tools::main(args, &env, &mut shell),
         Command::Explain(args) => explain::main(args, &env, &mut shell),
         Command::Clean(args) => clean::main(args, &env, &mut shell),
     };
-    ExitCode::from(stream.end(end, &mut shell).code())
+    ExitCode::from(shell.end_stream(end).code())
 }
 
 /// Says why there is nothing to run.

@@ -58,6 +58,7 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
         may_begin_baseline: may_begin_baseline(&run),
         artifacts: Some(render::place(dir)),
         kept: Vec::new(),
+        asides: Vec::new(),
         links: located
             .as_ref()
             .filter(|_| shell.has_links(Target::Out))

@@ -59,7 +59,6 @@ impl Reports {
         artifacts: &Artifacts,
         view: &View<'_>,
         around: &Around,
-        is_stdout_taken: bool,
         shell: &mut Shell,
     ) -> bool {
         let mut written = true;
@@ -78,7 +77,7 @@ impl Reports {
         if let Some(path) = &self.summary {
             told(store::append_report(path, &of(Format::Markdown)), shell);
         }
-        if self.has_annotations && !is_stdout_taken {
+        if self.has_annotations && !shell.has_stream() {
             written &= shell.out_as_it_is(&of(Format::Github)) == End::Passed;
         }
         written
@@ -97,6 +96,7 @@ pub(crate) fn render(
         None => {
             let text = render::report(&View {
                 kept: view.kept.clone(),
+                asides: view.asides.clone(),
                 artifacts: view.artifacts.clone(),
                 links: None,
                 terminal: None,

@@ -1,5 +1,6 @@
 //! The command line and the environment as they are meant: flags before variables, every mistake named.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
@@ -45,9 +46,9 @@ pub(crate) fn workspace(args: &WorkspaceArgs, lockfile: Lockfile) -> Request {
 ///
 /// Every mistake is told; a seed that was left to chance is told too, to be able to use it again.
 pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<PolicyConfig, End> {
-    let mut read =
-        Reader { env, known: OTHERS.map(|name| format!("{PREFIX}{name}")).to_vec(), errors: Vec::new() };
-    let policy = PolicyConfig {
+    let mut read = Reader::new(env);
+    read.known = OTHERS.map(|name| format!("{PREFIX}{name}")).to_vec();
+    let mut policy = PolicyConfig {
         order: read.value("--order", args.order.as_deref(), FromStr::from_str),
         batch: read.value("--batch", args.batch.as_deref(), FromStr::from_str),
         seed: read.value("--seed", args.seed.as_deref(), seed),
@@ -59,7 +60,9 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<
         max_duration: read.value("--max-duration", args.max_duration.as_deref(), config::duration),
         parallel: read.value("--parallel", args.parallel.as_deref(), FromStr::from_str),
         build_dir: read.value("--build-dir", args.build_dir.as_deref(), FromStr::from_str),
+        origins: BTreeMap::new(),
     };
+    policy.origins = std::mem::take(&mut read.origins);
     for (name, meant) in read.misspelt() {
         shell.note(format_args!("the variable {name} is not read; did you mean {PREFIX}{meant}?"));
     }
@@ -98,7 +101,7 @@ pub(crate) fn today() -> u32 {
 /// The day by which suppressions expire: that of the flag, else of its variable, else of `SOURCE_DATE_EPOCH`, else
 /// today, in UTC.
 pub(crate) fn as_of(given: Option<&str>, env: &Env, shell: &mut Shell) -> Result<Date, End> {
-    let mut read = Reader { env, known: Vec::new(), errors: Vec::new() };
+    let mut read = Reader::new(env);
     let date = read.value("--as-of", given, config::date);
     let now = match env.get(EPOCH).filter(|_| date.is_none()) {
         Some(seconds) => epoch(&seconds.to_string_lossy())
@@ -154,13 +157,19 @@ struct Reader<'a> {
     env: &'a Env,
     /// The variables that there are.
     known: Vec<String>,
+    /// Who said what was read, by the flag's name.
+    origins: BTreeMap<&'static str, String>,
     errors: Vec<ArgError>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(env: &'a Env) -> Self {
+        Self { env, known: Vec::new(), origins: BTreeMap::new(), errors: Vec::new() }
+    }
+
     fn value<T>(
         &mut self,
-        flag: &str,
+        flag: &'static str,
         given: Option<&str>,
         parse: impl Fn(&str) -> Result<T, PolicyError>,
     ) -> Option<T> {
@@ -173,6 +182,7 @@ impl Reader<'_> {
                 (name, text)
             }
         };
+        self.origins.insert(flag.trim_start_matches('-'), place.clone());
         parse(&text).map_err(|error| self.errors.push(ArgError { place, error })).ok()
     }
 

@@ -7,19 +7,18 @@ use std::time::Instant;
 use genti::model::event::{Event, Waiting};
 use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome, ToolOutcome};
-use genti::pipeline::{self, Lockfile, Project, RunError, Session};
+use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
+use genti::plan::{Drift, DriftKind};
 use genti::report::Artifacts;
-use genti::report::finished::Finished;
 use genti::scan::{Env, Inherited, Pool, Stop, StopReason};
-use genti::store;
-use genti::store::{ArtifactDir, Results, StoreError};
+use genti::store::{self, ArtifactDir, Results, StoreError};
 
-use crate::args::{BlessArgs, GateArgs, RunArgs};
+use crate::args::{BlessArgs, CheckArgs, GateArgs, RunArgs};
 use crate::bless::Bless;
-use crate::render::{self, Bar, Shell, Target, View, visible_line};
+use crate::render::{self, Bar, Shell, visible_line};
 use crate::reports::Reports;
-use crate::stream::Stream;
-use crate::{fail, resolve, signals};
+use crate::show::Case;
+use crate::{fail, finished, resolve, signals};
 
 /// What is known before anything is read.
 pub(crate) struct Start {
@@ -29,22 +28,28 @@ pub(crate) struct Start {
 }
 
 /// `run`.
-pub(crate) fn run(args: &BlessArgs, start: Start, shell: &mut Shell, stream: &mut Stream) -> End {
+pub(crate) fn run(args: &BlessArgs, start: Start, shell: &mut Shell) -> End {
     let bless = Bless { accept: args.bless, remove_orphans: args.remove_orphans };
     let gate =
-        Gate { bless, stale_fails: false, fail_fast: args.gate.fail_fast, no_cache: args.gate.run.no_cache };
-    main(&args.gate, Lockfile::Create, gate, start, shell, stream).unwrap_or_else(|end| end)
+        Gate { bless, fail_fast: args.gate.fail_fast, no_cache: args.gate.run.no_cache, ..Gate::default() };
+    main(&args.gate, Lockfile::Create, gate, start, shell).unwrap_or_else(|end| end)
 }
 
 /// `check`: the same as a gate. Nothing is written into the repository, and a stale baseline fails.
-pub(crate) fn check(args: &GateArgs, start: Start, shell: &mut Shell, stream: &mut Stream) -> End {
+pub(crate) fn check(args: &CheckArgs, start: Start, shell: &mut Shell) -> End {
     let gate = Gate {
         bless: Bless::default(),
         stale_fails: true,
-        fail_fast: args.fail_fast,
-        no_cache: args.run.no_cache,
+        fail_fast: args.gate.fail_fast,
+        no_cache: args.gate.run.no_cache,
+        as_configured: true,
+        may_be_partial: args.partial,
     };
-    main(args, Lockfile::Require, gate, start, shell, stream).unwrap_or_else(|end| end)
+    let end = match &args.artifacts {
+        Some(dir) => finished::check(dir, &args.gate, gate, &start.env, shell),
+        None => main(&args.gate, Lockfile::Require, gate, start, shell),
+    };
+    end.unwrap_or_else(|end| end)
 }
 
 /// What fails a run, and what it does then.
@@ -57,12 +62,28 @@ pub(crate) struct Gate {
     fail_fast: bool,
     /// Everything is run, and no result kept.
     no_cache: bool,
+    /// Whether only what is configured is run: before anything is, for whoever waits for a run wants its verdict to count.
+    as_configured: bool,
+    /// Whether it may be a part of that.
+    may_be_partial: bool,
 }
 
 impl Gate {
     /// That of a command which only wants to know what is found.
     pub(crate) fn none(args: &RunArgs) -> Self {
         Self { no_cache: args.no_cache, ..Self::default() }
+    }
+
+    /// Whether `project` is not what is configured, and is to be; then it is told.
+    pub(crate) fn has_drifted(&self, project: &Project, shell: &mut Shell) -> bool {
+        let counts = |drift: &&Drift| {
+            self.as_configured && !(drift.kind == DriftKind::Selection && self.may_be_partial)
+        };
+        let drift: Vec<_> = project.drift.iter().filter(counts).cloned().collect();
+        if !drift.is_empty() {
+            render::drift(shell, &drift);
+        }
+        !drift.is_empty()
     }
 }
 
@@ -72,11 +93,13 @@ fn main(
     gate: Gate,
     start: Start,
     shell: &mut Shell,
-    stream: &mut Stream,
 ) -> Result<End, End> {
     let reports = Reports::resolve(&args.reports, &start.env, shell)?;
-    let project = prepare(&args.run, lockfile, &start.env, shell, stream)?;
+    let project = prepare(&args.run, lockfile, &start.env, shell)?;
     let root = &project.workspace.root;
+    if gate.has_drifted(&project, shell) {
+        return Err(End::Drift);
+    }
     if gate.bless.remove_orphans && !project.plan.is_full(&project.workspace) {
         shell.error("only a run of everything can tell which golden files are orphans: leave out --remove-orphans, or the selection");
         return Err(End::Usage);
@@ -84,7 +107,7 @@ fn main(
     let baseline = store::load_baseline(root).map_err(|error| fail(shell, error.into()))?;
     let may_begin_baseline = baseline.is_empty() && pipeline::builds_like_baseline(&project, &start.env);
     let without_timing = start.env.get("SOURCE_DATE_EPOCH").is_some();
-    let mut run = execute(&project, &baseline, gate, start, shell, stream)?;
+    let mut run = execute(&project, &baseline, gate, start, shell)?;
     // First of all: the artifacts say that what was accepted is there.
     gate.bless.write(root, &mut run.outcome, shell).map_err(|error| {
         shell.error(error);
@@ -95,39 +118,33 @@ fn main(
         dir.write(&artifacts.files())?;
         Ok(dir.path().to_path_buf())
     });
-    // Every report is made of the artifacts, also the first one.
-    let finished = Finished::read(&artifacts).map_err(|error| {
-        shell.error(error);
-        End::Bug
-    })?;
-    // Only to be shown: what can't be read by now is left out.
-    let around = pipeline::around(root, &finished).unwrap_or_default();
-    let view = View {
-        run: &finished,
-        sources: &around.sources,
-        may_begin_baseline,
-        artifacts: written.as_ref().ok().map(|dir| render::place(dir)),
-        kept: run.outcome.tools.iter().map(kept).collect(),
-        links: shell.has_links(Target::Err).then_some(root),
-        terminal: shell.columns(Target::Err),
-        verbose: shell.verbose,
-        quiet: shell.quiet,
+    let dir = written.as_deref().ok();
+    let case = Case { root, outcome: &run.outcome, artifacts: &artifacts, dir, may_begin_baseline };
+    let is_reported = case.show(&reports, shell)?;
+    // Only here is it known which texts are paths of this machine.
+    let place = root.display().to_string();
+    let violations = match gate.as_configured {
+        true => artifacts.violations(&[&place]),
+        false => Vec::new(),
     };
-    match stream.is_on() {
-        true => stream.outcome(&artifacts, written.as_deref().ok(), shell),
-        false => shell.err(render::report(&view)),
+    for violation in &violations {
+        shell.error(visible_line(&format!("the artifacts would differ elsewhere: {violation}")));
     }
-    let reported = reports.write(&artifacts, &view, &around, stream.is_on(), shell);
+    let end = match run.outcome.end {
+        End::Passed if !violations.is_empty() => End::Failed,
+        end => end,
+    };
     if let Err(error) = &written {
         shell.error(error);
-        if !stream.is_on() {
+        if !shell.has_stream() {
             shell.note("the report is on stdout");
             shell.out_json(&artifacts.report);
         }
     }
-    match run.outcome.end {
-        end @ End::Signal(_) => Ok(end),
-        end => Ok(if written.is_ok() && reported { end } else { End::NotWritten }),
+    match end {
+        End::Signal(_) => Ok(end),
+        _ if written.is_err() || !is_reported => Ok(End::NotWritten),
+        _ => Ok(end),
     }
 }
 
@@ -137,31 +154,38 @@ pub(crate) fn prepare(
     lockfile: Lockfile,
     env: &Env,
     shell: &mut Shell,
-    stream: &mut Stream,
 ) -> Result<Project, End> {
+    load(&request(args, lockfile, env, shell)?, env, shell)
+}
+
+/// What `args` and the environment ask for.
+pub(crate) fn request(
+    args: &RunArgs,
+    lockfile: Lockfile,
+    env: &Env,
+    shell: &mut Shell,
+) -> Result<Request, End> {
     let mut request = resolve::workspace(&args.workspace, lockfile);
     request.selection = resolve::selection(&args.selection);
     let (policy, as_of) =
         (resolve::policy(&args.policy, env, shell), resolve::as_of(args.as_of.as_deref(), env, shell));
     (request.policy, request.as_of) = (policy?, Some(as_of?));
+    Ok(request)
+}
+
+/// Reads and plans what is asked for.
+pub(crate) fn load(request: &Request, env: &Env, shell: &mut Shell) -> Result<Project, End> {
     let mut notices = |event: Event<'_>| {
         if let Event::Notice(text) = event {
-            stream.notice(text, shell);
+            shell.tell_notice(text);
             shell.note(text);
         }
     };
-    let project = pipeline::load(&request, env, &mut notices).map_err(|error| fail(shell, error))?;
+    let project = pipeline::load(request, env, &mut notices).map_err(|error| fail(shell, error))?;
     if let (Some(since), true) = (&project.plan.selection.since, project.plan.graph.tasks.is_empty()) {
         shell.note(format_args!("nothing that a tool looks at has changed since `{since}`"));
     }
     Ok(project)
-}
-
-/// A run that came to its end.
-pub(crate) struct Run {
-    pub(crate) outcome: Outcome,
-    /// Where its artifacts go, or why they can't.
-    dir: Result<ArtifactDir, StoreError>,
 }
 
 /// Where the output of a tool is that has no verdict on something; nothing if there is none.
@@ -178,6 +202,13 @@ pub(crate) fn kept(result: &ToolOutcome) -> Vec<String> {
     files.into_iter().chain(error).collect()
 }
 
+/// A run that came to its end.
+pub(crate) struct Run {
+    pub(crate) outcome: Outcome,
+    /// Where its artifacts go, or why they can't.
+    dir: Result<ArtifactDir, StoreError>,
+}
+
 /// Runs `project`, one run at a time in a workspace.
 pub(crate) fn execute(
     project: &Project,
@@ -185,9 +216,8 @@ pub(crate) fn execute(
     gate: Gate,
     start: Start,
     shell: &mut Shell,
-    stream: &mut Stream,
 ) -> Result<Run, End> {
-    let Gate { bless, stale_fails, fail_fast, no_cache } = gate;
+    let Gate { bless, stale_fails, fail_fast, no_cache, .. } = gate;
     let stale_fails = stale_fails && !project.baseline.stale_warns;
     let Start { env, inherited, at } = start;
     if let Some(warning) = &inherited.warning {
@@ -201,12 +231,15 @@ pub(crate) fn execute(
     let parallel = pipeline::parallelism(project.parallel);
     let pool = Pool::new(inherited, &env, parallel).map_err(|error| failed(shell, error.into()))?;
     let stop = signals::stop().map_err(|error| failed(shell, error.into()))?;
+    if gate.as_configured {
+        let drift = pipeline::lock_drift(project, &env, stop);
+        if !drift.is_empty() {
+            render::drift(shell, &drift);
+            return Err(End::Drift);
+        }
+    }
     let mut bar = Bar::new(project, shell);
-    let mut tell = |event: Event<'_>, shell: &mut Shell| {
-        stream.event(event, project, shell);
-        bar.on(event, shell);
-    };
-    let dir = open(project, stop, &mut tell, shell)?;
+    let dir = open(project, stop, &mut bar, shell)?;
     let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);
     let results = match dir.is_ok() && !no_cache {
         true => open_results(project, &env, shell),
@@ -223,7 +256,7 @@ pub(crate) fn execute(
         stale_fails,
         outputs,
     };
-    let outcome = pipeline::run(project, &session, results, baseline, &mut |event| tell(event, shell));
+    let outcome = pipeline::run(project, &session, results, baseline, &mut |event| bar.on(event, shell));
     drop(bar);
     Ok(Run { outcome: outcome.map_err(|error| failed(shell, error))?, dir })
 }
@@ -240,20 +273,20 @@ fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<Resul
 }
 
 /// Opens the artifact directory, waiting for another run to end. A disk that says no does not stop the run.
-fn open(
+pub(crate) fn open(
     project: &Project,
     stop: &Stop,
-    tell: &mut dyn FnMut(Event<'_>, &mut Shell),
+    bar: &mut Bar<'_>,
     shell: &mut Shell,
 ) -> Result<Result<ArtifactDir, StoreError>, End> {
     let mut waits = false;
     let dir = ArtifactDir::open(&project.workspace.target_dir, &mut || {
         let is_news = !std::mem::replace(&mut waits, true);
-        tell(if is_news { Event::Waiting(Some(Waiting::Run)) } else { Event::Tick }, shell);
+        bar.on(if is_news { Event::Waiting(Some(Waiting::Run)) } else { Event::Tick }, shell);
         stop.reason().is_none()
     });
     if waits {
-        tell(Event::Waiting(None), shell);
+        bar.on(Event::Waiting(None), shell);
     }
     match dir {
         Err(error @ StoreError::Foreign { .. }) => {

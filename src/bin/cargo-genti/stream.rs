@@ -4,12 +4,14 @@ use std::path::Path;
 
 use genti::model::event::Event;
 use genti::model::outcome::End;
-use genti::pipeline::Project;
+use genti::model::task::Plan;
+use genti::model::workspace::Workspace;
 use genti::report::{Artifacts, stream};
 
 use crate::render::Shell;
 
 /// The events of one command.
+#[derive(Debug, Default)]
 pub(crate) struct Stream {
     is_on: bool,
     /// Where the artifacts are, once they are written.
@@ -18,57 +20,53 @@ pub(crate) struct Stream {
     has_failed: bool,
 }
 
-impl Stream {
-    pub(crate) fn new(is_on: bool) -> Self {
-        Self { is_on, artifacts: None, has_failed: false }
+impl Shell {
+    /// Begins to tell, if that is asked for.
+    pub(crate) fn start_stream(&mut self, is_on: bool) {
+        self.stream.is_on = is_on;
+        self.tell(stream::start);
     }
 
-    pub(crate) fn is_on(&self) -> bool {
-        self.is_on
+    /// Whether stdout is for events.
+    pub(crate) fn has_stream(&self) -> bool {
+        self.stream.is_on
     }
 
-    pub(crate) fn start(&mut self, shell: &mut Shell) {
-        self.print(stream::start, shell);
+    pub(crate) fn tell_notice(&mut self, text: &str) {
+        self.tell(|| stream::notice(text));
     }
 
-    pub(crate) fn notice(&mut self, text: &str, shell: &mut Shell) {
-        self.print(|| stream::notice(text), shell);
-    }
-
-    pub(crate) fn event(&mut self, event: Event<'_>, project: &Project, shell: &mut Shell) {
-        let of_event = || stream::event(event, &project.workspace, &project.plan).unwrap_or_default();
-        self.print(of_event, shell);
+    pub(crate) fn tell_event(&mut self, event: Event<'_>, workspace: &Workspace, plan: &Plan) {
+        self.tell(|| stream::event(event, workspace, plan).unwrap_or_default());
     }
 
     /// What was found, and where it is kept.
-    pub(crate) fn outcome(&mut self, artifacts: &Artifacts, dir: Option<&Path>, shell: &mut Shell) {
-        self.artifacts = dir.map(|dir| dir.display().to_string());
+    pub(crate) fn tell_outcome(&mut self, artifacts: &Artifacts, dir: Option<&Path>) {
+        self.stream.artifacts = dir.map(|dir| dir.display().to_string());
         match stream::findings(&artifacts.report) {
-            Ok(lines) => self.print(|| lines, shell),
+            Ok(lines) => self.tell(|| lines),
             Err(error) => {
-                shell.error(error);
-                self.has_failed = true;
+                self.error(error);
+                self.stream.has_failed = true;
             }
         }
     }
 
     /// The last event, and how the process ends.
-    pub(crate) fn end(mut self, end: End, shell: &mut Shell) -> End {
-        let artifacts = self.artifacts.take();
-        let end = if self.has_failed && matches!(end, End::Passed | End::Failed | End::Incomplete) {
-            End::NotWritten
-        } else {
-            end
-        };
-        self.print(|| stream::end(end.as_str(), end.code(), artifacts.as_deref()), shell);
-        if self.has_failed && end == End::Passed { End::NotWritten } else { end }
+    pub(crate) fn end_stream(&mut self, end: End) -> End {
+        let artifacts = self.stream.artifacts.take();
+        self.tell(|| stream::end(end.as_str(), end.code(), artifacts.as_deref()));
+        match end {
+            End::Passed | End::Failed | End::Incomplete if self.stream.has_failed => End::NotWritten,
+            end => end,
+        }
     }
 
-    fn print(&mut self, lines: impl FnOnce() -> Vec<u8>, shell: &mut Shell) {
-        // Said once.
-        if self.is_on && !self.has_failed {
+    fn tell(&mut self, lines: impl FnOnce() -> Vec<u8>) {
+        // A failure is said once.
+        if self.stream.is_on && !self.stream.has_failed {
             let lines = lines();
-            self.has_failed = !lines.is_empty() && shell.out_json(&lines) != End::Passed;
+            self.stream.has_failed = !lines.is_empty() && self.out_json(&lines) != End::Passed;
         }
     }
 }

@@ -22,12 +22,17 @@ impl BaselineConfig {
     /// Whether it was taken with a `tool` that says `version` of itself.
     pub fn is_of_version(&self, tool: &str, version: Option<&str>) -> bool {
         let Some(pin) = self.versions.get(tool) else { return true };
-        let is_it = |word: &str| {
-            let word = word.trim_start_matches(|c: char| !c.is_ascii_digit());
-            word.strip_prefix(pin.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        let is_it = |number: &str| {
+            number.strip_prefix(pin.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
-        version.is_some_and(|version| version.split_whitespace().any(is_it))
+        version.is_some_and(|version| numbers(version).any(is_it))
     }
+}
+
+/// The words of what a tool says of its version that may be its number: `1.2.3` of `tool v1.2.3 (2026-01-01)` is the first.
+pub fn numbers(version: &str) -> impl Iterator<Item = &str> {
+    let words = version.split_whitespace();
+    words.map(|word| word.trim_start_matches(|c: char| !c.is_ascii_digit())).filter(|word| !word.is_empty())
 }
 
 /// Reads the table, which may name `tools`.

@@ -383,7 +383,7 @@ fn two_configurations_are_a_mistake_that_names_both() {
     check(
         &[hidden, open.clone()],
         &[
-            ".config/genti.toml:1:1: unknown key `sed` (known keys: `policy`, `profile`, `tools`, `baseline`, `suppress`)",
+            ".config/genti.toml:1:1: unknown key `sed` (known keys: `policy`, `profile`, `tools`, `baseline`, `suppress`, `locked`)",
             "genti.toml: a second configuration: there is `.config/genti.toml` already (keep one of them)",
         ],
     );

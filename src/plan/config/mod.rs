@@ -10,6 +10,7 @@
 mod baseline;
 mod command;
 mod glob;
+mod lock;
 mod needs;
 mod parse;
 mod policy;
@@ -30,8 +31,9 @@ use crate::model::error::{Problem, Problems};
 use crate::model::suppression::Suppression;
 use crate::model::tool::Tool;
 
-pub use self::baseline::BaselineConfig;
+pub use self::baseline::{BaselineConfig, numbers};
 pub use self::glob::glob;
+pub use self::lock::{LOCK, Lock, Locked, lock};
 pub use self::policy::{PolicyConfig, duration};
 pub use self::suggest::closest;
 pub(super) use self::suggest::listed;
@@ -86,10 +88,23 @@ pub struct Config {
     pub disabled: Vec<String>,
     /// `[baseline]`.
     pub baseline: BaselineConfig,
+    /// Whether `check` passes with the locked versions alone.
+    pub locked: bool,
     /// What is not to count, in the order of the file.
     pub suppressions: Vec<Suppression>,
     /// The file that it comes from; `None` if all of it is built in.
     pub source: Option<Arc<str>>,
+}
+
+impl Config {
+    /// Where its lock lies: beside it, or where it would be, as the user would name it.
+    pub fn lock_name(&self) -> String {
+        let source = self.source.as_deref().unwrap_or(LOCATIONS[0]);
+        match source.rfind(['/', std::path::MAIN_SEPARATOR]) {
+            Some(at) => format!("{}{LOCK}", &source[..=at]),
+            None => LOCK.to_owned(),
+        }
+    }
 }
 
 /// Makes a configuration of the `files` that exist, none or one of which may hold one.
@@ -116,6 +131,7 @@ struct Draft {
     profiles: BTreeMap<String, PolicyConfig>,
     tools: BTreeMap<String, Entry>,
     baseline: BaselineConfig,
+    locked: bool,
     suppressions: Vec<Suppression>,
     /// The user's first file.
     source: Option<ConfigFile>,
@@ -159,6 +175,7 @@ impl Draft {
         let tools = keys.read("tools", Reader::table);
         let baseline = keys.get("baseline");
         let suppress = keys.get("suppress");
+        keys.set(&mut self.locked, "locked", Reader::boolean);
         keys.finish();
 
         if let Some(value) = policy {
@@ -213,6 +230,7 @@ impl Draft {
             tools: enabled.into_iter().map(|entry| entry.tool).collect(),
             disabled: disabled.into_iter().map(|entry| entry.tool.name).collect(),
             baseline: self.baseline,
+            locked: self.locked,
             suppressions: self.suppressions,
             source: self.source.map(|file| file.name),
         })

@@ -1,5 +1,6 @@
 //! `[policy]`, and how a profile overrides it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::reader::{Reader, Value};
@@ -22,7 +23,13 @@ pub struct PolicyConfig {
     pub per_task_timeout: Option<Duration>,
     /// The time that the whole run may take.
     pub max_duration: Option<Duration>,
+    /// Who said each of them, by its key: a flag, a variable, or `file:line`. Decides nothing.
+    pub origins: BTreeMap<&'static str, String>,
 }
+
+/// The keys of a policy.
+const KEYS: [&str; 7] =
+    ["order", "batch", "seed", "parallel", "build-dir", "per-task-timeout", "max-duration"];
 
 /// Reads a time cap: `90s`, `20m`, `1h 30m`. The command line and the environment use it too, so that one
 /// text means one thing everywhere.
@@ -39,6 +46,11 @@ pub fn duration(text: &str) -> Result<Duration, PolicyError> {
 /// Reads a `[policy]` table over `base`.
 pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>, base: PolicyConfig) -> PolicyConfig {
     let Some(table) = reader.table(value) else { return base };
+    let mut origins = base.origins;
+    for (key, value) in KEYS.into_iter().filter_map(|key| Some((key, table.get(key)?))) {
+        let (file, line) = reader.place(value);
+        origins.insert(key, format!("{file}:{line}"));
+    }
     let mut keys = reader.keys(table);
     let policy = PolicyConfig {
         order: keys.read("order", Reader::parsed).or(base.order),
@@ -48,6 +60,7 @@ pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>, base: PolicyConfi
         build_dir: keys.read("build-dir", Reader::parsed).or(base.build_dir),
         per_task_timeout: keys.read("per-task-timeout", time_cap).or(base.per_task_timeout),
         max_duration: keys.read("max-duration", time_cap).or(base.max_duration),
+        origins,
     };
     keys.finish();
     policy

@@ -167,8 +167,9 @@ fn a_policy_is_read() {
         "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nbuild-dir = 'lanes'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'",
     )
     .policy;
+    assert_eq!(policy.origins["order"], "genti.toml:2");
     assert_eq!(
-        policy,
+        policy.clone(),
         PolicyConfig {
             order: Some(Order::Deterministic),
             batch: Some(Batch::Count(NonZeroU32::new(7).unwrap())),
@@ -177,6 +178,7 @@ fn a_policy_is_read() {
             build_dir: Some(BuildDir::Lanes),
             per_task_timeout: Some(Duration::from_secs(90)),
             max_duration: Some(Duration::from_secs(5400)),
+            origins: policy.origins,
         }
     );
 }
@@ -254,6 +256,7 @@ fn a_tool_is_read() {
             jobserver: true,
             threads: Some("NAGA_THREADS".into()),
             version: texts(&["naga", "--version"]),
+            rules: Vec::new(),
             install: Some("cargo install naga-cli".into()),
             detect: Some(Signs { files: texts(&["naga.toml"]), metadata: texts(&["naga"]) }),
             weight: NonZeroU32::new(3).unwrap(),

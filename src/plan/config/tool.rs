@@ -97,6 +97,7 @@ pub(super) fn read(
     keys.set(&mut tool.jobserver, "jobserver", Reader::boolean);
     keys.set(&mut tool.threads, "threads", |reader, value| variable(reader, value).map(Some));
     keys.set(&mut tool.version, "version", Reader::texts);
+    keys.set(&mut tool.rules, "rules", Reader::texts);
     keys.set(&mut tool.install, "install", |reader, value| reader.text(value).map(Some));
     // Whoever names a tool wants it, whatever shows that it is used; unless this says otherwise here as well.
     tool.detect = keys.read("detect", signs);
@@ -179,6 +180,7 @@ fn blank(name: &str) -> Tool {
         jobserver: false,
         threads: None,
         version: Vec::new(),
+        rules: Vec::new(),
         install: None,
         detect: None,
         weight: NonZeroU32::MIN,

@@ -10,7 +10,6 @@ use genti::store;
 use crate::args::RunArgs;
 use crate::render::{Shell, plural};
 use crate::run::{self, Gate, Start};
-use crate::stream::Stream;
 
 /// Nothing is written unless every required tool has a verdict: what could not be looked at can't be accepted.
 pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<End, End> {
@@ -23,8 +22,7 @@ pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<En
         return Err(End::Usage);
     }
     // Kept to the end: it is one run at a time until the files are written.
-    let run =
-        run::execute(&project, &BTreeMap::new(), Gate::none(args), start, shell, &mut Stream::new(false))?;
+    let run = run::execute(&project, &BTreeMap::new(), Gate::none(args), start, shell)?;
     let outcome = &run.outcome;
     super::without_verdict(shell, outcome);
     if let End::Incomplete | End::Signal(_) = outcome.end {

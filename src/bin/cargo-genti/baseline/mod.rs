@@ -19,7 +19,6 @@ use crate::args::{BaselineCommand, RunArgs};
 use crate::fail;
 use crate::render::{GOOD, Shell, visible_line};
 use crate::run::{self, Gate, Run, Start};
-use crate::stream::Stream;
 
 /// Runs the subcommand.
 pub(crate) fn main(command: &BaselineCommand, start: Start, shell: &mut Shell) -> End {
@@ -47,7 +46,7 @@ struct Look {
 
 /// Reads and plans. A baseline holds for one build: what another one finds would be stale in it.
 fn prepare(args: &RunArgs, start: &Start, shell: &mut Shell) -> Result<(Project, Baseline), End> {
-    let project = run::prepare(args, Lockfile::Create, &start.env, shell, &mut Stream::new(false))?;
+    let project = run::prepare(args, Lockfile::Create, &start.env, shell)?;
     if !pipeline::builds_like_baseline(&project, &start.env) {
         match project.baseline.build.build_flags() {
             flags if flags.is_empty() => shell.error(
@@ -67,7 +66,7 @@ fn prepare(args: &RunArgs, start: &Start, shell: &mut Shell) -> Result<(Project,
 /// Runs everything and compares it with what is accepted.
 fn look(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<Look, End> {
     let (project, baseline) = prepare(args, &start, shell)?;
-    let run = run::execute(&project, &baseline, Gate::none(args), start, shell, &mut Stream::new(false))?;
+    let run = run::execute(&project, &baseline, Gate::none(args), start, shell)?;
     without_verdict(shell, &run.outcome);
     if let End::Signal(_) = run.outcome.end {
         shell.error("the run was stopped: the baseline is as it was");

@@ -1,5 +1,6 @@
 //! What the user sees. Machine output goes to stdout, everything for humans to stderr.
 
+mod drift;
 mod finding;
 mod hyperlink;
 mod lines;
@@ -7,6 +8,7 @@ mod problem;
 mod progress;
 mod report;
 mod text;
+mod versions;
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
@@ -18,11 +20,14 @@ use genti::model::outcome::End;
 use genti::scan::Env;
 
 use crate::args::{Color, OutputArgs};
+use crate::stream::Stream;
 
+pub(crate) use drift::drift;
 pub(crate) use finding::{entry, entry_at};
 pub(crate) use genti::report::text::{plural, visible_line};
 pub(crate) use progress::Bar;
 pub(crate) use report::{View, report};
+pub(crate) use versions::other_versions;
 
 /// Good news.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().effects(Effects::BOLD);
@@ -50,6 +55,8 @@ pub(crate) struct Shell {
     pub(crate) has_progress: bool,
     /// Whether GitHub's runner reads along, and takes some lines for commands.
     pub(crate) in_actions: bool,
+    /// What other programs are told on stdout.
+    pub(super) stream: Stream,
 }
 
 /// Where text for humans goes.
@@ -84,6 +91,7 @@ impl Shell {
             verbose: args.verbose,
             quiet: args.quiet,
             has_progress: is_terminal && is_wanted && !args.quiet,
+            stream: Stream::default(),
             in_actions: env.get("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
         }
     }

@@ -35,6 +35,8 @@ pub(crate) struct View<'a> {
     pub(crate) artifacts: Option<String>,
     /// For each tool, where its output is kept.
     pub(crate) kept: Vec<Vec<String>>,
+    /// What is good to know before the verdict.
+    pub(crate) asides: Vec<String>,
     /// Where links to files lead, for who can follow them.
     pub(crate) links: Option<&'a Path>,
     /// The columns of the terminal, if it is one.
@@ -52,6 +54,7 @@ pub(crate) fn report(view: &View<'_>) -> String {
         findings::show(view, &mut page);
         tools::show(view, &mut page);
     }
+    view.asides.iter().for_each(|aside| page.note(aside));
     advice::show(view, &mut page);
     page.text
 }

@@ -61,6 +61,7 @@ fn view<'a>(run: &'a Finished, sources: &'a Sources) -> View<'a> {
         may_begin_baseline: true,
         artifacts: None,
         kept: Vec::new(),
+        asides: Vec::new(),
         links: Some(Path::new("/w")),
         terminal: Some(80),
         verbose: true,

@@ -23,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The state of a run, as far as it is shown.
 pub(super) struct View<'a> {
-    workspace: &'a Workspace,
-    plan: &'a Plan,
+    pub(super) workspace: &'a Workspace,
+    pub(super) plan: &'a Plan,
     /// Whether steps may run.
     has_begun: bool,
     /// Tasks.

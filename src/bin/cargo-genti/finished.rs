@@ -1,0 +1,81 @@
+//! `cargo genti check --artifacts DIR`: judges a finished run, and starts nothing.
+
+use std::path::Path;
+
+use genti::model::outcome::End;
+use genti::pipeline::{self, Difference, Judged, Lockfile, NotJudged};
+use genti::report::Artifacts;
+use genti::report::finished::ReadError;
+use genti::scan::Env;
+use genti::store;
+
+use crate::args::GateArgs;
+use crate::fail;
+use crate::render::{Shell, visible_line};
+use crate::reports::Reports;
+use crate::run::{Gate, prepare};
+use crate::show::Case;
+
+pub(crate) fn check(
+    dir: &Path,
+    args: &GateArgs,
+    gate: Gate,
+    env: &Env,
+    shell: &mut Shell,
+) -> Result<End, End> {
+    let reports = Reports::resolve(&args.reports, env, shell)?;
+    let project = prepare(&args.run, Lockfile::Require, env, shell)?;
+    if gate.has_drifted(&project, shell) {
+        return Err(End::Drift);
+    }
+    let root = &project.workspace.root;
+    let baseline = store::load_baseline(root).map_err(|error| fail(shell, error.into()))?;
+    let artifacts = store::load_artifacts(dir).map_err(|error| {
+        shell.error(error);
+        End::Usage
+    })?;
+    let stale_fails = !project.baseline.stale_warns;
+    let judged = pipeline::judge_finished(&project, env, &artifacts, &baseline, stale_fails);
+    let Judged { outcome, drift, violations } = match judged {
+        Ok(judged) => judged,
+        Err(error) => {
+            shell.error(visible_line(&format!("{}: {error}", dir.display())));
+            return Err(match error {
+                // It is no run, or one of two.
+                NotJudged::Artifacts(ReadError::Content { .. } | ReadError::Mixed { .. }) => End::Failed,
+                NotJudged::Artifacts(ReadError::Newer { .. }) => End::Usage,
+                NotJudged::Source(_) => End::Incomplete,
+            });
+        }
+    };
+    let mut is_reported = true;
+    if let Some(outcome) = &outcome {
+        // What is shown is as judged here.
+        let artifacts = Artifacts::of(&project.workspace, outcome, false);
+        let case = Case { root, outcome, artifacts: &artifacts, dir: Some(dir), may_begin_baseline: false };
+        is_reported = case.show(&reports, shell)?;
+    }
+    for violation in &violations {
+        shell.error(visible_line(violation));
+    }
+    for Difference { what, there, here } in &drift {
+        let dir = dir.display();
+        shell.error(visible_line(&format!("{what} is `{there}` in {dir}, and `{here}` here")));
+    }
+    if !drift.is_empty() {
+        shell.note("judge it in the checkout that it is of, with the same flags, or run again here");
+        shell.error("policy drift: the run is not one of this checkout as it is configured");
+        return Err(End::Drift);
+    }
+    if !violations.is_empty() {
+        shell.note(
+            "the files were changed after the run, or the baseline or the suppressions here are others",
+        );
+        shell.error(format_args!("{} is not what the run has left", dir.display()));
+    }
+    match outcome.map_or(End::Failed, |outcome| outcome.end) {
+        _ if !is_reported => Ok(End::NotWritten),
+        End::Passed if !violations.is_empty() => Ok(End::Failed),
+        end => Ok(end),
+    }
+}

@@ -1,0 +1,63 @@
+//! `cargo genti lock`: writes down which versions the tools have.
+
+use genti::model::outcome::End;
+use genti::pipeline::{self, Lockfile};
+use genti::plan::config::Lock;
+use genti::scan::{Env, NoVersion, StopReason};
+use genti::store;
+
+use crate::args::ToolsArgs;
+use crate::render::{GOOD, Shell, visible_line};
+use crate::{fail, resolve, signals};
+
+pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
+    let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
+    let project = match pipeline::load(&request, env, &mut |_| {}) {
+        Ok(project) => project,
+        Err(error) => return fail(shell, error),
+    };
+    let Ok(stop) = signals::stop() else { return End::Incomplete };
+    let (mut lock, failed) = pipeline::lock(&project, env, stop);
+    if let Some(StopReason::Signal(signal)) = stop.reason() {
+        return End::Signal(signal);
+    }
+    let old = project.lock.clone().unwrap_or_default();
+    let mut is_whole = true;
+    for (name, error) in failed {
+        let tool = project.plan.graph.tools.iter().find(|tool| tool.name == name);
+        if matches!(error, NoVersion::Missing(_)) && tool.is_some_and(|tool| tool.is_only_detected()) {
+            // Who has it may have locked it.
+            lock.tools.extend(old.tools.get(&name).map(|locked| (name.clone(), locked.clone())));
+            shell.note(visible_line(&format!("{name} stays as it was locked, if it was: {error}")));
+        } else {
+            shell.error(visible_line(&format!("{name}: {error}")));
+            is_whole = false;
+        }
+    }
+    if !is_whole {
+        shell.error("not every tool could be asked for its version: nothing was written");
+        return End::Incomplete;
+    }
+    let changed = changes(&old, &lock);
+    changed.iter().for_each(|line| shell.aside(GOOD, "Locked", visible_line(line)));
+    match store::save_lock(&project.workspace.root, &project.lock_name, &lock.render()) {
+        Ok(true) => shell.status(GOOD, "Wrote", visible_line(&project.lock_name)),
+        Ok(false) => shell.note(format_args!("{} is as it was", visible_line(&project.lock_name))),
+        Err(error) => {
+            shell.error(error);
+            return End::NotWritten;
+        }
+    }
+    End::Passed
+}
+
+/// A line for each tool that is locked at another version than before.
+fn changes(old: &Lock, new: &Lock) -> Vec<String> {
+    let now = new.tools.iter().filter_map(|(name, locked)| match old.tools.get(name) {
+        Some(before) if before.version == locked.version => None,
+        Some(before) => Some(format!("{name}: {} (was {})", locked.version, before.version)),
+        None => Some(format!("{name}: {}", locked.version)),
+    });
+    let gone = old.tools.keys().filter(|name| !new.tools.contains_key(*name));
+    now.chain(gone.map(|name| format!("{name}: no more"))).collect()
+}

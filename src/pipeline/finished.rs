@@ -1,0 +1,335 @@
+//! Judges a finished run, of whatever machine, without running anything.
+//!
+//! Of its artifacts only what the tools said is taken: the status of each task, what was found, what could not be looked
+//! at, the versions. All else follows from that, from the plan of this checkout and from its baseline: it is made anew and
+//! must come to the same bytes. So a file that was edited, sorted otherwise or put together of two runs is known by its
+//! first field that should be another. It is no seal: who edits what a tool said, everywhere, is not found out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::conditions::Conditions;
+use super::ledger::Ledger;
+use super::{Project, exists, golden, judge, lock};
+use crate::compare::suppressions::Suppressions;
+use crate::model::finding::{Diagnostic, Entry};
+use crate::model::outcome::{End, Goldens, Outcome};
+use crate::model::path::RelPath;
+use crate::model::task::{Status, TaskIx};
+use crate::model::tool::{Tool, ToolId};
+use crate::report::finished::{Finding, Finished, ReadError};
+use crate::report::{self, Artifacts, Difference as Differing, difference};
+use crate::scan::{Env, StopReason};
+use crate::workspace::{self, LoadError};
+
+/// A finished run, judged.
+#[derive(Debug)]
+pub struct Judged {
+    /// What it comes to by this checkout's configuration and baseline, as `check` would have it. `None` if it is of
+    /// another plan.
+    pub outcome: Option<Outcome>,
+    /// Where its plan is not that of this checkout, nor its tools the locked ones, if they are to be.
+    pub drift: Vec<Difference>,
+    /// What is wrong with the artifacts, each with its place.
+    pub violations: Vec<String>,
+}
+
+/// What the run has, and what this checkout has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// A field of `run.json`.
+    pub what: String,
+    /// Its value in the run.
+    pub there: String,
+    /// What it should be.
+    pub here: String,
+}
+
+/// Why a finished run could not be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum NotJudged {
+    /// It can't be read.
+    #[error(transparent)]
+    Artifacts(#[from] ReadError),
+    /// What was found could not be looked up.
+    #[error(transparent)]
+    Source(#[from] LoadError),
+}
+
+/// Judges the run that left `artifacts` by `project` and `baseline`. With `stale_fails`, a stale entry fails it.
+///
+/// # Errors
+///
+/// If the artifacts, or the sources of this checkout, can't be read.
+pub fn judge_finished(
+    project: &Project,
+    env: &Env,
+    artifacts: &Artifacts,
+    baseline: &BTreeMap<String, Vec<Entry>>,
+    stale_fails: bool,
+) -> Result<Judged, NotJudged> {
+    let violations: Vec<_> = artifacts.violations(&[]).iter().map(ToString::to_string).collect();
+    let run = match Finished::read(artifacts) {
+        Ok(run) => run,
+        // What is broken is told with its place once.
+        Err(ReadError::Content { .. }) if !violations.is_empty() => {
+            return Ok(Judged { outcome: None, drift: Vec::new(), violations });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let drift = drift(project, artifacts, &run);
+    let mut judged = Judged { outcome: None, drift, violations };
+    if !judged.drift.is_empty() {
+        return Ok(judged);
+    }
+    let mut outcome = match recompute(project, env, &run, baseline, &mut judged.violations)? {
+        Some(outcome) => outcome,
+        None => return Ok(judged),
+    };
+    // How it ended depends on whether it was a gate: one of both must be what is written.
+    let end = |stale_fails| {
+        let stopped = stopped(&run);
+        judge::end(&project.plan, &outcome.tools, &outcome.goldens.orphans, stopped, stale_fails)
+    };
+    let (as_check, as_run) = (end(stale_fails), end(false));
+    outcome.end = if run.run.end.exit == as_run.code() { as_run } else { as_check };
+    judged.violations.extend(compare(project, artifacts, &outcome));
+    outcome.end = match as_check {
+        // It was that run which was stopped, not this one.
+        End::Signal(_) => End::Incomplete,
+        end => end,
+    };
+    judged.outcome = Some(outcome);
+    Ok(judged)
+}
+
+/// Where the plan of the run is another one.
+fn drift(project: &Project, artifacts: &Artifacts, run: &Finished) -> Vec<Difference> {
+    let Project { workspace, plan, .. } = project;
+    let there: Value = serde_json::from_slice(&artifacts.run).unwrap_or_default();
+    let here = report::planned(workspace, plan);
+    let mut drift = Vec::new();
+    for (key, here) in here.iter().filter(|(key, _)| !["batches", "schema"].contains(&key.as_str())) {
+        if let Some(found) = difference(there.get(key).unwrap_or(&Value::Null), here) {
+            let what = if found.place.is_empty() { key.clone() } else { format!("{key}.{}", found.place) };
+            drift.push(Difference { what, there: text(found.left), here: text(found.right) });
+        }
+    }
+    if project.locked {
+        let of = |tool: &Tool| run.run.tools.iter().find(|other| other.name == tool.name)?.version.clone();
+        let versions: Vec<_> = plan.graph.tools.iter().map(of).collect();
+        drift.extend(lock::drift_of(project, &versions, "run.json").into_iter().map(|drift| Difference {
+            what: drift.what,
+            there: drift.here.value,
+            here: drift.configured.value,
+        }));
+    }
+    // Which tasks, is what helps.
+    let ids: BTreeSet<_> = plan.graph.tasks.iter().map(|task| task.id.to_string()).collect();
+    let lines = run.tasks.batches.iter().flat_map(|batch| &batch.tasks);
+    let others = lines.filter(|line| !ids.contains(&line.task_id)).take(3);
+    if drift.iter().any(|difference| difference.what == "graph_hash") {
+        drift.extend(others.map(|line| {
+            let named = |at: &&crate::model::task::Task| {
+                plan.graph.tool(at.tool).name == line.tool && at.unit.path(workspace).to_string() == line.unit
+            };
+            let here = plan.graph.tasks.iter().find(named);
+            Difference {
+                what: format!("the id of task {}:{}", line.tool, line.unit),
+                there: text(Some(line.task_id.clone().into())),
+                here: here.map_or("no such task".to_owned(), |task| text(Some(task.id.to_string().into()))),
+            }
+        }));
+    }
+    drift
+}
+
+/// What the run comes to here; `None` if its tasks are not those of the plan.
+fn recompute(
+    project: &Project,
+    env: &Env,
+    run: &Finished,
+    baseline: &BTreeMap<String, Vec<Entry>>,
+    violations: &mut Vec<String>,
+) -> Result<Option<Outcome>, NotJudged> {
+    let Project { workspace, plan, .. } = project;
+    let graph = &plan.graph;
+    if !graph.tools.iter().map(|tool| &tool.name).eq(run.run.tools.iter().map(|tool| &tool.name)) {
+        violations.push("run.json: `tools` are not those of the plan".to_owned());
+        return Ok(None);
+    }
+    let versions: Vec<_> = run.run.tools.iter().map(|tool| tool.version.clone()).collect();
+    let is_as_accepted = Conditions::new(project, &versions, env).hold();
+    let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
+    let mut ledger = Ledger::new(workspace, plan, is_as_accepted, String::new(), &exists);
+    for ((id, (tool, result)), _) in (0..).map(ToolId).zip(run.tools()).zip(&graph.tools) {
+        let incomplete = result.incomplete.iter().map(|one| (one.unit.clone(), one.reason.clone()));
+        ledger.recall_tool(id, incomplete.collect(), tool.database.clone());
+    }
+    let ids: BTreeMap<_, _> =
+        (0..).map(TaskIx).zip(&graph.tasks).map(|(at, task)| (task.id.to_string(), at)).collect();
+    let mut told = BTreeSet::new();
+    for line in run.tasks.batches.iter().flat_map(|batch| &batch.tasks) {
+        let status = Status::read(&line.status, line.reason.as_deref());
+        let Some((at, status)) = ids.get(&line.task_id).copied().zip(status) else {
+            violations.push(format!(
+                "tasks.jsonl: task {}:{} is none of the plan, or has the unknown status `{}`",
+                line.tool, line.unit, line.status
+            ));
+            return Ok(None);
+        };
+        told.insert(at);
+        ledger.recall(at, status);
+    }
+    if told.len() != graph.tasks.len() {
+        let missing = graph.tasks.len() - told.len();
+        violations.push(format!("tasks.jsonl: {missing} tasks of the plan have no line"));
+        return Ok(None);
+    }
+    violations.extend(contradictions(project, run, &ledger));
+    ledger.diagnostics = run.report.findings.iter().flat_map(diagnostics).collect();
+    // The day on which it was judged is a part of what it found.
+    let as_of = run.report.as_of.as_deref().and_then(|day| day.parse().ok());
+    let suppressions = Suppressions::new(&project.suppressions, as_of);
+    let case = judge::Case {
+        workspace,
+        plan,
+        versions,
+        suppressions: &suppressions,
+        baseline,
+        read: &|paths| workspace::read_sources(&workspace.root, paths),
+        goldens: Goldens {
+            accepted: BTreeMap::new(),
+            orphans: golden::orphans(workspace, plan, &project.disabled),
+        },
+        stopped: stopped(run),
+        stale_fails: false,
+        parallel: 0,
+    };
+    Ok(Some(judge::conclude(case, ledger)?))
+}
+
+/// Where findings and statuses do not go together.
+fn contradictions(project: &Project, run: &Finished, ledger: &Ledger<'_>) -> Vec<String> {
+    let graph = &project.plan.graph;
+    let mut all = Vec::new();
+    for (at, finding) in run.report.findings.iter().enumerate() {
+        // What would mend it is not made anew.
+        if finding.fix.as_ref().is_some_and(|fix| !fix.edits.is_sorted()) {
+            all.push(format!("report.json: `findings[{at}].fix.edits` is not in order"));
+        }
+    }
+    for ((id, tool), result) in graph.tools().zip(&run.report.tools) {
+        let statuses = || {
+            graph
+                .tasks
+                .iter()
+                .zip(&ledger.tasks)
+                .filter(|(task, _)| task.tool == id)
+                .map(|(_, at)| &at.status)
+        };
+        let has_findings = run.report.findings.iter().any(|finding| finding.tools.contains(&tool.name));
+        if has_findings && statuses().all(|status| status.severity() < Status::Findings.severity()) {
+            all.push(format!("tasks.jsonl: no task of {} has findings, and report.json has some", tool.name));
+        }
+        if !has_findings && statuses().any(|status| *status == Status::Findings) {
+            all.push(format!("report.json: it has no findings of {}, and a task has some", tool.name));
+        }
+        let is_open = |status: &Status| !status.is_verdict() && !matches!(status, Status::Skipped(_));
+        if !result.incomplete.is_empty() && !statuses().any(is_open) {
+            all.push(format!(
+                "tasks.jsonl: every task of {} has a verdict, and report.json says `incomplete`",
+                tool.name
+            ));
+        }
+    }
+    all
+}
+
+/// What the tools said of `finding`.
+fn diagnostics(finding: &Finding) -> impl Iterator<Item = (String, Diagnostic)> {
+    let Finding { place, ns, rule, level, message, fatal, related, fix, tools, .. } = finding;
+    tools.iter().map(move |tool| {
+        let diagnostic = Diagnostic {
+            place: place.clone(),
+            ns: ns.clone(),
+            rule: rule.clone(),
+            level: *level,
+            message: message.clone(),
+            fatal: *fatal,
+            package: None,
+            related: related.clone(),
+            fix: fix.clone(),
+        };
+        (tool.clone(), diagnostic)
+    })
+}
+
+/// The signal that ended the run.
+fn stopped(run: &Finished) -> Option<StopReason> {
+    let signal = i32::from(run.run.end.exit) - 128;
+    (run.run.end.status == "interrupted" && signal > 0).then_some(StopReason::Signal(signal))
+}
+
+/// Where the artifacts are not what `outcome` comes to.
+fn compare(project: &Project, artifacts: &Artifacts, outcome: &Outcome) -> Vec<String> {
+    let expected = Artifacts::of(&project.workspace, outcome, false);
+    let mut all = Vec::new();
+    for (file, (there, here)) in [
+        ("run.json", (&artifacts.run, &expected.run)),
+        ("report.json", (&artifacts.report, &expected.report)),
+    ] {
+        let value = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
+        all.extend(difference(&value(there), &value(here)).map(|found| said(file, "", found)));
+    }
+    let lines = |bytes: &[u8]| {
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let lines = lines.map(|line| {
+            let mut line: Value = serde_json::from_slice(line).unwrap_or_default();
+            if let Some(fields) = line.as_object_mut() {
+                fields.remove("timing");
+            }
+            line
+        });
+        lines.collect::<Vec<_>>()
+    };
+    let (there, here) = (lines(&artifacts.tasks), lines(&expected.tasks));
+    match there.iter().zip(&here).enumerate().find_map(|(at, (a, b))| Some((at, difference(a, b)?))) {
+        Some((at, found)) => all.push(said("tasks.jsonl", &format!("line {}, ", at + 1), found)),
+        None if there.len() != here.len() => {
+            all.push(format!("tasks.jsonl: it has {} lines, and {} are due", there.len(), here.len()));
+        }
+        None => {}
+    }
+    all
+}
+
+fn said(file: &str, before: &str, found: Differing) -> String {
+    let Differing { place, left, right, is_reordered } = found;
+    match is_reordered {
+        true => format!("{file}: {before}`{place}` is not in order"),
+        false => {
+            format!("{file}: {before}`{place}` is {}, and {} follows from the rest", text(left), text(right))
+        }
+    }
+}
+
+/// `value`, as far as it fits on a line; of a digest, enough to tell it from another one.
+pub(super) fn text(value: Option<Value>) -> String {
+    const LONGEST: usize = 120;
+    let text = match value {
+        None => return "missing".to_owned(),
+        Some(Value::String(text))
+            if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+        {
+            return text[..16].to_owned();
+        }
+        Some(Value::String(text)) => text,
+        Some(value) => value.to_string(),
+    };
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}

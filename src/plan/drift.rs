@@ -1,0 +1,216 @@
+//! Whether a run is the one that is configured: its policy, and how much it looks at.
+//!
+//! A gate is what the repository says it is. What a flag or a variable of one machine makes of it is another gate, and
+//! `check` does not take one for the other. Where nothing is configured, the default is. How many processes run at once
+//! and where cargo builds decides nothing, and can't drift. Does not know what happens then.
+
+use std::time::Duration;
+
+use super::config::{BaselineConfig, PolicyConfig};
+use crate::model::policy::{Policy, Selection};
+use crate::model::task::Plan;
+use crate::model::workspace::Workspace;
+
+/// One thing that is other than configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drift {
+    /// What: a key of the policy, or what of the selection.
+    pub what: String,
+    /// What the run has.
+    pub here: Said,
+    /// What it should have.
+    pub configured: Said,
+    /// What it is about.
+    pub kind: DriftKind,
+}
+
+/// What a drift is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DriftKind {
+    /// The policy.
+    Policy,
+    /// How much is looked at, and how it is built.
+    Selection,
+    /// The version of a tool.
+    Version,
+}
+
+/// A value, and who said it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The value.
+    pub value: String,
+    /// A flag, a variable, a line of the configuration, or `default`.
+    pub by: String,
+}
+
+impl PolicyConfig {
+    /// What it comes to, with the defaults.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            order: self.order.unwrap_or_default(),
+            batch: self.batch.unwrap_or_default(),
+            seed: self.seed.unwrap_or_default(),
+            per_task_timeout: self.per_task_timeout,
+            max_duration: self.max_duration,
+        }
+    }
+
+    /// This, and what it does not say from `base`.
+    pub fn over(&self, base: &Self) -> Self {
+        let mut origins = base.origins.clone();
+        origins.extend(self.origins.clone());
+        Self {
+            order: self.order.or(base.order),
+            batch: self.batch.or(base.batch),
+            seed: self.seed.or(base.seed),
+            parallel: self.parallel.or(base.parallel),
+            build_dir: self.build_dir.or(base.build_dir),
+            per_task_timeout: self.per_task_timeout.or(base.per_task_timeout),
+            max_duration: self.max_duration.or(base.max_duration),
+            origins,
+        }
+    }
+
+    fn said(&self, key: &'static str, value: String) -> Said {
+        let by = self.origins.get(key).map_or("default", |by| by);
+        Said { value, by: by.to_owned() }
+    }
+}
+
+/// Where the policy of a run differs from what is `configured`, once what was `asked` outranks it.
+pub(super) fn of_policy(asked: &PolicyConfig, configured: &PolicyConfig) -> Vec<Drift> {
+    let effective = asked.over(configured);
+    let values = |config: &PolicyConfig| {
+        let Policy { order, batch, seed, per_task_timeout, max_duration } = config.policy();
+        [
+            ("order", order.to_string()),
+            ("batch", batch.to_string()),
+            ("seed", seed.to_string()),
+            ("per-task-timeout", time(per_task_timeout)),
+            ("max-duration", time(max_duration)),
+        ]
+    };
+    let both = values(&effective).into_iter().zip(values(configured));
+    both.filter(|((_, here), (_, there))| here != there)
+        .map(|((what, here), (_, there))| Drift {
+            what: what.to_owned(),
+            here: effective.said(what, here),
+            configured: configured.said(what, there),
+            kind: DriftKind::Policy,
+        })
+        .collect()
+}
+
+/// Where `plan` looks at less than everything, or builds in another way than the baseline was taken with.
+pub(super) fn of_selection(workspace: &Workspace, plan: &Plan, baseline: &BaselineConfig) -> Vec<Drift> {
+    let selection = &plan.selection;
+    let mut drift = Vec::new();
+    let mut narrower = |what, here: String, by: String, whole: String| {
+        let default = "default".to_owned();
+        drift.push(Drift {
+            what: str::to_owned(what),
+            here: Said { value: here, by },
+            configured: Said { value: whole, by: default },
+            kind: DriftKind::Selection,
+        });
+    };
+    let (asked, all) = (plan.asked.len(), workspace.packages.len());
+    if asked < all {
+        let by = [flags("-p", &selection.packages), flags("--exclude", &selection.exclude)].concat();
+        narrower("choice of packages", format!("{asked} of {all}"), by.join(" "), format!("all {all}"));
+    }
+    if !selection.tools.is_empty() || !selection.skip_tools.is_empty() {
+        let names: Vec<_> = plan.graph.tools.iter().map(|tool| tool.name.as_str()).collect();
+        let by = [flags("--tool", &selection.tools), flags("--skip-tool", &selection.skip_tools)].concat();
+        narrower("choice of tools", names.join(", "), by.join(" "), "all that are used here".to_owned());
+    }
+    if let Some(since) = &selection.since {
+        narrower("extent", format!("since {since}"), "--since".to_owned(), "everything".to_owned());
+    }
+    drift.extend(of_build(selection, baseline));
+    drift
+}
+
+/// Another machine is no other build: a target counts where somebody asks for one.
+fn of_build(selection: &Selection, baseline: &BaselineConfig) -> Option<Drift> {
+    let mut expected = baseline.build.clone();
+    if selection.target.is_none() {
+        expected.target = None;
+    }
+    if selection.builds_like(&expected) {
+        return None;
+    }
+    let said = |build: &Selection, by: &str| match build.build_flags() {
+        flags if flags.is_empty() => Said { value: "the default".to_owned(), by: "default".to_owned() },
+        flags => Said { value: flags, by: by.to_owned() },
+    };
+    Some(Drift {
+        what: "build".to_owned(),
+        here: said(selection, "flags"),
+        configured: said(&baseline.build, "[baseline]"),
+        kind: DriftKind::Selection,
+    })
+}
+
+fn flags(flag: &str, names: &[String]) -> Vec<String> {
+    names.iter().map(|name| format!("{flag} {name}")).collect()
+}
+
+fn time(cap: Option<Duration>) -> String {
+    cap.map_or("none".to_owned(), |cap| humantime::format_duration(cap).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::policy::{Batch, Order, Parallel};
+
+    fn config(order: Option<Order>, batch: Option<&str>, by: &str) -> PolicyConfig {
+        let keys = [("order", order.is_some()), ("batch", batch.is_some())];
+        let said = keys.into_iter().filter(|(_, is_said)| *is_said);
+        PolicyConfig {
+            order,
+            batch: batch.map(|batch| batch.parse::<Batch>().unwrap()),
+            origins: said.map(|(key, _)| (key, by.to_owned())).collect(),
+            ..PolicyConfig::default()
+        }
+    }
+
+    #[track_caller]
+    fn check(asked: &PolicyConfig, configured: &PolicyConfig, expected: &[&str]) {
+        let lines = of_policy(asked, configured).into_iter().map(|drift| {
+            let Drift { what, here, configured, .. } = drift;
+            format!("{what}: {} ({}), {} ({})", here.value, here.by, configured.value, configured.by)
+        });
+        assert_eq!(lines.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_compared_with_what_is_configured_or_the_default() {
+        let none = PolicyConfig::default();
+        let topo = config(Some(Order::Topo), None, "--order");
+        let seven = config(None, Some("7"), "genti.toml:2");
+        check(&none, &none, &[]);
+        check(&none, &seven, &[]);
+        check(&topo, &none, &["order: topo (--order), deterministic (default)"]);
+        check(&config(None, Some("7"), "GENTI_BATCH"), &seven, &[]);
+        check(
+            &config(Some(Order::Topo), Some("auto"), "--x"),
+            &seven,
+            &["order: topo (--x), deterministic (default)", "batch: auto (--x), 7 (genti.toml:2)"],
+        );
+    }
+
+    #[test]
+    fn a_cap_that_is_taken_away_or_added_is_drift_and_parallelism_is_not() {
+        let capped = |seconds| PolicyConfig {
+            max_duration: Some(Duration::from_secs(seconds)),
+            parallel: Some(Parallel::Auto),
+            ..PolicyConfig::default()
+        };
+        check(&capped(60), &PolicyConfig::default(), &["max-duration: 1m (default), none (default)"]);
+        check(&capped(60), &capped(120), &["max-duration: 1m (default), 2m (default)"]);
+        check(&capped(60), &capped(60), &[]);
+    }
+}

@@ -1,0 +1,33 @@
+//! The file that the versions of the tools are locked in.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::atomic::{self, Failed};
+
+/// Why it could not be written. What was there before still is.
+#[derive(Debug, thiserror::Error)]
+#[error("could not write `{path}`: {error}; what was there before is untouched")]
+pub struct LockError {
+    path: PathBuf,
+    error: io::Error,
+}
+
+/// Writes `text` to `name`, relative to `root`, if it is not what is there. Tells whether it was written.
+///
+/// # Errors
+///
+/// If the disk says no.
+pub fn save_lock(root: &Path, name: &str, text: &str) -> Result<bool, LockError> {
+    let path = root.join(name);
+    if std::fs::read(&path).is_ok_and(|old| old == text.as_bytes()) {
+        return Ok(false);
+    }
+    let failed = |error| LockError { path: path.clone(), error };
+    let dir = path.parent().unwrap_or(root);
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    std::fs::create_dir_all(dir).map_err(failed)?;
+    atomic::sweep(dir);
+    atomic::write_all(dir, &[(&file, text.as_bytes())]).map_err(|Failed { error, .. }| failed(error))?;
+    Ok(true)
+}

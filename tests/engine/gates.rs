@@ -1,0 +1,114 @@
+//! `check` as a gate: what is not as configured does not pass for it.
+
+use crate::support::Sandbox;
+
+const DRIFT: &str = "error: policy drift: nothing was run";
+
+/// A tool that leaves a mark, in a package with this configuration.
+fn marked(config: &str) -> Sandbox {
+    Sandbox::with_tools(&format!("[tools.mark]\nrun = ['touch', '../ran']\ncache = false\n{config}"))
+}
+
+/// Whether the tool ran, for the first time since this was asked.
+fn has_run(sandbox: &Sandbox) -> bool {
+    std::fs::remove_file(sandbox.beside().join("ran")).is_ok()
+}
+
+#[track_caller]
+fn check(sandbox: &Sandbox, args: &[&str], vars: &[(&str, &str)], expected: Option<&str>) {
+    let output = sandbox.command(&[&["check"], args].concat()).envs(vars.iter().copied()).output().unwrap();
+    let text = sandbox.expect(&output, if expected.is_some() { 5 } else { 0 });
+    assert!(text.contains(expected.unwrap_or_default()), "{text}");
+    assert_eq!((text.contains(DRIFT), has_run(sandbox)), (expected.is_some(), expected.is_none()), "{text}");
+}
+
+#[test]
+fn what_is_asked_for_must_be_what_is_configured_whoever_asks() {
+    let sandbox = marked("[policy]\norder = 'topo'\nmax-duration = '10m'\n[profile.ci.policy]\nbatch = 7\n");
+    check(&sandbox, &[], &[], None);
+    let order =
+        "order is not as configured: `deterministic` here (--order), `topo` configured (genti.toml:15)";
+    check(&sandbox, &["--order", "deterministic"], &[], Some(order));
+    check(&sandbox, &["--order", "topo"], &[], None);
+    let batch = "`7` here (GENTI_BATCH), `auto` configured (default)";
+    check(&sandbox, &[], &[("GENTI_BATCH", "7")], Some(batch));
+    check(&sandbox, &[], &[("GENTI_BATCH", "auto")], None);
+    // The flag is what counts, and so it is what is named.
+    check(&sandbox, &["--batch", "8"], &[("GENTI_BATCH", "7")], Some("`8` here (--batch)"));
+    check(&sandbox, &["--batch", "auto"], &[("GENTI_BATCH", "7")], None);
+    check(&sandbox, &["--seed", "1"], &[], Some("seed is not as configured: `1` here (--seed), `0`"));
+    check(&sandbox, &[], &[("GENTI_SEED", "0")], None);
+    check(&sandbox, &["--max-duration", "20m"], &[], Some("`20m` here (--max-duration), `10m` configured"));
+    check(&sandbox, &["--per-task-timeout", "1m"], &[], Some("`1m` here (--per-task-timeout), `none`"));
+    // A profile is a part of the configuration.
+    check(&sandbox, &["--profile", "ci"], &[], None);
+    check(&sandbox, &["--profile", "ci", "--batch", "7"], &[], None);
+    check(&sandbox, &["--profile", "ci"], &[("GENTI_BATCH", "auto")], Some("`7` configured (genti.toml:18)"));
+    // No part of a policy.
+    check(&sandbox, &["--parallel", "3", "--build-dir", "lanes"], &[("GENTI_PARALLEL", "1")], None);
+    // It is a gate that has a configuration: `run` does what it is told.
+    sandbox.run(&["run", "--order", "topo", "--batch", "7"], 0);
+}
+
+#[test]
+fn a_part_passes_only_as_such() {
+    let sandbox = Sandbox::of("members", "w");
+    sandbox.write(
+        "genti.toml",
+        &format!(
+            "{}[tools.mark]\nrun = ['touch', '../ran']\ncache = false\n[tools.other]\nrun = ['true']\n",
+            crate::support::disabled(&["fmt", "clippy", "doc", "test", "doctest"])
+        ),
+    );
+    sandbox.commit_all();
+    for (args, said) in [
+        (
+            &["-p", "core-numbers"][..],
+            "choice of packages is not as configured: `1 of 3` here (-p core-numbers), `all 3`",
+        ),
+        (&["--exclude", "core-numbers"], "`2 of 3` here (--exclude core-numbers)"),
+        (&["--tool", "mark"], "choice of tools is not as configured: `mark` here (--tool mark)"),
+        (&["--skip-tool", "other"], "(--skip-tool other)"),
+        (&["--since", "HEAD"], "extent is not as configured: `since HEAD` here (--since), `everything`"),
+        (&["--all-features"], "build is not as configured: `--all-features` here (flags), `the default`"),
+        (&["--cargo-profile", "release"], "`--cargo-profile release` here"),
+        (&["--target", "x86_64-unknown-none"], "`--target x86_64-unknown-none` here"),
+    ] {
+        check(&sandbox, args, &[], Some(said));
+        sandbox.run(&[&["check", "--partial"], args].concat(), 0);
+        // Of an unchanged workspace nothing is looked at.
+        assert_eq!(has_run(&sandbox), args[0] != "--since", "{args:?}");
+        sandbox.run(&[&["check", "--partial", "--seed", "1"], args].concat(), 5);
+        assert!(!has_run(&sandbox), "the policy is no part");
+    }
+    // All by name is all.
+    check(&sandbox, &["-p", "core-numbers", "-p", "util", "-p", "app"], &[], None);
+    check(&sandbox, &["--workspace"], &[], None);
+}
+
+#[test]
+fn the_build_is_that_of_the_baseline() {
+    let sandbox = marked("[baseline]\nall-features = true\ntarget = 'x86_64-unknown-none'\n");
+    check(&sandbox, &["--all-features"], &[], None);
+    check(&sandbox, &["--all-features", "--target", "x86_64-unknown-none"], &[], None);
+    let missing = "build is not as configured: `the default` here (default), \
+                   `--all-features --target x86_64-unknown-none` configured ([baseline])";
+    check(&sandbox, &[], &[], Some(missing));
+    check(&sandbox, &["--all-features", "--target", "x86_64-unknown-linux-gnu"], &[], Some("unknown-linux"));
+    sandbox.run(&["check", "--partial"], 0);
+}
+
+#[test]
+fn drift_leaves_the_artifacts_alone_and_a_mistake_comes_first() {
+    let sandbox = marked("");
+    sandbox.run(&["check"], 0);
+    let before = sandbox.artifact("run.json");
+    check_code(&sandbox, &["--seed", "1", "--batch", "none"], 2);
+    check_code(&sandbox, &["--seed", "1", "--tool", "none"], 2);
+    check_code(&sandbox, &["--seed", "1"], 5);
+    assert_eq!(sandbox.artifact("run.json"), before);
+}
+
+fn check_code(sandbox: &Sandbox, args: &[&str], code: i32) {
+    sandbox.run(&[&["check"], args].concat(), code);
+}

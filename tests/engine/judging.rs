@@ -1,0 +1,220 @@
+//! `check --artifacts`: a finished run is judged by this checkout, and what was changed in it is found and named.
+
+use std::path::PathBuf;
+
+use crate::support::Sandbox;
+
+/// Finds lines with "bad" and leaves a mark: two findings are accepted, and with `b/c.txt` a third one is new.
+fn finished() -> Sandbox {
+    let sandbox = Sandbox::with_words("[tools.mark]\nrun = ['touch', '../ran']\ncache = false\n");
+    let text = std::fs::read_to_string(sandbox.root().join("b/c.txt")).unwrap();
+    sandbox.write("b/c.txt", "fine\n");
+    sandbox.run(&["baseline", "init"], 0);
+    sandbox.write("b/c.txt", &text);
+    sandbox
+}
+
+/// Its artifacts, away from where a run would leave them.
+fn kept(sandbox: &Sandbox) -> PathBuf {
+    let dir = sandbox.beside().join("kept");
+    std::fs::create_dir_all(&dir).unwrap();
+    for name in ["run.json", "report.json", "tasks.jsonl"] {
+        std::fs::write(dir.join(name), sandbox.artifact(name)).unwrap();
+    }
+    std::fs::remove_file(sandbox.beside().join("ran")).unwrap();
+    dir
+}
+
+#[track_caller]
+fn judge(sandbox: &Sandbox, dir: &std::path::Path, args: &[&str], code: i32) -> String {
+    let args = [&["check", "--artifacts", dir.to_str().unwrap()], args].concat();
+    let text = sandbox.run(&args, code);
+    assert!(!sandbox.beside().join("ran").exists(), "nothing may run");
+    text
+}
+
+#[test]
+fn a_finished_run_is_judged_where_it_was_not_run() {
+    let here = finished();
+    here.run(&["check"], 1);
+    let dir = kept(&here);
+    let text = judge(&here, &dir, &[], 1);
+    assert!(text.contains("three") && text.contains("error: 1 new finding\n"), "{text}");
+
+    // On another machine, with its own target directory, and once what is new is mended.
+    let there = finished();
+    std::fs::remove_file(there.beside().join("ran")).unwrap();
+    there.write("b/c.txt", "fine\n");
+    let text = judge(&there, &dir, &[], 5);
+    assert!(text.contains("graph_hash is `"), "{text}");
+    assert!(text.contains("the id of task words:b/c.txt is `"), "{text}");
+    there.write("b/c.txt", "bad three\n");
+    judge(&there, &dir, &[], 1);
+
+    // A run is no gate, and judged as one.
+    here.write("b/c.txt", "fine\n");
+    here.write("a.txt", "bad one\nfine\nfine\n");
+    here.run(&["run"], 0);
+    let text = judge(&here, &kept(&here), &[], 1);
+    assert!(text.contains("1 accepted finding is fixed but still in the baseline"), "{text}");
+    here.run(&["baseline", "update"], 0);
+    here.run(&["check"], 0);
+    judge(&here, &kept(&here), &[], 0);
+}
+
+#[test]
+fn a_run_with_other_flags_is_drift() {
+    let sandbox = finished();
+    sandbox.run(&["run", "--seed", "7"], 1);
+    let dir = kept(&sandbox);
+    let text = judge(&sandbox, &dir, &[], 5);
+    assert!(text.contains("seed is `7` in ") && text.contains(", and `0` here"), "{text}");
+    sandbox.run(&["run", "--tool", "words"], 1);
+    sandbox.write("../ran", "");
+    let dir = kept(&sandbox);
+    let text = judge(&sandbox, &dir, &[], 5);
+    assert!(text.contains("selection.tools[0] is `words` in ") && text.contains("`missing` here"), "{text}");
+    judge(&sandbox, &dir, &["--tool", "words"], 5);
+    judge(&sandbox, &dir, &["--tool", "words", "--partial"], 1);
+    sandbox.write("genti.toml", &(config(&sandbox) + "[policy]\nseed = 7\n"));
+    let text = judge(&sandbox, &dir, &["--tool", "words", "--partial"], 5);
+    assert!(text.contains("seed is `0` in "), "{text}");
+}
+
+fn config(sandbox: &Sandbox) -> String {
+    std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap()
+}
+
+#[test]
+fn what_was_edited_is_named_with_its_place() {
+    let sandbox = finished();
+    sandbox.run(&["check"], 1);
+    let dir = kept(&sandbox);
+    let check = |file: &str, edit: &dyn Fn(&str) -> String, expected: &str| {
+        let before = std::fs::read_to_string(dir.join(file)).unwrap();
+        let after = edit(&before);
+        assert_ne!(before, after, "{file}: nothing was edited for {expected:?}");
+        std::fs::write(dir.join(file), after).unwrap();
+        let text = judge(&sandbox, &dir, &[], 1);
+        assert!(text.contains(&format!("error: {file}")) && text.contains(expected), "{expected}: {text}");
+        std::fs::write(dir.join(file), before).unwrap();
+    };
+    let replace = |from: &'static str, to: &'static str| move |text: &str| text.replacen(from, to, 1);
+    // The form.
+    let swapped = |text: &str| {
+        let (code, fatal) = ("      \"code\": \"bad one\",\n", "      \"fatal\": false,\n");
+        text.replacen(&format!("{code}{fatal}"), &format!("{fatal}{code}"), 1)
+    };
+    check("report.json", &swapped, "line 6: keys are not in order: `code` comes after `fatal`");
+    let float = replace("\"line\": 2", "\"line\": 2.0");
+    check("report.json", &float, "`2.0` is no whole number");
+    check("report.json", &replace("\"path\": \"a.txt\"", "\"path\": \"/w/a.txt\""), "is an absolute path");
+    check("run.json", &|text| text.trim_end().to_owned(), "not written as genti writes it");
+    check("tasks.jsonl", &replace(",\"kind\"", ", \"kind\""), "line 1: it is not written as genti");
+    // The order.
+    let reordered = |text: &str| {
+        let mut report: serde_json::Value = serde_json::from_str(text).unwrap();
+        report["findings"].as_array_mut().unwrap().swap(0, 2);
+        serde_json::to_string_pretty(&report).unwrap() + "\n"
+    };
+    check("report.json", &reordered, "`findings` is not in order");
+    let tasks = |text: &str| {
+        let mut lines: Vec<_> = text.lines().collect();
+        let last = lines.len() - 1;
+        lines.swap(last - 1, last - 2);
+        lines.join("\n") + "\n"
+    };
+    check("tasks.jsonl", &tasks, "tasks.jsonl: line ");
+    // What follows from the rest.
+    let new = "`findings[2].state` is unchanged, and new follows from the rest";
+    check("report.json", &replace("\"state\": \"new\"", "\"state\": \"unchanged\""), new);
+    check("report.json", &replace("\"code\": \"bad one\"", "\"code\": \"bad two\""), "`findings[0].code`");
+    check("report.json", &replace("\"message\": \"one\"", "\"message\": \"won\""), "`findings[0].id`");
+    check("report.json", &replace("\"new\": 1", "\"new\": 0"), "`tools[1].new` is 0, and 1 follows");
+    check(
+        "report.json",
+        &replace("\"verdict\": \"failed\"", "\"verdict\": \"passed\""),
+        "`tools[1].verdict`",
+    );
+    check("report.json", &replace("\"as_of\": null", "\"as_of\": \"2026-01-01\""), "`as_of`");
+    check("run.json", &replace("\"required\": true", "\"required\": false"), "`tools[0].required`");
+    check("run.json", &replace("\"task_count\": 1", "\"task_count\": 2"), "`batches[0].steps[0].task_count`");
+    let clean = replace("\"status\":\"findings\",\"task_id\"", "\"status\":\"clean\",\"task_id\"");
+    check("tasks.jsonl", &clean, "`exit_status` is 1, and 0 follows");
+    let without_report = |text: &str| text.lines().rev().skip(1).collect::<Vec<_>>().join("\n");
+    let before = std::fs::read_to_string(dir.join("tasks.jsonl")).unwrap();
+    std::fs::write(dir.join("tasks.jsonl"), without_report(&before)).unwrap();
+    judge(&sandbox, &dir, &[], 1);
+    std::fs::write(dir.join("tasks.jsonl"), before).unwrap();
+    // And nothing of all that is left.
+    let text = judge(&sandbox, &dir, &[], 1);
+    assert!(!text.contains("is not what the run has left"), "{text}");
+}
+
+#[test]
+fn a_finding_that_was_taken_out_everywhere_but_in_its_task_is_missed() {
+    let sandbox = finished();
+    sandbox.run(&["check"], 1);
+    let dir = kept(&sandbox);
+    for name in ["run.json", "report.json", "tasks.jsonl"] {
+        let mut text = std::fs::read_to_string(dir.join(name)).unwrap();
+        if name == "report.json" {
+            let mut report: serde_json::Value = serde_json::from_str(&text).unwrap();
+            report["findings"].as_array_mut().unwrap().clear();
+            text = serde_json::to_string_pretty(&report).unwrap() + "\n";
+        }
+        std::fs::write(dir.join(name), text).unwrap();
+    }
+    let text = judge(&sandbox, &dir, &[], 1);
+    assert!(text.contains("report.json: it has no findings of words, and a task has some"), "{text}");
+}
+
+#[test]
+fn a_run_without_verdict_and_one_that_was_stopped_are_incomplete() {
+    let sandbox = Sandbox::with_tools("[tools.gone]\nrun = ['genti-no-such-tool']\n");
+    sandbox.run(&["check"], 3);
+    sandbox.write("../ran", "");
+    judge(&sandbox, &kept(&sandbox), &[], 3);
+    let config = "[tools.t]\nrun = ['sh', '-c', 'kill -s TERM $PPID; exec sleep 631']\n";
+    let sandbox = Sandbox::with_tools(config);
+    sandbox.run(&["run"], 143);
+    sandbox.write("../ran", "");
+    let text = judge(&sandbox, &kept(&sandbox), &[], 3);
+    assert!(!text.contains("is not what the run has left"), "{text}");
+}
+
+#[test]
+fn runs_of_every_fixture_are_what_follows_from_them() {
+    for (fixture, code) in [("findings", 1), ("broken", 3), ("tests", 1), ("clean", 0)] {
+        let sandbox = Sandbox::of(fixture, "w");
+        sandbox.run(&["check"], code);
+        sandbox.write("../ran", "");
+        let text = judge(&sandbox, &kept(&sandbox), &[], code);
+        assert!(!text.contains("is not what the run has left"), "{fixture}: {text}");
+    }
+}
+
+#[test]
+fn what_is_no_run_is_a_mistake() {
+    let sandbox = finished();
+    let text = sandbox.run(&["check", "--artifacts", "nowhere"], 2);
+    assert!(text.contains("there is no finished run in `nowhere`: `run.json` is missing"), "{text}");
+    sandbox.run(&["check"], 1);
+    let dir = kept(&sandbox);
+    let run = std::fs::read_to_string(dir.join("run.json")).unwrap();
+    std::fs::write(dir.join("run.json"), run.replace("\"schema\": 1", "\"schema\": 9")).unwrap();
+    assert!(judge(&sandbox, &dir, &[], 2).contains("has schema 9"));
+    for args in [["--fail-fast", "-v"], ["--no-cache", "-v"], ["--as-of", "2026-01-01"]] {
+        sandbox.run(&[&["check", "--artifacts", "x"][..], &args].concat(), 2);
+    }
+}
+
+#[test]
+fn what_names_this_machine_fails_the_check_that_wrote_it() {
+    let sandbox = Sandbox::with_tools("[tools.t]\nrun = ['true']\nversion = ['pwd']\n");
+    sandbox.run(&["run"], 0);
+    let text = sandbox.run(&["check"], 1);
+    let place = sandbox.root().display().to_string();
+    let said = format!("would differ elsewhere: run.json, line 48: `{place}` holds a path of this machine");
+    assert!(text.contains(&said), "{text}");
+}

@@ -1,0 +1,157 @@
+//! `verify`: what does not depend on chance, order or parallelism passes, and what does is named.
+
+use std::process::Command;
+
+use crate::support::{Sandbox, disabled};
+
+/// Reads what its tools print as `path:line: message`.
+const LINES: &str = "parse = { regex = '^(?<path>.+?):(?<line>\\d+): (?<message>.*)$' }\n";
+
+fn tool(name: &str, script: &str, rest: &str) -> String {
+    format!(
+        "[tools.{name}]\nrun = ['sh', '-c', '''{script}''', '_', '{{files}}']\nfiles = ['text/*']\n{LINES}{rest}"
+    )
+}
+
+fn texts(config: &str) -> Sandbox {
+    let sandbox = Sandbox::with_tools(config);
+    ["a", "b", "c"].iter().for_each(|name| sandbox.write(&format!("text/{name}"), "one\n"));
+    sandbox
+}
+
+#[track_caller]
+fn varies(config: &str, args: &[&str], expected: &str) -> String {
+    let sandbox = texts(config);
+    let text = sandbox.run(&[&["verify"], args].concat(), 1);
+    assert!(text.contains(&format!("error: {expected}")), "{expected}: {text}");
+    assert!(!sandbox.root().join("target/genti/artifacts/run.json").exists(), "it is no run");
+    for name in ["first/report.json", "other/report.json"] {
+        assert!(sandbox.root().join("target/genti/verify").join(name).exists(), "{name}");
+    }
+    text
+}
+
+#[test]
+fn a_workspace_without_chance_passes_whatever_is_found_in_it() {
+    let sandbox = texts(&tool("words", "for f; do echo \"$f:1: one\"; done; exit 1", "per = 'file'\n"));
+    let text = sandbox.run(&["verify", "--parallel", "2"], 0);
+    assert!(text.contains("Running 1 of 2: parallel 2, seed 0, files as found"), "{text}");
+    assert!(text.contains("Running 2 of 2: parallel 1, seed 1, files reversed"), "{text}");
+    assert!(text.contains("Verified 3 tasks: the same bytes in 2 runs"), "{text}");
+    let text = sandbox.run(&["verify", "--runs", "4", "--parallel", "1", "--batch", "1", "--seed", "7"], 0);
+    assert!(text.contains("Running 4 of 4: parallel 2, seed 10, files shuffled"), "{text}");
+    sandbox.run(&["verify", "--runs", "1"], 2);
+    sandbox.run(&["verify", "--order", "risk-first", "--batch", "by-path"], 0);
+    assert!(!sandbox.root().join("target/genti/verify").exists());
+}
+
+#[test]
+fn cargos_own_tools_pass() {
+    for fixture in ["members", "findings"] {
+        let sandbox = Sandbox::of(fixture, "w");
+        let text = sandbox.run(&["verify"], 0);
+        assert!(text.contains("the same bytes in 2 runs"), "{text}");
+    }
+}
+
+#[test]
+fn who_prints_a_random_number_or_the_time_is_named_with_the_field() {
+    let number = "n=$(od -An -N8 -tu8 /dev/urandom | tr -d ' '); for f; do echo \"$f:1: took $n\"; done";
+    varies(&tool("random", number, "per = 'file'\n"), &[], "random text/a: `message` varies: `took ");
+    let time = "for f; do echo \"$f:1: at $(date +%s%N)\"; done";
+    varies(&tool("clock", time, "per = 'file'\n"), &[], "clock text/a: `message` varies: `at ");
+    // Over the whole workspace, there is no unit to name.
+    let whole = format!("[tools.clock]\nrun = ['sh', '-c', 'echo a:1: at $(date +%s%N)']\n{LINES}");
+    varies(&whole, &[], "clock: `message` varies: `at ");
+    let line = "echo \"text/b:$(($(date +%s%N) / 1000 % 1000000 + 1)): here\"";
+    varies(&tool("line", line, ""), &[], "line text/b: `range.end.line` varies: `");
+    let version = tool("old", "true", "version = ['date', '+%s%N']\n");
+    varies(&version, &[], "old: `version` varies: `");
+}
+
+#[test]
+fn a_golden_that_holds_the_time_is_named_and_one_that_leaves_it_out_passes() {
+    let config = "[tools.g]\nrun = ['sh', '-c', 'echo took $(date +%s%N)']\ncompare = 'golden'\n";
+    let sandbox = Sandbox::with_tools(config);
+    sandbox.run(&["run", "--bless"], 0);
+    let text = sandbox.run(&["verify"], 1);
+    assert!(text.contains("error: g: `"), "{text}");
+    sandbox.write(".config/genti/golden/g.out", "took [..]\n");
+    sandbox.run(&["verify"], 0);
+}
+
+#[test]
+fn what_depends_on_how_many_run_or_on_the_order_is_found() {
+    let alone = |name: &str, script: &str| tool(name, script, "per = 'file'\nmax-tasks = 1\n");
+    // Only one of them at a time can make the directory.
+    let held = "mkdir ../held 2> /dev/null || { echo \"$1:1: held\"; exit; }; sleep 0.2; rmdir ../held";
+    varies(&alone("alone", held), &["--parallel", "3"], "alone text/");
+    // Who comes first, wins.
+    let first = "test $(ls ../seen* 2> /dev/null | wc -l) != 0 || echo \"$1:1: first\"; touch ../seen.$$";
+    varies(&alone("race", first), &["--parallel", "1"], "race text/");
+}
+
+#[test]
+fn a_task_that_fails_seldom_is_found_by_running_often() {
+    let script = "n=$(cat ../count 2> /dev/null || echo 0); echo $((n + 1)) > ../count; \
+                  test $n -ne 2 || { echo 'text/b:1: seldom'; exit 1; }";
+    let text = varies(
+        &tool("seldom", script, ""),
+        &["--runs", "4"],
+        "seldom text/b: `status` varies: `clean` in run 1",
+    );
+    assert!(text.contains("`findings` in run 3; 1 of 3 further runs differ from the first"), "{text}");
+    assert!(text.contains("error: 1 thing varied over 4 runs of 3 tasks"), "{text}");
+    Sandbox::run(&texts(&tool("seldom", script, "")), &["verify", "--runs", "2"], 0);
+}
+
+#[test]
+fn a_flaky_test_is_named() {
+    let sandbox = Sandbox::of("clean", "w");
+    sandbox.write("genti.toml", &disabled(&["fmt", "clippy", "doc", "doctest"]));
+    sandbox.write(
+        "tests/flaky.rs",
+        "#[test]\nfn sometimes() {\n    let place = std::path::Path::new(\"../seen\");\n    \
+         let seen = place.exists();\n    std::fs::write(place, \"\").unwrap();\n    assert!(!seen);\n}\n",
+    );
+    let text = sandbox.run(&["verify"], 1);
+    assert!(text.contains("error: test tests/flaky.rs: `status` varies: `clean` in run 1"), "{text}");
+}
+
+#[test]
+fn a_check_that_changes_the_workspace_is_named() {
+    let config = tool("writes", "for f; do echo more >> \"$f\"; done", "per = 'file'\n");
+    let sandbox = texts(&config);
+    let text = sandbox.run(&["verify"], 1);
+    assert!(text.contains("error: writes text/a: `task_id` varies"), "{text}");
+}
+
+#[test]
+fn what_has_no_verdict_is_not_verified() {
+    let sandbox = Sandbox::with_tools("[tools.gone]\nrun = ['genti-no-such-tool']\n");
+    let text = sandbox.run(&["verify"], 3);
+    assert!(text.contains("no verdict from gone on .: `genti-no-such-tool` is not installed"), "{text}");
+    let sandbox = Sandbox::with_tools("[tools.gone]\nrun = ['genti-no-such-tool']\nrequired = false\n");
+    sandbox.run(&["verify"], 0);
+    let stopped =
+        Sandbox::with_tools("[tools.t]\nrun = ['sh', '-c', 'kill -s TERM $PPID; exec sleep 632']\n");
+    stopped.run(&["verify"], 143);
+}
+
+#[test]
+fn the_artifacts_of_the_last_run_are_left_alone() {
+    let sandbox = texts(&tool("words", "true", ""));
+    sandbox.run(&["run"], 0);
+    let before = sandbox.artifact("tasks.jsonl");
+    sandbox.run(&["verify"], 0);
+    assert_eq!(sandbox.artifact("tasks.jsonl"), before);
+    // One at a time, as with runs.
+    let held = std::fs::File::create(sandbox.root().join("target/genti/lock")).unwrap();
+    let mut command: Command = sandbox.command(&["verify"]);
+    fs4::FileExt::lock(&held).unwrap();
+    let mut child = command.stderr(std::process::Stdio::null()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    assert!(child.try_wait().unwrap().is_none(), "it waits");
+    drop(held);
+    assert!(child.wait().unwrap().success());
+}

@@ -1,0 +1,163 @@
+//! From scan to gate over a workspace of 60 packages and 2,000 files, under time caps: what was put there is found, no more
+//! and no less, cold and warm, and the gate lets through what was accepted.
+//!
+//! `GENTI_TEST=full cargo test --test engine whole -- --nocapture` runs the tests and doc tests of that workspace too, and
+//! the same over this project.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Sandbox, disabled};
+
+const PACKAGES: usize = 60;
+/// Of each package, beside its manifest, its root, and a text.
+const MODULES: usize = 30;
+
+/// Caps that a machine with two slow cores keeps; what goes beyond has no verdict, and the exit code tells.
+const CONFIG: &str = r#"
+[policy]
+order = "topo"
+per-task-timeout = "6m"
+max-duration = "12m"
+
+[tools.words]
+run = ["awk", '/bad/ { print FILENAME ":" FNR ": " $0 }', "{files}"]
+files = ["**/*.txt"]
+parse = { regex = '^(?<path>.+?):(?<line>\d+): *(?<message>.+)$' }
+"#;
+
+fn is_full() -> bool {
+    std::env::var("GENTI_TEST").as_deref() == Ok("full")
+}
+
+/// The workspace, and what there is to find: rule, path and line.
+fn generated() -> (Sandbox, BTreeSet<String>) {
+    let sandbox = Sandbox::of("clean", "w");
+    for path in ["src", "tests", "examples", "build.rs", "Cargo.lock"].map(|path| sandbox.root().join(path)) {
+        if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }.unwrap();
+    }
+    let tools = if is_full() { Vec::new() } else { vec!["test", "doctest"] };
+    sandbox.write("genti.toml", &format!("{CONFIG}{}", disabled(&tools)));
+    sandbox.write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"crates/*\"]\n");
+    let mut expected = BTreeSet::new();
+    for at in 0..PACKAGES {
+        let name = format!("p{at:02}");
+        // Each needs the one that a half of its number names: a tree six deep.
+        let needs = (at > 0).then(|| format!("p{:02}", at / 2));
+        let dependency =
+            needs.iter().map(|name| format!("{name} = {{ path = \"../{name}\" }}\n")).collect::<String>();
+        let manifest = format!(
+            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\n{dependency}"
+        );
+        let dir = format!("crates/{name}");
+        sandbox.write(&format!("{dir}/Cargo.toml"), &manifest);
+        let modules: String = (0..MODULES).map(|module| format!("pub mod m{module:02};\n")).collect();
+        let mut root = format!("//! Package {at}.\n{modules}");
+        if at % 6 == 0 {
+            root.push_str("\n/// See [`nowhere`].\npub fn documented() {}\n");
+            let line = root.lines().count() - 1;
+            expected.insert(format!("rustdoc::broken_intra_doc_links {dir}/src/lib.rs:{line}"));
+        }
+        sandbox.write(&format!("{dir}/src/lib.rs"), &root);
+        for module in 0..MODULES {
+            let path = format!("{dir}/src/m{module:02}.rs");
+            let mut text = format!("//! Module {module}.\n\npub fn number() -> u32 {{\n    {module}\n}}\n");
+            if (at + module) % 45 == 0 {
+                text.push_str("\npub fn returned() -> u32 {\n    return 1;\n}\n");
+                expected.insert(format!("clippy::needless_return {path}:8"));
+            }
+            if (at + module) % 50 == 1 {
+                text.push_str("\npub fn  spaced() {}\n");
+                expected.insert(format!("rustfmt::unformatted {path}:{}", text.lines().count()));
+            }
+            sandbox.write(&path, &text);
+        }
+        sandbox.write(&format!("{dir}/notes.txt"), if at % 10 == 3 { "fine\nbad\n" } else { "fine\n" });
+        if at % 10 == 3 {
+            expected.insert(format!("words {dir}/notes.txt:2"));
+        }
+    }
+    // As cargo writes it: else the first run would, and the second one see another workspace.
+    let mut command = Command::new(env!("CARGO"));
+    sandbox.scrub(command.args(["generate-lockfile", "--offline"]));
+    assert!(command.output().unwrap().status.success());
+    (sandbox, expected)
+}
+
+/// What a run found, without the states.
+fn found(sandbox: &Sandbox) -> BTreeSet<String> {
+    sandbox.findings().iter().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
+}
+
+const ARTIFACTS: [&str; 3] = ["run.json", "report.json", "tasks.jsonl"];
+
+/// The artifacts of `cargo genti ARGS` as CI would call it, without timing.
+#[track_caller]
+fn artifacts(sandbox: &Sandbox, args: &[&str], code: i32) -> Vec<Vec<u8>> {
+    let policy = ["--parallel", "auto", "--batch", "auto"];
+    let mut command = sandbox.command(&[args, &policy].concat());
+    let output = command.env("SOURCE_DATE_EPOCH", "0").output().unwrap();
+    sandbox.expect(&output, code);
+    ARTIFACTS.map(|name| sandbox.artifact(name)).into()
+}
+
+/// Names the first line that differs.
+#[track_caller]
+fn is_same(warm: &[Vec<u8>], cold: &[Vec<u8>]) {
+    for (name, (warm, cold)) in ARTIFACTS.iter().zip(warm.iter().zip(cold)) {
+        let lines = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
+        let differing = lines(warm).into_iter().zip(lines(cold)).enumerate().find(|(_, (a, b))| a != b);
+        if let Some((at, (warm, cold))) = differing {
+            let [warm, cold] = [warm, cold].map(|line| String::from_utf8(line).unwrap());
+            panic!("{name}:{}: cold {cold}, warm {warm}", at + 1);
+        }
+        assert_eq!(warm, cold, "{name}");
+    }
+}
+
+#[test]
+fn what_was_put_into_a_workspace_of_2000_files_is_found_accepted_and_gated() {
+    let (sandbox, expected) = generated();
+    let count: usize = PACKAGES * (MODULES + 3);
+    assert!((1_900..=2_100).contains(&count) && expected.len() > 60, "{count} files, {}", expected.len());
+
+    let cold = artifacts(&sandbox, &["run"], 1);
+    assert_eq!(found(&sandbox), expected);
+    assert_eq!(sandbox.findings().len(), expected.len(), "each of them once");
+    is_same(&artifacts(&sandbox, &["run"], 1), &cold);
+
+    sandbox.run(&["baseline", "init"], 0);
+    sandbox.run(&["check", "--parallel", "auto", "--batch", "auto"], 0);
+    let ran: Vec<_> =
+        sandbox.lines("task").into_iter().filter(|task| task["timing"]["cache"] != "hit").collect();
+    assert!(is_full() || ran.is_empty(), "what is known is not run again: {ran:?}");
+    // Lines above move what is accepted; one more finding is the only new one.
+    sandbox.edit("crates/p45/src/m00.rs", "//! Module 0.\n", "//! Module 0.\n//!\n//! It has moved.\n");
+    sandbox.edit("crates/p07/src/m05.rs", "    5\n", "    return 5;\n");
+    artifacts(&sandbox, &["check"], 1);
+    let new: Vec<_> = sandbox.findings().into_iter().filter(|line| line.starts_with("new ")).collect();
+    assert_eq!(new, ["new clippy::needless_return crates/p07/src/m05.rs:4"]);
+}
+
+#[test]
+fn this_project_is_the_same_cold_and_warm() {
+    // It is a minute of building: for the night, not for every run.
+    if !is_full() {
+        return;
+    }
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sandbox = Sandbox::of("clean", "project");
+    std::fs::remove_dir_all(sandbox.root()).unwrap();
+    let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(here).output().unwrap();
+    for name in listed.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        use std::os::unix::ffi::OsStrExt;
+        let name = Path::new(std::ffi::OsStr::from_bytes(name));
+        let to = sandbox.root().join(name);
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(here.join(name), to).unwrap();
+    }
+    let cold = artifacts(&sandbox, &["check"], 0);
+    is_same(&artifacts(&sandbox, &["check"], 0), &cold);
+    sandbox.run(&["verify"], 0);
+}
