@@ -21,9 +21,12 @@
 #![cfg_attr(feature = "engine", doc = "| [`report`] | the artifacts' bytes; pure |")]
 //! | [`model`] | the values that all of these exchange |
 //!
-//! Features: `cli` (the default) is all of it, `engine` leaves out the command line, and without any there is
-//! [`path`] alone, with no dependency at all.
+//! Beside the pipeline stands [`build`], for build scripts: it knows nothing of these but [`path`].
+//!
+//! Features: `cli` (the default) is all of it, `engine` leaves out the command line, and without any there are
+//! [`build`] and [`path`] alone, which depend on nothing but `jobserver`.
 
+pub mod build;
 #[cfg(feature = "engine")]
 pub mod compare;
 pub mod model;

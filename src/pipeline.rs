@@ -18,6 +18,7 @@ mod verify;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Instant;
 
 use self::conditions::Conditions;
@@ -93,6 +94,8 @@ pub struct Project {
     pub plan: Plan,
     /// Where it is not the one that is configured.
     pub drift: Vec<Drift>,
+    /// The file that the configuration is from; `None` if all of it is built in.
+    pub config: Option<Arc<str>>,
     /// How many processes may run at once.
     pub parallel: Parallel,
     /// Where cargo builds.
@@ -222,6 +225,7 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
         drift,
         parallel: effective.parallel.unwrap_or_default(),
         build_dir: effective.build_dir.unwrap_or_default(),
+        config: config.source,
         programs,
         baseline: config.baseline,
         lock,

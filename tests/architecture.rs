@@ -34,12 +34,32 @@ fn imports_point_down_the_list_of_layers() {
 }
 
 #[test]
+fn build_scripts_get_nothing_of_the_pipeline_but_the_path_type() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut seen = 0;
+    for file in sources(&src.join("build")) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let all = text.matches("crate::").count();
+        let paths = text.matches("crate::model::path::RelPath").count();
+        assert_eq!(all, paths, "{} imports something else", file.display());
+        seen += all;
+        assert!(!text.contains("feature ="), "{} depends on a feature", file.display());
+    }
+    assert!(seen > 10, "only {seen} imports were found: this test is blind");
+    for file in LAYERS.iter().flat_map(|layer| sources(&src.join(layer))) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(!imports(&text).contains(&"build"), "{} imports build", file.display());
+    }
+}
+
+#[test]
 fn the_engine_does_not_know_the_command_line() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for file in LAYERS.iter().flat_map(|layer| sources(&src.join(layer))) {
         let text = std::fs::read_to_string(&file).unwrap();
         for cli_only in [
             "clap::",
+            "clap_",
             "indicatif::",
             "anstream::",
             "annotate_snippets::",

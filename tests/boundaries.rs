@@ -92,6 +92,7 @@ fn batches(files: &[String], tools: &[Tool]) -> BTreeSet<Digest> {
         files,
         outside: Vec::new(),
         metadata: BTreeSet::new(),
+        build_dependencies: BTreeSet::new(),
         seen: Seen::default(),
     };
     let (tools, policy, facts) = (tools.to_vec(), Policy::default(), Facts::default());

@@ -34,6 +34,7 @@ fn the_command_line_answers_as_its_cases_say() {
         .case(format!("{ROOT}/tests/cmd/*.toml"))
         .case(page("docs/goldens.md", "tests/cmd/goldens", ""))
         .case(page("docs/gates.md", "tests/cmd/gates", ""))
+        .case(page("docs/playbook.md", "tests/cmd/playbook", ""))
         .case(page("docs/reports.md", "tests/cmd/reports", ""));
     // What rustc, clippy and rustfmt say differs from version to version.
     let (here, pinned) = (rustc_version(), pinned_version());
@@ -41,10 +42,25 @@ fn the_command_line_answers_as_its_cases_say() {
         cases
             .case(format!("{ROOT}/tests/cmd/pinned/*.trycmd"))
             .case(page("README.md", "fixtures", "fixtures"))
-            .case(page("docs/first-run.md", "tests/cmd/first-run", ""));
+            .case(page("docs/first-run.md", "tests/cmd/first-run", ""))
+            .case(page("docs/adopting.md", "tests/cmd/adopting", ""));
+        // Before others begin: each runs its cases when it is dropped, and two must not fail at once.
+        drop(cases);
+        with_real_cargo().case(page("docs/new-project.md", "tests/cmd/new-project", ""));
     } else {
         eprintln!("left out: cases with findings of real tools hold for Rust {pinned}, here is {here}");
     }
+}
+
+/// Cases in which `cargo` is cargo, and finds us on the `PATH` as it finds any subcommand.
+fn with_real_cargo() -> trycmd::TestCases {
+    let ours = Path::new(env!("CARGO_BIN_EXE_cargo-genti")).parent().unwrap().to_path_buf();
+    let path = env::var_os("PATH").unwrap_or_default();
+    let path = env::join_paths([ours].into_iter().chain(env::split_paths(&path))).unwrap();
+    let cases = trycmd::TestCases::new();
+    cases.register_bin("cargo", Path::new(env!("CARGO"))).register_bin("sh", Path::new("/bin/sh"));
+    cases.env("PATH", path.into_string().unwrap());
+    cases
 }
 
 /// A page of the documentation as a case: a link to it, beside a copy of `dir` at `place` of its sandbox.

@@ -131,6 +131,7 @@ pub(crate) fn workspace(tasks: usize) -> Workspace {
         owners,
         outside: Vec::new(),
         metadata: BTreeSet::new(),
+        build_dependencies: BTreeSet::new(),
         seen: Seen::default(),
     };
     debug_assert!(workspace.files.is_sorted_by(|a, b| a.path < b.path));

@@ -11,6 +11,8 @@ pub mod explain;
 #[cfg(feature = "engine")]
 pub mod finding;
 #[cfg(feature = "engine")]
+pub mod generated;
+#[cfg(feature = "engine")]
 pub mod golden;
 #[cfg(feature = "engine")]
 pub mod key;

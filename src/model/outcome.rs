@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::finding::{Entry, Finding, State};
+use super::generated::Generated;
 use super::path::RelPath;
 use super::suppression::Suppression;
 use super::task::{Plan, Status};
@@ -25,6 +26,8 @@ pub struct Outcome {
     pub tools: Vec<ToolOutcome>,
     /// Every finding with its state, sorted.
     pub findings: Vec<Compared>,
+    /// What build scripts have generated, sorted.
+    pub generated: Vec<Generated>,
     /// What the baseline has and the run has not, sorted.
     pub gone: Vec<Gone>,
     /// Every suppression of the configuration with what came of it, in order.

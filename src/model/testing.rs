@@ -43,6 +43,7 @@ pub(crate) fn workspace(packages: &[(&str, &[(TargetKind, &str)])], files: &[&st
         owners: Vec::new(),
         outside: Vec::new(),
         metadata: BTreeSet::new(),
+        build_dependencies: BTreeSet::new(),
         seen: Seen::default(),
     };
     assert!(workspace.packages.is_sorted_by_key(|package| &package.dir));

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use super::digest::{ContentHash, Sink};
 use super::path::RelPath;
-use super::workspace::{Target, Workspace};
+use super::workspace::{Target, TargetKind, Workspace};
 
 /// An index into the tools of a plan, which are sorted by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,6 +78,8 @@ pub struct Signs {
     pub files: Vec<String>,
     /// Tables in `[workspace.metadata]`, or in a member's `[package.metadata]`.
     pub metadata: Vec<String>,
+    /// Packages that a member's build script depends on.
+    pub build_dependencies: Vec<String>,
 }
 
 impl Signs {
@@ -85,6 +87,7 @@ impl Signs {
     pub fn are_in(&self, workspace: &Workspace) -> bool {
         self.files.iter().any(|path| workspace.find(&RelPath::new(path)).is_some())
             || self.metadata.iter().any(|table| workspace.metadata.contains(table))
+            || self.build_dependencies.iter().any(|name| workspace.build_dependencies.contains(name))
     }
 }
 
@@ -154,6 +157,8 @@ pub enum Targets {
     Test,
     /// Those whose documentation `cargo test` runs.
     Doctest,
+    /// `build.rs`.
+    BuildScript,
 }
 
 impl Targets {
@@ -162,6 +167,7 @@ impl Targets {
         match self {
             Self::Test => "test",
             Self::Doctest => "doctest",
+            Self::BuildScript => "build-script",
         }
     }
 
@@ -170,6 +176,7 @@ impl Targets {
         match self {
             Self::Test => target.test,
             Self::Doctest => target.doctest,
+            Self::BuildScript => target.kind == TargetKind::BuildScript,
         }
     }
 }
@@ -181,6 +188,8 @@ pub enum Parse {
     RustcJson,
     /// The same of a build: what keeps it from an end, and the test programs that it made.
     CargoBuild,
+    /// The same as far as build scripts go: whether each of them ran, and what it generated.
+    BuildScripts,
     /// What the test programs of rustc's own harness print, and `cargo test --doc`.
     Libtest,
     /// What `cargo nextest run` prints.
@@ -232,9 +241,10 @@ impl Streams {
 
 impl Parse {
     /// Each that goes by its name alone: all but [`Parse::Regex`].
-    pub const NAMED: [Self; 12] = [
+    pub const NAMED: [Self; 13] = [
         Self::RustcJson,
         Self::CargoBuild,
+        Self::BuildScripts,
         Self::Libtest,
         Self::Nextest,
         Self::Rustfmt,
@@ -252,6 +262,7 @@ impl Parse {
         match self {
             Self::RustcJson => "rustc-json",
             Self::CargoBuild => "cargo-build",
+            Self::BuildScripts => "build-scripts",
             Self::Libtest => "libtest",
             Self::Nextest => "nextest",
             Self::Rustfmt => "rustfmt",
@@ -274,6 +285,7 @@ impl Parse {
             Self::Rustfmt => &["rustfmt"],
             // Its errors are the other compilers' too, and its silence says nothing of their warnings.
             Self::CargoBuild => &[],
+            Self::BuildScripts => &[tool],
             Self::Nextest => &["test"],
             Self::Libtest | Self::DenyJson | Self::AuditJson | Self::TyposJson | Self::Machete => &[tool],
             Self::Sarif | Self::Regex(_) | Self::Lines | Self::ExitCode | Self::Golden(_) => &[tool],
@@ -314,13 +326,20 @@ impl Tool {
         let tells_apart = match &self.parse {
             Parse::RustcJson | Parse::Rustfmt | Parse::TyposJson | Parse::Sarif => true,
             Parse::Regex(pattern) => pattern.contains("<path>"),
-            Parse::CargoBuild | Parse::Libtest | Parse::Nextest | Parse::Lines | Parse::ExitCode => false,
+            Parse::CargoBuild | Parse::BuildScripts | Parse::Libtest | Parse::Nextest => false,
+            Parse::Lines | Parse::ExitCode => false,
             Parse::DenyJson | Parse::AuditJson | Parse::Machete | Parse::Golden(_) => false,
         };
         tells_apart
             && matches!(self.per, Per::File | Per::TargetRoot)
             && self.run.contains(&Arg::Files)
             && !self.run.iter().any(|arg| matches!(arg, Arg::Text(pieces) if pieces.iter().any(single)))
+    }
+
+    /// Whether there is one process for all of its units, whatever the batch policy and however it ends: it is cargo that
+    /// goes over the packages, and what each of them is built like depends on what else is.
+    pub fn takes_all(&self) -> bool {
+        self.per == Per::Package && self.uses_selection()
     }
 
     /// The tool as it is run for the second time, if it is.

@@ -48,6 +48,8 @@ pub struct Workspace {
     /// The names of the tables in `[workspace.metadata]`, and in `[package.metadata]` of the members: what other tools
     /// keep in manifests.
     pub metadata: BTreeSet<String>,
+    /// The names of the packages that the members' build scripts depend on.
+    pub build_dependencies: BTreeSet<String>,
     /// How the system saw the files. Reaches no id and no artifact.
     pub seen: Seen,
 }

@@ -68,6 +68,14 @@ fn said(parse: &Parse) -> Vec<Said> {
             ),
         ],
         Parse::CargoBuild => vec![said(clippy, clippy_stderr, 101, ALL, "mismatched", Form::Json)],
+        Parse::BuildScripts => vec![said(
+            include_str!("testdata/build-scripts.jsonl"),
+            include_str!("testdata/build-scripts.stderr"),
+            101,
+            ALL,
+            "mismatched",
+            Form::Json,
+        )],
         Parse::Libtest => vec![
             said(include_str!("testdata/libtest.stdout"), "", 101, ROOT, "with message", Form::Text),
             said(

@@ -36,6 +36,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::model::finding::{Diagnostic, Level, Place, Position, Range};
+use crate::model::generated::Generated;
 use crate::model::golden::Printed;
 use crate::model::path::RelPath;
 use crate::model::task::{Exit, Output, Program, Unit};
@@ -68,6 +69,10 @@ pub struct Parsed {
     pub gaps: Vec<Gap>,
     /// The test programs that were built.
     pub programs: Vec<Program>,
+    /// Where build scripts left what they generated. Absolute paths: reach no artifact.
+    pub out_dirs: Vec<(PackageId, PathBuf)>,
+    /// What is there, once somebody has looked.
+    pub generated: Vec<Generated>,
     /// What tells what was read beyond the declared inputs.
     pub traces: Traces,
     /// Whether errors that are only lints may be why something got no verdict.
@@ -164,7 +169,7 @@ pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
         Exit::Signal(signal) => return Err(Unparsable(format!("ended by signal {signal}"))),
     };
     let mut parsed = match &input.tool.parse {
-        Parse::RustcJson | Parse::CargoBuild => cargo_json::parse(input, code),
+        Parse::RustcJson | Parse::CargoBuild | Parse::BuildScripts => cargo_json::parse(input, code),
         Parse::Libtest => libtest::parse(input, code),
         Parse::Nextest => nextest::parse(input, code),
         Parse::Rustfmt => rustfmt::parse(input, code),

@@ -11,6 +11,7 @@ use crate::compare::identity::identify;
 use crate::compare::matching;
 use crate::compare::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Entry, State};
+use crate::model::generated::Generated;
 use crate::model::outcome::{self, Cache, Compared, End, Gone, Outcome, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
@@ -56,6 +57,7 @@ pub(super) fn normalizer<'a>(
             None => parsed,
         };
         if let Ok(parsed) = &mut result {
+            look_at_generated(workspace, parsed);
             // What can't be read now can't be read in the end: then the run fails for that.
             let sources = read(&mut parsed.uncounted()).unwrap_or_default();
             parsed.count_characters(&sources);
@@ -73,6 +75,25 @@ pub(super) fn normalizer<'a>(
         let is_kept = !again && !result.as_ref().is_ok_and(is_told);
         Judged { result, is_clear, fails, is_kept, programs, again }
     }
+}
+
+/// Looks at what build scripts have generated, while nobody builds: what is not as they say has no verdict.
+fn look_at_generated(workspace: &Workspace, parsed: &mut Parsed) {
+    for (package, dir) in std::mem::take(&mut parsed.out_dirs) {
+        match crate::workspace::generated(workspace, package, &dir) {
+            Ok(generated) => parsed.generated.extend(generated),
+            Err(why) => {
+                parsed.gaps.push(normalize::Gap {
+                    package: Some(package),
+                    path: None,
+                    reason: why.to_string(),
+                });
+            }
+        }
+    }
+    // Built twice, for the host as well, with the same result.
+    parsed.generated.sort();
+    parsed.generated.dedup();
 }
 
 /// Whether something that a tool found is new. Asked only where it matters before the end, under `--fail-fast`.
@@ -196,12 +217,18 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
         tools,
         suppressions,
         as_of,
+        generated: sorted(ledger.generated),
         findings: matched.findings,
         gone: matched.gone,
         goldens,
         end,
         parallel: case.parallel,
     })
+}
+
+fn sorted(mut generated: Vec<Generated>) -> Vec<Generated> {
+    generated.sort();
+    generated
 }
 
 /// `path` as a user in `root` would name it.

@@ -8,6 +8,7 @@ use super::judge::Normalized;
 use super::recall::Fate;
 use crate::compare::matching::Reach;
 use crate::model::finding::{Diagnostic, Entry, Place, Site};
+use crate::model::generated::Generated;
 use crate::model::outcome::{Cache, TaskOutcome, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
 use crate::model::suppression::Suppression;
@@ -32,6 +33,8 @@ pub(super) struct Ledger<'a> {
     /// For each tool, the revision of its database.
     databases: Vec<Option<String>>,
     pub(super) diagnostics: Vec<(String, Diagnostic)>,
+    /// What build scripts have generated.
+    pub(super) generated: Vec<Generated>,
     /// Tasks whose program no build has made.
     not_built: Vec<TaskIx>,
     exists: &'a dyn Fn(&RelPath) -> bool,
@@ -60,6 +63,7 @@ impl<'a> Ledger<'a> {
             incomplete: vec![BTreeSet::new(); graph.tools.len()],
             databases: vec![None; graph.tools.len()],
             diagnostics: Vec::new(),
+            generated: Vec::new(),
             not_built: Vec::new(),
             exists,
             is_as_accepted,
@@ -146,6 +150,7 @@ impl<'a> Ledger<'a> {
         // Of several processes at once, one may have updated it: whichever came first, the same is told.
         let database = &mut self.databases[tool.0 as usize];
         *database = database.take().max(parsed.database);
+        self.generated.extend(parsed.generated);
         for Gap { package, path, reason } in parsed.gaps {
             if let Some(package) = package {
                 self.gaps[tool.0 as usize].insert(package);
@@ -156,6 +161,11 @@ impl<'a> Ledger<'a> {
             let own =
                 place.and_then(|place| self.attribute(tool, &place, package)).or(match (package, tasks) {
                     (Some(_), [task]) => Some(*task),
+                    // One process for many packages.
+                    (Some(package), tasks) => {
+                        let is_own = |task: &&TaskIx| self.units[task.0 as usize] == Unit::Package(package);
+                        tasks.iter().find(is_own).copied()
+                    }
                     _ => None,
                 });
             let blamed = own.as_ref().map_or(tasks, std::slice::from_ref);

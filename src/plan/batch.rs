@@ -9,7 +9,8 @@
 //! Under `auto` a task that reaches a cap on its own stands alone, and what is between such tasks is cut where it
 //! exceeds a cap, at the task with the smallest hash of its path, again and again. A cut depends on the names
 //! around it alone, so that an added file moves few of them. Under `by-tool` a tool has one batch, under `by-path`
-//! a package has one; both are as urgent as their most urgent task.
+//! a package has one; both are as urgent as their most urgent task. A tool that takes all of its units at once is one
+//! step under every policy.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -52,6 +53,7 @@ struct Cut {
 fn by_path(workspace: &Workspace, graph: &Graph, ordered: &[Ordered]) -> Result<Vec<Cut>, PlanError> {
     let of = |task: TaskIx| match graph.task(task).unit {
         Unit::Workspace => None,
+        _ if graph.tool(graph.task(task).tool).takes_all() => None,
         unit => unit.package(workspace),
     };
     let mut packages: BTreeMap<Option<PackageId>, OfPackage> = BTreeMap::new();
@@ -195,6 +197,9 @@ impl<'a> Cutter<'a> {
     /// Steps by the caps of the tool.
     fn auto(&self) -> Vec<Step> {
         let mut steps = Vec::new();
+        if self.tool.takes_all() {
+            return vec![self.step(&self.groups.concat())];
+        }
         for group in &self.groups {
             // What is over the caps on its own stands alone; without this, the cuts that single it out would leave
             // its neighbours in small pieces.
@@ -208,6 +213,9 @@ impl<'a> Cutter<'a> {
 
     /// Lists of steps with at most so many tasks in each.
     fn chunks(&self, count: usize) -> Vec<Vec<Step>> {
+        if self.tool.takes_all() {
+            return vec![self.auto()];
+        }
         self.groups.iter().flat_map(|group| group.chunks(count)).map(|chunk| self.steps(chunk)).collect()
     }
 

@@ -97,6 +97,12 @@ fn classes(workspace: &Workspace, graph: &Graph, order: Order, risks: &[Risk]) -
             graph.tasks.iter().zip(classes).filter(|(task, _)| task.tool == tool).map(|(_, class)| class.0);
         own.clone().min().zip(own.max())
     };
+    // What is one process is as urgent as the most urgent of its tasks.
+    for (tool, _) in graph.tools().filter(|(_, tool)| tool.takes_all()) {
+        if let Some((earliest, _)) = span(&classes, tool) {
+            limit(graph, &mut classes, tool, |_| earliest);
+        }
+    }
     for &tool in &graph.needs_first() {
         for &need in &graph.needs[tool.0 as usize] {
             if let (Order::Topo, Some((_, latest))) = (order, span(&classes, need)) {

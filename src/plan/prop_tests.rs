@@ -98,6 +98,9 @@ fn tools(with_needs: bool) -> impl Strategy<Value = Vec<Tool>> {
                 if per == Per::TargetRoot {
                     made.run.push(Arg::Text(vec![Piece::Edition]));
                 }
+                if per == Per::Package && takes[0] {
+                    made.run.push(Arg::Selection);
+                }
                 if matches!(per, Per::File | Per::TargetRoot) {
                     made.run.push(if takes[0] || takes[1] {
                         Arg::Files
@@ -184,8 +187,8 @@ proptest! {
             let tool = plan.graph.tool(step.tool);
             let bytes: u64 = step.tasks.iter().map(|task| plan.graph.task(*task).bytes).sum();
             let is_one = step.tasks.len() == 1;
-            prop_assert!(is_one || tool.takes_many());
-            if !matches!(case.policy.batch, Batch::Count(_)) {
+            prop_assert!(is_one || tool.takes_many() || tool.takes_all());
+            if !matches!(case.policy.batch, Batch::Count(_)) && !tool.takes_all() {
                 prop_assert!(step.tasks.len() <= tool.caps.tasks as usize);
                 prop_assert!(is_one || bytes <= tool.caps.bytes);
             }
@@ -199,10 +202,17 @@ proptest! {
             let tasks = || batch.steps.iter().flat_map(|step| &step.tasks);
             match case.policy.batch {
                 Batch::Auto => prop_assert_eq!(batch.steps.len(), 1),
-                Batch::Count(count) => prop_assert!(tools.len() == 1 && tasks().count() <= count.get() as usize),
+                Batch::Count(count) => {
+                    let is_small = tasks().count() <= count.get() as usize;
+                    let takes_all = |tool: &ToolId| plan.graph.tool(*tool).takes_all();
+                    prop_assert!(tools.len() == 1 && (is_small || tools.iter().all(takes_all)));
+                }
                 Batch::ByTool => prop_assert_eq!(tools.len(), 1),
                 Batch::ByPath => {
-                    let of = |task: &TaskIx| plan.graph.task(*task).unit.package(&case.workspace);
+                    let of = |task: &TaskIx| match plan.graph.task(*task) {
+                        task if plan.graph.tool(task.tool).takes_all() => None,
+                        task => task.unit.package(&case.workspace),
+                    };
                     prop_assert_eq!(tasks().map(of).collect::<BTreeSet<_>>().len(), 1);
                 }
             }
@@ -210,6 +220,15 @@ proptest! {
         if case.policy.batch == Batch::ByTool {
             let tools: BTreeSet<_> = steps(&plan).map(|step| step.tool).collect();
             prop_assert_eq!(tools.len(), plan.batches.len());
+        }
+    }
+
+    #[test]
+    fn what_takes_all_is_one_step_under_every_policy(case in cases(true)) {
+        let plan = case.plan();
+        for (id, _) in plan.graph.tools().filter(|(_, tool)| tool.takes_all()) {
+            let is_asked = plan.graph.tasks.iter().any(|task| task.tool == id);
+            prop_assert_eq!(steps(&plan).filter(|step| step.tool == id).count(), usize::from(is_asked));
         }
     }
 
@@ -322,7 +341,8 @@ proptest! {
         let plan = case.plan();
         let mut ranks = BTreeMap::<_, (usize, usize)>::new();
         for (rank, batch) in plan.batches.iter().enumerate() {
-            let tasks = batch.steps.iter().flat_map(|step| &step.tasks).map(|task| plan.graph.task(*task).unit);
+            let steps = batch.steps.iter().filter(|step| !plan.graph.tool(step.tool).takes_all());
+            let tasks = steps.flat_map(|step| &step.tasks).map(|task| plan.graph.task(*task).unit);
             for package in tasks.filter_map(|unit| unit.package(&case.workspace)) {
                 ranks.entry(package).or_insert((rank, rank)).1 = rank;
             }

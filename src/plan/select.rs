@@ -172,7 +172,11 @@ mod tests {
     fn check(workspace: &Workspace, selection: Selection, expected: &[(&str, bool)]) {
         let texts = |text: &str| vec![text.to_owned()];
         let mut shy = testing::tool("shy", Parse::Lines, &["shy"]);
-        shy.detect = Some(Signs { files: texts("shy.toml"), metadata: texts("shy") });
+        shy.detect = Some(Signs {
+            files: texts("shy.toml"),
+            metadata: texts("shy"),
+            build_dependencies: texts("shy"),
+        });
         shy.configured = false;
         let tools = vec![testing::tool("bold", Parse::Lines, &["bold"]), shy];
         let chosen = super::tools(workspace, tools, &selection).expect("the names are right").tools;
@@ -185,6 +189,8 @@ mod tests {
         let unused = testing::workspace(&[], &["a/shy.toml"]);
         let mut table = unused.clone();
         table.metadata.insert("shy".to_owned());
+        let mut script = unused.clone();
+        script.build_dependencies.insert("shy".to_owned());
         let named = |name: &str| Selection { tools: vec![name.to_owned()], ..Selection::default() };
         let skipped = Selection { skip_tools: vec!["shy".to_owned()], ..Selection::default() };
         check(&unused, Selection::default(), &[("bold", true)]);
@@ -194,6 +200,7 @@ mod tests {
             &[("bold", true), ("shy", false)],
         );
         check(&table, Selection::default(), &[("bold", true), ("shy", false)]);
+        check(&script, Selection::default(), &[("bold", true), ("shy", false)]);
         check(&table, named("shy"), &[("shy", true)]);
         check(&unused, named("shy"), &[("shy", true)]);
         check(&table, named("bold"), &[("bold", true)]);

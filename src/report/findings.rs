@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use super::{SCHEMA, canonical};
 use crate::model::finding::{Entry, Fix, Place, Range, Related, Site};
+use crate::model::generated::{Generated, GeneratedFile, GeneratedUnit};
 use crate::model::outcome::{Compared, Gone, Outcome, Suppressing, ToolOutcome};
+use crate::model::path::RelPath;
 use crate::model::suppression::Suppression;
 use crate::model::tool::Tool;
 
@@ -25,6 +27,7 @@ pub(super) fn render(outcome: &Outcome) -> Vec<u8> {
         "as_of": outcome.as_of.map(|date| date.to_string()),
         "findings": outcome.findings.iter().map(finding).collect::<Vec<_>>(),
         "gate": { "exit": outcome.end.code(), "status": outcome.end.as_str() },
+        "generated": outcome.generated.iter().map(generated).collect::<Vec<_>>(),
         "golden_orphans": outcome.goldens.orphans.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "gone": outcome.gone.iter().map(gone).collect::<Vec<_>>(),
         "schema": SCHEMA,
@@ -47,6 +50,17 @@ fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
         "unknown": outcome.unknown,
         "updated": outcome.updated,
         "verdict": outcome.verdict.as_str(),
+    })
+}
+
+fn generated(generated: &Generated) -> Value {
+    let texts = |paths: &[RelPath]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let file = |file: &GeneratedFile| json!({ "bytes": file.len, "digest": file.digest.to_string(), "path": file.path.to_string() });
+    let unit = |unit: &GeneratedUnit| json!({ "files": unit.files.iter().map(file).collect::<Vec<_>>(), "inputs": texts(&unit.inputs) });
+    json!({
+        "checked_in": generated.checked_in.as_ref().map(ToString::to_string),
+        "package": generated.package,
+        "units": generated.units.iter().map(unit).collect::<Vec<_>>(),
     })
 }
 

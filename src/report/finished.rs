@@ -14,7 +14,9 @@ mod tests;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-pub use self::findings::{Finding, Gone, Incomplete, Report, Suppression, ToolReport};
+pub use self::findings::{
+    Finding, Generated, GeneratedFile, GeneratedUnit, Gone, Incomplete, Report, Suppression, ToolReport,
+};
 pub use self::run::{Batch, Run, Selection, Step, Tool};
 pub use self::tasks::{BatchLine, CompareLine, ReportLine, Stages, TaskLine, Tasks, Timing};
 use super::{Artifacts, SCHEMA};

@@ -58,6 +58,7 @@ fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
         "name": tool.name,
         "namespaces": tool.namespaces,
         "on_demand": tool.on_demand,
+        "parse": tool.parse.as_str(),
         "per": tool.per.as_str(),
         "required": tool.required,
         "version": outcome.version,

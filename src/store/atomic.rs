@@ -33,6 +33,19 @@ pub(super) fn write_all(dir: &Path, files: &[(&str, &[u8])]) -> Result<(), Faile
     Ok(())
 }
 
+/// Writes a new file, whole or not at all, with the directories above it. Never in place of anything.
+///
+/// # Errors
+///
+/// If there is something at `path`, which is left as it is, or the disk says no.
+pub fn create_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(dir)?;
+    stage(dir, bytes)?.persist_noclobber(path).map_err(|error| error.error)?;
+    let _ = sync(dir);
+    Ok(())
+}
+
 /// Writes `bytes` to a file of its own in `dir` and syncs it: all that is left to do is to rename it. Dropped,
 /// it is gone.
 fn stage(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
@@ -68,5 +81,28 @@ pub(super) fn sweep(dir: &Path) {
             // Left for the next time if it can't be removed.
             let _ = std::fs::remove_file(entry.path());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_file_takes_the_place_of_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b.toml");
+        create_file(&path, b"one").unwrap();
+        assert_eq!(create_file(&path, b"two").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&path).unwrap(), b"one");
+        #[cfg(unix)]
+        {
+            let link = dir.path().join("link.toml");
+            std::os::unix::fs::symlink(dir.path().join("nowhere"), &link).unwrap();
+            assert_eq!(create_file(&link, b"two").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            assert!(!dir.path().join("nowhere").exists());
+        }
+        let left = std::fs::read_dir(dir.path().join("a")).unwrap().count();
+        assert_eq!(left, 1, "nothing unfinished is left");
     }
 }

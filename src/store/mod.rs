@@ -18,6 +18,7 @@ mod state;
 mod tag;
 
 pub use artifacts::{ArtifactDir, StoreError, Waiting};
+pub use atomic::create_file;
 pub use baseline::{
     BASELINE_DIR, BaselineError, conflicted_baselines, load_baseline, save_baseline, write_baseline,
 };

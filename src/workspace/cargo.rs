@@ -67,6 +67,13 @@ pub(super) fn metadata_tables(metadata: &Metadata) -> BTreeSet<String> {
     tables.flat_map(|table| table.keys().cloned()).collect()
 }
 
+/// The names of what build scripts depend on.
+pub(super) fn build_dependencies(metadata: &Metadata) -> BTreeSet<String> {
+    let needed = metadata.packages.iter().flat_map(|package| &package.dependencies);
+    let needed = needed.filter(|needed| needed.kind == cargo_metadata::DependencyKind::Build);
+    needed.map(|needed| needed.name.clone()).collect()
+}
+
 /// The members, sorted by directory, then name.
 pub(super) fn members(metadata: &Metadata, root: &Path, listing: Listing) -> Result<Vec<Member>, LoadError> {
     let packages = metadata.packages.iter();

@@ -80,6 +80,11 @@ pub fn merge_sides(root: &Path, path: &Path) -> Option<[Vec<u8>; 3]> {
     Some([stage(1), stage(2), stage(3)])
 }
 
+/// Whether git is told to leave out what is at `path`, relative to `root`. Not so where there is no git or no repository.
+pub fn is_ignored(root: &Path, path: &str) -> bool {
+    git(root, "", &["check-ignore", "--quiet", "--", path]).is_ok()
+}
+
 fn git(root: &Path, reference: &str, args: &[&str]) -> Result<Vec<u8>, GitError> {
     // A file system monitor is a program of the checkout's choosing, and nothing is to be written, not even the index.
     let output = Command::new("git")

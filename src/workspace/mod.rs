@@ -5,6 +5,7 @@
 
 mod cargo;
 mod files;
+mod generated;
 mod git;
 mod outside;
 mod seen;
@@ -20,7 +21,8 @@ use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
 use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
 
-pub use git::{GitError, changed_since, merge_sides};
+pub use generated::{Unreadable, generated};
+pub use git::{GitError, changed_since, is_ignored, merge_sides};
 pub use seen::{Look, has_changed, look_at, still_as_seen};
 pub use sources::read_sources;
 
@@ -194,6 +196,7 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
         owners: Vec::new(),
         outside,
         metadata: cargo::metadata_tables(&metadata),
+        build_dependencies: cargo::build_dependencies(&metadata),
         seen: Seen { at, stamps },
     };
     workspace.owners = owners(&workspace);

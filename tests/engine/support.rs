@@ -5,6 +5,10 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+// Beside this file, also where another test borrows it.
+#[path = "schema.rs"]
+pub(crate) mod schema;
+
 /// A workspace of its own, removed when dropped.
 pub(crate) struct Sandbox {
     dir: tempfile::TempDir,
@@ -118,9 +122,13 @@ impl Sandbox {
         assert!(self.git(&["commit", "-qm", "all"]));
     }
 
+    /// The artifact, which is what its schema says.
+    #[track_caller]
     pub(crate) fn artifact(&self, name: &str) -> Vec<u8> {
         let path = self.root.join("target/genti/artifacts").join(name);
-        std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        schema::check(name, &bytes);
+        bytes
     }
 
     pub(crate) fn json(&self, name: &str) -> Value {

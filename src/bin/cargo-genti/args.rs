@@ -85,11 +85,18 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Remove what runs left under target/genti, and the results that are kept
     Clean(CleanArgs),
+    /// Write a commented configuration from what is found here; overwrites nothing
+    Init(InitArgs),
+    /// Print what makes a shell complete the words of `cargo-genti`
+    Completions(CompletionsArgs),
+    /// Print the manual page of a command, as roff
+    Man(ManArgs),
 }
 
 impl Command {
-    pub(crate) fn output(&self) -> &OutputArgs {
-        match self {
+    /// How to print, where that is for the user to say.
+    pub(crate) fn output(&self) -> Option<&OutputArgs> {
+        Some(match self {
             Self::Run(args) => &args.gate.run.output,
             Self::Check(args) => &args.gate.run.output,
             Self::Verify(args) => &args.run.output,
@@ -104,7 +111,9 @@ impl Command {
             Self::Tools(args) | Self::Lock(args) => &args.output,
             Self::Explain(args) => &args.output,
             Self::Clean(args) => &args.output,
-        }
+            Self::Init(args) => &args.output,
+            Self::Completions(_) | Self::Man(_) => return None,
+        })
     }
 }
 
@@ -341,6 +350,21 @@ pub(crate) struct ToolsArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// Write a GitHub workflow that runs `cargo genti check` as well: .github/workflows/genti.yml
+    #[arg(long)]
+    pub(crate) github: bool,
+    /// Path to Cargo.toml
+    #[arg(long, value_name = "PATH", help_heading = "Workspace")]
+    pub(crate) manifest_path: Option<PathBuf>,
+    /// Run without access to the network
+    #[arg(long, help_heading = "Workspace")]
+    pub(crate) offline: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// Only this tool, or one of its tasks: `tool` or `tool:unit`
     #[arg(value_name = "TASK")]
@@ -360,6 +384,20 @@ pub(crate) struct CleanArgs {
     pub(crate) workspace: WorkspaceArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// For this shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Of this command, such as `run` or `baseline accept`; without one, of `cargo genti` itself
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -429,7 +467,7 @@ pub(crate) struct SelectionArgs {
     pub(crate) cargo_profile: Option<String>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Workspace")]
 pub(crate) struct WorkspaceArgs {
     /// Path to Cargo.toml
@@ -452,7 +490,7 @@ pub(crate) struct WorkspaceArgs {
     pub(crate) frozen: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
     /// Show all findings, accepted ones too

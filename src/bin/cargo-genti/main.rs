@@ -9,9 +9,12 @@ mod args;
 mod baseline;
 mod bless;
 mod clean;
+mod completions;
 mod explain;
 mod finished;
+mod init;
 mod lock;
+mod man;
 mod plan;
 mod render;
 mod report;
@@ -33,7 +36,7 @@ use genti::pipeline::Error;
 use genti::scan::{Env, Inherited};
 use genti::store::BaselineError;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, OutputArgs};
 use crate::render::Shell;
 use crate::run::Start;
 
@@ -56,7 +59,7 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { End::Usage.code() } else { 0 });
         }
     };
-    let mut shell = Shell::new(cli.command.output(), &env);
+    let mut shell = Shell::new(cli.command.output().unwrap_or(&OutputArgs::default()), &env);
     shell.start_stream(cli.command.has_stream());
     let start = |env| Start { env, inherited, at: Instant::now() };
     let end = match &cli.command {
@@ -70,6 +73,9 @@ fn main() -> ExitCode {
         Command::Tools(args) => tools::main(args, &env, &mut shell),
         Command::Explain(args) => explain::main(args, &env, &mut shell),
         Command::Clean(args) => clean::main(args, &env, &mut shell),
+        Command::Init(args) => init::main(args, &env, &mut shell),
+        Command::Completions(args) => completions::main(args, &mut shell),
+        Command::Man(args) => man::main(args, &mut shell),
     };
     ExitCode::from(shell.end_stream(end).code())
 }

@@ -4,13 +4,15 @@
 //! its test target, for each expansion of a macro. [`diagnostic`] reads one message, [`merge`] makes one out
 //! of its occurrences, [`reach`] tells which packages cargo did not get to, [`programs`] which tests it built.
 //!
-//! Of a mere build ([`Parse::CargoBuild`]) only errors are kept: what warns there warns clippy's build too.
+//! Of a mere build ([`Parse::CargoBuild`]) only errors are kept: what warns there warns clippy's build too. Of one that is
+//! there for build scripts ([`Parse::BuildScripts`]) only theirs, and who has run is judged, whatever else failed.
 
 mod diagnostic;
 mod merge;
 mod message;
 mod programs;
 mod reach;
+mod scripts;
 mod traces;
 
 use std::collections::BTreeMap;
@@ -18,10 +20,11 @@ use std::collections::BTreeMap;
 use super::{Gap, Input, Parsed, Traces, Unparsable, is_crash};
 use crate::model::finding::Level;
 use crate::model::tool::Parse;
-use crate::model::workspace::PackageId;
+use crate::model::workspace::{PackageId, TargetKind};
 use message::{Artifact, BuildScript, CompilerMessage, Envelope, Finished};
 use programs::Programs;
 use reach::Reach;
+use scripts::Scripts;
 
 /// Reads the output of a cargo that ended with `code`.
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
@@ -31,8 +34,10 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let mut occurrences = Vec::new();
     let mut reach = Reach::of(input);
     let mut programs = Programs::default();
+    let mut scripts = Scripts::default();
     let mut traces = Traces::default();
     let is_build = input.tool.parse == Parse::CargoBuild;
+    let is_for_scripts = input.tool.parse == Parse::BuildScripts;
     let mut finished = None;
     let mut messages = 0_usize;
     for (line, bytes) in (1..).zip(input.output.stdout.split(|&b| b == b'\n')) {
@@ -55,8 +60,12 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                     // asks for. Only what stops the selected one is its affair.
                     let is_asked_for =
                         |read: &diagnostic::Occurrence| read.diagnostic.fatal || asked_for.contains(&package);
+                    let is_script = message.target.kind() == TargetKind::BuildScript;
                     let is_kept = |read: &diagnostic::Occurrence| {
-                        is_asked_for(read) && (!is_build || read.diagnostic.level == Level::Error)
+                        let is_error = read.diagnostic.level == Level::Error;
+                        is_asked_for(read)
+                            && (!is_build && !is_for_scripts || is_error)
+                            && (is_script || !is_for_scripts)
                     };
                     occurrences.extend(diagnostic::read(input, package, &message.message).filter(is_kept));
                 }
@@ -74,6 +83,9 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                 let package = members.get(&*script.package_id).copied();
                 traces::ran(&mut traces, package, &script);
                 programs.ran(package, &script);
+                if let Some(package) = package {
+                    scripts.ran(package, script.out_dir.into());
+                }
             }
             "build-finished" => {
                 let Finished { success } = serde_json::from_str(text).map_err(broken)?;
@@ -86,6 +98,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let complaint = || input.complaint();
     let gaps = match finished {
         Some(_) if is_crash(code) => vec![Gap::all(input.crashed(code).0)],
+        Some(success) if is_for_scripts && success == (code == 0) => scripts.gaps(input, &reach),
         Some(true) if code == 0 && reach.is_elsewhere(input) => {
             // Under a link to the workspace, for one: all that it found was taken for somebody else's.
             let reason =
@@ -104,6 +117,10 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         None => return Err(Unparsable("cargo's JSON ends before `build-finished`".to_owned())),
     };
     let programs = if is_build { programs.finish(input.workspace) } else { Vec::new() };
+    if is_for_scripts {
+        let diagnostics = merge::merge(occurrences).into_iter().chain(scripts.errors(input)).collect();
+        return Ok(Parsed { diagnostics, gaps, out_dirs: scripts.finish(input), ..Parsed::default() });
+    }
     let hidden = !gaps.is_empty() && reach.has_denied();
     let diagnostics = merge::merge(occurrences);
     Ok(Parsed { diagnostics, gaps, programs, traces, hidden, ..Parsed::default() })

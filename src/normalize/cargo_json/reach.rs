@@ -132,6 +132,12 @@ impl Reach {
                 .all(|compilation| lints_only(&compilation) || self.made.contains(&(id, compilation)))
     }
 
+    /// Why cargo did not get as far as `package`.
+    pub(super) fn why_not(&self, input: &Input<'_>, package: PackageId) -> String {
+        let stderr = input.scrub.lossy(&input.output.stderr);
+        self.reason(input, package, &Failures::read(&stderr))
+    }
+
     fn reason(&self, input: &Input<'_>, id: PackageId, failures: &Failures<'_>) -> String {
         let workspace = input.workspace;
         let name = |id: PackageId| &*workspace.package(id).name;

@@ -522,3 +522,42 @@ fn a_fix_is_kept_where_all_occurrences_agree() {
     assert_eq!(fixes(&[apply("x"), apply("y")]), None);
     assert_eq!(fixes(&[child("x", "MaybeIncorrect")]), None);
 }
+
+#[test]
+fn of_build_scripts_it_counts_whether_they_ran_and_what_they_said() {
+    let stdout = include_str!("../testdata/build-scripts.jsonl");
+    let stderr = include_str!("../testdata/build-scripts.stderr");
+    let package = |name: &'static str| {
+        let roots: &[_] = match name {
+            "f" => &[(BuildScript, "f/build.rs"), (Lib, "f/src/lib.rs")],
+            "g" => &[(BuildScript, "g/build.rs"), (Lib, "g/src/lib.rs")],
+            _ => &[(BuildScript, "h/build.rs"), (Lib, "h/src/lib.rs")],
+        };
+        (name, roots)
+    };
+    let workspace = workspace(&["f", "g", "h"].map(package), &["f/build.rs", "g/in/a.txt", "h/src/lib.rs"]);
+    let tool = tool("codegen", Parse::BuildScripts, &["cargo", "check"]);
+    let units = [0, 1, 2].map(|id| Unit::Package(PackageId(id)));
+    let parsed = run(&workspace, &tool, &units, stdout, stderr, 101).expect("readable");
+    // The library of `h` does not compile either, which is clippy's to tell: its script ran.
+    assert_shown(
+        &parsed,
+        str![[r#"
+error rustc E0308 f/build.rs 1:26-1:28 @0: mismatched types (fatal)
+  expected `u32`, found `&str` at f/build.rs 1:26-1:28
+  expected due to this at f/build.rs 1:20-1:23
+error codegen build-script g/in/a.txt 3:1-4:1 @1: not a number (fatal)
+error codegen build-script package g @1: in/missing.txt:1: gone (fatal)
+error codegen build-script package g @1: no place: at all (fatal)
+gap @0: `f` does not compile
+gap @1: failed to run custom build command for `g v0.1.0 (g)`
+
+"#]],
+    );
+    let out_dir = "/w/ws/target/debug/build/h-0123456789abcdef/out";
+    assert_eq!(parsed.out_dirs, [(PackageId(2), out_dir.into())]);
+
+    let finished = "{\"reason\":\"build-finished\",\"success\":true}\n";
+    let parsed = run(&workspace, &tool, &units[..1], finished, "", 0).expect("readable");
+    assert_eq!(parsed.gaps[0].reason, "cargo did not run its build script");
+}

@@ -4,7 +4,7 @@ use toml::Spanned;
 
 use super::reader::{Reader, Value};
 use super::suggest::{closest, listed};
-use crate::model::tool::{Arg, Per, Piece};
+use crate::model::tool::{Arg, Parse, Per, Piece, Tool};
 
 const PLACEHOLDERS: [&str; 8] =
     ["files", "args", "selection", "file", "package", "dir", "edition", "executable"];
@@ -42,11 +42,15 @@ pub(super) fn default_per(run: &[Arg]) -> Per {
     if run.iter().any(|arg| *arg == Arg::Files || has(arg, Piece::File)) { Per::File } else { Per::Workspace }
 }
 
-/// The placeholders in `arg` that have no value for a tool that runs `per` unit, each with the units that give
+/// The placeholders in `arg` that have no value for the units of `tool`, each with the units that give
 /// it one.
-pub(super) fn misfits(arg: &Arg, per: Per) -> Vec<(&'static str, &'static [Per])> {
+pub(super) fn misfits(arg: &Arg, tool: &Tool) -> Vec<(&'static str, &'static [Per])> {
     let needs: Vec<(&'static str, &'static [Per])> = match arg {
         Arg::Files | Arg::Args => Vec::new(),
+        // One process for all packages must tell them apart.
+        Arg::Selection if tool.parse == Parse::BuildScripts => {
+            vec![("selection", &[Per::Workspace, Per::Package])]
+        }
         Arg::Selection => vec![("selection", &[Per::Workspace])],
         Arg::Text(pieces) => pieces
             .iter()
@@ -62,7 +66,7 @@ pub(super) fn misfits(arg: &Arg, per: Per) -> Vec<(&'static str, &'static [Per])
             })
             .collect(),
     };
-    needs.into_iter().filter(|(_, fitting)| !fitting.contains(&per)).collect()
+    needs.into_iter().filter(|(_, fitting)| !fitting.contains(&tool.per)).collect()
 }
 
 /// One argument: `{word}` is a placeholder, `{{word}}` stands for the text `{word}`, every other brace for

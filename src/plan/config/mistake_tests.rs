@@ -96,7 +96,7 @@ fn mistakes_in_a_tool_are_found() {
     check(
         "[tools.shaders]",
         &[
-            "1:8: tool `shaders` has no `run` (write `run = [\"program\", …]`; built-in tools: `audit`, `clippy`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`)",
+            "1:8: tool `shaders` has no `run` (write `run = [\"program\", …]`; built-in tools: `audit`, `clippy`, `codegen`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`)",
         ],
     );
     check_tool("requird = true", &["2:1: unknown key `requird` (did you mean `required`?)"]);
@@ -209,7 +209,7 @@ fn mistakes_in_what_shows_that_a_tool_is_used_are_found() {
     check_tool(
         "detect = {}",
         &[
-            "2:10: nothing to detect the tool by (write `{ files = [\"…\"] }`, `{ metadata = [\"…\"] }` or both)",
+            "2:10: nothing to detect the tool by (write `{ files = [\"…\"] }`, `{ metadata = [\"…\"] }` or `{ build-dependencies = [\"…\"] }`)",
         ],
     );
     check_tool("detect = 'x'", &["2:10: expected a table, found string"]);
@@ -273,7 +273,7 @@ fn needs_that_cannot_be_met_are_found() {
     check_tool(
         "needs = ['zzzzzzzz']",
         &[
-            "2:10: unknown tool `zzzzzzzz` (tools: `audit`, `clippy`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`, `x`)",
+            "2:10: unknown tool `zzzzzzzz` (tools: `audit`, `clippy`, `codegen`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`, `x`)",
         ],
     );
     check_tool(
@@ -323,8 +323,8 @@ needs = ['x', 'y']
             "6:1: unknown key `sed` (did you mean `seed`?)",
             "7:9: expected a string, found integer",
             "8:2: unknown key `toolz` (did you mean `tools`?)",
-            "9:8: tool `a` has no `run` (write `run = [\"program\", …]`; built-in tools: `audit`, `clippy`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`)",
-            "10:15: unknown tool `y` (tools: `a`, `audit`, `clippy`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`, `x`)",
+            "9:8: tool `a` has no `run` (write `run = [\"program\", …]`; built-in tools: `audit`, `clippy`, `codegen`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`)",
+            "10:15: unknown tool `y` (tools: `a`, `audit`, `clippy`, `codegen`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`, `x`)",
         ],
     );
 }
@@ -399,7 +399,10 @@ fn two_configurations_are_a_mistake_that_names_both() {
 #[test]
 fn mistakes_about_tests_are_found() {
     check_tool("targets = 'tests'", &["2:11: unknown targets `tests` (did you mean `test`?)"]);
-    check_tool("targets = 'examples'", &["2:11: unknown targets `examples` (targets: `test`, `doctest`)"]);
+    check_tool(
+        "targets = 'examples'",
+        &["2:11: unknown targets `examples` (targets: `test`, `doctest`, `build-script`)"],
+    );
     check_tool(
         "per = 'file'\ntargets = 'test'",
         &[
@@ -436,7 +439,7 @@ fn mistakes_about_tests_are_found() {
     check_tool(
         "parse = 'junit'",
         &[
-            "2:9: unknown output format `junit` (`{ regex = \"…\" }` or one of: `rustc-json`, `cargo-build`, `libtest`, `nextest`, `rustfmt`, `deny-json`, `audit-json`, `typos-json`, `machete`, `sarif`, `lines`, `exit-code`)",
+            "2:9: unknown output format `junit` (`{ regex = \"…\" }` or one of: `rustc-json`, `cargo-build`, `build-scripts`, `libtest`, `nextest`, `rustfmt`, `deny-json`, `audit-json`, `typos-json`, `machete`, `sarif`, `lines`, `exit-code`)",
         ],
     );
     check(

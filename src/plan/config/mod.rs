@@ -43,9 +43,10 @@ pub use self::suppress::date;
 pub const LOCATIONS: [&str; 2] = [".config/genti.toml", "genti.toml"];
 
 /// The built-in tools, in the users' own format, each after what it needs.
-const BUILT_IN: [(&str, &str); 11] = [
+const BUILT_IN: [(&str, &str); 12] = [
     ("tools/audit.toml", include_str!("../../tools/audit.toml")),
     ("tools/clippy.toml", include_str!("../../tools/clippy.toml")),
+    ("tools/codegen.toml", include_str!("../../tools/codegen.toml")),
     ("tools/deny.toml", include_str!("../../tools/deny.toml")),
     ("tools/doc.toml", include_str!("../../tools/doc.toml")),
     ("tools/fmt.toml", include_str!("../../tools/fmt.toml")),

@@ -57,7 +57,19 @@ fn no_configuration_is_one() {
     let names: Vec<&str> = config.tools.iter().map(|tool| tool.name.as_str()).collect();
     assert_eq!(
         names,
-        ["audit", "clippy", "deny", "doc", "doctest", "fmt", "machete", "test", "test-build", "typos"]
+        [
+            "audit",
+            "clippy",
+            "codegen",
+            "deny",
+            "doc",
+            "doctest",
+            "fmt",
+            "machete",
+            "test",
+            "test-build",
+            "typos"
+        ]
     );
     assert_eq!(config.disabled, ["nextest"]);
     assert_eq!(config.policy, PolicyConfig::default());
@@ -106,6 +118,17 @@ fn built_in_tests_are_a_build_and_a_process_for_each_target() {
 }
 
 #[test]
+fn the_built_in_codegen_is_one_process_with_a_task_for_each_build_script() {
+    let codegen = tool("", "codegen");
+    assert_eq!(
+        (codegen.per, &codegen.parse, codegen.lane.as_deref()),
+        (Per::Package, &Parse::BuildScripts, Some("check"))
+    );
+    assert!(codegen.takes_all() && !codegen.takes_many() && codegen.jobserver);
+    assert_eq!(codegen.namespaces, ["codegen"]);
+}
+
+#[test]
 fn one_line_takes_nextest_instead_of_test() {
     let config = config("tools.nextest.enabled = true");
     let names: Vec<&str> = config.tools.iter().map(|tool| tool.name.as_str()).collect();
@@ -118,7 +141,7 @@ fn one_line_takes_nextest_instead_of_test() {
 fn only_tools_that_not_everybody_uses_wait_to_be_detected_and_only_until_they_are_named() {
     let detected: Vec<_> = config("").tools.into_iter().filter(|tool| tool.detect.is_some()).collect();
     let names: Vec<_> = detected.iter().map(|tool| tool.name.as_str()).collect();
-    assert_eq!(names, ["audit", "deny", "machete", "typos"]);
+    assert_eq!(names, ["audit", "codegen", "deny", "machete", "typos"]);
     for Tool { name, install, version, inputs, detect, .. } in &detected {
         assert!(install.is_some() && !version.is_empty(), "{name}");
         // What shows that it is used is its configuration, which decides what it finds.
@@ -213,7 +236,7 @@ fn a_tool_is_read() {
         threads = 'NAGA_THREADS'
         version = ['naga', '--version']
         install = 'cargo install naga-cli'
-        detect = { files = ['naga.toml'], metadata = ['naga'] }
+        detect = { files = ['naga.toml'], metadata = ['naga'], build-dependencies = ['naga-build'] }
         searches = ['.nagarc', '~/.nagarc']
         cache = false
         weight = 3
@@ -258,7 +281,11 @@ fn a_tool_is_read() {
             version: texts(&["naga", "--version"]),
             rules: Vec::new(),
             install: Some("cargo install naga-cli".into()),
-            detect: Some(Signs { files: texts(&["naga.toml"]), metadata: texts(&["naga"]) }),
+            detect: Some(Signs {
+                files: texts(&["naga.toml"]),
+                metadata: texts(&["naga"]),
+                build_dependencies: texts(&["naga-build"]),
+            }),
             weight: NonZeroU32::new(3).unwrap(),
             caps: StepCaps { tasks: 5, bytes: 6 },
             configured: true,
@@ -314,7 +341,18 @@ fn a_disabled_tool_is_left_out() {
     assert_eq!(
         (names, config.disabled),
         (
-            vec!["audit", "clippy", "deny", "doctest", "fmt", "machete", "test", "test-build", "typos"],
+            vec![
+                "audit",
+                "clippy",
+                "codegen",
+                "deny",
+                "doctest",
+                "fmt",
+                "machete",
+                "test",
+                "test-build",
+                "typos"
+            ],
             vec!["doc".to_owned(), "nextest".to_owned(), "x".to_owned()]
         )
     );

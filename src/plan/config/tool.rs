@@ -22,7 +22,7 @@ pub(super) struct Entry {
 }
 
 const UNITS: [Per; 5] = [Per::Workspace, Per::Package, Per::TargetRoot, Per::TestTarget, Per::File];
-const TARGETS: [Targets; 2] = [Targets::Test, Targets::Doctest];
+const TARGETS: [Targets; 3] = [Targets::Test, Targets::Doctest, Targets::BuildScript];
 
 const NAME_HELP: &str = "use lower-case letters, digits, `-` and `_`, a letter or digit first";
 
@@ -75,7 +75,8 @@ pub(super) fn read(
     let golden = keys.read("compare", parse::compare);
     let has_goldens = golden.is_some();
     tool.parse = golden.unwrap_or_else(|| tool.parse.clone());
-    let may_cache = tool.parse != Parse::CargoBuild;
+    // What these leave behind is what others need.
+    let may_cache = !matches!(tool.parse, Parse::CargoBuild | Parse::BuildScripts);
     tool.cache = cache.unwrap_or(if base.is_none() { !tool.runs_tests() } else { tool.cache }) && may_cache;
     if base.is_none() || has_goldens {
         tool.namespaces = tool.parse.namespaces(&tool.name);
@@ -194,7 +195,7 @@ fn blank(name: &str) -> Tool {
 fn check_fit(reader: &mut Reader<'_>, tool: &Tool, run: Option<&[Spanned<Arg>]>, per: &Value<'_>) {
     for (at, arg) in tool.run.iter().enumerate() {
         let span = run.and_then(|run| run.get(at)).map_or_else(|| per.span(), Spanned::span);
-        for (placeholder, fitting) in command::misfits(arg, tool.per) {
+        for (placeholder, fitting) in command::misfits(arg, tool) {
             let message =
                 format!("`{{{placeholder}}}` has no value for a tool that runs per {}", tool.per.as_str());
             let units: Vec<String> =
@@ -226,13 +227,16 @@ fn targets(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Targets> {
 
 fn signs(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Signs> {
     let table = reader.table(value)?;
-    let mut signs = Signs { files: Vec::new(), metadata: Vec::new() };
+    let mut signs = Signs { files: Vec::new(), metadata: Vec::new(), build_dependencies: Vec::new() };
     let mut keys = reader.keys(table);
     keys.set(&mut signs.files, "files", Reader::texts);
     keys.set(&mut signs.metadata, "metadata", Reader::texts);
+    keys.set(&mut signs.build_dependencies, "build-dependencies", Reader::texts);
     keys.finish();
-    if reader.is_whole() && !table.contains_key("files") && !table.contains_key("metadata") {
-        let help = "write `{ files = [\"…\"] }`, `{ metadata = [\"…\"] }` or both";
+    let keys = ["files", "metadata", "build-dependencies"];
+    if reader.is_whole() && !keys.iter().any(|key| table.contains_key(*key)) {
+        let help =
+            "write `{ files = [\"…\"] }`, `{ metadata = [\"…\"] }` or `{ build-dependencies = [\"…\"] }`";
         reader.report_with(value.span(), "nothing to detect the tool by", help);
     }
     Some(signs)

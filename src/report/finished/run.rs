@@ -69,6 +69,8 @@ pub struct Tool {
     pub on_demand: bool,
     /// What a task of it covers: `workspace`, `package`, `target-root`, `test-target` or `file`.
     pub per: String,
+    /// How its output is read, as in the configuration.
+    pub parse: String,
     /// The namespaces of findings that it speaks for.
     pub namespaces: Vec<String>,
     /// The first line that it prints of its version, if it is known.

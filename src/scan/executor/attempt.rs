@@ -36,7 +36,7 @@ impl<R> Attempt<'_, R> {
     pub(super) fn run(&mut self, program: &Path, tasks: &[TaskIx]) {
         let tool = self.executor.plan.graph.tool(self.step.tool);
         let allowed = |tasks| time_cap(&self.executor.plan.policy, tasks);
-        if self.process(tool, program, tasks, allowed(tasks.len())) || tasks.len() < 2 {
+        if self.process(tool, program, tasks, allowed(tasks.len())) || tasks.len() < 2 || tool.takes_all() {
             return;
         }
         // It failed as a whole: each unit gets a process of its own, to find out which of them it was.

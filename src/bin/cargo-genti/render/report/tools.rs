@@ -7,7 +7,7 @@ use anstyle::Style;
 use genti::model::outcome::Verdict;
 use genti::report::finished::{Finished, TaskLine, Tool, ToolReport};
 
-use super::super::{text, visible_line};
+use super::super::{plural, text, visible_line};
 use super::{BAD, DIM, GOOD, MOST, Page, View, WARN};
 
 /// What is counted; a column is there if some tool has any.
@@ -71,6 +71,13 @@ impl<'a> Row<'a> {
             (0, _) => facts.push("nothing to look at".to_owned()),
             (_, "workspace") => {}
             (count, per) => facts.push(text::units(count, per)),
+        }
+        if tool.parse == "build-scripts" {
+            let units = view.run.report.generated.iter().flat_map(|generated| &generated.units);
+            match units.map(|unit| unit.files.len()).sum() {
+                0 => {}
+                files => facts.push(format!("{files} generated {}", plural(files, "file", "files"))),
+            }
         }
         let skipped = tasks.iter().filter(|task| task.status == "skipped").count();
         if skipped > 0 {

@@ -1,0 +1,160 @@
+//! `cargo genti init`: writes a configuration that says what holds here anyway, and how to change it; for GitHub a
+//! workflow too. Overwrites nothing: what is there already is told, and nothing is written then.
+
+mod config;
+mod github;
+mod surroundings;
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use genti::model::outcome::End;
+use genti::path::RelPath;
+use genti::pipeline::{self, Lockfile, Project, Request};
+use genti::plan::config::LOCATIONS;
+use genti::scan::Env;
+use genti::store;
+
+use self::surroundings::{Found, Surroundings};
+use crate::args::{InitArgs, WorkspaceArgs};
+use crate::render::{BUSY, GOOD, Shell, plural, visible_line};
+use crate::{fail, resolve, signals};
+
+/// Where it writes the configuration.
+const CONFIG: &str = LOCATIONS[0];
+/// As many of what there may be many of are shown.
+const FEW: usize = 5;
+
+pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> End {
+    let InitArgs { manifest_path, offline, .. } = args;
+    let workspace =
+        WorkspaceArgs { manifest_path: manifest_path.clone(), offline: *offline, ..WorkspaceArgs::default() };
+    let request = resolve::workspace(&workspace, Lockfile::Ignore);
+    let project = match pipeline::load(&request, env, &mut |_| {}) {
+        Ok(project) => project,
+        Err(error) => return fail(shell, error),
+    };
+    let root = project.workspace.root.clone();
+    let repository = surroundings::repository(&root);
+    let workflow = args.github.then(|| github::place(&repository));
+    if let Some(there) = in_the_way(&project, workflow.as_deref()) {
+        shell.error(format_args!("{there}, and nothing is overwritten; {}", way_out(args)));
+        return End::Usage;
+    }
+    let project = match with_lockfile(project, request, env, shell) {
+        Ok(project) => project,
+        Err(end) => return end,
+    };
+    let Ok(stop) = signals::stop() else { return End::Incomplete };
+    let found = Surroundings::look(&project, &repository, env, stop);
+    tell(&found, shell);
+
+    let mut files = Vec::new();
+    match &project.config {
+        None => files.push((root.join(CONFIG), config::render(&found))),
+        Some(name) => shell.aside(GOOD, "Kept", visible_line(name)),
+    }
+    files.extend(workflow.map(|place| (place, github::render(&found))));
+    for (path, text) in &files {
+        let shown = visible_line(&seen_from(&root, path));
+        match store::create_file(path, text.as_bytes()) {
+            Ok(()) => shell.status(GOOD, "Wrote", shown),
+            Err(error) => {
+                let error = match error.kind() {
+                    ErrorKind::AlreadyExists => "it is there by now, and nothing is overwritten".to_owned(),
+                    _ => error.to_string(),
+                };
+                shell.error(format_args!("could not write `{shown}`: {error}"));
+                return End::NotWritten;
+            }
+        }
+    }
+    if project.config.is_none() {
+        shell
+            .note("the configuration says what holds without it, and shows how to change that; try it: `cargo genti check`");
+    }
+    if found.ignores_lockfile {
+        shell.note("git ignores Cargo.lock: commit it all the same, or call `cargo generate-lockfile` before `check`, which makes none");
+    }
+    if args.github {
+        shell.note(format_args!(
+            "the workflow installs genti from the URL in the variable {} of the GitHub repository: set it there",
+            github::VARIABLE
+        ));
+    }
+    End::Passed
+}
+
+/// What is there already of what is to be written. With `--github` a configuration is no obstacle: it is kept.
+fn in_the_way(project: &Project, workflow: Option<&Path>) -> Option<String> {
+    let there = |path: &Path| std::fs::symlink_metadata(path).is_ok();
+    if let Some(workflow) = workflow.filter(|path| there(path)) {
+        let shown = visible_line(&seen_from(&project.workspace.root, workflow));
+        return Some(format!("there is a workflow already: `{shown}`"));
+    }
+    match project.config.as_deref() {
+        // A link that leads nowhere, for one.
+        None if there(&project.workspace.root.join(CONFIG)) => {
+            Some(format!("there is something in the place of the configuration: `{CONFIG}`"))
+        }
+        None => None,
+        Some(_) if workflow.is_some() => None,
+        Some("Cargo.toml") => {
+            Some("there is a configuration already: `[workspace.metadata.genti]` in `Cargo.toml`".to_owned())
+        }
+        Some(name) => Some(format!("there is a configuration already: `{name}`")),
+    }
+}
+
+/// `path` from the workspace root, above which the repository may go on.
+fn seen_from(root: &Path, path: &Path) -> String {
+    RelPath::between(root, path).map_or_else(|| path.display().to_string(), |path| path.to_string())
+}
+
+fn way_out(args: &InitArgs) -> &'static str {
+    if args.github {
+        "edit it, or move it away and try again"
+    } else {
+        "edit it, or move it away and try again (a workflow beside it is written by `cargo genti init --github`)"
+    }
+}
+
+/// `project` with a `Cargo.lock`, which `check` wants to find.
+fn with_lockfile(
+    project: Project,
+    mut request: Request,
+    env: &Env,
+    shell: &mut Shell,
+) -> Result<Project, End> {
+    request.lockfile = Lockfile::Create;
+    if surroundings::has_lockfile(&project) {
+        return Ok(project);
+    }
+    let project = pipeline::load(&request, env, &mut |_| {}).map_err(|error| fail(shell, error))?;
+    shell.status(GOOD, "Created", "Cargo.lock, which `check` wants to find");
+    Ok(project)
+}
+
+/// What it goes by.
+fn tell(found: &Surroundings, shell: &mut Shell) {
+    let few = if shell.verbose { usize::MAX } else { FEW };
+    shell.aside(BUSY, "Found", visible_line(&found.packages(few)));
+    let tool = |tool: &Found| match tool.signs.as_slice() {
+        [] => tool.name.clone(),
+        signs => format!("{} ({})", tool.name, signs.join(", ")),
+    };
+    let tools: Vec<_> = found.tools.iter().map(tool).collect();
+    shell.aside(BUSY, "Found", visible_line(&format!("checks: {}", tools.join(", "))));
+    for (file, calls) in &found.ci {
+        let calls = match calls.len() {
+            0 => String::new(),
+            count => format!(", with {count} {} of cargo", plural(count, "call", "calls")),
+        };
+        shell.aside(BUSY, "Found", visible_line(&format!("{file}{calls}")));
+    }
+    for tool in &found.tools {
+        if let Some(missing) = &tool.missing {
+            shell.note(visible_line(&format!("{}: {missing}", tool.name)));
+        }
+    }
+}

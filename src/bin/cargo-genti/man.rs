@@ -1,0 +1,38 @@
+//! `cargo genti man`: the manual pages, made of the same text as `--help`.
+
+use clap::{Command, CommandFactory};
+use genti::model::outcome::End;
+use genti::plan::config;
+
+use crate::args::{Cli, ManArgs};
+use crate::render::Shell;
+
+pub(crate) fn main(args: &ManArgs, shell: &mut Shell) -> End {
+    let mut top = Cli::command();
+    top.build();
+    let mut command = &top;
+    for word in &args.command {
+        command = match command.find_subcommand(word) {
+            Some(command) => command,
+            None => {
+                shell.error(unknown(command, word));
+                return End::Usage;
+            }
+        };
+    }
+    let mut out = Vec::new();
+    // Into memory nothing fails to be written.
+    let page = clap_mangen::Man::new(command.clone()).source(concat!("genti ", env!("CARGO_PKG_VERSION")));
+    let _ = page.render(&mut out);
+    shell.out_as_it_is(&out)
+}
+
+fn unknown(above: &Command, word: &str) -> String {
+    let names: Vec<_> = above.get_subcommands().map(Command::get_name).collect();
+    let of = above.get_bin_name().unwrap_or_default();
+    match config::closest(word, names.iter().copied()) {
+        Some(name) => format!("`{of}` has no command `{word}`; did you mean `{name}`?"),
+        None if names.is_empty() => format!("`{of}` has no command `{word}`, nor any other"),
+        None => format!("`{of}` has no command `{word}`; there are: {}", names.join(", ")),
+    }
+}

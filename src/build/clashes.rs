@@ -1,0 +1,71 @@
+//! What would make the result depend on who comes first: judged when all are done, so that the same is said each time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::error::Error;
+use super::look_up::{Place, Unit};
+use super::record::Record;
+use super::{Plan, walk};
+use crate::model::path::RelPath;
+
+/// Who wants to write what: by the number of the unit.
+pub(super) type Claims = BTreeMap<RelPath, BTreeSet<usize>>;
+
+/// Outputs that can't be told apart: an error each.
+pub(super) fn find(claims: &Claims, units: &[Unit<'_>]) -> Vec<Error> {
+    let names = |claimants: &BTreeSet<usize>| {
+        let names: Vec<String> = claimants.iter().map(|&at| units[at].shown()).collect();
+        names.join(" and ")
+    };
+    let mut errors = Vec::new();
+    for (path, claimants) in claims.iter().filter(|(_, claimants)| claimants.len() > 1) {
+        errors.push(Error::new(format!("the output `{path}` is made twice: from {}", names(claimants))));
+    }
+    // Directories are part of this: `A/x` and `a/y` are in one or in two.
+    let mut spellings = BTreeMap::new();
+    for path in claims.keys() {
+        let mut at = Some(path.clone());
+        while let Some(part) = at.filter(|part| !part.is_root()) {
+            let folded = part.as_bytes().to_ascii_lowercase();
+            let other = spellings.entry(folded).or_insert_with(|| part.clone());
+            if *other != part {
+                let why = "are one file on some systems, and two on others";
+                errors.push(Error::new(format!("the outputs `{other}` and `{part}` {why}")));
+            }
+            if part != *path && claims.contains_key(&part) {
+                let why = "would have to be a file and a directory";
+                errors.push(Error::new(format!("the output `{part}` {why}: there is `{path}`")));
+            }
+            at = part.parent();
+        }
+    }
+    errors
+}
+
+/// Files that are both input and output: what is read would depend on what ran before.
+pub(super) fn read_and_written(
+    plan: &Plan<'_>,
+    records: &[Record],
+    outputs: &BTreeSet<RelPath>,
+    place: &Place,
+) -> Vec<Error> {
+    let checked_in = plan.checked_in.as_ref().map(|dir| place.root.join(dir));
+    let mut dirs = vec![place.out.clone()];
+    dirs.extend(checked_in);
+    let mut errors = BTreeMap::new();
+    let written: BTreeSet<PathBuf> = dirs
+        .iter()
+        .filter_map(|dir| walk::canonical(dir))
+        .flat_map(|dir| outputs.iter().map(move |path| path.to_path(&dir)))
+        .collect();
+    for record in records {
+        let discovered = record.discovered.iter().map(|seen| &seen.path);
+        for path in record.inputs.iter().map(|(path, _)| path).chain(discovered) {
+            if walk::canonical(&place.root.join(path)).is_some_and(|path| written.contains(&path)) {
+                errors.insert(path.clone(), Error::new("this input is an output, too").in_file(path.clone()));
+            }
+        }
+    }
+    errors.into_values().collect()
+}

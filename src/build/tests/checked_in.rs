@@ -1,0 +1,70 @@
+//! Files that are kept in the repository.
+
+use super::*;
+
+#[test]
+fn files_that_are_checked_in_are_compared_and_written_only_for_a_package_that_is_named() {
+    let mut package = Package::new(&[("in/a.x", "a\n"), ("in/b.x", "b\n"), ("gen/a.out", "a\r\n")]);
+    package.place.env.insert("CARGO_PKG_NAME".into(), "mine".into());
+    let plan = || copy("in/*.x").checked_in("gen");
+    assert_eq!(
+        package.error(&plan()),
+        "gen/b.out: this file is generated, and missing\n\
+         to write what the generator makes to `gen`: GENTI_BUILD_ACCEPT=mine cargo build -p mine"
+    );
+    package.place.env.insert("GENTI_BUILD_ACCEPT".into(), "other".into());
+    assert!(package.error(&plan()).contains("missing"));
+    package.place.env.insert("GENTI_BUILD_ACCEPT".into(), "mine".into());
+    assert!(
+        package.lines(&plan()).unwrap().lines.contains("cargo:warning=1 generated files were written to gen")
+    );
+    package.place.env.remove(std::ffi::OsStr::new("GENTI_BUILD_ACCEPT"));
+    let done = package.lines(&plan()).unwrap();
+    assert!(
+        done.lines.contains("cargo:rerun-if-changed=gen\ncargo:rerun-if-changed=gen/a.out\n"),
+        "{}",
+        done.lines
+    );
+    assert!(done.lines.contains("cargo:rerun-if-env-changed=GENTI_BUILD_ACCEPT\n"));
+    package.write("gen/b.out", "b\nmore\n");
+    package.write("gen/stranger", "");
+    let error = package.error(&plan());
+    assert!(error.starts_with("gen/b.out:2: this is not what the generator makes\n"), "{error}");
+    assert!(error.contains("gen/stranger: nothing generates this file"), "{error}");
+    assert_eq!(fs::read_to_string(package.place.root.join("gen/b.out")).unwrap(), "b\nmore\n");
+    // An input below the directory of the outputs would be one of them.
+    package.remove("gen/stranger");
+    let plan = plan().inputs("gen/a.out").each(|_, _| Ok(()));
+    assert!(package.error(&plan).contains("gen/a.out: this input is an output, too"));
+}
+
+#[test]
+fn without_an_optional_tool_what_is_checked_in_is_taken_as_it_is() {
+    let mut package = Package::new(&[("in/a.x", "a"), ("gen/a.out", "by hand")]);
+    package.place.env.insert("CARGO_PKG_NAME".into(), "mine".into());
+    let with = |tool: Tool| copy("in/*.x").checked_in("gen").tool(tool);
+    let missing = || Tool::find("no-such-tool");
+    assert!(package.error(&with(missing())).contains("`no-such-tool` was not found"));
+    let done = package.lines(&with(missing().optional())).unwrap();
+    assert!(
+        done.lines.starts_with("cargo:warning=`gen` is taken as it is, and was not compared:"),
+        "{}",
+        done.lines
+    );
+    assert!(done.lines.contains("cargo:rerun-if-changed=gen\n"), "{}", done.lines);
+    assert_eq!(package.names(), [""; 0]);
+    let manifest = fs::read_to_string(package.place.out.join(".genti/manifest.json")).unwrap();
+    assert!(manifest.contains("\"missing_tool\":\"no-such-tool\""), "{manifest}");
+    // Who wants the files written must have the tool.
+    package.place.env.insert("GENTI_BUILD_ACCEPT".into(), "mine".into());
+    assert!(package.error(&with(missing().optional())).contains("`no-such-tool` was not found"));
+    package.place.env.clear();
+    package.remove("gen/a.out");
+    fs::remove_dir(package.place.root.join("gen")).unwrap();
+    assert!(
+        package
+            .error(&with(missing().optional()))
+            .starts_with("gen: it is not there, and can't be generated")
+    );
+    assert!(package.error(&copy("in/*.x").tool(missing().optional())).contains("only beside `checked_in`"));
+}

@@ -1,0 +1,109 @@
+//! Programs that generators call: found once, before anything runs.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use super::Error;
+
+/// A program that a generator calls.
+///
+/// ```
+/// use genti::build::Tool;
+///
+/// let tool = Tool::find("protoc").env("PROTOC").hint("apt install protobuf-compiler");
+/// # let _ = tool;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Tool {
+    pub(super) name: String,
+    pub(super) env: Option<String>,
+    hint: Option<String>,
+    pub(super) is_optional: bool,
+}
+
+impl Tool {
+    /// The program `name`, which is looked for in the directories of `PATH`.
+    pub fn find(name: impl Into<String>) -> Self {
+        Self { name: name.into(), env: None, hint: None, is_optional: false }
+    }
+
+    /// An environment variable that says where it is instead: a path, or another name.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>) -> Self {
+        self.env = Some(name.into());
+        self
+    }
+
+    /// How to get it, for the message when it is missing.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Beside [`Plan::checked_in`](super::Plan::checked_in): where it is missing, the files that are checked in are taken as
+    /// they are, with a warning, and nothing is generated. For crates that others build, who need not have the tool.
+    #[must_use]
+    pub fn optional(mut self) -> Self {
+        self.is_optional = true;
+        self
+    }
+
+    /// Where it is. Relative paths are seen from `root`.
+    pub(super) fn locate(&self, root: &Path, env: &BTreeMap<OsString, OsString>) -> Result<PathBuf, Error> {
+        let named =
+            self.env.as_ref().and_then(|name| env.get(OsStr::new(name))).filter(|value| !value.is_empty());
+        let wanted = named.map_or_else(|| Path::new(&self.name), Path::new);
+        let search = env.get(OsStr::new("PATH")).map(OsString::as_os_str).unwrap_or_default();
+        if let Some(found) = find(wanted, root, search) {
+            return Ok(found);
+        }
+        let mut message = match (named, &self.env) {
+            (Some(value), Some(env)) => {
+                format!("`{}` was not found: {env} names {}", self.name, Path::new(value).display())
+            }
+            (_, Some(env)) => format!("`{}` was not found in PATH, and {env} is not set", self.name),
+            _ => format!("`{}` was not found in PATH", self.name),
+        };
+        if let Some(hint) = &self.hint {
+            message = format!("{message}\nto get it: {hint}");
+        }
+        Err(Error::new(message))
+    }
+}
+
+/// The program `wanted`: in the directories of `search` if it is a bare name. Directories that are not absolute are
+/// passed over: what is found in them would depend on where a build is started.
+fn find(wanted: &Path, root: &Path, search: &OsStr) -> Option<PathBuf> {
+    let is_name = wanted.components().count() == 1 && wanted.file_name() == Some(wanted.as_os_str());
+    if !is_name {
+        return with_extensions(&root.join(wanted)).find(|path| is_program(path));
+    }
+    std::env::split_paths(search)
+        .filter(|dir| dir.is_absolute())
+        .flat_map(|dir| with_extensions(&dir.join(wanted)).collect::<Vec<_>>())
+        .find(|path| is_program(path))
+}
+
+fn with_extensions(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let with_suffix = cfg!(windows).then(|| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(std::env::consts::EXE_SUFFIX);
+        PathBuf::from(name)
+    });
+    std::iter::once(path.to_path_buf()).chain(with_suffix)
+}
+
+#[expect(clippy::disallowed_methods, reason = "build scripts look for programs")]
+fn is_program(path: &Path) -> bool {
+    let Ok(metadata) = std::fs::metadata(path) else { return false };
+    #[cfg(unix)]
+    let may_run = {
+        use std::os::unix::fs::PermissionsExt;
+        metadata.permissions().mode() & 0o111 != 0
+    };
+    #[cfg(not(unix))]
+    let may_run = true;
+    metadata.is_file() && may_run
+}

@@ -1,0 +1,140 @@
+//! What a build script has generated: its manifest in `OUT_DIR`, checked against the files that are there.
+//!
+//! The manifest is `genti::build`'s. A script that leaves none has generated nothing that is known of.
+
+#![expect(clippy::disallowed_methods, reason = "part of the shell: reads what cargo has built")]
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Component, Path};
+
+use serde::Deserialize;
+
+use crate::model::digest::Digest;
+use crate::model::generated::{Generated, GeneratedFile, GeneratedUnit};
+use crate::model::path::RelPath;
+use crate::model::workspace::{PackageId, Workspace};
+
+/// Where it lies in `OUT_DIR`.
+const MANIFEST: &str = ".genti/manifest.json";
+
+/// Why what was generated is not known. Names no place on this machine.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// The manifest.
+    #[error("the manifest of what was generated can't be read: {0}")]
+    Manifest(String),
+    /// It had to be left at what is checked in.
+    #[error("`{dir}` was not compared with what is generated: `{tool}` is missing")]
+    NotCompared {
+        /// The directory of what is checked in, from the package.
+        dir: String,
+        /// The tool that would generate it.
+        tool: String,
+    },
+    /// A file that it names.
+    #[error("the generated file `{path}` {why}")]
+    File {
+        /// Where it should be.
+        path: RelPath,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    schema: u32,
+    checked_in: Option<String>,
+    missing_tool: Option<String>,
+    units: Vec<Unit>,
+}
+
+#[derive(Deserialize)]
+struct Unit {
+    inputs: Vec<String>,
+    discovered: Vec<String>,
+    outputs: Vec<Output>,
+}
+
+#[derive(Deserialize)]
+struct Output {
+    path: String,
+    bytes: u64,
+}
+
+/// What the build script of `package` has generated in `out_dir`; `None` if it says nothing of it.
+///
+/// # Errors
+///
+/// If what it says is not so.
+pub fn generated(
+    workspace: &Workspace,
+    package: PackageId,
+    out_dir: &Path,
+) -> Result<Option<Generated>, Unreadable> {
+    let text = match fs::read(out_dir.join(MANIFEST)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Unreadable::Manifest(error.to_string())),
+        Ok(text) => text,
+    };
+    let manifest: Manifest =
+        serde_json::from_slice(&text).map_err(|error| Unreadable::Manifest(error.to_string()))?;
+    if manifest.schema != 1 {
+        let why =
+            format!("its format is {}, and this genti knows 1; update the older of the two", manifest.schema);
+        return Err(Unreadable::Manifest(why));
+    }
+    if let Some(tool) = manifest.missing_tool {
+        return Err(Unreadable::NotCompared { dir: manifest.checked_in.unwrap_or_default(), tool });
+    }
+    let dir = workspace.package(package).dir.to_path(&workspace.root);
+    let within = |path: &String| {
+        let path = RelPath::between(&workspace.root, &without_dots(&dir.join(path)))?;
+        (!path.is_outside()).then_some(path)
+    };
+    let unit = |unit: &Unit| {
+        let mut inputs: Vec<_> = unit.inputs.iter().chain(&unit.discovered).filter_map(within).collect();
+        inputs.sort();
+        let files = unit.outputs.iter().map(|output| file(out_dir, output)).collect::<Result<_, _>>()?;
+        Ok(GeneratedUnit { inputs, files })
+    };
+    Ok(Some(Generated {
+        package: workspace.package(package).name.clone(),
+        checked_in: manifest.checked_in.as_ref().and_then(within),
+        units: manifest.units.iter().map(unit).collect::<Result<_, _>>()?,
+    }))
+}
+
+/// The file that the manifest speaks of. What lies elsewhere is not read, whoever says so.
+fn file(out_dir: &Path, output: &Output) -> Result<GeneratedFile, Unreadable> {
+    let path = RelPath::unescape(&output.path);
+    let wrong = |why: String| Unreadable::File { path: path.clone(), why };
+    let is_plain = |part| matches!(part, Component::Normal(_));
+    if path.is_root() || !path.as_os_path().components().all(is_plain) {
+        return Err(wrong("is not below OUT_DIR".to_owned()));
+    }
+    let place = path.to_path(out_dir);
+    let is_file = fs::symlink_metadata(&place).is_ok_and(|metadata| metadata.is_file());
+    if !is_file {
+        return Err(wrong("is not there".to_owned()));
+    }
+    let bytes = fs::read(&place).map_err(|error| wrong(format!("can't be read: {error}")))?;
+    if bytes.len() as u64 != output.bytes {
+        return Err(wrong(format!("has {} bytes, and the script wrote {}", bytes.len(), output.bytes)));
+    }
+    Ok(GeneratedFile { len: output.bytes, digest: Digest::of_bytes(&bytes), path })
+}
+
+/// `path` without `.` and `..`.
+fn without_dots(path: &Path) -> std::path::PathBuf {
+    let mut clean = std::path::PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(clean.pop()),
+            part => clean.push(part),
+        }
+    }
+    clean
+}

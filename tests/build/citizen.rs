@@ -1,0 +1,127 @@
+//! What a script takes of the machine, and what it leaves alone.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use crate::support::{Package, text, tree};
+
+#[test]
+fn there_are_never_more_workers_than_jobs() {
+    for jobs in [1, 2] {
+        let package = Package::of("build-rust", "package");
+        let mut build = package.cargo(&["build", &format!("-j{jobs}")]);
+        let seen = package.run(build.env("FIXTURE_MILLIS", "4"));
+        assert_eq!(seen.generated.len(), 200);
+        assert_eq!(seen.at_once, jobs);
+    }
+}
+
+#[test]
+fn two_builds_below_make_share_its_jobs() {
+    let package = Package::of("build-rust", "package");
+    let makefile = "all: one two\none two:\n\t+CARGO_TARGET_DIR=$(TARGETS)/$@ $(CARGO) build\n";
+    package.write("Makefile", makefile);
+    let mut make = Command::new("make");
+    package.scrub(&mut make);
+    make.arg("-j2").arg(format!("CARGO={}", env!("CARGO")));
+    make.arg(format!("TARGETS={}", package.beside("target").display()));
+    let output = make.env("FIXTURE_MILLIS", "4").output().unwrap();
+    let (seen, printed) = (package.seen(), text(&output));
+    assert!(output.status.success(), "{printed}");
+    // It counts them at its end.
+    assert!(!printed.contains("jobserver tokens"), "{printed}");
+    assert_eq!(seen.generated.len(), 400);
+    assert_eq!(seen.at_once, 2);
+}
+
+#[test]
+fn without_a_jobserver_num_jobs_counts() {
+    let package = Package::of("build-rust", "package");
+    package.build();
+    for (jobs, expected) in [(Some("1"), 1), (Some("3"), 3), (Some("nonsense"), 1), (None, 1)] {
+        let out = package.beside(&format!("out-{jobs:?}"));
+        let mut script = package.script(&out);
+        script.env("FIXTURE_MILLIS", "2");
+        if let Some(jobs) = jobs {
+            script.env("NUM_JOBS", jobs);
+        }
+        assert_eq!(package.run(&mut script).at_once, expected, "{jobs:?}");
+    }
+    // A jobserver that can't be reached: others may be using it, and there is our own slot alone.
+    let mut script = package.script(&package.beside("out-broken"));
+    script.env("CARGO_MAKEFLAGS", "-j8 --jobserver-auth=fifo:/nowhere/fifo").env("NUM_JOBS", "8");
+    script.env("FIXTURE_MILLIS", "2");
+    let _ = std::fs::remove_file(package.beside("log"));
+    let output = script.output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        printed.starts_with("cargo:warning=the jobserver can't be used, so nothing runs in parallel"),
+        "{printed}"
+    );
+    assert_eq!((package.seen().generated.len(), package.seen().at_once), (200, 1));
+}
+
+#[test]
+fn nothing_outside_of_out_dir_is_touched() {
+    let package = Package::of("build-rust", "package");
+    package.build();
+    let expected = tree(&package.out_dir());
+    let (out, home) = (package.beside("out"), package.beside("home"));
+    std::fs::create_dir_all(home.join("tmp")).unwrap();
+    std::fs::write(home.join("file"), "").unwrap();
+    set_writable(&package.root, false);
+    set_writable(&home, false);
+    let before = [times(&package.root), times(&home)];
+
+    let mut script = package.script(&out);
+    script.env("HOME", &home).env("TMPDIR", home.join("tmp")).env("NUM_JOBS", "4").env_remove("FIXTURE_LOG");
+    // Root may write everywhere: for it, the source tree is mounted so that nobody may.
+    let mut script = as_read_only(&script, &package.root).unwrap_or(script);
+    package.run(&mut script);
+    assert_eq!(tree(&out), expected);
+    assert_eq!([times(&package.root), times(&home)], before);
+    set_writable(&package.root, true);
+    set_writable(&home, true);
+}
+
+/// `script` with `root` mounted read-only, where that is possible.
+fn as_read_only(script: &Command, root: &Path) -> Option<Command> {
+    let mount = "mount --bind \"$0\" \"$0\" && mount -o remount,ro,bind \"$0\"";
+    let can = |then: &str| format!("{mount} && {then}");
+    let mut probe = Command::new("unshare");
+    probe.args(["-m", "sh", "-c"]).arg(can("! touch \"$0/probe\" 2>/dev/null")).arg(root);
+    if !probe.output().is_ok_and(|output| output.status.success()) {
+        return None;
+    }
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c"]).arg(can("cd \"$0\" && exec \"$1\"")).arg(root).arg(script.get_program());
+    for (name, value) in script.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    Some(command)
+}
+
+/// When each file and directory below `dir` was last changed: a directory is whenever something in it comes or goes.
+fn times(dir: &Path) -> BTreeMap<PathBuf, SystemTime> {
+    let mut times = BTreeMap::new();
+    let mut open = vec![dir.to_path_buf()];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+        let changed = std::fs::metadata(&path).unwrap().modified().unwrap();
+        times.insert(path, changed);
+    }
+    times
+}
+
+fn set_writable(dir: &Path, is_writable: bool) {
+    let mode = if is_writable { "u+w" } else { "a-w" };
+    let output = Command::new("chmod").args(["-R", mode]).arg(dir).output().unwrap();
+    assert!(output.status.success());
+}

@@ -1,0 +1,38 @@
+//! Killed at any moment, a script leaves nothing that passes for done.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Package, tree};
+
+#[test]
+fn a_build_that_was_killed_is_finished_by_the_next() {
+    let package = Package::of("build-rust", "package");
+    package.build();
+    let (expected, out) = (tree(&package.out_dir()), package.beside("out"));
+    for at in [1, 3, 50, 120, 199] {
+        let _ = std::fs::remove_dir_all(&out);
+        let _ = std::fs::remove_file(package.beside("log"));
+        let mut script =
+            package.script(&out).env("NUM_JOBS", "3").env("FIXTURE_MILLIS", "2").spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while package.seen().generated.len() < at {
+            assert!(Instant::now() < deadline && script.try_wait().unwrap().is_none(), "it ended before");
+            std::thread::sleep(Duration::from_micros(300));
+        }
+        script.kill().unwrap();
+        script.wait().unwrap();
+        let begun = package.seen().generated.len();
+
+        // Something is taken away meanwhile; what may have been made of it must go.
+        let gone = format!("tables/p00/t{:02}.txt", at % 20);
+        let text = std::fs::read_to_string(package.root.join(&gone)).unwrap();
+        package.remove(&gone);
+        let next = package.run(&mut package.script(&out));
+        // At most those that were being worked on are done twice.
+        assert!(next.generated.len() + begun <= 199 + 1 + 3, "{} and {begun}", next.generated.len());
+        assert!(!out.join(format!("p00/t{:02}.rs", at % 20)).exists());
+        package.write(&gone, &text);
+        package.run(&mut package.script(&out));
+        assert_eq!(tree(&out), expected);
+    }
+}

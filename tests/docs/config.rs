@@ -1,0 +1,238 @@
+//! The schema of the configuration and the page about it know exactly the keys and words that the reader knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use genti::plan::config::{self, ConfigFile, Place};
+use jsonschema::Validator;
+use regex::Regex;
+use serde_json::{Value, json};
+
+use crate::{ROOT, blocks, pages, read};
+
+/// What nobody would call a key, and resembles none.
+const NO_KEY: &str = "qqqqqqqqqqqqqqqqqqqqqqqq";
+
+/// Every table that has fixed keys: how the page calls it, what to write to be in it, and where the schema has it.
+const TABLES: [(&str, &str, &str); 10] = [
+    ("top", "", ""),
+    ("[policy]", "[policy]", "/$defs/policy"),
+    ("[profile.NAME]", "[profile.x]", "/properties/profile/additionalProperties"),
+    ("[profile.NAME.policy]", "[profile.x.policy]", "/$defs/policy"),
+    ("[baseline]", "[baseline]", "/properties/baseline"),
+    ("[[suppress]]", "[[suppress]]", "/properties/suppress/items"),
+    ("[tools.NAME]", "[tools.x]", "/$defs/tool"),
+    ("parse", "[tools.x.parse]", "/$defs/tool/properties/parse/oneOf/1"),
+    ("compare", "[tools.x.compare]", "/$defs/tool/properties/compare/oneOf/1"),
+    ("detect", "[tools.x.detect]", "/$defs/tool/properties/detect"),
+];
+
+/// Lists of words: what to write before a word, and where the schema lists them.
+const WORDS: [(&str, &str); 8] = [
+    ("policy = { order =", "/$defs/policy/properties/order/enum"),
+    ("policy = { build-dir =", "/$defs/policy/properties/build-dir/enum"),
+    ("baseline = { stale =", "/properties/baseline/properties/stale/enum"),
+    ("tools.x = { run = [\"x\"], per =", "/$defs/tool/properties/per/enum"),
+    ("tools.x = { run = [\"x\"], targets =", "/$defs/tool/properties/targets/enum"),
+    ("tools.x = { run = [\"x\"], parse =", "/$defs/tool/properties/parse/oneOf/0/enum"),
+    ("tools.x = { run = [\"x\"], compare =", "/$defs/tool/properties/compare/oneOf/0/enum"),
+    (
+        "tools.x = { run = [\"x\"], compare.golden =",
+        "/$defs/tool/properties/compare/oneOf/1/properties/golden/enum",
+    ),
+];
+
+fn schema() -> Value {
+    serde_json::from_str(&read("docs/schemas/config.schema.json")).unwrap()
+}
+
+fn validator() -> Validator {
+    let schema = schema();
+    assert!(jsonschema::meta::is_valid(&schema));
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+/// What the reader has to say of `text`.
+fn mistakes(text: &str) -> Vec<(String, String)> {
+    let file = ConfigFile { name: "genti.toml".into(), text: text.into(), place: Place::File };
+    let problems = config::load(&[file], None).err().map(|problems| problems.0).unwrap_or_default();
+    problems.into_iter().map(|problem| (problem.message, problem.help.unwrap_or_default())).collect()
+}
+
+/// What stands in backticks.
+fn names(text: &str) -> BTreeSet<String> {
+    let name = Regex::new("`([^`]+)`").unwrap();
+    name.captures_iter(text).map(|found| found[1].to_owned()).collect()
+}
+
+/// The keys that the reader asks for in a table: it lists them to whoever writes another one.
+fn known(table: &str) -> BTreeSet<String> {
+    let said = mistakes(&format!("{table}\n{NO_KEY} = 1\n"));
+    let said = said.iter().find(|(message, _)| *message == format!("unknown key `{NO_KEY}`"));
+    let (_, help) = said.unwrap_or_else(|| panic!("{table}"));
+    names(help.strip_prefix("known keys: ").unwrap())
+}
+
+/// The keys of each table, as the reader knows them.
+fn all_known() -> BTreeMap<&'static str, BTreeSet<String>> {
+    TABLES.into_iter().map(|(name, table, _)| (name, known(table))).collect()
+}
+
+/// As an editor sees the text.
+fn as_json(text: &str) -> Value {
+    fn convert(value: toml::Value) -> Value {
+        match value {
+            toml::Value::Table(table) => {
+                table.into_iter().map(|(key, value)| (key, convert(value))).collect()
+            }
+            toml::Value::Array(items) => items.into_iter().map(convert).collect(),
+            toml::Value::String(text) => json!(text),
+            toml::Value::Integer(number) => json!(number),
+            toml::Value::Float(number) => json!(number),
+            toml::Value::Boolean(value) => json!(value),
+            toml::Value::Datetime(date) => json!(date.to_string()),
+        }
+    }
+    convert(toml::Value::Table(toml::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))))
+}
+
+#[test]
+fn the_schema_has_exactly_the_keys_that_are_read() {
+    let schema = schema();
+    for (name, table, pointer) in TABLES {
+        let of_schema = schema.pointer(pointer).unwrap_or_else(|| panic!("{pointer}"));
+        let keys: BTreeSet<_> = of_schema["properties"].as_object().unwrap().keys().cloned().collect();
+        assert_eq!(keys, known(table), "{name}");
+        assert_eq!(of_schema["additionalProperties"], json!(false), "{name}");
+    }
+}
+
+#[test]
+fn the_schema_has_exactly_the_words_that_are_read() {
+    for (before, pointer) in WORDS {
+        let list = schema().pointer(pointer).unwrap_or_else(|| panic!("{pointer}")).clone();
+        let words: BTreeSet<String> = serde_json::from_value(list).unwrap();
+        let write = |word: &str| format!("{before} \"{word}\" }}\n");
+        for word in &words {
+            let said = mistakes(&write(word));
+            assert!(said.is_empty(), "{word}: {said:?}");
+        }
+        let said = mistakes(&write(NO_KEY));
+        let [(message, help)] = said.as_slice() else { panic!("{before}: {said:?}") };
+        let mut choices = names(&format!("{message} {help}"));
+        choices.retain(|choice| !choice.contains(NO_KEY) && !choice.contains('{'));
+        let choices: BTreeSet<_> = choices.iter().map(|choice| choice.trim_matches('"').to_owned()).collect();
+        assert_eq!(choices, words, "{before}: {message} {help}");
+    }
+}
+
+#[test]
+fn every_configuration_that_is_shown_fits_the_schema() {
+    let validator = validator();
+    let mut shown: Vec<_> =
+        pages().iter().flat_map(|page| blocks(&read(page), "toml").collect::<Vec<_>>()).collect();
+    shown.push(read(".config/genti.toml"));
+    // The built-in tools are written in the same format.
+    let tools = std::fs::read_dir(Path::new(ROOT).join("src/tools")).unwrap();
+    shown.extend(tools.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()));
+    assert!(shown.len() > 15);
+    for text in shown {
+        let mistakes: Vec<_> =
+            validator.iter_errors(&as_json(&text)).map(|error| error.to_string()).collect();
+        assert!(mistakes.is_empty(), "{mistakes:?}\n{text}");
+    }
+}
+
+#[test]
+fn what_the_reader_refuses_the_schema_refuses_and_the_other_way_round() {
+    let validator = validator();
+    let tool = |keys: &str| format!("[tools.x]\nrun = [\"x\", \"{{args}}\"]\n{keys}");
+    let both = |text: &str, fits: bool| {
+        assert_eq!(mistakes(text).is_empty(), fits, "{text}: {:?}", mistakes(text));
+        assert_eq!(validator.is_valid(&as_json(text)), fits, "{text}");
+    };
+    for (key, good, bad) in [
+        (
+            "batch",
+            &["1", "4294967295", "\"7\"", "\"by-path\""][..],
+            &["0", "-1", "4294967296", "\"0\"", "\"x\"", "true", "1.5"][..],
+        ),
+        ("seed", &["0", "7"], &["-1", "\"7\""]),
+        ("parallel", &["1", "1024", "\"auto\"", "\"4\""], &["0", "1025", "\"all\"", "false"]),
+        ("order", &["\"topo\""], &["\"alphabetic\"", "1"]),
+        ("build-dir", &["\"lanes\""], &["\"target\""]),
+        ("max-duration", &["\"20m\"", "\"1h 30m\""], &["20", "\"soon\"", "\"\""]),
+    ] {
+        good.iter().for_each(|value| both(&format!("[policy]\n{key} = {value}\n"), true));
+        bad.iter().for_each(|value| both(&format!("[profile.x.policy]\n{key} = {value}\n"), false));
+    }
+    for (key, good, bad) in [
+        ("args", &["[]", "[\"a\"]"][..], &["\"a\"", "[1]"][..]),
+        ("per", &["\"package\""], &["\"crate\"", "[]"]),
+        ("lane", &["\"check\""], &["\"\"", "\" \"", "1"]),
+        ("env", &["[\"HOME\"]"], &["[\"A=B\"]", "[\"\"]", "\"HOME\""]),
+        ("threads", &["\"THREADS\""], &["\"\"", "\"A=B\""]),
+        ("weight", &["1", "100"], &["0", "101", "\"1\""]),
+        ("max-tasks", &["1"], &["0", "4294967296"]),
+        ("max-bytes", &["1"], &["0"]),
+        (
+            "parse",
+            &["\"lines\"", "{ regex = \"(?<path>.)\" }"],
+            &["\"xml\"", "{}", "{ regex = \"x\" }", "{ regexp = \"\" }", "1"],
+        ),
+        ("compare", &["\"golden\"", "{ golden = \"both\" }"], &["\"silver\"", "{}", "{ golden = \"in\" }"]),
+        ("namespaces", &["[\"a-b\"]"], &["[\"A\"]", "[\"\"]", "\"a\""]),
+        ("detect", &["{ files = [\"x\"] }"], &["{}", "{ files = \"x\" }", "{ dirs = [] }"]),
+        ("enabled", &["true"], &["\"true\"", "0"]),
+        ("required", &["false"], &["\"no\""]),
+        ("install", &["\"x\""], &["\"\"", "[]"]),
+    ] {
+        good.iter().for_each(|value| both(&tool(&format!("{key} = {value}\n")), true));
+        bad.iter().for_each(|value| both(&tool(&format!("{key} = {value}\n")), false));
+    }
+    for (text, fits) in [
+        ("", true),
+        ("[tool.x]\nrun = [\"x\"]\n", false),
+        ("[tools.X]\nrun = [\"x\"]\n", false),
+        ("[tools.x]\nrun = []\n", false),
+        ("[tools.x]\nrun = [\"x\"]\nparse = \"lines\"\ncompare = \"golden\"\n", false),
+        ("[tools]\nclippy = 1\n", false),
+        ("[baseline]\nversions = { clippy = \"0.1.95\" }\n", true),
+        ("[baseline]\nversions = { clippy = \"stable\" }\n", false),
+        ("[baseline]\nstale = \"ignore\"\n", false),
+        ("[baseline]\ntarget = \"\"\n", false),
+        ("[[suppress]]\nrule = \"x\"\nreason = \"y\"\nexpires = 2027-01-31\n", true),
+        ("[[suppress]]\ntool = \"clippy\"\nreason = \"y\"\npath = \"a/**\"\n", true),
+        ("[[suppress]]\nrule = \"x\"\n", false),
+        ("[[suppress]]\nreason = \"y\"\n", false),
+        ("[[suppress]]\nrule = \"x\"\nreason = \" \"\n", false),
+        ("[[suppress]]\nrule = \"x\"\nreason = \"y\"\nexpires = \"soon\"\n", false),
+        ("[[suppress]]\nrule = \"x\"\nreason = \"y\"\npath = \"!a\"\n", false),
+        ("[suppress]\nrule = \"x\"\nreason = \"y\"\n", false),
+    ] {
+        both(text, fits);
+    }
+}
+
+/// The first column of the tables below the headings of the page.
+#[test]
+fn the_page_has_exactly_the_keys_that_are_read() {
+    let page = read("docs/configuration.md");
+    let row = Regex::new(r"(?m)^\| `([a-z-]+)` \|").unwrap();
+    let keys = |heading: &str| -> BTreeSet<String> {
+        let (_, rest) =
+            page.split_once(&format!("\n## `{heading}`\n")).unwrap_or_else(|| panic!("{heading}"));
+        let section = rest.split("\n## ").next().unwrap().split("\n### ").next().unwrap();
+        row.captures_iter(section).map(|found| found[1].to_owned()).collect()
+    };
+    let known = all_known();
+    for table in ["[policy]", "[baseline]", "[[suppress]]", "[tools.NAME]"] {
+        assert_eq!(keys(table), known[table], "{table}");
+    }
+    assert_eq!(known["[profile.NAME.policy]"], known["[policy]"]);
+    for table in ["top", "[profile.NAME]", "parse", "compare", "detect"] {
+        for key in &known[table] {
+            assert!(crate::has_word(&page, key), "{table}: {key}");
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Workflows and the action: they are YAML, what they use is pinned, what they call is there, and what can be tried here
+//! is tried. GitHub itself is the only one to tell the rest.
+#![cfg(unix)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use regex::Regex;
+use saphyr::{LoadableYamlNode, Yaml};
+
+use crate::{HELP, ROOT, blocks, has_word, pages, read};
+
+/// The action, and every workflow.
+fn files() -> Vec<PathBuf> {
+    let workflows = fs::read_dir(Path::new(ROOT).join(".github/workflows")).unwrap();
+    let names = workflows.map(|entry| Path::new(".github/workflows").join(entry.unwrap().file_name()));
+    let mut files: Vec<_> = names.chain([".github/actions/genti/action.yml".into()]).collect();
+    files.sort();
+    files
+}
+
+struct Step {
+    name: String,
+    uses: Option<String>,
+    run: Option<String>,
+}
+
+fn steps(text: &str) -> Vec<Step> {
+    let documents = Yaml::load_from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let top = &documents[0];
+    let of = |node: &Yaml<'_>| -> Vec<Step> {
+        let text = |step: &Yaml<'_>, key: &str| {
+            step.as_mapping_get(key).and_then(|value| value.as_str()).map(str::to_owned)
+        };
+        let step = |step: &Yaml<'_>| Step {
+            name: text(step, "name").unwrap_or_default(),
+            uses: text(step, "uses"),
+            run: text(step, "run"),
+        };
+        node.as_mapping_get("steps").unwrap().as_sequence().unwrap().iter().map(step).collect()
+    };
+    match top.as_mapping_get("jobs") {
+        Some(jobs) => jobs.as_mapping().unwrap().values().flat_map(of).collect(),
+        None => of(&top["runs"]),
+    }
+}
+
+/// The script of the step with this name.
+fn script(file: &str, name: &str) -> String {
+    let step = steps(&read(file)).into_iter().find(|step| step.name == name);
+    step.and_then(|step| step.run).unwrap_or_else(|| panic!("{file}: {name}"))
+}
+
+fn bash(script: &str, dir: &Path, vars: &[(&str, &str)]) -> Output {
+    let mut command = Command::new("bash");
+    command.args(["-eo", "pipefail", "-c", script]).current_dir(dir).envs(vars.iter().copied());
+    command.output().unwrap()
+}
+
+#[track_caller]
+fn passes(output: &Output) {
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn every_action_is_pinned_by_a_hash_with_its_version() {
+    let line = Regex::new(r"(?m)^[ -]*uses: (.*)$").unwrap();
+    let pin = Regex::new(r"^[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$").unwrap();
+    let mut texts: Vec<_> = files().into_iter().map(|file| (file.clone(), read(file))).collect();
+    for page in pages() {
+        texts.extend(blocks(&read(&page), "yaml").map(|block| (page.clone(), block)));
+    }
+    let mut count = 0;
+    for (file, text) in texts {
+        for [action] in line.captures_iter(&text).map(|found| found.extract().1) {
+            match action.strip_prefix("./") {
+                Some(own) => assert!(Path::new(ROOT).join(own).join("action.yml").is_file(), "{action}"),
+                // In the documentation, where nobody knows yet who it will be.
+                None if action == "OWNER/genti/.github/actions/genti@HASH" => {}
+                None => assert!(pin.is_match(action), "{}: {action}", file.display()),
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count}");
+    // One version of each, lest one of them be forgotten when it is raised.
+    let all: String = files().iter().map(read).collect();
+    let versions: BTreeSet<_> = line.captures_iter(&all).map(|found| found[1].to_owned()).collect();
+    let names: BTreeSet<_> = versions.iter().map(|action| action.split('@').next().unwrap()).collect();
+    assert_eq!(versions.len(), names.len(), "{versions:#?}");
+}
+
+#[test]
+fn every_job_ends_in_time_and_may_do_no_more_than_it_must() {
+    for file in files().iter().filter(|file| file.starts_with(".github/workflows")) {
+        let text = read(file);
+        let documents = Yaml::load_from_str(&text).unwrap();
+        let permissions = documents[0]["permissions"].as_mapping().unwrap();
+        assert_eq!(permissions.len(), 1, "{}", file.display());
+        assert_eq!(documents[0]["permissions"]["contents"].as_str(), Some("read"), "{}", file.display());
+        for (name, job) in documents[0]["jobs"].as_mapping().unwrap() {
+            let minutes = job["timeout-minutes"].as_integer().unwrap();
+            assert!((5..=330).contains(&minutes), "{}: {name:?}", file.display());
+        }
+        for step in steps(&text).iter().filter_map(|step| step.uses.as_ref()) {
+            let keeps = step.starts_with("actions/checkout@") && !text.contains("persist-credentials: false");
+            assert!(!keeps, "{}: the token is left in the checkout", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_script_is_one_and_calls_what_there_is() {
+    let expression = Regex::new(r"\$\{\{.*?\}\}").unwrap();
+    let own = Regex::new(r"(?:^|[\s;&])((?:\.ci|benches|tests|src)/[\w./-]+)").unwrap();
+    let test = Regex::new(r"--(?:test|bench) ([\w-]+)").unwrap();
+    let call =
+        Regex::new(r"(?m)(?:cargo-genti|cargo genti|cargo run --locked --) ([a-z]+)([^|>\n]*)").unwrap();
+    let mut seen = (0, 0, 0);
+    let manifest = read("Cargo.toml");
+    let mut scripts: Vec<_> = files()
+        .into_iter()
+        .flat_map(|file| steps(&read(&file)).into_iter().map(move |step| (file.clone(), step)))
+        .filter_map(|(file, step)| Some((file, step.run?)))
+        .collect();
+    // What the action is asked to do.
+    let asked = Regex::new(r"(?m)^ +command: (.*)$").unwrap();
+    for file in files() {
+        let text = read(&file);
+        scripts.extend(
+            asked.captures_iter(&text).map(|found| (file.clone(), format!("cargo genti {}", &found[1]))),
+        );
+    }
+    for (file, script) in &scripts {
+        let file = file.display();
+        let plain = expression.replace_all(script, "x");
+        let output = Command::new("bash").args(["-n", "-c", &plain]).output().unwrap();
+        assert!(output.status.success(), "{file}: {script}\n{output:?}");
+        for found in own.captures_iter(&plain) {
+            assert!(Path::new(ROOT).join(&found[1]).exists(), "{file}: {}", &found[1]);
+            seen.0 += 1;
+        }
+        for found in test.captures_iter(&plain) {
+            let tests = [format!("tests/{}.rs", &found[1]), format!("tests/{}/main.rs", &found[1])];
+            assert!(tests.iter().any(|path| Path::new(ROOT).join(path).exists()), "{file}: {}", &found[1]);
+            seen.1 += 1;
+        }
+        for found in call.captures_iter(&plain) {
+            let help = HELP.get(&found[1]).unwrap_or_else(|| panic!("{file}: no command {}", &found[1]));
+            for flag in found[2].split_whitespace().filter(|word| word.starts_with("--")) {
+                assert!(has_word(help, flag), "{file}: no flag {flag} of {}", &found[1]);
+            }
+            seen.2 += 1;
+        }
+    }
+    assert!(seen.0 >= 1 && seen.1 >= 2 && seen.2 >= 3, "{seen:?}");
+    let features = Regex::new(r"features: \[(.*)\]").unwrap();
+    let workflow = read(".github/workflows/ci.yml");
+    let listed: BTreeSet<_> = features.captures(&workflow).unwrap()[1]
+        .split(", ")
+        .map(|name| name.trim_matches('"').to_owned())
+        .collect();
+    let table = manifest.split("\n[features]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    let feature = Regex::new(r"(?m)^([a-z]+) = \[").unwrap();
+    let there = feature.captures_iter(table).map(|found| found[1].replace("default", ""));
+    assert_eq!(listed, there.collect(), "each feature alone, and none");
+}
+
+#[test]
+fn what_must_pass_before_anything_lands_has_its_steps() {
+    let ci = read(".ci/run");
+    for step in
+        ["fmt --all --check", "--all-targets -- -D warnings", "test --locked", "genti check", "rust-version"]
+    {
+        assert!(ci.contains(step), "{step}");
+    }
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &fs::metadata(Path::new(ROOT).join(".ci/run")).unwrap().permissions(),
+    );
+    assert_ne!(mode & 0o100, 0, ".ci/run can't be started");
+}
+
+#[test]
+fn the_action_takes_a_digest_of_what_the_binary_is_made_of() {
+    let script = script(".github/actions/genti/action.yml", "Take the digest of genti's sources");
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("genti");
+    for (path, text) in [("Cargo.toml", "a"), ("Cargo.lock", "b"), ("src/b c.rs", "c"), ("docs/x.md", "d")] {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let action = root.join(".github/actions/genti");
+    fs::create_dir_all(&action).unwrap();
+    let out = dir.path().join("out");
+    let digest = || {
+        fs::write(&out, "").unwrap();
+        let vars =
+            [("GITHUB_ACTION_PATH", action.to_str().unwrap()), ("GITHUB_OUTPUT", out.to_str().unwrap())];
+        passes(&bash(&script, dir.path(), &vars));
+        fs::read_to_string(&out).unwrap()
+    };
+    let first = digest();
+    assert!(Regex::new("^digest=[0-9a-f]{64}\n$").unwrap().is_match(&first), "{first}");
+    fs::write(root.join("docs/x.md"), "another").unwrap();
+    assert_eq!(digest(), first);
+    fs::write(root.join("src/b c.rs"), "another").unwrap();
+    assert_ne!(digest(), first);
+}
+
+#[test]
+fn the_action_builds_its_own_commit_unless_it_is_there_and_runs_what_is_asked() {
+    const ACTION: &str = ".github/actions/genti/action.yml";
+    let dir = tempfile::tempdir().unwrap();
+    let (home, bin) = (dir.path().join("home"), dir.path().join("bin"));
+    fs::create_dir_all(&bin).unwrap();
+    // In the place of cargo and rustup: notes how it was called, and installs what is here.
+    let program = env!("CARGO_BIN_EXE_cargo-genti");
+    let fake = format!(
+        "#!/bin/sh\necho \"${{0##*/}} $*\" >> \"$HOME/calls\"\ncase \"$0\" in *cargo) mkdir -p \"$HOME/.cache/genti/bin\"; \
+         ln -s {program} \"$HOME/.cache/genti/bin/cargo-genti\";; esac\n"
+    );
+    for name in ["cargo", "rustup"] {
+        fs::write(bin.join(name), &fake).unwrap();
+        passes(&bash(&format!("chmod +x '{}'", bin.join(name).display()), dir.path(), &[]));
+    }
+    fs::create_dir(&home).unwrap();
+    let path = format!("{}:/usr/bin:/bin", bin.display());
+    let action = Path::new(ROOT).join(".github/actions/genti");
+    let vars =
+        [("HOME", home.to_str().unwrap()), ("PATH", &path), ("GITHUB_ACTION_PATH", action.to_str().unwrap())];
+    let build = script(ACTION, "Build genti, unless it is there");
+    passes(&bash(&build, dir.path(), &vars));
+    let calls = fs::read_to_string(home.join("calls")).unwrap();
+    let from = calls.trim().rsplit("--path ").next().unwrap();
+    assert!(calls.contains("cargo +stable install --locked --root"), "{calls}");
+    assert_eq!(Path::new(from).canonicalize().unwrap(), Path::new(ROOT).canonicalize().unwrap());
+    passes(&bash(&build, dir.path(), &vars));
+    assert_eq!(fs::read_to_string(home.join("calls")).unwrap(), calls, "it is there by now");
+
+    let run = script(ACTION, "Run it");
+    // The toolchain stays the one of this test.
+    let rustup = std::env::var("RUSTUP_HOME")
+        .unwrap_or_else(|_| format!("{}/.rustup", std::env::var("HOME").unwrap()));
+    let run =
+        |command| bash(&run, Path::new(ROOT), &[vars[0], ("RUSTUP_HOME", &rustup), ("COMMAND", command)]);
+    let output = run("plan --tool fmt --order topo --manifest-path fixtures/members/Cargo.toml");
+    passes(&output);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("order topo"), "{output:?}");
+    assert_eq!(run("plan --order alphabetic").status.code(), Some(2), "its exit code is that of the step");
+}
+
+#[test]
+fn a_release_has_the_version_of_its_tag_and_what_the_changelog_says() {
+    const RELEASE: &str = ".github/workflows/release.yml";
+    let dir = tempfile::tempdir().unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    fs::write(dir.path().join("Cargo.toml"), read("Cargo.toml")).unwrap();
+    let changelog = |date: &str| {
+        let text = format!(
+            "# Changelog\n\n## {version} ({date})\n\n- One.\n\n### Added\n\n- Two.\n\n## 0.1.0 (2020-01-01)\n\n- Old.\n"
+        );
+        fs::write(dir.path().join("CHANGELOG.md"), text).unwrap();
+    };
+    let check = script(RELEASE, "The tag is the version");
+    let check = |tag: &str| bash(&check, dir.path(), &[("GITHUB_REF_NAME", tag)]).status.success();
+    changelog("unreleased");
+    assert!(!check(&format!("v{version}")));
+    changelog("2026-12-01");
+    assert!(check(&format!("v{version}")) && !check("v0.0.1"));
+
+    let tag = format!("v{version}");
+    passes(&bash(
+        &script(RELEASE, "Cut the notes out of the changelog"),
+        dir.path(),
+        &[("GITHUB_REF_NAME", &tag)],
+    ));
+    let notes = fs::read_to_string(dir.path().join("notes.md")).unwrap();
+    assert_eq!(notes.trim(), "- One.\n\n### Added\n\n- Two.");
+    // The real one has the headings that this looks for.
+    assert!(read("CHANGELOG.md").contains(&format!("\n## {version} (")));
+}
+
+#[test]
+fn a_release_holds_a_manual_page_for_every_command_and_its_digest() {
+    const RELEASE: &str = ".github/workflows/release.yml";
+    let dir = tempfile::tempdir().unwrap();
+    for file in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
+        fs::write(dir.path().join(file), read(file)).unwrap();
+    }
+    let bin = dir.path().join("target/cargo-genti");
+    fs::create_dir(dir.path().join("target")).unwrap();
+    // Small, so that little is packed.
+    fs::write(&bin, format!("#!/bin/sh\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_cargo-genti"))).unwrap();
+    passes(&bash("chmod +x target/cargo-genti", dir.path(), &[]));
+    let name = "cargo-genti-v1-x86_64";
+    let pack = script(RELEASE, "Pack it, with completions and manual pages");
+    passes(&bash(&pack, dir.path(), &[("NAME", name), ("BIN", bin.to_str().unwrap())]));
+    let pages = fs::read_dir(dir.path().join(name).join("man")).unwrap();
+    let pages: BTreeSet<_> = pages.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let commands =
+        HELP.keys().map(|command| format!("cargo-genti {command}").trim().replace(' ', "-") + ".1");
+    assert_eq!(pages, commands.collect());
+
+    fs::create_dir(dir.path().join("dist")).unwrap();
+    fs::rename(dir.path().join(format!("{name}.tar.gz")), dir.path().join(format!("dist/{name}.tar.gz")))
+        .unwrap();
+    passes(&bash(&script(RELEASE, "Take their digests"), dir.path(), &[]));
+    let digests = fs::read_to_string(dir.path().join("dist/SHA256SUMS")).unwrap();
+    assert!(
+        Regex::new(&format!("^[0-9a-f]{{64}}  {name}.tar.gz\n$")).unwrap().is_match(&digests),
+        "{digests}"
+    );
+}
+
+#[test]
+fn every_workflow_that_is_shown_is_yaml() {
+    let mut count = 0;
+    for page in pages() {
+        for block in blocks(&read(&page), "yaml") {
+            Yaml::load_from_str(&block)
+                .unwrap_or_else(|error| panic!("{}: {error}\n{block}", page.display()));
+            count += 1;
+        }
+    }
+    assert!(count >= 3);
+}
+
+/// The inputs that the documentation has are those of the action.
+#[test]
+fn the_inputs_of_the_action_are_documented() {
+    let text = read(".github/actions/genti/action.yml");
+    let documents = Yaml::load_from_str(&text).unwrap();
+    let inputs = documents[0]["inputs"].as_mapping().unwrap().iter();
+    let inputs: BTreeSet<_> = inputs
+        .map(|(name, input)| {
+            (name.as_str().unwrap().to_owned(), input["default"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    let row = Regex::new(r"(?m)^\| `([a-z-]+)` \| .* \| `([^`]+)` \|$").unwrap();
+    let page = read("docs/ci.md");
+    let rows = row.captures_iter(&page).map(|found| (found[1].to_owned(), found[2].to_owned()));
+    assert_eq!(rows.collect::<BTreeSet<_>>(), inputs);
+}

@@ -1,0 +1,122 @@
+//! The built-in `codegen`, and what it says of what was generated.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Sandbox, disabled};
+
+const OTHERS: [&str; 5] = ["fmt", "clippy", "doc", "test", "doctest"];
+
+/// A copy of `build-rust` in which only `codegen` and the tools of `config` run.
+fn generating(place: &str, config: &str) -> Sandbox {
+    let sandbox = Sandbox::of("build-rust", place);
+    let repository = env!("CARGO_MANIFEST_DIR");
+    sandbox.edit("Cargo.toml", "path = \"../..\"", &format!("path = {repository:?}"));
+    std::fs::copy(Path::new(repository).join("Cargo.lock"), sandbox.root().join("Cargo.lock")).unwrap();
+    // Cargo drops what the package does not need.
+    let mut prune = Command::new(env!("CARGO"));
+    prune.args(["metadata", "--offline", "--format-version=1"]);
+    sandbox.scrub(&mut prune);
+    sandbox.expect(&prune.output().unwrap(), 0);
+    sandbox.write("genti.toml", &format!("{}{config}", disabled(&OTHERS)));
+    sandbox
+}
+
+/// The generated files of the report, by path.
+fn files(sandbox: &Sandbox) -> std::collections::BTreeMap<String, (u64, String)> {
+    let report = sandbox.json("report.json");
+    let packages = report["generated"].as_array().unwrap();
+    let units = packages.iter().flat_map(|package| package["units"].as_array().unwrap());
+    let files = units.flat_map(|unit| unit["files"].as_array().unwrap());
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    files
+        .map(|file| (text(&file["path"]), (file["bytes"].as_u64().unwrap(), text(&file["digest"]))))
+        .collect()
+}
+
+#[test]
+fn the_report_lists_what_was_generated_the_same_at_any_place_and_what_changed() {
+    let (here, there) = (generating("here", ""), generating("some where/else", ""));
+    let printed = here.run(&["run", "--parallel", "1"], 0);
+    assert!(printed.contains("Passed codegen: 1 package, 201 generated files"), "{printed}");
+    there.run(&["run", "--parallel", "2"], 0);
+    assert_eq!(here.artifact("report.json"), there.artifact("report.json"));
+    let before = files(&here);
+    assert_eq!((before.len(), before["p00/t07.rs"].0), (201, 82));
+
+    let report = here.json("report.json");
+    assert_eq!(report["generated"][0]["package"], "build-rust");
+    assert_eq!(report["generated"][0]["units"][7]["inputs"][0], "tables/p00/t07.txt");
+
+    here.edit("tables/p00/t07.txt", "FIRST = 7", "FIRST = 8");
+    here.run(&["run"], 0);
+    let after = files(&here);
+    let changed: Vec<_> =
+        after.iter().filter(|(path, file)| before[*path] != **file).map(|(path, _)| &**path).collect();
+    assert_eq!(changed, ["p00/t07.rs"]);
+}
+
+#[test]
+fn what_a_script_says_is_shown_where_it_is_and_what_needs_it_is_run_after_it() {
+    let sandbox = generating(
+        "workspace",
+        "[tools.after]\nrun = ['sh', '-c', 'echo after >> log']\nneeds = ['codegen']\n",
+    );
+    let plan = sandbox.run(&["plan", "--tool", "after"], 0);
+    let place = |tool: &str| plan.find(&format!(" {tool} ")).unwrap_or_else(|| panic!("no {tool}: {plan}"));
+    assert!(place("codegen") < place("after"), "{plan}");
+    sandbox.run(&["run", "--tool", "after"], 0);
+    assert!(sandbox.root().join("log").exists());
+    assert_eq!(files(&sandbox).len(), 201);
+
+    sandbox.edit("tables/p04/t04.txt", "SECOND = 7056", "SECOND = many");
+    let printed = sandbox.run(&["run", "--tool", "codegen"], 3);
+    assert!(printed.contains("error[build-script]: `many`: invalid digit found in string"), "{printed}");
+    assert!(printed.contains("--> tables/p04/t04.txt:2"), "{printed}");
+    assert!(printed.contains("Incomplete codegen"), "{printed}");
+    assert_eq!(files(&sandbox).len(), 0);
+}
+
+#[test]
+fn a_generated_file_that_is_not_what_the_script_wrote_is_no_verdict() {
+    let sandbox = generating("workspace", "");
+    sandbox.run(&["run"], 0);
+    let build = sandbox.root().join("target/genti/build/debug/build");
+    let out = std::fs::read_dir(build).unwrap().map(|entry| entry.unwrap().path().join("out/p00/t00.rs"));
+    let file = out.into_iter().find(|path| path.exists()).unwrap();
+    std::fs::write(
+        &file,
+        "something else that is longer than what was generated, by all means, and by far indeed",
+    )
+    .unwrap();
+    let printed = sandbox.run(&["run"], 3);
+    assert!(printed.contains("the generated file `p00/t00.rs` has "), "{printed}");
+    std::fs::remove_file(&file).unwrap();
+    let printed = sandbox.run(&["run"], 3);
+    assert!(printed.contains("the generated file `p00/t00.rs` is not there"), "{printed}");
+}
+
+#[test]
+fn what_was_not_compared_for_want_of_a_tool_is_no_verdict() {
+    let sandbox = generating("workspace", "");
+    let from = std::fs::read_to_string(sandbox.root().join("build.rs")).unwrap();
+    let optional =
+        ".checked_in(\"src/tables\").tool(genti::build::Tool::find(\"no-such-tool\").optional()).run()";
+    sandbox.write("build.rs", &from.replace(".run()", optional));
+    sandbox.write("src/tables/mod.rs", "");
+    sandbox.write("src/lib.rs", "");
+    let printed = sandbox.run(&["run"], 3);
+    let why = "build-rust: `src/tables` was not compared with what is generated: `no-such-tool` is missing";
+    assert!(printed.contains(why), "{printed}");
+}
+
+#[test]
+fn it_runs_where_a_build_script_depends_on_genti_or_somebody_asks_for_it() {
+    let sandbox = Sandbox::of("clean", "workspace");
+    sandbox.write("genti.toml", &disabled(&OTHERS));
+    sandbox.run(&["run"], 0);
+    assert_eq!(sandbox.json("run.json")["batches"].as_array().unwrap().len(), 0);
+    let printed = sandbox.run(&["run", "--tool", "codegen"], 0);
+    assert!(printed.contains("Passed codegen: 1 package\n"), "{printed}");
+    assert_eq!(sandbox.json("report.json")["generated"].as_array().unwrap().len(), 0);
+}
