@@ -297,11 +297,14 @@ fn is_cache(dir: &Path) -> bool {
     tag.and_then(|mut tag| tag.read_exact(&mut begin)).is_ok() && begin == CACHEDIR_SIGNATURE
 }
 
+/// The top of the repository that `dir` is in.
+pub(super) fn repository(dir: &Path) -> Option<&Path> {
+    dir.ancestors().find(|dir| dir.join(".git").symlink_metadata().is_ok())
+}
+
 /// The directories above `dir` that belong to its repository, outermost first.
 fn repository_above(dir: &Path) -> Vec<&Path> {
-    let Some(top) = dir.ancestors().find(|dir| dir.join(".git").symlink_metadata().is_ok()) else {
-        return Vec::new();
-    };
+    let Some(top) = repository(dir) else { return Vec::new() };
     let mut above: Vec<_> = dir.ancestors().skip(1).take_while(|dir| dir.starts_with(top)).collect();
     above.reverse();
     above
