@@ -121,7 +121,7 @@ pub(crate) struct BlessArgs {
 /// What a gate knows beside what it runs.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// Let a part pass as such: -p, --exclude, --tool, --skip-tool, --since, and another build than [baseline] names
+    /// Let a part pass as such: -p, --exclude, --tool, --skip-tool, --since, and another build than `[baseline]` names
     #[arg(long)]
     pub(crate) partial: bool,
     /// Run nothing, and judge the finished run that left its artifacts in this directory, on whatever machine: by the
