@@ -393,3 +393,194 @@ fn exactly_those_tasks_run_that_a_change_concerns_and_explain_names_the_cause() 
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// A tool `t` that notes each file that it looks at in `../log`, and finds what is bad in it.
+fn noted(config: &str) -> Sandbox {
+    let script = "for f in \\\"$@\\\"; do echo $f >> ../log; sed -n \\\"s|.*bad.*|$f:1: &|p\\\" $f; done";
+    let sandbox = Sandbox::with_tools(&format!(
+        "[tools.t]\nrun = [\"sh\", \"-c\", \"{script}\", \"sh\", \"{{files}}\"]\nper = \"file\"\nfiles = [\"many/*\"]\n\
+         parse = {{ regex = \"^(?<path>.+?):(?<line>\\\\d+): (?<message>.+)$\" }}\n{config}"
+    ));
+    for (name, text) in [("a", "fine\n"), ("b", "bad b\n"), ("c", "bad c\n"), ("d", "fine\n")] {
+        sandbox.write(&format!("many/{name}"), text);
+    }
+    sandbox
+}
+
+/// How many files were looked at by now.
+fn looks(sandbox: &Sandbox) -> usize {
+    fs::read_to_string(sandbox.beside().join("log")).unwrap_or_default().lines().count()
+}
+
+fn without_timing(sandbox: &Sandbox) -> Vec<Value> {
+    let text = String::from_utf8(sandbox.artifact("tasks.jsonl")).unwrap();
+    let mut lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    lines.iter_mut().for_each(|line| drop(line.as_object_mut().unwrap().remove("timing")));
+    lines
+}
+
+#[test]
+fn cold_partly_known_and_wholly_known_runs_leave_the_same() {
+    let sandbox = noted("");
+    let artifacts =
+        || (sandbox.artifact("run.json"), sandbox.artifact("report.json"), without_timing(&sandbox));
+    sandbox.run(&["run", "--no-cache"], 1);
+    let cold = artifacts();
+    sandbox.run(&["run", "-q"], 1);
+    assert_eq!((artifacts() == cold, looks(&sandbox)), (true, 8), "nothing was kept before");
+    sandbox.run(&["run"], 1);
+    assert_eq!((artifacts() == cold, looks(&sandbox)), (true, 8), "all is known");
+    let log = sandbox.root().join("target/genti/cache/results-1.log");
+    let whole = fs::read(&log).unwrap();
+    // Each part of what is known, and what is damaged in every way: the rest is found anew.
+    for len in (0..whole.len()).step_by(41) {
+        fs::write(&log, &whole[..len]).unwrap();
+        sandbox.run(&["run"], 1);
+        assert_eq!(artifacts(), cold, "cut at {len}");
+        let mut flipped = whole.clone();
+        flipped[len] ^= 0x10;
+        fs::write(&log, flipped).unwrap();
+        sandbox.run(&["run"], 1);
+        assert_eq!(artifacts(), cold, "byte {len}");
+    }
+}
+
+#[test]
+fn what_one_machine_has_found_another_need_not() {
+    let cache = tempfile::tempdir().unwrap();
+    let run = |sandbox: &Sandbox| {
+        let mut command = sandbox.command(&["run"]);
+        sandbox.expect(&command.env("GENTI_CACHE_DIR", cache.path()).output().unwrap(), 1);
+        sandbox.artifact("report.json")
+    };
+    let (here, there) = (noted(""), noted(""));
+    let report = run(&here);
+    assert!(!here.root().join("target/genti/cache").exists());
+    assert_eq!(run(&there), report);
+    assert_eq!((looks(&here), looks(&there)), (4, 0));
+    // What somebody else left in the directory stays.
+    fs::write(cache.path().join("mine"), "mine").unwrap();
+    let mut command = here.command(&["clean"]);
+    here.expect(&command.env("GENTI_CACHE_DIR", cache.path()).output().unwrap(), 0);
+    assert!(cache.path().join("mine").exists() && !here.root().join("target/genti/artifacts").exists());
+    run(&there);
+    assert_eq!(looks(&there), 4, "its results are gone");
+}
+
+#[test]
+fn known_findings_fail_a_run_fast_before_anything_starts() {
+    let sandbox = noted("");
+    sandbox.run(&["run"], 1);
+    sandbox.write("many/d", "bad d\n");
+    sandbox.run(&["run", "--fail-fast"], 3);
+    assert_eq!(looks(&sandbox), 4, "nothing was started");
+    assert!(sandbox.lines("task").iter().any(|line| line["status"] == "not-run"));
+}
+
+#[test]
+fn what_changes_while_a_tool_reads_it_has_no_verdict_and_is_not_kept() {
+    for (change, of) in [
+        ("echo more >> many/b", "many/b"),
+        ("echo exit 0 >> t.sh", "the program of t"),
+        ("rm many/c", "many/c"),
+    ] {
+        let sandbox = Sandbox::with_tools(
+            "[tools.t]\nrun = [\"./t.sh\", \"{files}\"]\nper = \"file\"\nfiles = [\"many/*\"]\nparse = { regex = \"^(?<path>.+?):(?<line>\\\\d+): (?<message>.+)$\" }\n",
+        );
+        ["a", "b", "c"].iter().for_each(|name| sandbox.write(&format!("many/{name}"), "x"));
+        sandbox.write("t.sh", &format!("#!/bin/sh\ntest -e ../done && exit 0\n: > ../done\n{change}\n"));
+        assert!(Command::new("chmod").arg("+x").arg(sandbox.root().join("t.sh")).status().unwrap().success());
+        let text = sandbox.run(&["run"], 3);
+        assert!(text.contains(&format!("{of} changed during the run")), "{text}");
+        let changed = |line: &&Value| line["status"] == "input-changed";
+        assert!(sandbox.lines("task").iter().any(|line| changed(&line)), "{change}");
+        // What was not touched has its verdict, and the next run looks at the rest.
+        sandbox.run(&["run"], 0);
+        let whole = sandbox.artifact("report.json");
+        sandbox.run(&["run", "--no-cache"], 0);
+        assert_eq!(sandbox.artifact("report.json"), whole);
+    }
+}
+
+#[test]
+fn a_tool_can_say_that_its_results_are_not_kept() {
+    let sandbox = noted("cache = false\n");
+    sandbox.run(&["run"], 1);
+    sandbox.run(&["run"], 1);
+    assert_eq!(looks(&sandbox), 8);
+    assert!(sandbox.run(&["explain", "t"], 0).contains("`cache = false`"));
+    let sandbox = noted("");
+    for _ in 0..2 {
+        let mut command = sandbox.command(&["run"]);
+        sandbox.expect(&command.env("GENTI_NO_CACHE", "1").output().unwrap(), 1);
+    }
+    assert_eq!(looks(&sandbox), 8);
+}
+
+#[test]
+fn tests_run_every_time_unless_their_tool_says_otherwise() {
+    let attempts = |sandbox: &Sandbox| -> u64 {
+        let lines = sandbox.lines("task");
+        let tests = lines.iter().filter(|line| line["tool"] == "test");
+        tests.map(|line| line["timing"]["attempts"].as_u64().unwrap()).sum()
+    };
+    let sandbox = Sandbox::of("clean", "w");
+    let run = || sandbox.run(&["run", "--tool", "test"], 0);
+    run();
+    let all = attempts(&sandbox);
+    run();
+    assert!(all > 0 && attempts(&sandbox) == all);
+    sandbox.write("genti.toml", "[tools.test]\ncache = true\n");
+    run();
+    let cold = sandbox.artifact("report.json");
+    run();
+    assert_eq!((attempts(&sandbox), sandbox.artifact("report.json")), (0, cold));
+    // Whatever a test may read.
+    sandbox.write("data.txt", "x");
+    run();
+    assert_eq!(attempts(&sandbox), all);
+}
+
+#[test]
+fn runs_at_once_are_all_right_and_lose_nothing() {
+    let rounds = if std::env::var("GENTI_TEST").is_ok_and(|test| test == "full") { 100 } else { 3 };
+    let cache = tempfile::tempdir().unwrap();
+    let sandboxes: Vec<_> = (0..4).map(|_| noted("")).collect();
+    sandboxes[0].run(&["run", "--no-cache"], 1);
+    let report = sandboxes[0].artifact("report.json");
+    for round in 0..rounds {
+        // Two runs in each of four workspaces, and one store for all; every second round begins without any.
+        if round % 2 == 0 {
+            let _ = fs::remove_file(cache.path().join("results-1.log"));
+        }
+        let runs: Vec<_> = (0..8)
+            .map(|at| {
+                let sandbox: &Sandbox = &sandboxes[at % 4];
+                let mut command = sandbox.command(&["run"]);
+                command.env("GENTI_CACHE_DIR", cache.path());
+                command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+                (sandbox, command.spawn().unwrap())
+            })
+            .collect();
+        for (sandbox, run) in runs {
+            sandbox.expect(&run.wait_with_output().unwrap(), 1);
+        }
+        for sandbox in &sandboxes {
+            assert_eq!(sandbox.artifact("report.json"), report, "round {round}");
+        }
+        let before = looks(&sandboxes[0]);
+        let mut command = sandboxes[0].command(&["run"]);
+        sandboxes[0].expect(&command.env("GENTI_CACHE_DIR", cache.path()).output().unwrap(), 1);
+        assert_eq!(looks(&sandboxes[0]), before, "round {round}: something was lost");
+    }
+}
+
+#[test]
+fn no_value_of_the_environment_is_written_down() {
+    let sandbox = noted("env = [\"SECRET\"]\n");
+    let mut command = sandbox.command(&["run"]);
+    sandbox.expect(&command.env("SECRET", "canary-7141").output().unwrap(), 1);
+    let found =
+        Command::new("grep").args(["-rl", "canary-7141", "target"]).current_dir(sandbox.root()).output();
+    assert_eq!(String::from_utf8(found.unwrap().stdout).unwrap(), "");
+}
