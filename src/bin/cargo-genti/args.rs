@@ -24,7 +24,7 @@ Exit codes:
   2      a mistake in the command line or the configuration
   3      incomplete: a required tool has no verdict (compile error, time-out, crash, missing tool, --max-duration)
   4      the artifacts, the baseline, golden files, or what was asked for on stdout could not be written
-  5      drift: `check` was asked for another policy, or for less, than what is configured
+  5      drift: what `check` was asked to run or to judge is not what is configured
   101    a bug in genti
   128+n  stopped by signal n";
 
