@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "configuration is read and the clock started here")]
 
+mod around;
 mod conditions;
 mod finished;
 mod golden;
@@ -41,6 +42,7 @@ use crate::workspace::{GitError, Listing, LoadError};
 use crate::{store, workspace};
 use jiff::civil::Date;
 
+pub use self::around::{Located, around, base, forget_changed, locate};
 pub use self::conditions::builds_like_baseline;
 pub use self::finished::{Difference, Judged, NotJudged, judge_finished};
 pub use self::lock::{lock, lock_drift};

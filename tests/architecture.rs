@@ -57,9 +57,15 @@ fn the_engine_does_not_know_the_command_line() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for file in LAYERS.iter().flat_map(|layer| sources(&src.join(layer))) {
         let text = std::fs::read_to_string(&file).unwrap();
-        for cli_only in
-            ["clap::", "clap_", "indicatif::", "anstream::", "annotate_snippets::", "signal_hook::"]
-        {
+        for cli_only in [
+            "clap::",
+            "clap_",
+            "indicatif::",
+            "anstream::",
+            "annotate_snippets::",
+            "signal_hook::",
+            "supports_hyperlinks::",
+        ] {
             assert!(!text.contains(cli_only), "{} uses {cli_only}", file.display());
         }
     }

@@ -33,7 +33,8 @@ fn the_command_line_answers_as_its_cases_say() {
         .case(format!("{ROOT}/tests/cmd/*.trycmd"))
         .case(format!("{ROOT}/tests/cmd/*.toml"))
         .case(page("docs/goldens.md", "tests/cmd/goldens", ""))
-        .case(page("docs/playbook.md", "tests/cmd/playbook", ""));
+        .case(page("docs/playbook.md", "tests/cmd/playbook", ""))
+        .case(page("docs/reports.md", "tests/cmd/reports", ""));
     // What rustc, clippy and rustfmt say differs from version to version.
     let (here, pinned) = (rustc_version(), pinned_version());
     let is_pinned = here == pinned;

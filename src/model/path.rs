@@ -113,6 +113,21 @@ impl RelPath {
         Self([&self.0, b"/".as_slice(), part].concat().into())
     }
 
+    /// Where `path`, as seen from this directory, lies as seen from where this one does. `None` if it leads out.
+    pub fn resolve(&self, path: &Self) -> Option<Self> {
+        let mut parts: Vec<&[u8]> = Vec::new();
+        for part in [self, path].into_iter().flat_map(|path| path.0.split(|&byte| byte == b'/')) {
+            match part {
+                b"" | b"." => {}
+                b".." => {
+                    parts.pop()?;
+                }
+                name => parts.push(name),
+            }
+        }
+        Some(Self(parts.join(&b'/').into()))
+    }
+
     /// Whether this path is `dir` or lies below it. Everything that is not outside lies below the root.
     pub fn is_within(&self, dir: &Self) -> bool {
         if dir.is_root() {
@@ -217,6 +232,16 @@ mod tests {
         assert_eq!(between("/w/root"), ".");
         assert_eq!(between("/w/other/a"), "../other/a");
         assert!(RelPath::between(Path::new("/w"), Path::new("relative")).is_none());
+    }
+
+    #[test]
+    fn a_path_is_resolved_below_the_start_and_not_above() {
+        let resolve = |base: &str, path: &str| RelPath::new(base).resolve(&RelPath::new(path));
+        assert_eq!(resolve(".", "src/lib.rs"), Some(RelPath::new("src/lib.rs")));
+        assert_eq!(resolve("a/b", "../c"), Some(RelPath::new("a/c")));
+        assert_eq!(resolve("a", ".."), Some(RelPath::default()));
+        assert_eq!(resolve("a", "../../b"), None);
+        assert_eq!(resolve("a", "/etc"), Some(RelPath::new("a/etc")));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `report.json`: findings with their state, the verdict of each tool and of the gate.
 
+use std::path::Path;
+
 use globset::Glob;
 use serde_json::{Value, json};
 
@@ -108,13 +110,15 @@ fn gone(gone: &Gone) -> Value {
     })
 }
 
-/// Without the file that it stands in: `--config-file` may be anywhere.
 fn suppression(suppressing: &Suppressing) -> Value {
-    let Suppression { rule, tool, path, subject, message, reason, owner, expires, file: _, line } =
+    let Suppression { rule, tool, path, subject, message, reason, owner, expires, file, line } =
         &suppressing.suppression;
+    // One of `--config-file` may be anywhere.
+    let file = Path::new(&**file).is_relative().then_some(file);
     json!({
         "effect": suppressing.effect.as_str(),
         "expires": expires.map(|date| date.to_string()),
+        "file": file.map(|file| &**file),
         "line": line,
         "matched": suppressing.matched,
         "message": message,

@@ -14,7 +14,9 @@ mod tests;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-pub use self::findings::{Finding, Gone, Incomplete, Report, Suppression, ToolReport};
+pub use self::findings::{
+    Finding, Generated, GeneratedFile, GeneratedUnit, Gone, Incomplete, Report, Suppression, ToolReport,
+};
 pub use self::run::{Batch, Run, Selection, Step, Tool};
 pub use self::tasks::{BatchLine, CompareLine, ReportLine, Stages, TaskLine, Tasks, Timing};
 use super::{Artifacts, SCHEMA};
@@ -149,7 +151,7 @@ fn json<T: DeserializeOwned>(file: &'static str, bytes: &[u8]) -> Result<T, Read
 }
 
 /// What serde_json says of a text that begins at line `first` of `file`.
-fn content(file: &'static str, first: usize, error: &serde_json::Error) -> ReadError {
+pub(super) fn content(file: &'static str, first: usize, error: &serde_json::Error) -> ReadError {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let message = text.strip_suffix(&place).unwrap_or(&text).to_owned();

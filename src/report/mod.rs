@@ -1,20 +1,36 @@
 //! An [`Outcome`] or a [`Plan`] → the bytes of an artifact. Pure, and canonical: sorted keys, stable lists, no
 //! floats, `/` paths, a newline at the end. Knows nothing of where they are written.
+//!
+//! And the other way round: artifacts → a [`Finished`] run → a report in some [`Format`], the same bytes each time.
 
 mod canonical;
 mod difference;
 mod dot;
+mod excerpt;
 mod findings;
 pub mod finished;
+mod github;
+mod junit;
+pub mod links;
+mod markdown;
 mod plan;
 mod run;
+mod sarif;
+pub mod stream;
 mod strict;
 mod tasks;
+#[cfg(test)]
+mod tests;
+pub mod text;
+
+use std::str::FromStr;
 
 pub use self::difference::{Difference, difference};
+use self::finished::Finished;
 pub use self::strict::Violation;
-
 use crate::model::outcome::Outcome;
+use crate::model::path::RelPath;
+use crate::model::sources::Sources;
 use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
 
@@ -46,6 +62,82 @@ impl Artifacts {
     /// this run, the others are too.
     pub fn files(&self) -> [(&'static str, &[u8]); 3] {
         [("tasks.jsonl", &self.tasks), ("report.json", &self.report), ("run.json", &self.run)]
+    }
+}
+
+/// A report for other programs, or for other places than the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// `report.json`, as it is.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// JUnit's XML, for test reports.
+    Junit,
+    /// For the summary of a CI job, or a comment.
+    Markdown,
+    /// Annotations of GitHub Actions.
+    Github,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Json, Self::Sarif, Self::Junit, Self::Markdown, Self::Github];
+
+    /// As written on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Sarif => "sarif",
+            Self::Junit => "junit",
+            Self::Markdown => "markdown",
+            Self::Github => "github",
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let names = Self::ALL.map(Self::as_str).join(", ");
+        let format = Self::ALL.into_iter().find(|format| format.as_str() == text);
+        format.ok_or_else(|| format!("`{text}` is no format of a report; there are {names}"))
+    }
+}
+
+/// What reports know beside the artifacts.
+#[derive(Clone, Debug, Default)]
+pub struct Around {
+    /// The sources that findings are in, as far as they are at hand.
+    pub sources: Sources,
+    /// Where the workspace lies below the top of its repository.
+    pub base: RelPath,
+}
+
+/// A report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// What the reader of the report will not see: what was too much for its format.
+    pub notes: Vec<String>,
+}
+
+impl From<Vec<u8>> for Rendered {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, notes: Vec::new() }
+    }
+}
+
+/// The report of a run in this format: the same bytes for the same artifacts and surroundings.
+pub fn render(format: Format, artifacts: &Artifacts, run: &Finished, around: &Around) -> Rendered {
+    match format {
+        Format::Json => artifacts.report.clone().into(),
+        Format::Sarif => sarif::render(run, &around.base),
+        Format::Junit => junit::render(run).into(),
+        Format::Markdown => markdown::render(run, &around.sources).into(),
+        Format::Github => github::render(run, &around.base).into(),
     }
 }
 

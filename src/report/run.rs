@@ -53,7 +53,16 @@ pub(super) fn planned(workspace: &Workspace, plan: &Plan) -> serde_json::Map<Str
 }
 
 fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
-    let mut object = json!({ "name": tool.name, "required": tool.required, "version": outcome.version });
+    let mut object = json!({
+        "configured": tool.configured,
+        "name": tool.name,
+        "namespaces": tool.namespaces,
+        "on_demand": tool.on_demand,
+        "parse": tool.parse.as_str(),
+        "per": tool.per.as_str(),
+        "required": tool.required,
+        "version": outcome.version,
+    });
     if let Some(revision) = &outcome.database {
         object["database"] = json!(revision);
     }

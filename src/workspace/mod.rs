@@ -204,6 +204,21 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
     Ok(Loaded { workspace, lockfile })
 }
 
+/// The root and the target directory of the workspace that `request` names: nothing in it is read.
+///
+/// # Errors
+///
+/// If there is none, or cargo rejects it.
+pub fn locate(request: &Request) -> Result<(PathBuf, PathBuf), LoadError> {
+    let metadata = cargo::metadata(request)?;
+    Ok((metadata.workspace_root.into(), metadata.target_directory.into()))
+}
+
+/// Where `root` lies below the top of its repository; at the top if there is none.
+pub fn base(root: &Path) -> RelPath {
+    files::repository(root).and_then(|top| RelPath::between(top, root)).unwrap_or_default()
+}
+
 /// Starts the threads that work on all files at once: started where they are first used, rayon would panic if
 /// there are none.
 fn start_pool() -> Result<(), LoadError> {

@@ -10,7 +10,7 @@ const BELOW_B: &str = "[[suppress]]\nrule = 'words'\npath = 'b/**'\nreason = 've
 fn what_is_suppressed_does_not_fail_and_is_told() {
     let sandbox = Sandbox::with_words(BELOW_B);
     let text = sandbox.run(&["check"], 1);
-    assert!(text.contains("words: 2 new findings, 1 suppressed"), "{text}");
+    assert!(text.contains("Failed words    2           1  2 files\n"), "{text}");
     assert!(!text.contains("three"), "{text}");
     assert_eq!(sandbox.findings(), ["new words a.txt:1", "new words a.txt:2", "suppressed words b/c.txt:1"]);
     let report = sandbox.json("report.json");
@@ -23,7 +23,7 @@ fn what_is_suppressed_does_not_fail_and_is_told() {
 
     sandbox.write("a.txt", "fine\n");
     let text = sandbox.run(&["check"], 0);
-    assert!(text.contains("words: 1 suppressed") && text.contains("nothing new"), "{text}");
+    assert!(text.contains("Passed words           1  2 files\n") && text.contains("nothing new"), "{text}");
     let text = sandbox.run(&["check", "--verbose"], 0);
     assert!(text.contains("three") && text.contains("suppressed by genti.toml:"), "{text}");
 }

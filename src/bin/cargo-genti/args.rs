@@ -23,8 +23,8 @@ Exit codes:
   1      failed: new findings, in `check` a stale baseline or an orphaned golden file, in `verify` what varies
   2      a mistake in the command line or the configuration
   3      incomplete: a required tool has no verdict (compile error, time-out, crash, missing tool, --max-duration)
-  4      the artifacts, the baseline, golden files, or what was asked for on stdout could not be written
-  5      drift: `check` was asked for another policy, or for less, than what is configured
+  4      the artifacts, a report, the baseline, golden files, or what was asked for on stdout could not be written
+  5      drift: what `check` was asked to run or to judge is not what is configured
   101    a bug in genti
   128+n  stopped by signal n";
 
@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Accept today's findings, and look at what is accepted
     Baseline(BaselineArgs),
+    /// Show a finished run: on the terminal, or for other programs and places
+    Report(ReportArgs),
     /// Show the tools, their versions and where they are found
     Tools(ToolsArgs),
     /// Write the versions of the tools to genti.lock, beside the configuration
@@ -105,12 +107,25 @@ impl Command {
                 BaselineCommand::List(args) | BaselineCommand::Resolve(args) => &args.output,
                 BaselineCommand::Diff(args) => &args.output,
             },
+            Self::Report(args) => &args.output_args,
             Self::Tools(args) | Self::Lock(args) => &args.output,
             Self::Explain(args) => &args.output,
             Self::Clean(args) => &args.output,
             Self::Init(args) => &args.output,
             Self::Completions(_) | Self::Man(_) => return None,
         })
+    }
+}
+
+impl Command {
+    /// Whether stdout is for events.
+    pub(crate) fn has_stream(&self) -> bool {
+        let format = match self {
+            Self::Run(args) => args.gate.reports.message_format,
+            Self::Check(args) => args.gate.reports.message_format,
+            _ => MessageFormat::Human,
+        };
+        format == MessageFormat::Json
     }
 }
 
@@ -130,7 +145,7 @@ pub(crate) struct BlessArgs {
 /// What a gate knows beside what it runs.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// Let a part pass as such: -p, --exclude, --tool, --skip-tool, --since, and another build than [baseline] names
+    /// Let a part pass as such: -p, --exclude, --tool, --skip-tool, --since, and another build than `[baseline]` names
     #[arg(long)]
     pub(crate) partial: bool,
     /// Run nothing, and judge the finished run that left its artifacts in this directory, on whatever machine: by the
@@ -149,6 +164,31 @@ pub(crate) struct GateArgs {
     pub(crate) fail_fast: bool,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) reports: ReportsArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reports")]
+pub(crate) struct ReportsArgs {
+    /// Write a report to a file, such as sarif=genti.sarif: human, json, sarif, junit, markdown or github (several
+    /// times)
+    #[arg(long = "report", value_name = "FORMAT=PATH")]
+    pub(crate) reports: Vec<String>,
+    /// What to print: a report for humans on stderr, or events as lines of JSON on stdout
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) message_format: MessageFormat,
+    /// In GitHub Actions, write neither the summary of the step nor annotations
+    #[arg(long)]
+    pub(crate) no_ci: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MessageFormat {
+    /// The report, on stderr
+    Human,
+    /// Events, on stdout
+    Json,
 }
 
 #[derive(Debug, Args)]
@@ -262,6 +302,43 @@ pub(crate) struct ListArgs {
     pub(crate) workspace: WorkspaceArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// What to make of the run: human, unless it is to be opened
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<ReportFormat>,
+    /// Where the artifacts of the run are: by default target/genti/artifacts of the workspace
+    #[arg(long, value_name = "DIR")]
+    pub(crate) artifacts: Option<PathBuf>,
+    /// Write it to a file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write it to a file, by default beside the artifacts, and open that with what the system opens such files with
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// Path to Cargo.toml
+    #[arg(long, value_name = "PATH")]
+    pub(crate) manifest_path: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output_args: OutputArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// As `run` shows it
+    Human,
+    /// report.json as it is
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit's XML, for test reports
+    Junit,
+    /// For the summary of a CI job, or a comment
+    Markdown,
+    /// Annotations of GitHub Actions
+    Github,
 }
 
 #[derive(Debug, Args)]

@@ -14,8 +14,8 @@ pub(crate) fn main(args: &CompletionsArgs, shell: &mut Shell) -> End {
     let mut out = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), name(args.shell), &mut out);
     match args.shell {
-        For::Bash => shell.out(for_bash(&String::from_utf8_lossy(&out)).as_bytes()),
-        _ => shell.out(&out),
+        For::Bash => shell.out(&for_bash(&String::from_utf8_lossy(&out))),
+        _ => shell.out_as_it_is(&out),
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> End {
             None => explain_tool(causes, args.output.verbose || tool.is_some(), &mut out),
         }
     }
-    shell.out(out.as_bytes())
+    shell.out(&out)
 }
 
 fn explain_tool(causes: &ToolCauses, all: bool, out: &mut String) {

@@ -17,9 +17,13 @@ mod lock;
 mod man;
 mod plan;
 mod render;
+mod report;
+mod reports;
 mod resolve;
 mod run;
+mod show;
 mod signals;
+mod stream;
 mod tools;
 mod verify;
 
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         }
     };
     let mut shell = Shell::new(cli.command.output().unwrap_or(&OutputArgs::default()), &env);
+    shell.start_stream(cli.command.has_stream());
     let start = |env| Start { env, inherited, at: Instant::now() };
     let end = match &cli.command {
         Command::Run(args) => run::run(args, start(env), &mut shell),
@@ -63,6 +68,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::main(args, start(env), &mut shell),
         Command::Plan(args) => plan::main(args, &env, &mut shell),
         Command::Baseline(args) => baseline::main(&args.command, start(env), &mut shell),
+        Command::Report(args) => report::main(args, &env, &mut shell),
         Command::Lock(args) => lock::main(args, &env, &mut shell),
         Command::Tools(args) => tools::main(args, &env, &mut shell),
         Command::Explain(args) => explain::main(args, &env, &mut shell),
@@ -71,7 +77,7 @@ fn main() -> ExitCode {
         Command::Completions(args) => completions::main(args, &mut shell),
         Command::Man(args) => man::main(args, &mut shell),
     };
-    ExitCode::from(end.code())
+    ExitCode::from(shell.end_stream(end).code())
 }
 
 /// Says why there is nothing to run.

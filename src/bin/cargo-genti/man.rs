@@ -24,7 +24,7 @@ pub(crate) fn main(args: &ManArgs, shell: &mut Shell) -> End {
     // Into memory nothing fails to be written.
     let page = clap_mangen::Man::new(command.clone()).source(concat!("genti ", env!("CARGO_PKG_VERSION")));
     let _ = page.render(&mut out);
-    shell.out(&out)
+    shell.out_as_it_is(&out)
 }
 
 fn unknown(above: &Command, word: &str) -> String {

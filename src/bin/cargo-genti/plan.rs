@@ -29,15 +29,15 @@ pub(crate) fn main(args: &PlanArgs, env: &Env, shell: &mut Shell) -> End {
     };
     match (&args.explain, args.format) {
         (Some(name), _) => match find(&project, name) {
-            Ok(task) => shell.out(explanation(&project, task).as_bytes()),
+            Ok(task) => shell.out(&explanation(&project, task)),
             Err(message) => {
                 shell.error(message);
                 End::Usage
             }
         },
-        (None, PlanFormat::Json) => shell.out(&report::plan_json(&project.workspace, &project.plan)),
-        (None, PlanFormat::Dot) => shell.out(report::plan_dot(&project.plan).as_bytes()),
-        (None, PlanFormat::Human) => shell.out(human(&project).as_bytes()),
+        (None, PlanFormat::Json) => shell.out_json(&report::plan_json(&project.workspace, &project.plan)),
+        (None, PlanFormat::Dot) => shell.out(&report::plan_dot(&project.plan)),
+        (None, PlanFormat::Human) => shell.out(&human(&project)),
     }
 }
 

@@ -1,22 +1,23 @@
 //! `cargo genti run` and `cargo genti check`, and what `baseline init` shares with them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use genti::model::event::{Event, Waiting};
 use genti::model::finding::Entry;
-use genti::model::outcome::{End, Outcome};
-use genti::path::RelPath;
+use genti::model::outcome::{End, Outcome, ToolOutcome};
 use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
 use genti::plan::{Drift, DriftKind};
 use genti::report::Artifacts;
 use genti::scan::{Env, Inherited, Pool, Stop, StopReason};
-use genti::store::{ArtifactDir, Results, StoreError};
-use genti::{store, workspace};
+use genti::store::{self, ArtifactDir, Results, StoreError};
 
-use crate::args::{BlessArgs, CheckArgs, RunArgs};
+use crate::args::{BlessArgs, CheckArgs, GateArgs, RunArgs};
 use crate::bless::Bless;
-use crate::render::{self, Bar, Hints, Shell, visible_line};
+use crate::render::{self, Bar, Shell, visible_line};
+use crate::reports::Reports;
+use crate::show::Case;
 use crate::{fail, finished, resolve, signals};
 
 /// What is known before anything is read.
@@ -31,7 +32,7 @@ pub(crate) fn run(args: &BlessArgs, start: Start, shell: &mut Shell) -> End {
     let bless = Bless { accept: args.bless, remove_orphans: args.remove_orphans };
     let gate =
         Gate { bless, fail_fast: args.gate.fail_fast, no_cache: args.gate.run.no_cache, ..Gate::default() };
-    main(&args.gate.run, Lockfile::Create, gate, start, shell)
+    main(&args.gate, Lockfile::Create, gate, start, shell).unwrap_or_else(|end| end)
 }
 
 /// `check`: the same as a gate. Nothing is written into the repository, and a stale baseline fails.
@@ -44,10 +45,11 @@ pub(crate) fn check(args: &CheckArgs, start: Start, shell: &mut Shell) -> End {
         as_configured: true,
         may_be_partial: args.partial,
     };
-    match &args.artifacts {
-        Some(dir) => finished::check(dir, &args.gate.run, gate, &start.env, shell),
-        None => main(&args.gate.run, Lockfile::Require, gate, start, shell),
-    }
+    let end = match &args.artifacts {
+        Some(dir) => finished::check(dir, &args.gate, gate, &start.env, shell),
+        None => main(&args.gate, Lockfile::Require, gate, start, shell),
+    };
+    end.unwrap_or_else(|end| end)
 }
 
 /// What fails a run, and what it does then.
@@ -85,44 +87,40 @@ impl Gate {
     }
 }
 
-fn main(args: &RunArgs, lockfile: Lockfile, gate: Gate, start: Start, shell: &mut Shell) -> End {
-    let project = match prepare(args, lockfile, &start.env, shell) {
-        Ok(project) => project,
-        Err(end) => return end,
-    };
+fn main(
+    args: &GateArgs,
+    lockfile: Lockfile,
+    gate: Gate,
+    start: Start,
+    shell: &mut Shell,
+) -> Result<End, End> {
+    let reports = Reports::resolve(&args.reports, &start.env, shell)?;
+    let project = prepare(&args.run, lockfile, &start.env, shell)?;
     let root = &project.workspace.root;
     if gate.has_drifted(&project, shell) {
-        return End::Drift;
+        return Err(End::Drift);
     }
     if gate.bless.remove_orphans && !project.plan.is_full(&project.workspace) {
         shell.error("only a run of everything can tell which golden files are orphans: leave out --remove-orphans, or the selection");
-        return End::Usage;
+        return Err(End::Usage);
     }
-    let baseline = match store::load_baseline(root) {
-        Ok(baseline) => baseline,
-        Err(error) => return fail(shell, error.into()),
-    };
+    let baseline = store::load_baseline(root).map_err(|error| fail(shell, error.into()))?;
     let may_begin_baseline = baseline.is_empty() && pipeline::builds_like_baseline(&project, &start.env);
     let without_timing = start.env.get("SOURCE_DATE_EPOCH").is_some();
-    let mut run = match execute(&project, &baseline, gate, start, shell) {
-        Ok(run) => run,
-        Err(end) => return end,
-    };
+    let mut run = execute(&project, &baseline, gate, start, shell)?;
     // First of all: the artifacts say that what was accepted is there.
-    if let Err(error) = gate.bless.write(root, &mut run.outcome, shell) {
+    gate.bless.write(root, &mut run.outcome, shell).map_err(|error| {
         shell.error(error);
-        return End::NotWritten;
-    }
+        End::NotWritten
+    })?;
     let artifacts = Artifacts::of(&project.workspace, &run.outcome, !without_timing);
     let written = run.dir.and_then(|dir| {
         dir.write(&artifacts.files())?;
-        Ok(dir.path().display().to_string())
+        Ok(dir.path().to_path_buf())
     });
-    // Only to be shown: what can't be read by now is left out.
-    let paths = run.outcome.findings.iter().filter_map(|compared| compared.finding.diagnostic.place.path());
-    let sources: BTreeMap<RelPath, Vec<u8>> = workspace::read_sources(root, paths).unwrap_or_default();
-    let hints = Hints { sources: &sources, may_begin_baseline, artifacts: written.as_ref().ok().cloned() };
-    render::outcome(shell, &run.outcome, &hints);
+    let dir = written.as_deref().ok();
+    let case = Case { root, outcome: &run.outcome, artifacts: &artifacts, dir, may_begin_baseline };
+    let is_reported = case.show(&reports, shell)?;
     // Only here is it known which texts are paths of this machine.
     let place = root.display().to_string();
     let violations = match gate.as_configured {
@@ -136,13 +134,17 @@ fn main(args: &RunArgs, lockfile: Lockfile, gate: Gate, start: Start, shell: &mu
         End::Passed if !violations.is_empty() => End::Failed,
         end => end,
     };
-    let Err(error) = written else { return end };
-    shell.error(error);
-    shell.note("the report is on stdout");
-    shell.out(&artifacts.report);
-    match run.outcome.end {
-        end @ End::Signal(_) => end,
-        _ => End::NotWritten,
+    if let Err(error) = &written {
+        shell.error(error);
+        if !shell.has_stream() {
+            shell.note("the report is on stdout");
+            shell.out_json(&artifacts.report);
+        }
+    }
+    match end {
+        End::Signal(_) => Ok(end),
+        _ if written.is_err() || !is_reported => Ok(End::NotWritten),
+        _ => Ok(end),
     }
 }
 
@@ -175,6 +177,7 @@ pub(crate) fn request(
 pub(crate) fn load(request: &Request, env: &Env, shell: &mut Shell) -> Result<Project, End> {
     let mut notices = |event: Event<'_>| {
         if let Event::Notice(text) = event {
+            shell.tell_notice(text);
             shell.note(text);
         }
     };
@@ -183,6 +186,20 @@ pub(crate) fn load(request: &Request, env: &Env, shell: &mut Shell) -> Result<Pr
         shell.note(format_args!("nothing that a tool looks at has changed since `{since}`"));
     }
     Ok(project)
+}
+
+/// Where the output of a tool is that has no verdict on something; nothing if there is none.
+pub(crate) fn kept(result: &ToolOutcome) -> Vec<String> {
+    let shown = |path: &PathBuf| visible_line(&path.display().to_string());
+    let files = match result.kept.as_slice() {
+        [] => None,
+        [one] => Some(shown(one)),
+        [one, other] => Some(format!("{} and {}", shown(one), shown(other))),
+        [first, rest @ ..] => Some(format!("{} and {} files more", shown(first), rest.len())),
+    };
+    let files = files.map(|files| format!("output kept in {files}"));
+    let error = result.not_kept.as_ref().map(|error| format!("output not kept: {}", visible_line(error)));
+    files.into_iter().chain(error).collect()
 }
 
 /// A run that came to its end.

@@ -58,6 +58,6 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
     }
     match stop.reason() {
         Some(StopReason::Signal(signal)) => End::Signal(signal),
-        _ => shell.out(out.as_bytes()),
+        _ => shell.out(&out),
     }
 }

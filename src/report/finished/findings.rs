@@ -18,6 +18,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What the baseline has and the run has not, sorted.
     pub gone: Vec<Gone>,
+    /// What build scripts have generated, sorted by package.
+    #[serde(default)]
+    pub generated: Vec<Generated>,
     /// The golden files that nothing prints any more, sorted.
     pub golden_orphans: Vec<String>,
     /// Every suppression of the configuration, in order.
@@ -86,6 +89,37 @@ pub struct Gone {
     pub state: State,
 }
 
+/// What the build script of a package has generated.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Generated {
+    /// The name of the package.
+    pub package: String,
+    /// The directory that holds the same files, checked in.
+    pub checked_in: Option<String>,
+    /// What was generated together.
+    pub units: Vec<GeneratedUnit>,
+}
+
+/// Files and what they were made from.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct GeneratedUnit {
+    /// The inputs that lie in the workspace.
+    pub inputs: Vec<String>,
+    /// The files.
+    pub files: Vec<GeneratedFile>,
+}
+
+/// A generated file.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct GeneratedFile {
+    /// Where it lies below `OUT_DIR`.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// The digest of its content.
+    pub digest: String,
+}
+
 /// A suppression of the configuration, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Suppression {
@@ -99,7 +133,9 @@ pub struct Suppression {
     pub owner: Option<String>,
     /// The last day on which it holds.
     pub expires: Option<String>,
-    /// The line of the configuration where it begins.
+    /// The configuration that it stands in, relative to the workspace root; `None` if it lies elsewhere.
+    pub file: Option<String>,
+    /// The line of it where it begins.
     pub line: usize,
     /// Findings of this rule.
     pub rule: Option<String>,

@@ -63,6 +63,16 @@ pub struct Tool {
     pub name: String,
     /// Whether its verdict decides.
     pub required: bool,
+    /// Whether the configuration or the command line names it.
+    pub configured: bool,
+    /// Whether it took part only because another tool needs it.
+    pub on_demand: bool,
+    /// What a task of it covers: `workspace`, `package`, `target-root`, `test-target` or `file`.
+    pub per: String,
+    /// How its output is read, as in the configuration.
+    pub parse: String,
+    /// The namespaces of findings that it speaks for.
+    pub namespaces: Vec<String>,
     /// The first line that it prints of its version, if it is known.
     pub version: Option<String>,
     /// The revision of the database that it looked things up in, if it told.

@@ -34,7 +34,7 @@ pub(super) fn main(args: &DiffArgs, shell: &mut Shell) -> Result<End, End> {
             more += 1;
         }
     }
-    let end = shell.out(out.as_bytes());
+    let end = shell.out(&out);
     shell.note(format_args!("{less} only in {}, {more} only in {}", args.old.display(), args.new.display()));
     Ok(end)
 }

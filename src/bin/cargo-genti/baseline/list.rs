@@ -39,7 +39,7 @@ pub(super) fn main(args: &ListArgs, env: &Env, shell: &mut Shell) -> Result<End,
     } else if lines.is_empty() {
         shell.note("lines are shown after a run");
     }
-    Ok(shell.out(out.as_bytes()))
+    Ok(shell.out(&out))
 }
 
 /// Where the last run saw each finding, by id.

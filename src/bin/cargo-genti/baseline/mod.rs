@@ -17,7 +17,7 @@ use genti::store::{self, BaselineError};
 
 use crate::args::{BaselineCommand, RunArgs};
 use crate::fail;
-use crate::render::{self, GOOD, Shell, visible_line};
+use crate::render::{GOOD, Shell, visible_line};
 use crate::run::{self, Gate, Run, Start};
 
 /// Runs the subcommand.
@@ -120,6 +120,6 @@ fn without_verdict(shell: &mut Shell, outcome: &Outcome) {
             let what = format!("{}{unit}: {}", tool.name, visible_line(reason));
             if tool.required { shell.error(what) } else { shell.warning(what) }
         }
-        render::kept(result).into_iter().for_each(|line| shell.note(format_args!("{}: {line}", tool.name)));
+        run::kept(result).into_iter().for_each(|line| shell.note(format_args!("{}: {line}", tool.name)));
     }
 }

@@ -3,70 +3,82 @@
 use std::borrow::Cow;
 use std::ops::Range as Bytes;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
-use genti::model::finding::{self, Diagnostic, Entry, Position, Range};
-use genti::model::outcome::Compared;
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
+use genti::model::finding::{self, Entry, Position, Range};
 use genti::path::RelPath;
+use genti::report::finished::Finding;
+use genti::report::links;
+use genti::report::text::{visible, visible_line};
 
-use super::text::{visible, visible_line};
+use super::View;
 
 /// Lines that are shown around the flagged ones.
 const AROUND: u32 = 1;
+/// Columns of what is no terminal.
+const WIDTH: usize = 140;
+/// How far from the flagged lines others are shown that the tool speaks of, or changes.
+const NEAR: u32 = 40;
 
-/// The finding as text. `source` is the file that it is in, where it can be read.
-pub(super) fn render(compared: &Compared, source: Option<&[u8]>, width: usize) -> String {
-    let diagnostic = &compared.finding.diagnostic;
-    let level = match diagnostic.level {
+/// The finding as text, with `notes` below what its tool says.
+pub(super) fn render(finding: &Finding, view: &View<'_>, notes: &[String]) -> String {
+    let level = match finding.level {
         finding::Level::Error => Level::ERROR,
         finding::Level::Warning => Level::WARNING,
         finding::Level::Note => Level::NOTE,
     };
-    let message = visible(&diagnostic.message);
-    let path = visible_line(&diagnostic.place.name());
-    let title = level.primary_title(message.as_ref());
+    let message = visible(&finding.message);
+    let path = visible_line(&finding.place.name());
+    let rule = visible_line(&finding.rule);
+    let mut title = level.primary_title(message.as_ref());
+    let url = view.links.and_then(|_| links::rule(&finding.ns, &finding.rule));
+    let has_link = url.is_some();
     // A compiler's own error may have no code.
-    let has_code = diagnostic.rule != diagnostic.level.as_str();
-    let rule = visible_line(&diagnostic.rule);
-    let mut main = Group::with_title(if has_code { title.id(&rule) } else { title });
-    let excerpt = diagnostic.place.range().zip(source).and_then(|(range, source)| Excerpt::of(source, range));
-    let patches =
-        excerpt.as_ref().and_then(|excerpt| patches(diagnostic, source?, excerpt)).unwrap_or_default();
-    let patched = excerpt.as_ref().filter(|_| !patches.is_empty()).map(|excerpt| {
-        let snippet = Snippet::source(excerpt.text.as_ref()).line_start(excerpt.first_line).path(&path);
-        patches
-            .iter()
-            .fold(snippet, |snippet, (span, text)| snippet.patch(Patch::new(span.clone(), text.as_str())))
-    });
-    let label = label(diagnostic);
-    // A patch of several lines shows the new ones alone: then the old ones are shown first.
-    let is_all_fix = diagnostic.ns == "rustfmt" && patches.iter().all(|(_, text)| !text.contains('\n'));
-    main = match (&excerpt, diagnostic.place.range(), &patched) {
-        // The change says where and what.
-        (Some(_), _, Some(patched)) if is_all_fix => main.element(patched.clone()),
-        (Some(excerpt), ..) => {
-            let mut annotation = AnnotationKind::Primary.span(excerpt.span.clone());
-            if let Some(label) = &label {
-                annotation = annotation.label(label.as_ref());
-            }
-            let snippet = Snippet::source(excerpt.text.as_ref()).line_start(excerpt.first_line).path(&path);
-            main.element(snippet.annotation(annotation))
+    if finding.rule != finding.level.as_str() {
+        title = title.id(&rule);
+        if let Some(url) = url {
+            title = title.id_url(url);
         }
-        (None, Some(range), _) => {
+    }
+    let mut main = Group::with_title(title);
+    let source = finding.place.path().and_then(|path| view.sources.get(path));
+    let shown =
+        finding.place.range().zip(source).and_then(|(range, source)| Shown::of(finding, range, source));
+    let excerpt = shown.as_ref().map(|shown| &shown.excerpt);
+    let change = source.and_then(|source| Change::of(finding, source));
+    let patched = change.as_ref().map(|change| change.snippet(&path));
+    // A patch of several lines shows the new ones alone: then the old ones are shown first.
+    let is_all_fix = finding.ns == "rustfmt" && change.as_ref().is_some_and(Change::is_of_lines);
+    main = match (&shown, excerpt, finding.place.range()) {
+        // The change says where and what.
+        (Some(_), _, _) if is_all_fix => patched.clone().into_iter().fold(main, Group::element),
+        (Some(shown), Some(excerpt), _) => {
+            let snippet = Snippet::source(excerpt.text.as_ref()).line_start(excerpt.first_line).path(&path);
+            main.element(snippet.annotations(shown.annotations()))
+        }
+        (_, _, Some(range)) => {
             let origin = Origin::path(&path).line(range.start.line as usize);
             main.element(origin.char_column(range.start.column as usize))
         }
-        (None, None, _) => main.element(Origin::path(&path)),
+        (_, _, None) => main.element(Origin::path(&path)),
     };
-    let notes = notes(diagnostic, label.is_some());
-    for note in &notes {
-        main = main.element(Level::NOTE.message(note.as_str()));
+    let labelled = shown.as_ref().map(|shown| shown.labelled.as_slice()).unwrap_or_default();
+    for note in self::notes(finding, labelled, has_link).iter().chain(notes) {
+        main = main.element(Level::NOTE.message(note.clone()));
     }
+    let help = finding.fix.as_ref().map(|fix| visible(&fix.message)).filter(|_| !is_all_fix);
     let mut groups = vec![main];
-    let title = diagnostic.fix.as_ref().map(|fix| visible(&fix.message));
-    if let (Some(patched), Some(title), false) = (patched, &title, is_all_fix) {
-        groups.push(Group::with_title(Level::HELP.secondary_title(title.as_ref())).element(patched));
+    match (patched, &help) {
+        (Some(patched), Some(help)) => {
+            groups.push(Group::with_title(Level::HELP.secondary_title(help.as_ref())).element(patched));
+        }
+        // What can't be shown can still be said.
+        (None, Some(help)) => {
+            let main = groups.remove(0);
+            groups.push(main.element(Level::HELP.message(help.as_ref())));
+        }
+        (_, None) => {}
     }
-    format!("{}\n\n", Renderer::styled().term_width(width).render(&groups))
+    format!("{}\n\n", Renderer::styled().term_width(view.terminal.unwrap_or(WIDTH)).render(&groups))
 }
 
 /// An accepted finding on one line.
@@ -81,18 +93,16 @@ pub(crate) fn entry_at(entry: &Entry, line: Option<u32>) -> String {
     visible_line(&format!("{}{line}{scope}: {}: {}", entry.site.name(), entry.rule, entry.msg))
 }
 
-/// What the tool says of the very place of the finding.
-fn label(diagnostic: &Diagnostic) -> Option<Cow<'_, str>> {
-    let first = diagnostic.related.first()?;
-    (first.place.as_ref() == Some(&diagnostic.place)).then(|| visible(&first.message))
-}
-
-/// What the tool says beside, with the place where it names another one.
-fn notes(diagnostic: &Diagnostic, has_label: bool) -> Vec<String> {
-    let related = diagnostic.related.iter().skip(usize::from(has_label)).map(|related| {
+/// What the tool says beside, with the place where it names another one; not what is a label already.
+fn notes(finding: &Finding, labelled: &[usize], has_link: bool) -> Vec<String> {
+    // The rule leads there already.
+    let is_link = |text: &str| has_link && text.starts_with("for further information visit ");
+    let related = finding.related.iter().enumerate();
+    let related = related.filter(|(at, related)| !labelled.contains(at) && !is_link(&related.message));
+    let related = related.map(|(_, related)| {
         let message = visible(&related.message);
         match related.place.as_ref().map(|place| (place, place.range())) {
-            Some((place, Some(range))) if *place != diagnostic.place => {
+            Some((place, Some(range))) if *place != finding.place => {
                 let Position { line, column } = range.start;
                 format!("{message}: {}:{line}:{column}", visible_line(&place.name()))
             }
@@ -102,36 +112,125 @@ fn notes(diagnostic: &Diagnostic, has_label: bool) -> Vec<String> {
     related.collect()
 }
 
-/// The edits that mend it, in bytes of the excerpt; `None` unless all of them lie in it.
-fn patches(
-    diagnostic: &Diagnostic,
-    source: &[u8],
-    excerpt: &Excerpt<'_>,
-) -> Option<Vec<(Bytes<usize>, String)>> {
-    let edits = &diagnostic.fix.as_ref()?.edits;
-    let path = diagnostic.place.path()?;
-    let patch = |(file, range, text): &'_ (RelPath, Range, String)| {
-        let span = (file == path).then(|| byte_range(source, *range)).flatten()?;
-        let start = span.start.checked_sub(excerpt.offset)?;
-        let end = span.end.checked_sub(excerpt.offset).filter(|end| *end <= excerpt.text.len())?;
-        // Whole lines are shown as such: without the newline that ends both the old and the new ones.
-        let ends_line = text.ends_with('\n') && source.get(span.end.checked_sub(1)?) == Some(&b'\n');
-        let (end, text) = if ends_line { (end - 1, &text[..text.len() - 1]) } else { (end, text.as_str()) };
-        // Byte offsets hold for valid UTF-8 only.
-        (excerpt.is_exact && excerpt.text.is_char_boundary(start) && excerpt.text.is_char_boundary(end))
-            .then(|| (start..end, visible(text).into_owned()))
-    };
-    edits.iter().map(patch).collect()
+/// The flagged lines, with what the tool says of them and of others near by.
+struct Shown<'a> {
+    excerpt: Excerpt<'a>,
+    /// The flagged bytes of the excerpt.
+    span: Bytes<usize>,
+    /// What is said of the very place of the finding.
+    label: Option<Cow<'a, str>>,
+    /// What is said of other places of the excerpt.
+    others: Vec<(Bytes<usize>, Cow<'a, str>)>,
+    /// Which of the related messages are labels.
+    labelled: Vec<usize>,
 }
 
-/// The flagged lines with those around them.
+impl<'a> Shown<'a> {
+    fn of(finding: &'a Finding, range: Range, source: &'a [u8]) -> Option<Self> {
+        let is_near = |other: Range| {
+            let from = range.start.line.saturating_sub(NEAR);
+            (from..=range.end.line.saturating_add(NEAR)).contains(&other.start.line)
+                && (from..=range.end.line.saturating_add(NEAR)).contains(&other.end.line)
+        };
+        let near: Vec<_> = finding
+            .related
+            .iter()
+            .enumerate()
+            .filter_map(|(at, related)| Some((at, related, related.place.as_ref()?)))
+            .filter(|(_, _, place)| place.path() == finding.place.path())
+            .filter_map(|(at, related, place)| Some((at, related, place.range().filter(|it| is_near(*it))?)))
+            .collect();
+        let cover = near.iter().fold(range, |cover, (_, _, other)| Range {
+            start: cover.start.min(other.start),
+            end: cover.end.max(other.end),
+        });
+        let excerpt = Excerpt::of(source, cover)?;
+        let span = excerpt.span(source, range)?;
+        let (mut label, mut others, mut labelled) = (None, Vec::new(), Vec::new());
+        for (at, related, place) in near {
+            let text = visible(&related.message);
+            match excerpt.span(source, place) {
+                _ if text.contains('\n') => continue,
+                Some(_) if place == range && label.is_none() => label = Some(text),
+                Some(span) if place != range => others.push((span, text)),
+                _ => continue,
+            }
+            labelled.push(at);
+        }
+        Some(Self { excerpt, span, label, others, labelled })
+    }
+
+    fn annotations(&self) -> impl Iterator<Item = Annotation<'_>> {
+        let primary = AnnotationKind::Primary.span(self.span.clone());
+        let primary = match &self.label {
+            Some(label) => primary.label(label.as_ref()),
+            None => primary,
+        };
+        let others = self
+            .others
+            .iter()
+            .map(|(span, text)| AnnotationKind::Context.span(span.clone()).label(text.as_ref()));
+        std::iter::once(primary).chain(others)
+    }
+}
+
+/// The edits that mend a finding, and the lines that they change.
+struct Change<'a> {
+    excerpt: Excerpt<'a>,
+    patches: Vec<(Bytes<usize>, String)>,
+}
+
+impl<'a> Change<'a> {
+    /// `None` unless all edits lie in the file of the finding, and near each other.
+    fn of(finding: &Finding, source: &'a [u8]) -> Option<Self> {
+        let edits = &finding.fix.as_ref()?.edits;
+        let path = finding.place.path()?;
+        let ranges = edits.iter().map(|(file, range, _)| (file == path).then_some(*range));
+        let ranges: Vec<_> = ranges.collect::<Option<_>>()?;
+        let start = ranges.iter().map(|range| range.start).min()?;
+        let end = ranges.iter().map(|range| range.end).max()?;
+        if end.line - start.line > NEAR {
+            return None;
+        }
+        let excerpt = Excerpt::of(source, Range { start, end })?;
+        let patch = |(_, range, text): &'_ (RelPath, Range, String)| {
+            let span = byte_range(source, *range)?;
+            let start = span.start.checked_sub(excerpt.offset)?;
+            let end = span.end.checked_sub(excerpt.offset).filter(|end| *end <= excerpt.text.len())?;
+            // Whole lines are shown as such: without the newline that ends both the old and the new ones.
+            let ends_line = text.ends_with('\n') && source.get(span.end.checked_sub(1)?) == Some(&b'\n');
+            let (end, text) =
+                if ends_line { (end - 1, &text[..text.len() - 1]) } else { (end, text.as_str()) };
+            // Byte offsets hold for valid UTF-8 only.
+            (excerpt.is_exact
+                && start <= end
+                && excerpt.text.is_char_boundary(start)
+                && excerpt.text.is_char_boundary(end))
+            .then(|| (start..end, visible(text).into_owned()))
+        };
+        let patches = edits.iter().map(patch).collect::<Option<Vec<_>>>()?;
+        Some(Self { excerpt, patches })
+    }
+
+    /// Whether each edit is of one line.
+    fn is_of_lines(&self) -> bool {
+        self.patches.iter().all(|(_, text)| !text.contains('\n'))
+    }
+
+    fn snippet<'s>(&'s self, path: &'s str) -> Snippet<'s, Patch<'s>> {
+        let snippet =
+            Snippet::source(self.excerpt.text.as_ref()).line_start(self.excerpt.first_line).path(path);
+        let patches = self.patches.iter().map(|(span, text)| Patch::new(span.clone(), text.as_str()));
+        snippet.patches(patches)
+    }
+}
+
+/// Some lines with those around them.
 struct Excerpt<'a> {
     text: Cow<'a, str>,
     /// Where it begins in the file, in bytes.
     offset: usize,
     first_line: usize,
-    /// The flagged bytes, in the excerpt.
-    span: Bytes<usize>,
     /// Whether the excerpt is the file's text, byte for byte.
     is_exact: bool,
 }
@@ -140,19 +239,24 @@ impl<'a> Excerpt<'a> {
     fn of(source: &'a [u8], range: Range) -> Option<Self> {
         let first = range.start.line.saturating_sub(AROUND).max(1);
         let start = line_start(source, first)?;
-        let end = line_start(source, range.end.line + AROUND + 1).unwrap_or(source.len());
+        let end = line_start(source, range.end.line.saturating_add(AROUND + 1)).unwrap_or(source.len());
+        let text = String::from_utf8_lossy(source.get(start..end)?);
+        let is_exact = matches!(text, Cow::Borrowed(_));
+        Some(Self { text, offset: start, first_line: first as usize, is_exact })
+    }
+
+    /// Where `range` is in it; its beginning if that can't be told.
+    fn span(&self, source: &[u8], range: Range) -> Option<Bytes<usize>> {
         let mut span = byte_range(source, range)?;
         if range.end.column == 1 && span.end > span.start {
             // Up to the beginning of a line means: without it.
             span.end -= 1;
         }
-        let text = String::from_utf8_lossy(source.get(start..end)?);
-        let is_exact = matches!(text, Cow::Borrowed(_));
-        let clamp = |at: usize| if is_exact { at.clamp(start, end) - start } else { 0 };
+        let end = self.offset + self.text.len();
+        let clamp = |at: usize| if self.is_exact { at.clamp(self.offset, end) - self.offset } else { 0 };
         let (from, to) = (clamp(span.start), clamp(span.end));
-        let is_whole = text.is_char_boundary(from) && text.is_char_boundary(to);
-        let span = if is_whole && from <= to { from..to } else { 0..0 };
-        Some(Self { text, offset: start, first_line: first as usize, span, is_exact })
+        let is_whole = self.text.is_char_boundary(from) && self.text.is_char_boundary(to);
+        Some(if is_whole && from <= to { from..to } else { 0..0 })
     }
 }
 
@@ -185,72 +289,4 @@ fn line_start(source: &[u8], number: u32) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use anstream::adapter::strip_str;
-    use genti::model::finding::{Finding, Fix, Place, Related, Site, State};
-
-    use super::super::text::inert;
-    use super::*;
-
-    const HOSTILE: &str = "a\u{1b}[31mb\u{9b}1m\u{7}\u{202e}c\u{2066}\r::error::d\n::error file=x::e\n  ::f\n##[error]g\0\u{85}";
-
-    /// A finding of which everything is hostile: no field is left out, so that a new one must be thought of.
-    fn hostile(place: Place) -> Compared {
-        let text = || HOSTILE.to_owned();
-        let path = || RelPath::new(HOSTILE);
-        let position = |line, column| Position { line, column };
-        let range = Range { start: position(1, 1), end: position(1, 2) };
-        let diagnostic = Diagnostic {
-            place: place.clone(),
-            ns: text(),
-            rule: text(),
-            level: finding::Level::Error,
-            message: text(),
-            fatal: false,
-            package: None,
-            related: vec![
-                Related { message: text(), place: Some(place) },
-                Related { message: text(), place: Some(Place::File { path: path(), range: Some(range) }) },
-                Related { message: text(), place: Some(Place::Subject(text())) },
-                Related { message: text(), place: None },
-            ],
-            fix: Some(Fix { message: text(), edits: vec![(path(), range, text())] }),
-        };
-        let finding =
-            Finding { id: text(), diagnostic, msg: text(), code: text(), scope: text(), tools: vec![text()] };
-        Compared { finding, state: State::New, accepted: None, suppressed_by: None, identical: None }
-    }
-
-    /// Whether `text`, without this program's own colours, steers neither a terminal nor a CI service.
-    #[track_caller]
-    fn check(text: &str) {
-        let own = inert(text);
-        let shown = strip_str(&own).to_string();
-        // To strip takes out what is well-formed only, and all of it that is ours comes from styles.
-        assert!(!own.contains("\u{1b}[31mb"), "{own:?}");
-        let steers = |c: char| {
-            c.is_control() && c != '\n' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        };
-        assert!(!shown.contains(steers), "{shown:?}");
-        assert!(!shown.lines().any(|line| line.trim_start().starts_with("::")), "{shown}");
-        assert!(!shown.contains("##["), "{shown}");
-    }
-
-    #[test]
-    fn nothing_of_a_finding_steers_a_terminal() {
-        let position = |line, column| Position { line, column };
-        let ranges = [None, Some((1, 1, 1, 2)), Some((1, 3, 3, 1)), Some((9, 9, 9, 9))];
-        for range in ranges {
-            let range = range.map(|(a, b, c, d)| Range { start: position(a, b), end: position(c, d) });
-            let place = Place::File { path: RelPath::new(HOSTILE), range };
-            for source in [None, Some(HOSTILE.as_bytes()), Some(b"\xff\x1b[31mb\n::error::x\n")] {
-                check(&render(&hostile(place.clone()), source, 80));
-            }
-        }
-        check(&render(&hostile(Place::Subject(HOSTILE.to_owned())), None, 80));
-        let finding = hostile(Place::Subject(HOSTILE.to_owned())).finding;
-        for site in [Site::Subject(HOSTILE.to_owned()), Site::Path(RelPath::new(HOSTILE))] {
-            check(&entry_at(&Entry { site, ..Entry::of(&finding) }, Some(1)));
-        }
-    }
-}
+mod tests;

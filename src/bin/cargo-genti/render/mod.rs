@@ -2,13 +2,17 @@
 
 mod drift;
 mod finding;
+mod hyperlink;
+mod lines;
 mod problem;
 mod progress;
 mod report;
 mod text;
+mod versions;
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Effects, Style};
@@ -16,12 +20,14 @@ use genti::model::outcome::End;
 use genti::scan::Env;
 
 use crate::args::{Color, OutputArgs};
+use crate::stream::Stream;
 
 pub(crate) use drift::drift;
 pub(crate) use finding::{entry, entry_at};
+pub(crate) use genti::report::text::{plural, visible_line};
 pub(crate) use progress::Bar;
-pub(crate) use report::{Hints, kept, outcome};
-pub(crate) use text::{plural, visible_line};
+pub(crate) use report::{View, report};
+pub(crate) use versions::other_versions;
 
 /// Good news.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().effects(Effects::BOLD);
@@ -32,6 +38,13 @@ pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().effects(Effects::B
 /// What goes on.
 pub(crate) const BUSY: Style = AnsiColor::Cyan.on_default().effects(Effects::BOLD);
 
+/// `path` as a user would name it who is where the command was called.
+pub(crate) fn place(path: &Path) -> String {
+    let cwd = std::env::current_dir().ok();
+    let below = cwd.and_then(|cwd| path.strip_prefix(cwd).ok().map(Path::to_path_buf));
+    visible_line(&below.as_deref().unwrap_or(path).display().to_string())
+}
+
 /// The terminal, or what stands for it.
 pub(crate) struct Shell {
     err: AutoStream<std::io::Stderr>,
@@ -40,6 +53,19 @@ pub(crate) struct Shell {
     pub(crate) quiet: bool,
     /// Whether lines that change are of use.
     pub(crate) has_progress: bool,
+    /// Whether GitHub's runner reads along, and takes some lines for commands.
+    pub(crate) in_actions: bool,
+    /// What other programs are told on stdout.
+    pub(super) stream: Stream,
+}
+
+/// Where text for humans goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// Standard output: it is what was asked for.
+    Out,
+    /// Standard error: it goes along with what was asked for.
+    Err,
 }
 
 impl Shell {
@@ -65,6 +91,8 @@ impl Shell {
             verbose: args.verbose,
             quiet: args.quiet,
             has_progress: is_terminal && is_wanted && !args.quiet,
+            stream: Stream::default(),
+            in_actions: env.get("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
         }
     }
 
@@ -74,8 +102,41 @@ impl Shell {
     }
 
     /// What was asked for, on stdout. A reader that has seen enough is no failure, all else is.
-    pub(crate) fn out(&mut self, bytes: &[u8]) -> End {
-        match self.out.write_all(bytes).and_then(|()| self.out.flush()) {
+    pub(crate) fn out(&mut self, text: &str) -> End {
+        let written = self.out.write_all(text::inert(text).as_bytes()).and_then(|()| self.out.flush());
+        self.written(written)
+    }
+
+    /// JSON, on stdout. Where GitHub's runner reads along, the same values in other characters: the older form of its
+    /// commands is looked for everywhere in a line.
+    pub(crate) fn out_json(&mut self, bytes: &[u8]) -> End {
+        match std::str::from_utf8(bytes) {
+            Ok(text) if self.in_actions && text.contains("##[") => {
+                self.out_as_it_is(text.replace("##[", "\\u0023#[").as_bytes())
+            }
+            _ => self.out_as_it_is(bytes),
+        }
+    }
+
+    /// What was asked for, on stdout, byte for byte.
+    pub(crate) fn out_as_it_is(&mut self, bytes: &[u8]) -> End {
+        let mut out = std::io::stdout().lock();
+        let written = out.write_all(bytes).and_then(|()| out.flush());
+        self.written(written)
+    }
+
+    /// A report, on stdout. What GitHub's runner would obey in it, it must not read.
+    pub(crate) fn out_harmless(&mut self, bytes: &[u8]) -> End {
+        let text = String::from_utf8_lossy(bytes);
+        if self.in_actions && text::inert(&text) != text {
+            self.error("it holds text that GitHub's runner would take for commands: write it to a file with --output");
+            return End::Usage;
+        }
+        self.out_as_it_is(bytes)
+    }
+
+    fn written(&mut self, result: std::io::Result<()>) -> End {
+        match result {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
                 self.error(format_args!("could not write to standard output: {error}"));
                 End::NotWritten
@@ -86,7 +147,7 @@ impl Shell {
 
     /// A line as cargo writes them: what happens, right-aligned, and to what.
     pub(crate) fn status(&mut self, style: Style, word: &str, what: impl Display) {
-        self.err(format_args!("{style}{word:>12}{style:#} {what}\n"));
+        self.err(lines::status(style, word, what));
     }
 
     /// The same of what is of no interest to who wants the verdict only.
@@ -96,6 +157,23 @@ impl Shell {
         }
     }
 
+    /// The columns of the terminal behind `target`, if it is one.
+    pub(crate) fn columns(&self, target: Target) -> Option<usize> {
+        let size = match target {
+            Target::Out => terminal_size::terminal_size_of(std::io::stdout()),
+            Target::Err => terminal_size::terminal_size_of(std::io::stderr()),
+        };
+        size.map(|(width, _)| usize::from(width.0))
+    }
+
+    /// Whether links are of use on `target`.
+    pub(crate) fn has_links(&self, target: Target) -> bool {
+        supports_hyperlinks::on(match target {
+            Target::Out => supports_hyperlinks::Stream::Stdout,
+            Target::Err => supports_hyperlinks::Stream::Stderr,
+        })
+    }
+
     /// Whether what goes to stderr has colours.
     pub(crate) fn is_coloured(&self) -> bool {
         self.err.current_choice() != ColorChoice::Never
@@ -103,18 +181,18 @@ impl Shell {
 
     /// Why it does not go on.
     pub(crate) fn error(&mut self, what: impl Display) {
-        self.err(format_args!("{BAD}error{BAD:#}: {what}\n"));
+        self.err(lines::labelled(BAD, "error", what));
     }
 
     /// What may go wrong.
     pub(crate) fn warning(&mut self, what: impl Display) {
-        self.err(format_args!("{WARN}warning{WARN:#}: {what}\n"));
+        self.err(lines::labelled(WARN, "warning", what));
     }
 
     /// What is good to know.
     pub(crate) fn note(&mut self, what: impl Display) {
         if !self.quiet {
-            self.err(format_args!("{BUSY}note{BUSY:#}: {what}\n"));
+            self.err(lines::labelled(BUSY, "note", what));
         }
     }
 

@@ -3,7 +3,7 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use genti::model::error::Problem;
 
-use super::text::visible;
+use genti::report::text::visible;
 
 /// As rustc would show it.
 pub(super) fn render(problem: &Problem) -> String {

@@ -63,6 +63,7 @@ impl<'a> Bar<'a> {
     pub(crate) fn on(&mut self, event: Event<'_>, shell: &mut Shell) {
         let now = self.clock.elapsed();
         self.view.on(event, now);
+        shell.tell_event(event, self.view.workspace, self.view.plan);
         match event {
             Event::Notice(text) => self.say(now, shell, |shell| shell.note(text)),
             Event::Slow(step, long) => {

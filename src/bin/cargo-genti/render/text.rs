@@ -1,28 +1,10 @@
-//! Text from elsewhere, made fit for a terminal.
+//! Whole lines from elsewhere, made fit for a terminal and a log; and words.
 
 use std::borrow::Cow;
 
 use anstream::adapter::strip_str;
-use genti::model::tool::Per;
-
-/// `text` with everything shown that would steer a terminal or reorder what it shows: only this program's own
-/// escapes reach it. Newlines and tabs stay.
-pub(crate) fn visible(text: &str) -> Cow<'_, str> {
-    let steers = |c: char| (c.is_control() && c != '\n' && c != '\t') || is_bidi(c);
-    if !text.contains(steers) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if steers(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
-    }
-    Cow::Owned(shown)
-}
-
-/// The same on one line.
-pub(crate) fn visible_line(text: &str) -> String {
-    visible(text).replace('\n', "\\n")
-}
+use genti::report::text::plural;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Whole lines as they are written, made harmless where source text is among them. CI services take some lines for
 /// orders: GitHub's runner obeys `::…` where a line begins, and `##[…` anywhere in one. And terminals obey a second set
@@ -42,17 +24,25 @@ pub(crate) fn inert(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.split_inclusive(['\n', '\r']).map(inert).collect())
 }
 
-pub(crate) fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
-    if count == 1 { one } else { many }
-}
-
 /// So many units of this kind.
-pub(crate) fn units(count: usize, per: Per) -> String {
-    format!("{count} {}{}", per.as_str().replace('-', " "), plural(count, "", "s"))
+pub(crate) fn units(count: usize, per: &str) -> String {
+    format!("{count} {}{}", per.replace('-', " "), plural(count, "", "s"))
 }
 
-fn is_bidi(c: char) -> bool {
-    matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+/// The beginning of `text`, in so many columns.
+pub(crate) fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut room = width.saturating_sub(1);
+    let fits = |c: &char| match room.checked_sub(c.width().unwrap_or(0)) {
+        Some(rest) => {
+            room = rest;
+            true
+        }
+        None => false,
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -60,16 +50,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_too_wide_is_cut_at_its_end() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcd", 3), "ab…");
+        assert_eq!(cut("日本語", 4), "日…");
+    }
+
+    #[test]
     fn orders_to_ci_services_are_shown_not_obeyed() {
         assert_eq!(inert("a\n  ::error::b\n::c"), "a\n  \\::error::b\n\\::c");
         assert_eq!(inert("a ##[error]b"), "a ##\\[error]b");
         assert_eq!(inert("std::mem\n1 | ::b"), "std::mem\n1 | ::b");
-    }
-
-    #[test]
-    fn escapes_and_bidi_marks_are_shown_not_obeyed() {
-        assert_eq!(visible("a\u{1b}[31mb\u{202E}c"), "a\\u{1b}[31mb\\u{202e}c");
-        assert_eq!(visible("plain\n\ttext"), "plain\n\ttext");
-        assert_eq!(visible_line("a\r\nb"), "a\\u{d}\\nb");
     }
 }

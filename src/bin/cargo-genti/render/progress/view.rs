@@ -8,7 +8,8 @@ use genti::model::task::{Plan, StepId};
 use genti::model::workspace::Workspace;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::render::text::{units, visible_line};
+use crate::render::text::units;
+use crate::render::visible_line;
 use crate::render::{BUSY, WARN};
 
 /// Columns of the word that begins a line, and the space behind it.
@@ -22,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The state of a run, as far as it is shown.
 pub(super) struct View<'a> {
-    workspace: &'a Workspace,
-    plan: &'a Plan,
+    pub(super) workspace: &'a Workspace,
+    pub(super) plan: &'a Plan,
     /// Whether steps may run.
     has_begun: bool,
     /// Tasks.
@@ -113,7 +114,7 @@ impl<'a> View<'a> {
                 path if path.is_root() => tool.name.clone(),
                 path => format!("{}: {}", tool.name, visible_line(&path.to_string())),
             },
-            tasks => format!("{}: {}", tool.name, units(tasks.len(), tool.per)),
+            tasks => format!("{}: {}", tool.name, units(tasks.len(), tool.per.as_str())),
         }
     }
 

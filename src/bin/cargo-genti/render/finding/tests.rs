@@ -1,0 +1,200 @@
+use std::path::Path;
+
+use anstream::adapter::strip_str;
+use genti::model::finding::{Fix, Place, Related, Site, State};
+use genti::model::sources::Sources;
+use genti::report::Artifacts;
+use genti::report::finished::Finished;
+
+use super::super::text::inert;
+use super::*;
+
+const HOSTILE: &str =
+    "a\u{1b}[31mb\u{9b}1m\u{7}\u{202e}c\u{2066}\r::error::d\n::error file=x::e\n  ::f\n##[error]g\0\u{85}";
+
+/// A finding of which everything is hostile: no field is left out, so that a new one must be thought of.
+fn hostile(place: Place) -> Finding {
+    let text = || HOSTILE.to_owned();
+    let path = || RelPath::new(HOSTILE);
+    let position = |line, column| Position { line, column };
+    let range = Range { start: position(1, 1), end: position(1, 2) };
+    Finding {
+        place: place.clone(),
+        ns: text(),
+        rule: text(),
+        level: finding::Level::Error,
+        message: text(),
+        fatal: false,
+        related: vec![
+            Related { message: text(), place: Some(place.clone()) },
+            Related { message: "one line \u{1b}[31mb".to_owned(), place: Some(place) },
+            Related { message: text(), place: Some(Place::File { path: path(), range: Some(range) }) },
+            Related { message: text(), place: Some(Place::Subject(text())) },
+            Related { message: text(), place: None },
+        ],
+        fix: Some(Fix { message: text(), edits: vec![(path(), range, text())] }),
+        id: text(),
+        code: text(),
+        scope: text(),
+        state: State::New,
+        matched_by: None,
+        reason: Some(text()),
+        owner: Some(text()),
+        tools: vec![text()],
+    }
+}
+
+/// Some run.
+fn run() -> Finished {
+    Finished::read(&Artifacts {
+        run: include_bytes!("../../../../../tests/engine/golden/run.json").to_vec(),
+        report: include_bytes!("../../../../../tests/engine/golden/report.json").to_vec(),
+        tasks: include_bytes!("../../../../../tests/engine/golden/tasks.jsonl").to_vec(),
+    })
+    .unwrap()
+}
+
+fn view<'a>(run: &'a Finished, sources: &'a Sources) -> View<'a> {
+    View {
+        run,
+        sources,
+        may_begin_baseline: true,
+        artifacts: None,
+        kept: Vec::new(),
+        asides: Vec::new(),
+        links: Some(Path::new("/w")),
+        terminal: Some(80),
+        verbose: true,
+        quiet: false,
+    }
+}
+
+fn shown(finding: &Finding, source: Option<&[u8]>) -> String {
+    let path = finding.place.path().cloned().unwrap_or_default();
+    let sources = Sources(source.map(|source| (path, source.to_vec())).into_iter().collect());
+    render(finding, &view(&run(), &sources), &[])
+}
+
+/// Whether `text`, without this program's own colours and links, steers neither a terminal nor a CI service.
+#[track_caller]
+fn check(text: &str) {
+    let own = inert(text);
+    let shown = strip_str(&own).to_string();
+    // To strip takes out what is well-formed only, and all of it that is ours comes from styles.
+    assert!(!own.contains("\u{1b}[31mb"), "{own:?}");
+    let steers = |c: char| {
+        c.is_control() && c != '\n' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    assert!(!shown.contains(steers), "{shown:?}");
+    assert!(!shown.lines().any(|line| line.trim_start().starts_with("::")), "{shown}");
+    assert!(!shown.contains("##["), "{shown}");
+}
+
+#[test]
+fn nothing_of_a_finding_steers_a_terminal() {
+    let position = |line, column| Position { line, column };
+    let ranges = [None, Some((1, 1, 1, 2)), Some((1, 3, 3, 1)), Some((9, 9, 9, 9))];
+    for range in ranges {
+        let range = range.map(|(a, b, c, d)| Range { start: position(a, b), end: position(c, d) });
+        let place = Place::File { path: RelPath::new(HOSTILE), range };
+        for source in [None, Some(HOSTILE.as_bytes()), Some(b"\xff\x1b[31mb\n::error::x\n")] {
+            check(&shown(&hostile(place.clone()), source));
+        }
+    }
+    let subject = hostile(Place::Subject(HOSTILE.to_owned()));
+    check(&shown(&subject, None));
+    let Finding { rule, scope, code, message, .. } = subject;
+    for site in [Site::Subject(HOSTILE.to_owned()), Site::Path(RelPath::new(HOSTILE))] {
+        let (rule, scope, code, msg) = (rule.clone(), scope.clone(), code.clone(), message.clone());
+        check(&entry_at(&Entry { site, rule, scope, code, msg, reason: None }, Some(1)));
+    }
+}
+
+/// Not only a finding: also tools, suppressions, the baseline, and what is counted.
+#[test]
+fn nothing_of_a_report_steers_a_terminal() {
+    let mut run = run();
+    let place = Place::File { path: RelPath::new(HOSTILE), range: None };
+    // As many as are named on a line each, and more.
+    run.report.findings = vec![hostile(place); 400];
+    for tool in &mut run.run.tools {
+        (tool.version, tool.per) = (Some(HOSTILE.to_owned()), "workspace".to_owned());
+    }
+    for tool in &mut run.report.tools {
+        let (unit, reason) = (HOSTILE.to_owned(), HOSTILE.to_owned());
+        tool.incomplete.push(genti::report::finished::Incomplete { unit, reason });
+    }
+    run.report.golden_orphans.push(HOSTILE.to_owned());
+    let gone = serde_json::json!({
+        "ns": HOSTILE, "path": HOSTILE, "subject": null, "rule": HOSTILE, "message": HOSTILE, "code": HOSTILE,
+        "scope": HOSTILE, "reason": HOSTILE, "state": "fixed",
+    });
+    run.report.gone.push(serde_json::from_value(gone).unwrap());
+    for effect in ["active", "expired", "unused"] {
+        let suppression = serde_json::json!({
+            "effect": effect, "matched": 1, "reason": HOSTILE, "owner": HOSTILE, "expires": HOSTILE, "file": HOSTILE,
+            "line": 1, "rule": HOSTILE, "tool": HOSTILE, "path": HOSTILE, "subject": HOSTILE, "message": HOSTILE,
+        });
+        run.report.suppressions.push(serde_json::from_value(suppression).unwrap());
+    }
+    let sources = Sources::default();
+    for (verbose, state) in [(true, State::Suppressed), (false, State::New), (true, State::New)] {
+        run.report.findings.iter_mut().for_each(|finding| finding.state = state);
+        check(&super::super::report(&View { verbose, ..view(&run, &sources) }));
+    }
+}
+
+#[test]
+fn what_a_tool_says_of_lines_near_by_is_a_label_there() {
+    let position = |line, column| Position { line, column };
+    let path = RelPath::new("src/lib.rs");
+    let at = |line, from, to| Place::File {
+        path: path.clone(),
+        range: Some(Range { start: position(line, from), end: position(line, to) }),
+    };
+    let related = |message: &str, place| Related { message: message.to_owned(), place: Some(place) };
+    let edit = |line, from, to, text: &str| {
+        (path.clone(), Range { start: position(line, from), end: position(line, to) }, text.to_owned())
+    };
+    let finding = Finding {
+        place: at(4, 5, 6),
+        ns: "rustc".to_owned(),
+        rule: "E0382".to_owned(),
+        message: "use of moved value: `a`".to_owned(),
+        related: vec![
+            related("value used here after move", at(4, 5, 6)),
+            related("value moved here", at(2, 10, 11)),
+            related("far away", at(60, 1, 2)),
+        ],
+        fix: Some(Fix {
+            message: "clone it".to_owned(),
+            edits: vec![edit(2, 11, 11, ".clone()"), edit(4, 6, 6, ";")],
+        }),
+        ..hostile(at(4, 5, 6))
+    };
+    let source = b"fn f() {\n    drop(a);\n\n    a\n}\n";
+    let text = strip_str(&shown(&finding, Some(source))).to_string();
+    let expected = "\
+error[E0382]: use of moved value: `a`
+ --> src/lib.rs:4:5
+  |
+2 |     drop(a);
+  |          - value moved here
+3 |
+4 |     a
+  |     ^ value used here after move
+  |
+  = note: far away: src/lib.rs:60:1
+help: clone it
+  |
+2 ~     drop(a.clone());
+3 |
+4 ~     a;
+  |
+
+";
+    assert_eq!(text, expected);
+    // Without the source there is the place, and what the fix does.
+    let text = strip_str(&shown(&finding, None)).to_string();
+    assert!(text.contains("--> src/lib.rs:4:5\n") && text.contains("= help: clone it"), "{text}");
+}

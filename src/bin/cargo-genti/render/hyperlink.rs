@@ -1,0 +1,38 @@
+//! Links in a terminal, by OSC 8: to a file, or to where a rule is explained. Whether they are of use is for the caller
+//! to know; text without one stays as it is.
+
+use std::path::Path;
+
+use anstyle_hyperlink::{Hyperlink, path_to_url};
+use genti::path::RelPath;
+
+/// `text`, leading to `url` if there is one. Both are fit for a terminal already.
+pub(super) fn to(url: Option<&str>, text: &str) -> String {
+    match url {
+        Some(url) => {
+            let link = Hyperlink::with_url(url);
+            format!("{link}{text}{link:#}")
+        }
+        None => text.to_owned(),
+    }
+}
+
+/// The address of the file at `path` below `root`.
+pub(super) fn file(root: &Path, path: &RelPath) -> Option<String> {
+    path_to_url(&path.to_path(root))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn nothing_of_a_name_ends_the_link() {
+        let path = RelPath::new("src/a b\u{1b}\\\u{7}é%.rs");
+        let url = file(Path::new("/w"), &path).unwrap();
+        assert!(url.ends_with("/w/src/a%20b%1B%5C%07%C3%A9%25.rs"), "{url}");
+        assert_eq!(to(Some("u"), "t"), "\u{1b}]8;;u\u{1b}\\t\u{1b}]8;;\u{1b}\\");
+        assert_eq!(to(None, "t"), "t");
+    }
+}

@@ -1,0 +1,194 @@
+//! Why a run ended as it did, and what to do next. Only required tools decide, so only theirs is counted as a cause.
+
+use genti::model::finding::{Entry, State};
+use genti::model::golden;
+use genti::model::outcome::{Effect, Verdict};
+use genti::report::finished::{Finding, Gone, Suppression};
+
+use super::super::{finding, visible_line};
+use super::findings::place;
+use super::tools::names;
+use super::{GOOD, MOST, Page, View, plural};
+
+pub(super) fn show(view: &View<'_>, page: &mut Page) {
+    let run = view.run;
+    let stale: Vec<_> = run.report.gone.iter().filter(|gone| gone.state == State::Fixed).collect();
+    let (new, extra): (Vec<_>, Vec<_>) = view.new_findings().partition(|finding| view.is_required(finding));
+    match run.run.end.status.as_str() {
+        "passed" => passed(view, extra.len(), page),
+        "failed" if !new.is_empty() => {
+            let findings = plural(new.len(), "finding", "findings");
+            let more = match extra.len() {
+                0 => String::new(),
+                more => format!("; {more} more from optional tools"),
+            };
+            page.error(format_args!("{} new {findings}{more}", new.len()));
+        }
+        "failed" => beside(view, &stale, page),
+        "incomplete" => {
+            let is_open = |required, verdict| required && verdict == Verdict::Incomplete;
+            let open = names(run, |tool, report| is_open(tool.required, report.verdict));
+            page.error(format_args!("no verdict from: {open}"));
+        }
+        "interrupted" => {
+            page.error(format_args!("stopped by signal {}", run.run.end.exit.saturating_sub(128)))
+        }
+        _ => {}
+    }
+    next(view, &new, &extra, page);
+    if view.quiet {
+        return;
+    }
+    if !stale.is_empty() {
+        self::stale(&stale, page);
+    }
+    if !run.report.golden_orphans.is_empty() {
+        orphans(&run.report.golden_orphans, page);
+    }
+    suppressions(view, page);
+    if let Some(artifacts) = view.artifacts.as_ref().filter(|_| view.verbose) {
+        page.note(format_args!("artifacts are in {artifacts}"));
+    }
+}
+
+fn passed(view: &View<'_>, extra: usize, page: &mut Page) {
+    let run = view.run;
+    let tasks: usize = run.tasks.batches.iter().map(|batch| batch.tasks.len()).sum();
+    let mut beside = String::new();
+    if extra > 0 {
+        beside
+            .push_str(&format!("; {extra} new {} from optional ones", plural(extra, "finding", "findings")));
+    }
+    let open = names(run, |tool, report| !tool.required && report.verdict == Verdict::Incomplete);
+    if !open.is_empty() {
+        beside.push_str(&format!("; no verdict from optional {open}"));
+    }
+    let missing = names(run, |_, report| report.verdict == Verdict::Missing);
+    if !missing.is_empty() {
+        beside.push_str(&format!("; not installed: {missing}"));
+    }
+    let from = if beside.is_empty() { "" } else { " from required tools" };
+    let what = format!("{tasks} {}, nothing new{from}{beside}", plural(tasks, "task", "tasks"));
+    page.status(GOOD, "Finished", what);
+}
+
+/// What fails a gate without a new finding.
+fn beside(view: &View<'_>, stale: &[&Gone], page: &mut Page) {
+    let mut required = view.run.run.tools.iter().filter(|tool| tool.required);
+    let is_required = |gone: &&&Gone| required.clone().any(|tool| tool.namespaces.contains(&gone.ns));
+    let count = stale.iter().filter(is_required).count();
+    if count > 0 {
+        let findings = plural(count, "finding is", "findings are");
+        page.error(format_args!("{count} accepted {findings} fixed but still in the baseline"));
+    } else if required.next().is_some() || !view.run.report.golden_orphans.is_empty() {
+        let count = view.run.report.golden_orphans.len();
+        let files = plural(count, "golden file that nothing prints", "golden files that nothing prints");
+        page.error(format_args!("{count} {files} any more"));
+    }
+}
+
+/// What to do with what is new.
+fn next(view: &View<'_>, new: &[&Finding], extra: &[&Finding], page: &mut Page) {
+    let all = || new.iter().chain(extra);
+    if all().any(|finding| is_of_golden(finding)) {
+        page.note("if what is printed now is right, `cargo genti run --bless` writes it to the golden files");
+    }
+    let count = |tool: &str| {
+        let is_of =
+            |finding: &&&Finding| finding.fix.is_some() && finding.tools.iter().any(|name| name == tool);
+        all().filter(is_of).count()
+    };
+    let (unformatted, fixable) = (count("fmt"), count("clippy"));
+    let how: Vec<_> = [(unformatted, "`cargo fmt`"), (fixable, "`cargo clippy --fix`")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, how)| format!("{how} mends {count}"))
+        .collect();
+    if !how.is_empty() {
+        page.note(how.join(", "));
+    }
+    if view.run.run.end.status != "failed" {
+        return;
+    }
+    let can_accept = new.iter().any(|finding| !finding.fatal);
+    let has_baseline = view.run.report.tools.iter().any(|tool| tool.unchanged + tool.updated > 0);
+    if view.may_begin_baseline && can_accept {
+        page.note("to accept what is there today and fail on what is new: `cargo genti baseline init`");
+    } else if has_baseline && can_accept {
+        page.note("to accept what is new, with a reason: `cargo genti baseline accept --reason TEXT`");
+    }
+}
+
+/// Whether this is a difference from a golden file.
+fn is_of_golden(finding: &Finding) -> bool {
+    finding.fatal && finding.place.path().is_some_and(|path| golden::tool_of(path).is_some())
+}
+
+/// Which suppressions hold no more, and which are of no use.
+fn suppressions(view: &View<'_>, page: &mut Page) {
+    for suppression in &view.run.report.suppressions {
+        let Suppression { reason, owner, expires, effect, matched, .. } = suppression;
+        let said = match owner {
+            None => visible_line(reason),
+            Some(owner) => format!("{} ({})", visible_line(reason), visible_line(owner)),
+        };
+        let place = place(suppression);
+        let expired =
+            expires.as_ref().map(|date| format!("expired on {}", visible_line(date))).unwrap_or_default();
+        match (effect, matched) {
+            (Effect::Active, _) => {}
+            (Effect::Expired, 0) => page.warning(format_args!(
+                "{place}: this suppression has {expired} and matches nothing; remove it: {said}"
+            )),
+            (Effect::Expired, matched) => page.warning(format_args!(
+                "{place}: this suppression has {expired}, and {matched} {} again: {said}",
+                plural(*matched, "finding counts", "findings count")
+            )),
+            (Effect::Unused, _) => page.warning(format_args!(
+                "{place}: this suppression matches nothing; remove it, or correct it: {said}"
+            )),
+        }
+    }
+    let covered = view.run.report.gone.iter().filter(|gone| gone.state == State::Suppressed).count();
+    if covered > 0 {
+        page.note(format_args!(
+            "{covered} baseline {} suppressed: drop {} with `cargo genti baseline update`",
+            plural(covered, "entry accepts what is", "entries accept what is"),
+            plural(covered, "it", "them"),
+        ));
+    }
+}
+
+/// Which lines of the baseline are of no use any more.
+fn stale(stale: &[&Gone], page: &mut Page) {
+    let count = stale.len();
+    page.note(format_args!(
+        "{count} baseline {} stale: drop {} with `cargo genti baseline update`",
+        plural(count, "entry is", "entries are"),
+        plural(count, "its line", "their lines"),
+    ));
+    for gone in stale.iter().take(MOST) {
+        let Gone { ns, site, rule, message, code, scope, reason, state: _ } = (*gone).clone();
+        let entry = Entry { site, rule, scope, code, msg: message, reason };
+        page.below(format_args!("{}.jsonl: {}", visible_line(&ns), finding::entry(&entry)));
+    }
+    if count > MOST {
+        page.below(format_args!("and {} more", count - MOST));
+    }
+}
+
+/// Which golden files are of no use any more.
+fn orphans(orphans: &[String], page: &mut Page) {
+    let count = orphans.len();
+    page.note(format_args!(
+        "nothing prints {count} golden {} any more: remove {} with `cargo genti run --bless --remove-orphans`",
+        plural(count, "file", "files"),
+        plural(count, "it", "them"),
+    ));
+    for path in orphans.iter().take(MOST) {
+        page.below(visible_line(path));
+    }
+    if count > MOST {
+        page.below(format_args!("and {} more", count - MOST));
+    }
+}

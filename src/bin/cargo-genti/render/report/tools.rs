@@ -1,0 +1,158 @@
+//! The table of the tools: verdicts, and counts where there are any.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anstyle::Style;
+use genti::model::outcome::Verdict;
+use genti::report::finished::{Finished, TaskLine, Tool, ToolReport};
+
+use super::super::{plural, text, visible_line};
+use super::{BAD, DIM, GOOD, MOST, Page, View, WARN};
+
+/// What is counted; a column is there if some tool has any.
+const COLUMNS: [&str; 5] = ["new", "accepted", "suppressed", "fixed", "unseen"];
+
+pub(super) fn show(view: &View<'_>, page: &mut Page) {
+    let rows: Vec<_> = (0..)
+        .zip(view.run.tools())
+        .filter_map(|(at, (tool, report))| Row::of(at, tool, report, view))
+        .collect();
+    let has = |column: usize| rows.iter().any(|row| row.counts[column] > 0);
+    let columns: Vec<_> = (0..COLUMNS.len()).filter(|&column| has(column)).collect();
+    let names = rows.iter().map(|row| row.tool.name.len()).chain([4]).max().unwrap_or_default();
+    if !columns.is_empty() {
+        let heads: String = columns.iter().map(|&column| format!("  {}", COLUMNS[column])).collect();
+        page.push(format_args!("{DIM}{:>12} {:names$}{heads}{DIM:#}\n", "", "tool"));
+    }
+    for row in rows {
+        let mut line = format!("{:names$}", row.tool.name);
+        for &column in &columns {
+            let (count, width) = (row.counts[column], COLUMNS[column].len());
+            let (style, count) = match count {
+                0 => (DIM, "-".to_owned()),
+                count if column == 0 => (row.style(), count.to_string()),
+                count => (Style::new(), count.to_string()),
+            };
+            line.push_str(&format!("  {style}{count:>width$}{style:#}"));
+        }
+        if !row.facts.is_empty() {
+            line.push_str(&format!("  {DIM}{}{DIM:#}", row.facts.join(", ")));
+        }
+        page.status(row.style(), row.word(), line.trim_end());
+        gaps(row.report, page);
+        for line in view.kept.get(row.at).into_iter().flatten() {
+            page.below(line);
+        }
+    }
+}
+
+/// A tool.
+struct Row<'a> {
+    /// Its place among all.
+    at: usize,
+    tool: &'a Tool,
+    report: &'a ToolReport,
+    counts: [usize; COLUMNS.len()],
+    facts: Vec<String>,
+}
+
+impl<'a> Row<'a> {
+    fn of(at: usize, tool: &'a Tool, report: &'a ToolReport, view: &View<'_>) -> Option<Self> {
+        let tasks: Vec<_> = view.run.tasks_of(&tool.name).collect();
+        // What nobody asked for by name is not worth a line while it has nothing to say.
+        let is_aside = tool.on_demand || (tasks.is_empty() && !tool.configured);
+        if is_aside && report.verdict == Verdict::Passed && !view.verbose {
+            return None;
+        }
+        let ToolReport { new, unchanged, updated, suppressed, fixed, unknown, .. } = report;
+        let mut facts = Vec::new();
+        match (tasks.len(), tool.per.as_str()) {
+            (0, _) => facts.push("nothing to look at".to_owned()),
+            (_, "workspace") => {}
+            (count, per) => facts.push(text::units(count, per)),
+        }
+        if tool.parse == "build-scripts" {
+            let units = view.run.report.generated.iter().flat_map(|generated| &generated.units);
+            match units.map(|unit| unit.files.len()).sum() {
+                0 => {}
+                files => facts.push(format!("{files} generated {}", plural(files, "file", "files"))),
+            }
+        }
+        let skipped = tasks.iter().filter(|task| task.status == "skipped").count();
+        if skipped > 0 {
+            facts.push(format!("{skipped} skipped"));
+        }
+        if !tool.required {
+            facts.push("optional".to_owned());
+        }
+        if view.verbose {
+            facts.extend(took(&tasks));
+            facts.extend(tool.version.as_deref().map(visible_line));
+        }
+        Some(Self {
+            at,
+            tool,
+            report,
+            counts: [*new, unchanged + updated, *suppressed, *fixed, *unknown],
+            facts,
+        })
+    }
+
+    fn style(&self) -> Style {
+        match self.report.verdict {
+            Verdict::Passed => GOOD,
+            Verdict::Missing => WARN,
+            Verdict::Failed | Verdict::Incomplete => {
+                if self.tool.required {
+                    BAD
+                } else {
+                    WARN
+                }
+            }
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self.report.verdict {
+            Verdict::Passed => "Passed",
+            Verdict::Failed => "Failed",
+            Verdict::Incomplete => "Incomplete",
+            Verdict::Missing => "Missing",
+        }
+    }
+}
+
+/// The time from the start of the first task to the end of the last.
+fn took(tasks: &[&TaskLine]) -> Option<String> {
+    let times = || tasks.iter().filter_map(|task| task.timing.as_ref());
+    let start = times().map(|timing| timing.start_us).min()?;
+    let end = times().map(|timing| timing.start_us + timing.duration_us).max()?;
+    Some(format!("{:.1}s", Duration::from_micros(end - start).as_secs_f64()))
+}
+
+/// What has no verdict. One reason may hold for many units: it is said once.
+fn gaps(report: &ToolReport, page: &mut Page) {
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for gap in &report.incomplete {
+        reasons.entry(&gap.reason).or_default().push(&gap.unit);
+    }
+    for (reason, units) in reasons.iter().take(MOST) {
+        let who = match units.as_slice() {
+            ["."] => String::new(),
+            [unit] => format!("{}: ", visible_line(unit)),
+            [first, ..] => format!("{} units ({}, …): ", units.len(), visible_line(first)),
+            [] => continue,
+        };
+        page.below(format_args!("{who}{}", visible_line(reason)));
+    }
+    if reasons.len() > MOST {
+        page.below(format_args!("and {} more", reasons.len() - MOST));
+    }
+}
+
+/// The names of the tools for which `is` holds.
+pub(super) fn names(run: &Finished, is: impl Fn(&Tool, &ToolReport) -> bool) -> String {
+    let names = run.tools().filter(|(tool, report)| is(tool, report)).map(|(tool, _)| tool.name.as_str());
+    names.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,147 @@
+//! `cargo genti report`: a finished run, shown. Starts nothing from the checkout but `cargo metadata`.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use genti::model::outcome::End;
+use genti::pipeline::{self, Located};
+use genti::report::finished::Finished;
+use genti::report::{Around, Rendered};
+use genti::scan::Env;
+use genti::store;
+
+use crate::args::{ReportArgs, ReportFormat};
+use crate::render::{self, GOOD, Shell, Target, View, plural};
+use crate::{fail, reports};
+
+pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> End {
+    show(args, env, shell).unwrap_or_else(|end| end)
+}
+
+fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
+    let default = if args.open { page() } else { ReportFormat::Human };
+    let format = args.format.unwrap_or(default);
+    let cwd = std::env::current_dir().unwrap_or_else(|_| ".".into());
+    let located = pipeline::locate(&cwd, args.manifest_path.as_deref(), env);
+    // Where artifacts are named, they do without a workspace.
+    let located = match (located, &args.artifacts) {
+        (Err(_), Some(_)) if args.manifest_path.is_none() => None,
+        (located, _) => Some(located.map_err(|error| fail(shell, error))?),
+    };
+    let of_workspace = located.as_ref().map(|located| located.target_dir.join("genti/artifacts"));
+    let dir = args.artifacts.as_deref().or(of_workspace.as_deref()).unwrap_or(Path::new("."));
+    let usage = |shell: &mut Shell, error: &dyn std::fmt::Display| {
+        shell.error(error);
+        End::Usage
+    };
+    let artifacts = store::load_artifacts(dir).map_err(|error| usage(shell, &error))?;
+    let run = Finished::read(&artifacts)
+        .map_err(|error| usage(shell, &format_args!("{}: {error}", dir.display())))?;
+    let shows_sources = matches!(format, ReportFormat::Human | ReportFormat::Markdown);
+    let around =
+        located.as_ref().map(|located| around(located, &run, shows_sources, shell)).unwrap_or_default();
+    let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
+    let output = match output {
+        Some(path) => Some(path.to_path_buf()),
+        None => args.open.then(|| dir.join(reports::file_name(format))),
+    };
+    // It is one already.
+    let is_there = output.is_some() && args.output.is_none() && format == ReportFormat::Json;
+    if let Some(path) = output.as_deref().filter(|_| !is_there)
+        && let Err(error) = reports::may_be_written(path)
+    {
+        return Err(usage(shell, &error));
+    }
+    let view = View {
+        run: &run,
+        sources: &around.sources,
+        may_begin_baseline: may_begin_baseline(&run),
+        artifacts: Some(render::place(dir)),
+        kept: Vec::new(),
+        asides: Vec::new(),
+        links: located
+            .as_ref()
+            .filter(|_| shell.has_links(Target::Out))
+            .map(|located| located.root.as_path()),
+        terminal: shell.columns(Target::Out),
+        verbose: shell.verbose,
+        quiet: shell.quiet,
+    };
+    if format == ReportFormat::Human && output.is_none() {
+        return Ok(shell.out(&render::report(&view)));
+    }
+    let Rendered { bytes, notes } = reports::render(format, &artifacts, &view, &around);
+    let end = match &output {
+        Some(_) if is_there => End::Passed,
+        Some(path) => match store::write_report(path, &bytes) {
+            Ok(()) => End::Passed,
+            Err(error) => {
+                shell.error(error);
+                End::NotWritten
+            }
+        },
+        None => match format {
+            ReportFormat::Json | ReportFormat::Sarif => shell.out_json(&bytes),
+            // What it holds of commands is what was asked for.
+            ReportFormat::Github => shell.out_as_it_is(&bytes),
+            _ => shell.out_harmless(&bytes),
+        },
+    };
+    notes.into_iter().for_each(|note| shell.note(note));
+    match output.filter(|_| args.open && end == End::Passed) {
+        Some(path) => Ok(open(&path, shell)),
+        None => Ok(end),
+    }
+}
+
+/// What is made to be looked at in a window.
+fn page() -> ReportFormat {
+    ReportFormat::from_str("html", false).unwrap_or(ReportFormat::Markdown)
+}
+
+/// Opens the file at `path` as a double click would.
+fn open(path: &Path, shell: &mut Shell) -> End {
+    // A name that begins with a dash would be an option.
+    let place = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    match open::that_detached(&place) {
+        Ok(()) => {
+            shell.status(GOOD, "Opened", render::place(path));
+            End::Passed
+        }
+        Err(error) => {
+            shell.error(format_args!("nothing here opens it ({error}); it is in {}", render::place(path)));
+            End::Usage
+        }
+    }
+}
+
+/// What is around the run: the sources too where they are shown, less those that are not any more what was looked at.
+fn around(located: &Located, run: &Finished, shows_sources: bool, shell: &mut Shell) -> Around {
+    if !shows_sources {
+        return Around { base: pipeline::base(&located.root), ..Around::default() };
+    }
+    // Only to be shown: what can't be read is left out.
+    let mut around = pipeline::around(&located.root, run).unwrap_or_default();
+    let changed = pipeline::forget_changed(&mut around, run);
+    if changed > 0 {
+        shell.note(format_args!(
+            "{changed} {} changed since the run: their lines are not shown",
+            plural(changed, "file has", "files have")
+        ));
+    }
+    around
+}
+
+/// Whether nothing is accepted yet, and the run was one that a baseline can be taken from.
+fn may_begin_baseline(run: &Finished) -> bool {
+    let selection = &run.run.selection;
+    let is_default = selection.features.is_empty()
+        && !selection.all_features
+        && !selection.no_default_features
+        && selection.target.is_none()
+        && selection.cargo_profile.is_none();
+    let accepts = |accepted: usize| accepted > 0;
+    let has_baseline = !run.report.gone.is_empty()
+        || run.report.tools.iter().any(|tool| accepts(tool.unchanged + tool.updated));
+    is_default && !has_baseline
+}

@@ -1,0 +1,165 @@
+//! What `run` and `check` write beside the artifacts: the reports that are asked for, and what GitHub Actions shows.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use anstream::adapter::strip_str;
+use clap::ValueEnum;
+use genti::model::outcome::End;
+use genti::report::{self, Around, Artifacts, Format, Rendered};
+use genti::scan::Env;
+use genti::store::{self, NotReported};
+
+use crate::args::{ReportFormat, ReportsArgs};
+use crate::render::{self, Shell, View};
+
+/// The reports of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Reports {
+    /// As asked for.
+    files: Vec<(ReportFormat, PathBuf)>,
+    /// GitHub's summary of the step.
+    summary: Option<PathBuf>,
+    /// Whether GitHub's annotations are printed.
+    has_annotations: bool,
+}
+
+impl Reports {
+    /// What `--report`, `--no-ci` and the environment say. Every mistake is told.
+    pub(crate) fn resolve(args: &ReportsArgs, env: &Env, shell: &mut Shell) -> Result<Self, End> {
+        let mut files: Vec<(ReportFormat, PathBuf)> = Vec::new();
+        let mut has_mistakes = false;
+        for text in &args.reports {
+            match parse(text) {
+                Ok((_, path)) if files.iter().any(|(_, other)| *other == path) => {
+                    shell.error(format_args!(
+                        "--report: two reports go to `{}`; give each its own file",
+                        path.display()
+                    ));
+                    has_mistakes = true;
+                }
+                Ok(report) => files.push(report),
+                Err(error) => {
+                    shell.error(format_args!("--report: {error}"));
+                    has_mistakes = true;
+                }
+            }
+        }
+        if has_mistakes {
+            return Err(End::Usage);
+        }
+        let is_wanted = shell.in_actions && !args.no_ci;
+        let summary = env.get("GITHUB_STEP_SUMMARY").filter(|path| is_wanted && !path.is_empty());
+        Ok(Self { files, summary: summary.map(PathBuf::from), has_annotations: is_wanted })
+    }
+
+    /// Writes them. Whether all could be written.
+    pub(crate) fn write(
+        &self,
+        artifacts: &Artifacts,
+        view: &View<'_>,
+        around: &Around,
+        shell: &mut Shell,
+    ) -> bool {
+        let mut written = true;
+        let mut told = |result: Result<(), NotReported>, shell: &mut Shell| {
+            if let Err(error) = result {
+                shell.error(error);
+                written = false;
+            }
+        };
+        for (format, path) in &self.files {
+            let Rendered { bytes, notes } = render(*format, artifacts, view, around);
+            told(store::write_report(path, &bytes), shell);
+            notes.into_iter().for_each(|note| shell.note(format_args!("{}: {note}", path.display())));
+        }
+        let of = |format| report::render(format, artifacts, view.run, around).bytes;
+        if let Some(path) = &self.summary {
+            told(store::append_report(path, &of(Format::Markdown)), shell);
+        }
+        if self.has_annotations && !shell.has_stream() {
+            written &= shell.out_as_it_is(&of(Format::Github)) == End::Passed;
+        }
+        written
+    }
+}
+
+/// The report of a run in `format`, for a file or for stdout.
+pub(crate) fn render(
+    format: ReportFormat,
+    artifacts: &Artifacts,
+    view: &View<'_>,
+    around: &Around,
+) -> Rendered {
+    match of_library(format) {
+        Some(format) => report::render(format, artifacts, view.run, around),
+        None => {
+            let text = render::report(&View {
+                kept: view.kept.clone(),
+                asides: view.asides.clone(),
+                artifacts: view.artifacts.clone(),
+                links: None,
+                terminal: None,
+                ..*view
+            });
+            Rendered::from(strip_str(&text).to_string().into_bytes())
+        }
+    }
+}
+
+/// The same format as the library knows it; only the command line writes for humans.
+pub(crate) fn of_library(format: ReportFormat) -> Option<Format> {
+    match format {
+        ReportFormat::Human => None,
+        ReportFormat::Json => Some(Format::Json),
+        ReportFormat::Sarif => Some(Format::Sarif),
+        ReportFormat::Junit => Some(Format::Junit),
+        ReportFormat::Markdown => Some(Format::Markdown),
+        ReportFormat::Github => Some(Format::Github),
+    }
+}
+
+/// What a report is called that has no other name.
+pub(crate) fn file_name(format: ReportFormat) -> &'static str {
+    match format {
+        ReportFormat::Human => "report.txt",
+        ReportFormat::Json => "report.json",
+        ReportFormat::Sarif => "report.sarif",
+        ReportFormat::Junit => "report.xml",
+        ReportFormat::Markdown => "report.md",
+        ReportFormat::Github => "annotations.txt",
+    }
+}
+
+/// Whether a report may go to `path`: not where an artifact is.
+pub(crate) fn may_be_written(path: &Path) -> Result<(), String> {
+    let dir = path.parent().and_then(|dir| Path::new(".").join(dir).canonicalize().ok());
+    let is_in_artifacts = dir.is_some_and(|dir| dir.ends_with("genti/artifacts"));
+    let is_artifact = ["run.json", "report.json", "tasks.jsonl"]
+        .iter()
+        .any(|name| path.file_name() == Some(OsStr::new(name)));
+    match is_in_artifacts && is_artifact {
+        true => Err(format!("`{}` is an artifact; choose another name for the report", path.display())),
+        false => Ok(()),
+    }
+}
+
+/// `FORMAT=PATH`.
+fn parse(text: &str) -> Result<(ReportFormat, PathBuf), String> {
+    let formats = ReportFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    let names: Vec<_> = formats.map(|value| value.get_name().to_owned()).collect();
+    let names = names.join(", ");
+    let Some((format, path)) = text.split_once('=') else {
+        return Err(format!("`{text}` is no FORMAT=PATH, such as `sarif=genti.sarif`; formats are {names}"));
+    };
+    let format = ReportFormat::from_str(format, false)
+        .map_err(|_| format!("`{format}` is no format of a report; formats are {names}"))?;
+    match path {
+        "" => Err(format!("`{text}` names no file")),
+        "-" => Err("`-` is no file; `cargo genti report --format …` prints a report to stdout".to_owned()),
+        path => {
+            may_be_written(Path::new(path))?;
+            Ok((format, PathBuf::from(path)))
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What a run shows when it is over: on the terminal or as events, and in the reports that are asked for.
+
+use std::path::Path;
+
+use genti::model::outcome::{End, Outcome};
+use genti::pipeline;
+use genti::report::Artifacts;
+use genti::report::finished::Finished;
+
+use crate::render::{self, Shell, Target, View};
+use crate::reports::Reports;
+use crate::run::kept;
+
+/// A run that is over.
+pub(crate) struct Case<'a> {
+    /// The root of its workspace.
+    pub(crate) root: &'a Path,
+    /// What it came to.
+    pub(crate) outcome: &'a Outcome,
+    /// The same as others will read it.
+    pub(crate) artifacts: &'a Artifacts,
+    /// Where they are, if they could be written.
+    pub(crate) dir: Option<&'a Path>,
+    /// Whether there is no baseline, and this build is the one to take it with.
+    pub(crate) may_begin_baseline: bool,
+}
+
+impl Case<'_> {
+    /// Shows it, and writes `reports`. Whether all of them could be written.
+    pub(crate) fn show(&self, reports: &Reports, shell: &mut Shell) -> Result<bool, End> {
+        let Self { root, outcome, artifacts, dir, may_begin_baseline } = *self;
+        // Every report is made of the artifacts, also the first one.
+        let finished = Finished::read(artifacts).map_err(|error| {
+            shell.error(error);
+            End::Bug
+        })?;
+        // Only to be shown: what can't be read by now is left out.
+        let around = pipeline::around(root, &finished).unwrap_or_default();
+        let view = View {
+            run: &finished,
+            sources: &around.sources,
+            may_begin_baseline,
+            artifacts: dir.map(render::place),
+            kept: outcome.tools.iter().map(kept).collect(),
+            asides: render::other_versions(outcome),
+            links: shell.has_links(Target::Err).then_some(root),
+            terminal: shell.columns(Target::Err),
+            verbose: shell.verbose,
+            quiet: shell.quiet,
+        };
+        match shell.has_stream() {
+            true => shell.tell_outcome(artifacts, dir),
+            false => shell.err(render::report(&view)),
+        }
+        Ok(reports.write(artifacts, &view, &around, shell))
+    }
+}

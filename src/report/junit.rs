@@ -1,0 +1,140 @@
+//! JUnit, for test reports: a suite for each tool.
+//!
+//! A case for each unit that is clean, for each finding, and for each unit without a verdict: what is new fails, what
+//! is accepted or suppressed is skipped, what has no verdict is an error. No time and no UUID is in it, and names do
+//! not hold lines, so that a case is the same one tomorrow.
+
+use std::collections::BTreeMap;
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::finished::{Finding, Finished, Tool, ToolReport};
+use super::text::visible;
+use crate::model::finding::{Place, State};
+
+/// Renders `run`.
+pub(super) fn render(run: &Finished) -> Vec<u8> {
+    let mut report = Report::new("genti");
+    report.add_test_suites(run.tools().map(|(tool, outcome)| suite(run, tool, outcome)));
+    let mut bytes = Vec::new();
+    // Writing to memory does not fail.
+    let _ = report.serialize(&mut bytes);
+    bytes
+}
+
+fn suite(run: &Finished, tool: &Tool, outcome: &ToolReport) -> TestSuite {
+    let mut suite = TestSuite::new(legal(&tool.name));
+    let mut times: BTreeMap<String, u32> = BTreeMap::new();
+    for finding in run.report.findings.iter().filter(|finding| finding.tools.first() == Some(&tool.name)) {
+        let mut name = name(finding);
+        let time = times.entry(name.clone()).or_default();
+        *time += 1;
+        if *time > 1 {
+            name.push_str(&format!(" #{time}"));
+        }
+        suite.add_test_case(case(finding, &name));
+    }
+    for task in run.tasks_of(&tool.name) {
+        let status = match task.status.as_str() {
+            "clean" => TestCaseStatus::success(),
+            "skipped" => skipped(task.reason.as_deref().unwrap_or_default()),
+            _ => continue,
+        };
+        suite.add_test_case(of_unit(tool, &task.unit, status));
+    }
+    for gap in &outcome.incomplete {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_type("incomplete").set_message(legal(&gap.reason));
+        suite.add_test_case(of_unit(tool, &gap.unit, status));
+    }
+    suite
+}
+
+fn of_unit(tool: &Tool, unit: &str, status: TestCaseStatus) -> TestCase {
+    let unit = if unit == "." { "workspace" } else { unit };
+    let mut case = TestCase::new(legal(unit), status);
+    case.set_classname(legal(&tool.name));
+    case
+}
+
+/// What stays the same when lines move.
+fn name(finding: &Finding) -> String {
+    let scope = if finding.scope.is_empty() { String::new() } else { format!(" in {}", finding.scope) };
+    format!("{}{scope} ({})", finding.rule, finding.id)
+}
+
+fn case(finding: &Finding, name: &str) -> TestCase {
+    let status = match finding.state {
+        State::Suppressed => skipped(&because("suppressed", finding)),
+        State::Unchanged | State::Updated => skipped(&because("accepted", finding)),
+        _ => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_type(finding.level.as_str()).set_message(legal(&finding.message));
+            status.set_description(legal(&description(finding)));
+            status
+        }
+    };
+    let mut case = TestCase::new(legal(name), status);
+    case.set_classname(legal(&finding.place.name()));
+    if let Place::File { path, range } = &finding.place {
+        case.extra.insert("file".into(), legal(&path.to_string()).into());
+        if let Some(range) = range {
+            case.extra.insert("line".into(), range.start.line.to_string().into());
+        }
+    }
+    case
+}
+
+fn skipped(why: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::skipped();
+    if !why.is_empty() {
+        status.set_message(legal(why));
+    }
+    status
+}
+
+fn because(what: &str, finding: &Finding) -> String {
+    let reason = finding.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let owner = finding.owner.as_ref().map(|owner| format!(" ({owner})")).unwrap_or_default();
+    format!("{what}{reason}{owner}")
+}
+
+/// The finding as text: its place, what it says, and what the tool says beside.
+fn description(finding: &Finding) -> String {
+    let at = finding.place.range().map(|range| format!(":{}:{}", range.start.line, range.start.column));
+    let place = format!("{}{}", finding.place.name(), at.unwrap_or_default());
+    let mut text = format!("{place}: {}[{}]: {}", finding.level.as_str(), finding.rule, finding.message);
+    for related in &finding.related {
+        text.push_str("\n  ");
+        text.push_str(&related.message.replace('\n', "\n  "));
+    }
+    text
+}
+
+/// `text` without what no XML may hold, not even escaped.
+fn legal(text: &str) -> String {
+    // A log would take `##[` for a command of GitHub's, wherever in a line.
+    let text = visible(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}").replace("##[", "##\\[");
+    // And `::` at its beginning.
+    let is_command = |line: &str| line.trim_start().starts_with("::");
+    match text.split('\n').any(is_command) {
+        true => text
+            .split('\n')
+            .map(|line| if is_command(line) { line.replacen("::", "\\::", 1) } else { line.to_owned() })
+            .collect::<Vec<_>>()
+            .join("\n"),
+        false => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_that_no_xml_may_hold() {
+        let all: String = (0..0x11_0000).filter_map(char::from_u32).collect();
+        let is_legal = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+        assert!(legal(&all).chars().all(is_legal));
+    }
+}

@@ -1,0 +1,345 @@
+//! SARIF 2.1.0, for code scanning: one run per tool.
+//!
+//! No time, no GUID, no command line and no absolute path is in it, so that the same run is the same bytes. Findings
+//! that are no more have no results: GitHub takes every result for one that is there. Nor does it take results without
+//! a place: those about no file stand at the manifest of the workspace, with what they are about as logical location.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use serde_json::{Value, json};
+
+use super::finished::{Finding, Finished, Tool, ToolReport};
+use super::text::counted;
+use super::{Rendered, canonical, links};
+use crate::model::digest::Digest;
+use crate::model::finding::{Fix, Place, Range, Related, State};
+use crate::model::outcome::Verdict;
+use crate::model::path::RelPath;
+
+/// What GitHub takes: runs in a file.
+const MOST_RUNS: usize = 20;
+/// Results in a run.
+const MOST_RESULTS: usize = 25_000;
+/// Bytes of a file when compressed.
+const MOST_BYTES: usize = 10_000_000;
+
+/// What stands for the top of the repository.
+const ROOT: &str = "%SRCROOT%";
+/// Where findings stand that are about no file.
+const MANIFEST: &str = "Cargo.toml";
+
+/// Stays as it is in the path of an address.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// Renders `run`, whose workspace lies at `base` below the top of its repository.
+pub(super) fn render(run: &Finished, base: &RelPath) -> Rendered {
+    let mut notes = Vec::new();
+    if !run.run.selection.whole {
+        notes.push(
+            "only a part was looked at: code scanning takes what is not in the file for fixed".to_owned(),
+        );
+    }
+    let mut by_tool: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+    for finding in &run.report.findings {
+        by_tool.entry(finding.tools.first().map_or("", String::as_str)).or_default().push(finding);
+    }
+    let file = File {
+        base,
+        has_baseline: !run.report.gone.is_empty() || run.report.findings.iter().any(is_accepted),
+        has_suppressions: run.report.findings.iter().any(|finding| finding.state == State::Suppressed),
+    };
+    // A tool that looked at nothing has nothing to say, and nothing of it is fixed.
+    let mut tools: Vec<_> = run
+        .tools()
+        .map(|(tool, report)| (tool, report, by_tool.remove(tool.name.as_str()).unwrap_or_default()))
+        .filter(|(tool, report, findings)| {
+            let has_looked = run.tasks_of(&tool.name).next().is_some() && report.verdict != Verdict::Missing;
+            !findings.is_empty() || (has_looked && (!tool.on_demand || !report.incomplete.is_empty()))
+        })
+        .collect();
+    if tools.len() > MOST_RUNS {
+        let left_out: Vec<_> = leave_out(&mut tools);
+        notes.push(format!("GitHub takes {MOST_RUNS} tools a file: left out are {}", left_out.join(", ")));
+    }
+    let runs: Vec<_> = tools
+        .into_iter()
+        .map(|(tool, report, findings)| file.run(tool, report, findings, &mut notes))
+        .collect();
+    let log = json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "runs": runs,
+        "version": "2.1.0",
+    });
+    // A line for each result.
+    let bytes = canonical::to_lines(&log, 4);
+    if let Some(size) = too_large(&bytes) {
+        notes.push(format!(
+            "the SARIF file has {:.1} MB when compressed, and GitHub takes {} MB",
+            size as f64 / 1e6,
+            MOST_BYTES / 1_000_000
+        ));
+    }
+    Rendered { bytes, notes }
+}
+
+fn is_accepted(finding: &Finding) -> bool {
+    matches!(finding.state, State::Unchanged | State::Updated)
+}
+
+/// Cuts to what GitHub takes, and names what goes: what has no findings first, from the end.
+fn leave_out<'a>(tools: &mut Vec<(&'a Tool, &ToolReport, Vec<&Finding>)>) -> Vec<&'a str> {
+    let mut left_out = Vec::new();
+    while tools.len() > MOST_RUNS {
+        let at = tools.iter().rposition(|(.., findings)| findings.is_empty()).unwrap_or(tools.len() - 1);
+        left_out.push(tools.remove(at).0.name.as_str());
+    }
+    left_out.sort_unstable();
+    left_out
+}
+
+/// The size when compressed, if it is more than GitHub takes.
+fn too_large(bytes: &[u8]) -> Option<usize> {
+    if bytes.len() <= MOST_BYTES {
+        return None;
+    }
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    // Writing to memory does not fail.
+    gzip.write_all(bytes).ok()?;
+    let size = gzip.finish().ok()?.len();
+    (size > MOST_BYTES).then_some(size)
+}
+
+/// What holds for a whole file.
+struct File<'a> {
+    base: &'a RelPath,
+    has_baseline: bool,
+    has_suppressions: bool,
+}
+
+impl File<'_> {
+    fn run(
+        &self,
+        tool: &Tool,
+        report: &ToolReport,
+        mut findings: Vec<&Finding>,
+        notes: &mut Vec<String>,
+    ) -> Value {
+        let mut notifications: Vec<_> = report
+            .incomplete
+            .iter()
+            .map(|gap| {
+                let on = if gap.unit == "." { String::new() } else { format!(" on {}", gap.unit) };
+                let text = sentence(&format!("No verdict{on}: {}", gap.reason));
+                json!({ "level": "error", "message": { "text": text } })
+            })
+            .collect();
+        if findings.len() > MOST_RESULTS {
+            let more = findings.len() - MOST_RESULTS;
+            // What is new is kept; then all are in their order again.
+            let mut ranked: Vec<_> = findings.iter().copied().enumerate().collect();
+            ranked.sort_by_key(|(at, finding)| (finding.state != State::New, *at));
+            ranked.truncate(MOST_RESULTS);
+            ranked.sort_by_key(|(at, _)| *at);
+            findings = ranked.into_iter().map(|(_, finding)| finding).collect();
+            let note = format!(
+                "GitHub takes {MOST_RESULTS} results a tool: {} of {} left out",
+                counted(more, "finding", "findings"),
+                tool.name
+            );
+            notifications.push(json!({ "level": "warning", "message": { "text": sentence(&note) } }));
+            notes.push(note);
+        }
+        let mut rules: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+        for finding in &findings {
+            rules.entry(&finding.rule).or_default().push(finding);
+        }
+        let index: BTreeMap<_, _> = rules.keys().enumerate().map(|(at, rule)| (*rule, at)).collect();
+        let results: Vec<_> =
+            findings.iter().map(|finding| self.result(finding, index[finding.rule.as_str()])).collect();
+        let rules: Vec<_> = rules.iter().map(|(id, findings)| rule(id, findings, tool)).collect();
+        // Asked for are a number at the beginning, and a place to learn more.
+        let mut driver = json!({
+            "informationUri": links::tool(&tool.name),
+            "name": tool.name,
+            "rules": rules,
+            "version": "0 (not known)",
+        });
+        if let Some(version) = &tool.version {
+            driver["fullName"] = json!(version);
+            if let Some(semantic) = semantic(version) {
+                driver["semanticVersion"] = json!(semantic);
+                driver["version"] = json!(semantic);
+            }
+        }
+        json!({
+            "columnKind": "unicodeCodePoints",
+            "invocations": [{
+                "executionSuccessful": report.verdict != Verdict::Incomplete,
+                "toolExecutionNotifications": notifications,
+            }],
+            "originalUriBaseIds": { ROOT: { "description": { "text": "The top of the repository." } } },
+            "results": results,
+            "tool": { "driver": driver },
+        })
+    }
+
+    fn result(&self, finding: &Finding, rule_index: usize) -> Value {
+        let mut fingerprints = json!({ "gentiFinding/v1": finding.id });
+        if !finding.code.is_empty() {
+            fingerprints["gentiCode/v1"] = json!(Digest::of_bytes(finding.code.as_bytes()).short(16));
+        }
+        let message = match &finding.place {
+            Place::File { .. } => finding.message.clone(),
+            Place::Subject(subject) => format!("{subject}: {}", finding.message),
+        };
+        let mut result = json!({
+            "level": finding.level.as_str(),
+            "locations": [self.location(&finding.place, &finding.scope)],
+            "message": { "text": sentence(&message) },
+            "partialFingerprints": fingerprints,
+            "ruleId": finding.rule,
+            "ruleIndex": rule_index,
+        });
+        let related: Vec<_> =
+            (1..).zip(&finding.related).map(|(id, related)| self.related(id, related)).collect();
+        if !related.is_empty() {
+            result["relatedLocations"] = json!(related);
+        }
+        if let Some(fix) = finding.fix.as_ref().and_then(|fix| self.fix(fix)) {
+            result["fixes"] = json!([fix]);
+        }
+        if self.has_baseline {
+            let state = if is_accepted(finding) { finding.state.as_str() } else { "new" };
+            result["baselineState"] = json!(state);
+        }
+        if self.has_suppressions {
+            let is_suppressed = finding.state == State::Suppressed;
+            let suppression = is_suppressed.then(|| suppression(finding));
+            result["suppressions"] = json!(suppression.into_iter().collect::<Vec<_>>());
+        }
+        result
+    }
+
+    fn location(&self, place: &Place, scope: &str) -> Value {
+        let name = match (place, self.physical(place)) {
+            (Place::Subject(subject), _) => subject.clone(),
+            // Above the repository; there is no address for it.
+            (Place::File { path, .. }, None) => path.to_string(),
+            _ => scope.to_owned(),
+        };
+        let manifest = || json!({ "artifactLocation": self.manifest(), "region": { "startLine": 1 } });
+        let mut location = json!({ "physicalLocation": self.physical(place).unwrap_or_else(manifest) });
+        if !name.is_empty() {
+            location["logicalLocations"] = json!([{ "fullyQualifiedName": name }]);
+        }
+        location
+    }
+
+    fn related(&self, id: usize, related: &Related) -> Value {
+        let mut location = json!({ "id": id, "message": { "text": sentence(&related.message) } });
+        if let Some(physical) = related.place.as_ref().and_then(|place| self.physical(place)) {
+            location["physicalLocation"] = physical;
+        }
+        location
+    }
+
+    fn fix(&self, fix: &Fix) -> Option<Value> {
+        let mut changes: BTreeMap<&RelPath, Vec<Value>> = BTreeMap::new();
+        for (path, at, text) in &fix.edits {
+            let replacement = json!({ "deletedRegion": region(*at), "insertedContent": { "text": text } });
+            changes.entry(path).or_default().push(replacement);
+        }
+        let changes = changes.into_iter().map(|(path, replacements)| {
+            Some(json!({ "artifactLocation": self.artifact(path)?, "replacements": replacements }))
+        });
+        // A part of a fix is none.
+        let changes: Vec<_> = changes.collect::<Option<_>>()?;
+        let description = sentence(&fix.message);
+        (!changes.is_empty())
+            .then(|| json!({ "artifactChanges": changes, "description": { "text": description } }))
+    }
+
+    fn physical(&self, place: &Place) -> Option<Value> {
+        let artifact = self.artifact(place.path()?)?;
+        let region = place.range().map_or_else(|| json!({ "startLine": 1 }), region);
+        Some(json!({ "artifactLocation": artifact, "region": region }))
+    }
+
+    fn manifest(&self) -> Value {
+        self.artifact(&RelPath::new(MANIFEST))
+            .unwrap_or_else(|| json!({ "uri": MANIFEST, "uriBaseId": ROOT }))
+    }
+
+    /// The address of `path` below the top of the repository; `None` above it.
+    fn artifact(&self, path: &RelPath) -> Option<Value> {
+        let path = self.base.resolve(path)?;
+        let uri = percent_encode(path.as_bytes(), PATH).to_string();
+        Some(json!({ "uri": uri, "uriBaseId": ROOT }))
+    }
+}
+
+fn region(range: Range) -> Value {
+    json!({
+        "endColumn": range.end.column,
+        "endLine": range.end.line,
+        "startColumn": range.start.column,
+        "startLine": range.start.line,
+    })
+}
+
+/// A rule, and what there is to know of it from its findings.
+fn rule(id: &str, findings: &[&Finding], tool: &Tool) -> Value {
+    let url = findings.first().and_then(|finding| links::rule(&finding.ns, id));
+    let message = findings.first().map(|finding| finding.message.as_str()).unwrap_or_default();
+    // Where it always says the same, that is what it is about.
+    let is_general = findings.iter().all(|finding| finding.message == message);
+    let help = match &url {
+        Some(url) => format!("See {url} for what it means."),
+        None => format!("See the documentation of {} for what it means.", tool.name),
+    };
+    let mut rule = json!({
+        "fullDescription": { "text": format!("What {} reports under its rule {id}.", tool.name) },
+        "help": { "text": help },
+        "id": id,
+        "shortDescription": { "text": sentence(if is_general { message } else { id }) },
+    });
+    if let Some(url) = url {
+        rule["helpUri"] = json!(url);
+    }
+    rule
+}
+
+fn suppression(finding: &Finding) -> Value {
+    let mut suppression = json!({ "kind": "external", "status": "accepted" });
+    let by = finding.owner.as_ref().map(|owner| format!(" ({owner})")).unwrap_or_default();
+    if let Some(reason) = &finding.reason {
+        suppression["justification"] = json!(format!("{reason}{by}"));
+    }
+    suppression
+}
+
+/// `text` with an end, as SARIF wants its messages; a message that says nothing is none.
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    match text.chars().last() {
+        None => "No message.".to_owned(),
+        Some('.' | '!' | '?') => text.to_owned(),
+        Some(_) => format!("{text}."),
+    }
+}
+
+/// The part of what a tool prints of its version that is one: `clippy 0.1.95 (…)`.
+fn semantic(version: &str) -> Option<&str> {
+    version.split_whitespace().map(|word| word.trim_start_matches('v')).find(|word| {
+        let core = word.split(['-', '+']).next().unwrap_or_default();
+        let mut parts = core.split('.');
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let is_core =
+            parts.by_ref().take(3).filter(|part| is_number(part)).count() == 3 && parts.next().is_none();
+        is_core && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+'))
+    })
+}
