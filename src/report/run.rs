@@ -7,7 +7,7 @@ use crate::model::digest::Hasher;
 use crate::model::digest::Sink;
 use crate::model::outcome::{Outcome, ToolOutcome};
 use crate::model::task::{Graph, Plan, Step};
-use crate::model::tool::Tool;
+use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::Workspace;
 
 pub(super) fn render(workspace: &Workspace, outcome: &Outcome) -> Vec<u8> {
@@ -28,8 +28,9 @@ pub(super) fn render(workspace: &Workspace, outcome: &Outcome) -> Vec<u8> {
         .graph
         .tools
         .iter()
+        .zip(&plan.graph.needs)
         .zip(&outcome.tools)
-        .map(|(tool, outcome)| self::tool(tool, outcome))
+        .map(|((tool, needs), outcome)| self::tool(&plan.graph, tool, needs, outcome))
         .collect();
     let mut run = policy(plan);
     run.extend([
@@ -44,11 +45,13 @@ pub(super) fn render(workspace: &Workspace, outcome: &Outcome) -> Vec<u8> {
     canonical::to_bytes(&Value::Object(run))
 }
 
-fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
+fn tool(graph: &Graph, tool: &Tool, needs: &[ToolId], outcome: &ToolOutcome) -> Value {
+    let needs: Vec<_> = needs.iter().map(|id| graph.tool(*id).name.as_str()).collect();
     let mut object = json!({
         "configured": tool.configured,
         "name": tool.name,
         "namespaces": tool.namespaces,
+        "needs": needs,
         "on_demand": tool.on_demand,
         "per": tool.per.as_str(),
         "required": tool.required,
