@@ -9,6 +9,7 @@ mod excerpt;
 mod findings;
 pub mod finished;
 mod github;
+mod html;
 mod junit;
 pub mod links;
 mod markdown;
@@ -22,6 +23,7 @@ pub mod text;
 use std::str::FromStr;
 
 use self::finished::Finished;
+pub use self::html::html;
 use crate::model::outcome::Outcome;
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
@@ -72,11 +74,14 @@ pub enum Format {
     Markdown,
     /// Annotations of GitHub Actions.
     Github,
+    /// A page, complete in itself.
+    Html,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Json, Self::Sarif, Self::Junit, Self::Markdown, Self::Github];
+    pub const ALL: [Self; 6] =
+        [Self::Json, Self::Sarif, Self::Junit, Self::Markdown, Self::Github, Self::Html];
 
     /// As written on the command line.
     pub fn as_str(self) -> &'static str {
@@ -86,6 +91,7 @@ impl Format {
             Self::Junit => "junit",
             Self::Markdown => "markdown",
             Self::Github => "github",
+            Self::Html => "html",
         }
     }
 }
@@ -132,6 +138,7 @@ pub fn render(format: Format, artifacts: &Artifacts, run: &Finished, around: &Ar
         Format::Junit => junit::render(run).into(),
         Format::Markdown => markdown::render(run, &around.sources).into(),
         Format::Github => github::render(run, &around.base).into(),
+        Format::Html => html(run, &around.sources).into(),
     }
 }
 

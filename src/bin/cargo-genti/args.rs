@@ -289,6 +289,8 @@ pub(crate) enum ReportFormat {
     Markdown,
     /// Annotations of GitHub Actions
     Github,
+    /// A page, complete in itself
+    Html,
 }
 
 #[derive(Debug, Args)]

@@ -34,7 +34,8 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
     let artifacts = store::load_artifacts(dir).map_err(|error| usage(shell, &error))?;
     let run = Finished::read(&artifacts)
         .map_err(|error| usage(shell, &format_args!("{}: {error}", dir.display())))?;
-    let shows_sources = matches!(args.format, ReportFormat::Human | ReportFormat::Markdown);
+    let shows_sources =
+        matches!(args.format, ReportFormat::Human | ReportFormat::Markdown | ReportFormat::Html);
     let around =
         located.as_ref().map(|located| around(located, &run, shows_sources, shell)).unwrap_or_default();
     let has_output = args.output.as_deref().is_some_and(|path| path != Path::new("-"));

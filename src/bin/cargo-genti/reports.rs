@@ -118,6 +118,7 @@ pub(crate) fn of_library(format: ReportFormat) -> Option<Format> {
         ReportFormat::Junit => Some(Format::Junit),
         ReportFormat::Markdown => Some(Format::Markdown),
         ReportFormat::Github => Some(Format::Github),
+        ReportFormat::Html => Some(Format::Html),
     }
 }
 
