@@ -4,8 +4,13 @@ use serde_json::Value;
 
 /// Pretty-printed with sorted keys and a newline at the end.
 pub(super) fn to_bytes(value: &Value) -> Vec<u8> {
+    to_lines(value, usize::MAX)
+}
+
+/// The same, with a line for each value that lies in so many others: of large lists.
+pub(super) fn to_lines(value: &Value, depth: usize) -> Vec<u8> {
     let mut out = Vec::new();
-    write(value, Some(0), &mut out);
+    write(value, Some(Indent { at: 0, most: depth }), &mut out);
     out.push(b'\n');
     out
 }
@@ -16,14 +21,23 @@ pub(super) fn push_line(value: &Value, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
+/// How deep a value lies, and from where on values are not broken into lines.
+#[derive(Clone, Copy)]
+struct Indent {
+    at: usize,
+    most: usize,
+}
+
 /// Keys are sorted here, because another crate of the build may ask serde_json to keep them as inserted.
-fn write(value: &Value, indent: Option<usize>, out: &mut Vec<u8>) {
+fn write(value: &Value, indent: Option<Indent>, out: &mut Vec<u8>) {
+    let indent = indent.filter(|indent| indent.at < indent.most);
+    let inner = indent.map(|indent| Indent { at: indent.at + 1, ..indent });
     match value {
         Value::Array(items) if !items.is_empty() => {
             out.push(b'[');
             for (at, item) in items.iter().enumerate() {
-                separate(at, indent.map(|indent| indent + 1), out);
-                write(item, indent.map(|indent| indent + 1), out);
+                separate(at, inner, out);
+                write(item, inner, out);
             }
             close(b']', indent, out);
         }
@@ -32,10 +46,10 @@ fn write(value: &Value, indent: Option<usize>, out: &mut Vec<u8>) {
             fields.sort_by(|a, b| a.0.cmp(b.0));
             out.push(b'{');
             for (at, (key, value)) in fields.into_iter().enumerate() {
-                separate(at, indent.map(|indent| indent + 1), out);
+                separate(at, inner, out);
                 scalar(&Value::from(key.as_str()), out);
                 out.extend_from_slice(if indent.is_some() { b": " } else { b":" });
-                write(value, indent.map(|indent| indent + 1), out);
+                write(value, inner, out);
             }
             close(b'}', indent, out);
         }
@@ -48,22 +62,22 @@ fn scalar(value: &Value, out: &mut Vec<u8>) {
     out.extend_from_slice(value.to_string().as_bytes());
 }
 
-fn separate(at: usize, indent: Option<usize>, out: &mut Vec<u8>) {
+fn separate(at: usize, indent: Option<Indent>, out: &mut Vec<u8>) {
     if at > 0 {
         out.push(b',');
     }
     new_line(indent, out);
 }
 
-fn close(bracket: u8, indent: Option<usize>, out: &mut Vec<u8>) {
+fn close(bracket: u8, indent: Option<Indent>, out: &mut Vec<u8>) {
     new_line(indent, out);
     out.push(bracket);
 }
 
-fn new_line(indent: Option<usize>, out: &mut Vec<u8>) {
+fn new_line(indent: Option<Indent>, out: &mut Vec<u8>) {
     if let Some(indent) = indent {
         out.push(b'\n');
-        out.resize(out.len() + 2 * indent, b' ');
+        out.resize(out.len() + 2 * indent.at, b' ');
     }
 }
 
@@ -82,6 +96,13 @@ mod tests {
             "{\n  \"a\": {},\n  \"b\": [\n    1,\n    {\n      \"a\": \"x\\n\",\n      \"z\": null\n    }\n  ],\n  \"c\": []\n}\n"
         );
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
+
+    #[test]
+    fn what_lies_deep_is_a_line() {
+        let text =
+            String::from_utf8(to_lines(&json!({ "b": [{ "d": 1, "c": [2, {}] }, 3], "a": {} }), 2)).unwrap();
+        assert_eq!(text, "{\n  \"a\": {},\n  \"b\": [\n    {\"c\":[2,{}],\"d\":1},\n    3\n  ]\n}\n");
     }
 
     #[test]

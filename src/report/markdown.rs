@@ -183,7 +183,9 @@ fn more(all: usize, shown: usize, out: &mut String) {
     if all > shown {
         out.push_str(&format!("- and {} more\n", all - shown));
     }
-    out.push('\n');
+    if !out.ends_with("\n\n") {
+        out.push('\n');
+    }
 }
 
 fn linked(ns: &str, rule: &str) -> String {

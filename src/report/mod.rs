@@ -18,6 +18,8 @@ mod run;
 mod sarif;
 pub mod stream;
 mod tasks;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 use std::str::FromStr;

@@ -69,11 +69,13 @@ pub(super) fn render(run: &Finished, base: &RelPath) -> Rendered {
         .into_iter()
         .map(|(tool, report, findings)| file.run(tool, report, findings, &mut notes))
         .collect();
-    let bytes = canonical::to_bytes(&json!({
+    let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "runs": runs,
         "version": "2.1.0",
-    }));
+    });
+    // A line for each result.
+    let bytes = canonical::to_lines(&log, 4);
     if let Some(size) = too_large(&bytes) {
         notes.push(format!(
             "the SARIF file has {:.1} MB when compressed, and GitHub takes {} MB",
@@ -129,7 +131,11 @@ impl File<'_> {
         let mut notifications: Vec<_> = report
             .incomplete
             .iter()
-            .map(|gap| json!({ "level": "error", "message": { "text": sentence(&format!("No verdict on {}: {}", gap.unit, gap.reason)) } }))
+            .map(|gap| {
+                let on = if gap.unit == "." { String::new() } else { format!(" on {}", gap.unit) };
+                let text = sentence(&format!("No verdict{on}: {}", gap.reason));
+                json!({ "level": "error", "message": { "text": text } })
+            })
             .collect();
         if findings.len() > MOST_RESULTS {
             let more = findings.len() - MOST_RESULTS;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 /// `text` with everything shown that would steer a terminal or reorder what it shows: only this program's own
 /// escapes reach it. Newlines and tabs stay.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    let steers = |c: char| (c.is_control() && c != '\n' && c != '\t') || is_bidi(c);
+    let steers = |c: char| (c.is_control() && c != '\n' && c != '\t') || is_bidi(c) || is_line_end(c);
     if !text.contains(steers) {
         return Cow::Borrowed(text);
     }
@@ -29,6 +29,11 @@ pub fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
 /// So many of them, with the word for it.
 pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", plural(count, one, many))
+}
+
+/// What some take for the end of a line.
+fn is_line_end(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 fn is_bidi(c: char) -> bool {

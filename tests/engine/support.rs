@@ -68,7 +68,8 @@ impl Sandbox {
     /// Takes from the environment what would make a difference.
     pub(crate) fn scrub(&self, command: &mut Command) {
         let matters = |name: &str| {
-            let prefixes = ["GENTI", "CARGO_BUILD_", "CARGO_TARGET_", "CARGO_TERM_", "RUSTC_", "RUSTDOC"];
+            let prefixes =
+                ["GENTI", "GITHUB_", "CARGO_BUILD_", "CARGO_TARGET_", "CARGO_TERM_", "RUSTC_", "RUSTDOC"];
             let names = [
                 "CI",
                 "RUSTFLAGS",
@@ -76,6 +77,7 @@ impl Sandbox {
                 "SOURCE_DATE_EPOCH",
                 "NO_COLOR",
                 "CLICOLOR_FORCE",
+                "FORCE_HYPERLINK",
             ];
             let pool = ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
             prefixes.iter().any(|prefix| name.starts_with(prefix))

@@ -1,0 +1,267 @@
+//! What holds for every format: the same bytes, whatever the artifacts hold; and the limits of those who read them.
+
+use std::collections::BTreeMap;
+
+use pulldown_cmark::{Event, Options, Parser, Tag};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::model::finding::State;
+
+/// Everything that ends, begins or steers something in one of the formats.
+const HOSTILE: &str = "x\u{1b}[31m\u{9b}1m\u{7}\u{202e}\u{2066}\u{2028}\u{85}\u{0}\u{fffe}\u{ffff}\r\n::error::y%0A%\n::stop-commands::t\n##[error]z\
+    <script>alert(1)</script><!-- --> ]]> <![CDATA[ & \" ' ` `` ```` | [a](http://evil) ![i](http://evil) @octocat #1 http://evil \\";
+
+/// The artifacts of a small run.
+fn committed() -> Artifacts {
+    Artifacts {
+        run: include_bytes!("../../tests/engine/golden/run.json").to_vec(),
+        report: include_bytes!("../../tests/engine/golden/report.json").to_vec(),
+        tasks: include_bytes!("../../tests/engine/golden/tasks.jsonl").to_vec(),
+    }
+}
+
+/// The same with `edit` made to `run.json` and `report.json`.
+fn edited(edit: impl Fn(&mut Value, &mut Value)) -> Artifacts {
+    let artifacts = committed();
+    let mut run = serde_json::from_slice(&artifacts.run).unwrap();
+    let mut report = serde_json::from_slice(&artifacts.report).unwrap();
+    edit(&mut run, &mut report);
+    Artifacts { run: canonical::to_bytes(&run), report: canonical::to_bytes(&report), tasks: artifacts.tasks }
+}
+
+/// Puts `text` into each string of `value`, but for words that mean something.
+fn poison(value: &mut Value, text: &str) {
+    const WORDS: [&str; 9] =
+        ["state", "level", "verdict", "effect", "status", "id", "ns", "batch_id", "graph_hash"];
+    match value {
+        Value::String(string) => *string = text.to_owned(),
+        Value::Array(items) => items.iter_mut().for_each(|item| poison(item, text)),
+        Value::Object(fields) => fields
+            .iter_mut()
+            .filter(|(key, _)| !WORDS.contains(&key.as_str()))
+            .for_each(|(_, value)| poison(value, text)),
+        _ => {}
+    }
+}
+
+/// A run of which every text is hostile.
+fn hostile() -> Artifacts {
+    let place = json!({ "start": { "line": 1, "column": 1 }, "end": { "line": 2, "column": 3 } });
+    edited(|run, report| {
+        let one = report["findings"][0].clone();
+        let states = ["new", "unchanged", "updated", "suppressed"];
+        let findings = states.iter().flat_map(|state| {
+            let mut by_file = one.clone();
+            by_file["state"] = json!(state);
+            by_file["reason"] = json!("why");
+            by_file["owner"] = json!("who");
+            by_file["scope"] = json!("where");
+            by_file["fix"] =
+                json!({ "message": "how", "edits": [{ "path": "p", "range": place, "text": "t" }] });
+            by_file["related"] = json!([
+                { "message": "m", "path": "p", "range": place },
+                { "message": "m", "path": null, "range": null },
+            ]);
+            let mut by_subject = by_file.clone();
+            (by_subject["path"], by_subject["range"]) = (json!(null), json!(null));
+            by_subject["subject"] = json!("s");
+            [by_file, by_subject]
+        });
+        report["findings"] = findings.collect();
+        report["gone"] = json!([{
+            "ns": "n", "path": "p", "subject": null, "rule": "r", "message": "m", "code": "c", "scope": "s",
+            "reason": "why", "state": "fixed",
+        }]);
+        report["golden_orphans"] = json!(["p"]);
+        for tool in report["tools"].as_array_mut().unwrap() {
+            tool["incomplete"] = json!([{ "unit": "u", "reason": "r" }]);
+        }
+        poison(report, HOSTILE);
+        poison(run, HOSTILE);
+        // What findings are said by, and two of one name would be one.
+        for (at, name) in ["a", "b"].iter().enumerate() {
+            let name = json!(format!("{name}{HOSTILE}"));
+            (run["tools"][at]["name"], report["tools"][at]["name"]) = (name.clone(), name.clone());
+            report["findings"][at]["tools"] = json!([name]);
+        }
+        for finding in report["findings"].as_array_mut().unwrap().iter_mut().skip(2) {
+            finding["tools"] = json!([format!("a{HOSTILE}")]);
+        }
+    })
+}
+
+fn rendered(format: Format, artifacts: &Artifacts) -> Rendered {
+    let run = Finished::read(artifacts).unwrap();
+    let paths = run.report.findings.iter().filter_map(|finding| finding.place.path());
+    let sources = paths.map(|path| (path.clone(), HOSTILE.as_bytes().to_vec())).collect::<BTreeMap<_, _>>();
+    let around = Around { sources: Sources(sources), base: RelPath::default() };
+    render(format, artifacts, &run, &around)
+}
+
+fn text(format: Format, artifacts: &Artifacts) -> String {
+    String::from_utf8(rendered(format, artifacts).bytes).unwrap()
+}
+
+#[test]
+fn every_format_is_the_same_bytes_twice() {
+    for artifacts in [committed(), hostile()] {
+        for format in Format::ALL {
+            assert_eq!(rendered(format, &artifacts), rendered(format, &artifacts), "{}", format.as_str());
+        }
+    }
+}
+
+#[test]
+fn formats_are_read_by_their_names() {
+    for format in Format::ALL {
+        assert_eq!(format.as_str().parse(), Ok(format));
+    }
+    assert!("xml".parse::<Format>().unwrap_err().contains("json, sarif, junit, markdown, github"));
+}
+
+#[test]
+fn hostile_text_stays_text_in_sarif() {
+    let log: Value = serde_json::from_str(&text(Format::Sarif, &hostile())).unwrap();
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    assert_eq!(results.len() + log["runs"][1]["results"].as_array().unwrap().len(), 8);
+    let first = &results[0];
+    // Kept as it is: JSON carries everything.
+    assert_eq!(first["ruleId"], HOSTILE);
+    assert!(first["message"]["text"].as_str().unwrap().contains("<script>"));
+    let uri = first["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].as_str().unwrap();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~%".contains(&byte);
+    assert!(uri.bytes().all(is_plain), "{uri}");
+}
+
+#[test]
+fn hostile_text_stays_text_in_junit() {
+    let xml = text(Format::Junit, &hostile());
+    let is_legal =
+        |c: char| matches!(c, '\t' | '\n' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    assert!(xml.chars().all(is_legal));
+    assert!(!xml.contains("<script") && !xml.contains("<![CDATA["));
+    let report = quick_junit::Report::deserialize_from_str(&xml).unwrap();
+    assert_eq!((report.failures, report.skipped, report.errors), (2, 6, 2));
+    let case = &report.test_suites[0].test_cases[0];
+    assert!(case.name.as_str().contains("<script>alert(1)</script>"), "{}", case.name.as_str());
+}
+
+#[test]
+fn hostile_text_stays_text_in_markdown() {
+    let markdown = text(Format::Markdown, &hostile());
+    let options = Options::ENABLE_TABLES | Options::ENABLE_FOOTNOTES | Options::ENABLE_STRIKETHROUGH;
+    let mut code = 0;
+    for event in Parser::new_ext(&markdown, options) {
+        match event {
+            Event::Html(html) | Event::InlineHtml(html) => panic!("{html}"),
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => panic!("{dest_url}"),
+            // A mention or an address would be one only in text.
+            Event::Text(text) if text.contains('@') || text.contains("http") => {
+                assert!(text.contains(" | "), "outside of a block of code: {text}");
+            }
+            Event::Code(text) => code += usize::from(text.contains("<script>")),
+            _ => {}
+        }
+    }
+    assert!(code >= 10, "{code}");
+    assert!(!markdown.contains(|c: char| c.is_control() && c != '\n'));
+    assert!(!markdown.contains("##[") && !markdown.lines().any(|line| line.trim_start().starts_with("::")));
+}
+
+#[test]
+fn hostile_text_makes_no_second_annotation() {
+    let commands = text(Format::Github, &hostile());
+    // Two findings, two gaps, a stale entry and an orphan.
+    assert_eq!(commands.lines().count(), 6, "{commands}");
+    assert!(commands.lines().all(|line| line.matches("::").count() >= 2 && line.starts_with("::")));
+    assert!(!commands.contains(|c: char| c.is_control() && c != '\n') && !commands.contains("##["));
+    for line in commands.lines() {
+        let properties = line[2..].split("::").next().unwrap();
+        let names: Vec<_> = properties.split([' ', ',']).filter_map(|part| part.split_once('=')).collect();
+        assert!(
+            names
+                .iter()
+                .all(|(name, _)| ["file", "line", "endLine", "col", "endColumn", "title"].contains(name))
+        );
+    }
+}
+
+#[test]
+fn what_is_too_much_for_github_is_left_out_and_said() {
+    let most = 25_000;
+    let artifacts = edited(|_, report| {
+        let mut one = report["findings"][0].clone();
+        one["state"] = json!("unchanged");
+        let mut findings = vec![one; most + 2];
+        findings[most + 1]["state"] = json!("new");
+        report["findings"] = json!(findings);
+    });
+    let Rendered { bytes, notes } = rendered(Format::Sarif, &artifacts);
+    let log: Value = serde_json::from_slice(&bytes).unwrap();
+    let run = &log["runs"][1];
+    assert_eq!(run["results"].as_array().unwrap().len(), most);
+    // What is new is kept.
+    assert_eq!(run["results"][most - 1]["baselineState"], "new");
+    let said = "GitHub takes 25000 results a tool: 2 findings of words left out";
+    assert_eq!(notes, [said]);
+    let told = run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"].as_str().unwrap();
+    assert_eq!(told, format!("{said}."));
+}
+
+#[test]
+fn of_more_tools_than_github_takes_those_with_findings_are_kept() {
+    let artifacts = edited(|run, report| {
+        for at in 0..25 {
+            let name = json!(format!("x{at:02}"));
+            let (mut tool, mut came_to) = (run["tools"][0].clone(), report["tools"][0].clone());
+            (tool["name"], came_to["name"]) = (name.clone(), name.clone());
+            run["tools"].as_array_mut().unwrap().push(tool);
+            report["tools"].as_array_mut().unwrap().push(came_to);
+            let mut finding = report["findings"][0].clone();
+            finding["tools"] = json!([name]);
+            report["findings"].as_array_mut().unwrap().push(finding);
+        }
+    });
+    let Rendered { bytes, notes } = rendered(Format::Sarif, &artifacts);
+    let log: Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(log["runs"].as_array().unwrap().len(), 20);
+    assert_eq!(notes, ["GitHub takes 20 tools a file: left out are x18, x19, x20, x21, x22, x23, x24"]);
+}
+
+#[test]
+fn a_part_of_a_workspace_is_said_to_be_one() {
+    let artifacts = edited(|run, _| run["selection"]["whole"] = json!(false));
+    let Rendered { notes, .. } = rendered(Format::Sarif, &artifacts);
+    assert!(notes.iter().any(|note| note.starts_with("only a part was looked at")), "{notes:?}");
+    assert!(text(Format::Markdown, &artifacts).contains("only a part was looked at"));
+}
+
+#[test]
+fn a_summary_stays_within_what_github_takes() {
+    let artifacts = edited(|_, report| {
+        let mut one = report["findings"][0].clone();
+        one["message"] = json!("long ".repeat(2000));
+        report["findings"] = json!(vec![one; 200]);
+    });
+    let markdown = text(Format::Markdown, &artifacts);
+    assert!(markdown.len() < 600 * 1024, "{}", markdown.len());
+    assert!(markdown.contains("\n- and 1"), "what is left out is counted");
+}
+
+#[test]
+fn sarif_says_of_each_result_how_it_relates_to_the_baseline_or_of_none() {
+    let states = |artifacts: &Artifacts| {
+        let log: Value = serde_json::from_str(&text(Format::Sarif, artifacts)).unwrap();
+        let runs = log["runs"].as_array().unwrap().iter();
+        let results: Vec<_> = runs.flat_map(|run| run["results"].as_array().unwrap().clone()).collect();
+        results
+            .iter()
+            .map(|result| result["baselineState"].as_str().unwrap_or("-").to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(states(&committed()), ["-"; 5]);
+    let artifacts = edited(|_, report| report["findings"][1]["state"] = json!(State::Updated.as_str()));
+    // The tool `count` comes first.
+    assert_eq!(states(&artifacts), ["new", "new", "updated", "new", "new"]);
+}
