@@ -231,15 +231,21 @@ pub(crate) fn make(recipe: &Recipe) -> Made {
     });
     let bytes = |value: &Value| value.to_string().into_bytes();
     let sources =
-        (0..recipe.files).map(|file| (RelPath::new(path(file)), source(recipe).into_bytes())).collect();
+        (0..recipe.files).map(|file| (RelPath::new(path(file)), source(recipe, file).into_bytes())).collect();
     Made {
         artifacts: Artifacts { run: bytes(&run), report: bytes(&report), tasks: tasks.into_bytes() },
         sources: Sources(sources),
     }
 }
 
-fn source(recipe: &Recipe) -> String {
-    BODY.repeat(recipe.findings.div_ceil(recipe.files.max(1)).div_ceil(FLAGGED.len()).max(1))
+fn source(recipe: &Recipe, file: usize) -> String {
+    let blocks = recipe.findings.div_ceil(recipe.files.max(1)).div_ceil(FLAGGED.len()).max(1);
+    // Of many files no two lines are alike, as in a workspace.
+    let line = |block: usize, line: &str| match recipe.files {
+        100.. => format!("{line} // {file}.{block}\n"),
+        _ => format!("{line}\n"),
+    };
+    (0..blocks).flat_map(|block| BODY.lines().map(move |text| line(block, text))).collect()
 }
 
 fn finding(recipe: &Recipe, at: usize, path: &str) -> Value {

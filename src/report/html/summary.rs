@@ -80,7 +80,7 @@ pub(super) fn why(run: &Finished) -> String {
         "incomplete" => {
             let beside = match counts.of(State::New) {
                 0 => String::new(),
-                new => format!(" {} beside.", of_new(new)),
+                new => format!(" Beside that, {}.", of_new(new)),
             };
             format!(
                 "No verdict from {}: not everything was looked at.{beside}",

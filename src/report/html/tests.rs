@@ -114,7 +114,7 @@ fn why_it_ended_is_told_in_each_case() {
     run.report.tools[1].verdict = crate::model::outcome::Verdict::Incomplete;
     assert_eq!(
         summary::why(&run),
-        "No verdict from words: not everything was looked at. 5 new findings beside."
+        "No verdict from words: not everything was looked at. Beside that, 5 new findings."
     );
     run.run.end.status = "passed".to_owned();
     run.report.findings.clear();

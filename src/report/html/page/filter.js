@@ -39,13 +39,19 @@ function directories(path) {
   return [...all, path];
 }
 
-let lowerTexts;
+const searched = [findings.message, findings.rule, findings.place, findings.scope, findings.ns];
+/** Each searched text in lower case; not those of source lines, of which there are most. */
+let searchable;
 
 /** For each word of the search, which texts hold it. */
 function wordsFound() {
   const words = filter.query.toLowerCase().split(/\s+/).filter(Boolean);
-  if (words.length) lowerTexts ??= texts.map((text) => text.toLowerCase());
-  return words.map((word) => Uint8Array.from(lowerTexts, (text) => text.includes(word)));
+  if (words.length) searchable ??= [...new Set(searched.flat())].map((text) => [text, texts[text].toLowerCase()]);
+  return words.map((word) => {
+    const found = new Uint8Array(texts.length);
+    for (const [text, lower] of searchable) found[text] = lower.includes(word);
+    return found;
+  });
 }
 
 /** The findings that pass, in order; and for each value of each facet, how many pass all the other facets. */
@@ -57,7 +63,6 @@ function matching() {
     return wanted.size ? Uint8Array.from(values, (all) => all.some((value) => wanted.has(value))) : null;
   });
   const groupCounts = keys.map((key) => new Uint32Array(facets[key].values.length));
-  const searched = [findings.message, findings.rule, findings.place, findings.scope, findings.ns];
   const words = wordsFound();
   const rows = [];
   for (let at = 0; at < count; at++) {

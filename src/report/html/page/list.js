@@ -10,7 +10,7 @@ const CHUNK = 40;
 const NEAR = 1200;
 
 const list = document.getElementById("list");
-const isOpenAtFirst = findings.state.filter((state) => state === 0).length <= 30;
+const isFew = findings.state.filter((state) => state === 0).length <= 30;
 const toggled = new Set();
 let allOpen = null;
 let entries = [];
@@ -18,7 +18,9 @@ let chunks = [];
 let shownRows = [];
 let entryHeight = 44;
 
-const isOpen = (at) => (allOpen ?? (isOpenAtFirst && findings.state[at] === 0)) !== toggled.has(at);
+/** What is new, if that is little; else what keeps tools from a verdict, and comes first. */
+const isOpenAtFirst = (at) => findings.state[at] === 0 && (isFew || (at < 5 && findings.more[at].fatal === true));
+const isOpen = (at) => (allOpen ?? isOpenAtFirst(at)) !== toggled.has(at);
 
 /** Headings and findings in order. */
 function arrange(rows) {
