@@ -3,6 +3,7 @@
 //! path in `CHROMIUM`). Without, the test says so; with `CI=true` it fails.
 #![expect(clippy::disallowed_methods, clippy::print_stderr, reason = "tests write pages and start node")]
 
+mod body;
 mod made;
 
 use std::env;

@@ -47,17 +47,20 @@ fn table(title: &str, key: &str, costs: BTreeMap<&str, Cost>, whole: u64, with_p
     let mut costs: Vec<_> = costs.into_iter().collect();
     costs.sort_by_key(|(name, cost)| (std::cmp::Reverse(cost.micros), *name));
     costs.truncate(MOST);
-    let processes = if with_processes { "<th scope=\"col\" class=\"num\">Processes</th>" } else { "" };
+    let processes = if with_processes { "<th scope=\"col\" class=\"num wide\">Processes</th>" } else { "" };
     let mut html = format!(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Cost {}\"><table><thead><tr><th scope=\"col\">{title}</th><th scope=\"col\" class=\"num\">Tasks</th>{processes}<th scope=\"col\" class=\"num\">Time</th><th scope=\"col\">Share</th></tr></thead>\n<tbody>\n",
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Cost {}\"><table class=\"{key}s\"><thead><tr><th scope=\"col\">{title}</th><th scope=\"col\" class=\"num\">Tasks</th>{processes}<th scope=\"col\" class=\"num\">Time</th><th scope=\"col\">Share</th></tr></thead>\n<tbody>\n",
         title.to_lowercase()
     );
     for (name, cost) in &costs {
         let per_mille = cost.micros.saturating_mul(1000) / whole.max(1);
         let shown =
             if key == "path" && *name == "." { "the whole selection".to_owned() } else { escape(name) };
-        let processes =
-            if with_processes { format!("<td class=\"num\">{}</td>", cost.processes) } else { String::new() };
+        let processes = if with_processes {
+            format!("<td class=\"num wide\">{}</td>", cost.processes)
+        } else {
+            String::new()
+        };
         let link = match key {
             "tool" => format!("<a href=\"#tool={}\">{shown}</a>", in_fragment(name)),
             _ => shown,

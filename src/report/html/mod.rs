@@ -11,13 +11,14 @@ mod excerpt;
 mod highlight;
 mod patch;
 mod schedule;
-mod summary;
+mod tables;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 mod text;
 mod timeline;
+mod verdict;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -45,7 +46,7 @@ const SCRIPT: &str = concat!(
 pub fn html(run: &Finished, sources: &Sources) -> Vec<u8> {
     let schedule = Schedule::of(run);
     let schedule = schedule.as_ref();
-    let sign = summary::sign(&run.run);
+    let sign = verdict::sign(&run.run);
     let data = serde_json::to_string(&data::of(run, sources)).expect("columns of texts and numbers are JSON");
     let policy = format!(
         "default-src 'none'; script-src {}; style-src {}; img-src data:; base-uri 'none'; form-action 'none'",
@@ -60,12 +61,12 @@ pub fn html(run: &Finished, sources: &Sources) -> Vec<u8> {
         ("icon", icon(sign.class).to_owned()),
         ("style", STYLE.to_owned()),
         ("packages", escape(&packages)),
-        ("verdict", summary::verdict(run, schedule)),
-        ("tools", summary::tools(run, schedule)),
-        ("without-script", summary::without_script(run)),
+        ("verdict", verdict::render(run, schedule)),
+        ("tools", tables::tools(run, schedule)),
+        ("without-script", tables::without_script(run)),
         ("timeline", timeline::render(schedule)),
         ("cost", cost::render(schedule)),
-        ("facts", summary::facts(run)),
+        ("facts", tables::facts(run)),
         ("data", in_script(&data)),
         ("script", SCRIPT.to_owned()),
     ];

@@ -106,20 +106,20 @@ fn what_is_new_comes_first_and_what_is_fatal_before_it() {
 #[test]
 fn why_it_ended_is_told_in_each_case() {
     let mut run = golden();
-    assert_eq!(summary::why(&run), "4 new findings from words. 1 more from optional tools.");
+    assert_eq!(verdict::why(&run), "4 new findings from words. 1 more from optional tools.");
     run.run.end.status = "interrupted".to_owned();
     run.run.end.exit = 130;
-    assert_eq!(summary::why(&run), "Stopped by signal 2 before everything was looked at.");
+    assert_eq!(verdict::why(&run), "Stopped by signal 2 before everything was looked at.");
     run.run.end.status = "incomplete".to_owned();
     run.report.tools[1].verdict = crate::model::outcome::Verdict::Incomplete;
     assert_eq!(
-        summary::why(&run),
+        verdict::why(&run),
         "No verdict from words: not everything was looked at. Beside that, 5 new findings."
     );
     run.run.end.status = "passed".to_owned();
     run.report.findings.clear();
     let passed = "Every required tool looked at everything and found nothing new.";
-    assert_eq!(summary::why(&run), passed);
+    assert_eq!(verdict::why(&run), passed);
     run.report.tools[0].verdict = crate::model::outcome::Verdict::Missing;
-    assert_eq!(summary::why(&run), format!("{passed} Beside: not installed: count."));
+    assert_eq!(verdict::why(&run), format!("{passed} Beside: not installed: count."));
 }

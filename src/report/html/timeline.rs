@@ -92,7 +92,7 @@ fn axis(end: u64) -> String {
     let step = step(end);
     for tick in (0..=end / step).map(|tick| tick * step) {
         let at = position(tick, end);
-        let anchor = if at > WHOLE * 95 / 100 { "end" } else { "start" };
+        let anchor = if at > WHOLE * 88 / 100 { "end" } else { "start" };
         let _ = write!(
             html,
             "<line x1=\"{0}\" x2=\"{0}\" y1=\"0\" y2=\"18\"/><text x=\"{0}\" dx=\"{1}\" y=\"12\" text-anchor=\"{anchor}\">{2}</text>",

@@ -75,7 +75,17 @@ function update({ keepMenu } = {}) {
   if (!count) status.textContent = "Nothing was found.";
   else if (!rows.length) status.textContent = `None of ${all} matches.`;
   else status.textContent = rows.length === count ? all : `${number(rows.length)} of ${all}`;
-  history.replaceState(null, "", `${location.pathname}${location.search}${isFiltered() ? `#${filterAsFragment()}` : ""}`);
+  clearTimeout(addressLater);
+  addressLater = setTimeout(showAddress, 150);
+}
+
+let addressLater;
+
+/** Puts the filter into the address: not at each key, for browsers refuse what changes it too often. */
+function showAddress() {
+  const fragment = isFiltered() ? `#${filterAsFragment()}` : "";
+  if (location.hash === fragment) return;
+  history.replaceState(null, "", `${location.pathname}${location.search}${fragment}`);
 }
 
 function closeMenus() {
