@@ -10,16 +10,15 @@ mod conditions;
 mod golden;
 mod judge;
 mod ledger;
+mod recall;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use jiff::civil::Date;
-use rayon::prelude::*;
-
 use self::conditions::Conditions;
+use self::recall::{Fate, Outside, Recall};
 use crate::compare::suppressions::Suppressions;
 use crate::model::error::Problems;
 use crate::model::event::Event;
@@ -29,13 +28,15 @@ use crate::model::path::RelPath;
 use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection};
 use crate::model::suppression::Suppression;
 use crate::model::task::Plan;
+use crate::model::tool::ToolId;
 use crate::model::workspace::Workspace;
 use crate::plan::config::{self, BaselineConfig, Config, ConfigFile, PolicyConfig};
 use crate::plan::{self, Facts, PlanError};
-use crate::scan::{BuildDirs, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
-use crate::store::{BaselineError, OutputDir};
+use crate::scan::{BuildDirs, Client, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
+use crate::store::{BaselineError, OutputDir, Results, State};
 use crate::workspace::{GitError, LoadError};
-use crate::{scan, store, workspace};
+use crate::{store, workspace};
+use jiff::civil::Date;
 
 pub use self::around::{Located, around, base, forget_changed, locate};
 pub use self::conditions::builds_like_baseline;
@@ -92,6 +93,8 @@ pub struct Project {
     pub baseline: BaselineConfig,
     /// What is not to count.
     pub suppressions: Vec<Suppression>,
+    /// What the last run here saw.
+    state: State,
     /// The day by which that expires.
     as_of: Option<Date>,
     /// The tools that are configured and turned off.
@@ -142,12 +145,19 @@ pub enum Error {
     },
 }
 
-/// Reads the workspace and its configuration, and plans.
+/// Where cargo builds in the workspace that `request` names, and what runs leave lies below: without reading anything else
+/// of it.
 ///
 /// # Errors
 ///
-/// If the workspace, the configuration or the selection has mistakes.
-pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> Result<Project, Error> {
+/// If there is no such workspace.
+pub fn target_dir(request: &Request, env: &Env) -> Result<PathBuf, Error> {
+    let (_, of_workspace) = find(request, env)?;
+    Ok(workspace::target_dir(&of_workspace)?)
+}
+
+/// Where programs are, seen from where the workspace is looked for; and what is asked of cargo.
+fn find(request: &Request, env: &Env) -> Result<(Programs, workspace::Request), Error> {
     let start = request.manifest_path.as_deref().and_then(Path::parent).map(|dir| request.cwd.join(dir));
     let programs = Programs::new(env, start.as_deref().unwrap_or(&request.cwd))?;
     let has = |flag: &str| request.cargo_flags.iter().any(|given| given == flag);
@@ -159,10 +169,25 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
         offline: has("--offline"),
         frozen: has("--frozen"),
     };
-    let mut loaded = workspace::load(&of_workspace)?;
+    Ok((programs, of_workspace))
+}
+
+/// Reads the workspace and its configuration, and plans.
+///
+/// # Errors
+///
+/// If the workspace, the configuration or the selection has mistakes.
+pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> Result<Project, Error> {
+    let (programs, of_workspace) = find(request, env)?;
+    let mut state = State::default();
+    let mut known = |target_dir: &Path| {
+        state = State::load(target_dir);
+        state.files.clone()
+    };
+    let mut loaded = workspace::load(&of_workspace, &mut known)?;
     if !loaded.lockfile && request.lockfile != Lockfile::Ignore {
         make_lockfile(request, &programs, &loaded.workspace.root, events)?;
-        loaded = workspace::load(&of_workspace)?;
+        loaded = workspace::load(&of_workspace, &mut known)?;
     }
     let workspace = loaded.workspace;
     let programs = programs.within(&workspace.root);
@@ -180,6 +205,7 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
         programs,
         baseline: config.baseline,
         suppressions: config.suppressions,
+        state,
         as_of: request.as_of,
         disabled: config.disabled,
         cargo_flags: request.cargo_flags.clone(),
@@ -221,7 +247,8 @@ pub enum RunError {
     Source(#[from] LoadError),
 }
 
-/// Runs the plan of `project` and compares with `baseline`.
+/// Runs the plan of `project` and compares with `baseline`. What is in `results` and still right is not run again; without
+/// any, everything is run, and nothing kept.
 ///
 /// # Errors
 ///
@@ -229,20 +256,16 @@ pub enum RunError {
 pub fn run(
     project: &Project,
     session: &Session<'_>,
+    results: Option<Results>,
     baseline: &BTreeMap<String, Vec<Entry>>,
     events: &mut dyn FnMut(Event<'_>),
 ) -> Result<Outcome, RunError> {
     let Project { workspace, plan, programs, cargo_flags, .. } = project;
     let suppressions = &Suppressions::new(&project.suppressions, project.as_of);
     let build_dirs = BuildDirs::new(project.build_dir, session.parallel, workspace);
-    let lanes = plan.graph.tools.iter().filter(|tool| tool.lane.is_some());
-    if lanes.filter_map(|tool| build_dirs.own(tool)).any(|dir| !dir.exists()) {
-        events(Event::Notice(
-            "builds go to target/genti/build, so that no run waits for the cargo of your editor or shell; dependencies are built once more there",
-        ));
-    }
-    let ask = |tool| scan::version(tool, workspace, programs, session.env, session.stop).ok();
-    let versions: Vec<_> = plan.graph.tools.par_iter().map(ask).collect();
+    let outside = Outside::new(project).map_err(std::io::Error::other)?;
+    let recall = Recall::new(project, &outside, session.env, results, build_dirs.all(), session.bless);
+    let versions = recall.versions(session.stop);
     let conditions = Conditions::new(project, &versions, session.env);
     if !baseline.is_empty() {
         conditions.tell(events);
@@ -250,6 +273,20 @@ pub fn run(
     let is_as_accepted = conditions.hold();
     events(Event::Planned);
     let scrub = judge::scrub(workspace, session.env, &build_dirs);
+    let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);
+    let is_new =
+        |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, suppressions, baseline, &read);
+    let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
+    let fates = recall.look_up();
+    let due: Vec<_> = fates.iter().map(Fate::is_due).collect();
+    let builds = |id: ToolId| plan.graph.tool(id).lane.is_some();
+    let runs = |id: &ToolId| plan.graph.tasks.iter().zip(&due).any(|(task, due)| *due && task.tool == *id);
+    let lanes = plan.graph.tools().filter(|(id, _)| builds(*id) && runs(id)).map(|(_, tool)| tool);
+    if lanes.filter_map(|tool| build_dirs.own(tool)).any(|dir| !dir.exists()) {
+        events(Event::Notice(
+            "builds go to target/genti/build, so that no run waits for the cargo of your editor or shell; dependencies are built once more there",
+        ));
+    }
     let executor = Executor {
         workspace,
         plan,
@@ -259,20 +296,24 @@ pub fn run(
         stop: session.stop,
         parallel: session.parallel,
         fail_fast: session.fail_fast,
+        has_failed: is_new.is_some_and(|is_new| judge::has_failed(plan, &fates, is_new)),
+        due: &due,
         outputs: &Outputs::new(session.outputs),
         build_dirs,
         cargo_flags: cargo_flags.clone(),
         started: session.started,
     };
-    let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);
-    let is_new =
-        |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, suppressions, baseline, &read);
-    let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
     let goldens = golden::Goldens::new(workspace, session.bless);
     let normalize = judge::normalizer(workspace, plan, scrub, &read, &goldens, is_new);
-    let Runs { steps: runs, failed_fast } = executor.run(&normalize, events)?;
+    let client = Client {
+        judge: &normalize,
+        recall: &|task, program| recall.of_program(task, program).map(Ok),
+        record: &|run| recall.record(run),
+    };
+    let Runs { steps: runs, failed_fast } = executor.run(&client, events)?;
     drop(normalize);
     events(Event::Comparing);
+    let changed = recall.finish(&fates, events);
     if workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {
         events(Event::Notice(
             "cargo updated Cargo.lock during the run: the ids in the artifacts are those of the old one; run again",
@@ -283,6 +324,8 @@ pub fn run(
         plan,
         versions,
         runs,
+        fates,
+        changed,
         suppressions,
         is_as_accepted,
         baseline,

@@ -11,7 +11,7 @@ use genti::model::digest::Digest;
 use genti::model::path::RelPath;
 use genti::model::policy::{Policy, Selection};
 use genti::model::tool::Tool;
-use genti::model::workspace::{File, Workspace};
+use genti::model::workspace::{File, Seen, Workspace};
 use genti::plan::config::{self, ConfigFile, Place};
 use genti::plan::{self, Facts};
 
@@ -92,6 +92,7 @@ fn batches(files: &[String], tools: &[Tool]) -> BTreeSet<Digest> {
         files,
         outside: Vec::new(),
         metadata: BTreeSet::new(),
+        seen: Seen::default(),
     };
     let (tools, policy, facts) = (tools.to_vec(), Policy::default(), Facts::default());
     let plan = plan::plan(&workspace, tools, Selection::default(), policy, &facts).unwrap();

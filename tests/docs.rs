@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 15] = [
     "",
     "run",
     "check",
@@ -24,6 +24,8 @@ const COMMANDS: [&str; 13] = [
     "baseline resolve",
     "baseline update",
     "report",
+    "clean",
+    "explain",
     "tools",
 ];
 

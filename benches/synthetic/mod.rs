@@ -11,7 +11,7 @@ use genti::model::path::RelPath;
 use genti::model::policy::{Batch, Order, Policy, Selection};
 use genti::model::task::Plan;
 use genti::model::tool::Tool;
-use genti::model::workspace::{File, Package, PackageId, Target, TargetKind, Workspace};
+use genti::model::workspace::{File, Package, PackageId, Seen, Target, TargetKind, Workspace};
 use genti::plan::config::{self, ConfigFile, Place};
 use genti::plan::{self, Facts};
 
@@ -131,6 +131,7 @@ pub(crate) fn workspace(tasks: usize) -> Workspace {
         owners,
         outside: Vec::new(),
         metadata: BTreeSet::new(),
+        seen: Seen::default(),
     };
     debug_assert!(workspace.files.is_sorted_by(|a, b| a.path < b.path));
     workspace.files.shrink_to_fit();

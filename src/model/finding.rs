@@ -1,12 +1,12 @@
 //! What tools report: a [`Diagnostic`] as parsed, a [`Finding`] once it has an identity.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::path::RelPath;
 use super::workspace::PackageId;
 
 /// How bad a tool says something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// The tool refuses.
@@ -29,7 +29,7 @@ impl Level {
 }
 
 /// A place in a text: line and column count from 1, columns in characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
     /// The line.
     pub line: u32,
@@ -38,7 +38,7 @@ pub struct Position {
 }
 
 /// A stretch of text; `end` is the first position behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Range {
     /// The first position.
     pub start: Position,
@@ -47,7 +47,7 @@ pub struct Range {
 }
 
 /// What a finding is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Place {
     /// A file, or a stretch of it.
     File {
@@ -87,7 +87,7 @@ impl Place {
 }
 
 /// Something that a tool says beside its primary message: a note, a help, another location.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Related {
     /// What it says.
     pub message: String,
@@ -96,7 +96,7 @@ pub struct Related {
 }
 
 /// A change that a tool proposes and that can be applied without a human.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fix {
     /// What it does, in the tool's words.
     pub message: String,
@@ -105,7 +105,7 @@ pub struct Fix {
 }
 
 /// One normalized message of a tool, not yet identified.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Diagnostic {
     /// What it is about.
     pub place: Place,

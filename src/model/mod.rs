@@ -7,9 +7,13 @@ pub mod error;
 #[cfg(feature = "engine")]
 pub mod event;
 #[cfg(feature = "engine")]
+pub mod explain;
+#[cfg(feature = "engine")]
 pub mod finding;
 #[cfg(feature = "engine")]
 pub mod golden;
+#[cfg(feature = "engine")]
+pub mod key;
 #[cfg(feature = "engine")]
 pub mod outcome;
 pub mod path;
@@ -17,6 +21,8 @@ pub mod path;
 pub mod policy;
 #[cfg(feature = "engine")]
 pub mod sources;
+#[cfg(feature = "engine")]
+pub mod stamp;
 #[cfg(feature = "engine")]
 pub mod suppression;
 #[cfg(feature = "engine")]

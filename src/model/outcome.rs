@@ -70,6 +70,28 @@ pub struct Timing {
     pub attempts: u32,
     /// The exit code of the process or, negative, the signal that ended it.
     pub raw_exit: Option<i32>,
+    /// Whether the result was known.
+    pub cache: Cache,
+}
+
+/// Whether a result was known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cache {
+    /// It was: nothing had to be run.
+    Hit,
+    /// It was not.
+    #[default]
+    Miss,
+}
+
+impl Cache {
+    /// As written in artifacts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+        }
+    }
 }
 
 /// A finding and how it relates to the baseline.

@@ -22,6 +22,7 @@ use std::path::{Component, Path, PathBuf};
 /// assert_eq!(paths[0], RelPath::new("a.txt"));
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "engine", derive(serde::Serialize, serde::Deserialize))]
 pub struct RelPath(Box<[u8]>);
 
 impl RelPath {

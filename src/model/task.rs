@@ -312,6 +312,8 @@ pub enum Status {
     Leaky,
     /// The output could not be read.
     Unparsable(String),
+    /// Something that decides the result has changed while the tool ran.
+    InputChanged(String),
     /// The run ended before its turn.
     NotRun(String),
 }
@@ -329,6 +331,7 @@ impl Status {
             Self::Leaky => "leaky",
             Self::Crashed(_) => "crashed",
             Self::Unparsable(_) => "unparsable",
+            Self::InputChanged(_) => "input-changed",
             Self::NotRun(_) => "not-run",
         }
     }
@@ -345,12 +348,13 @@ impl Status {
             Self::Clean => 1,
             Self::Findings => 2,
             Self::Incomplete(_) => 3,
-            Self::Leaky => 4,
-            Self::Unparsable(_) => 5,
-            Self::TimedOut(_) => 6,
-            Self::Crashed(_) => 7,
-            Self::Missing(_) => 8,
-            Self::NotRun(_) => 9,
+            Self::InputChanged(_) => 4,
+            Self::Leaky => 5,
+            Self::Unparsable(_) => 6,
+            Self::TimedOut(_) => 7,
+            Self::Crashed(_) => 8,
+            Self::Missing(_) => 9,
+            Self::NotRun(_) => 10,
         }
     }
 
@@ -374,6 +378,7 @@ impl Status {
             | Self::TimedOut(why)
             | Self::Crashed(why)
             | Self::Unparsable(why)
+            | Self::InputChanged(why)
             | Self::NotRun(why) => Some(why),
         }
     }

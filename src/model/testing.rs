@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
 use crate::model::tool::{Arg, Environment, Parse, Per, Piece, StepCaps, Tool};
-use crate::model::workspace::{File, Package, Target, TargetKind, Workspace};
+use crate::model::workspace::{File, Package, Seen, Target, TargetKind, Workspace};
 
 /// A workspace at `/w/ws`: packages by directory with the kinds and roots of their targets, and files; both
 /// sorted.
@@ -43,6 +43,7 @@ pub(crate) fn workspace(packages: &[(&str, &[(TargetKind, &str)])], files: &[&st
         owners: Vec::new(),
         outside: Vec::new(),
         metadata: BTreeSet::new(),
+        seen: Seen::default(),
     };
     assert!(workspace.packages.is_sorted_by_key(|package| &package.dir));
     workspace.owners = workspace.files.iter().map(|file| workspace.owner_of(&file.path)).collect();
@@ -80,6 +81,8 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         files: Vec::new(),
         exclude: Vec::new(),
         inputs: Vec::new(),
+        searches: Vec::new(),
+        cache: true,
         parse,
         namespaces: Vec::new(),
         required: true,

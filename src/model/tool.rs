@@ -34,6 +34,11 @@ pub struct Tool {
     pub inputs: Vec<String>,
     /// How its output is read.
     pub parse: Parse,
+    /// Names of files that it looks for in the directories of what it looks at and in all above them, outside of the
+    /// workspace too, or at `~/…` or `$VARIABLE/…`. They decide what is cached, and no id.
+    pub searches: Vec<String>,
+    /// Whether its results are kept, to be used again when nothing has changed that decides them.
+    pub cache: bool,
     /// The namespaces whose findings are fixed when this tool no longer reports them.
     pub namespaces: Vec<String>,
     /// Whether its verdict decides the exit code.
@@ -337,6 +342,11 @@ impl Tool {
     /// Whether it is such a program itself that it runs.
     pub fn runs_executable(&self) -> bool {
         matches!(self.run.first(), Some(Arg::Text(pieces)) if *pieces == [Piece::Executable])
+    }
+
+    /// Whether it runs tests: what these depend on, nobody knows.
+    pub fn runs_tests(&self) -> bool {
+        self.targets.is_some() || self.uses_executable()
     }
 
     /// Whether what it prints is compared with golden files.

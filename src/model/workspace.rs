@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::digest::Digest;
 use super::path::RelPath;
+use super::stamp::Stamp;
 
 /// The files of the root that cargo itself reads: inputs of all its tools, also where they are ignored.
 pub const ROOT_INPUTS: [&str; 6] = [
@@ -21,7 +24,7 @@ pub const ROOT_INPUTS: [&str; 6] = [
 pub struct FileId(pub u32);
 
 /// An index into [`Workspace::packages`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PackageId(pub u32);
 
 /// A workspace: its members and its files.
@@ -45,6 +48,17 @@ pub struct Workspace {
     /// The names of the tables in `[workspace.metadata]`, and in `[package.metadata]` of the members: what other tools
     /// keep in manifests.
     pub metadata: BTreeSet<String>,
+    /// How the system saw the files. Reaches no id and no artifact.
+    pub seen: Seen,
+}
+
+/// How the system saw the files of a workspace: to tell later whether they are still the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// When the first of them was looked at, in nanoseconds since 1970.
+    pub at: i64,
+    /// One entry a file, as it was before it was read; none for a workspace that lies on no disk.
+    pub stamps: Vec<Stamp>,
 }
 
 impl Workspace {

@@ -18,6 +18,7 @@ mod libtest;
 mod lines;
 mod machete;
 mod nextest;
+pub mod reads;
 mod rustfmt;
 mod sarif;
 mod scrub;
@@ -29,7 +30,8 @@ pub use attribute::attribute;
 pub use columns::Columns;
 pub use scrub::Scrub;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use crate::model::finding::{Diagnostic, Level, Place, Position, Range};
 use crate::model::golden::Printed;
@@ -64,6 +66,8 @@ pub struct Parsed {
     pub gaps: Vec<Gap>,
     /// The test programs that were built.
     pub programs: Vec<Program>,
+    /// What tells what was read beyond the declared inputs.
+    pub traces: Traces,
     /// Whether errors that are only lints may be why something got no verdict.
     pub hidden: bool,
     /// The revision of the database that the tool looked things up in, if it told.
@@ -93,7 +97,38 @@ impl Parsed {
             }
         }
         self.diagnostics.sort();
+        self.traces.extend(second.traces);
         Self { gaps: second.gaps, hidden: second.hidden, ..self }
+    }
+
+    /// What is known when `next` was found by another process, in other files of the same units.
+    #[must_use]
+    pub fn beside(mut self, next: Self) -> Self {
+        self.diagnostics.extend(next.diagnostics);
+        self.diagnostics.sort();
+        self.diagnostics.dedup();
+        self.gaps.extend(next.gaps);
+        self.traces.extend(next.traces);
+        Self { database: self.database.take().max(next.database), ..self }
+    }
+}
+
+/// What a build left behind that tells what it has read. Holds absolute paths: reaches no id and no artifact.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traces {
+    /// Files of rustc's that list the sources of a target, in make's format.
+    pub dep_infos: BTreeSet<PathBuf>,
+    /// What build scripts printed, each of a package that may be a member.
+    pub scripts: BTreeSet<(Option<PackageId>, PathBuf)>,
+    /// Members of which something was made that no such file tells of: documentation.
+    pub untraced: BTreeSet<PackageId>,
+}
+
+impl Traces {
+    fn extend(&mut self, more: Self) {
+        self.dep_infos.extend(more.dep_infos);
+        self.scripts.extend(more.scripts);
+        self.untraced.extend(more.untraced);
     }
 }
 

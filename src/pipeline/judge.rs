@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
+use super::recall::Fate;
 use crate::compare::identity::identify;
 use crate::compare::matching;
 use crate::compare::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Entry, State};
-use crate::model::outcome::{self, Compared, End, Gone, Outcome, Timing, ToolOutcome, Verdict};
+use crate::model::outcome::{self, Cache, Compared, End, Gone, Outcome, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
 use crate::model::task::{Output, Plan, Step, TaskIx};
@@ -94,6 +95,14 @@ pub(super) fn is_new(
     matching::has_surely_new(&findings, baseline)
 }
 
+/// Whether a required tool has failed, by what is known of its tasks.
+pub(super) fn has_failed(plan: &Plan, fates: &[Fate], is_new: &IsNew<'_>) -> bool {
+    plan.graph.tasks.iter().zip(fates).any(|(task, fate)| {
+        let tool = plan.graph.tool(task.tool);
+        matches!(fate, Fate::Found(parsed) if tool.required && is_new(&tool.name, &parsed.diagnostics))
+    })
+}
+
 /// Reads the sources that findings are in.
 pub(super) type ReadSources<'a> =
     dyn Fn(&mut dyn Iterator<Item = &RelPath>) -> Result<BTreeMap<RelPath, Vec<u8>>, LoadError> + Sync + 'a;
@@ -104,6 +113,10 @@ pub(super) struct Case<'a> {
     pub(super) plan: &'a Plan,
     pub(super) versions: Vec<Option<String>>,
     pub(super) runs: Vec<StepRun<Normalized>>,
+    /// What was known of each task before.
+    pub(super) fates: Vec<Fate>,
+    /// The tasks that have no verdict because something changed while they ran, and what.
+    pub(super) changed: BTreeMap<TaskIx, String>,
     pub(super) suppressions: &'a Suppressions<'a>,
     /// For each tool, whether it is as it was when the baseline was taken.
     pub(super) is_as_accepted: Vec<bool>,
@@ -120,7 +133,20 @@ pub(super) struct Case<'a> {
 
 /// Puts it all together, unless the sources that findings are in can't be read.
 pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
-    let Case { workspace, plan, versions, runs, suppressions, baseline, read, goldens, exists, .. } = case;
+    let Case {
+        workspace,
+        plan,
+        versions,
+        runs,
+        fates,
+        changed,
+        suppressions,
+        baseline,
+        read,
+        goldens,
+        exists,
+        ..
+    } = case;
     let Case { stopped, failed_fast, stale_fails, parallel, .. } = case;
     let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(stopped) };
     let mut ledger = Ledger::new(workspace, plan, case.is_as_accepted, not_run, exists);
@@ -130,6 +156,7 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
         add(&mut batches[run.step.rank as usize], run);
         ledger.mark(run);
     }
+    ledger.mark_known(&fates);
     let mut kept = vec![(Vec::new(), None); plan.graph.tools.len()];
     for mut run in runs {
         let (files, error) = &mut kept[plan.step(run.step).tool.0 as usize];
@@ -138,7 +165,9 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
         *error = error.take().or(of_keeping.map(|error| error.to_string()));
         ledger.enter(run);
     }
+    ledger.enter_known(fates);
     ledger.enter_not_built();
+    ledger.enter_changed(changed);
     let diagnostics = std::mem::take(&mut ledger.diagnostics);
     let sources =
         Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.place.path()))?);
@@ -148,6 +177,11 @@ pub(super) fn outcome(case: Case<'_>) -> Result<Outcome, LoadError> {
     for ((tool, outcome), kept) in plan.graph.tools.iter().zip(&mut tools).zip(kept) {
         (outcome.kept, outcome.not_kept) = kept;
         count(tool, outcome, &matched.findings, &matched.gone);
+    }
+    for (batch, timing) in plan.batches.iter().zip(&mut batches) {
+        let mut tasks = batch.steps.iter().flat_map(|step| &step.tasks);
+        let is_known = tasks.all(|task| ledger.tasks[task.0 as usize].timing.cache == Cache::Hit);
+        timing.cache = if is_known { Cache::Hit } else { Cache::Miss };
     }
     let as_of = suppressions.as_of();
     let suppressions = suppressions.judge(&matched.findings, |one| ledger.has_looked(one));

@@ -1,13 +1,14 @@
 //! What is known of every task once the processes have ended, and what is not: the one place that says of which part of
 //! the workspace a tool has spoken.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::judge::Normalized;
+use super::recall::Fate;
 use crate::compare::matching::Reach;
 use crate::model::finding::{Diagnostic, Entry, Place, Site};
-use crate::model::outcome::{TaskOutcome, Timing, ToolOutcome, Verdict};
+use crate::model::outcome::{Cache, TaskOutcome, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
 use crate::model::suppression::Suppression;
 use crate::model::task::{Plan, Status, Task, TaskIx, Unit};
@@ -76,8 +77,34 @@ impl<'a> Ledger<'a> {
                 slot: run.slot,
                 attempts: run.attempts,
                 raw_exit: piece.raw_exit,
+                cache: if piece.is_recalled { Cache::Hit } else { Cache::Miss },
             };
             self.tasks[task.0 as usize] = TaskOutcome { status: Status::Clean, timing };
+        }
+    }
+
+    /// Takes down which tasks did not have to run; clean until something is known against them.
+    pub(super) fn mark_known(&mut self, fates: &[Fate]) {
+        for (outcome, _) in self.tasks.iter_mut().zip(fates).filter(|(_, fate)| !fate.is_due()) {
+            let timing = Timing { cache: Cache::Hit, ..Timing::default() };
+            *outcome = TaskOutcome { status: Status::Clean, timing };
+        }
+    }
+
+    /// Takes down what is known of them.
+    pub(super) fn enter_known(&mut self, fates: Vec<Fate>) {
+        for (at, fate) in (0..).zip(fates) {
+            if let Fate::Found(parsed) = fate {
+                let task = TaskIx(at);
+                self.enter_parsed(self.plan.graph.task(task).tool, &[task], *parsed);
+            }
+        }
+    }
+
+    /// Takes down that what decides the results of these tasks has changed while they ran.
+    pub(super) fn enter_changed(&mut self, changed: BTreeMap<TaskIx, String>) {
+        for (task, what) in changed {
+            self.note(task, Status::InputChanged(format!("{what} changed during the run; run again")));
         }
     }
 

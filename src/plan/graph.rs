@@ -448,7 +448,7 @@ fn feed_file(hasher: &mut Hasher, file: &File) {
 /// Which files a tool looks at, and which others decide its result.
 pub(super) struct Globs {
     /// Whether `files` or `exclude` say anything at all.
-    is_restricted: bool,
+    pub(super) is_restricted: bool,
     files: Option<GlobSet>,
     exclude: GlobSet,
     inputs: GlobSet,

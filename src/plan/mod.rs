@@ -8,6 +8,7 @@ mod batch;
 mod changed;
 mod command;
 pub mod config;
+mod declared;
 mod graph;
 mod order;
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod select;
 mod tests;
 
 pub use command::expand;
+pub use declared::Declared;
 pub use risk::Facts;
 pub use select::PlanError;
 

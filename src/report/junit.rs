@@ -113,7 +113,18 @@ fn description(finding: &Finding) -> String {
 
 /// `text` without what no XML may hold, not even escaped.
 fn legal(text: &str) -> String {
-    visible(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
+    // A log would take `##[` for a command of GitHub's, wherever in a line.
+    let text = visible(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}").replace("##[", "##\\[");
+    // And `::` at its beginning.
+    let is_command = |line: &str| line.trim_start().starts_with("::");
+    match text.split('\n').any(is_command) {
+        true => text
+            .split('\n')
+            .map(|line| if is_command(line) { line.replacen("::", "\\::", 1) } else { line.to_owned() })
+            .collect::<Vec<_>>()
+            .join("\n"),
+        false => text,
+    }
 }
 
 #[cfg(test)]

@@ -82,6 +82,7 @@ fn stages(status: &Status) -> Value {
         Status::Skipped(_) => ("skipped", "not-run"),
         Status::Incomplete(_) => ("ok", "incomplete"),
         Status::Unparsable(_) => ("ok", "unparsable"),
+        Status::InputChanged(_) => (status.as_str(), "not-run"),
         Status::Missing(_) | Status::TimedOut(_) | Status::Leaky | Status::Crashed(_) | Status::NotRun(_) => {
             (status.as_str(), "not-run")
         }
@@ -93,6 +94,7 @@ fn stages(status: &Status) -> Value {
 fn timing(timing: &Timing, parallel: usize) -> Value {
     json!({
         "attempts": timing.attempts,
+        "cache": timing.cache.as_str(),
         "duration_us": timing.duration.as_micros() as u64,
         "parallel": parallel,
         "raw_exit": timing.raw_exit,

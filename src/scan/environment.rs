@@ -105,6 +105,25 @@ impl Env {
         vars
     }
 
+    /// The variables that decide what `tool` finds, as far as is known beforehand: all that it sees, if it sees but a list or
+    /// runs tests; else those that cargo and compilers are known to read. What else a build has read, it tells afterwards.
+    pub fn decisive(&self, tool: &Tool) -> BTreeMap<&str, &OsStr> {
+        let names = match &tool.environment {
+            Environment::Only(names) => names.as_slice(),
+            Environment::Inherit => &[],
+        };
+        let is_decisive = |name: &str| match &tool.environment {
+            // How many threads it has is a matter of the machine.
+            Environment::Inherit if tool.runs_tests() => tool.threads.as_deref() != Some(name),
+            Environment::Inherit => is_cargos_variable(name),
+            Environment::Only(_) => HARMLESS.contains(&name) || names.iter().any(|own| own == name),
+        };
+        let vars = self.0.iter().filter_map(|(name, value)| Some((name.to_str()?, value.as_os_str())));
+        let is_set_for_it = |name: &str| FIXED.iter().any(|(own, _)| *own == name) || DIRS.contains(&name);
+        vars.filter(|(name, _)| is_decisive(name) && !is_ours(OsStr::new(name)) && !is_set_for_it(name))
+            .collect()
+    }
+
     /// `cargo run` puts its target directory and toolchain into the library path of what it starts: take out
     /// what it put there, keep what the user had.
     fn clean_library_path(&self, vars: &mut BTreeMap<OsString, OsString>) {
@@ -121,6 +140,19 @@ impl Env {
             _ => vars.remove(name),
         };
     }
+}
+
+/// What is set for each tool that builds, to places that decide nothing.
+const DIRS: [&str; 3] = ["CARGO_BUILD_BUILD_DIR", "CARGO_BUILD_JOBS", "CARGO_TARGET_DIR"];
+
+/// Whether cargo, a compiler or what looks for C libraries is known to read a variable, and may build otherwise by it;
+/// or cargo sets it for a build.
+pub fn is_cargos_variable(name: &str) -> bool {
+    // How crates are fetched, not what is in them; these hold secrets, and change with them.
+    const FETCH: [&str; 4] = ["CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_TERM_"];
+    const READ: [&str; 7] = ["AR", "CC", "CLIPPY_", "CARGO_", "CXX", "PKG_CONFIG", "RUST"];
+    let has = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    (has(&READ) || name.ends_with("FLAGS") || name == "OUT_DIR") && !has(&FETCH) && name != "RUST_LOG"
 }
 
 fn owned((name, value): (&OsString, &OsString)) -> (OsString, OsString) {

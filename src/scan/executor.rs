@@ -48,6 +48,10 @@ pub struct Executor<'a> {
     pub parallel: usize,
     /// Whether nothing starts any more once a required tool has failed.
     pub fail_fast: bool,
+    /// Whether one has, by what is known without running it.
+    pub has_failed: bool,
+    /// For each task, whether it is to be run: of the others the result is known.
+    pub due: &'a [bool],
     /// Where output goes that is too long for memory, or is to be kept.
     pub outputs: &'a Outputs<'a>,
     /// Where cargo builds.
@@ -61,6 +65,22 @@ pub struct Executor<'a> {
 /// Reads the output of a process that ended by itself: the step, the tasks that the process covered, and what
 /// it left.
 pub type Judge<'a, R> = dyn Fn(&Step, &[TaskIx], &Output) -> Judged<R> + Sync + 'a;
+
+/// What the executor asks whom it works for, on the thread that runs the step.
+pub struct Client<'a, R> {
+    /// What the output of a process comes to.
+    pub judge: &'a Judge<'a, R>,
+    /// The result of a task that runs this program, if it is known.
+    pub recall: &'a Recall<'a, R>,
+    /// Told of each step that was run.
+    pub record: &'a Record<'a, R>,
+}
+
+/// Looks up the result of a task by the program that it runs, which was not there before.
+pub type Recall<'a, R> = dyn Fn(TaskIx, &Program) -> Option<R> + Sync + 'a;
+
+/// Takes down what became of a step.
+pub type Record<'a, R> = dyn Fn(&StepRun<R>) + Sync + 'a;
 
 /// What the judge makes of an output.
 #[derive(Debug)]
@@ -109,6 +129,8 @@ pub struct Piece<R> {
     pub ended: Ended<R>,
     /// The raw exit code or, negative, the signal; `None` if nothing ran.
     pub raw_exit: Option<i32>,
+    /// Whether nothing had to be run: the result was known.
+    pub is_recalled: bool,
     /// Whether it is a second pass over the tasks of the piece before.
     pub is_second: bool,
 }
@@ -159,23 +181,28 @@ struct Shared<'a, R> {
     news: Condvar,
     programs: Vec<Result<PathBuf, Missing>>,
     launcher: Launcher<'a>,
-    judge: &'a Judge<'a, R>,
+    client: &'a Client<'a, R>,
 }
 
 impl Executor<'_> {
-    /// Runs the plan. `judge` reads the output of a process that ended by itself, on the thread that ran it;
-    /// `progress` is told what goes on, always on the calling thread and up to a tenth of a second later.
+    /// Runs the tasks of the plan that are due. `client` reads the output of a process that ended by itself, on the thread
+    /// that ran it; `progress` is told what goes on, always on the calling thread and up to a tenth of a second later.
     ///
     /// # Errors
     ///
     /// If the system has no threads left. Then nothing was started.
     pub fn run<R: Send>(
         &self,
-        judge: &Judge<'_, R>,
+        client: &Client<'_, R>,
         progress: &mut dyn FnMut(Event<'_>),
     ) -> std::io::Result<Runs<R>> {
+        let due = self.plan.steps().filter(|step| self.is_due(*step)).count();
+        if due == 0 {
+            let steps = self.plan.steps().map(StepRun::never_started).collect();
+            return Ok(Runs { steps, failed_fast: false });
+        }
         self.build_dirs.prepare(&self.plan.graph.tools);
-        let workers = self.parallel.clamp(1, self.plan.steps().count().max(1));
+        let workers = self.parallel.clamp(1, due);
         let (events, inbox) = channel();
         let wish = wait_for_tokens(self.pool.clone(), events.clone())?;
         let shared = Shared {
@@ -183,7 +210,7 @@ impl Executor<'_> {
             news: Condvar::new(),
             programs: self.plan.graph.tools.iter().map(|tool| self.programs.of(tool)).collect(),
             launcher: Launcher::new(self),
-            judge,
+            client,
         };
         std::thread::scope(|scope| {
             let start = |slot| {
@@ -240,6 +267,7 @@ impl Executor<'_> {
         let worked = catch_unwind(AssertUnwindSafe(|| {
             while let Some(Job { step, token }) = shared.next() {
                 let run = self.run_step(step, slot, shared);
+                (shared.client.record)(&run);
                 drop(token);
                 let mut dispatcher = shared.lock();
                 dispatcher.finish(run);
@@ -308,14 +336,20 @@ impl<R> StepRun<R> {
 }
 
 impl Executor<'_> {
+    /// Whether any task of `step` is to be run.
+    fn is_due(&self, step: StepId) -> bool {
+        self.plan.step(step).tasks.iter().any(|task| self.due[task.0 as usize])
+    }
+
     /// The time since the run began, less that of the pauses.
     fn elapsed(&self) -> Duration {
         self.stop.now().saturating_duration_since(self.started)
     }
 
     fn run_step<R>(&self, id: StepId, slot: u32, shared: &Shared<'_, R>) -> StepRun<R> {
-        let Shared { programs, launcher, judge, .. } = shared;
+        let Shared { programs, launcher, client, .. } = shared;
         let step = self.plan.step(id);
+        let tasks: Vec<_> = step.tasks.iter().copied().filter(|task| self.due[task.0 as usize]).collect();
         let start = self.elapsed();
         let (pieces, kept) = (Vec::new(), Kept::default());
         let mut attempt = Attempt {
@@ -323,7 +357,7 @@ impl Executor<'_> {
             id,
             step,
             launcher,
-            judge,
+            client,
             pieces,
             kept,
             attempts: 0,
@@ -331,8 +365,8 @@ impl Executor<'_> {
             is_second: false,
         };
         match &programs[step.tool.0 as usize] {
-            Ok(program) => attempt.run(program),
-            Err(missing) => attempt.push(step.tasks.clone(), Ended::Missing(missing.clone()), None),
+            Ok(program) => attempt.run(program, &tasks),
+            Err(missing) => attempt.push(tasks, Ended::Missing(missing.clone()), None),
         }
         let Attempt { pieces, kept, attempts, fails, .. } = attempt;
         let duration = self.elapsed().saturating_sub(start);

@@ -29,8 +29,8 @@ mod version;
 
 pub use build_dirs::BuildDirs;
 pub use cargo_config::default_target;
-pub use environment::Env;
-pub use executor::{Ended, Executor, Judge, Judged, Piece, Runs, StepRun};
+pub use environment::{Env, is_cargos_variable};
+pub use executor::{Client, Ended, Executor, Judge, Judged, Piece, Recall, Record, Runs, StepRun};
 pub use pool::{Inherited, Pool};
 pub use program::{Missing, Programs};
 pub use spool::{Kept, Outputs, Truncated};

@@ -101,6 +101,68 @@ impl Programs {
         self.find(name).ok_or_else(|| Missing { program: name.to_owned(), install: tool.install.clone() })
     }
 
+    /// The files that make up what `tool` runs, each with a name that is the same on every machine: other ones may find
+    /// other things. `None` if that can't be told: rustup's proxies run one program or another.
+    pub fn parts_of(&self, tool: &Tool, env: &Env) -> Option<Vec<(String, PathBuf)>> {
+        if tool.runs_executable() {
+            // It is looked at when it is there.
+            return Some(Vec::new());
+        }
+        let word = |at: usize| match tool.run.get(at) {
+            Some(Arg::Text(pieces)) => match pieces.as_slice() {
+                [Piece::Literal(word)] => Some(word.as_str()),
+                _ => None,
+            },
+            _ => None,
+        };
+        self.parts(word(0)?, word(1), env)
+    }
+
+    /// The same for a command line that begins with these words.
+    pub fn parts(
+        &self,
+        program: &str,
+        subcommand: Option<&str>,
+        env: &Env,
+    ) -> Option<Vec<(String, PathBuf)>> {
+        let program = self.find(program)?;
+        let bin = self.toolchain.as_deref();
+        let is_rust = bin.is_some_and(|bin| program.starts_with(bin)) || program == self.cargo;
+        let name = program.file_name()?.to_string_lossy().into_owned();
+        if !is_rust && RUST.contains(&name.as_str()) {
+            return None;
+        }
+        let mut parts = vec![(name, program.clone())];
+        if is_rust {
+            let bin = bin?;
+            let named = RUST.iter().copied().chain(["cargo-clippy", "cargo-fmt"]);
+            parts.extend(named.map(|name| (name.to_owned(), bin.join(exe(name)))));
+            // What all of them are made of.
+            let libraries = std::fs::read_dir(bin.parent()?.join("lib")).ok()?;
+            let libraries =
+                libraries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+            parts.extend(
+                libraries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path())),
+            );
+        }
+        if program == self.cargo
+            && let Some(subcommand) = subcommand
+        {
+            // Where cargo looks for what it can't do itself.
+            let home = env.get("CARGO_HOME").map(PathBuf::from);
+            let home = home.or_else(|| Some(Path::new(env.get("HOME")?).join(".cargo")));
+            let dirs = home.map(|home| home.join("bin")).into_iter().chain(self.path.iter().cloned());
+            let name = format!("cargo-{subcommand}");
+            let file = exe(&name);
+            parts.extend(
+                dirs.map(|dir| dir.join(&file)).find(|path| is_program(path)).map(|path| (name, path)),
+            );
+        }
+        parts.sort();
+        parts.dedup();
+        Some(parts)
+    }
+
     /// The program called `name`: a path (relative to the workspace root) if it has a separator.
     pub fn find(&self, name: &str) -> Option<PathBuf> {
         if name == "cargo" {

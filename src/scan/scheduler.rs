@@ -198,7 +198,7 @@ impl<'a> Scheduler<'a> {
     /// Nothing has started yet.
     pub(super) fn new(plan: &'a Plan, limits: Limits) -> Self {
         Self {
-            queue: Queue::new(plan, limits.one_build_dir),
+            queue: Queue::new(plan, limits.one_build_dir, BTreeSet::new()),
             limits,
             phase: Phase::Going,
             own_slot: if limits.own_slot { OwnSlot::Free } else { OwnSlot::None },
@@ -214,6 +214,18 @@ impl<'a> Scheduler<'a> {
     /// No more than `parallel` steps run at once. To be said before anything starts.
     pub(super) fn limit(&mut self, parallel: usize) {
         self.limits.parallel = parallel;
+    }
+
+    /// Leaves out `steps`, whose results are known: nothing waits for them. To be said before anything starts.
+    pub(super) fn skip(&mut self, steps: BTreeSet<StepId>) {
+        self.queue = Queue::new(self.queue.plan, self.limits.one_build_dir, steps);
+    }
+
+    /// A required tool has failed by what is known of it. To be said before anything starts.
+    pub(super) fn has_failed(&mut self) {
+        if self.limits.fail_fast {
+            self.phase = Phase::FailedFast;
+        }
     }
 
     /// Takes note of `event`, `now` being the time since the run began.
@@ -348,6 +360,8 @@ struct Queue<'a> {
     blocked: Vec<StepId>,
     /// For each tool, its steps that have not finished.
     unfinished: Vec<u32>,
+    /// Steps that are not run.
+    skipped: BTreeSet<StepId>,
 }
 
 #[derive(Debug, Default)]
@@ -358,15 +372,15 @@ struct Lane {
 }
 
 impl<'a> Queue<'a> {
-    fn new(plan: &'a Plan, one_build_dir: bool) -> Self {
+    fn new(plan: &'a Plan, one_build_dir: bool, skipped: BTreeSet<StepId>) -> Self {
         let lanes = || plan.graph.tools.iter().map(|tool| lane_of(tool, one_build_dir));
         let names: BTreeSet<_> = lanes().flatten().collect();
         let names: Vec<_> = names.into_iter().collect();
         let index =
             |lane: Option<&str>| lane.and_then(|lane| names.binary_search(&lane).ok()).map_or(0, |at| at + 1);
         let mut unfinished = vec![0; plan.graph.tools.len()];
-        for step in plan.batches.iter().flat_map(|batch| &batch.steps) {
-            unfinished[step.tool.0 as usize] += 1;
+        for step in plan.steps().filter(|step| !skipped.contains(step)) {
+            unfinished[plan.step(step).tool.0 as usize] += 1;
         }
         let mut queue = Self {
             plan,
@@ -374,6 +388,7 @@ impl<'a> Queue<'a> {
             lanes: (0..=names.len()).map(|_| Lane::default()).collect(),
             blocked: Vec::new(),
             unfinished,
+            skipped,
         };
         for rank in 0..plan.batches.len() as u32 {
             queue.admit(StepId { rank, at: 0 });
@@ -414,8 +429,11 @@ impl<'a> Queue<'a> {
         self.admit(StepId { rank: step.rank, at: step.at + 1 });
     }
 
-    /// Queues `step`, if there is one.
-    fn admit(&mut self, step: StepId) {
+    /// Queues `step`, or the next one of its batch that is run, if there is one.
+    fn admit(&mut self, mut step: StepId) {
+        while self.skipped.contains(&step) {
+            step.at += 1;
+        }
         if step.at as usize >= self.plan.batches[step.rank as usize].steps.len() {
             return;
         }

@@ -8,6 +8,7 @@ use fs4::TryLockError;
 
 use super::atomic::{self, Failed};
 use super::outputs::OutputDir;
+use super::tag;
 
 /// `target/genti`, locked for one run.
 #[derive(Debug)]
@@ -89,13 +90,7 @@ impl ArtifactDir {
         atomic::sweep(&artifacts);
         atomic::sweep(&base);
         let outputs = OutputDir::open(&base)?;
-        let tag = base.join("CACHEDIR.TAG");
-        if !tag.exists() {
-            let text =
-                b"Signature: 8a477f597d28d172789f06886806bc55\n# This directory was created by genti.\n";
-            atomic::write_all(&base, &[("CACHEDIR.TAG", text)])
-                .map_err(|Failed { error, .. }| StoreError::Io { path: tag, error })?;
-        }
+        tag::mark(&base)?;
         Ok(Self { artifacts, outputs, _lock: lock })
     }
 

@@ -1,21 +1,30 @@
-//! What this program keeps on disk: artifacts and raw output under the target directory, baseline and golden
-//! files in the repository.
+//! What this program keeps on disk: artifacts, raw output, results and what it saw under the target directory, baseline
+//! and golden files in the repository.
 
 #![expect(clippy::disallowed_methods, reason = "this layer is where files are written")]
 
 mod artifacts;
 mod atomic;
 mod baseline;
+mod causes;
+mod clean;
 mod finished;
 mod golden;
 mod outputs;
 mod report;
+mod results;
+mod state;
+mod tag;
 
 pub use artifacts::{ArtifactDir, StoreError, Waiting};
 pub use baseline::{
     BASELINE_DIR, BaselineError, conflicted_baselines, load_baseline, save_baseline, write_baseline,
 };
+pub use causes::{load_causes, write_causes};
+pub use clean::{CleanError, Removed, clean, clean_results};
 pub use finished::{NoArtifacts, load_artifacts};
 pub use golden::{GoldenError, load_golden, remove_golden, save_goldens};
 pub use outputs::OutputDir;
 pub use report::{NotReported, append_report, write_report};
+pub use results::{CAP, Cleaned, Results};
+pub use state::State;

@@ -16,6 +16,7 @@
 use std::fs::{self, File as OpenFile, FileType};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use ignore::{DirEntry, WalkBuilder};
 use rayon::prelude::*;
@@ -23,15 +24,18 @@ use rayon::prelude::*;
 use super::{LoadError, place, unreadable};
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
+use crate::model::stamp::{FileTable, KnownFile, Stamp};
 use crate::model::workspace::File;
 
-/// The files below the directories `starts`, and those of `always` that exist, all relative to `root`: sorted.
+/// The files below the directories `starts`, and those of `always` that exist, all relative to `root`: sorted, each
+/// with its stamp. What is `known` and has not changed is not read again.
 pub(super) fn list(
     root: &Path,
     starts: &[RelPath],
     always: impl Iterator<Item = RelPath>,
     build_dirs: &[&Path],
-) -> Result<Vec<File>, LoadError> {
+    known: &FileTable,
+) -> Result<Vec<(File, Stamp)>, LoadError> {
     let on_disk = starts.iter().map(|start| {
         let dir = place(root, start);
         dir.canonicalize().map_err(unreadable(&dir))
@@ -57,9 +61,48 @@ pub(super) fn list(
     found.par_sort_unstable();
     found.dedup();
     // Collected before it is judged, so that of several errors always the first is told.
-    let hashed: Vec<_> =
-        found.into_par_iter().map_init(|| vec![0; BUFFER], |buffer, file| file.hash(root, buffer)).collect();
-    hashed.into_iter().filter_map(Result::transpose).collect()
+    let known = known.find(found.iter().map(|file| &file.path));
+    let look =
+        |buffer: &mut Vec<u8>, (file, known): (Found, Option<KnownFile<'_>>)| file.look(root, known, buffer);
+    let looked: Vec<_> = found.into_par_iter().zip(known).map_init(|| vec![0; BUFFER], look).collect();
+    looked.into_iter().filter_map(Result::transpose).collect()
+}
+
+/// How the system sees the file at `place` now.
+pub(super) fn stamp(place: &Path) -> io::Result<Stamp> {
+    Ok(stamp_of(&place.symlink_metadata()?))
+}
+
+#[cfg(unix)]
+fn stamp_of(meta: &fs::Metadata) -> Stamp {
+    use std::os::unix::fs::MetadataExt;
+    let nanos = |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
+    Stamp {
+        len: meta.size(),
+        modified: nanos(meta.mtime(), meta.mtime_nsec()),
+        changed: nanos(meta.ctime(), meta.ctime_nsec()),
+        inode: meta.ino(),
+    }
+}
+
+#[cfg(not(unix))]
+fn stamp_of(meta: &fs::Metadata) -> Stamp {
+    let modified = meta.modified().map_or(i64::MAX, nanos);
+    Stamp { len: meta.len(), modified, changed: modified, inode: 0 }
+}
+
+/// Now, in nanoseconds since 1970.
+pub(super) fn now() -> i64 {
+    nanos(SystemTime::now())
+}
+
+/// A time in nanoseconds since 1970.
+fn nanos(time: SystemTime) -> i64 {
+    let nanos = |time: Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => nanos(since),
+        Err(before) => -nanos(before.duration()),
+    }
 }
 
 const BUFFER: usize = 64 << 10;
@@ -80,15 +123,39 @@ impl Found {
     }
 
     /// `None` if it has gone away.
-    fn hash(self, root: &Path, buffer: &mut [u8]) -> Result<Option<File>, LoadError> {
+    fn look(
+        self,
+        root: &Path,
+        known: Option<KnownFile<'_>>,
+        buffer: &mut [u8],
+    ) -> Result<Option<(File, Stamp)>, LoadError> {
         let place = place(root, &self.path);
-        let hashed = if self.is_link { hash_link(&place) } else { hash_file(&place, buffer) };
-        match hashed {
-            Ok((digest, len)) => Ok(Some(File { path: self.path, digest, len, is_link: self.is_link })),
+        let is_link = self.is_link;
+        let looked = stamp(&place).and_then(|stamp| {
+            let same = known.filter(|known| known.stamp == Some(stamp));
+            let (digest, len) = match same {
+                Some(known) => (known.digest, stamp.len),
+                None if is_link => hash_link(&place)?,
+                None => hash_file(&place, buffer)?,
+            };
+            Ok((File { path: self.path, digest, len, is_link }, stamp))
+        });
+        match looked {
+            Ok(looked) => Ok(Some(looked)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(unreadable(&place)(error)),
         }
     }
+}
+
+/// The digest of what is in the file at `place`.
+pub(super) fn digest(place: &Path) -> io::Result<Digest> {
+    Ok(hash_file(place, &mut vec![0; BUFFER])?.0)
+}
+
+/// The digest of what the link at `place` leads to, as written.
+pub(super) fn link_digest(place: &Path) -> io::Result<Digest> {
+    Ok(hash_link(place)?.0)
 }
 
 fn hash_link(place: &Path) -> io::Result<(Digest, u64)> {

@@ -7,6 +7,7 @@ mod cargo;
 mod files;
 mod git;
 mod outside;
+mod seen;
 mod sources;
 
 use std::collections::BTreeMap;
@@ -15,10 +16,12 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use crate::model::path::RelPath;
-use crate::model::workspace::{PackageId, ROOT_INPUTS, Workspace};
+use crate::model::stamp::FileTable;
+use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
 
 pub use git::{GitError, changed_since, merge_sides};
-pub use sources::{has_changed, read_sources};
+pub use seen::{Look, has_changed, look_at, still_as_seen};
+pub use sources::read_sources;
 
 /// Which workspace to load, in cargo's own words.
 #[derive(Clone, Debug)]
@@ -98,9 +101,20 @@ pub enum LoadError {
     },
 }
 
-/// Loads the workspace that `request` names.
-pub fn load(request: &Request) -> Result<Loaded, LoadError> {
+/// The target directory of the workspace that `request` names.
+///
+/// # Errors
+///
+/// If there is no such workspace.
+pub fn target_dir(request: &Request) -> Result<PathBuf, LoadError> {
+    Ok(cargo::metadata(request)?.target_directory.into_std_path_buf())
+}
+
+/// Loads the workspace that `request` names. `known` is asked, by the target directory, for the files that were read
+/// before.
+pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result<Loaded, LoadError> {
     start_pool()?;
+    let at = files::now();
     let metadata = cargo::metadata(request)?;
     let root = metadata.workspace_root.as_std_path();
     let mut members = cargo::members(&metadata, root)?;
@@ -122,8 +136,9 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
         }
     }
     let manifests = packages.iter().map(|package| package.dir.join("Cargo.toml"));
-    let files =
-        files::list(root, &starts, ROOT_INPUTS.map(RelPath::new).into_iter().chain(manifests), &build_dirs)?;
+    let always = ROOT_INPUTS.map(RelPath::new).into_iter().chain(manifests);
+    let files = files::list(root, &starts, always, &build_dirs, &known(target_dir))?;
+    let (files, stamps) = files.into_iter().unzip();
 
     let mut workspace = Workspace {
         root: root.to_path_buf(),
@@ -134,6 +149,7 @@ pub fn load(request: &Request) -> Result<Loaded, LoadError> {
         owners: Vec::new(),
         outside,
         metadata: cargo::metadata_tables(&metadata),
+        seen: Seen { at, stamps },
     };
     workspace.owners = owners(&workspace);
     let lockfile = workspace.find(&RelPath::new("Cargo.lock")).is_some();

@@ -15,6 +15,7 @@ use super::cargo::Member;
 use super::{LoadError, files, lexical, relative, unreadable};
 use crate::model::digest::{ContentHash, Digest, Sink};
 use crate::model::path::RelPath;
+use crate::model::stamp::FileTable;
 use crate::model::workspace::{File, OutsidePackage, PackageId};
 
 /// A path dependency that is no member.
@@ -131,7 +132,9 @@ impl Outside {
     pub(super) fn digest(&self, build_dirs: &[&Path]) -> Result<OutsidePackage, LoadError> {
         let workspace = self.workspace.as_ref().map(|dir| relative(&self.dir, &dir.join("Cargo.toml")));
         let manifests = [RelPath::new("Cargo.toml")].into_iter().chain(workspace.transpose()?);
-        let files = files::list(&self.dir, &[RelPath::default()], manifests, build_dirs)?;
+        let files =
+            files::list(&self.dir, &[RelPath::default()], manifests, build_dirs, &FileTable::default())?;
+        let files: Vec<_> = files.into_iter().map(|(file, _)| file).collect();
         Ok(OutsidePackage {
             name: self.name.clone(),
             digest: Digest::of("genti-outside-1", &Contents(&files)),

@@ -9,9 +9,7 @@ use std::path::{Component, Path};
 use rayon::prelude::*;
 
 use super::{LoadError, unreadable};
-use crate::model::digest::Digest;
 use crate::model::path::RelPath;
-use crate::model::workspace::Workspace;
 
 /// What is longer than this is no source that somebody wants to be shown.
 const LONGEST: u64 = 16 << 20;
@@ -67,11 +65,4 @@ fn read_file(place: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     File::open(place)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= LONGEST).then_some(bytes))
-}
-
-/// Whether the file at `path` holds something else by now than when `workspace` was read.
-pub fn has_changed(workspace: &Workspace, path: &RelPath) -> bool {
-    let before = workspace.find(path).map(|id| workspace.file(id).digest);
-    let now = std::fs::read(path.to_path(&workspace.root)).ok().map(|bytes| Digest::of_bytes(&bytes));
-    before != now
 }

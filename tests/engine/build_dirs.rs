@@ -13,7 +13,7 @@ const MODES: [&str; 3] = ["one", "lanes", "shared"];
 fn with_lanes(script: &str) -> Sandbox {
     let tool = |name: &str, lane: &str| {
         format!(
-            "[tools.{name}]\nrun = [\"sh\", \"-c\", '''{script}''', \"{name}\"]\ninherit-env = true\n{lane}"
+            "[tools.{name}]\nrun = [\"sh\", \"-c\", '''{script}''', \"{name}\"]\ninherit-env = true\ncache = false\n{lane}"
         )
     };
     Sandbox::with_tools(
@@ -104,7 +104,9 @@ fn a_cargo_of_the_users_holds_up_no_run_unless_the_directory_is_shared() {
 #[test]
 fn the_first_run_says_once_that_dependencies_are_built_apart() {
     let says = |sandbox: &Sandbox, mode: &str| {
-        sandbox.run(&["run", "--build-dir", mode], 0).contains("dependencies are built once more")
+        sandbox
+            .run(&["run", "--build-dir", mode, "--no-cache"], 0)
+            .contains("dependencies are built once more")
     };
     let sandbox = with_lanes("mkdir -p $CARGO_TARGET_DIR");
     assert!(!says(&sandbox, "shared"));
@@ -134,7 +136,8 @@ fn the_artifacts_are_the_same_wherever_cargo_builds() {
     let mut first = None;
     for mode in MODES {
         for parallel in ["1", "8"] {
-            let mut command = sandbox.command(&["run", "--build-dir", mode, "--parallel", parallel]);
+            let mut command =
+                sandbox.command(&["run", "--build-dir", mode, "--parallel", parallel, "--no-cache"]);
             sandbox.expect(&command.env("SOURCE_DATE_EPOCH", "0").output().unwrap(), 1);
             let artifacts = ["run.json", "report.json", "tasks.jsonl"].map(|name| sandbox.artifact(name));
             let text = String::from_utf8_lossy(&artifacts[1]).into_owned();

@@ -290,7 +290,7 @@ fn after_thirty_findings_the_others_are_named_and_after_three_hundred_counted() 
     let lines = |count: usize| (1..=count).map(|at| format!("a:{at}: bad {at}\n")).collect::<String>();
     let sandbox = two_tools(&lines(303), "");
     let shown = |text: &str| text.lines().filter(|line| line.starts_with("warning[needed]")).count();
-    let named = |text: &str| text.lines().filter(|line| line.contains(": warning[needed]: bad ")).count();
+    let named = |text: &str| text.lines().filter(|line| line.contains(":1 warning[needed]: bad ")).count();
     let text = sandbox.run(&["run"], 1);
     let note = "note: and 3 more in target/genti/artifacts/report.json; `--verbose` shows all of them\n";
     assert!(text.contains(note), "{text}");
@@ -299,6 +299,11 @@ fn after_thirty_findings_the_others_are_named_and_after_three_hundred_counted() 
     let text = sandbox.run(&["run", "--verbose"], 1);
     assert_eq!((shown(&text), named(&text), text.contains("more in")), (303, 0, false));
     assert_eq!(sandbox.findings().len(), 303);
+    // The worst are shown, wherever they come.
+    let config = told("needed", true).replace("(?<message>", "(?<level>\\\\w+) (?<message>");
+    let levels = Sandbox::with_tools(&config);
+    levels.write("needed.txt", &(lines(40).replace("bad", "warning bad") + "b:1: error worse\n"));
+    assert!(levels.run(&["run"], 1).contains("error[needed]: worse\n--> b:1:1\n"));
     sandbox.write("needed.txt", &lines(31));
     let text = sandbox.run(&["run"], 1);
     assert_eq!((shown(&text), named(&text), text.contains("more in")), (30, 1, false));

@@ -6,6 +6,7 @@
 
 mod baseline;
 mod build_dirs;
+mod cache;
 mod contract;
 mod detected;
 mod determinism;

@@ -149,7 +149,7 @@ fn after_the_first_failure_of_a_required_tool_nothing_starts_under_fail_fast() {
         )
     };
     let check = |sandbox: &Sandbox, args: &[&str], code: i32, expected: [&str; 3]| {
-        sandbox.run(&[args, &["--parallel", "1"]].concat(), code);
+        sandbox.run(&[args, &["--parallel", "1", "--no-cache"]].concat(), code);
         let statuses: Vec<_> = sandbox.lines("task").iter().map(|line| line["status"].clone()).collect();
         assert_eq!(statuses, expected, "{args:?}");
     };
@@ -284,7 +284,7 @@ fn runs_in_one_workspace_wait_for_one_another() {
     let sandbox = counted(4);
     let runs: Vec<_> = (0..4)
         .map(|_| {
-            let mut command = sandbox.command(&["run", "--parallel", "1"]);
+            let mut command = sandbox.command(&["run", "--parallel", "1", "--no-cache"]);
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
         })
         .collect();

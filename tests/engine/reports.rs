@@ -322,3 +322,66 @@ fn events_have_an_end_whatever_happened() {
     let last = end(&output, 4);
     assert_eq!((last["status"].as_str(), last["artifacts"].as_str()), (Some("not-written"), None));
 }
+
+#[test]
+fn an_artifact_is_not_overwritten_by_a_report() {
+    let sandbox = mixed();
+    let before = sandbox.artifact("report.json");
+    let path = "target/genti/artifacts/report.json";
+    let text = sandbox.run(&["report", "--format", "sarif", "-o", path], 2);
+    assert!(text.contains("`target/genti/artifacts/report.json` is an artifact"), "{text}");
+    let text = sandbox.run(&["run", "--report", &format!("sarif={path}")], 2);
+    assert!(text.contains("--report: `target/genti/artifacts/report.json` is an artifact"), "{text}");
+    assert_eq!(sandbox.artifact("report.json"), before);
+}
+
+#[test]
+fn a_report_is_opened_by_what_the_system_opens_files_with() {
+    let sandbox = mixed();
+    let (bin, opened) = (sandbox.beside().join("bin"), sandbox.beside().join("opened"));
+    std::fs::create_dir(&bin).unwrap();
+    let script = format!("#!/bin/sh\necho \"$1\" > '{}.part' && mv '{0}.part' '{0}'\n", opened.display());
+    // One for Linux, one for macOS.
+    for name in ["xdg-open", "open"] {
+        std::fs::write(bin.join(name), &script).unwrap();
+        assert!(Command::new("chmod").arg("+x").arg(bin.join(name)).status().unwrap().success());
+    }
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    for (args, name) in [
+        (&[][..], "target/genti/artifacts/report.html"),
+        (&["--format", "markdown"], "target/genti/artifacts/report.md"),
+        (&["--format", "json"], "target/genti/artifacts/report.json"),
+        (&["--format", "junit", "--output=-x.xml"], "-x.xml"),
+    ] {
+        let _ = std::fs::remove_file(&opened);
+        let mut command = sandbox.command(&[&["report", "--open"], args].concat());
+        let text = sandbox.expect(&command.env("PATH", &path).output().unwrap(), 0);
+        assert!(text.contains(&format!("Opened {name}\n")), "{text}");
+        // It is not waited for.
+        while !opened.exists() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let place = sandbox.root().canonicalize().unwrap().join(name);
+        assert_eq!(std::fs::read_to_string(&opened).unwrap().trim(), place.display().to_string());
+        assert!(place.exists());
+    }
+    Sandbox::of("clean", "workspace").run(&["report", "--open"], 2);
+}
+
+#[test]
+fn where_nothing_opens_a_report_it_is_said_where_it_is() {
+    let sandbox = mixed();
+    let mut command = sandbox.command(&[
+        "report",
+        "--format",
+        "markdown",
+        "--open",
+        "--artifacts",
+        "target/genti/artifacts",
+    ]);
+    // Nor is there a cargo to ask for the workspace.
+    let text = sandbox.expect(&command.env("PATH", "/nowhere").env_remove("CARGO").output().unwrap(), 2);
+    assert!(text.contains("error: nothing here opens it ("), "{text}");
+    assert!(text.contains("it is in target/genti/artifacts/report.md"), "{text}");
+    assert!(sandbox.root().join("target/genti/artifacts/report.md").exists());
+}

@@ -12,12 +12,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use genti::model::digest::Digest;
+use genti::model::stamp::FileTable;
 use genti::model::workspace::Workspace;
 use genti::path::RelPath;
-use genti::workspace::{LoadError, Loaded, Request, load};
+use genti::workspace::{self, LoadError, Loaded, Request};
 
 const PACKAGE: &str = "[package]\nname = \"p\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# anything";
+
+/// Loads a workspace of which nothing is known.
+fn load(request: &Request) -> Result<Loaded, LoadError> {
+    workspace::load(request, |_| FileTable::default())
+}
 
 /// A temporary directory that holds a workspace, its root at `ws` unless a test says otherwise.
 struct Tree(tempfile::TempDir);

@@ -8,9 +8,9 @@ use std::process::Command;
 
 use genti::model::workspace::TargetKind;
 use genti::path::RelPath;
-use genti::workspace::{Request, load, read_sources};
+use genti::workspace::{Request, read_sources};
 
-use super::{CACHEDIR_TAG, PACKAGE, Tree, listed, request};
+use super::{CACHEDIR_TAG, PACKAGE, Tree, listed, load, request};
 
 #[test]
 fn each_file_belongs_to_the_innermost_member_around_it() {

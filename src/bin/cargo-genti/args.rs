@@ -76,6 +76,10 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Show the tools, their versions and where they are found
     Tools(ToolsArgs),
+    /// Say why the tasks of the last run ran, or why they did not have to
+    Explain(ExplainArgs),
+    /// Remove what runs left under target/genti, and the results that are kept
+    Clean(CleanArgs),
 }
 
 impl Command {
@@ -92,6 +96,8 @@ impl Command {
             },
             Self::Report(args) => &args.output_args,
             Self::Tools(args) => &args.output,
+            Self::Explain(args) => &args.output,
+            Self::Clean(args) => &args.output,
         }
     }
 }
@@ -162,6 +168,9 @@ pub(crate) struct RunArgs {
     /// [env: GENTI_AS_OF]
     #[arg(long, value_name = "DATE")]
     pub(crate) as_of: Option<String>,
+    /// Run everything, and keep no results for the next run [env: GENTI_NO_CACHE]
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
@@ -259,15 +268,18 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// What to make of the run
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub(crate) format: ReportFormat,
+    /// What to make of the run: human, or html if it is to be opened
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<ReportFormat>,
     /// Where the artifacts of the run are: by default target/genti/artifacts of the workspace
     #[arg(long, value_name = "DIR")]
     pub(crate) artifacts: Option<PathBuf>,
     /// Write it to a file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Write it to a file, by default beside the artifacts, and open that with what the system opens such files with
+    #[arg(long)]
+    pub(crate) open: bool,
     /// Path to Cargo.toml
     #[arg(long, value_name = "PATH")]
     pub(crate) manifest_path: Option<PathBuf>,
@@ -295,6 +307,28 @@ pub(crate) enum ReportFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct ToolsArgs {
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Only this tool, or one of its tasks: `tool` or `tool:unit`
+    #[arg(value_name = "TASK")]
+    pub(crate) task: Option<String>,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CleanArgs {
+    /// Remove only the results that no run has used for this long, such as 30d, to within a week
+    #[arg(long, value_name = "TIME")]
+    pub(crate) older_than: Option<String>,
     #[command(flatten)]
     pub(crate) workspace: WorkspaceArgs,
     #[command(flatten)]

@@ -8,6 +8,8 @@
 mod args;
 mod baseline;
 mod bless;
+mod clean;
+mod explain;
 mod plan;
 mod render;
 mod report;
@@ -62,6 +64,8 @@ fn main() -> ExitCode {
         Command::Baseline(args) => baseline::main(&args.command, start(env), &mut shell),
         Command::Report(args) => report::main(args, &env, &mut shell),
         Command::Tools(args) => tools::main(args, &env, &mut shell),
+        Command::Explain(args) => explain::main(args, &env, &mut shell),
+        Command::Clean(args) => clean::main(args, &env, &mut shell),
     };
     ExitCode::from(stream.end(end, &mut shell).code())
 }

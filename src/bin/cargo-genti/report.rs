@@ -10,7 +10,7 @@ use genti::scan::Env;
 use genti::store;
 
 use crate::args::{ReportArgs, ReportFormat};
-use crate::render::{self, Shell, Target, View, plural};
+use crate::render::{self, GOOD, Shell, Target, View, plural};
 use crate::{fail, reports};
 
 pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> End {
@@ -18,6 +18,8 @@ pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> End {
 }
 
 fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
+    let default = if args.open { ReportFormat::Html } else { ReportFormat::Human };
+    let format = args.format.unwrap_or(default);
     let cwd = std::env::current_dir().unwrap_or_else(|_| ".".into());
     let located = pipeline::locate(&cwd, args.manifest_path.as_deref(), env);
     // Where artifacts are named, they do without a workspace.
@@ -34,11 +36,21 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
     let artifacts = store::load_artifacts(dir).map_err(|error| usage(shell, &error))?;
     let run = Finished::read(&artifacts)
         .map_err(|error| usage(shell, &format_args!("{}: {error}", dir.display())))?;
-    let shows_sources =
-        matches!(args.format, ReportFormat::Human | ReportFormat::Markdown | ReportFormat::Html);
+    let shows_sources = matches!(format, ReportFormat::Human | ReportFormat::Markdown | ReportFormat::Html);
     let around =
         located.as_ref().map(|located| around(located, &run, shows_sources, shell)).unwrap_or_default();
-    let has_output = args.output.as_deref().is_some_and(|path| path != Path::new("-"));
+    let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
+    let output = match output {
+        Some(path) => Some(path.to_path_buf()),
+        None => args.open.then(|| dir.join(reports::file_name(format))),
+    };
+    // It is one already.
+    let is_there = output.is_some() && args.output.is_none() && format == ReportFormat::Json;
+    if let Some(path) = output.as_deref().filter(|_| !is_there)
+        && let Err(error) = reports::may_be_written(path)
+    {
+        return Err(usage(shell, &error));
+    }
     let view = View {
         run: &run,
         sources: &around.sources,
@@ -49,15 +61,16 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
             .as_ref()
             .filter(|_| shell.has_links(Target::Out))
             .map(|located| located.root.as_path()),
-        width: shell.width(Target::Out),
+        terminal: shell.columns(Target::Out),
         verbose: shell.verbose,
         quiet: shell.quiet,
     };
-    if args.format == ReportFormat::Human && !has_output {
+    if format == ReportFormat::Human && output.is_none() {
         return Ok(shell.out(&render::report(&view)));
     }
-    let Rendered { bytes, notes } = reports::render(args.format, &artifacts, &view, &around);
-    let end = match args.output.as_deref().filter(|_| has_output) {
+    let Rendered { bytes, notes } = reports::render(format, &artifacts, &view, &around);
+    let end = match &output {
+        Some(_) if is_there => End::Passed,
         Some(path) => match store::write_report(path, &bytes) {
             Ok(()) => End::Passed,
             Err(error) => {
@@ -65,16 +78,34 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
                 End::NotWritten
             }
         },
-        None => match args.format {
+        None => match format {
             ReportFormat::Json | ReportFormat::Sarif => shell.out_json(&bytes),
-            // Nothing else in it is a command.
+            // What it holds of commands is what was asked for.
             ReportFormat::Github => shell.out_as_it_is(&bytes),
-            _ if shell.in_actions => shell.out(&String::from_utf8_lossy(&bytes)),
-            _ => shell.out_as_it_is(&bytes),
+            _ => shell.out_harmless(&bytes),
         },
     };
     notes.into_iter().for_each(|note| shell.note(note));
-    Ok(end)
+    match output.filter(|_| args.open && end == End::Passed) {
+        Some(path) => Ok(open(&path, shell)),
+        None => Ok(end),
+    }
+}
+
+/// Opens the file at `path` as a double click would.
+fn open(path: &Path, shell: &mut Shell) -> End {
+    // A name that begins with a dash would be an option.
+    let place = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    match open::that_detached(&place) {
+        Ok(()) => {
+            shell.status(GOOD, "Opened", render::place(path));
+            End::Passed
+        }
+        Err(error) => {
+            shell.error(format_args!("nothing here opens it ({error}); it is in {}", render::place(path)));
+            End::Usage
+        }
+    }
 }
 
 /// What is around the run: the sources too where they are shown, less those that are not any more what was looked at.

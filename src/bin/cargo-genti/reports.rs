@@ -1,6 +1,7 @@
 //! What `run` and `check` write beside the artifacts: the reports that are asked for, and what GitHub Actions shows.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use anstream::adapter::strip_str;
 use clap::ValueEnum;
@@ -11,9 +12,6 @@ use genti::store::{self, NotReported};
 
 use crate::args::{ReportFormat, ReportsArgs};
 use crate::render::{self, Shell, View};
-
-/// Columns of a report for humans in a file.
-const WIDTH: usize = 120;
 
 /// The reports of a run.
 #[derive(Debug, Default)]
@@ -101,7 +99,7 @@ pub(crate) fn render(
                 kept: view.kept.clone(),
                 artifacts: view.artifacts.clone(),
                 links: None,
-                width: WIDTH,
+                terminal: None,
                 ..*view
             });
             Rendered::from(strip_str(&text).to_string().into_bytes())
@@ -122,6 +120,32 @@ pub(crate) fn of_library(format: ReportFormat) -> Option<Format> {
     }
 }
 
+/// What a report is called that has no other name.
+pub(crate) fn file_name(format: ReportFormat) -> &'static str {
+    match format {
+        ReportFormat::Human => "report.txt",
+        ReportFormat::Json => "report.json",
+        ReportFormat::Sarif => "report.sarif",
+        ReportFormat::Junit => "report.xml",
+        ReportFormat::Markdown => "report.md",
+        ReportFormat::Github => "annotations.txt",
+        ReportFormat::Html => "report.html",
+    }
+}
+
+/// Whether a report may go to `path`: not where an artifact is.
+pub(crate) fn may_be_written(path: &Path) -> Result<(), String> {
+    let dir = path.parent().and_then(|dir| Path::new(".").join(dir).canonicalize().ok());
+    let is_in_artifacts = dir.is_some_and(|dir| dir.ends_with("genti/artifacts"));
+    let is_artifact = ["run.json", "report.json", "tasks.jsonl"]
+        .iter()
+        .any(|name| path.file_name() == Some(OsStr::new(name)));
+    match is_in_artifacts && is_artifact {
+        true => Err(format!("`{}` is an artifact; choose another name for the report", path.display())),
+        false => Ok(()),
+    }
+}
+
 /// `FORMAT=PATH`.
 fn parse(text: &str) -> Result<(ReportFormat, PathBuf), String> {
     let formats = ReportFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value);
@@ -135,6 +159,9 @@ fn parse(text: &str) -> Result<(ReportFormat, PathBuf), String> {
     match path {
         "" => Err(format!("`{text}` names no file")),
         "-" => Err("`-` is no file; `cargo genti report --format …` prints a report to stdout".to_owned()),
-        path => Ok((format, PathBuf::from(path))),
+        path => {
+            may_be_written(Path::new(path))?;
+            Ok((format, PathBuf::from(path)))
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::hash::{BuildHasher, RandomState};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use genti::model::outcome::End;
@@ -45,7 +45,8 @@ pub(crate) fn workspace(args: &WorkspaceArgs, lockfile: Lockfile) -> Request {
 ///
 /// Every mistake is told; a seed that was left to chance is told too, to be able to use it again.
 pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<PolicyConfig, End> {
-    let mut read = Reader { env, known: vec![format!("{PREFIX}AS_OF")], errors: Vec::new() };
+    let mut read =
+        Reader { env, known: OTHERS.map(|name| format!("{PREFIX}{name}")).to_vec(), errors: Vec::new() };
     let policy = PolicyConfig {
         order: read.value("--order", args.order.as_deref(), FromStr::from_str),
         batch: read.value("--batch", args.batch.as_deref(), FromStr::from_str),
@@ -71,6 +72,27 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<
         shell.note(format_args!("picked --seed {seed}"));
     }
     Ok(policy)
+}
+
+/// The variables that hold no policy.
+const OTHERS: [&str; 3] = ["AS_OF", "CACHE_DIR", "NO_CACHE"];
+
+/// Whether the environment says that nothing is to be looked up and kept.
+pub(crate) fn no_cache(env: &Env) -> bool {
+    env.get("GENTI_NO_CACHE").is_some_and(|value| value != "0" && value != "false")
+}
+
+/// Where results are kept.
+pub(crate) fn cache_dir(target_dir: &Path, env: &Env) -> PathBuf {
+    let Some(dir) = env.get("GENTI_CACHE_DIR") else { return target_dir.join("genti/cache") };
+    let dir = std::env::current_dir().unwrap_or_default().join(dir);
+    // Whoever names a directory may name a link to it.
+    dir.canonicalize().unwrap_or(dir)
+}
+
+/// Today, in days since 1970, in UTC.
+pub(crate) fn today() -> u32 {
+    u32::try_from(Timestamp::now().as_second() / (24 * 60 * 60)).unwrap_or_default()
 }
 
 /// The day by which suppressions expire: that of the flag, else of its variable, else of `SOURCE_DATE_EPOCH`, else

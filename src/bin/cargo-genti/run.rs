@@ -12,7 +12,7 @@ use genti::report::Artifacts;
 use genti::report::finished::Finished;
 use genti::scan::{Env, Inherited, Pool, Stop, StopReason};
 use genti::store;
-use genti::store::{ArtifactDir, StoreError};
+use genti::store::{ArtifactDir, Results, StoreError};
 
 use crate::args::{BlessArgs, GateArgs, RunArgs};
 use crate::bless::Bless;
@@ -31,13 +31,19 @@ pub(crate) struct Start {
 /// `run`.
 pub(crate) fn run(args: &BlessArgs, start: Start, shell: &mut Shell, stream: &mut Stream) -> End {
     let bless = Bless { accept: args.bless, remove_orphans: args.remove_orphans };
-    let gate = Gate { bless, stale_fails: false, fail_fast: args.gate.fail_fast };
+    let gate =
+        Gate { bless, stale_fails: false, fail_fast: args.gate.fail_fast, no_cache: args.gate.run.no_cache };
     main(&args.gate, Lockfile::Create, gate, start, shell, stream).unwrap_or_else(|end| end)
 }
 
 /// `check`: the same as a gate. Nothing is written into the repository, and a stale baseline fails.
 pub(crate) fn check(args: &GateArgs, start: Start, shell: &mut Shell, stream: &mut Stream) -> End {
-    let gate = Gate { bless: Bless::default(), stale_fails: true, fail_fast: args.fail_fast };
+    let gate = Gate {
+        bless: Bless::default(),
+        stale_fails: true,
+        fail_fast: args.fail_fast,
+        no_cache: args.run.no_cache,
+    };
     main(args, Lockfile::Require, gate, start, shell, stream).unwrap_or_else(|end| end)
 }
 
@@ -49,6 +55,15 @@ pub(crate) struct Gate {
     stale_fails: bool,
     /// Nothing starts any more once a required tool has failed.
     fail_fast: bool,
+    /// Everything is run, and no result kept.
+    no_cache: bool,
+}
+
+impl Gate {
+    /// That of a command which only wants to know what is found.
+    pub(crate) fn none(args: &RunArgs) -> Self {
+        Self { no_cache: args.no_cache, ..Self::default() }
+    }
 }
 
 fn main(
@@ -94,7 +109,7 @@ fn main(
         artifacts: written.as_ref().ok().map(|dir| render::place(dir)),
         kept: run.outcome.tools.iter().map(kept).collect(),
         links: shell.has_links(Target::Err).then_some(root),
-        width: shell.width(Target::Err),
+        terminal: shell.columns(Target::Err),
         verbose: shell.verbose,
         quiet: shell.quiet,
     };
@@ -172,7 +187,7 @@ pub(crate) fn execute(
     shell: &mut Shell,
     stream: &mut Stream,
 ) -> Result<Run, End> {
-    let Gate { bless, stale_fails, fail_fast } = gate;
+    let Gate { bless, stale_fails, fail_fast, no_cache } = gate;
     let stale_fails = stale_fails && !project.baseline.stale_warns;
     let Start { env, inherited, at } = start;
     if let Some(warning) = &inherited.warning {
@@ -193,6 +208,10 @@ pub(crate) fn execute(
     };
     let dir = open(project, stop, &mut tell, shell)?;
     let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);
+    let results = match dir.is_ok() && !no_cache {
+        true => open_results(project, &env, shell),
+        false => None,
+    };
     let session = Session {
         env: &env,
         pool: &pool,
@@ -204,9 +223,20 @@ pub(crate) fn execute(
         stale_fails,
         outputs,
     };
-    let outcome = pipeline::run(project, &session, baseline, &mut |event| tell(event, shell));
+    let outcome = pipeline::run(project, &session, results, baseline, &mut |event| tell(event, shell));
     drop(bar);
     Ok(Run { outcome: outcome.map_err(|error| failed(shell, error))?, dir })
+}
+
+/// Opens the results of earlier runs, unless the environment says not to. They are only there to save time.
+fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<Results> {
+    if resolve::no_cache(env) {
+        return None;
+    }
+    let dir = resolve::cache_dir(&project.workspace.target_dir, env);
+    let opened = Results::open(&dir, resolve::today());
+    let opened = opened.map_err(|error| shell.warning(format_args!("everything is run anew: {error}")));
+    opened.ok()
 }
 
 /// Opens the artifact directory, waiting for another run to end. A disk that says no does not stop the run.

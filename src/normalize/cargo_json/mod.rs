@@ -11,10 +11,11 @@ mod merge;
 mod message;
 mod programs;
 mod reach;
+mod traces;
 
 use std::collections::BTreeMap;
 
-use super::{Gap, Input, Parsed, Unparsable, is_crash};
+use super::{Gap, Input, Parsed, Traces, Unparsable, is_crash};
 use crate::model::finding::Level;
 use crate::model::tool::Parse;
 use crate::model::workspace::PackageId;
@@ -30,6 +31,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let mut occurrences = Vec::new();
     let mut reach = Reach::of(input);
     let mut programs = Programs::default();
+    let mut traces = Traces::default();
     let is_build = input.tool.parse == Parse::CargoBuild;
     let mut finished = None;
     let mut messages = 0_usize;
@@ -62,13 +64,16 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
             "compiler-artifact" => {
                 let artifact: Artifact<'_> = serde_json::from_str(text).map_err(broken)?;
                 if let Some(&package) = members.get(&*artifact.package_id) {
+                    traces::made(&mut traces, package, &artifact);
                     reach.made(package, &artifact);
                     programs.made(package, artifact);
                 }
             }
             "build-script-executed" => {
                 let script: BuildScript<'_> = serde_json::from_str(text).map_err(broken)?;
-                programs.ran(members.get(&*script.package_id).copied(), &script);
+                let package = members.get(&*script.package_id).copied();
+                traces::ran(&mut traces, package, &script);
+                programs.ran(package, &script);
             }
             "build-finished" => {
                 let Finished { success } = serde_json::from_str(text).map_err(broken)?;
@@ -101,7 +106,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let programs = if is_build { programs.finish(input.workspace) } else { Vec::new() };
     let hidden = !gaps.is_empty() && reach.has_denied();
     let diagnostics = merge::merge(occurrences);
-    Ok(Parsed { diagnostics, gaps, programs, hidden, ..Parsed::default() })
+    Ok(Parsed { diagnostics, gaps, programs, traces, hidden, ..Parsed::default() })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::model::tool::Parse;
 use crate::model::workspace::TargetKind::{Bin, BuildScript, Example, Lib, Test};
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::testing::{assert_shown, run, tool, workspace};
-use crate::normalize::{Parsed, Unparsable};
+use crate::normalize::{Parsed, Traces, Unparsable};
 
 const CLIPPY: &str = include_str!("../testdata/clippy.jsonl");
 const CLIPPY_STDERR: &str = include_str!("../testdata/clippy.stderr");
@@ -207,11 +207,31 @@ gap: cannot update the lock file Cargo.lock because --locked was passed to preve
     assert!(clippy("", "", 0).is_err());
 }
 
+/// All but where it stands what was read.
+fn untraced(parsed: Parsed) -> Parsed {
+    Parsed { traces: Traces::default(), ..parsed }
+}
+
+#[test]
+fn it_is_told_where_it_stands_what_was_read() {
+    let line = |package: &str, kind: &str, files: &str| {
+        artifact(package, kind, false).replace("\"filenames\":[]", &format!("\"filenames\":[{files}]"))
+    };
+    let stdout = [
+        line("a", "lib", r#""/t/debug/deps/liba-1.rmeta","/t/debug/deps/liba-1.rlib""#),
+        line("c", "lib", r#""/t/doc/c/index.html""#),
+        "{\"reason\":\"build-finished\",\"success\":true}\n".to_owned(),
+    ];
+    let traces = clippy(&stdout.join("\n"), "", 0).expect("readable").traces;
+    assert_eq!(traces.dep_infos, ["/t/debug/deps/a-1.d".into()].into());
+    assert_eq!(traces.untraced.len(), 1, "documentation has none");
+}
+
 #[test]
 fn exit_code_and_build_finished_must_agree() {
     let finished = |success: bool| format!("{{\"reason\":\"build-finished\",\"success\":{success}}}\n");
     let done = artifact("a", "lib", false) + "\n";
-    assert_eq!(clippy(&(done + &finished(true)), "", 0), Ok(Parsed::default()));
+    assert_eq!(clippy(&(done + &finished(true)), "", 0).map(untraced), Ok(Parsed::default()));
     assert!(clippy(&finished(false), "", 0).is_err());
     assert_shown(
         &clippy(&finished(true), "", 1).expect("readable"),
@@ -237,8 +257,8 @@ fn a_success_that_names_none_of_our_packages_is_no_verdict() {
         run(&sample(), &tool, &[Unit::Package(PackageId(2))], stdout, "", 0)
     };
     assert!(alone("--lib", "d").is_err());
-    assert_eq!(alone("--lib", "c"), Ok(Parsed::default()));
-    assert_eq!(alone("--examples", "d"), Ok(Parsed::default()));
+    assert_eq!(alone("--lib", "c").map(untraced), Ok(Parsed::default()));
+    assert_eq!(alone("--examples", "d").map(untraced), Ok(Parsed::default()));
 }
 
 #[test]

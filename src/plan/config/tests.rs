@@ -212,6 +212,8 @@ fn a_tool_is_read() {
         version = ['naga', '--version']
         install = 'cargo install naga-cli'
         detect = { files = ['naga.toml'], metadata = ['naga'] }
+        searches = ['.nagarc', '~/.nagarc']
+        cache = false
         weight = 3
         max-tasks = 5
         max-bytes = 6";
@@ -240,6 +242,8 @@ fn a_tool_is_read() {
             files: texts(&["**/*.wgsl"]),
             exclude: texts(&["vendor/**"]),
             inputs: texts(&["naga.toml"]),
+            searches: texts(&[".nagarc", "~/.nagarc"]),
+            cache: false,
             parse: Parse::Regex("(?<message>.+)".into()),
             namespaces: texts(&["a", "naga"]),
             required: false,

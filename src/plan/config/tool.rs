@@ -69,10 +69,14 @@ pub(super) fn read(
     keys.set(&mut tool.files, "files", glob::read);
     keys.set(&mut tool.exclude, "exclude", glob::read);
     keys.set(&mut tool.inputs, "inputs", glob::read);
+    keys.set(&mut tool.searches, "searches", Reader::texts);
+    let cache = keys.read("cache", Reader::boolean);
     keys.set(&mut tool.parse, "parse", parse::read);
     let golden = keys.read("compare", parse::compare);
     let has_goldens = golden.is_some();
     tool.parse = golden.unwrap_or_else(|| tool.parse.clone());
+    let may_cache = tool.parse != Parse::CargoBuild;
+    tool.cache = cache.unwrap_or(if base.is_none() { !tool.runs_tests() } else { tool.cache }) && may_cache;
     if base.is_none() || has_goldens {
         tool.namespaces = tool.parse.namespaces(&tool.name);
     }
@@ -115,6 +119,10 @@ pub(super) fn read(
         if let Some(parse) = table.get("parse").filter(|_| has_goldens) {
             let help = "drop one of them";
             reader.report_with(parse.span(), "`parse` does nothing beside `compare`", help);
+        }
+        if let (Some(true), Some(value), false) = (cache, table.get("cache"), may_cache) {
+            let help = "drop it: others run what it builds, so that it must run itself";
+            reader.report_with(value.span(), "what is read as `cargo-build` is never cached", help);
         }
         if let Some(args) = table.get("args")
             && !tool.run.is_empty()
@@ -159,6 +167,8 @@ fn blank(name: &str) -> Tool {
         files: Vec::new(),
         exclude: Vec::new(),
         inputs: Vec::new(),
+        searches: Vec::new(),
+        cache: true,
         parse: Parse::ExitCode,
         namespaces: Vec::new(),
         required: true,

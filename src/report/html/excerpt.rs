@@ -9,8 +9,9 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+use super::super::text::visible;
 use super::highlight::{self, Class};
-use super::text::{width, written_out};
+use super::text::width;
 use crate::model::finding;
 use crate::model::path::RelPath;
 
@@ -158,7 +159,7 @@ impl<'a> File<'a> {
             .filter(|(range, _)| !range.is_empty())
             .map(|(range, class)| (range.start, range.len(), class))
             .collect();
-        let mut shown = written_out(&text[..end]).into_owned();
+        let mut shown = visible(&text[..end]).into_owned();
         if end < text.len() {
             shown.push('…');
         }

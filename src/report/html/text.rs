@@ -1,32 +1,21 @@
-//! Text from elsewhere, made fit for a page: nothing in it steers what is shown, and nothing in it is markup.
+//! Text from elsewhere, made fit for a page: nothing in it is markup, and nothing in it steers what is shown.
 
 use std::borrow::Cow;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::super::text::{self, steers};
+
 /// Longer texts are cut: a tool may say a megabyte.
 const LONGEST: usize = 4_000;
 
-/// `text` with everything written out that would reorder, hide or break what is shown: `\u{202e}`. Newlines and tabs
-/// stay.
+/// What [`text::visible`] makes of `text`, as far as there is room for it.
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
     let Some((end, _)) = text.char_indices().nth(LONGEST) else {
-        return written_out(text);
+        return text::visible(text);
     };
     let more = text[end..].chars().count();
-    Cow::Owned(format!("{}… ({more} more characters)", written_out(&text[..end])))
-}
-
-/// The same, however long.
-pub(super) fn written_out(text: &str) -> Cow<'_, str> {
-    if !text.contains(steers) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if steers(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
-    }
-    Cow::Owned(shown)
+    Cow::Owned(format!("{}… ({more} more characters)", text::visible(&text[..end])))
 }
 
 /// How many UTF-16 units `c` takes once it is written out: what a script counts in.
@@ -98,17 +87,6 @@ pub(super) fn duration(micros: u64) -> String {
     }
 }
 
-/// Control and bidirectional characters, and those that take no room.
-fn steers(c: char) -> bool {
-    (c.is_control() && c != '\n' && c != '\t')
-        || matches!(
-            c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,10 +94,9 @@ mod tests {
     #[test]
     fn what_steers_is_written_out_and_counted_as_written() {
         let text = "a\u{1b}[31mb\u{202e}c\u{0}\r\u{feff}\u{2028}";
-        let shown = written_out(text);
+        let shown = text::visible(text);
         assert_eq!(shown, "a\\u{1b}[31mb\\u{202e}c\\u{0}\\u{d}\\u{feff}\\u{2028}");
         assert_eq!(text.chars().map(width).sum::<usize>(), shown.encode_utf16().count());
-        assert_eq!(written_out("plain\n\ttext, größe, שלום"), "plain\n\ttext, größe, שלום");
     }
 
     #[test]

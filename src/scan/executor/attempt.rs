@@ -11,7 +11,7 @@ use super::super::program::{Missing, says_missing};
 use super::super::scheduler::time_cap;
 use super::super::spool::Kept;
 use super::super::stop::StopReason;
-use super::{Ended, Executor, Judge, Piece};
+use super::{Client, Ended, Executor, Piece};
 use crate::model::task::{Exit, Step, StepId, TaskIx, Unit};
 use crate::model::tool::Tool;
 use crate::plan;
@@ -22,7 +22,7 @@ pub(super) struct Attempt<'a, R> {
     pub(super) id: StepId,
     pub(super) step: &'a Step,
     pub(super) launcher: &'a Launcher<'a>,
-    pub(super) judge: &'a Judge<'a, R>,
+    pub(super) client: &'a Client<'a, R>,
     pub(super) pieces: Vec<Piece<R>>,
     pub(super) kept: Kept,
     pub(super) attempts: u32,
@@ -32,8 +32,8 @@ pub(super) struct Attempt<'a, R> {
 }
 
 impl<R> Attempt<'_, R> {
-    pub(super) fn run(&mut self, program: &Path) {
-        let tasks = &self.step.tasks;
+    /// Runs `tasks` of the step.
+    pub(super) fn run(&mut self, program: &Path, tasks: &[TaskIx]) {
         let tool = self.executor.plan.graph.tool(self.step.tool);
         let allowed = |tasks| time_cap(&self.executor.plan.policy, tasks);
         if self.process(tool, program, tasks, allowed(tasks.len())) || tasks.len() < 2 {
@@ -58,6 +58,13 @@ impl<R> Attempt<'_, R> {
             units.first().and_then(|unit| self.launcher.program(*unit)).filter(|_| tool.uses_executable());
         if tool.uses_executable() && built.is_none() {
             self.push(tasks.to_vec(), Ended::NotBuilt, None);
+            return true;
+        }
+        if let (Some(built), [task]) = (&built, tasks)
+            && let Some(result) = (self.client.recall)(*task, built)
+        {
+            self.push(vec![*task], Ended::Judged(result), None);
+            self.pieces.last_mut().into_iter().for_each(|piece| piece.is_recalled = true);
             return true;
         }
         let executable = built.as_ref().map_or(OsStr::new(""), |built| built.path.as_os_str());
@@ -105,7 +112,7 @@ impl<R> Attempt<'_, R> {
                         if ran.leaky {
                             return Ended::Leaky;
                         }
-                        let judged = (self.judge)(self.step, tasks, output);
+                        let judged = (self.client.judge)(self.step, tasks, output);
                         self.launcher.keep(judged.programs);
                         again |= judged.again && !self.is_second;
                         is_clear &= judged.is_clear;
@@ -148,7 +155,8 @@ impl<R> Attempt<'_, R> {
             Ended::Missing(_) => !self.executor.plan.graph.tool(self.step.tool).is_only_detected(),
             _ => true,
         };
-        self.pieces.push(Piece { tasks, ended, raw_exit, is_second: self.is_second });
+        let is_second = self.is_second;
+        self.pieces.push(Piece { tasks, ended, raw_exit, is_recalled: false, is_second });
     }
 }
 

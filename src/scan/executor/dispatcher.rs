@@ -52,9 +52,14 @@ impl<'a, R> Dispatcher<'a, R> {
             fail_fast: executor.fail_fast,
             one_build_dir: executor.build_dirs.is_one(),
         };
+        let mut scheduler = Scheduler::new(executor.plan, limits);
+        scheduler.skip(executor.plan.steps().filter(|step| !executor.is_due(*step)).collect());
+        if executor.has_failed {
+            scheduler.has_failed();
+        }
         Self {
             executor,
-            scheduler: Scheduler::new(executor.plan, limits),
+            scheduler,
             wish,
             token: None,
             jobs: VecDeque::new(),

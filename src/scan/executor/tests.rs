@@ -34,12 +34,15 @@ fn run<R: Send>(
         stop: &Stop::new().unwrap(),
         parallel,
         fail_fast: false,
+        has_failed: false,
+        due: &vec![true; files],
         outputs: &Outputs::new(None),
         build_dirs: BuildDirs::new(BuildDir::Auto, 1, &workspace),
         cargo_flags: Vec::new(),
         started: Instant::now(),
     };
-    executor.run(judge, progress).unwrap()
+    let client = Client { judge, recall: &|_, _| None, record: &|_| {} };
+    executor.run(&client, progress).unwrap()
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn check(script: &str, status: &str, says: &[&str]) -> World {
     let run = world.run(&[]);
     run.expect(3, says);
     assert!(
-        run.err.contains("Incomplete t: ") && run.err.contains("many/a: "),
+        run.err.contains("Incomplete t") && run.err.contains("many/a: "),
         "the tool and the file are not named\n{run}"
     );
     assert_eq!(world.status().0, status, "{run}");

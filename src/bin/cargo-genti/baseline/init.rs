@@ -24,7 +24,7 @@ pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<En
     }
     // Kept to the end: it is one run at a time until the files are written.
     let run =
-        run::execute(&project, &BTreeMap::new(), Gate::default(), start, shell, &mut Stream::new(false))?;
+        run::execute(&project, &BTreeMap::new(), Gate::none(args), start, shell, &mut Stream::new(false))?;
     let outcome = &run.outcome;
     super::without_verdict(shell, outcome);
     if let End::Incomplete | End::Signal(_) = outcome.end {

@@ -67,7 +67,7 @@ fn prepare(args: &RunArgs, start: &Start, shell: &mut Shell) -> Result<(Project,
 /// Runs everything and compares it with what is accepted.
 fn look(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<Look, End> {
     let (project, baseline) = prepare(args, &start, shell)?;
-    let run = run::execute(&project, &baseline, Gate::default(), start, shell, &mut Stream::new(false))?;
+    let run = run::execute(&project, &baseline, Gate::none(args), start, shell, &mut Stream::new(false))?;
     without_verdict(shell, &run.outcome);
     if let End::Signal(_) = run.outcome.end {
         shell.error("the run was stopped: the baseline is as it was");

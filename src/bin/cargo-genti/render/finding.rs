@@ -14,6 +14,8 @@ use super::View;
 
 /// Lines that are shown around the flagged ones.
 const AROUND: u32 = 1;
+/// Columns of what is no terminal.
+const WIDTH: usize = 140;
 /// How far from the flagged lines others are shown that the tool speaks of, or changes.
 const NEAR: u32 = 40;
 
@@ -76,7 +78,7 @@ pub(super) fn render(finding: &Finding, view: &View<'_>, notes: &[String]) -> St
         }
         (_, None) => {}
     }
-    format!("{}\n\n", Renderer::styled().term_width(view.width).render(&groups))
+    format!("{}\n\n", Renderer::styled().term_width(view.terminal.unwrap_or(WIDTH)).render(&groups))
 }
 
 /// An accepted finding on one line.

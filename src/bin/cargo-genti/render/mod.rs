@@ -117,6 +117,16 @@ impl Shell {
         self.written(written)
     }
 
+    /// A report, on stdout. What GitHub's runner would obey in it, it must not read.
+    pub(crate) fn out_harmless(&mut self, bytes: &[u8]) -> End {
+        let text = String::from_utf8_lossy(bytes);
+        if self.in_actions && text::inert(&text) != text {
+            self.error("it holds text that GitHub's runner would take for commands: write it to a file with --output");
+            return End::Usage;
+        }
+        self.out_as_it_is(bytes)
+    }
+
     fn written(&mut self, result: std::io::Result<()>) -> End {
         match result {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -139,13 +149,13 @@ impl Shell {
         }
     }
 
-    /// The columns of the terminal behind `target`; of what is none, more than of most.
-    pub(crate) fn width(&self, target: Target) -> usize {
+    /// The columns of the terminal behind `target`, if it is one.
+    pub(crate) fn columns(&self, target: Target) -> Option<usize> {
         let size = match target {
             Target::Out => terminal_size::terminal_size_of(std::io::stdout()),
             Target::Err => terminal_size::terminal_size_of(std::io::stderr()),
         };
-        size.map_or(140, |(width, _)| usize::from(width.0))
+        size.map(|(width, _)| usize::from(width.0))
     }
 
     /// Whether links are of use on `target`.

@@ -37,8 +37,8 @@ pub(crate) struct View<'a> {
     pub(crate) kept: Vec<Vec<String>>,
     /// Where links to files lead, for who can follow them.
     pub(crate) links: Option<&'a Path>,
-    /// Columns of the terminal.
-    pub(crate) width: usize,
+    /// The columns of the terminal, if it is one.
+    pub(crate) terminal: Option<usize>,
     /// Everything is shown, also what is accepted.
     pub(crate) verbose: bool,
     /// Only the verdict is shown.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use anstream::adapter::strip_str;
 use genti::report::text::plural;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Whole lines as they are written, made harmless where source text is among them. CI services take some lines for
 /// orders: GitHub's runner obeys `::…` where a line begins, and `##[…` anywhere in one. And terminals obey a second set
@@ -28,9 +29,32 @@ pub(crate) fn units(count: usize, per: &str) -> String {
     format!("{count} {}{}", per.replace('-', " "), plural(count, "", "s"))
 }
 
+/// The beginning of `text`, in so many columns.
+pub(crate) fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut room = width.saturating_sub(1);
+    let fits = |c: &char| match room.checked_sub(c.width().unwrap_or(0)) {
+        Some(rest) => {
+            room = rest;
+            true
+        }
+        None => false,
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_wide_is_cut_at_its_end() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcd", 3), "ab…");
+        assert_eq!(cut("日本語", 4), "日…");
+    }
 
     #[test]
     fn orders_to_ci_services_are_shown_not_obeyed() {

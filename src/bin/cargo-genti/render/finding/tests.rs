@@ -62,7 +62,7 @@ fn view<'a>(run: &'a Finished, sources: &'a Sources) -> View<'a> {
         artifacts: None,
         kept: Vec::new(),
         links: Some(Path::new("/w")),
-        width: 80,
+        terminal: Some(80),
         verbose: true,
         quiet: false,
     }

@@ -46,6 +46,7 @@ fn project(files: &[&str]) -> (Workspace, Plan) {
         files: files.iter().map(file).collect(),
         outside: Vec::new(),
         metadata: std::collections::BTreeSet::new(),
+        seen: genti::model::workspace::Seen::default(),
     };
     let file = ConfigFile { name: "genti.toml".into(), text: TOOLS.into(), place: Place::File };
     let tools = config::load(&[file], None).unwrap().tools;

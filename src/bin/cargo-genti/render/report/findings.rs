@@ -8,11 +8,15 @@ use genti::model::finding::{Level, Place, State};
 use genti::report::finished::{Finding, Suppression};
 use genti::report::links;
 
-use super::super::{finding, hyperlink, visible_line};
+use unicode_width::UnicodeWidthStr;
+
+use super::super::{finding, hyperlink, text, visible_line};
 use super::{BAD, BUSY, DIM, HEAD, MOST, Page, View, WARN, plural};
 
 /// Findings that are shown with their source, unless all are asked for.
 const MOST_SHOWN: usize = 30;
+/// Columns that a message has, however narrow the terminal.
+const SHORTEST: usize = 16;
 /// Findings that are named at least.
 const MOST_NAMED: usize = 300;
 
@@ -21,21 +25,30 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
     let findings: Vec<_> = view.run.report.findings.iter().filter(is_shown).collect();
     let most = |most: usize| if view.verbose { findings.len() } else { findings.len().min(most) };
     let (shown, named) = (most(MOST_SHOWN), most(MOST_NAMED));
+    // The worst first; those of a kind, and what is left, in their order.
+    let mut ranked: Vec<_> = findings.iter().copied().enumerate().collect();
+    ranked.sort_by_key(|(at, finding)| (finding.level, *at));
+    ranked[..shown].sort_by_key(|(at, _)| *at);
+    ranked[shown..named].sort_by_key(|(at, _)| *at);
+    let ranked: Vec<_> = ranked.into_iter().map(|(_, finding)| finding).collect();
     let identical = identical(view);
     let by_file =
-        || findings[..shown].chunk_by(|a, b| a.place.path().is_some() && a.place.path() == b.place.path());
+        || ranked[..shown].chunk_by(|a, b| a.place.path().is_some() && a.place.path() == b.place.path());
     // Of use where there is something to group.
     let files = by_file().count();
     for of_file in by_file() {
         if files > 1 && files < shown {
             head(view, of_file, page);
+            page.push("\n");
         }
         for finding in of_file {
             page.push(finding::render(finding, view, &notes(finding, view, &identical)));
         }
     }
-    for finding in &findings[shown..named] {
-        page.push(line(finding, view));
+    for of_file in ranked[shown..named].chunk_by(|a, b| a.place.path() == b.place.path()) {
+        head(view, of_file, page);
+        of_file.iter().for_each(|finding| line(finding, view, page));
+        page.push("\n");
     }
     if named < findings.len() {
         let place = view.artifacts.as_ref().map(|dir| format!(" in {dir}/report.json")).unwrap_or_default();
@@ -57,7 +70,7 @@ fn head(view: &View<'_>, findings: &[&Finding], page: &mut Page) {
     let name = hyperlink::to(url.as_deref(), &name);
     let count = findings.len();
     let what = plural(count, "finding", "findings");
-    page.push(format_args!("{HEAD}{name}{HEAD:#}{DIM}: {count} {what}{DIM:#}\n\n"));
+    page.push(format_args!("{HEAD}{name}{HEAD:#}{DIM}: {count} {what}{DIM:#}\n"));
 }
 
 /// What is to be said of a finding beside what its tool says.
@@ -107,19 +120,24 @@ pub(super) fn place(suppression: &Suppression) -> String {
     format!("{file}:{}", suppression.line)
 }
 
-/// A finding on a line, as compilers write them.
-fn line(finding: &Finding, view: &View<'_>) -> String {
+/// A finding on a line, below its file.
+fn line(finding: &Finding, view: &View<'_>, page: &mut Page) {
     let style = style(finding.level);
-    let at = finding.place.range().map(|range| format!(":{}:{}", range.start.line, range.start.column));
-    let name = visible_line(&finding.place.name());
-    let url = view.links.zip(finding.place.path()).and_then(|(root, path)| hyperlink::file(root, path));
-    let place = hyperlink::to(url.as_deref(), &format!("{name}{}", at.unwrap_or_default()));
-    let rule = visible_line(&finding.rule);
+    let place = match (&finding.place, finding.place.range()) {
+        (Place::Subject(subject), _) => visible_line(subject),
+        (_, Some(range)) => format!("{}:{}", range.start.line, range.start.column),
+        (_, None) => String::new(),
+    };
+    let (level, rule) = (finding.level.as_str(), visible_line(&finding.rule));
+    let message = visible_line(finding.message.lines().next().unwrap_or_default());
+    let before = format!("{place:>12} {level}[{rule}]: ").width();
+    let message = match view.terminal {
+        Some(width) => text::cut(&message, width.saturating_sub(before).max(SHORTEST)),
+        None => message,
+    };
     let url = view.links.and_then(|_| links::rule(&finding.ns, &finding.rule));
     let rule = hyperlink::to(url.as_deref(), &rule);
-    let message = finding.message.lines().next().unwrap_or_default();
-    let colon = if matches!(finding.place, Place::Subject(_)) { " " } else { ": " };
-    format!("{place}{colon}{style}{}[{rule}]{style:#}: {}\n", finding.level.as_str(), visible_line(message))
+    page.push(format_args!("{DIM}{place:>12}{DIM:#} {style}{level}[{rule}]{style:#}: {message}\n"));
 }
 
 fn style(level: Level) -> Style {
@@ -144,6 +162,7 @@ fn rules(findings: &[&Finding], page: &mut Page) {
     for (rule, (count, fixes)) in rules.iter().take(MOST) {
         let fixes = match fixes {
             0 => String::new(),
+            fixes if fixes == count => format!("{DIM}, all with a fix{DIM:#}"),
             fixes => format!("{DIM}, {fixes} with a fix{DIM:#}"),
         };
         page.push(format_args!("{count:>12} {}{fixes}\n", visible_line(rule)));

@@ -1,0 +1,87 @@
+//! `cargo genti clean`: removes what runs left.
+
+use genti::model::outcome::End;
+use genti::pipeline::{self, Lockfile};
+use genti::plan::config;
+use genti::scan::Env;
+use genti::store::{self, Results};
+
+use crate::args::CleanArgs;
+use crate::render::Shell;
+use crate::{fail, render, resolve};
+
+pub(crate) fn main(args: &CleanArgs, env: &Env, shell: &mut Shell) -> End {
+    let older_than = match args.older_than.as_deref().map(config::duration).transpose() {
+        Ok(time) => time,
+        Err(error) => {
+            shell.error(format_args!("--older-than: {error}"));
+            return End::Usage;
+        }
+    };
+    let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
+    let target_dir = match pipeline::target_dir(&request, env) {
+        Ok(target_dir) => target_dir,
+        Err(error) => return fail(shell, error),
+    };
+    let cache_dir = resolve::cache_dir(&target_dir, env);
+    let Some(time) = older_than else {
+        let removed = store::clean(&target_dir).and_then(|removed| {
+            // It may lie elsewhere.
+            let more = store::clean_results(&cache_dir)?;
+            Ok((removed.files + more.files, removed.bytes + more.bytes))
+        });
+        return match removed {
+            Ok((files, bytes)) => {
+                shell.status(
+                    render::GOOD,
+                    "Removed",
+                    format_args!("{}, {}", count(files, "file"), size(bytes)),
+                );
+                End::Passed
+            }
+            Err(error) => {
+                shell.error(error);
+                End::NotWritten
+            }
+        };
+    };
+    if !cache_dir.exists() {
+        shell.status(render::GOOD, "Removed", "0 results: none are kept");
+        return End::Passed;
+    }
+    let days = u32::try_from(time.as_secs() / (24 * 60 * 60)).unwrap_or(u32::MAX);
+    let opened = Results::open(&cache_dir, resolve::today());
+    let cleaned = opened.map_err(|error| error.to_string()).and_then(|mut results| {
+        results.clean(days).map_err(|error| format!("could not write `{}`: {error}", cache_dir.display()))
+    });
+    match cleaned {
+        Ok(cleaned) => {
+            let entries = count(cleaned.entries as u64, "result");
+            shell.status(render::GOOD, "Removed", format_args!("{entries}, {}", size(cleaned.bytes)));
+            End::Passed
+        }
+        Err(error) => {
+            shell.error(error);
+            End::NotWritten
+        }
+    }
+}
+
+fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// As cargo writes it.
+fn size(bytes: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut tenths = u128::from(bytes) * 10;
+    let mut unit = 0;
+    while tenths >= 10240 && unit + 1 < units.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    match unit {
+        0 => format!("{bytes} B"),
+        unit => format!("{}.{} {}", tenths / 10, tenths % 10, units[unit]),
+    }
+}

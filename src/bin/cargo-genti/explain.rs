@@ -1,0 +1,111 @@
+//! `cargo genti explain`: why the tasks of the last run ran.
+
+use std::fmt::Write;
+
+use genti::model::explain::{Changed, TaskCause, ToolCauses};
+use genti::model::outcome::End;
+use genti::pipeline::{self, Lockfile};
+use genti::scan::Env;
+use genti::store;
+
+use crate::args::ExplainArgs;
+use crate::render::{Shell, visible_line};
+use crate::{fail, resolve};
+
+/// Tasks of one tool beyond so many are only counted, unless all are asked for.
+const SHOWN: usize = 20;
+
+pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> End {
+    let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
+    let target_dir = match pipeline::target_dir(&request, env) {
+        Ok(target_dir) => target_dir,
+        Err(error) => return fail(shell, error),
+    };
+    let Some(causes) = store::load_causes(&target_dir) else {
+        shell.error("nothing has run here yet, or what was kept of it is gone; `cargo genti run` first");
+        return End::Usage;
+    };
+    let (tool, unit) = match args.task.as_deref().map(|task| task.split_once(':').unwrap_or((task, ""))) {
+        Some((tool, unit)) => (Some(tool), Some(unit).filter(|unit| !unit.is_empty())),
+        None => (None, None),
+    };
+    let mut tools: Vec<_> = causes.tools.iter().collect();
+    if let Some(tool) = tool {
+        tools.retain(|causes| causes.tool == tool);
+        if tools.is_empty() {
+            let names: Vec<_> = causes.tools.iter().map(|causes| causes.tool.as_str()).collect();
+            shell.error(format_args!("no tool `{tool}` was part of the last run ({})", names.join(", ")));
+            return End::Usage;
+        }
+    }
+    let mut out = String::new();
+    for causes in tools {
+        match unit {
+            Some(unit) => explain_unit(causes, unit, &mut out),
+            None => explain_tool(causes, args.output.verbose || tool.is_some(), &mut out),
+        }
+    }
+    shell.out(&out)
+}
+
+fn explain_tool(causes: &ToolCauses, all: bool, out: &mut String) {
+    let ToolCauses { tool, hits, changed, ran } = causes;
+    let tasks = |number: usize| format!("{number} task{}", if number == 1 { "" } else { "s" });
+    let _ = match (hits, ran.len()) {
+        (hits, 0) => writeln!(out, "{tool}: nothing ran, the results of {} were known", tasks(*hits)),
+        (0, ran) => writeln!(out, "{tool}: {} ran", tasks(ran)),
+        (hits, ran) => writeln!(out, "{tool}: {} ran, the results of {hits} were known", tasks(ran)),
+    };
+    changed.iter().for_each(|changed| tell(changed, "  ", out));
+    let shown = if all { ran.len() } else { SHOWN };
+    ran.iter().take(shown).for_each(|task| explain_task(task, out));
+    if ran.len() > shown {
+        let _ = writeln!(out, "  … and {} more: `cargo genti explain {tool}` shows all", ran.len() - shown);
+    }
+}
+
+fn explain_unit(causes: &ToolCauses, unit: &str, out: &mut String) {
+    let ToolCauses { tool, changed, ran, .. } = causes;
+    match ran.iter().find(|task| task.unit == unit) {
+        Some(task) => {
+            let _ = writeln!(out, "{tool}:");
+            changed.iter().for_each(|changed| tell(changed, "  ", out));
+            explain_task(task, out);
+        }
+        None => {
+            let unit = visible_line(unit);
+            let _ = writeln!(
+                out,
+                "{tool}: {unit} did not run: its result was known, or it is no task of the last run"
+            );
+        }
+    }
+}
+
+fn explain_task(task: &TaskCause, out: &mut String) {
+    let TaskCause { unit, why, changed } = task;
+    let unit = visible_line(unit);
+    match (why.is_empty(), changed.is_empty()) {
+        (true, true) => {
+            let _ = writeln!(out, "  {unit}");
+        }
+        (true, false) => {
+            let _ = writeln!(out, "  {unit}:");
+        }
+        (false, _) => {
+            let _ = writeln!(out, "  {unit}: {}", visible_line(why));
+        }
+    }
+    changed.iter().for_each(|changed| tell(changed, "    ", out));
+}
+
+fn tell(changed: &Changed, indent: &str, out: &mut String) {
+    let Changed { what, from, to } = changed;
+    let what = visible_line(what);
+    let _ = match (from, to) {
+        (Some(from), Some(to)) => writeln!(out, "{indent}{what} has changed ({from} → {to})"),
+        (None, Some(to)) => writeln!(out, "{indent}{what} is new ({to})"),
+        (Some(from), None) => writeln!(out, "{indent}{what} is gone ({from})"),
+        (None, None) => writeln!(out, "{indent}{what} has changed"),
+    };
+}

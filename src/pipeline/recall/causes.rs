@@ -1,0 +1,198 @@
+//! Why tasks ran, or did not have to: found out while it is known what was there before, and kept for `explain`.
+
+use std::collections::BTreeSet;
+
+use super::{Fate, Recall};
+use crate::model::explain::{Causes, Changed, TaskCause, ToolCauses};
+use crate::model::path::RelPath;
+use crate::model::stamp::{FileTable, KnownFile, Stamp};
+use crate::model::task::{TaskIx, Unit};
+use crate::model::tool::{Per, ToolId};
+use crate::model::workspace::{File, Workspace};
+use crate::store::State;
+
+/// Why a task has to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::pipeline) enum Cause {
+    /// Nothing is kept in this run.
+    Off,
+    /// Results of its tool are never kept.
+    NeverKept,
+    /// It can't be told what its tool is.
+    Unknowable,
+    /// What it prints is to be accepted.
+    Blessed,
+    /// It runs a program that is not built yet.
+    Program,
+    /// There is no result under its key.
+    Unknown,
+    /// There is one that is damaged.
+    Damaged,
+    /// Something has changed that it has read beyond its inputs.
+    Read(String),
+    /// Another root of its package runs.
+    Beside,
+    /// A tool that it needs runs.
+    Behind(String),
+    /// A tool that needs it runs.
+    NeededBy(String),
+}
+
+impl Cause {
+    fn describe(&self) -> String {
+        match self {
+            Self::Off => {
+                "nothing is looked up in this run: --no-cache, or the cache can't be used".to_owned()
+            }
+            Self::NeverKept => "results of this tool are never kept (`cache = false`)".to_owned(),
+            Self::Unknowable => {
+                "it can't be told which program it is, or what it needs always runs".to_owned()
+            }
+            Self::Blessed => "what it prints is to be accepted (--bless)".to_owned(),
+            Self::Program => "the program that it runs was built anew".to_owned(),
+            Self::Unknown => "there is no result for it as it is now".to_owned(),
+            Self::Damaged => "the result that was kept is damaged".to_owned(),
+            Self::Read(what) => format!("changed: {what}"),
+            Self::Beside => "another root of its package runs, and several may reach one file".to_owned(),
+            Self::Behind(tool) => format!("`{tool}` runs, which it needs"),
+            Self::NeededBy(tool) => format!("`{tool}` runs, which needs it"),
+        }
+    }
+}
+
+/// The files as they are now, with what the last run knew of them; `None` if all is as it was, so that nothing is to be
+/// written.
+pub(super) fn files(workspace: &Workspace, before: &State) -> Option<FileTable> {
+    let seen = || workspace.files.iter().zip(&workspace.seen.stamps);
+    let settled = |stamp: &Stamp| Some(*stamp).filter(|stamp| stamp.is_settled(workspace.seen.at));
+    let mut known = before.files.iter();
+    let is_same = |(file, stamp): (&File, &Stamp)| {
+        known.next().is_some_and(|known| {
+            known.path == file.path.as_bytes() && known.digest == file.digest && known.stamp == settled(stamp)
+        })
+    };
+    if seen().all(is_same) && known.next().is_none() {
+        return None;
+    }
+    let mut table = FileTable::default();
+    let known = before.files.find(workspace.files.iter().map(|file| &file.path));
+    for ((file, stamp), known) in seen().zip(known) {
+        let same = known.filter(|known| known.digest == file.digest);
+        let head = |known: KnownFile<'_>| known.digest.0.first_chunk().copied();
+        table.push(&KnownFile {
+            path: file.path.as_bytes(),
+            stamp: settled(stamp),
+            digest: file.digest,
+            since: same.map_or(before.run + 1, |known| known.since),
+            before: same.map_or_else(|| known.and_then(head).unwrap_or_default(), |known| known.before),
+        });
+    }
+    Some(table)
+}
+
+/// Why each task ran that did.
+pub(super) fn log(recall: &Recall<'_>, fates: &[Fate]) -> Causes {
+    let plan = &recall.project.plan;
+    let mut changes = Changes::default();
+    let mut tools = Vec::new();
+    for (id, tool) in plan.graph.tools() {
+        let start = plan.graph.tasks.partition_point(|task| task.tool < id);
+        let end = plan.graph.tasks.partition_point(|task| task.tool <= id);
+        let before = recall.project.state.tools.get(&tool.name);
+        let key = recall.keys[id.0 as usize].as_ref();
+        let of_tool = match (key, before) {
+            (Some(key), Some((_, before))) => key.parts.changes(before).into_iter().map(changed).collect(),
+            _ => Vec::new(),
+        };
+        let is_first = key.is_some() && before.is_none();
+        let mut tasks = Vec::new();
+        for (at, fate) in (start..end).zip(&fates[start..end]) {
+            let Fate::Due(cause) = fate else { continue };
+            let own = match (cause, before) {
+                (Cause::Unknown, Some((run, _))) => changes.of(recall, TaskIx(at as u32), id, *run),
+                _ => Vec::new(),
+            };
+            let why = match cause {
+                Cause::Unknown if is_first => "its tool was not part of a run before".to_owned(),
+                Cause::Unknown if !own.is_empty() || !of_tool.is_empty() => String::new(),
+                cause => cause.describe(),
+            };
+            let unit = plan.graph.tasks[at].unit.path(&recall.project.workspace).to_string();
+            tasks.push(TaskCause { unit, why, changed: own });
+        }
+        tools.push(ToolCauses {
+            tool: tool.name.clone(),
+            hits: end - start - tasks.len(),
+            changed: of_tool,
+            ran: tasks,
+        });
+    }
+    Causes { tools }
+}
+
+fn changed(change: crate::model::key::Change) -> Changed {
+    let short = |digest: Option<crate::model::digest::Digest>| digest.map(|digest| digest.short(8));
+    Changed { what: change.what, from: short(change.from), to: short(change.to) }
+}
+
+/// What has changed since a run, looked up once for all tasks.
+#[derive(Default)]
+struct Changes {
+    /// For each file, the run in which it was first seen as it is, and the beginning of the digest that it had before.
+    files: Option<Vec<(u32, Option<String>)>>,
+    /// Files that are gone.
+    gone: Vec<(RelPath, String)>,
+}
+
+impl Changes {
+    fn of(&mut self, recall: &Recall<'_>, task: TaskIx, tool: ToolId, run: u32) -> Vec<Changed> {
+        let super::Project { workspace, plan, state, .. } = recall.project;
+        if self.files.is_none() {
+            self.read(workspace, state);
+        }
+        let Some(files) = &self.files else { return Vec::new() };
+        let declared = recall.ground.declared;
+        let mut ids: BTreeSet<_> = declared.shared(tool).iter().copied().collect();
+        ids.extend(declared.own(task));
+        let mut changed = Vec::new();
+        for id in ids {
+            let (since, before) = &files[id.0 as usize];
+            if *since > run {
+                let file = workspace.file(id);
+                let to = Some(file.digest.short(8));
+                changed.push(Changed { what: format!("the file {}", file.path), from: before.clone(), to });
+            }
+        }
+        let unit = plan.graph.task(task).unit;
+        let is_wide = plan.graph.tool(tool).per != Per::File;
+        for (path, from) in self.gone.iter().filter(|_| is_wide) {
+            let is_its = match unit {
+                Unit::Workspace => true,
+                unit => unit.package(workspace) == workspace.owner_of(path),
+            };
+            if is_its {
+                changed.push(Changed {
+                    what: format!("the file {path}"),
+                    from: Some(from.clone()),
+                    to: None,
+                });
+            }
+        }
+        changed
+    }
+
+    fn read(&mut self, workspace: &Workspace, before: &State) {
+        let hex = |bytes: [u8; 8]| {
+            (bytes != [0; 8]).then(|| bytes[..4].iter().map(|byte| format!("{byte:02x}")).collect())
+        };
+        let known = before.files.find(workspace.files.iter().map(|file| &file.path));
+        let one = |(file, known): (&File, Option<KnownFile<'_>>)| match known {
+            Some(known) if known.digest == file.digest => (known.since, hex(known.before)),
+            Some(known) => (before.run + 1, Some(known.digest.short(8))),
+            None => (before.run + 1, None),
+        };
+        self.files = Some(workspace.files.iter().zip(known).map(one).collect());
+        let gone = before.files.iter().map(|file| (RelPath::new(file.path), file.digest.short(8)));
+        self.gone = gone.filter(|(path, _)| workspace.find(path).is_none()).collect();
+    }
+}

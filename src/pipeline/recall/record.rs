@@ -1,0 +1,74 @@
+//! A result as it is kept: what was found, and what decided it beside its key, which is known only afterwards.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::digest::Digest;
+use crate::model::finding::Diagnostic;
+use crate::model::path::RelPath;
+use crate::model::workspace::{PackageId, Workspace};
+use crate::normalize::Parsed;
+
+/// Something that was read beyond what the key covers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) enum Extra {
+    /// A file, from the workspace root; `None` if it was not there.
+    File(RelPath, Option<Digest>),
+    /// A file that is made again if it is not there.
+    Made(RelPath, Digest),
+    /// A variable, and the digest of its value.
+    Variable(String, Option<Digest>),
+    /// All Rust sources of the workspace, for nobody knows which of them.
+    Sources(Digest),
+    /// All files of the workspace.
+    Everything(Digest),
+}
+
+/// What is kept under a key.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) extras: Vec<Extra>,
+    diagnostics: Vec<Diagnostic>,
+    database: Option<String>,
+    /// The names of the packages that the diagnostics speak of, by their index in here.
+    packages: Vec<String>,
+}
+
+impl Record {
+    /// Of a result without gaps.
+    pub(super) fn new(
+        workspace: &Workspace,
+        extras: Vec<Extra>,
+        mut diagnostics: Vec<Diagnostic>,
+        database: Option<String>,
+    ) -> Self {
+        let mut packages = Vec::new();
+        for package in diagnostics.iter_mut().filter_map(|found| found.package.as_mut()) {
+            let name = &workspace.package(*package).name;
+            let at = packages.iter().position(|known| known == name).unwrap_or_else(|| {
+                packages.push(name.clone());
+                packages.len() - 1
+            });
+            *package = PackageId(at as u32);
+        }
+        Self { extras, diagnostics, database, packages }
+    }
+
+    pub(super) fn encode(&self) -> Option<Vec<u8>> {
+        postcard::to_stdvec(self).ok()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        postcard::from_bytes(bytes).ok()
+    }
+
+    /// What was found; `None` if it speaks of a package that is no more.
+    pub(super) fn parsed(self, workspace: &Workspace) -> Option<Parsed> {
+        let find = |name: &String| workspace.packages().find(|(_, package)| package.name == *name);
+        let ids = self.packages.iter().map(|name| Some(find(name)?.0)).collect::<Option<Vec<_>>>()?;
+        let mut diagnostics = self.diagnostics;
+        for package in diagnostics.iter_mut().filter_map(|found| found.package.as_mut()) {
+            *package = *ids.get(package.0 as usize)?;
+        }
+        Some(Parsed { diagnostics, database: self.database, ..Parsed::default() })
+    }
+}

@@ -1,0 +1,118 @@
+//! Which files are the declared inputs of a task: those whose digests its id covers.
+
+use std::collections::BTreeSet;
+
+use super::graph::{Globs, is_own};
+use super::select::PlanError;
+use crate::model::path::RelPath;
+use crate::model::task::{Plan, TaskIx, Unit};
+use crate::model::tool::{Arg, Per, Piece, ToolId};
+use crate::model::workspace::{FileId, PackageId, ROOT_INPUTS, Workspace};
+
+/// Knows the inputs of every task of a plan.
+pub struct Declared<'a> {
+    workspace: &'a Workspace,
+    plan: &'a Plan,
+    /// The files of each package, and at the end those of none.
+    owned: Vec<Vec<FileId>>,
+    globs: Vec<Globs>,
+    shared: Vec<Vec<FileId>>,
+}
+
+impl<'a> Declared<'a> {
+    /// Looks through the files once.
+    ///
+    /// # Errors
+    ///
+    /// None for a plan whose globs were read before.
+    pub fn new(workspace: &'a Workspace, plan: &'a Plan) -> Result<Self, PlanError> {
+        let mut owned = vec![Vec::new(); workspace.packages.len() + 1];
+        for ((id, file), owner) in workspace.files().zip(&workspace.owners) {
+            if !is_own(&file.path) {
+                owned[owner.map_or(workspace.packages.len(), |owner| owner.0 as usize)].push(id);
+            }
+        }
+        let globs = plan.graph.tools.iter().map(Globs::new).collect::<Result<Vec<_>, _>>()?;
+        let mut declared = Self { workspace, plan, owned, globs, shared: Vec::new() };
+        declared.shared = plan.graph.tools().map(|(id, _)| declared.find_shared(id)).collect();
+        Ok(declared)
+    }
+
+    /// The files that decide the results of all tasks of `tool`, sorted: its further inputs, and those that its command
+    /// line names.
+    pub fn shared(&self, tool: ToolId) -> &[FileId] {
+        &self.shared[tool.0 as usize]
+    }
+
+    /// The files of the workspace that the command line of `tool` names, sorted: a script that an interpreter runs, for one.
+    pub fn named(&self, tool: ToolId) -> BTreeSet<FileId> {
+        let tool = self.plan.graph.tool(tool);
+        let literal = |arg: &'a Arg| match arg {
+            Arg::Text(pieces) => match pieces.as_slice() {
+                [Piece::Literal(text)] => Some(text.as_str()),
+                _ => None,
+            },
+            _ => None,
+        };
+        let words = tool.run.iter().filter_map(literal).chain(tool.args.iter().map(String::as_str));
+        let paths = words.map(|word| RelPath::new(word.strip_prefix("./").unwrap_or(word)));
+        paths.filter_map(|path| self.workspace.find(&path)).collect()
+    }
+
+    fn find_shared(&self, id: ToolId) -> Vec<FileId> {
+        let globs = &self.globs[id.0 as usize];
+        let mut shared = self.named(id);
+        if !self.plan.graph.tool(id).inputs.is_empty() {
+            let inputs = self.workspace.files().filter(|(_, file)| globs.is_input(&file.path));
+            shared.extend(inputs.map(|(id, _)| id));
+        }
+        if self.plan.graph.tool(id).per != Per::File {
+            shared.extend(ROOT_INPUTS.iter().filter_map(|path| self.workspace.find(&RelPath::new(path))));
+        }
+        shared.into_iter().collect()
+    }
+
+    /// The files that decide the result of `task` beside the shared ones.
+    pub fn own(&self, task: TaskIx) -> Vec<FileId> {
+        let task = self.plan.graph.task(task);
+        let tool = self.plan.graph.tool(task.tool);
+        let globs = &self.globs[task.tool.0 as usize];
+        let looked_at = |files: &[FileId]| -> Vec<FileId> {
+            files.iter().copied().filter(|id| globs.looks_at(self.workspace.file(*id))).collect()
+        };
+        match task.unit {
+            Unit::File(file) => vec![file],
+            Unit::TargetRoot(package, _) if tool.per == Per::TargetRoot => {
+                looked_at(&self.owned[package.0 as usize])
+            }
+            Unit::TargetRoot(package, _) => self.of_closure(&[package]),
+            Unit::Package(package) if globs.is_restricted => looked_at(&self.owned[package.0 as usize]),
+            Unit::Package(package) => self.of_closure(&[package]),
+            Unit::Workspace if !globs.is_restricted && tool.uses_selection() => {
+                self.of_closure(&self.plan.packages)
+            }
+            Unit::Workspace => {
+                let is_all = self.plan.asked.len() == self.workspace.packages.len();
+                let lists = self.owned.iter().enumerate().filter(|(at, _)| {
+                    is_all || self.plan.asked.binary_search(&PackageId(*at as u32)).is_ok()
+                });
+                lists.flat_map(|(_, files)| looked_at(files)).collect()
+            }
+        }
+    }
+
+    /// The packages whose files decide the results of `tool` where it looks at packages as a whole.
+    pub fn closure(&self, packages: &[PackageId]) -> BTreeSet<PackageId> {
+        let needed = packages.iter().flat_map(|package| self.workspace.dependencies_of(*package));
+        needed.chain(packages.iter().copied()).collect()
+    }
+
+    /// The files of `package`.
+    pub fn files_of(&self, package: PackageId) -> &[FileId] {
+        &self.owned[package.0 as usize]
+    }
+
+    fn of_closure(&self, packages: &[PackageId]) -> Vec<FileId> {
+        self.closure(packages).iter().flat_map(|package| self.files_of(*package)).copied().collect()
+    }
+}

@@ -1,0 +1,372 @@
+//! The results of tasks by their keys: a log that is appended to, read in one go, and verified entry by entry.
+//!
+//! # Overview
+//!
+//! A directory holds one log, `results-1.log`: a header, then entries, each with its length, the day on which it was last
+//! of use, its key, a checksum and the result. Opening it is one read and a walk over the lengths. Of several entries with
+//! one key the last one counts. What a run adds is appended in one write, under a lock, so that runs may share the
+//! directory; nothing is ever changed in place.
+//!
+//! # Damage
+//!
+//! The checksum covers the key and the result, and is verified when an entry is asked for: a bit that has changed makes a
+//! miss. A length that has changed makes what follows garbage, which verifies as little. A write that was cut leaves an
+//! end that is no entry. So nothing is synced: what a power cut takes is computed again. A log with garbage in it is
+//! written anew by the next run that adds something. A log of a newer version is left alone.
+//!
+//! # Size
+//!
+//! When a run has added something and the log is larger than [`CAP`], or more than half of it is dead, it is written anew:
+//! with what this run used, then the newest entries, up to three quarters of the cap.
+//!
+//! An embedded database would do all of this and more. What is needed of one here is little: no ranges, no transactions,
+//! no readers beside a writer; and `redb`, the best kept of them, needs a newer Rust than this program promises.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::artifacts::{StoreError, make};
+use super::{atomic, tag};
+use crate::model::digest::Digest;
+
+/// The bytes that a log may have before it is written anew.
+pub const CAP: u64 = 256 << 20;
+
+/// The bytes that dead entries may take, however few others there are.
+const DEAD: u64 = 1 << 20;
+
+/// For how many days of use an entry says the same day: to say a new one, it is written again.
+const WEEK: u32 = 7;
+
+/// What the log is called.
+pub(super) const NAME: &str = "results-1.log";
+const MAGIC: &[u8; 8] = b"gentilog";
+const VERSION: u32 = 1;
+const HEADER: usize = MAGIC.len() + 4;
+/// Length, day, key, checksum.
+const HEAD: usize = 4 + 4 + 32 + 16;
+
+/// A directory with results, as it was when it was opened, and what is to be added.
+#[derive(Debug)]
+pub struct Results {
+    dir: PathBuf,
+    /// Days since 1970.
+    today: u32,
+    log: Vec<u8>,
+    index: HashMap<Digest, Entry, BuildHasherDefault<Uniform>>,
+    /// Whether there is garbage in the log.
+    is_damaged: bool,
+    /// Whether the log is one of a newer version.
+    is_newer: bool,
+    /// The bytes of entries that others have replaced.
+    dead: u64,
+    added: BTreeMap<Digest, Vec<u8>>,
+}
+
+/// Where in the log an entry is.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// Of its head.
+    at: usize,
+    len: u32,
+    day: u32,
+}
+
+impl Entry {
+    fn size(self) -> u64 {
+        HEAD as u64 + u64::from(self.len)
+    }
+}
+
+/// Keys are digests: any eight bytes of one are a hash.
+#[derive(Debug, Default)]
+struct Uniform(u64);
+
+impl Hasher for Uniform {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(head) = bytes.first_chunk() {
+            self.0 ^= u64::from_le_bytes(*head);
+        }
+    }
+
+    // The length that comes before the bytes is always the same.
+    fn write_usize(&mut self, _: usize) {}
+}
+
+/// What [`Results::clean`] has removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cleaned {
+    /// Entries that were removed.
+    pub entries: usize,
+    /// Bytes that are free now.
+    pub bytes: u64,
+}
+
+impl Results {
+    /// Opens the results in `dir`, which is made if it is not there; `today` in days since 1970.
+    ///
+    /// # Errors
+    ///
+    /// If the directory is not ours, or can't be made or read. A log that can't be understood is no error.
+    pub fn open(dir: &Path, today: u32) -> Result<Self, StoreError> {
+        make(dir)?;
+        let io = |error| StoreError::Io { path: dir.to_path_buf(), error };
+        tag::mark(dir)?;
+        let log = match std::fs::read(dir.join(NAME)) {
+            Ok(log) => log,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(io(error)),
+        };
+        Ok(Self::read(dir, today, log))
+    }
+
+    fn read(dir: &Path, today: u32, log: Vec<u8>) -> Self {
+        let mut results = Self {
+            dir: dir.to_path_buf(),
+            today,
+            log,
+            index: HashMap::default(),
+            is_damaged: false,
+            is_newer: false,
+            dead: 0,
+            added: BTreeMap::new(),
+        };
+        match version(&results.log) {
+            Some(VERSION) => results.walk(),
+            Some(version) if version > VERSION => results.is_newer = true,
+            _ => results.is_damaged = !results.log.is_empty(),
+        }
+        results
+    }
+
+    /// Finds the entries. Whether they are whole is seen when they are asked for.
+    fn walk(&mut self) {
+        // Most are small.
+        self.index.reserve(self.log.len() / 100);
+        let mut at = HEADER;
+        while at < self.log.len() {
+            let head = self.log[at..].first_chunk::<HEAD>();
+            let entry = head.and_then(|head| {
+                let (len, day) = (number(&head[..4]), number(&head[4..]));
+                let end = at.checked_add(HEAD)?.checked_add(len as usize)?;
+                let key = Digest(*head[8..].first_chunk()?);
+                (end <= self.log.len()).then_some((key, Entry { at, len, day }, end))
+            });
+            let Some((key, entry, end)) = entry else {
+                self.is_damaged = true;
+                return;
+            };
+            if let Some(before) = self.index.insert(key, entry) {
+                self.dead += before.size();
+            }
+            at = end;
+        }
+    }
+
+    /// The result with this key, if there is one that is whole.
+    pub fn get(&self, key: &Digest) -> Option<&[u8]> {
+        if let Some(added) = self.added.get(key) {
+            return Some(added);
+        }
+        self.whole(key, *self.index.get(key)?)
+    }
+
+    fn whole(&self, key: &Digest, entry: Entry) -> Option<&[u8]> {
+        let head = &self.log[entry.at..entry.at + HEAD];
+        let result = &self.log[entry.at + HEAD..][..entry.len as usize];
+        (head[HEAD - 16..] == checksum(key, result)).then_some(result)
+    }
+
+    /// Whether there is an entry with this key that is not whole.
+    pub fn is_damaged(&self, key: &Digest) -> bool {
+        self.get(key).is_none() && self.index.contains_key(key)
+    }
+
+    /// Adds a result, or replaces the one with this key. Others see it after [`flush`](Self::flush).
+    pub fn put(&mut self, key: Digest, result: Vec<u8>) {
+        self.added.insert(key, result);
+    }
+
+    /// Writes what was added.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be written. What was there before still is, and an end that is no entry may be behind it.
+    pub fn flush(&mut self) -> io::Result<()> {
+        if self.added.is_empty() || self.is_newer {
+            self.added.clear();
+            return Ok(());
+        }
+        let _lock = lock(&self.dir)?;
+        let added = std::mem::take(&mut self.added);
+        let path = self.dir.join(NAME);
+        // Not in append mode, which Windows does not lock; nobody else writes while we hold the lock.
+        let mut file = File::options().create(true).truncate(false).read(true).write(true).open(&path)?;
+        let mut begin = Vec::new();
+        (&file).take(HEADER as u64).read_to_end(&mut begin)?;
+        let mut bytes = Vec::new();
+        match version(&begin) {
+            Some(VERSION) if !self.is_damaged => file.seek(SeekFrom::End(0))?,
+            Some(newer) if newer > VERSION => return Ok(()),
+            // Nothing, or garbage: what is whole of it comes back when the run ends.
+            _ => {
+                drop(file);
+                return self.rewrite(added, &HashSet::new());
+            }
+        };
+        for (key, result) in &added {
+            push(&mut bytes, key, self.today, result);
+        }
+        let end = file.stream_position()?;
+        if let Err(error) = file.write_all(&bytes) {
+            // Best effort: what is left is no entry, and costs the next run a rewrite.
+            let _ = file.set_len(end);
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// To be called when a run is over: writes what is left, says of `used` entries that they were of use today, and
+    /// makes the log smaller if it is too large.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Self::flush).
+    pub fn finish(&mut self, used: &HashSet<Digest>) -> io::Result<()> {
+        let mut keys: Vec<_> = used.iter().collect();
+        keys.sort_unstable();
+        for key in keys {
+            let Some(entry) = self.index.get(key).copied() else { continue };
+            if entry.day.saturating_add(WEEK) <= self.today
+                && !self.added.contains_key(key)
+                && let Some(result) = self.whole(key, entry).map(<[u8]>::to_vec)
+            {
+                self.added.insert(*key, result);
+            }
+        }
+        self.flush()?;
+        let size = std::fs::metadata(self.dir.join(NAME)).map_or(0, |meta| meta.len());
+        let is_sparse = self.dead > DEAD && self.dead > size / 2;
+        if self.is_newer || (size <= CAP && !is_sparse) {
+            return Ok(());
+        }
+        let _lock = lock(&self.dir)?;
+        self.rewrite(BTreeMap::new(), used)
+    }
+
+    /// Writes the log anew: what is on the disk by now and whole, and `added`; of what is too much, the oldest that is not
+    /// `used` is left out. The lock is held.
+    fn rewrite(&mut self, added: BTreeMap<Digest, Vec<u8>>, used: &HashSet<Digest>) -> io::Result<()> {
+        let log = std::fs::read(self.dir.join(NAME)).unwrap_or_default();
+        let now = Self::read(&self.dir, self.today, log);
+        let mut entries: Vec<_> = now.index.iter().map(|(key, entry)| (*key, *entry)).collect();
+        // What is of use, then the newest.
+        entries.sort_unstable_by_key(|(key, entry)| (!used.contains(key), std::cmp::Reverse(entry.at)));
+        let mut left = CAP / 4 * 3;
+        entries.retain(|(key, entry)| {
+            let fits = entry.size() <= left && !added.contains_key(key) && now.whole(key, *entry).is_some();
+            left -= if fits { entry.size() } else { 0 };
+            fits
+        });
+        entries.sort_unstable_by_key(|(_, entry)| entry.at);
+        let mut file = self.begin()?;
+        let mut out = io::BufWriter::new(file.as_file_mut());
+        let mut bytes = Vec::new();
+        for (key, entry) in entries {
+            bytes.clear();
+            push(&mut bytes, &key, entry.day, now.whole(&key, entry).unwrap_or_default());
+            out.write_all(&bytes)?;
+        }
+        for (key, result) in &added {
+            bytes.clear();
+            push(&mut bytes, key, self.today, result);
+            out.write_all(&bytes)?;
+        }
+        out.flush()?;
+        drop(out);
+        file.persist(self.dir.join(NAME)).map_err(|error| error.error)?;
+        (self.is_damaged, self.dead) = (false, 0);
+        Ok(())
+    }
+
+    /// An unfinished log without entries.
+    fn begin(&self) -> io::Result<tempfile::NamedTempFile> {
+        let mut file = atomic::unfinished(&self.dir)?;
+        file.as_file_mut().write_all(MAGIC)?;
+        file.as_file_mut().write_all(&VERSION.to_le_bytes())?;
+        Ok(file)
+    }
+
+    /// Removes the entries that were last of use more than `days` ago, to within a week.
+    ///
+    /// # Errors
+    ///
+    /// If the log can't be written.
+    pub fn clean(&mut self, days: u32) -> io::Result<Cleaned> {
+        let before = self.log.len() as u64;
+        let today = self.today;
+        let is_old = |entry: &Entry| entry.day.saturating_add(days) < today;
+        let entries = self.index.values().filter(|entry| is_old(entry)).count();
+        if self.is_newer || entries == 0 {
+            return Ok(Cleaned::default());
+        }
+        let _lock = lock(&self.dir)?;
+        let mut kept: Vec<_> = self.index.iter().filter(|(_, entry)| !is_old(entry)).collect();
+        kept.sort_unstable_by_key(|(_, entry)| entry.at);
+        let mut file = self.begin()?;
+        let mut bytes = Vec::new();
+        for (key, entry) in kept {
+            if let Some(result) = self.whole(key, *entry) {
+                push(&mut bytes, key, entry.day, result);
+            }
+        }
+        file.as_file_mut().write_all(&bytes)?;
+        file.persist(self.dir.join(NAME)).map_err(|error| error.error)?;
+        Ok(Cleaned { entries, bytes: before.saturating_sub((HEADER + bytes.len()) as u64) })
+    }
+}
+
+/// Waits for other runs that write here: they don't take long.
+fn lock(dir: &Path) -> io::Result<File> {
+    let lock = File::options().create(true).truncate(false).read(true).write(true).open(dir.join("lock"))?;
+    fs4::FileExt::lock(&lock)?;
+    Ok(lock)
+}
+
+/// What the header says, if it is one.
+fn version(log: &[u8]) -> Option<u32> {
+    let (version, _) = log.strip_prefix(MAGIC)?.split_first_chunk()?;
+    Some(u32::from_le_bytes(*version))
+}
+
+fn number(bytes: &[u8]) -> u32 {
+    bytes.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
+}
+
+fn push(out: &mut Vec<u8>, key: &Digest, day: u32, result: &[u8]) {
+    out.extend_from_slice(&(result.len() as u32).to_le_bytes());
+    out.extend_from_slice(&day.to_le_bytes());
+    out.extend_from_slice(&key.0);
+    out.extend_from_slice(&checksum(key, result));
+    out.extend_from_slice(result);
+}
+
+/// Covers the key too: a result must not be found under another one.
+fn checksum(key: &Digest, result: &[u8]) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&key.0);
+    hasher.update(result);
+    let mut check = [0; 16];
+    check.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    check
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+use super::*;
+
+fn key(at: usize) -> Digest {
+    Digest::of_bytes(&at.to_le_bytes())
+}
+
+/// A store with three results, the second of which has replaced another one.
+fn store(dir: &Path) {
+    let mut results = Results::open(dir, 100).unwrap();
+    results.put(key(0), b"zero".to_vec());
+    results.put(key(1), b"old".to_vec());
+    results.flush().unwrap();
+    results.put(key(1), b"one".to_vec());
+    results.put(key(2), Vec::new());
+    results.flush().unwrap();
+}
+
+const STORED: [&[u8]; 3] = [b"zero", b"one", b""];
+
+/// Each result is there as it was put, or missing.
+fn check_not_wrong(results: &Results, of: &str) {
+    for (at, stored) in STORED.iter().enumerate() {
+        let found = results.get(&key(at));
+        // What was replaced was right in its time, under the same key.
+        let is_right = found.is_none_or(|found| found == *stored || (at == 1 && found == b"old"));
+        assert!(is_right, "{of}: {at} is {found:?}");
+    }
+}
+
+#[test]
+fn what_was_put_is_found_by_the_next_run() {
+    let dir = tempfile::tempdir().unwrap();
+    store(dir.path());
+    let results = Results::open(dir.path(), 100).unwrap();
+    for (at, stored) in STORED.iter().enumerate() {
+        assert_eq!(results.get(&key(at)), Some(*stored));
+    }
+    assert_eq!(results.get(&key(3)), None);
+}
+
+#[test]
+fn no_flipped_bit_makes_a_wrong_result_and_the_next_run_mends_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    store(dir.path());
+    let path = dir.path().join(NAME);
+    let good = std::fs::read(&path).unwrap();
+    for at in 0..good.len() {
+        for bit in 0..8 {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << bit;
+            check_not_wrong(&Results::read(dir.path(), 100, bad), &format!("bit {bit} of byte {at}"));
+        }
+        // What the run that met it computes again is found by the one after it.
+        let mut bad = good.clone();
+        bad[at] = !bad[at];
+        std::fs::write(&path, bad).unwrap();
+        let mut results = Results::open(dir.path(), 100).unwrap();
+        if results.is_newer {
+            continue;
+        }
+        let missing: Vec<_> = (0..3).filter(|at| results.get(&key(*at)) != Some(STORED[*at])).collect();
+        missing.iter().for_each(|&at| results.put(key(at), STORED[at].to_vec()));
+        results.finish(&HashSet::new()).unwrap();
+        let results = Results::open(dir.path(), 100).unwrap();
+        for at in missing {
+            assert_eq!(results.get(&key(at)), Some(STORED[at]), "byte {at}");
+        }
+    }
+}
+
+#[test]
+fn no_cut_makes_a_wrong_result_and_the_next_run_mends_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    store(dir.path());
+    let path = dir.path().join(NAME);
+    let good = std::fs::read(&path).unwrap();
+    for len in 0..good.len() {
+        std::fs::write(&path, &good[..len]).unwrap();
+        let mut results = Results::open(dir.path(), 100).unwrap();
+        check_not_wrong(&results, &format!("cut at {len}"));
+        (0..3).for_each(|at| results.put(key(at), STORED[at].to_vec()));
+        results.flush().unwrap();
+        let results = Results::open(dir.path(), 100).unwrap();
+        (0..3).for_each(|at| assert_eq!(results.get(&key(at)), Some(STORED[at]), "cut at {len}"));
+    }
+}
+
+#[test]
+fn a_log_of_a_newer_version_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    store(dir.path());
+    let path = dir.path().join(NAME);
+    let mut newer = std::fs::read(&path).unwrap();
+    newer[MAGIC.len()] = 2;
+    std::fs::write(&path, &newer).unwrap();
+    let mut results = Results::open(dir.path(), 100).unwrap();
+    assert_eq!(results.get(&key(0)), None);
+    results.put(key(0), b"zero".to_vec());
+    results.finish(&HashSet::new()).unwrap();
+    assert_eq!(results.clean(0).unwrap(), Cleaned::default());
+    assert_eq!(std::fs::read(&path).unwrap(), newer);
+}
+
+#[test]
+fn several_writers_lose_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        for writer in 0..8 {
+            let dir = dir.path();
+            scope.spawn(move || {
+                for round in 0..20 {
+                    let mut results = Results::open(dir, 100).unwrap();
+                    results.put(key(writer * 100 + round), vec![writer as u8; round]);
+                    results.finish(&HashSet::new()).unwrap();
+                }
+            });
+        }
+    });
+    let results = Results::open(dir.path(), 100).unwrap();
+    for (writer, round) in (0..8).flat_map(|writer| (0..20).map(move |round| (writer, round))) {
+        assert_eq!(results.get(&key(writer * 100 + round)), Some(&vec![writer as u8; round][..]));
+    }
+}
+
+#[test]
+fn what_is_dead_is_thrown_out_once_it_is_most_of_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    for round in 0..5_u8 {
+        let mut results = Results::open(dir.path(), 100).unwrap();
+        results.put(key(0), vec![round; 1 << 19]);
+        results.finish(&HashSet::from([key(0)])).unwrap();
+    }
+    let results = Results::open(dir.path(), 100).unwrap();
+    assert_eq!(results.get(&key(0)), Some(&vec![4; 1 << 19][..]));
+    assert!(results.log.len() < 3 << 19, "{}", results.log.len());
+}
+
+#[test]
+fn what_was_not_of_use_for_long_is_cleaned() {
+    let dir = tempfile::tempdir().unwrap();
+    store(dir.path());
+    // Of use again, a month later.
+    let mut results = Results::open(dir.path(), 130).unwrap();
+    results.finish(&HashSet::from([key(0)])).unwrap();
+    let mut results = Results::open(dir.path(), 131).unwrap();
+    assert_eq!(results.clean(30).unwrap().entries, 2);
+    let results = Results::open(dir.path(), 131).unwrap();
+    assert_eq!([0, 1, 2].map(|at| results.get(&key(at)).is_some()), [true, false, false]);
+}

@@ -1,0 +1,70 @@
+//! Whether files are still what they were when they were looked at, and what is in files that are no part of the
+//! workspace.
+#![expect(clippy::disallowed_methods, reason = "part of the shell: looks at files")]
+
+use std::io;
+use std::path::Path;
+
+use super::{files, place};
+use crate::model::digest::Digest;
+use crate::model::path::RelPath;
+use crate::model::stamp::Stamp;
+use crate::model::workspace::{FileId, Workspace};
+
+/// A file as it is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// How the system saw it before it was read.
+    pub stamp: Stamp,
+    /// What is in it.
+    pub digest: Digest,
+}
+
+/// Reads the file at `path`, following links, unless `known` says what is in it; `None` if there is no file.
+///
+/// # Errors
+///
+/// If it is there and can't be read.
+pub fn look_at(path: &Path, known: impl FnOnce(&Stamp) -> Option<Digest>) -> io::Result<Option<Look>> {
+    let absent =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    let look = || {
+        let real = path.canonicalize()?;
+        let stamp = files::stamp(&real)?;
+        if !real.metadata()?.is_file() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let digest = match known(&stamp) {
+            Some(digest) => digest,
+            None => files::digest(&real)?,
+        };
+        Ok(Look { stamp, digest })
+    };
+    match look() {
+        Ok(look) => Ok(Some(look)),
+        Err(error) if absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the file `id` holds what it held when `workspace` was read. A file that was only touched does.
+pub fn still_as_seen(workspace: &Workspace, id: FileId) -> bool {
+    let file = workspace.file(id);
+    let place = place(&workspace.root, &file.path);
+    let stamp = files::stamp(&place).ok();
+    // A stamp that is not settled proves nothing.
+    let same = stamp.filter(|stamp| stamp.is_settled(workspace.seen.at));
+    if same.is_some() && same.as_ref() == workspace.seen.stamps.get(id.0 as usize) {
+        return true;
+    }
+    let now = if file.is_link { files::link_digest(&place) } else { files::digest(&place) };
+    now.is_ok_and(|now| now == file.digest)
+}
+
+/// Whether the file at `path` holds something else by now than when `workspace` was read.
+pub fn has_changed(workspace: &Workspace, path: &RelPath) -> bool {
+    match workspace.find(path) {
+        Some(id) => !still_as_seen(workspace, id),
+        None => place(&workspace.root, path).symlink_metadata().is_ok(),
+    }
+}

@@ -1,0 +1,395 @@
+//! What runs again after a change, and what does not: exactly the tasks that must.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::Sandbox;
+
+/// Members `a`, which needs `b`, `b`, and `c`, which needs a package outside; real tools, and two of the test's own.
+fn workspace() -> Sandbox {
+    let sandbox = Sandbox::with_tools("");
+    let package = |name: &str, more: &str| {
+        format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n{more}")
+    };
+    for file in ["src", "tests", "examples", "build.rs", "Cargo.lock", "genti.toml"] {
+        let path = sandbox.root().join(file);
+        let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+    }
+    sandbox.write("Cargo.toml", "[workspace]\nmembers = [\"a\", \"b\", \"c\"]\nresolver = \"3\"\n");
+    sandbox.write(
+        "a/Cargo.toml",
+        &package("a", "[features]\nmore = []\n[dependencies]\nb = { path = \"../b\" }\n"),
+    );
+    sandbox.write("b/Cargo.toml", &package("b", ""));
+    sandbox.write("c/Cargo.toml", &package("c", "[dependencies]\nfar = { path = \"../../far\" }\n"));
+    sandbox.write("../far/Cargo.toml", &package("far", ""));
+    sandbox.write("../far/src/lib.rs", "//! Far.\n");
+    sandbox.write(
+        "a/src/lib.rs",
+        "#![doc = include_str!(\"../../notes.txt\")]\ninclude!(concat!(env!(\"OUT_DIR\"), \"/made.rs\"));\n\n\
+         /// A colour.\npub const COLOUR: Option<&str> = option_env!(\"COLOUR\");\n",
+    );
+    sandbox.write(
+        "a/build.rs",
+        "//! Makes a part of the library.\n\nfn main() {\n    println!(\"cargo::rerun-if-changed=../gen.txt\");\n    \
+         println!(\"cargo::rerun-if-env-changed=MADE\");\n    \
+         let out = std::env::var(\"OUT_DIR\").unwrap();\n    \
+         std::fs::write(format!(\"{out}/made.rs\"), \"/// Made.\\npub const MADE: u8 = 1;\\n\").unwrap();\n}\n",
+    );
+    sandbox.write("a/tests/t.rs", "//! Tests.\n");
+    sandbox.write("b/src/lib.rs", "//! B.\n");
+    sandbox.write("c/src/lib.rs", "//! C.\n");
+    sandbox.write("notes.txt", "Notes.\n");
+    sandbox.write("gen.txt", "Generate.\n");
+    sandbox.write("README.md", "Read me.\n");
+    sandbox.write(".gitignore", "target\n*.ignored\n");
+    sandbox.write("words.sh", "exit 0\n");
+    sandbox.write("own.sh", "#!/bin/sh\nexit 0\n");
+    let status = Command::new("chmod").arg("+x").arg(sandbox.root().join("own.sh")).status();
+    assert!(status.unwrap().success());
+    sandbox.write("genti.toml", TOOLS);
+    sandbox
+}
+
+const TOOLS: &str = r#"
+[tools.test]
+enabled = false
+
+[tools.doctest]
+enabled = false
+
+[tools.clippy]
+args = ["--all-targets"]
+
+[tools.words]
+run = ["sh", "words.sh", "{files}"]
+files = ["**/*.txt"]
+per = "file"
+parse = { regex = "^(?<path>.+?):(?<line>\\d+): (?<message>.+)$" }
+env = ["LISTED"]
+
+[tools.own]
+run = ["./own.sh", "{dir}"]
+per = "package"
+"#;
+
+const FMT_A: [&str; 3] = ["fmt:a/build.rs", "fmt:a/src/lib.rs", "fmt:a/tests/t.rs"];
+const FMT: [&str; 5] =
+    ["fmt:a/build.rs", "fmt:a/src/lib.rs", "fmt:a/tests/t.rs", "fmt:b/src/lib.rs", "fmt:c/src/lib.rs"];
+const CARGO: [&str; 2] = ["clippy:.", "doc:."];
+const OWN: [&str; 3] = ["own:a", "own:b", "own:c"];
+
+/// The tasks that ran, as `tool:unit`.
+fn ran(sandbox: &Sandbox) -> BTreeSet<String> {
+    let lines = sandbox.lines("task");
+    assert!(!lines.is_empty());
+    let is_miss = |line: &&Value| line["timing"]["cache"] == "miss";
+    let name =
+        |line: &Value| format!("{}:{}", line["tool"].as_str().unwrap(), line["unit"].as_str().unwrap());
+    lines.iter().filter(is_miss).map(name).collect()
+}
+
+fn row(
+    change: &'static str,
+    make: impl Fn(&Sandbox) + 'static,
+    runs: &[&[&'static str]],
+    cause: &'static str,
+) -> Row<'static> {
+    Row { change, make: Box::new(make), env: &[], args: &[], runs: runs.concat(), cause }
+}
+
+/// A change, and what must run because of it.
+struct Row<'a> {
+    change: &'a str,
+    make: Box<dyn Fn(&Sandbox)>,
+    env: &'a [(&'a str, &'a str)],
+    args: &'a [&'a str],
+    runs: Vec<&'a str>,
+    /// What `explain` says of it.
+    cause: &'a str,
+}
+
+#[test]
+fn exactly_those_tasks_run_that_a_change_concerns_and_explain_names_the_cause() {
+    let sandbox = workspace();
+    let run = |env: &[(&str, &str)], args: &[&str]| {
+        let mut command = sandbox.command(&[&["run"], args].concat());
+        command.env("HOME", sandbox.beside()).env_remove("CARGO_HOME").envs(env.iter().copied());
+        let output = command.output().unwrap();
+        // rustfmt finds something, more or less of it by its configuration.
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    run(&[], &[]);
+    let all = [&CARGO[..], &FMT, &OWN, &["words:gen.txt", "words:notes.txt"]].concat();
+    assert_eq!(ran(&sandbox), all.iter().map(ToString::to_string).collect(), "at first everything runs");
+    let cold = ["run.json", "report.json"].map(|name| sandbox.artifact(name));
+    run(&[], &[]);
+    assert_eq!(ran(&sandbox), BTreeSet::new(), "and then nothing");
+    assert_eq!(cold, ["run.json", "report.json"].map(|name| sandbox.artifact(name)));
+
+    let edit = |path: &'static str, text: &'static str| move |sandbox: &Sandbox| sandbox.write(path, text);
+    let none = |_: &Sandbox| {};
+    let with_env =
+        |change, env, runs: &[&[&'static str]], cause| Row { env, ..row(change, none, runs, cause) };
+    let rows = [
+        row("nothing", none, &[], ""),
+        row(
+            "a file is touched",
+            |sandbox: &Sandbox| {
+                let file =
+                    fs::File::options().append(true).open(sandbox.root().join("b/src/lib.rs")).unwrap();
+                file.set_modified(std::time::SystemTime::now()).unwrap();
+            },
+            &[],
+            "",
+        ),
+        row(
+            "a dependency is edited",
+            edit("b/src/lib.rs", "//! B!\n"),
+            &[&CARGO, &["fmt:b/src/lib.rs", "own:a", "own:b"]],
+            "the file b/src/lib.rs has changed",
+        ),
+        row(
+            "a package nobody needs is edited",
+            edit("c/src/lib.rs", "//! C!\n"),
+            &[&CARGO, &["fmt:c/src/lib.rs", "own:c"]],
+            "the file c/src/lib.rs has changed",
+        ),
+        row(
+            "a test is edited",
+            edit("a/tests/t.rs", "//! More tests.\n"),
+            &[&CARGO, &FMT_A, &["own:a"]],
+            "the file a/tests/t.rs has changed",
+        ),
+        row(
+            "a build script is edited",
+            |sandbox: &Sandbox| sandbox.edit("a/build.rs", "u8 = 1", "u8 = 2"),
+            &[&CARGO, &FMT_A, &["own:a"]],
+            "the file a/build.rs has changed",
+        ),
+        row(
+            "a module that nobody names is added",
+            edit("b/src/spare.rs", "//! Spare.\n"),
+            &[&CARGO, &["fmt:b/src/lib.rs", "own:a", "own:b"]],
+            "the file b/src/spare.rs is new",
+        ),
+        row(
+            "and removed",
+            |sandbox: &Sandbox| fs::remove_file(sandbox.root().join("b/src/spare.rs")).unwrap(),
+            &[],
+            "",
+        ),
+        row(
+            "an included file of no package is edited",
+            edit("notes.txt", "Other notes.\n"),
+            &[&CARGO, &["own:a", "words:notes.txt"]],
+            "the file notes.txt, which it has read",
+        ),
+        row(
+            "what a build script reads is edited",
+            edit("gen.txt", "Generate more.\n"),
+            &[&CARGO, &["words:gen.txt"]],
+            "the file gen.txt, which it has read",
+        ),
+        row(
+            "what a build script has made is edited",
+            |sandbox: &Sandbox| {
+                let script = "for f in target/genti/build/debug/build/a-*/out/made.rs; do echo '// By hand.' >> $f; done";
+                let mut shell = Command::new("sh");
+                shell.args(["-c", script]).current_dir(sandbox.root());
+                assert!(shell.status().unwrap().success());
+            },
+            &[&["clippy:."]],
+            "made.rs, which a build script has made",
+        ),
+        row(
+            "a package outside is edited",
+            edit("../far/src/lib.rs", "//! Very far.\n"),
+            &[&CARGO, &["own:c"]],
+            "there is no result for it as it is now",
+        ),
+        row("a file that nobody looks at is edited", edit("README.md", "Read me!\n"), &[], ""),
+        row("an ignored file is written", edit("a/x.ignored", "x"), &[], ""),
+        row(
+            "a version is raised, and with it the lock file",
+            |sandbox: &Sandbox| {
+                sandbox.edit("c/Cargo.toml", "0.1.0", "0.1.1");
+                sandbox.edit(
+                    "Cargo.lock",
+                    "name = \"c\"\nversion = \"0.1.0\"",
+                    "name = \"c\"\nversion = \"0.1.1\"",
+                );
+            },
+            &[&CARGO, &OWN],
+            "the file Cargo.lock has changed",
+        ),
+        row(
+            "clippy is configured",
+            edit("clippy.toml", "msrv = \"1.88\"\n"),
+            &[&["clippy:."]],
+            "the file clippy.toml has changed",
+        ),
+        row(
+            "rustfmt is configured",
+            edit("rustfmt.toml", "max_width = 110\n"),
+            &[&FMT],
+            "the file rustfmt.toml has changed",
+        ),
+        row(
+            "rustfmt is configured above the workspace",
+            edit("../rustfmt.toml", "max_width = 90\n"),
+            &[&FMT],
+            "the file ../rustfmt.toml is new",
+        ),
+        row(
+            "rustfmt is configured in an ignored file",
+            |sandbox: &Sandbox| {
+                sandbox.write(".gitignore", "target\n*.ignored\nb/rustfmt.toml\n");
+                sandbox.write("b/rustfmt.toml", "max_width = 100\n");
+            },
+            &[&FMT],
+            "the file b/rustfmt.toml is new",
+        ),
+        row(
+            "cargo is configured",
+            edit(".cargo/config.toml", "[env]\nX = \"1\"\n"),
+            &[&CARGO, &OWN],
+            "the file .cargo/config.toml is new",
+        ),
+        row(
+            "cargo is configured above the workspace",
+            edit("../.cargo/config.toml", "[env]\nX = \"2\"\n"),
+            &[&CARGO],
+            "the file ../.cargo/config.toml is new",
+        ),
+        row(
+            "the toolchain is named",
+            edit("rust-toolchain.toml", "[toolchain]\nprofile = \"minimal\"\n"),
+            &[&CARGO, &FMT, &OWN],
+            "the file rust-toolchain.toml is new",
+        ),
+        row(
+            "a tool's arguments are changed",
+            |sandbox: &Sandbox| {
+                sandbox.edit("genti.toml", "[\"--all-targets\"]", "[\"--all-targets\", \"--no-deps\"]")
+            },
+            &[&["clippy:."]],
+            "`args` of the tool's definition has changed",
+        ),
+        row(
+            "a tool's program is changed",
+            edit("own.sh", "#!/bin/sh\n: other\n"),
+            &[&OWN],
+            "the program own.sh has changed",
+        ),
+        row(
+            "the script that an interpreter runs is changed",
+            edit("words.sh", ": other\n"),
+            &[&["words:gen.txt", "words:notes.txt"]],
+            "the file words.sh has changed",
+        ),
+        row(
+            "a file is added",
+            edit("more.txt", "More.\n"),
+            &[&["words:more.txt"]],
+            "the file more.txt is new",
+        ),
+        row(
+            "a file is renamed",
+            |sandbox: &Sandbox| {
+                fs::rename(sandbox.root().join("more.txt"), sandbox.root().join("less.txt")).unwrap()
+            },
+            &[&["words:less.txt"]],
+            "the file less.txt is new",
+        ),
+        row(
+            "other content of the same size and time",
+            |sandbox: &Sandbox| {
+                let path = sandbox.root().join("less.txt");
+                let before = fs::metadata(&path).unwrap().modified().unwrap();
+                sandbox.write("less.txt", "LESS.\n");
+                fs::File::options().append(true).open(&path).unwrap().set_modified(before).unwrap();
+            },
+            &[&["words:less.txt"]],
+            "the file less.txt has changed",
+        ),
+        row(
+            "a file is deleted",
+            |sandbox: &Sandbox| fs::remove_file(sandbox.root().join("less.txt")).unwrap(),
+            &[],
+            "",
+        ),
+        row(
+            "the policy is changed",
+            |sandbox: &Sandbox| {
+                sandbox.write(
+                    "genti.toml",
+                    &format!(
+                        "[policy]\nseed = 3\n{}",
+                        fs::read_to_string(sandbox.root().join("genti.toml")).unwrap()
+                    ),
+                )
+            },
+            &[],
+            "",
+        ),
+        with_env(
+            "flags for the compiler",
+            &[("RUSTFLAGS", "--cfg extra")],
+            &[&CARGO],
+            "the variable RUSTFLAGS is new",
+        ),
+        with_env(
+            "a variable of a tool's list",
+            &[("LISTED", "1")],
+            &[&["words:gen.txt", "words:notes.txt"]],
+            "the variable LISTED is new",
+        ),
+        with_env("a variable of no list", &[("UNLISTED", "1")], &[], ""),
+        with_env(
+            "a variable that a source reads",
+            &[("COLOUR", "red")],
+            &[&CARGO],
+            "the variable COLOUR, which a build has read",
+        ),
+        with_env(
+            "a variable that a build script reads",
+            &[("MADE", "1")],
+            &[&CARGO],
+            "the variable MADE, which a build has read",
+        ),
+        Row {
+            args: &["--all-features"],
+            ..row("features", none, &[&CARGO], "the selection (all-features) has changed")
+        },
+        Row { args: &["--parallel", "1", "--batch", "1"], ..row("another batch policy", none, &[], "") },
+    ];
+    assert!(rows.len() >= 25);
+    let mut wrong = Vec::new();
+    for Row { change, make, env, args, runs, cause } in rows {
+        make(&sandbox);
+        run(env, args);
+        let expected: BTreeSet<_> = runs.iter().map(ToString::to_string).collect();
+        if ran(&sandbox) != expected {
+            wrong.push(format!("{change}: ran {:?}, expected {expected:?}", ran(&sandbox)));
+        }
+        let explained = sandbox.run(&["explain", "--verbose"], 0);
+        if !explained.contains(cause) {
+            wrong.push(format!("{change}: `{cause}` is not in\n{explained}"));
+        }
+        // What was known is what a run without any knowledge finds.
+        let warm = sandbox.artifact("report.json");
+        if expected.is_empty() {
+            continue;
+        }
+        run(env, args);
+        assert_eq!(ran(&sandbox), BTreeSet::new(), "{change}: the run after it");
+        assert_eq!(sandbox.artifact("report.json"), warm, "{change}");
+        // Back to the common environment, where all is known again.
+        run(&[], &[]);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
