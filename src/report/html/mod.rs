@@ -64,7 +64,7 @@ pub fn html(run: &Finished, sources: &Sources) -> Vec<u8> {
         ("verdict", verdict::render(run, schedule)),
         ("tools", tables::tools(run, schedule)),
         ("without-script", tables::without_script(run)),
-        ("timeline", timeline::render(schedule)),
+        ("timeline", timeline::render(run, schedule)),
         ("cost", cost::render(schedule)),
         ("facts", tables::facts(run)),
         ("data", in_script(&data)),

@@ -123,3 +123,18 @@ fn why_it_ended_is_told_in_each_case() {
     run.report.tools[0].verdict = crate::model::outcome::Verdict::Missing;
     assert_eq!(verdict::why(&run), format!("{passed} Beside: not installed: count."));
 }
+
+#[test]
+fn what_did_not_have_to_run_is_told_with_the_timeline() {
+    use super::testing::{Step, run_of};
+    let step = Step { tool: "fmt", ..Step::NONE };
+    let mut run = run_of(&[step.at(0, 0..10), step.at(1, 0..10)]);
+    let told = |run: &Finished| timeline::render(run, Schedule::of(run).as_ref());
+    assert!(!told(&run).contains("did not have to run"));
+    for hits in 1..=2 {
+        let timing = run.tasks.batches[hits - 1].tasks[0].timing.as_mut().unwrap();
+        (timing.cache, timing.attempts) = (Some("hit".to_owned()), 0);
+        assert!(told(&run).contains(&format!("{hits} of 2 tasks did not have to run")));
+    }
+    assert!(!told(&run).contains("chart"));
+}

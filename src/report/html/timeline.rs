@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use super::super::text::plural;
 use super::schedule::{After, Bar, Schedule, Why};
 use super::text::{duration, escape, number};
+use crate::report::finished::{Finished, TaskLine};
 
 /// Positions are counted in these: 0.001 %.
 const WHOLE: u64 = 100_000;
@@ -24,12 +25,25 @@ const MOST_LINES: usize = 12;
 const MOST: usize = 200;
 
 /// The section.
-pub(super) fn render(schedule: Option<&Schedule<'_>>) -> String {
+pub(super) fn render(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
+    let tasks = || run.tasks.batches.iter().flat_map(|batch| &batch.tasks);
+    let is_hit =
+        |task: &&TaskLine| task.timing.as_ref().is_some_and(|timing| timing.cache.as_deref() == Some("hit"));
+    let hits = tasks().filter(is_hit).count();
+    let known = match hits {
+        0 => String::new(),
+        _ => format!(
+            "<p>{} of {} tasks did not have to run: what they would find is known from earlier runs.</p>\n",
+            number(hits),
+            number(tasks().count())
+        ),
+    };
     let body = match schedule {
+        None if hits > 0 => known,
         None => "<p class=\"none\">The artifacts of this run hold no times, so that two runs leave the same bytes \
                  (<code>SOURCE_DATE_EPOCH</code> was set), or nothing was run.</p>\n"
             .to_owned(),
-        Some(schedule) => format!("{}{}{}{}", words(schedule), chart(schedule), path(schedule), table(schedule)),
+        Some(schedule) => format!("{}{known}{}{}{}", words(schedule), chart(schedule), path(schedule), table(schedule)),
     };
     format!("<section aria-labelledby=\"timeline\">\n<h2 id=\"timeline\">Timeline</h2>\n{body}</section>\n")
 }
