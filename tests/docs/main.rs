@@ -88,7 +88,8 @@ fn what_the_readme_calls_missing_is_missing() {
     let readme = read("README.md");
     let missing = missing(&readme);
     // The list gets shorter as things land; while there is one, this test must see it.
-    assert_eq!(missing.is_empty(), !readme.contains(TABLE), "{missing:?}");
+    let is_complete = missing_cells(&readme).all(|cell| cell.trim_matches([' ', '|']).is_empty());
+    assert_eq!(is_complete, !readme.contains(TABLE), "{missing:?}");
     let entry = Regex::new(r"(?m)^ +(?:-\w, )?([\w-]+)").unwrap();
     for (command, help) in &*HELP {
         for [word] in entry.captures_iter(help).map(|found| found.extract().1) {

@@ -306,7 +306,7 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// What to make of the run: human, unless it is to be opened
+    /// What to make of the run: human, or html if it is to be opened
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<ReportFormat>,
     /// Where the artifacts of the run are: by default target/genti/artifacts of the workspace
@@ -339,6 +339,8 @@ pub(crate) enum ReportFormat {
     Markdown,
     /// Annotations of GitHub Actions
     Github,
+    /// A page, complete in itself
+    Html,
 }
 
 #[derive(Debug, Args)]

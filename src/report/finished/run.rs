@@ -61,6 +61,9 @@ pub struct Selection {
 pub struct Tool {
     /// Its name.
     pub name: String,
+    /// The tools whose scans come before its own, directly or not, sorted.
+    #[serde(default)]
+    pub needs: Vec<String>,
     /// Whether its verdict decides.
     pub required: bool,
     /// Whether the configuration or the command line names it.
