@@ -1,5 +1,6 @@
 //! The table, and the modules whose tests try its rows.
 
+mod cache;
 mod children;
 mod clock;
 mod disk;
@@ -63,15 +64,16 @@ const ROWS: &[Row] = &[
     },
     Row {
         fault: "the disk is full, takes no file that large, or can't be read",
-        holds: "the old artifacts are kept; the report goes to stdout; exit 4. What can't be read gives no verdict: exit 2 or 3",
+        holds: "the old artifacts are kept; the report goes to stdout; exit 4. What can't be read gives no verdict: exit 2 or 3. In the cache alone: a notice, and the same verdict",
         tests: tests![
             disk::is_full_at_any_call,
             disk::is_full,
             disk::takes_no_file_that_large,
             disk::baseline_is_not_written,
-            disk::can_not_be_read
+            disk::can_not_be_read,
+            cache::can_not_be_written
         ],
-        later: "full in the cache: with the cache",
+        later: "",
     },
     Row {
         fault: "the target directory is read-only",
@@ -81,9 +83,9 @@ const ROWS: &[Row] = &[
     },
     Row {
         fault: "bit flip, truncation, wrong key or newer format in the cache",
-        holds: "there is no cache yet",
-        tests: &[],
-        later: "with the cache",
+        holds: "a miss, found anew; a log of a newer format is left alone",
+        tests: tests![cache::is_damaged, cache::is_newer],
+        later: "",
     },
     Row {
         fault: "8 runs at once in one workspace",
@@ -99,9 +101,9 @@ const ROWS: &[Row] = &[
     },
     Row {
         fault: "an input is edited or deleted while a tool reads it; the tool is replaced meanwhile",
-        holds: "not noticed yet: that comes with the cache",
-        tests: &[],
-        later: "`input-changed`: with the cache",
+        holds: "`input-changed`, not kept; exit 3",
+        tests: tests![cache::an_input_changes_meanwhile],
+        later: "",
     },
     Row {
         fault: "a tool is missing; can't be started; dies by a signal; is killed for want of memory",

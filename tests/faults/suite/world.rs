@@ -24,8 +24,10 @@ const CONFIG: &str = r#"
 batch = 1
 [tools.other]
 run = ["true"]
+# It runs each time: the faults are its own.
 [tools.t]
 run = ["sh", "../tool", "{files}"]
+cache = false
 per = "file"
 files = ["many/*"]
 parse = { regex = '^(?<path>.+?):(?<line>\d+): (?<message>.*)$' }

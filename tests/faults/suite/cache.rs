@@ -1,0 +1,110 @@
+//! What is known of results: damaged, newer, not to be written; and what must not get there.
+
+use super::inject::Tampered;
+use super::support::Sandbox;
+use super::table::Tried;
+use super::world::{Run, run};
+
+const LOG: &str = "target/genti/cache/results-1.log";
+
+/// A tool that finds what is bad in three files, and notes which of them it looks at.
+fn workspace() -> Sandbox {
+    let sandbox = Sandbox::with_tools(
+        "[tools.t]\nrun = [\"sh\", \"t.sh\", \"{files}\"]\nper = \"file\"\nfiles = [\"many/*\"]\n\
+         parse = { regex = \"^(?<path>.+?):(?<line>\\\\d+): (?<message>.*)$\" }\n",
+    );
+    sandbox.write(
+        "t.sh",
+        "for f; do echo $f >> ../log; awk '/bad/ {print FILENAME \":\" FNR \": \" $0}' $f; done\n",
+    );
+    for (name, text) in [("a", "bad a\n"), ("b", "fine\n"), ("c", "bad c\n")] {
+        sandbox.write(&format!("many/{name}"), text);
+    }
+    sandbox
+}
+
+fn genti(sandbox: &Sandbox) -> Run {
+    let mut command = sandbox.command(&["run"]);
+    run(command.env("SOURCE_DATE_EPOCH", "0").env_remove("LD_LIBRARY_PATH"))
+}
+
+fn artifacts(sandbox: &Sandbox) -> [Vec<u8>; 3] {
+    ["run.json", "report.json", "tasks.jsonl"].map(|name| sandbox.artifact(name))
+}
+
+/// How many files were looked at by now.
+fn looks(sandbox: &Sandbox) -> usize {
+    std::fs::read_to_string(sandbox.beside().join("log")).unwrap().lines().count()
+}
+
+pub(crate) fn is_damaged() -> Tried {
+    let sandbox = workspace();
+    genti(&sandbox).expect(1, &[]);
+    let (whole, log) = (artifacts(&sandbox), sandbox.root().join(LOG));
+    let good = std::fs::read(&log).unwrap();
+    for at in (0..good.len()).step_by(13) {
+        let mut flipped = good.clone();
+        flipped[at] ^= 0x40;
+        for bad in [&flipped, &good[..at].to_vec()] {
+            std::fs::write(&log, bad).unwrap();
+            // The first one finds anew what is lost, and mends the log.
+            genti(&sandbox).expect(1, &[]);
+            assert!(artifacts(&sandbox) == whole, "byte {at}");
+            let before = looks(&sandbox);
+            genti(&sandbox).expect(1, &[]);
+            assert!(artifacts(&sandbox) == whole && looks(&sandbox) == before, "byte {at}, the run after it");
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn is_newer() -> Tried {
+    let sandbox = workspace();
+    genti(&sandbox).expect(1, &[]);
+    let (whole, log) = (artifacts(&sandbox), sandbox.root().join(LOG));
+    let mut newer = std::fs::read(&log).unwrap();
+    // The version, behind eight bytes that tell what it is.
+    newer[8] += 1;
+    std::fs::write(&log, &newer).unwrap();
+    genti(&sandbox).expect(1, &[]);
+    assert!(artifacts(&sandbox) == whole && std::fs::read(&log).unwrap() == newer);
+    assert_eq!(looks(&sandbox), 6, "nothing was known");
+    Ok(())
+}
+
+pub(crate) fn can_not_be_written() -> Tried {
+    let sandbox = workspace();
+    genti(&sandbox).expect(1, &[]);
+    let (whole, log) = (artifacts(&sandbox), sandbox.root().join(LOG));
+    let kept = std::fs::read(&log).unwrap();
+    for (inject, is_kept) in [("write:error=ENOSPC:when=1", true), ("openat:error=EACCES:when=2", true)] {
+        sandbox.write("many/b", "fine, too\n");
+        let mut command = sandbox.command(&["run"]);
+        command.env("SOURCE_DATE_EPOCH", "0").env_remove("LD_LIBRARY_PATH");
+        let tampered = Tampered::of_file(&log, &command, sandbox.beside(), inject);
+        let run = tampered?.run().expect("it is written");
+        run.expect(1, &["results could not be kept"]);
+        assert!(!is_kept || std::fs::read(&log).unwrap() == kept, "{inject}: {run}");
+        sandbox.write("many/b", "fine\n");
+        genti(&sandbox).expect(1, &[]);
+        assert!(artifacts(&sandbox) == whole, "{inject}");
+    }
+    Ok(())
+}
+
+pub(crate) fn an_input_changes_meanwhile() -> Tried {
+    for change in ["echo more >> many/b", "rm many/c", "echo : >> t.sh"] {
+        let sandbox = workspace();
+        let script = std::fs::read_to_string(sandbox.root().join("t.sh")).unwrap();
+        sandbox.write("t.sh", &format!("{script}test -e ../done && exit 0\n: > ../done\n{change}\n"));
+        genti(&sandbox).expect(3, &["changed during the run"]);
+        let tasks = sandbox.lines("task");
+        assert!(tasks.iter().any(|line| line["status"] == "input-changed"), "{change}");
+        genti(&sandbox).expect(1, &[]);
+        let known = artifacts(&sandbox);
+        let mut cold = sandbox.command(&["run", "--no-cache"]);
+        run(cold.env("SOURCE_DATE_EPOCH", "0")).expect(1, &[]);
+        assert!(artifacts(&sandbox) == known, "{change}: nothing wrong was kept");
+    }
+    Ok(())
+}
