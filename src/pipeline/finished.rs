@@ -69,7 +69,7 @@ pub fn judge_finished(
     baseline: &BTreeMap<String, Vec<Entry>>,
     stale_fails: bool,
 ) -> Result<Judged, NotJudged> {
-    let violations: Vec<_> = artifacts.violations(&[]).iter().map(ToString::to_string).collect();
+    let violations: Vec<_> = artifacts.violations().iter().map(ToString::to_string).collect();
     let run = match Finished::read(artifacts) {
         Ok(run) => run,
         // What is broken is told with its place once.

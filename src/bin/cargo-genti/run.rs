@@ -124,7 +124,7 @@ fn main(
     // Only here is it known which texts are paths of this machine.
     let place = root.display().to_string();
     let violations = match gate.as_configured {
-        true => artifacts.violations(&[&place]),
+        true => artifacts.violations_here(&[&place]),
         false => Vec::new(),
     };
     for violation in &violations {
