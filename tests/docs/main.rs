@@ -64,7 +64,7 @@ fn every_link_leads_to_a_file_and_a_heading() {
 #[test]
 fn every_command_and_flag_that_is_mentioned_exists() {
     // Not `target/release/cargo-genti WORKSPACE`, an argument of something else.
-    let call = Regex::new(r"(?m)(?:^|[^/])cargo[ -]genti ([^`\n]*)").unwrap();
+    let call = Regex::new(r#"(?m)(?:^|[^/])cargo[ -]genti ([^`"\n]*)"#).unwrap();
     let alone = Regex::new(r"`(--[a-z][a-z-]*)").unwrap();
     for page in pages() {
         let text = without_what_is_missing(&read(&page));
