@@ -77,24 +77,42 @@ pub trait Sink {
 }
 
 /// The sink that makes a [`Digest`]: each name and value is preceded by its length (8 bytes, little-endian).
-pub struct Hasher(blake3::Hasher);
+///
+/// What is told is collected and hashed in one go: most ids are made of a few hundred bytes in a dozen pieces, and there may
+/// be a million of them.
+pub struct Hasher {
+    /// What was too much to be collected.
+    begun: Option<blake3::Hasher>,
+    bytes: Vec<u8>,
+}
+
+/// The bytes that are collected.
+const COLLECTED: usize = 16 << 10;
 
 impl Hasher {
     /// Starts under `domain`.
     pub fn new(domain: &'static str) -> Self {
-        let mut hasher = Self(blake3::Hasher::new());
+        let mut hasher = Self { begun: None, bytes: Vec::with_capacity(512) };
         hasher.prefixed(domain.as_bytes());
         hasher
     }
 
     /// The digest of all that was told.
     pub fn finish(&self) -> Digest {
-        Digest(*self.0.finalize().as_bytes())
+        let hash = match &self.begun {
+            None => blake3::hash(&self.bytes),
+            Some(begun) => begun.clone().update(&self.bytes).finalize(),
+        };
+        Digest(*hash.as_bytes())
     }
 
     fn prefixed(&mut self, bytes: &[u8]) {
-        self.0.update(&(bytes.len() as u64).to_le_bytes());
-        self.0.update(bytes);
+        self.bytes.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        self.bytes.extend_from_slice(bytes);
+        if self.bytes.len() >= COLLECTED {
+            self.begun.get_or_insert_with(blake3::Hasher::new).update(&self.bytes);
+            self.bytes.clear();
+        }
     }
 }
 
@@ -135,6 +153,23 @@ mod tests {
     #[test]
     fn domains_keep_ids_apart() {
         assert_ne!(Digest::of("a", &Pair("x", "y")), Digest::of("b", &Pair("x", "y")));
+    }
+
+    #[test]
+    fn what_is_too_much_to_be_collected_is_hashed_all_the_same() {
+        let mut hasher = Hasher::new("t");
+        let mut whole = blake3::Hasher::new();
+        let mut feed = |bytes: &[u8]| {
+            whole.update(&(bytes.len() as u64).to_le_bytes());
+            whole.update(bytes);
+        };
+        feed(b"t");
+        for at in 0..3000_u32 {
+            hasher.field("at", &at.to_le_bytes());
+            feed(b"at");
+            feed(&at.to_le_bytes());
+        }
+        assert_eq!(hasher.finish(), Digest(*whole.finalize().as_bytes()));
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub fn lock_drift(project: &Project, env: &Env, stop: &Stop) -> Vec<Drift> {
         Err(error) => Some(format!("unknown: {error}")),
     };
     let versions: Vec<_> = project.plan.graph.tools.iter().map(version).collect();
-    drift_of(project, &versions, "version")
+    drift_of(project, &versions, "installed")
 }
 
 /// The same of `versions` that are known, one a tool. They are told `by` somebody.

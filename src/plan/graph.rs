@@ -171,8 +171,9 @@ struct Inputs<'a> {
 /// Whether the file is this program's own: what it says of a tool is part of the tool's definition, and the rest
 /// (policy, baseline) decides no result.
 pub(super) fn is_own(path: &RelPath) -> bool {
+    let below = path.as_bytes().strip_prefix(b".config/genti");
     config::LOCATIONS.iter().any(|own| path.as_bytes() == own.as_bytes())
-        || path.is_within(&RelPath::new(".config/genti"))
+        || below.is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
 
 impl<'a> Inputs<'a> {

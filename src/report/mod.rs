@@ -10,6 +10,7 @@ mod excerpt;
 mod findings;
 pub mod finished;
 mod github;
+mod html;
 mod junit;
 pub mod links;
 mod markdown;
@@ -27,6 +28,7 @@ use std::str::FromStr;
 
 pub use self::difference::{Difference, difference};
 use self::finished::Finished;
+pub use self::html::html;
 pub use self::strict::Violation;
 use crate::model::outcome::Outcome;
 use crate::model::path::RelPath;
@@ -78,11 +80,14 @@ pub enum Format {
     Markdown,
     /// Annotations of GitHub Actions.
     Github,
+    /// A page, complete in itself.
+    Html,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Json, Self::Sarif, Self::Junit, Self::Markdown, Self::Github];
+    pub const ALL: [Self; 6] =
+        [Self::Json, Self::Sarif, Self::Junit, Self::Markdown, Self::Github, Self::Html];
 
     /// As written on the command line.
     pub fn as_str(self) -> &'static str {
@@ -92,6 +97,7 @@ impl Format {
             Self::Junit => "junit",
             Self::Markdown => "markdown",
             Self::Github => "github",
+            Self::Html => "html",
         }
     }
 }
@@ -138,6 +144,7 @@ pub fn render(format: Format, artifacts: &Artifacts, run: &Finished, around: &Ar
         Format::Junit => junit::render(run).into(),
         Format::Markdown => markdown::render(run, &around.sources).into(),
         Format::Github => github::render(run, &around.base).into(),
+        Format::Html => html(run, &around.sources).into(),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::model::digest::Hasher;
 use crate::model::digest::Sink;
 use crate::model::outcome::{Outcome, ToolOutcome};
 use crate::model::task::{Graph, Plan, Step};
-use crate::model::tool::Tool;
+use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::Workspace;
 
 pub(super) fn render(workspace: &Workspace, outcome: &Outcome) -> Vec<u8> {
@@ -16,8 +16,9 @@ pub(super) fn render(workspace: &Workspace, outcome: &Outcome) -> Vec<u8> {
         .graph
         .tools
         .iter()
+        .zip(&plan.graph.needs)
         .zip(&outcome.tools)
-        .map(|(tool, outcome)| self::tool(tool, outcome))
+        .map(|((tool, needs), outcome)| self::tool(&plan.graph, tool, needs, outcome))
         .collect();
     let mut run = planned(workspace, plan);
     run.extend([
@@ -52,11 +53,13 @@ pub(super) fn planned(workspace: &Workspace, plan: &Plan) -> serde_json::Map<Str
     run
 }
 
-fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
+fn tool(graph: &Graph, tool: &Tool, needs: &[ToolId], outcome: &ToolOutcome) -> Value {
+    let needs: Vec<_> = needs.iter().map(|id| graph.tool(*id).name.as_str()).collect();
     let mut object = json!({
         "configured": tool.configured,
         "name": tool.name,
         "namespaces": tool.namespaces,
+        "needs": needs,
         "on_demand": tool.on_demand,
         "parse": tool.parse.as_str(),
         "per": tool.per.as_str(),

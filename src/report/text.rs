@@ -5,7 +5,6 @@ use std::borrow::Cow;
 /// `text` with everything shown that would steer a terminal or reorder what it shows: only this program's own
 /// escapes reach it. Newlines and tabs stay.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    let steers = |c: char| (c.is_control() && c != '\n' && c != '\t') || is_bidi(c) || is_line_end(c);
     if !text.contains(steers) {
         return Cow::Borrowed(text);
     }
@@ -14,6 +13,18 @@ pub fn visible(text: &str) -> Cow<'_, str> {
         if steers(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
     }
     Cow::Owned(shown)
+}
+
+/// Whether `c` steers what shows it, hides in it, or turns it around: control and bidirectional characters, ends of lines
+/// of other alphabets, and what takes no room. Newlines and tabs don't.
+pub(super) fn steers(c: char) -> bool {
+    (c.is_control() && c != '\n' && c != '\t')
+        || matches!(
+            c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 /// The same on one line.
@@ -31,15 +42,6 @@ pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", plural(count, one, many))
 }
 
-/// What some take for the end of a line.
-fn is_line_end(c: char) -> bool {
-    matches!(c, '\u{2028}' | '\u{2029}')
-}
-
-fn is_bidi(c: char) -> bool {
-    matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,7 +49,11 @@ mod tests {
     #[test]
     fn escapes_and_bidi_marks_are_shown_not_obeyed() {
         assert_eq!(visible("a\u{1b}[31mb\u{202E}c"), "a\\u{1b}[31mb\\u{202e}c");
-        assert_eq!(visible("plain\n\ttext"), "plain\n\ttext");
+        assert_eq!(visible("a\u{feff}\u{2028}\u{e0041}"), "a\\u{feff}\\u{2028}\\u{e0041}");
+        assert_eq!(
+            visible("plain\n\ttext, größe, שלום, 👩\u{200d}🔬"),
+            "plain\n\ttext, größe, שלום, 👩\u{200d}🔬"
+        );
         assert_eq!(visible_line("a\r\nb"), "a\\u{d}\\nb");
     }
 }

@@ -16,6 +16,7 @@
 use std::fs::{self, File as OpenFile, FileType};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use ignore::{DirEntry, WalkBuilder};
@@ -51,23 +52,72 @@ pub(super) fn list(
         }
     }
 
-    let mut found = Vec::new();
-    for (start, dir) in starts.iter().zip(&on_disk) {
-        walk(start, dir, &pruned, &mut found)?;
-    }
-    found.extend(always.filter_map(|path| {
-        let kind = place(root, &path).symlink_metadata().ok()?.file_type();
-        Found::new(path, kind)
-    }));
+    let base = Base::new(root);
+    let seen = Mutex::new(Vec::new());
+    let see = |mut found: Vec<Found>| {
+        found.iter_mut().for_each(|file| file.seen = base.stamp(&file.path).map_err(Some));
+        seen.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
+    };
+    // While one thread lists, the others look at what it has found.
+    rayon::in_place_scope(|scope| {
+        for (start, dir) in starts.iter().zip(&on_disk) {
+            walk(start, dir, &pruned, &mut |found| scope.spawn(|_| see(found)))?;
+        }
+        Ok::<_, LoadError>(())
+    })?;
+    see(always
+        .filter_map(|path| {
+            let kind = place(root, &path).symlink_metadata().ok()?.file_type();
+            Found::new(path, kind)
+        })
+        .collect());
+    let mut found = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
     listing.apply(&mut found);
-    found.par_sort_unstable();
-    found.dedup();
+    found.par_sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    found.dedup_by(|a, b| a.path == b.path);
     // Collected before it is judged, so that of several errors always the first is told.
     let known = known.find(found.iter().map(|file| &file.path));
     let look =
         |buffer: &mut Vec<u8>, (file, known): (Found, Option<KnownFile<'_>>)| file.look(root, known, buffer);
     let looked: Vec<_> = found.into_par_iter().zip(known).map_init(|| vec![0; BUFFER], look).collect();
     looked.into_iter().filter_map(Result::transpose).collect()
+}
+
+/// How many files are looked at in one go.
+const CHUNK: usize = 512;
+
+/// The root, from which files are looked at: held open where that saves the system the way to it for each of them.
+struct Base<'a> {
+    root: &'a Path,
+    #[cfg(unix)]
+    dir: Option<OpenFile>,
+}
+
+impl<'a> Base<'a> {
+    fn new(root: &'a Path) -> Self {
+        Self {
+            root,
+            #[cfg(unix)]
+            dir: OpenFile::open(root).ok(),
+        }
+    }
+
+    /// How the system sees the file at `path` now.
+    fn stamp(&self, path: &RelPath) -> io::Result<Stamp> {
+        #[cfg(unix)]
+        if let Some(dir) = self.dir.as_ref().filter(|_| !path.is_outside()) {
+            let stat = rustix::fs::statat(dir, path.as_bytes(), rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
+            let nanos =
+                |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
+            return Ok(Stamp {
+                len: stat.st_size as u64,
+                modified: nanos(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+                changed: nanos(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+                inode: stat.st_ino as u64,
+            });
+        }
+        stamp(&place(self.root, path))
+    }
 }
 
 /// How the system sees the file at `place` now.
@@ -113,15 +163,20 @@ const BUFFER: usize = 64 << 10;
 const CACHEDIR_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
 
 /// A file that was listed and not yet read.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Found {
     path: RelPath,
     is_link: bool,
+    /// How the system saw it; `Err(None)` if it was not looked at yet.
+    seen: Result<Stamp, Option<io::Error>>,
 }
 
 impl Found {
     fn new(path: RelPath, kind: FileType) -> Option<Self> {
-        (kind.is_file() || kind.is_symlink()).then(|| Self { path, is_link: kind.is_symlink() })
+        (kind.is_file() || kind.is_symlink()).then(|| Self {
+            path,
+            is_link: kind.is_symlink(),
+            seen: Err(None),
+        })
     }
 
     /// `None` if it has gone away.
@@ -133,7 +188,8 @@ impl Found {
     ) -> Result<Option<(File, Stamp)>, LoadError> {
         let place = place(root, &self.path);
         let is_link = self.is_link;
-        let looked = stamp(&place).and_then(|stamp| {
+        let seen = self.seen.or_else(|error| error.map_or_else(|| stamp(&place), Err));
+        let looked = seen.and_then(|stamp| {
             let same = known.filter(|known| known.stamp == Some(stamp));
             let (digest, len) = match same {
                 Some(known) => (known.digest, stamp.len),
@@ -180,8 +236,13 @@ fn hash_file(place: &Path, buffer: &mut [u8]) -> io::Result<(Digest, u64)> {
     }
 }
 
-/// Adds the files below `dir` to `found`, their paths below `start`, in no order.
-fn walk(start: &RelPath, dir: &Path, pruned: &[PathBuf], found: &mut Vec<Found>) -> Result<(), LoadError> {
+/// Tells the files below `dir`, their paths below `start`, in no order, some at a time.
+fn walk(
+    start: &RelPath,
+    dir: &Path,
+    pruned: &[PathBuf],
+    tell: &mut dyn FnMut(Vec<Found>),
+) -> Result<(), LoadError> {
     let mut builder = WalkBuilder::new(dir);
     builder.standard_filters(false).git_ignore(true).require_git(false);
     for above in repository_above(dir) {
@@ -193,25 +254,40 @@ fn walk(start: &RelPath, dir: &Path, pruned: &[PathBuf], found: &mut Vec<Found>)
     let pruned = pruned.to_vec();
     builder.filter_entry(move |entry| entry.depth() == 0 || !is_out(entry, &pruned));
     let mut errors = Vec::new();
+    let mut found = Vec::with_capacity(CHUNK);
     for entry in builder.build() {
         match entry {
             Ok(entry) => {
-                let below = RelPath::between(dir, entry.path()).map(|below| start.join(below.as_bytes()));
+                let below = below(dir, entry.path()).map(|below| start.join(below.as_bytes()));
+                if found.len() == CHUNK {
+                    tell(std::mem::replace(&mut found, Vec::with_capacity(CHUNK)));
+                }
                 found.extend(below.zip(entry.file_type()).and_then(|(path, kind)| Found::new(path, kind)));
             }
             Err(error) => errors.push(failure(error, dir.to_path_buf())),
         }
     }
+    tell(found);
     // A directory that has gone away is as good as one that never was.
     errors.retain(|(_, error)| error.kind() != io::ErrorKind::NotFound);
     errors.sort_by(|a, b| a.0.cmp(&b.0));
     errors.into_iter().next().map_or(Ok(()), |(path, error)| Err(unreadable(&path)(error)))
 }
 
+/// The path from `dir` to what was listed below it.
+fn below(dir: &Path, path: &Path) -> Option<RelPath> {
+    // By its bytes: as parts, it would take longer than to list it.
+    let (dir_bytes, bytes) = (dir.as_os_str().as_encoded_bytes(), path.as_os_str().as_encoded_bytes());
+    match bytes.strip_prefix(dir_bytes) {
+        Some([b'/', below @ ..]) if cfg!(unix) => Some(RelPath::new(below)),
+        _ => RelPath::between(dir, path),
+    }
+}
+
 /// Whether an entry is not listed, nor anything below it.
 fn is_out(entry: &DirEntry, pruned: &[PathBuf]) -> bool {
     entry.file_name() == ".git"
-        || pruned.iter().any(|out| out == entry.path())
+        || pruned.iter().any(|out| out.as_os_str() == entry.path().as_os_str())
         || entry.file_type().is_some_and(|kind| kind.is_dir()) && is_cache(entry.path())
 }
 

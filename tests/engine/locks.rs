@@ -111,7 +111,7 @@ fn where_it_must_be_locked_another_version_is_drift() {
     let config = std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap();
     sandbox.write("genti.toml", &format!("locked = true\n{config}"));
     let text = sandbox.run(&["check"], 5);
-    let none = "the version of lint is not as configured: `lint 1.94.0 (abc)` here (version), `none` configured (genti.lock)";
+    let none = "the version of lint is not as configured: `lint 1.94.0 (abc)` here (installed), `none` configured (genti.lock)";
     assert!(text.contains(none), "{text}");
     sandbox.run(&["lock"], 0);
     sandbox.run(&["check"], 0);
@@ -124,7 +124,7 @@ fn where_it_must_be_locked_another_version_is_drift() {
     sandbox.run(&judge, 0);
     update(&sandbox);
     let text = sandbox.run(&["check"], 5);
-    let other = "`lint 1.95.0 (def)` here (version), `lint 1.94.0 (abc)` configured (genti.lock)";
+    let other = "`lint 1.95.0 (def)` here (installed), `lint 1.94.0 (abc)` configured (genti.lock)";
     assert!(text.contains(other) && text.contains("with `cargo genti lock`"), "{text}");
     // Only a gate minds.
     sandbox.run(&["run"], 0);
@@ -181,4 +181,14 @@ fn clippy_and_rustdoc_tell_their_lints() {
     }
     assert!(doc.contains("    \"rustdoc::broken_intra_doc_links\",\n") && !doc.contains("unused"), "{doc}");
     assert!(!clippy.contains("rustdoc::"), "{clippy}");
+
+    // An older clippy, that did not have the one that finds something here.
+    let lines = text.lines().filter(|line| !line.contains("\"clippy::needless_return\""));
+    let older: String =
+        lines.map(|line| format!("{}\n", line.replace("\"clippy 0.1.", "\"clippy 0.0."))).collect();
+    sandbox.write("genti.lock", &older);
+    sandbox.edit("src/lib.rs", "    format!(\"Hello, {name}!\")", "    return format!(\"Hello, {name}!\");");
+    let text = sandbox.run(&["run", "--tool", "clippy"], 1);
+    let said = " locked: the new finding comes from a lint that it did not have";
+    assert!(text.contains(said), "{text}");
 }

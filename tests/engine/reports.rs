@@ -348,7 +348,8 @@ fn a_report_is_opened_by_what_the_system_opens_files_with() {
     }
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     for (args, name) in [
-        (&["--format", "markdown"][..], "target/genti/artifacts/report.md"),
+        (&[][..], "target/genti/artifacts/report.html"),
+        (&["--format", "markdown"], "target/genti/artifacts/report.md"),
         (&["--format", "json"], "target/genti/artifacts/report.json"),
         (&["--format", "junit", "--output=-x.xml"], "-x.xml"),
     ] {

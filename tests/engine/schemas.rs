@@ -53,9 +53,9 @@ fn what_a_run_leaves_is_what_the_schemas_say() {
 /// Not a field for show: each is there in a real file.
 #[test]
 fn every_field_of_a_schema_is_in_a_file() {
-    // What these tools don't have.
-    let rare =
-        BTreeSet::from(["database", "bytes", "checked_in", "digest", "files", "inputs", "package", "units"]);
+    // What these tools don't have: those that do have tests of their own, whose artifacts are held against the schemas, too.
+    let generated = ["bytes", "checked_in", "digest", "files", "inputs", "package", "units"];
+    let rare: BTreeSet<_> = generated.into_iter().chain(["database"]).collect();
     for (name, values) in rich() {
         let mut seen = BTreeSet::new();
         values.iter().for_each(|value| keys(value, &mut seen));

@@ -24,7 +24,7 @@ Exit codes:
   2      a mistake in the command line or the configuration
   3      incomplete: a required tool has no verdict (compile error, time-out, crash, missing tool, --max-duration)
   4      the artifacts, a report, the baseline, golden files, or what was asked for on stdout could not be written
-  5      drift: `check` was asked for another policy, or for less, than what is configured
+  5      drift: what `check` was asked to run or to judge is not what is configured
   101    a bug in genti
   128+n  stopped by signal n";
 
@@ -145,7 +145,7 @@ pub(crate) struct BlessArgs {
 /// What a gate knows beside what it runs.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// Let a part pass as such: -p, --exclude, --tool, --skip-tool, --since, and another build than [baseline] names
+    /// Let a part pass as such: -p, --exclude, --tool, --skip-tool, --since, and another build than `[baseline]` names
     #[arg(long)]
     pub(crate) partial: bool,
     /// Run nothing, and judge the finished run that left its artifacts in this directory, on whatever machine: by the
@@ -306,7 +306,7 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// What to make of the run: human, unless it is to be opened
+    /// What to make of the run: human, or html if it is to be opened
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<ReportFormat>,
     /// Where the artifacts of the run are: by default target/genti/artifacts of the workspace
@@ -339,6 +339,8 @@ pub(crate) enum ReportFormat {
     Markdown,
     /// Annotations of GitHub Actions
     Github,
+    /// A page, complete in itself
+    Html,
 }
 
 #[derive(Debug, Args)]

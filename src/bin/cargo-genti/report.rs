@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use clap::ValueEnum;
 use genti::model::outcome::End;
 use genti::pipeline::{self, Located};
 use genti::report::finished::Finished;
@@ -19,7 +18,7 @@ pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> End {
 }
 
 fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
-    let default = if args.open { page() } else { ReportFormat::Human };
+    let default = if args.open { ReportFormat::Html } else { ReportFormat::Human };
     let format = args.format.unwrap_or(default);
     let cwd = std::env::current_dir().unwrap_or_else(|_| ".".into());
     let located = pipeline::locate(&cwd, args.manifest_path.as_deref(), env);
@@ -37,7 +36,7 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
     let artifacts = store::load_artifacts(dir).map_err(|error| usage(shell, &error))?;
     let run = Finished::read(&artifacts)
         .map_err(|error| usage(shell, &format_args!("{}: {error}", dir.display())))?;
-    let shows_sources = matches!(format, ReportFormat::Human | ReportFormat::Markdown);
+    let shows_sources = matches!(format, ReportFormat::Human | ReportFormat::Markdown | ReportFormat::Html);
     let around =
         located.as_ref().map(|located| around(located, &run, shows_sources, shell)).unwrap_or_default();
     let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
@@ -92,11 +91,6 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
         Some(path) => Ok(open(&path, shell)),
         None => Ok(end),
     }
-}
-
-/// What is made to be looked at in a window.
-fn page() -> ReportFormat {
-    ReportFormat::from_str("html", false).unwrap_or(ReportFormat::Markdown)
 }
 
 /// Opens the file at `path` as a double click would.

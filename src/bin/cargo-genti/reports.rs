@@ -116,6 +116,7 @@ pub(crate) fn of_library(format: ReportFormat) -> Option<Format> {
         ReportFormat::Junit => Some(Format::Junit),
         ReportFormat::Markdown => Some(Format::Markdown),
         ReportFormat::Github => Some(Format::Github),
+        ReportFormat::Html => Some(Format::Html),
     }
 }
 
@@ -128,6 +129,7 @@ pub(crate) fn file_name(format: ReportFormat) -> &'static str {
         ReportFormat::Junit => "report.xml",
         ReportFormat::Markdown => "report.md",
         ReportFormat::Github => "annotations.txt",
+        ReportFormat::Html => "report.html",
     }
 }
 

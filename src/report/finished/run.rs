@@ -61,6 +61,9 @@ pub struct Selection {
 pub struct Tool {
     /// Its name.
     pub name: String,
+    /// The tools whose scans come before its own, directly or not, sorted.
+    #[serde(default)]
+    pub needs: Vec<String>,
     /// Whether its verdict decides.
     pub required: bool,
     /// Whether the configuration or the command line names it.
@@ -70,6 +73,7 @@ pub struct Tool {
     /// What a task of it covers: `workspace`, `package`, `target-root`, `test-target` or `file`.
     pub per: String,
     /// How its output is read, as in the configuration.
+    #[serde(default)]
     pub parse: String,
     /// The namespaces of findings that it speaks for.
     pub namespaces: Vec<String>,

@@ -104,6 +104,9 @@ pub struct Timing {
     pub attempts: u32,
     /// The exit code of the process or, negative, the signal that ended it.
     pub raw_exit: Option<i32>,
+    /// `hit` if nothing had to run, else `miss`; `None` if the run is from before there was a cache.
+    #[serde(default)]
+    pub cache: Option<String>,
 }
 
 /// A line; kinds may be added.

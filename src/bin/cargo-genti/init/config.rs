@@ -43,7 +43,7 @@ pub(super) fn render(found: &Surroundings) -> String {
         r##"#[tools.todo]
 #run = ["awk", '/TODO/ { print FILENAME ":" FNR ": " $0 }', "{files}"]
 #files = ["**/*.rs"]
-#parse = { regex = '^(?<path>.+?):(?<line>\d+): *(?<message>.+)$' }
+#parse = { regex = '^(?<path>.+?):(?<line>[0-9]+): *(?<message>.+)$' }
 #required = false
 "##,
     );
@@ -105,7 +105,8 @@ fn already(found: &Surroundings, text: &mut Text) {
         text.prose(&format!("  and {more} more calls of cargo"));
     }
     if calls().any(|(_, call)| call.contains("--all-features")) {
-        text.prose("Features are chosen on the command line: `cargo genti check --all-features`.");
+        text.prose("All features: `cargo genti check --all-features`, which is drift unless it stands here:");
+        text.lines("#[baseline]\n#all-features = true");
     }
     if calls().any(|(_, call)| call.contains("-D warnings")) {
         text.prose("`-D warnings` is not needed: what is new fails, warnings too.");
@@ -186,6 +187,7 @@ mod tests {
             assert_eq!(written.baseline, default.baseline);
             assert_eq!(written.suppressions, default.suppressions);
             let policy = PolicyConfig {
+                origins: written.policy.origins.clone(),
                 order: Some(Default::default()),
                 batch: Some(Default::default()),
                 seed: Some(0),

@@ -105,7 +105,7 @@ jobs:
       - name: Check
         run: |
           LOCKFILE
-          cargo genti check --max-duration 40mMANIFEST
+          cargo genti checkMANIFEST
       - name: Keep the artifacts
         if: always()
         uses: actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02 # v4.6.2

@@ -1,0 +1,292 @@
+//! What the page's script is handed: the findings in columns, every text once.
+//!
+//! Columns, because 20,000 objects with the same keys are twice as long and slower to read; and each text once, because
+//! messages, rules and paths repeat, and a search then looks at each of them once. `page/findings.js` is the reader.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+
+use super::excerpt::{Excerpt, File, Line, Mark};
+use super::patch::{Patch, patches};
+use super::text::visible;
+use crate::model::finding::{Fix, Place, Related, Site, State};
+use crate::model::path::RelPath;
+use crate::model::sources::Sources;
+use crate::report::finished::{Finding, Finished, Gone};
+use crate::report::links;
+
+/// What is new comes first, what does not count any more last.
+const STATES: [State; 6] =
+    [State::New, State::Updated, State::Unchanged, State::Suppressed, State::Unknown, State::Fixed];
+
+/// An index into [`Data::texts`].
+type Text = u32;
+
+/// All of it.
+#[derive(Serialize)]
+pub(super) struct Data {
+    /// Every text once, fit to be shown.
+    texts: Vec<String>,
+    /// The names of the states, in the order in which they are shown.
+    states: [&'static str; 6],
+    /// The lists of tools that report a finding together.
+    toolsets: Vec<Vec<Text>>,
+    /// Where a rule is explained, where that is known.
+    pages: BTreeMap<Text, String>,
+    findings: Columns,
+    files: Vec<Shown>,
+}
+
+/// An entry of each column is a finding, or an entry of the baseline that none was found for.
+#[derive(Default, Serialize)]
+struct Columns {
+    /// An index into the names of the states.
+    state: Vec<u8>,
+    /// 0 error, 1 warning, 2 note, 3 not known.
+    level: Vec<u8>,
+    ns: Vec<Text>,
+    rule: Vec<Text>,
+    /// The path or the subject.
+    place: Vec<Text>,
+    /// 1 if it is a path.
+    is_file: Vec<u8>,
+    message: Vec<Text>,
+    scope: Vec<Text>,
+    /// An index into the lists of tools.
+    tools: Vec<u32>,
+    /// 0 if it is not known.
+    line: Vec<u32>,
+    column: Vec<u32>,
+    /// What else there is.
+    more: Vec<More>,
+}
+
+#[derive(Default, Serialize)]
+struct More {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    /// Whether it can't be accepted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    fatal: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    excerpt: Option<ShownExcerpt>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<Note>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<ShownFix>,
+    /// Why it was accepted or is suppressed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<Text>,
+    /// The flagged code, where there is nothing else to show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<Text>,
+}
+
+/// The file, the stretches of lines, and the mark.
+#[derive(Serialize)]
+struct ShownExcerpt(usize, Vec<(u32, u32)>, Mark);
+
+/// The message and, where it names another place, the path, line and column.
+#[derive(Serialize)]
+struct Note(Text, #[serde(skip_serializing_if = "Option::is_none")] Option<(Text, u32, u32)>);
+
+#[derive(Serialize)]
+struct ShownFix {
+    message: Text,
+    patches: Vec<ShownPatch>,
+}
+
+/// The path, the lines, and how many are left out.
+#[derive(Serialize)]
+struct ShownPatch(Text, Vec<ShownLine>, usize);
+
+/// Sign, number and text.
+#[derive(Serialize)]
+struct ShownLine(char, u32, Text);
+
+/// The lines of a file that findings show, by number: the text, and start, length and class of each stretch.
+#[derive(Default, Serialize)]
+struct Shown(BTreeMap<u32, (Text, Vec<usize>)>);
+
+/// The findings of `run`, with their source where `sources` has it.
+pub(super) fn of(run: &Finished, sources: &Sources) -> Data {
+    let report = &run.report;
+    let mut paths: Vec<&RelPath> = report.findings.iter().flat_map(paths_of).collect();
+    paths.sort();
+    paths.dedup();
+    let files =
+        paths.into_iter().filter_map(|path| Some((path, File::new(path, sources.get(path)?)))).collect();
+    let mut table = Table { files, ..Table::default() };
+    for (rank, state) in (0..).zip(STATES) {
+        // What keeps a tool from a verdict comes before what it found.
+        for is_fatal in [true, false] {
+            let of_state = |finding: &&Finding| finding.state == state && finding.fatal == is_fatal;
+            for finding in report.findings.iter().filter(of_state) {
+                table.push_finding(rank, finding);
+            }
+        }
+        for gone in report.gone.iter().filter(|gone| gone.state == state) {
+            table.push_gone(rank, gone);
+        }
+    }
+    table.finish()
+}
+
+/// The files that a finding shows something of.
+fn paths_of(finding: &Finding) -> impl Iterator<Item = &RelPath> {
+    let edits = finding.fix.iter().flat_map(|fix| fix.edits.iter().map(|(path, ..)| path));
+    finding.place.path().into_iter().chain(edits)
+}
+
+/// [`Data`] in the making.
+#[derive(Default)]
+struct Table<'a> {
+    files: BTreeMap<&'a RelPath, File<'a>>,
+    texts: Vec<String>,
+    known: HashMap<String, Text>,
+    toolsets: Vec<Vec<Text>>,
+    pages: BTreeMap<Text, String>,
+    columns: Columns,
+    shown: BTreeMap<&'a RelPath, (usize, BTreeMap<u32, Line>)>,
+}
+
+impl<'a> Table<'a> {
+    fn push_finding(&mut self, rank: u8, finding: &'a Finding) {
+        let start = finding.place.range().map(|range| range.start);
+        let excerpt = self.excerpt(&finding.place);
+        let has_excerpt = excerpt.is_some();
+        let more = More {
+            id: Some(visible(&finding.id).into_owned()),
+            fatal: finding.fatal,
+            excerpt,
+            notes: self.notes(finding),
+            fix: finding.fix.as_ref().map(|fix| self.fix(fix)),
+            reason: finding.reason.as_deref().map(|reason| self.text(reason)),
+            owner: finding.owner.as_deref().map(|owner| self.text(owner)),
+            code: (!has_excerpt && start.is_some() && !finding.code.is_empty())
+                .then(|| self.text(&finding.code)),
+        };
+        let place = finding.place.name();
+        let tools = self.toolset(&finding.tools);
+        let texts = [&finding.ns, &finding.rule, &place, &finding.message, &finding.scope];
+        self.push(rank, finding.level as u8, texts, tools, more);
+        self.columns.is_file.push(finding.place.path().is_some().into());
+        self.columns.line.push(start.map_or(0, |start| start.line));
+        self.columns.column.push(start.map_or(0, |start| start.column));
+    }
+
+    fn push_gone(&mut self, rank: u8, gone: &Gone) {
+        let code = (!gone.code.is_empty()).then(|| self.text(&gone.code));
+        let reason = gone.reason.as_deref().map(|reason| self.text(reason));
+        let place = match &gone.site {
+            Site::Path(path) => path.to_string(),
+            Site::Subject(subject) => subject.clone(),
+        };
+        let tools = self.toolset(&[]);
+        let texts = [&gone.ns, &gone.rule, &place, &gone.message, &gone.scope];
+        self.push(rank, 3, texts, tools, More { code, reason, ..More::default() });
+        self.columns.is_file.push(matches!(gone.site, Site::Path(_)).into());
+        self.columns.line.push(0);
+        self.columns.column.push(0);
+    }
+
+    fn push(&mut self, state: u8, level: u8, texts: [&String; 5], tools: u32, more: More) {
+        let page = links::rule(texts[0], texts[1]);
+        let [ns, rule, place, message, scope] = texts.map(|text| self.text(text));
+        self.pages.extend(page.map(|page| (rule, page)));
+        let columns = &mut self.columns;
+        columns.state.push(state);
+        columns.level.push(level);
+        columns.ns.push(ns);
+        columns.rule.push(rule);
+        columns.place.push(place);
+        columns.message.push(message);
+        columns.scope.push(scope);
+        columns.tools.push(tools);
+        columns.more.push(more);
+    }
+
+    fn excerpt(&mut self, place: &'a Place) -> Option<ShownExcerpt> {
+        let path = place.path()?;
+        let file = self.files.get(path)?;
+        let excerpt = file.excerpt(place.range()?)?;
+        let next = self.shown.len();
+        let (index, lines) = self.shown.entry(path).or_insert((next, BTreeMap::new()));
+        file.show(&excerpt, lines);
+        let Excerpt { lines, mark } = excerpt;
+        Some(ShownExcerpt(*index, lines, mark))
+    }
+
+    fn notes(&mut self, finding: &Finding) -> Vec<Note> {
+        let note = |Related { message, place }: &Related| {
+            let elsewhere = place.as_ref().filter(|place| **place != finding.place);
+            let elsewhere = elsewhere.map(|place| {
+                let start = place.range().map(|range| range.start);
+                let (line, column) = start.map_or((0, 0), |start| (start.line, start.column));
+                (self.text(&place.name()), line, column)
+            });
+            Note(self.text(message), elsewhere)
+        };
+        finding.related.iter().map(note).collect()
+    }
+
+    fn fix(&mut self, fix: &Fix) -> ShownFix {
+        let patches = patches(fix, &self.files);
+        let patch = |patch: &Patch| {
+            let lines = patch
+                .lines
+                .iter()
+                .map(|line| ShownLine(line.sign, line.number, self.text(&line.text)))
+                .collect();
+            ShownPatch(self.text(&patch.path.to_string()), lines, patch.more)
+        };
+        let patches = patches.iter().map(patch).collect();
+        ShownFix { message: self.text(&fix.message), patches }
+    }
+
+    fn toolset(&mut self, tools: &[String]) -> u32 {
+        let tools: Vec<_> = tools.iter().map(|tool| self.text(tool)).collect();
+        // There are few of them.
+        let known = self.toolsets.iter().position(|known| *known == tools);
+        let index = known.unwrap_or_else(|| {
+            self.toolsets.push(tools);
+            self.toolsets.len() - 1
+        });
+        index as u32
+    }
+
+    fn text(&mut self, text: &str) -> Text {
+        let text = visible(text);
+        if let Some(known) = self.known.get(text.as_ref()) {
+            return *known;
+        }
+        let next = self.texts.len() as Text;
+        self.texts.push(text.clone().into_owned());
+        self.known.insert(text.into_owned(), next);
+        next
+    }
+
+    fn finish(mut self) -> Data {
+        let mut files: Vec<_> = std::mem::take(&mut self.shown).into_values().collect();
+        files.sort_by_key(|(index, _)| *index);
+        let file = |(_, lines): (usize, BTreeMap<u32, Line>)| {
+            let line = |(number, line): (u32, Line)| {
+                let classes = line.classes.iter().flat_map(|(at, len, class)| [*at, *len, *class as usize]);
+                (number, (self.text(&line.text), classes.collect()))
+            };
+            Shown(lines.into_iter().map(line).collect())
+        };
+        let files = files.into_iter().map(file).collect();
+        Data {
+            texts: self.texts,
+            states: STATES.map(State::as_str),
+            toolsets: self.toolsets,
+            pages: self.pages,
+            findings: self.columns,
+            files,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! `report.html`: a finished run as one page, which needs neither a network nor a server.
+//!
+//! What stands still is markup that is made here: the verdict, the tools, the timeline, the cost. The findings are data
+//! that the page's script shows (`page/`), for there may be tens of thousands of them. Everything is text until the very
+//! end: markup is escaped (`text`), data is JSON without a `<`, and the content security policy lets nothing run but the
+//! script whose digest it names, and nothing load at all.
+
+mod cost;
+mod data;
+mod excerpt;
+mod highlight;
+mod patch;
+mod schedule;
+mod tables;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod text;
+mod timeline;
+mod verdict;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+
+use self::schedule::Schedule;
+use self::text::{escape, in_script};
+use super::finished::Finished;
+use crate::model::sources::Sources;
+
+const PAGE: &str = include_str!("page/page.html");
+const STYLE: &str = include_str!("page/page.css");
+/// One module: in the order in which they use each other.
+const SCRIPT: &str = concat!(
+    include_str!("page/findings.js"),
+    include_str!("page/filter.js"),
+    include_str!("page/card.js"),
+    include_str!("page/list.js"),
+    include_str!("page/facets.js"),
+    include_str!("page/page.js"),
+);
+
+/// The page of `run`, with the snippets that `sources` has the text for. The same run gives the same bytes, but for
+/// its times.
+pub fn html(run: &Finished, sources: &Sources) -> Vec<u8> {
+    let schedule = Schedule::of(run);
+    let schedule = schedule.as_ref();
+    let sign = verdict::sign(&run.run);
+    let data = serde_json::to_string(&data::of(run, sources)).expect("columns of texts and numbers are JSON");
+    let policy = format!(
+        "default-src 'none'; script-src {}; style-src {}; img-src data:; base-uri 'none'; form-action 'none'",
+        digest(SCRIPT),
+        digest(STYLE)
+    );
+    let packages = run.run.selection.packages.join(", ");
+    let title = format!("{}: {packages}", sign.word);
+    let parts = [
+        ("policy", policy),
+        ("title", escape(&title)),
+        ("icon", icon(sign.class).to_owned()),
+        ("style", STYLE.to_owned()),
+        ("packages", escape(&packages)),
+        ("verdict", verdict::render(run, schedule)),
+        ("tools", tables::tools(run, schedule)),
+        ("without-script", tables::without_script(run)),
+        ("timeline", timeline::render(run, schedule)),
+        ("cost", cost::render(schedule)),
+        ("facts", tables::facts(run)),
+        ("data", in_script(&data)),
+        ("script", SCRIPT.to_owned()),
+    ];
+    fill(PAGE, &parts).into_bytes()
+}
+
+/// Puts `parts` in the place of their names: `{{name}}`. What is put in is not looked at again.
+fn fill(page: &str, parts: &[(&str, String)]) -> String {
+    let mut pieces = page.split("{{");
+    let mut filled = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (name, rest) = piece.split_once("}}").expect("a name ends");
+        let (_, part) = parts.iter().find(|(known, _)| *known == name).expect("a name is known");
+        filled.push_str(part);
+        filled.push_str(rest);
+    }
+    filled
+}
+
+/// The source of `text` in a content security policy.
+fn digest(text: &str) -> String {
+    format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)))
+}
+
+/// The icon of the window's tab.
+fn icon(class: &str) -> &'static str {
+    match class {
+        "good" => "%231a7f4b",
+        "bad" => "%23c8322b",
+        _ => "%237a5af0",
+    }
+}

@@ -1,0 +1,116 @@
+// Search and filters above the list.
+
+const bar = document.getElementById("bar");
+const status = document.getElementById("status");
+/** Values of a facet that are offered at once. */
+const OFFERED = 60;
+
+const search = element("input", { type: "search", id: "search", placeholder: "Search message, rule, path, item", "aria-label": "Search the findings", autocomplete: "off", spellcheck: "false" });
+const clear = element("button", { type: "button", class: "clear" }, "Clear");
+const unfold = element("button", { type: "button" }, "Open all");
+const menus = Object.keys(facets).map(menu);
+let shownCounts = {};
+
+function menu(key) {
+  const { label, all } = facets[key];
+  const summary = element("summary", {}, label);
+  const values = element("div", { class: "values", role: "group", "aria-label": label });
+  const box = element("details", { class: "facet" }, summary, element("div", { class: "menu" }, values));
+  const narrow = element("input", { type: "search", "aria-label": `Find in ${label.toLowerCase()}s`, placeholder: "Find", autocomplete: "off", spellcheck: "false" });
+  if (all.length > 12) values.before(narrow);
+  const made = { key, box, summary, values, narrow };
+  // Filled before it opens: the next key may go into it.
+  summary.addEventListener("click", () => {
+    if (box.open) return;
+    for (const other of menus) other.box.open = false;
+    offer(made);
+  });
+  narrow.addEventListener("input", () => offer(made));
+  values.addEventListener("change", ({ target }) => {
+    if (target.checked) filter[key].add(target.value);
+    else filter[key].delete(target.value);
+    update({ keepMenu: made });
+  });
+  return made;
+}
+
+/** Fills an open menu: what is chosen, then what there is most of; paths in their order. */
+function offer({ key, values, narrow }) {
+  const counts = shownCounts[key];
+  const wanted = narrow.value.toLowerCase();
+  const offered = [...counts].filter(([value, found]) => filter[key].has(value) || (found && value.toLowerCase().includes(wanted)));
+  if (key === "path") offered.sort(([a], [b]) => (a < b ? -1 : 1));
+  else if (key === "rule" || key === "tool") offered.sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
+  const isOffered = ([value], at) => at < OFFERED || filter[key].has(value);
+  const items = offered.filter(isOffered).map(([value, found]) =>
+    element(
+      "label",
+      {},
+      element("input", { type: "checkbox", value, checked: filter[key].has(value) }),
+      element("span", { class: "value" }, value),
+      element("span", { class: "count" }, number(found)),
+    ),
+  );
+  const more = offered.length - items.length;
+  if (more > 0) items.push(element("p", { class: "none" }, `${number(more)} more: type to find them`));
+  if (!items.length) items.push(element("p", { class: "none" }, "None"));
+  values.replaceChildren(...items);
+}
+
+/** Shows what the filter lets pass, and says how much that is. */
+function update({ keepMenu } = {}) {
+  const { rows, counts } = matching();
+  shownCounts = counts;
+  showList(rows);
+  for (const made of menus) {
+    const chosen = filter[made.key];
+    made.summary.replaceChildren(facets[made.key].label, ...(chosen.size ? [" ", element("span", { class: "count" }, chosen.size === 1 ? [...chosen][0] : String(chosen.size))] : []));
+    made.box.classList.toggle("chosen", chosen.size > 0);
+    // The one in use keeps its checkboxes, or the keyboard would lose its place.
+    if (made.box.open && made !== keepMenu) offer(made);
+  }
+  clear.hidden = !isFiltered();
+  if (search.value !== filter.query) search.value = filter.query;
+  const all = `${number(count)} ${count === 1 ? "finding" : "findings"}`;
+  if (!count) status.textContent = "Nothing was found.";
+  else if (!rows.length) status.textContent = `None of ${all} matches.`;
+  else status.textContent = rows.length === count ? all : `${number(rows.length)} of ${all}`;
+  clearTimeout(addressLater);
+  addressLater = setTimeout(showAddress, 150);
+}
+
+let addressLater;
+
+/** Puts the filter into the address: not at each key, for browsers refuse what changes it too often. */
+function showAddress() {
+  const fragment = isFiltered() ? `#${filterAsFragment()}` : "";
+  if (location.hash === fragment) return;
+  history.replaceState(null, "", `${location.pathname}${location.search}${fragment}`);
+}
+
+function closeMenus() {
+  const open = menus.find(({ box }) => box.open);
+  if (!open) return false;
+  open.box.open = false;
+  if (open.box.contains(document.activeElement)) open.summary.focus();
+  return true;
+}
+
+search.addEventListener("input", () => {
+  filter.query = search.value;
+  update();
+});
+clear.addEventListener("click", () => {
+  clearFilter();
+  update();
+  search.focus();
+});
+unfold.addEventListener("click", () => {
+  const open = !shownRows.every(isOpen);
+  openAll(open);
+  unfold.textContent = open ? "Close all" : "Open all";
+});
+document.addEventListener("click", ({ target }) => {
+  for (const { box } of menus) if (!box.contains(target)) box.open = false;
+});
+

@@ -1,0 +1,126 @@
+// Which findings are shown: a search and a set of values for each facet. Knows nothing of the document.
+//
+// A facet gives each finding a group, and each group the values that it has: a file has its path and every directory
+// above it. A search looks at each text once, not at each finding.
+
+const facets = {
+  state: facet("State", findings.state, states.map((state) => [state])),
+  level: facet("Level", findings.level, levels.map((level) => [level])),
+  tool: facet("Tool", findings.tools, toolsets.map((tools) => tools.map((tool) => texts[tool]))),
+  rule: facetOf("Rule", findings.rule, (rule) => [texts[rule]]),
+  path: facetOf("Path", findings.place, (place, at) => (findings.is_file[at] ? directories(texts[place]) : [texts[place]])),
+};
+const filter = { query: "", id: "", ...Object.fromEntries(Object.keys(facets).map((key) => [key, new Set()])) };
+
+function facet(label, groups, values) {
+  const all = [...new Set(values.flat())];
+  return { label, groups, values, all };
+}
+
+/** A facet whose groups are numbered here: one for each number that `column` holds. */
+function facetOf(label, column, valuesOf) {
+  const known = new Map();
+  const values = [];
+  const groups = column.map((value, at) => {
+    let group = known.get(value);
+    if (group === undefined) {
+      group = values.push(valuesOf(value, at)) - 1;
+      known.set(value, group);
+    }
+    return group;
+  });
+  return facet(label, groups, values);
+}
+
+/** `a/b/c` is in `a/`, in `a/b/`, and itself. */
+function directories(path) {
+  const all = [];
+  for (let at = path.indexOf("/"); at >= 0; at = path.indexOf("/", at + 1)) all.push(path.slice(0, at + 1));
+  return [...all, path];
+}
+
+const searched = [findings.message, findings.rule, findings.place, findings.scope, findings.ns];
+/** Each searched text in lower case; not those of source lines, of which there are most. */
+let searchable;
+
+/** For each word of the search, which texts hold it. */
+function wordsFound() {
+  const words = filter.query.toLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length) searchable ??= [...new Set(searched.flat())].map((text) => [text, texts[text].toLowerCase()]);
+  return words.map((word) => {
+    const found = new Uint8Array(texts.length);
+    for (const [text, lower] of searchable) found[text] = lower.includes(word);
+    return found;
+  });
+}
+
+/** The findings that pass, in order; and for each value of each facet, how many pass all the other facets. */
+function matching() {
+  const keys = Object.keys(facets);
+  const allowed = keys.map((key) => {
+    const { values } = facets[key];
+    const wanted = filter[key];
+    return wanted.size ? Uint8Array.from(values, (all) => all.some((value) => wanted.has(value))) : null;
+  });
+  const groupCounts = keys.map((key) => new Uint32Array(facets[key].values.length));
+  const words = wordsFound();
+  const rows = [];
+  for (let at = 0; at < count; at++) {
+    if (filter.id && findings.more[at].id !== filter.id) continue;
+    if (!words.every((found) => searched.some((column) => found[column[at]]))) continue;
+    let refusing = -1;
+    let refusals = 0;
+    for (let key = 0; key < keys.length && refusals < 2; key++) {
+      if (allowed[key] && !allowed[key][facets[keys[key]].groups[at]]) {
+        refusing = key;
+        refusals++;
+      }
+    }
+    if (refusals === 0) {
+      rows.push(at);
+      for (let key = 0; key < keys.length; key++) groupCounts[key][facets[keys[key]].groups[at]]++;
+    } else if (refusals === 1) {
+      groupCounts[refusing][facets[keys[refusing]].groups[at]]++;
+    }
+  }
+  const counts = {};
+  keys.forEach((key, index) => {
+    const byValue = (counts[key] = new Map());
+    facets[key].values.forEach((values, group) => {
+      for (const value of values) byValue.set(value, (byValue.get(value) ?? 0) + groupCounts[index][group]);
+    });
+  });
+  return { rows, counts };
+}
+
+/** Whether anything is left out. */
+const isFiltered = () => Boolean(filter.query || filter.id) || Object.keys(facets).some((key) => filter[key].size);
+
+function clearFilter() {
+  filter.query = filter.id = "";
+  for (const key of Object.keys(facets)) filter[key].clear();
+}
+
+/** The filter as the part of an address behind `#`, and back: so that a view can be linked to. */
+function filterAsFragment() {
+  const parts = new URLSearchParams();
+  if (filter.query) parts.set("q", filter.query);
+  if (filter.id) parts.set("id", filter.id);
+  for (const key of Object.keys(facets)) for (const value of filter[key]) parts.append(key, value);
+  return parts.toString();
+}
+
+/** False if the fragment is none of ours, as that of a link to a heading. */
+function filterFromFragment(fragment) {
+  if (!fragment.includes("=")) return false;
+  const parts = new URLSearchParams(fragment);
+  clearFilter();
+  filter.query = parts.get("q") ?? "";
+  filter.id = parts.get("id") ?? "";
+  for (const key of Object.keys(facets)) {
+    const known = new Set(facets[key].all);
+    for (const value of parts.getAll(key)) if (known.has(value)) filter[key].add(value);
+  }
+  return true;
+}
+

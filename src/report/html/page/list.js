@@ -1,0 +1,178 @@
+// The list of findings, under headings of their state and file.
+//
+// A short list is in the document as a whole, so that the browser's own search finds everything. Of a long one only what
+// is near the window is: it is cut into chunks, which are filled when they come near, and emptied, keeping their height,
+// when they are far away. On paper it is whole again, up to a bound.
+
+const ALL_IN_DOCUMENT = 500;
+const ON_PAPER = 1000;
+const CHUNK = 40;
+const NEAR = 1200;
+
+const list = document.getElementById("list");
+const isFew = findings.state.filter((state) => state === 0).length <= 30;
+const toggled = new Set();
+let allOpen = null;
+let entries = [];
+let chunks = [];
+let shownRows = [];
+let entryHeight = 44;
+
+/** What is new, if that is little; else what keeps tools from a verdict, and comes first. */
+const isOpenAtFirst = (at) => findings.state[at] === 0 && (isFew || (at < 5 && findings.more[at].fatal === true));
+const isOpen = (at) => (allOpen ?? isOpenAtFirst(at)) !== toggled.has(at);
+
+/** Headings and findings in order. */
+function arrange(rows) {
+  const arranged = [];
+  let [state, file] = [];
+  rows.forEach((at, position) => {
+    if (findings.state[at] !== state?.state) {
+      arranged.push((state = { state: findings.state[at], count: 0 }));
+      file = undefined;
+    }
+    // What is in no file has its own name in its line.
+    const group = findings.is_file[at] ? findings.place[at] : findings.ns[at];
+    if (group !== file?.group) arranged.push((file = { group, isFile: findings.is_file[at], count: 0 }));
+    state.count++;
+    file.count++;
+    arranged.push({ at, position: position + 1, file });
+  });
+  return arranged;
+}
+
+function heading(entry, isContinued) {
+  if (entry.state !== undefined) {
+    const name = states[entry.state];
+    return element("h3", { class: `state state-${name}` }, name, " ", element("span", { class: "count" }, number(entry.count)));
+  }
+  const name = texts[entry.group];
+  const slash = entry.isFile ? name.lastIndexOf("/") + 1 : 0;
+  return element(
+    "h4",
+    { class: "file" },
+    element("span", { class: "directory" }, name.slice(0, slash)),
+    element("span", {}, name.slice(slash)),
+    " ",
+    element("span", { class: "count" }, isContinued ? "continued" : number(entry.count)),
+  );
+}
+
+/** Shows the findings `rows`. */
+function showList(rows) {
+  observer.disconnect();
+  shownRows = rows;
+  entries = arrange(rows);
+  chunks = [];
+  for (let first = 0; first < entries.length; first += CHUNK) {
+    const box = element("div", { class: "chunk" });
+    const chunk = { box, first, end: Math.min(first + CHUNK, entries.length), isFilled: false };
+    box.style.height = `${(chunk.end - first) * entryHeight}px`;
+    chunks.push(chunk);
+  }
+  list.replaceChildren(...chunks.map((chunk) => chunk.box));
+  const isShort = rows.length <= ALL_IN_DOCUMENT;
+  chunks.forEach((chunk, at) => {
+    if (isShort || at < 1) fill(chunk);
+    if (!isShort) observer.observe(chunk.box);
+  });
+}
+
+const observer = new IntersectionObserver(
+  (changes) => {
+    for (const { target, isIntersecting } of changes) {
+      const chunk = chunks.find(({ box }) => box === target);
+      if (chunk && isIntersecting) fill(chunk);
+      else if (chunk) empty(chunk);
+    }
+  },
+  { rootMargin: `${NEAR}px 0px` },
+);
+
+function fill(chunk) {
+  if (chunk.isFilled) return;
+  chunk.isFilled = true;
+  const shown = entries.slice(chunk.first, chunk.end).map(render);
+  const { file } = entries[chunk.first];
+  if (file) shown.unshift(heading(file, true));
+  chunk.box.replaceChildren(...shown);
+  chunk.box.style.height = "";
+}
+
+function empty(chunk) {
+  // Never takes away what has the keyboard.
+  if (!chunk.isFilled || chunk.box.contains(document.activeElement)) return;
+  chunk.box.style.height = `${chunk.box.offsetHeight}px`;
+  chunk.box.replaceChildren();
+  chunk.isFilled = false;
+}
+
+const render = (entry) => (entry.at === undefined ? heading(entry, false) : card(entry.at, isOpen(entry.at), entry.position, shownRows.length));
+
+/** Opens or closes a finding in its place. */
+function toggle(article, open = undefined) {
+  const at = Number(article.dataset.at);
+  if (open === isOpen(at)) return;
+  if (!toggled.delete(at)) toggled.add(at);
+  article.querySelector(".fold").setAttribute("aria-expanded", String(isOpen(at)));
+  const body = article.querySelector(".body");
+  const next = isOpen(at) ? details(at) : element("div", { class: "body", hidden: true });
+  next.id = body.id;
+  body.replaceWith(next);
+}
+
+/** Opens or closes all. */
+function openAll(open) {
+  allOpen = open;
+  toggled.clear();
+  showList(shownRows);
+}
+
+/** Puts the keyboard on the finding that is `step` further, or on the first or last one. */
+function moveTo(article, step) {
+  let at = entries.findIndex((entry) => entry.at === Number(article.dataset.at));
+  if (step === -Infinity) [at, step] = [-1, 1];
+  if (step === Infinity) [at, step] = [entries.length, -1];
+  for (at += step; entries[at]; at += step) {
+    if (entries[at].at === undefined) continue;
+    fill(chunks[Math.floor(at / CHUNK)]);
+    document.getElementById(`b${entries[at].at}`).focus();
+    return;
+  }
+}
+
+list.addEventListener("click", (event) => {
+  const line = event.target.closest(".line");
+  // Whoever marks a text to copy it does not want to close it.
+  if (line && !String(getSelection())) toggle(line.parentElement);
+});
+
+list.addEventListener("keydown", (event) => {
+  const article = event.target.closest(".fold") && event.target.closest("article");
+  if (!article || event.altKey || event.ctrlKey || event.metaKey) return;
+  const does = {
+    ArrowDown: () => moveTo(article, 1),
+    ArrowUp: () => moveTo(article, -1),
+    Home: () => moveTo(article, -Infinity),
+    End: () => moveTo(article, Infinity),
+    ArrowRight: () => toggle(article, true),
+    ArrowLeft: () => toggle(article, false),
+  }[event.key];
+  if (!does) return;
+  event.preventDefault();
+  does();
+});
+
+addEventListener("beforeprint", () => {
+  observer.disconnect();
+  const before = allOpen;
+  allOpen = true;
+  const printed = arrange(shownRows.slice(0, ON_PAPER));
+  list.replaceChildren(...printed.map((entry) => (entry.at === undefined ? heading(entry, false) : card(entry.at, true, entry.position, shownRows.length))));
+  allOpen = before;
+  const more = shownRows.length - ON_PAPER;
+  if (more > 0) list.append(element("p", { class: "none" }, `${number(more)} more findings are not printed: filter the list first, or see report.json.`));
+});
+
+addEventListener("afterprint", () => showList(shownRows));
+

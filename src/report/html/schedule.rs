@@ -1,0 +1,294 @@
+//! When each step ran, what it waited for, and which chain of steps decided how long the run took.
+//!
+//! The artifacts say when a step started and ended, on which slot, in which lane, and which tools its own needs. From
+//! that it is told what a step came after: of all that may have kept it (what its tool needs, whoever held its lane, the
+//! step before it in its batch or on its slot) the one that ended last, if that was just then; else whatever ended just
+//! then. Going back so from the step that ended last gives the critical path: to shorten anything else does not shorten
+//! the run.
+
+use std::collections::BTreeMap;
+
+use crate::report::finished::{BatchLine, Finished, TaskLine, Timing};
+
+/// In microseconds: who waited for something starts so soon after it.
+const SOON: u64 = 100_000;
+
+/// The steps of a run in time.
+pub(super) struct Schedule<'a> {
+    /// By rank, then by place in the batch.
+    pub(super) bars: Vec<Bar<'a>>,
+    /// Indices of the chain that decided, in time.
+    pub(super) critical: Vec<usize>,
+    /// When the last one ended, in microseconds since the run began.
+    pub(super) end: u64,
+    /// How many slots there were.
+    pub(super) slots: u32,
+}
+
+/// A step that ran. Times in microseconds since the run began.
+pub(super) struct Bar<'a> {
+    pub(super) rank: u32,
+    pub(super) tool: &'a str,
+    pub(super) lane: Option<&'a str>,
+    pub(super) slot: u32,
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) tasks: &'a [TaskLine],
+    pub(super) attempts: u32,
+    /// When all that its tool needs was there.
+    pub(super) ready: u64,
+    /// What it came after.
+    pub(super) after: Option<After>,
+    pub(super) is_critical: bool,
+}
+
+/// The step that another came after, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct After {
+    /// Its index.
+    pub(super) bar: usize,
+    pub(super) why: Why,
+}
+
+/// Why a step came after another. Where several end at the same time, the first is the reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Why {
+    /// Its tool needs that one.
+    Need,
+    /// It held the lane.
+    Lane,
+    /// It is the step before it in the batch.
+    Batch,
+    /// It was on the slot.
+    Slot,
+    /// It ended before, and more is not known: it may have held a token.
+    Other,
+}
+
+impl<'a> Bar<'a> {
+    /// The worst of its tasks.
+    pub(super) fn worst(&self) -> &'a TaskLine {
+        self.tasks.iter().rev().max_by_key(|task| task.exit_status).expect("a step has tasks")
+    }
+}
+
+impl<'a> Schedule<'a> {
+    /// `None` if the artifacts hold no times, or nothing ran.
+    pub(super) fn of(run: &'a Finished) -> Option<Self> {
+        let needs: BTreeMap<_, _> =
+            run.run.tools.iter().map(|tool| (tool.name.as_str(), tool.needs.as_slice())).collect();
+        let mut slots = 0;
+        let mut bars = Vec::new();
+        for (batch, line) in run.run.batches.iter().zip(&run.tasks.batches) {
+            let lanes = batch.steps.iter().map(|step| step.lane.as_deref());
+            for (lane, tasks) in lanes.zip(steps(line, batch.steps.iter().map(|step| step.task_count))) {
+                let Some(Timing { start_us, duration_us, slot, parallel, .. }) =
+                    tasks.first().and_then(|task| task.timing.as_ref())
+                else {
+                    continue;
+                };
+                let attempts =
+                    tasks.iter().filter_map(|task| Some(task.timing.as_ref()?.attempts)).max().unwrap_or(0);
+                if attempts == 0 {
+                    // The run ended before its turn.
+                    continue;
+                }
+                slots = slots.max(u32::try_from(*parallel).unwrap_or(u32::MAX)).max(slot.saturating_add(1));
+                bars.push(Bar {
+                    rank: batch.rank,
+                    tool: &tasks[0].tool,
+                    lane,
+                    slot: *slot,
+                    start: *start_us,
+                    end: start_us.saturating_add(*duration_us),
+                    tasks,
+                    attempts,
+                    ready: 0,
+                    after: None,
+                    is_critical: false,
+                });
+            }
+        }
+        let end = bars.iter().map(|bar| bar.end).max()?;
+        let ends = Ends::of(&bars);
+        for at in 0..bars.len() {
+            let needs = needs.get(bars[at].tool).copied().unwrap_or_default();
+            (bars[at].ready, bars[at].after) = ends.before(&bars, at, needs);
+        }
+        let critical = critical(&bars);
+        for at in &critical {
+            bars[*at].is_critical = true;
+        }
+        Some(Self { bars, critical, end, slots })
+    }
+}
+
+/// The tasks of each step of a batch.
+fn steps(line: &BatchLine, counts: impl Iterator<Item = usize>) -> impl Iterator<Item = &[TaskLine]> {
+    let mut rest = line.tasks.as_slice();
+    counts.map(move |count| {
+        let (step, others) = rest.split_at(count.min(rest.len()));
+        rest = others;
+        step
+    })
+}
+
+/// What bars have in common that can keep one of them from starting.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Shared<'a> {
+    Tool(&'a str),
+    Lane(&'a str),
+    Batch(u32),
+    Slot(u32),
+    Run,
+}
+
+/// When bars ended, by what they share with others.
+struct Ends<'a> {
+    by: BTreeMap<Shared<'a>, Vec<(u64, usize)>>,
+    /// Pairs of lanes that never ran at once: they share a directory, and so exclude each other.
+    lanes: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Ends<'a> {
+    fn of(bars: &[Bar<'a>]) -> Self {
+        let mut by: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (at, bar) in bars.iter().enumerate() {
+            let lane = bar.lane.map(Shared::Lane);
+            let shared =
+                [Shared::Run, Shared::Tool(bar.tool), Shared::Batch(bar.rank), Shared::Slot(bar.slot)];
+            for shared in shared.into_iter().chain(lane) {
+                by.entry(shared).or_default().push((bar.end, at));
+            }
+        }
+        by.values_mut().for_each(|ends| ends.sort_unstable());
+        let mut in_lanes: Vec<_> =
+            bars.iter().filter_map(|bar| Some((bar.start, bar.end, bar.lane?))).collect();
+        in_lanes.sort_unstable();
+        let mut lanes: Vec<_> = in_lanes.iter().map(|(.., lane)| *lane).collect();
+        lanes.sort_unstable();
+        lanes.dedup();
+        let pairs = lanes.iter().flat_map(|one| lanes.iter().map(move |other| (*one, *other)));
+        let lanes = pairs.filter(|pair| !overlap(&in_lanes, *pair)).collect();
+        Self { by, lanes }
+    }
+
+    /// When bar `at` had what it needs, and what it came after.
+    fn before(&self, bars: &[Bar<'a>], at: usize, needs: &[String]) -> (u64, Option<After>) {
+        let bar = &bars[at];
+        let latest = |shared, why| {
+            let ends = self.by.get(&shared)?;
+            let (end, bar) = *ends[..ends.partition_point(|(end, _)| *end <= bar.start)].last()?;
+            // One without a duration ends as it starts.
+            (bar != at).then_some((end, why, bar))
+        };
+        let need = needs
+            .iter()
+            .filter_map(|tool| latest(Shared::Tool(tool), Why::Need))
+            .max_by_key(|(end, ..)| *end);
+        let lanes = self.lanes.iter().filter(|(own, _)| Some(*own) == bar.lane);
+        let lane = lanes
+            .filter_map(|(_, other)| latest(Shared::Lane(other), Why::Lane))
+            .max_by_key(|(end, ..)| *end);
+        let others =
+            [lane, latest(Shared::Batch(bar.rank), Why::Batch), latest(Shared::Slot(bar.slot), Why::Slot)];
+        let all = need.into_iter().chain(others.into_iter().flatten());
+        let is_soon = |(end, ..): &(u64, Why, usize)| bar.start - end <= SOON;
+        let last = all.max_by_key(|(end, why, bar)| (*end, std::cmp::Reverse((*why, *bar))));
+        let last = last.filter(is_soon).or_else(|| latest(Shared::Run, Why::Other));
+        (need.map_or(0, |(end, ..)| end), last.map(|(_, why, bar)| After { bar, why }))
+    }
+}
+
+/// Whether something ran in both lanes at once; in one lane nothing does.
+fn overlap(in_lanes: &[(u64, u64, &str)], (one, other): (&str, &str)) -> bool {
+    let mut until = [0_u64; 2];
+    one != other
+        && in_lanes.iter().any(|(start, end, lane)| {
+            let Some(own) = [one, other].iter().position(|name| name == lane) else { return false };
+            until[own] = until[own].max(*end);
+            until[1 - own] > *start
+        })
+}
+
+/// The chain that ends with the bar that ends last. A bar never comes after itself: what it comes after ended
+/// before it started, and of those that take no time the earlier one counts.
+fn critical(bars: &[Bar<'_>]) -> Vec<usize> {
+    let mut chain = Vec::new();
+    let mut next = (0..bars.len()).max_by_key(|at| (bars[*at].end, std::cmp::Reverse(*at)));
+    while let Some(at) = next {
+        chain.push(at);
+        // Bars without a duration could come after each other.
+        next = bars[at].after.map(|after| after.bar).filter(|before| bars[*before].start < bars[at].start);
+    }
+    chain.reverse();
+    chain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Step, run_of};
+    use super::*;
+
+    /// The critical path, each step with what it came after.
+    fn check(steps: &[Step]) -> Vec<String> {
+        let run = run_of(steps);
+        let schedule = Schedule::of(&run).unwrap();
+        let step = |at: &usize| {
+            let bar = &schedule.bars[*at];
+            let after = bar.after.map(|after| format!(" {:?} {}", after.why, schedule.bars[after.bar].tool));
+            format!("{}{}", bar.tool, after.unwrap_or_default())
+        };
+        schedule.critical.iter().map(step).collect()
+    }
+
+    const CLIPPY: Step = Step { tool: "clippy", lane: Some("check"), ..Step::NONE };
+    const BUILD: Step = Step { tool: "test-build", lane: Some("build"), ..Step::NONE };
+    const TEST: Step = Step { tool: "test", needs: &["test-build"], ..Step::NONE };
+    const FMT: Step = Step { tool: "fmt", ..Step::NONE };
+
+    #[test]
+    fn the_chain_that_decided_is_found_and_why() {
+        let steps = [
+            CLIPPY.at(0, 10..500),
+            BUILD.at(0, 510..900),
+            FMT.at(1, 10..80),
+            // Slot 1 was idle: it needed what was built.
+            TEST.at(1, 910..950),
+        ];
+        assert_eq!(check(&steps), ["clippy", "test-build Lane clippy", "test Need test-build"]);
+    }
+
+    #[test]
+    fn lanes_that_ran_at_once_do_not_exclude_each_other() {
+        let steps = [CLIPPY.at(0, 10..500), BUILD.at(1, 20..300), BUILD.at(2, 510..900)];
+        assert_eq!(check(&steps), ["test-build", "test-build Lane test-build"]);
+    }
+
+    #[test]
+    fn a_slot_that_was_busy_is_a_reason() {
+        let steps = [FMT.at(0, 0..100), FMT.at(1, 0..90), FMT.at(0, 100..150), FMT.at(1, 91..140)];
+        assert_eq!(check(&steps), ["fmt", "fmt Slot fmt"]);
+    }
+
+    #[test]
+    fn who_starts_later_waited_for_what_ended_then() {
+        let [slot, other] = [FMT.at(1, 0..90), CLIPPY.at(0, 0..500_000)];
+        let step = Step { tool: "typos", ..FMT }.at(1, 500_100..600_000);
+        assert_eq!(check(&[slot, other, step]), ["clippy", "typos Other clippy"]);
+    }
+
+    #[test]
+    fn what_takes_no_time_makes_no_circle() {
+        let steps = [FMT.at(0, 5..5), FMT.at(0, 5..5), FMT.at(0, 5..5)];
+        assert_eq!(check(&steps).len(), 1);
+    }
+
+    #[test]
+    fn there_is_none_without_times() {
+        assert!(Schedule::of(&run_of(&[])).is_none());
+        let mut run = run_of(&[FMT.at(0, 0..100)]);
+        run.tasks.batches[0].tasks[0].timing = None;
+        assert!(Schedule::of(&run).is_none());
+    }
+}

@@ -1,0 +1,201 @@
+//! The tables of the page: what each tool came to, what was run, and, where no script runs, the first findings.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::schedule::Schedule;
+use super::text::{duration, escape, in_fragment, number, prose};
+use crate::model::outcome::Verdict;
+use crate::report::finished::{Finished, Run, ToolReport};
+
+/// Lines of one kind that are shown before the rest is only counted.
+const MOST: usize = 10;
+
+/// A column of the table of tools: its name, and what it counts.
+type Column = (&'static str, fn(&ToolReport) -> usize);
+
+const COLUMNS: [Column; 5] = [
+    ("New", |report| report.new),
+    ("Accepted", |report| report.unchanged + report.updated),
+    ("Suppressed", |report| report.suppressed),
+    ("Fixed", |report| report.fixed),
+    ("Unknown", |report| report.unknown),
+];
+
+/// What each tool came to.
+pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
+    // A column of zeros says nothing, but for the first.
+    let columns: Vec<_> = COLUMNS
+        .into_iter()
+        .enumerate()
+        .filter(|(at, (_, count))| *at == 0 || run.report.tools.iter().any(|report| count(report) > 0))
+        .map(|(_, column)| column)
+        .collect();
+    let mut html = String::from(
+        "<section aria-labelledby=\"tools\">\n<h2 id=\"tools\">Tools</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"What each tool came to\"><table class=\"tools\">\n<thead><tr><th scope=\"col\">Tool</th><th scope=\"col\">Verdict</th>",
+    );
+    // On a phone the first column is all there is room for.
+    let class = |at: usize| if at == 0 { "num" } else { "num wide" };
+    for (at, (name, _)) in columns.iter().enumerate() {
+        let _ = write!(html, "<th scope=\"col\" class=\"{}\">{name}</th>", class(at));
+    }
+    if schedule.is_some() {
+        html.push_str("<th scope=\"col\" class=\"num\">Time</th>");
+    }
+    html.push_str("</tr></thead>\n<tbody>\n");
+    for (tool, report) in run.tools() {
+        // What nobody asked for by name is not worth a line while it has nothing to say.
+        let is_aside = tool.on_demand || (run.tasks_of(&tool.name).next().is_none() && !tool.configured);
+        if is_aside && report.verdict == Verdict::Passed {
+            continue;
+        }
+        let (mood, sign, word) = match report.verdict {
+            Verdict::Passed => ("good", "✓", "passed"),
+            Verdict::Failed => ("bad", "✕", "failed"),
+            Verdict::Incomplete => ("open", "?", "incomplete"),
+            Verdict::Missing => ("none", "–", "not installed"),
+        };
+        let optional = if tool.required { "" } else { " <small>optional</small>" };
+        let _ = write!(
+            html,
+            "<tr><th scope=\"row\"><a href=\"#tool={}\">{}</a>{optional}</th><td class=\"mark {mood}\"><span aria-hidden=\"true\">{sign}</span> {word}</td>",
+            in_fragment(&tool.name),
+            escape(&tool.name)
+        );
+        for (at, (_, count)) in columns.iter().enumerate() {
+            let count = count(report);
+            let zero = if count == 0 { " zero" } else { "" };
+            let _ = write!(html, "<td class=\"{}{zero}\">{}</td>", class(at), number(count));
+        }
+        if let Some(schedule) = schedule {
+            let bars = schedule.bars.iter().filter(|bar| bar.tool == tool.name);
+            let _ = write!(
+                html,
+                "<td class=\"num\">{}</td>",
+                duration(bars.map(|bar| bar.end - bar.start).sum())
+            );
+        }
+        html.push_str("</tr>\n");
+        let width = columns.len() + 2 + usize::from(schedule.is_some());
+        reasons(&mut html, report, width);
+    }
+    html.push_str("</tbody></table></div>\n</section>\n");
+    html
+}
+
+/// Why a tool has no verdict on something. One reason may hold for many units: it is said once.
+fn reasons(html: &mut String, report: &ToolReport, width: usize) {
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for gap in &report.incomplete {
+        reasons.entry(&gap.reason).or_default().push(&gap.unit);
+    }
+    let row = |html: &mut String, text: &str| {
+        let _ = writeln!(html, "<tr class=\"reason\"><td colspan=\"{width}\">{text}</td></tr>");
+    };
+    for (reason, units) in reasons.iter().take(MOST) {
+        let who = match units.as_slice() {
+            ["."] | [] => String::new(),
+            [unit] => format!("<code>{}</code>: ", escape(unit)),
+            [first, ..] => format!("{} units (<code>{}</code>, …): ", number(units.len()), escape(first)),
+        };
+        row(html, &format!("{who}{}", prose(reason)));
+    }
+    if reasons.len() > MOST {
+        row(html, &format!("and {} more", number(reasons.len() - MOST)));
+    }
+}
+
+/// What was run, for who wants to run it again.
+pub(super) fn facts(run: &Finished) -> String {
+    let Run { graph_hash, batch_id, order_policy, batch_policy, seed, selection, .. } = &run.run;
+    let mut facts = vec![
+        ("Order", escape(order_policy)),
+        ("Batches", escape(batch_policy)),
+        ("Seed", seed.to_string()),
+        ("Packages", list(&selection.packages)),
+    ];
+    let mut fact = |name, text: String| {
+        if !text.is_empty() {
+            facts.push((name, text));
+        }
+    };
+    let mut features = list(&selection.features);
+    if selection.all_features {
+        features = "all".to_owned();
+    }
+    if selection.no_default_features {
+        features.push_str(" without the default ones");
+    }
+    fact("Features", features);
+    fact("Target", selection.target.as_deref().map(escape).unwrap_or_default());
+    fact("Profile", selection.cargo_profile.as_deref().map(escape).unwrap_or_default());
+    fact("Only tools", list(&selection.tools));
+    fact("Without tools", list(&selection.skip_tools));
+    fact("Changed since", selection.since.as_deref().map(escape).unwrap_or_default());
+    let millis = |cap: Option<u64>| cap.map(|cap| duration(cap.saturating_mul(1000))).unwrap_or_default();
+    fact("Time per task", millis(run.run.per_task_timeout_ms));
+    fact("Time in all", millis(run.run.max_duration_ms));
+    fact("Suppressions as of", run.report.as_of.as_deref().map(escape).unwrap_or_default());
+    fact("Graph", format!("<code>{}</code>", escape(graph_hash)));
+    fact("Batch id", format!("<code>{}</code>", escape(batch_id)));
+    let versions = run.run.tools.iter().filter_map(|tool| {
+        let database = tool.database.as_ref().map(|revision| format!(", database {}", escape(revision)));
+        let version = format!("{}{}", escape(tool.version.as_ref()?), database.unwrap_or_default());
+        Some((tool.name.as_str(), version))
+    });
+    format!(
+        "<section aria-labelledby=\"run\">\n<h2 id=\"run\">What was run</h2>\n{}<h3>With these versions</h3>\n{}</section>\n",
+        terms(facts.iter().map(|(name, text)| (*name, text.clone()))),
+        terms(versions)
+    )
+}
+
+/// Names, and the markup of what they stand for.
+fn terms<'a>(terms: impl Iterator<Item = (&'a str, String)>) -> String {
+    let terms = terms.map(|(name, html)| format!("<div><dt>{}</dt><dd>{html}</dd></div>\n", escape(name)));
+    format!("<dl class=\"run\">\n{}</dl>\n", terms.collect::<String>())
+}
+
+/// The first of `names`, and how many more there are.
+fn list(names: &[String]) -> String {
+    let shown: Vec<_> = names.iter().take(3 * MOST).map(|name| escape(name)).collect();
+    let more = match names.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {} more", number(more)),
+    };
+    format!("{}{more}", shown.join(", "))
+}
+
+/// The first findings as a table, for where no script runs.
+pub(super) fn without_script(run: &Finished) -> String {
+    let mut findings: Vec<_> = run.report.findings.iter().collect();
+    findings.sort_by_key(|finding| finding.state);
+    let count = findings.len();
+    findings.truncate(10 * MOST);
+    let mut html = String::from("<p>The findings can be searched where scripts are allowed to run.</p>\n");
+    if findings.is_empty() {
+        html.push_str("<p>There are none.</p>\n");
+        return html;
+    }
+    html.push_str(
+        "<table><thead><tr><th scope=\"col\">State</th><th scope=\"col\">Level</th><th scope=\"col\">Place</th><th scope=\"col\">Message</th><th scope=\"col\">Rule</th></tr></thead>\n<tbody>\n",
+    );
+    for finding in &findings {
+        let line = finding.place.range().map(|range| format!(":{}", range.start.line)).unwrap_or_default();
+        let _ = writeln!(
+            html,
+            "<tr><td>{}</td><td>{}</td><td>{}{line}</td><td>{}</td><td>{}</td></tr>",
+            finding.state.as_str(),
+            finding.level.as_str(),
+            escape(&finding.place.name()),
+            escape(&finding.message),
+            escape(&finding.rule)
+        );
+    }
+    html.push_str("</tbody></table>\n");
+    if count > findings.len() {
+        let _ =
+            writeln!(html, "<p>{} more are in <code>report.json</code>.</p>", number(count - findings.len()));
+    }
+    html
+}

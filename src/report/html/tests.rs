@@ -1,0 +1,140 @@
+#![expect(clippy::disallowed_methods, reason = "snapbox looks for the file to compare with")]
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+use serde_json::Value;
+use snapbox::{assert_data_eq, file};
+
+use super::*;
+use crate::model::path::RelPath;
+use crate::report::Artifacts;
+
+fn golden() -> Finished {
+    let [run, report, tasks] = [
+        include_str!("../../../tests/engine/golden/run.json"),
+        include_str!("../../../tests/engine/golden/report.json"),
+        include_str!("../../../tests/engine/golden/tasks.jsonl"),
+    ]
+    .map(|text| text.as_bytes().to_vec());
+    Finished::read(&Artifacts { run, report, tasks }).unwrap()
+}
+
+fn page() -> String {
+    let source = b"fine\nbad\n".to_vec();
+    let sources = Sources(BTreeMap::from([(RelPath::new("text/a"), source)]));
+    String::from_utf8(html(&golden(), &sources)).unwrap()
+}
+
+/// What stands between `<tag…>` and `</tag>`.
+fn content<'a>(page: &'a str, tag: &str, attribute: &str) -> &'a str {
+    let start = page.find(&format!("<{tag}{attribute}>")).unwrap() + tag.len() + attribute.len() + 2;
+    &page[start..start + page[start..].find(&format!("</{tag}>")).unwrap()]
+}
+
+#[test]
+fn the_page_of_a_small_run_is_as_it_was() {
+    let page = page();
+    let shown = page
+        .replace(STYLE, "[style]")
+        .replace(SCRIPT, "[script]")
+        .replace(&digest(STYLE), "[digest of the style]")
+        .replace(&digest(SCRIPT), "[digest of the script]");
+    assert_data_eq!(shown, file!["testdata/page.html"].raw());
+}
+
+#[test]
+fn the_policy_names_what_is_in_the_page() {
+    let page = page();
+    let policy = Regex::new("script-src 'sha256-([^']+)'; style-src 'sha256-([^']+)'").unwrap();
+    let found = policy.captures(&page).unwrap();
+    let of = |text: &str| STANDARD.encode(Sha256::digest(text));
+    assert_eq!(found[1], of(content(&page, "script", " type=\"module\"")));
+    assert_eq!(found[2], of(content(&page, "style", "")));
+    for (name, text) in [("script", SCRIPT), ("style", STYLE)] {
+        assert!(!text.contains('\r'), "a browser reads another text than the digest was made of");
+        assert!(!text.contains(&format!("</{name}")) && !text.contains("<!--"), "it ends its own element");
+    }
+}
+
+/// With a policy of digests, attributes that run or style something do nothing: there must be none.
+#[test]
+fn the_markup_has_no_handlers_and_no_styles() {
+    let page = page().replace(STYLE, "").replace(SCRIPT, "");
+    let attribute = Regex::new(r#"<[^>]+ (on\w+|style)="#).unwrap();
+    assert!(!attribute.is_match(&page), "{:?}", attribute.find(&page));
+}
+
+#[test]
+fn the_script_makes_no_markup_of_data() {
+    for way in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
+        assert!(!SCRIPT.contains(way), "{way}");
+    }
+}
+
+#[test]
+fn the_data_is_json_without_markup_and_holds_every_finding() {
+    let page = page();
+    let data = content(&page, "script", " type=\"application/json\" id=\"data\"");
+    assert!(!data.contains('<'));
+    let data: Value = serde_json::from_str(data).unwrap();
+    let run = golden();
+    let count = run.report.findings.len() + run.report.gone.len();
+    for (name, column) in data["findings"].as_object().unwrap() {
+        assert_eq!(column.as_array().unwrap().len(), count, "{name}");
+    }
+    let text = |name: &str, at: usize| {
+        let text = data["findings"][name][at].as_u64().unwrap() as usize;
+        data["texts"][text].as_str().unwrap()
+    };
+    assert_eq!((text("message", 0), text("rule", 0), text("place", 0)), ("bad", "words", "text/a"));
+    assert_eq!(data["findings"]["more"][0]["excerpt"], serde_json::json!([0, [[1, 2]], [2, 0, 2, 3]]));
+}
+
+#[test]
+fn what_is_new_comes_first_and_what_is_fatal_before_it() {
+    let mut run = golden();
+    let [first, .., last] = run.report.findings.as_mut_slice() else { panic!() };
+    first.state = crate::model::finding::State::Unchanged;
+    (last.state, last.fatal) = (crate::model::finding::State::New, true);
+    let data = serde_json::to_value(data::of(&run, &Sources::default())).unwrap();
+    let states: Vec<_> = data["findings"]["state"].as_array().unwrap().iter().map(Value::as_u64).collect();
+    assert!(states.is_sorted(), "{states:?}");
+    assert_eq!(data["findings"]["more"][0]["fatal"], true);
+}
+
+#[test]
+fn why_it_ended_is_told_in_each_case() {
+    let mut run = golden();
+    assert_eq!(verdict::why(&run), "4 new findings from words. 1 more from optional tools.");
+    run.run.end.status = "interrupted".to_owned();
+    run.run.end.exit = 130;
+    assert_eq!(verdict::why(&run), "Stopped by signal 2 before everything was looked at.");
+    run.run.end.status = "incomplete".to_owned();
+    run.report.tools[1].verdict = crate::model::outcome::Verdict::Incomplete;
+    assert_eq!(
+        verdict::why(&run),
+        "No verdict from words: not everything was looked at. Beside that, 5 new findings."
+    );
+    run.run.end.status = "passed".to_owned();
+    run.report.findings.clear();
+    let passed = "Every required tool looked at everything and found nothing new.";
+    assert_eq!(verdict::why(&run), passed);
+    run.report.tools[0].verdict = crate::model::outcome::Verdict::Missing;
+    assert_eq!(verdict::why(&run), format!("{passed} Beside: not installed: count."));
+}
+
+#[test]
+fn what_did_not_have_to_run_is_told_with_the_timeline() {
+    use super::testing::{Step, run_of};
+    let step = Step { tool: "fmt", ..Step::NONE };
+    let mut run = run_of(&[step.at(0, 0..10), step.at(1, 0..10)]);
+    let told = |run: &Finished| timeline::render(run, Schedule::of(run).as_ref());
+    assert!(!told(&run).contains("did not have to run"));
+    for hits in 1..=2 {
+        let timing = run.tasks.batches[hits - 1].tasks[0].timing.as_mut().unwrap();
+        (timing.cache, timing.attempts) = (Some("hit".to_owned()), 0);
+        assert!(told(&run).contains(&format!("{hits} of 2 tasks did not have to run")));
+    }
+    assert!(!told(&run).contains("chart"));
+}

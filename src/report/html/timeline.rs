@@ -1,0 +1,343 @@
+//! The timeline: slots, lanes and the critical path over time, drawn as plain SVG.
+//!
+//! Drawn here and not by the page's script, so that it is there on paper and without scripts. Positions are in percent of
+//! the width: the page may have any, and no text is stretched.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::super::text::plural;
+use super::schedule::{After, Bar, Schedule, Why};
+use super::text::{duration, escape, number};
+use crate::report::finished::{Finished, TaskLine};
+
+/// Positions are counted in these: 0.001 %.
+const WHOLE: u64 = 100_000;
+/// What is narrower than this, 0.2 %, is drawn together with its neighbours.
+const NARROW: u64 = 200;
+/// What is wider than this, 4 %, has room for a name.
+const NAMED: u64 = 4_000;
+/// Rows that are drawn.
+const MOST_ROWS: usize = 64;
+/// Lines of the critical path.
+const MOST_LINES: usize = 12;
+/// Rows of the table.
+const MOST: usize = 200;
+
+/// The section.
+pub(super) fn render(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
+    let tasks = || run.tasks.batches.iter().flat_map(|batch| &batch.tasks);
+    let is_hit =
+        |task: &&TaskLine| task.timing.as_ref().is_some_and(|timing| timing.cache.as_deref() == Some("hit"));
+    let hits = tasks().filter(is_hit).count();
+    let known = match hits {
+        0 => String::new(),
+        _ => format!(
+            "<p>{} of {} tasks did not have to run: what they would find is known from earlier runs.</p>\n",
+            number(hits),
+            number(tasks().count())
+        ),
+    };
+    let body = match schedule {
+        None if hits > 0 => known,
+        None => "<p class=\"none\">The artifacts of this run hold no times, so that two runs leave the same bytes \
+                 (<code>SOURCE_DATE_EPOCH</code> was set), or nothing was run.</p>\n"
+            .to_owned(),
+        Some(schedule) => format!("{}{known}{}{}{}", words(schedule), chart(schedule), path(schedule), table(schedule)),
+    };
+    format!("<section aria-labelledby=\"timeline\">\n<h2 id=\"timeline\">Timeline</h2>\n{body}</section>\n")
+}
+
+fn words(schedule: &Schedule<'_>) -> String {
+    let busy: u64 = schedule.bars.iter().map(|bar| bar.end - bar.start).sum();
+    let on_path: u64 =
+        schedule.critical.iter().map(|at| schedule.bars[*at].end - schedule.bars[*at].start).sum();
+    let room = schedule.end.saturating_mul(schedule.slots.into()).max(1);
+    let percent = |part: u64, of: u64| part.saturating_mul(100) / of.max(1);
+    let count = schedule.bars.len();
+    format!(
+        "<p>{} {} on {} {} in {}: the slots were busy for {} ({}&nbsp;%), and the critical path is {} ({}&nbsp;% of the time).</p>\n",
+        number(count),
+        plural(count, "step", "steps"),
+        schedule.slots,
+        plural(schedule.slots as usize, "slot", "slots"),
+        duration(schedule.end),
+        duration(busy),
+        percent(busy, room),
+        duration(on_path),
+        percent(on_path, schedule.end),
+    )
+}
+
+fn chart(schedule: &Schedule<'_>) -> String {
+    let mut html = format!(
+        "<div class=\"chart\" role=\"img\" aria-label=\"When each step ran, on which slot and in which lane; the table below has the same\">\n{}",
+        axis(schedule.end)
+    );
+    let critical: Vec<_> = schedule.critical.iter().map(|at| &schedule.bars[*at]).collect();
+    row(&mut html, "critical path", schedule, critical, false);
+    let mut slots: BTreeMap<u32, Vec<&Bar<'_>>> =
+        (0..schedule.slots.min(MOST_ROWS as u32)).map(|slot| (slot, Vec::new())).collect();
+    let mut lanes: BTreeMap<&str, Vec<&Bar<'_>>> = BTreeMap::new();
+    for bar in &schedule.bars {
+        slots.entry(bar.slot).or_default().push(bar);
+        if let Some(lane) = bar.lane {
+            lanes.entry(lane).or_default().push(bar);
+        }
+    }
+    for (slot, bars) in slots.into_iter().take(MOST_ROWS) {
+        row(&mut html, &format!("slot {slot}"), schedule, bars, true);
+    }
+    for (lane, bars) in lanes.into_iter().take(MOST_ROWS) {
+        row(&mut html, &format!("lane {lane}"), schedule, bars, false);
+    }
+    html.push_str(
+        "</div>\n<ul class=\"legend\" aria-hidden=\"true\"><li class=\"clean\">nothing found</li><li class=\"findings\">findings</li>\
+         <li class=\"open\">no verdict</li><li class=\"idle\">idle while the next step waited</li><li class=\"path\">on the critical path</li></ul>\n",
+    );
+    html
+}
+
+/// Round times along the top.
+fn axis(end: u64) -> String {
+    let mut html = String::from(
+        "<div class=\"row axis\"><span></span><svg width=\"100%\" height=\"18\" focusable=\"false\">",
+    );
+    let step = step(end);
+    for tick in (0..=end / step).map(|tick| tick * step) {
+        let at = position(tick, end);
+        let anchor = if at > WHOLE * 88 / 100 { "end" } else { "start" };
+        let _ = write!(
+            html,
+            "<line x1=\"{0}\" x2=\"{0}\" y1=\"0\" y2=\"18\"/><text x=\"{0}\" dx=\"{1}\" y=\"12\" text-anchor=\"{anchor}\">{2}</text>",
+            percent(at),
+            if anchor == "end" { -4 } else { 4 },
+            round(tick)
+        );
+    }
+    html.push_str("</svg></div>\n");
+    html
+}
+
+/// The time between two ticks: 1, 2 or 5 with zeros, so that there are at most six of them.
+fn step(end: u64) -> u64 {
+    let mut ten = 1_000_u64;
+    loop {
+        if let Some(step) = [1, 2, 5].map(|digit| digit * ten).into_iter().find(|step| end / step <= 6) {
+            return step;
+        }
+        ten = ten.saturating_mul(10);
+    }
+}
+
+/// A time of which the last digits are zeros.
+fn round(tick: u64) -> String {
+    match tick {
+        0 => "0".to_owned(),
+        _ if tick.is_multiple_of(1_000_000) && tick < 60_000_000 => format!("{} s", tick / 1_000_000),
+        _ => duration(tick),
+    }
+}
+
+fn row(html: &mut String, label: &str, schedule: &Schedule<'_>, mut bars: Vec<&Bar<'_>>, with_idle: bool) {
+    bars.sort_by_key(|bar| (bar.start, bar.end, bar.rank));
+    let _ = write!(
+        html,
+        "<div class=\"row\"><span>{}</span><svg width=\"100%\" height=\"26\" focusable=\"false\">",
+        escape(label)
+    );
+    let mut drawn_until = 0;
+    let mut free_since = 0;
+    let mut narrow: Vec<&Bar<'_>> = Vec::new();
+    for bar in bars {
+        let (start, end) = (position(bar.start, schedule.end), position(bar.end, schedule.end));
+        if with_idle && bar.after.is_some() && start > drawn_until + NARROW {
+            flush(html, &mut narrow, schedule.end);
+            let idle = bar.start.saturating_sub(free_since);
+            let title = format!("idle for {}: {}", duration(idle), waited(bar, schedule));
+            draw(html, "idle", drawn_until, start, &title, "");
+        }
+        if end - start >= NARROW {
+            flush(html, &mut narrow, schedule.end);
+            let name = if end - start >= NAMED { bar.tool } else { "" };
+            draw(html, &class(bar), start, end, &title(bar, schedule), name);
+        } else {
+            if narrow.last().is_some_and(|last| start > position(last.end, schedule.end) + NARROW / 2) {
+                flush(html, &mut narrow, schedule.end);
+            }
+            narrow.push(bar);
+        }
+        drawn_until = drawn_until.max(end);
+        free_since = free_since.max(bar.end);
+    }
+    flush(html, &mut narrow, schedule.end);
+    html.push_str("</svg></div>\n");
+}
+
+/// Draws what is too narrow for itself as one.
+fn flush(html: &mut String, narrow: &mut Vec<&Bar<'_>>, whole: u64) {
+    let Some(first) = narrow.first() else { return };
+    let worst = narrow.iter().max_by_key(|bar| bar.worst().exit_status).unwrap_or(first);
+    let start = position(first.start, whole);
+    let end = narrow.iter().map(|bar| position(bar.end, whole)).max().unwrap_or(start).max(start + NARROW);
+    let mut class = class(worst);
+    if narrow.iter().any(|bar| bar.is_critical) && !worst.is_critical {
+        class.push_str(" path");
+    }
+    let busy = duration(narrow.iter().map(|bar| bar.end - bar.start).sum());
+    let title = match narrow.as_slice() {
+        [one] => format!("{}: {busy}", one.tool),
+        all => format!("{} short steps: {busy}", number(all.len())),
+    };
+    draw(html, &class, start, end, &title, "");
+    narrow.clear();
+}
+
+fn draw(html: &mut String, class: &str, start: u64, end: u64, title: &str, name: &str) {
+    let _ = write!(
+        html,
+        "<svg class=\"{class}\" x=\"{}\" width=\"{}\" height=\"26\"><title>{}</title><rect width=\"100%\" height=\"20\" y=\"3\"/>",
+        percent(start),
+        percent(end.max(start + 1) - start),
+        escape(title)
+    );
+    if class.contains("path") {
+        html.push_str("<rect class=\"edge\" width=\"100%\" height=\"3\" y=\"23\"/>");
+    }
+    if !name.is_empty() {
+        let _ = write!(html, "<text x=\"6\" y=\"17\">{}</text>", escape(name));
+    }
+    html.push_str("</svg>");
+}
+
+fn class(bar: &Bar<'_>) -> String {
+    let class = match bar.worst().status.as_str() {
+        "clean" | "skipped" => "clean",
+        "findings" => "findings",
+        _ => "open",
+    };
+    if bar.is_critical { format!("{class} path") } else { class.to_owned() }
+}
+
+fn title(bar: &Bar<'_>, schedule: &Schedule<'_>) -> String {
+    let tasks = bar.tasks.len();
+    format!(
+        "{} (batch {}): {} from {}; {} {}, {}; {}",
+        bar.tool,
+        bar.rank,
+        duration(bar.end - bar.start),
+        duration(bar.start),
+        number(tasks),
+        plural(tasks, "task", "tasks"),
+        bar.worst().status,
+        waited(bar, schedule)
+    )
+}
+
+/// What a step came after, in words.
+fn waited(bar: &Bar<'_>, schedule: &Schedule<'_>) -> String {
+    let Some(After { bar: before, why }) = bar.after else { return "from the start".to_owned() };
+    let before = &schedule.bars[before];
+    match why {
+        Why::Need => format!("{} needs {}", bar.tool, before.tool),
+        Why::Lane => format!(
+            "{} waited for lane {}, held by {}",
+            bar.tool,
+            before.lane.unwrap_or_default(),
+            before.tool
+        ),
+        Why::Batch => format!("{} comes after {} in its batch", bar.tool, before.tool),
+        Why::Slot => format!("{} waited for slot {}, taken by {}", bar.tool, before.slot, before.tool),
+        Why::Other => format!("{} started after {} had ended", bar.tool, before.tool),
+    }
+}
+
+/// The critical path in words: a line for steps of one tool that follow each other, and only the longest lines.
+fn path(schedule: &Schedule<'_>) -> String {
+    let mut lines: Vec<(&Bar<'_>, usize, u64)> = Vec::new();
+    for at in &schedule.critical {
+        let bar = &schedule.bars[*at];
+        match lines.last_mut().filter(|(first, ..)| first.tool == bar.tool) {
+            Some((_, count, time)) => {
+                *count += 1;
+                *time += bar.end - bar.start;
+            }
+            None => lines.push((bar, 1, bar.end - bar.start)),
+        }
+    }
+    let mut longest: Vec<_> = lines.iter().map(|(.., time)| *time).collect();
+    longest.sort_unstable_by(|a, b| b.cmp(a));
+    let least = longest.get(MOST_LINES).map_or(0, |next| next + 1);
+    let mut html = String::from("<h3>Critical path</h3>\n<ol class=\"path\">\n");
+    let mut left_out = 0;
+    for (bar, count, time) in lines {
+        if time < least {
+            left_out += count;
+            continue;
+        }
+        let times = if count > 1 { format!(" {count} steps,") } else { String::new() };
+        let _ = writeln!(
+            html,
+            "<li><b>{}</b>{times} {} <small>{}</small></li>",
+            escape(bar.tool),
+            duration(time),
+            escape(&waited(bar, schedule))
+        );
+    }
+    html.push_str("</ol>\n");
+    if left_out > 0 {
+        let _ = writeln!(
+            html,
+            "<p class=\"none\">{} shorter {} left out.</p>",
+            number(left_out),
+            plural(left_out, "step of it is", "steps of it are")
+        );
+    }
+    html
+}
+
+/// The same as a table, for whoever can't see the chart.
+fn table(schedule: &Schedule<'_>) -> String {
+    let mut bars: Vec<_> = schedule.bars.iter().collect();
+    bars.sort_by_key(|bar| std::cmp::Reverse(bar.end - bar.start));
+    let more = bars.len().saturating_sub(MOST);
+    bars.truncate(MOST);
+    bars.sort_by_key(|bar| (bar.start, bar.rank));
+    let mut html = String::from(
+        "<details class=\"steps\"><summary>Steps as a table</summary>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Steps\"><table>\n<thead><tr><th scope=\"col\">Step</th><th scope=\"col\" class=\"num\">Batch</th>\
+         <th scope=\"col\">Lane</th><th scope=\"col\" class=\"num\">Slot</th><th scope=\"col\" class=\"num\">Tasks</th><th scope=\"col\" class=\"num\">Start</th>\
+         <th scope=\"col\" class=\"num\">Took</th><th scope=\"col\" class=\"num\">Waited</th><th scope=\"col\">For</th><th scope=\"col\" class=\"num\">Processes</th><th scope=\"col\">Status</th></tr></thead>\n<tbody>\n",
+    );
+    for bar in bars {
+        let _ = writeln!(
+            html,
+            "<tr><th scope=\"row\">{}</th><td class=\"num\">{}</td><td>{}</td><td class=\"num\">{}</td><td class=\"num\">{}</td><td class=\"num\">{}</td>\
+             <td class=\"num\">{}</td><td class=\"num\">{}</td><td>{}</td><td class=\"num\">{}</td><td>{}</td></tr>",
+            escape(bar.tool),
+            bar.rank,
+            escape(bar.lane.unwrap_or("–")),
+            bar.slot,
+            number(bar.tasks.len()),
+            duration(bar.start),
+            duration(bar.end - bar.start),
+            duration(bar.start.saturating_sub(bar.ready)),
+            escape(&waited(bar, schedule)),
+            bar.attempts,
+            escape(&bar.worst().status),
+        );
+    }
+    html.push_str("</tbody></table></div>\n");
+    if more > 0 {
+        let _ = writeln!(html, "<p class=\"none\">{} shorter steps are left out.</p>", number(more));
+    }
+    html.push_str("</details>\n");
+    html
+}
+
+fn position(time: u64, whole: u64) -> u64 {
+    (u128::from(time.min(whole)) * u128::from(WHOLE) / u128::from(whole.max(1))) as u64
+}
+
+fn percent(position: u64) -> String {
+    format!("{}.{:03}%", position / 1000, position % 1000)
+}

@@ -1,0 +1,238 @@
+//! The head of the page: the verdict, why, and what there is to tidy up. Plain markup, which is there without scripts,
+//! too.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::super::text::plural;
+use super::schedule::Schedule;
+use super::text::{duration, escape, number, prose};
+use crate::model::finding::State;
+use crate::model::outcome::{Effect, Verdict};
+use crate::report::finished::{Finished, Run, Suppression, Tool, ToolReport};
+
+/// Lines of one kind that are shown before the rest is only counted.
+const MOST: usize = 10;
+
+/// How a run or a tool ended: the class in the page, the sign and the word.
+pub(super) struct Sign {
+    pub(super) class: &'static str,
+    pub(super) sign: &'static str,
+    pub(super) word: &'static str,
+}
+
+/// The sign of the run.
+pub(super) fn sign(run: &Run) -> Sign {
+    let (class, sign, word) = match run.end.status.as_str() {
+        "passed" => ("good", "✓", "Passed"),
+        "failed" => ("bad", "✕", "Failed"),
+        "incomplete" => ("open", "?", "Incomplete"),
+        "interrupted" => ("open", "■", "Interrupted"),
+        _ => ("open", "!", "Ended early"),
+    };
+    Sign { class, sign, word }
+}
+
+/// Why the run ended as it did, as a sentence for the head and for the title of the window.
+pub(super) fn why(run: &Finished) -> String {
+    let counts = Counts::in_run(run);
+    let open = |required: bool| {
+        let is_open = |(tool, report): &(&Tool, &ToolReport)| {
+            tool.required == required && report.verdict == Verdict::Incomplete
+        };
+        names(run.tools().filter(is_open).map(|(tool, _)| tool.name.as_str()))
+    };
+    let of_new = |count: usize| format!("{} new {}", number(count), plural(count, "finding", "findings"));
+    match run.run.end.status.as_str() {
+        "passed" => {
+            let mut beside = Vec::new();
+            if counts.new_of_optional > 0 {
+                beside.push(format!("{} from optional tools", of_new(counts.new_of_optional)));
+            }
+            beside.extend(open(false).map(|tools| format!("no verdict from optional {tools}")));
+            let missing = run.tools().filter(|(_, report)| report.verdict == Verdict::Missing);
+            let missing = names(missing.map(|(tool, _)| tool.name.as_str()));
+            beside.extend(missing.map(|tools| format!("not installed: {tools}")));
+            let beside =
+                if beside.is_empty() { String::new() } else { format!(" Beside: {}.", beside.join("; ")) };
+            format!("Every required tool looked at everything and found nothing new.{beside}")
+        }
+        "failed" if counts.new_of_required > 0 => {
+            let has_new = |(tool, report): &(&Tool, &ToolReport)| tool.required && report.new > 0;
+            let tools = names(run.tools().filter(has_new).map(|(tool, _)| tool.name.as_str()));
+            let tools = tools.map(|tools| format!(" from {tools}")).unwrap_or_default();
+            let more = match counts.new_of_optional {
+                0 => String::new(),
+                more => format!(" {} more from optional tools.", number(more)),
+            };
+            format!("{}{tools}.{more}", of_new(counts.new_of_required))
+        }
+        "failed" if counts.of(State::Fixed) > 0 => {
+            let count = counts.of(State::Fixed);
+            let are = plural(count, "finding is", "findings are");
+            format!("{} accepted {are} fixed but still in the baseline.", number(count))
+        }
+        "failed" => {
+            let count = run.report.golden_orphans.len();
+            let files = plural(count, "golden file that nothing prints", "golden files that nothing prints");
+            format!("{} {files} any more.", number(count))
+        }
+        "incomplete" => {
+            let beside = match counts.of(State::New) {
+                0 => String::new(),
+                new => format!(" Beside that, {}.", of_new(new)),
+            };
+            format!(
+                "No verdict from {}: not everything was looked at.{beside}",
+                open(true).unwrap_or_default()
+            )
+        }
+        "interrupted" => {
+            let signal = run.run.end.exit.saturating_sub(128);
+            format!("Stopped by signal {signal} before everything was looked at.")
+        }
+        _ => format!("It ended with exit code {}.", run.run.end.exit),
+    }
+}
+
+/// Findings by state.
+struct Counts {
+    states: BTreeMap<State, usize>,
+    new_of_required: usize,
+    new_of_optional: usize,
+}
+
+impl Counts {
+    fn in_run(run: &Finished) -> Self {
+        let mut states = BTreeMap::new();
+        let report = &run.report;
+        let all = report.findings.iter().map(|finding| finding.state);
+        for state in all.chain(report.gone.iter().map(|gone| gone.state)) {
+            *states.entry(state).or_default() += 1;
+        }
+        let required = |name: &String| run.run.tools.iter().any(|tool| tool.required && tool.name == *name);
+        let (of_required, of_optional): (Vec<_>, Vec<_>) = report
+            .findings
+            .iter()
+            .filter(|finding| finding.state == State::New)
+            .partition(|finding| finding.tools.iter().any(required));
+        Self { states, new_of_required: of_required.len(), new_of_optional: of_optional.len() }
+    }
+
+    fn of(&self, state: State) -> usize {
+        self.states.get(&state).copied().unwrap_or_default()
+    }
+}
+
+/// The verdict and how many findings are in which state.
+pub(super) fn render(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
+    let Sign { class, sign, word } = sign(&run.run);
+    let counts = Counts::in_run(run);
+    let mut html = format!(
+        "<section class=\"verdict {class}\" aria-labelledby=\"verdict\">\n\
+         <p class=\"sign\" aria-hidden=\"true\">{sign}</p>\n\
+         <div><h1 id=\"verdict\">{word}</h1>\n<p class=\"why\">{}</p>\n",
+        escape(&why(run))
+    );
+    let mut facts = vec![format!("exit code {}", run.run.end.exit)];
+    let tasks = run.tasks.batches.iter().map(|batch| batch.tasks.len()).sum::<usize>();
+    facts.push(format!("{} {}", number(tasks), plural(tasks, "task", "tasks")));
+    facts.extend(schedule.map(|schedule| duration(schedule.end)));
+    if !run.run.selection.whole {
+        facts.push("a part of the workspace".to_owned());
+    }
+    let _ = write!(html, "<p class=\"facts\">{}</p></div>\n<ul class=\"counts\">\n", facts.join(" · "));
+    for (state, label) in [
+        (State::New, "new"),
+        (State::Updated, "updated"),
+        (State::Unchanged, "unchanged"),
+        (State::Suppressed, "suppressed"),
+        (State::Unknown, "unknown"),
+        (State::Fixed, "fixed"),
+    ] {
+        let count = counts.of(state);
+        // New is said even if there is none: it is what the gate asks.
+        if count > 0 || state == State::New {
+            let _ = writeln!(
+                html,
+                "<li class=\"state-{0}\"><a href=\"#state={0}\"><b>{1}</b> {label}</a></li>",
+                state.as_str(),
+                number(count)
+            );
+        }
+    }
+    html.push_str("</ul>\n");
+    html.push_str(&notices(run));
+    html.push_str("</section>\n");
+    html
+}
+
+/// What to know beside the findings: each with what to do.
+fn notices(run: &Finished) -> String {
+    let mut notices = Vec::new();
+    let stale = run.report.gone.iter().filter(|gone| gone.state == State::Fixed).count();
+    if stale > 0 {
+        notices.push(format!(
+            "{} baseline {} stale, for what {} is fixed: drop {} with <code>cargo genti baseline update</code>.",
+            number(stale),
+            plural(stale, "entry is", "entries are"),
+            plural(stale, "it accepts", "they accept"),
+            plural(stale, "it", "them"),
+        ));
+    }
+    let covered = run.report.gone.iter().filter(|gone| gone.state == State::Suppressed).count();
+    if covered > 0 {
+        notices.push(format!(
+            "{} baseline {} suppressed: drop {} with <code>cargo genti baseline update</code>.",
+            number(covered),
+            plural(covered, "entry accepts what is", "entries accept what is"),
+            plural(covered, "it", "them"),
+        ));
+    }
+    notices.extend(run.report.suppressions.iter().filter_map(suppression));
+    let orphans = &run.report.golden_orphans;
+    for path in orphans.iter().take(MOST) {
+        notices.push(format!(
+            "Nothing prints the golden file <code>{}</code> any more: remove it with \
+             <code>cargo genti run --bless --remove-orphans</code>.",
+            escape(path)
+        ));
+    }
+    if orphans.len() > MOST {
+        notices.push(format!("And {} golden files more.", number(orphans.len() - MOST)));
+    }
+    if notices.is_empty() {
+        return String::new();
+    }
+    let items: String = notices.iter().map(|notice| format!("<li>{notice}</li>\n")).collect();
+    format!("<div class=\"notices\">\n<h2>To tidy up</h2>\n<ul>\n{items}</ul>\n</div>\n")
+}
+
+fn suppression(suppression: &Suppression) -> Option<String> {
+    let Suppression { effect, matched, reason, owner, expires, line, .. } = suppression;
+    let expired = expires.as_ref().map(|day| format!("expired on {}", escape(day))).unwrap_or_default();
+    let what = match (effect, matched) {
+        (Effect::Active, _) => return None,
+        (Effect::Expired, 0) => format!("has {expired} and matches nothing: remove it"),
+        (Effect::Expired, count) => {
+            format!(
+                "has {expired}, and {} {} again",
+                number(*count),
+                plural(*count, "finding counts", "findings count")
+            )
+        }
+        (Effect::Unused, _) => "matches nothing: remove it, or correct it".to_owned(),
+    };
+    let owner = owner.as_ref().map(|owner| format!(" ({})", escape(owner))).unwrap_or_default();
+    Some(format!(
+        "The suppression in line {line} of the configuration {what}. Its reason: “{}”{owner}",
+        prose(reason)
+    ))
+}
+
+/// `a`, `a and b`, `a, b and c`; `None` if there are none.
+fn names<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let names: Vec<_> = names.collect();
+    let (last, others) = names.split_last()?;
+    Some(if others.is_empty() { (*last).to_owned() } else { format!("{} and {last}", others.join(", ")) })
+}

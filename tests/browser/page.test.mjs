@@ -1,0 +1,326 @@
+// What `report.html` promises, in a browser. `tests/page` makes the pages: `none`, `some` and `many` have 0, 30 and
+// 20,000 findings, `hostile` has markup and control characters in every text, `incomplete` has no times.
+
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { after, describe, test } from "node:test";
+import { addressOf, assertAccessible, browser, cards, desktop, open, phone, shown, status } from "./page.mjs";
+
+after(() => browser.close());
+
+const MOST_IN_DOCUMENT = 500;
+const pages = ["none", "some", "many", "incomplete", "hostile"];
+const menus = ["State", "Level", "Tool", "Rule", "Path"];
+
+describe("nothing keeps anybody out", { concurrency: 2 }, () => {
+  for (const name of pages) {
+    for (const colorScheme of ["light", "dark"]) {
+      for (const viewport of [desktop, phone]) {
+        // Shows the same as `some`, and takes longest: once each.
+        if (name === "many" && (colorScheme === "light") !== (viewport === desktop)) continue;
+        const look = async (page) => {
+          await assertAccessible(page, "as it opens");
+          const width = await page.evaluate(() => document.documentElement.scrollWidth);
+          assert(width <= viewport.width, `${width} is wider than the window`);
+          await page.locator(".steps > summary").evaluateAll((all) => all.forEach((summary) => summary.click()));
+          if (name === "none") return assertAccessible(page, "with the table of steps");
+          for (const label of name === "some" || name === "hostile" ? menus : []) {
+            await page.locator(".facet > summary", { hasText: label }).click();
+            await assertAccessible(page, `with the menu ${label}`);
+            await page.keyboard.press("Escape");
+          }
+          await page.locator("#search").fill("nothing has this in it");
+          assert.match(await status(page), /^None of .* matches\.$/);
+          await assertAccessible(page, "with an empty result");
+          await page.locator("#search").fill("");
+          const unfold = page.getByRole("button", { name: "Open all" });
+          if (await unfold.count()) await unfold.click();
+          await shown(page);
+          await assertAccessible(page, "with all open");
+        };
+        test(`${name}, ${colorScheme}, ${viewport.width} wide`, () => open(name, look, { colorScheme, viewport }));
+      }
+    }
+  }
+});
+
+/** What a hostile text could have left in the document. */
+const injected = (page) =>
+  page.evaluate(() => {
+    const all = [...document.querySelectorAll("*")];
+    return {
+      byId: document.querySelectorAll("#injected").length,
+      elements: all.filter((node) => ["IMG", "IFRAME", "OBJECT", "EMBED", "FORM", "BASE"].includes(node.tagName)).length,
+      scripts: document.scripts.length - 2,
+      styles: document.querySelectorAll("style").length - 1,
+      handlers: all.filter((node) => [...node.attributes].some(({ name }) => name.startsWith("on"))).length,
+      links: [...document.links].filter(({ protocol }) => !["file:", "https:"].includes(protocol)).length,
+      // But newlines and tabs: control characters, and those that turn text around or hide.
+      steering: (document.documentElement.outerHTML.match(/[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g) ?? []).length,
+    };
+  });
+const nothing = { byId: 0, elements: 0, scripts: 0, styles: 0, handlers: 0, links: 0, steering: 0 };
+
+async function useAll(page) {
+  await page.getByRole("button", { name: /Open all|Close all/ }).click();
+  for (const label of menus) {
+    await page.locator(".facet > summary", { hasText: label }).click();
+    await page.locator(".facet[open] input[type=checkbox]").first().check();
+  }
+  const hostile = "</script><script>alert(1)</script><img";
+  await page.locator("#search").fill(hostile);
+  assert.match(await status(page), /of 24 findings/);
+  await page.getByRole("button", { name: "Clear" }).click();
+  await page.evaluate((value) => (location.hash = `#q=${value}&rule=${value}&__proto__=x&id=${value}`), hostile);
+  await shown(page);
+  await page.getByRole("button", { name: "Clear" }).click();
+  assert.equal(await status(page), "24 findings");
+  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  assert.equal(await page.locator("article .body:not([hidden])").count(), 24);
+}
+
+test("hostile texts are texts, wherever they are shown", () =>
+  open("hostile", async (page) => {
+    assert.match(await page.locator("article .message").first().textContent(), /<\/script><script>alert\(1\)<\/script><img .*\\u\{202e\}/);
+    assert.deepEqual(await injected(page), nothing);
+    await useAll(page);
+    assert.deepEqual(await injected(page), nothing);
+  }));
+
+test("that does not hang on the content security policy", () => {
+  const html = readFileSync(new URL(addressOf("hostile")), "utf8");
+  const bare = html.replace(/<meta http-equiv="Content-Security-Policy"[^>]*>/, "");
+  assert.notEqual(bare, html);
+  writeFileSync(path.join(process.env.PAGES, "bare.html"), bare);
+  return open("bare", async (page) => {
+    await useAll(page);
+    assert.deepEqual(await injected(page), nothing);
+  });
+});
+
+test("the content security policy lets nothing else run or load", () =>
+  open("some", async (page, seen) => {
+    const ran = await page.evaluate(async () => {
+      const refused = [];
+      document.addEventListener("securitypolicyviolation", (event) => refused.push(event.effectiveDirective));
+      const add = (name, attributes) => document.body.append(Object.assign(document.createElement(name), attributes));
+      add("script", { textContent: "globalThis.ran = true" });
+      add("img", { src: "https://example.invalid/x.png" });
+      add("style", { textContent: "body { display: none }" });
+      add("iframe", { src: "https://example.invalid/" });
+      await fetch("https://example.invalid/").catch(() => {});
+      await new Promise((done) => setTimeout(done, 200));
+      return { ran: Boolean(globalThis.ran), refused: refused.sort() };
+    });
+    assert.deepEqual(ran, { ran: false, refused: ["connect-src", "frame-src", "img-src", "script-src-elem", "style-src-elem"] });
+    // It says so, which is what was wanted.
+    seen.console.length = 0;
+    seen.requests.length = 0;
+  }));
+
+test("all can be done with the keyboard", () =>
+  open("some", async (page) => {
+    const press = (...keys) => keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
+    const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.textContent);
+    await press("Tab");
+    assert.equal(await focused(), "Skip to the findings");
+    await press("Enter", "Tab");
+    assert.equal(await focused(), "search");
+    await page.keyboard.type("len");
+    await page.waitForFunction(() => location.hash === "#q=len");
+    const found = await cards(page);
+    assert(found.length > 0 && found.length < 30);
+    await press("Escape");
+    assert.equal((await cards(page)).length, 30);
+
+    await press("Tab");
+    assert.equal(await focused(), "State");
+    await press("Enter", "Tab", "Space");
+    assert.match(await status(page), /^10 of 30 findings$/);
+    await press("Escape");
+    assert.match(await focused(), /^State/);
+    assert.equal(await page.locator(".facet[open]").count(), 0);
+
+    const [first, second] = await cards(page);
+    await page.locator(`#b${first}`).focus();
+    await press("ArrowDown");
+    assert.equal(await focused(), `b${second}`);
+    const isOpen = () => page.locator(`#b${second}`).getAttribute("aria-expanded");
+    await press("ArrowLeft");
+    assert.equal(await isOpen(), "false");
+    await press("ArrowRight");
+    assert.equal(await isOpen(), "true");
+    assert.equal(await page.locator(`#d${second} .code`).count() > 0, true);
+    await press("Enter");
+    assert.equal(await isOpen(), "false");
+    await press("Home");
+    assert.equal(await focused(), `b${first}`);
+
+    await press("/");
+    assert.equal(await focused(), "search");
+    await page.locator("#keys input").uncheck();
+    await page.locator(`#b${first}`).focus();
+    await press("/");
+    assert.equal(await focused(), `b${first}`);
+  }));
+
+test("a view can be linked to, and left", () =>
+  open(
+    "some",
+    async (page) => {
+      assert.match(await status(page), /^1 of 30 findings$/);
+      await page.getByRole("button", { name: "Clear" }).click();
+      await page.waitForFunction(() => !location.hash);
+      await page.locator(".counts a", { hasText: "unchanged" }).click();
+      assert.match(await status(page), /^19 of 30 findings$/);
+      await page.reload();
+      assert.match(await status(page), /^19 of 30 findings$/);
+      await page.locator(".head .tools a").first().click();
+      assert.equal(await page.locator(".facet.chosen").count(), 1);
+      assert.match(await page.locator(".facet.chosen > summary").textContent(), /^Tool clippy$/);
+    },
+    { fragment: "#rule=clippy%3A%3Alen_zero&state=new&level=warning&q=ZERO+length" },
+  ));
+
+test("what is new comes first, opened, and flagged text is marked", () =>
+  open("some", async (page) => {
+    assert.match(await page.locator("#list h3").first().textContent(), /^new 10$/);
+    assert.equal(await page.locator(".state-new .fold[aria-expanded=true]").count(), 10);
+    assert.equal(await page.locator("article:not(.state-new) .fold[aria-expanded=true]").count(), 0);
+    const lint = page.locator("article", { hasText: "length comparison to zero" }).first();
+    assert.equal(await lint.locator(".flagged mark").textContent(), "word.len() == 0");
+    assert.equal(await lint.locator(".flagged .number").getAttribute("data-number"), "5");
+    assert.equal(await lint.locator(".removed code").textContent(), "removed:         if word.len() == 0 {");
+    assert.equal(await lint.locator(".added mark").textContent(), "is_empty()");
+  }));
+
+test("the theme follows the system until somebody says otherwise", () =>
+  open(
+    "none",
+    async (page) => {
+      const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      const dark = await paper();
+      const button = page.locator("#theme");
+      await button.click();
+      assert.equal(await button.textContent(), "Theme: light");
+      const light = await paper();
+      assert.notEqual(light, dark);
+      await page.reload();
+      assert.equal(await paper(), light);
+      await button.click();
+      assert.equal(await paper(), dark);
+    },
+    { colorScheme: "dark" },
+  ));
+
+test("a short list is in the document as a whole, so that the browser's own search finds it", () =>
+  open("some", async (page) => assert.equal((await cards(page)).length, 30)));
+
+test("of a long list a bounded part is in the document, wherever one is", () =>
+  open("many", async (page) => {
+    const all = await page.evaluate(() => JSON.parse(document.getElementById("data").textContent).findings.state.length);
+    assert.equal(all, 20_200);
+    const most = async (when) => {
+      await shown(page);
+      const inDocument = await cards(page);
+      assert(inDocument.length > 0 && inDocument.length <= MOST_IN_DOCUMENT, `${inDocument.length} ${when}`);
+      return inDocument;
+    };
+    const [first] = await most("as it opens");
+    await page.locator(`#b${first}`).focus();
+    await page.keyboard.press("End");
+    assert((await most("at the end")).includes(all - 1));
+    assert.equal(await page.evaluate(() => document.activeElement.id), `b${all - 1}`);
+    await page.keyboard.press("Home");
+    assert((await most("back at the beginning")).includes(first));
+    for (let at = 0; at < 40; at++) {
+      await page.evaluate((part) => scrollTo(0, document.body.scrollHeight * part), at / 40);
+      await shown(page);
+      assert((await cards(page)).length <= MOST_IN_DOCUMENT);
+    }
+    await page.getByRole("button", { name: "Open all" }).click();
+    await most("with all open");
+  }));
+
+test("a search finds what a look at each finding finds", () =>
+  open("many", async (page) => {
+    for (const query of ["len_zero", "crates/core defs", "RECIEVED", "fn count string"]) {
+      const expected = await page.evaluate((query) => {
+        const { texts, findings } = JSON.parse(document.getElementById("data").textContent);
+        const columns = ["message", "rule", "place", "scope", "ns"].map((name) => findings[name]);
+        const has = (at, word) => columns.some((column) => texts[column[at]].toLowerCase().includes(word));
+        return findings.state.filter((_, at) => query.toLowerCase().split(" ").every((word) => has(at, word))).length;
+      }, query);
+      assert(expected > 0);
+      await page.locator("#search").fill(query);
+      assert.equal(await status(page), `${expected.toLocaleString("en-US")} of 20,200 findings`);
+    }
+  }));
+
+test("on paper are all findings up to a thousand, opened, and then how many are not", async () => {
+  for (const [name, most, note] of [["some", 30, 0], ["many", 1000, 1]]) {
+    await open(name, async (page) => {
+      await page.evaluate(() => {
+        addEventListener("beforeprint", () => {
+          const printed = [...document.querySelectorAll("article")];
+          globalThis.printed = [printed.length, printed.filter((card) => card.querySelector(".body:not([hidden])")).length, document.querySelectorAll("#list > .none").length];
+        });
+      });
+      const before = await cards(page);
+      await page.pdf({ path: path.join(process.env.PAGES, `${name}.pdf`), format: "A4" });
+      assert.deepEqual(await page.evaluate(() => globalThis.printed), [most, most, note]);
+      await shown(page);
+      assert.deepEqual((await cards(page)).slice(0, 20), before.slice(0, 20));
+    });
+  }
+});
+
+test("without scripts there are the verdict, the timeline, the cost, and the first findings", () =>
+  open(
+    "some",
+    async (page) => {
+      assert.equal(await page.locator("h1").textContent(), "Failed");
+      assert((await page.locator(".chart rect").count()) > 10);
+      assert.equal(await page.locator("noscript tbody tr, .findings tbody tr").count(), 30);
+      assert.equal(await page.locator(".costs table").count(), 2);
+    },
+    { javaScriptEnabled: false },
+  ));
+
+test("a run without times says so", () =>
+  open("incomplete", async (page) => {
+    assert.match(await page.locator("section", { has: page.locator("#timeline") }).textContent(), /hold no times/);
+    assert.equal(await page.locator("#cost").count(), 0);
+    assert.equal(await page.locator("h1").textContent(), "Incomplete");
+    assert.match(await page.locator(".reason").first().textContent(), /could not be built/);
+  }));
+
+// Figures, not asserted: they are those of the machine.
+test("how long it takes to open and to filter 20,000 findings", async (context) => {
+  const opened = [];
+  const filtered = [];
+  for (let round = 0; round < 5; round++) {
+    await open("many", async (page) => {
+      await shown(page);
+      opened.push(await page.evaluate(() => performance.now()));
+      for (const query of ["l", "le", "len", "len_", "crates/core", ""]) {
+        filtered.push(
+          await page.evaluate((query) => {
+            const search = document.getElementById("search");
+            search.value = query;
+            const start = performance.now();
+            search.dispatchEvent(new Event("input"));
+            // With the layout that it causes.
+            document.body.getBoundingClientRect();
+            return performance.now() - start;
+          }, query),
+        );
+        await shown(page);
+      }
+    });
+  }
+  const median = (times) => times.sort((a, b) => a - b)[Math.floor(times.length / 2)].toFixed(0);
+  context.diagnostic(`opened, with the first paint: median ${median(opened)} ms, most ${Math.max(...opened).toFixed(0)} ms`);
+  context.diagnostic(`filtered, with the layout: median ${median(filtered)} ms, most ${Math.max(...filtered).toFixed(0)} ms`);
+});
