@@ -38,7 +38,7 @@ fn files(sandbox: &Sandbox) -> std::collections::BTreeMap<String, (u64, String)>
 fn the_report_lists_what_was_generated_the_same_at_any_place_and_what_changed() {
     let (here, there) = (generating("here", ""), generating("some where/else", ""));
     let printed = here.run(&["run", "--parallel", "1"], 0);
-    assert!(printed.contains("Passed codegen: 1 package, 201 generated files"), "{printed}");
+    assert!(printed.contains("Passed codegen  1 package, 201 generated files"), "{printed}");
     there.run(&["run", "--parallel", "2"], 0);
     assert_eq!(here.artifact("report.json"), there.artifact("report.json"));
     let before = files(&here);
@@ -117,6 +117,6 @@ fn it_runs_where_a_build_script_depends_on_genti_or_somebody_asks_for_it() {
     sandbox.run(&["run"], 0);
     assert_eq!(sandbox.json("run.json")["batches"].as_array().unwrap().len(), 0);
     let printed = sandbox.run(&["run", "--tool", "codegen"], 0);
-    assert!(printed.contains("Passed codegen: 1 package\n"), "{printed}");
+    assert!(printed.contains("Passed codegen  1 package\n"), "{printed}");
     assert_eq!(sandbox.json("report.json")["generated"].as_array().unwrap().len(), 0);
 }

@@ -73,6 +73,7 @@ pub struct Tool {
     /// What a task of it covers: `workspace`, `package`, `target-root`, `test-target` or `file`.
     pub per: String,
     /// How its output is read, as in the configuration.
+    #[serde(default)]
     pub parse: String,
     /// The namespaces of findings that it speaks for.
     pub namespaces: Vec<String>,
