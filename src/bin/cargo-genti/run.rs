@@ -268,7 +268,14 @@ fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<Resul
     }
     let dir = resolve::cache_dir(&project.workspace.target_dir, env);
     let opened = Results::open(&dir, resolve::today());
-    let opened = opened.map_err(|error| shell.warning(format_args!("everything is run anew: {error}")));
+    let opened = opened.map_err(|error| {
+        // Not in the words of the artifacts: nothing was there to be lost.
+        let why = match error {
+            StoreError::Io { path, error } => format!("could not use `{}`: {error}", path.display()),
+            error => error.to_string(),
+        };
+        shell.warning(format_args!("nothing is known and nothing kept: {}", visible_line(&why)));
+    });
     opened.ok()
 }
 

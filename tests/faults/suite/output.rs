@@ -12,7 +12,12 @@ const SARIF: &str = r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"s"}
 fn world() -> World {
     let empty = r#"{\"version\":\"2.1.0\",\"runs\":[]}"#;
     let script = format!("if test -e ../sarif; then cat ../sarif; else echo '{empty}'; fi");
-    World::with(&format!("[tools.s]\nrun = [\"sh\", \"-c\", \"\"\"{script}\"\"\"]\nparse = \"sarif\"\n"), &[])
+    World::with(
+        &format!(
+            "[tools.s]\nrun = [\"sh\", \"-c\", \"\"\"{script}\"\"\"]\nparse = \"sarif\"\ncache = false\n"
+        ),
+        &[],
+    )
 }
 
 /// Has the tool print `bytes` and exit with 0.
