@@ -1,5 +1,7 @@
 //! `tasks.jsonl`.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 use super::{ReadError, content};
@@ -109,16 +111,12 @@ pub struct Timing {
     pub cache: Option<String>,
 }
 
-/// A line; kinds may be added.
+/// What kind of line it is; kinds may be added. Read on its own: serde's tagged enums collect all fields before they look
+/// at the tag, which takes longer than to read a line twice.
 #[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-enum Line {
-    Batch(BatchLine),
-    Task(TaskLine),
-    Compare(CompareLine),
-    Report(ReportLine),
-    #[serde(other)]
-    Unknown,
+struct Kind<'a> {
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
 }
 
 const FILE: &str = "tasks.jsonl";
@@ -136,15 +134,20 @@ impl Tasks {
         };
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             number += 1;
-            match serde_json::from_slice(line).map_err(|error| content(FILE, number, &error))? {
-                Line::Batch(batch) => batches.push(batch),
-                Line::Task(task) => match batches.last_mut() {
-                    Some(batch) if batch.batch_id == task.batch_id => batch.tasks.push(task),
-                    _ => return Err(wrong(number, "the task does not follow its batch")),
-                },
-                Line::Compare(compare) => compares.push(compare),
-                Line::Report(line) => report = Some(line),
-                Line::Unknown => {}
+            let bad = |error| content(FILE, number, &error);
+            let Kind { kind } = serde_json::from_slice(line).map_err(bad)?;
+            match &*kind {
+                "batch" => batches.push(serde_json::from_slice(line).map_err(bad)?),
+                "task" => {
+                    let task: TaskLine = serde_json::from_slice(line).map_err(bad)?;
+                    match batches.last_mut() {
+                        Some(batch) if batch.batch_id == task.batch_id => batch.tasks.push(task),
+                        _ => return Err(wrong(number, "the task does not follow its batch")),
+                    }
+                }
+                "compare" => compares.push(serde_json::from_slice(line).map_err(bad)?),
+                "report" => report = Some(serde_json::from_slice(line).map_err(bad)?),
+                _ => {}
             }
         }
         let report = report.ok_or_else(|| wrong(number + 1, "the line of kind `report` is missing"))?;
