@@ -1,6 +1,5 @@
 //! Completions and manual pages: they know every command and flag.
 
-use std::process::Command;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -78,7 +77,11 @@ fn bash_completes_what_was_begun() {
         (&["cargo-genti", "run", "--per-"], "--per-task-timeout"),
     ] {
         let program = env!("CARGO_BIN_EXE_cargo-genti");
-        let output = Command::new("bash").args(["-c", script, program, "--"]).args(words).output().unwrap();
+        let output = std::process::Command::new("bash")
+            .args(["-c", script, program, "--"])
+            .args(words)
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{output:?}");
         assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), expected, "{output:?}");
     }

@@ -22,12 +22,11 @@ pub(super) fn file(root: &Path, path: &RelPath) -> Option<String> {
     path_to_url(&path.to_path(root))
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
     #[test]
-    #[cfg(unix)]
     fn nothing_of_a_name_ends_the_link() {
         let path = RelPath::new("src/a b\u{1b}\\\u{7}é%.rs");
         let url = file(Path::new("/w"), &path).unwrap();
