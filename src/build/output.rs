@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::state::DIR;
@@ -97,7 +97,7 @@ impl Output<'_> {
     /// If cargo can't be told of a file with such a name.
     pub fn depends_on(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
-        let absolute = clean(&self.root.join(path));
+        let absolute = RelPath::without_dots(&self.root.join(path));
         if absolute.starts_with(&self.scratch) {
             return Ok(());
         }
@@ -177,19 +177,6 @@ pub(super) fn output_path(path: &str) -> Result<RelPath, Error> {
         return Err(wrong("what is in this directory is not generated"));
     }
     Ok(RelPath::new(path))
-}
-
-/// `path` without `.` and `..`, as far as its text tells.
-fn clean(path: &Path) -> PathBuf {
-    let mut clean = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => drop(clean.pop()),
-            part => clean.push(part),
-        }
-    }
-    clean
 }
 
 #[cfg(test)]

@@ -67,6 +67,19 @@ impl RelPath {
         Some(Self(bytes.into()))
     }
 
+    /// `path` without `.` and `..`, by its text alone: as cargo reads the paths in manifests, and compilers name files.
+    pub(crate) fn without_dots(path: &Path) -> PathBuf {
+        let mut clean = PathBuf::new();
+        for part in path.components() {
+            match part {
+                Component::CurDir => {}
+                Component::ParentDir => drop(clean.pop()),
+                part => clean.push(part),
+            }
+        }
+        clean
+    }
+
     /// The bytes, without escapes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

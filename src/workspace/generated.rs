@@ -90,7 +90,7 @@ pub fn generated(
     }
     let dir = workspace.package(package).dir.to_path(&workspace.root);
     let within = |path: &String| {
-        let path = RelPath::between(&workspace.root, &without_dots(&dir.join(path)))?;
+        let path = RelPath::between(&workspace.root, &RelPath::without_dots(&dir.join(path)))?;
         (!path.is_outside()).then_some(path)
     };
     let unit = |unit: &Unit| {
@@ -124,17 +124,4 @@ fn file(out_dir: &Path, output: &Output) -> Result<GeneratedFile, Unreadable> {
         return Err(wrong(format!("has {} bytes, and the script wrote {}", bytes.len(), output.bytes)));
     }
     Ok(GeneratedFile { len: output.bytes, digest: Digest::of_bytes(&bytes), path })
-}
-
-/// `path` without `.` and `..`.
-fn without_dots(path: &Path) -> std::path::PathBuf {
-    let mut clean = std::path::PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => drop(clean.pop()),
-            part => clean.push(part),
-        }
-    }
-    clean
 }

@@ -14,7 +14,7 @@ mod sources;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
@@ -243,30 +243,15 @@ fn owners(workspace: &Workspace) -> Vec<Option<PackageId>> {
     workspace.files.iter().map(|file| owner(&file.path)).collect()
 }
 
-/// `path` without `.` and `..`, by its text alone, as cargo reads the paths in manifests.
-fn lexical(path: &Path) -> PathBuf {
-    let mut clean = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                clean.pop();
-            }
-            part => clean.push(part),
-        }
-    }
-    clean
-}
-
 /// Where `path` lies on disk, as cargo would find it.
 fn place(root: &Path, path: &RelPath) -> PathBuf {
     let place = path.to_path(root);
-    if path.is_outside() { lexical(&place) } else { place }
+    if path.is_outside() { RelPath::without_dots(&place) } else { place }
 }
 
 /// The path from `root` to the absolute path `path`.
 fn relative(root: &Path, path: &Path) -> Result<RelPath, LoadError> {
-    RelPath::between(root, &lexical(path))
+    RelPath::between(root, &RelPath::without_dots(path))
         .ok_or_else(|| LoadError::Elsewhere { root: root.to_path_buf(), path: path.to_path_buf() })
 }
 

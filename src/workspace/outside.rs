@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::cargo::Member;
-use super::{Listing, LoadError, files, lexical, relative, unreadable};
+use super::{Listing, LoadError, files, relative, unreadable};
 use crate::model::digest::{ContentHash, Digest, Sink};
 use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
@@ -172,7 +172,7 @@ fn workspace_of(dir: &Path, own: &Table) -> Option<PathBuf> {
     if let Some(named) =
         own.get("package").and_then(|package| package.get("workspace")).and_then(Value::as_str)
     {
-        return Some(lexical(&dir.join(named)));
+        return Some(RelPath::without_dots(&dir.join(named)));
     }
     let is_root = |dir: &&Path| manifest(dir).is_ok_and(|manifest| manifest.contains_key("workspace"));
     dir.ancestors().skip(1).find(is_root).map(Path::to_path_buf)
@@ -198,5 +198,5 @@ fn patches(root: &Path, manifest: &Table) -> impl Iterator<Item = PathBuf> {
 
 /// The directory that a dependency's `path` names.
 fn path(base: &Path, needed: &Value) -> Option<PathBuf> {
-    Some(lexical(&base.join(needed.get("path")?.as_str()?)))
+    Some(RelPath::without_dots(&base.join(needed.get("path")?.as_str()?)))
 }

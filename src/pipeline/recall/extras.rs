@@ -2,7 +2,7 @@
 //! and held against the present before the result is used again.
 
 use std::collections::BTreeSet;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::elsewhere::Unreadable;
@@ -150,7 +150,8 @@ impl Collector<'_> {
             if self.is_immutable(&path) {
                 continue;
             }
-            let path = RelPath::between(&self.ground.workspace.root, &without_dots(&path)).ok_or(Unknown)?;
+            let path = RelPath::between(&self.ground.workspace.root, &RelPath::without_dots(&path))
+                .ok_or(Unknown)?;
             self.files.insert(path);
         }
         Ok(())
@@ -228,19 +229,6 @@ impl Collector<'_> {
         }
         Ok(extras)
     }
-}
-
-/// `path` by its text alone, as a compiler that was started beside it has opened it.
-fn without_dots(path: &Path) -> PathBuf {
-    let mut clean = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => drop(clean.pop()),
-            part => clean.push(part),
-        }
-    }
-    clean
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {
