@@ -196,6 +196,8 @@ pub struct ToolOutcome {
     pub fixed: usize,
     /// Baseline entries of its namespaces that could not be judged.
     pub unknown: usize,
+    /// Tasks with nothing to judge.
+    pub skipped: usize,
     /// What got no verdict and why: a unit or a package, and the reason; sorted.
     pub incomplete: Vec<(String, String)>,
     /// Where that is kept which its processes printed, if they left something without a verdict. No part of any artifact.

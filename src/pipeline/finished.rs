@@ -18,7 +18,7 @@ use crate::model::outcome::{End, Goldens, Outcome};
 use crate::model::path::RelPath;
 use crate::model::task::{Status, TaskIx};
 use crate::model::tool::{Tool, ToolId};
-use crate::report::finished::{Finding, Finished, ReadError};
+use crate::report::finished::{Finding, Finished, ReadError, Tasks};
 use crate::report::{self, Artifacts, Difference as Differing, difference};
 use crate::scan::{Env, StopReason};
 use crate::workspace::{self, LoadError};
@@ -70,20 +70,20 @@ pub fn judge_finished(
     stale_fails: bool,
 ) -> Result<Judged, NotJudged> {
     let violations: Vec<_> = artifacts.violations().iter().map(ToString::to_string).collect();
-    let run = match Finished::read(artifacts) {
-        Ok(run) => run,
+    let (run, tasks) = match artifacts.read() {
+        Ok(read) => read,
         // What is broken is told with its place once.
         Err(ReadError::Content { .. }) if !violations.is_empty() => {
             return Ok(Judged { outcome: None, drift: Vec::new(), violations });
         }
         Err(error) => return Err(error.into()),
     };
-    let drift = drift(project, artifacts, &run);
+    let drift = drift(project, artifacts, &run, &tasks);
     let mut judged = Judged { outcome: None, drift, violations };
     if !judged.drift.is_empty() {
         return Ok(judged);
     }
-    let mut outcome = match recompute(project, env, &run, baseline, &mut judged.violations)? {
+    let mut outcome = match recompute(project, env, (&run, &tasks), baseline, &mut judged.violations)? {
         Some(outcome) => outcome,
         None => return Ok(judged),
     };
@@ -105,7 +105,7 @@ pub fn judge_finished(
 }
 
 /// Where the plan of the run is another one.
-fn drift(project: &Project, artifacts: &Artifacts, run: &Finished) -> Vec<Difference> {
+fn drift(project: &Project, artifacts: &Artifacts, run: &Finished, tasks: &Tasks) -> Vec<Difference> {
     let Project { workspace, plan, .. } = project;
     let there: Value = serde_json::from_slice(&artifacts.run).unwrap_or_default();
     let here = report::planned(workspace, plan);
@@ -127,8 +127,7 @@ fn drift(project: &Project, artifacts: &Artifacts, run: &Finished) -> Vec<Differ
     }
     // Which tasks, is what helps.
     let ids: BTreeSet<_> = plan.graph.tasks.iter().map(|task| task.id.to_string()).collect();
-    let lines = run.tasks.batches.iter().flat_map(|batch| &batch.tasks);
-    let others = lines.filter(|line| !ids.contains(&line.task_id)).take(3);
+    let others = tasks.all().filter(|line| !ids.contains(&line.task_id)).take(3);
     if drift.iter().any(|difference| difference.what == "graph_hash") {
         drift.extend(others.map(|line| {
             let named = |at: &&crate::model::task::Task| {
@@ -149,7 +148,7 @@ fn drift(project: &Project, artifacts: &Artifacts, run: &Finished) -> Vec<Differ
 fn recompute(
     project: &Project,
     env: &Env,
-    run: &Finished,
+    (run, tasks): (&Finished, &Tasks),
     baseline: &BTreeMap<String, Vec<Entry>>,
     violations: &mut Vec<String>,
 ) -> Result<Option<Outcome>, NotJudged> {
@@ -170,7 +169,7 @@ fn recompute(
     let ids: BTreeMap<_, _> =
         (0..).map(TaskIx).zip(&graph.tasks).map(|(at, task)| (task.id.to_string(), at)).collect();
     let mut told = BTreeSet::new();
-    for line in run.tasks.batches.iter().flat_map(|batch| &batch.tasks) {
+    for line in tasks.all() {
         let status = Status::read(&line.status, line.reason.as_deref());
         let Some((at, status)) = ids.get(&line.task_id).copied().zip(status) else {
             violations.push(format!(

@@ -204,8 +204,9 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
     let findings = identify(diagnostics, &sources);
     let matched = matching::compare(findings, suppressions, baseline, &ledger);
     let mut tools = ledger.tools(versions);
-    for (tool, outcome) in plan.graph.tools.iter().zip(&mut tools) {
+    for ((id, tool), outcome) in plan.graph.tools().zip(&mut tools) {
         count(tool, outcome, &matched.findings, &matched.gone);
+        outcome.skipped = ledger.skipped(id);
     }
     let as_of = suppressions.as_of();
     let suppressions = suppressions.judge(&matched.findings, |one| ledger.has_looked(one));

@@ -297,6 +297,12 @@ impl<'a> Ledger<'a> {
         versions.into_iter().enumerate().zip(incomplete).map(tool).collect()
     }
 
+    /// How many tasks of `tool` had nothing to judge.
+    pub(super) fn skipped(&self, tool: ToolId) -> usize {
+        let is_skipped = |task: &&TaskOutcome| matches!(task.status, Status::Skipped(_));
+        self.tasks[self.tasks_of(tool)].iter().filter(is_skipped).count()
+    }
+
     /// Whether the tool at this index is not installed, and the workspace only shows that it uses it.
     fn is_merely_missing(&self, at: usize) -> bool {
         let is_missing = |task: &TaskOutcome| matches!(task.status, Status::Missing(_));

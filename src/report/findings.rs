@@ -45,6 +45,7 @@ fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
         "name": tool.name,
         "new": outcome.new,
         "required": tool.required,
+        "skipped": outcome.skipped,
         "suppressed": outcome.suppressed,
         "unchanged": outcome.unchanged,
         "unknown": outcome.unknown,

@@ -21,15 +21,14 @@ pub use self::run::{Batch, Run, Selection, Step, Tool};
 pub use self::tasks::{BatchLine, CompareLine, ReportLine, Stages, TaskLine, Tasks, Timing};
 use super::{Artifacts, SCHEMA};
 
-/// A finished run.
+/// A finished run, as far as most reports need it. What became of each task is read by those that show it: [`Tasks`] may be
+/// a hundred times as long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finished {
     /// `run.json`: what was run, in which batches, and how it ended.
     pub run: Run,
     /// `report.json`: findings, states and verdicts.
     pub report: Report,
-    /// `tasks.jsonl`: what became of each batch and each task, in plan order.
-    pub tasks: Tasks,
 }
 
 /// How it ended: a word, and the exit code.
@@ -86,15 +85,14 @@ pub enum ReadError {
 }
 
 impl Finished {
-    /// Reads the three artifacts of a run.
+    /// Reads `run.json` and `report.json`.
     ///
     /// # Errors
     ///
-    /// If one of them is not what a run leaves, is of a newer version, or is of another run than the others.
-    pub fn read(artifacts: &Artifacts) -> Result<Self, ReadError> {
-        let run: Run = json("run.json", &artifacts.run)?;
-        let report = Report::read(&artifacts.report)?;
-        let tasks = Tasks::read(&artifacts.tasks)?;
+    /// If one of them is not what a run leaves, is of a newer version, or is of another run than the other.
+    pub fn read(run: &[u8], report: &[u8]) -> Result<Self, ReadError> {
+        let run: Run = json("run.json", run)?;
+        let report = Report::read(report)?;
         let mixed = |file, difference| Err(ReadError::Mixed { file, difference });
         if !run.tools.iter().map(|tool| &tool.name).eq(report.tools.iter().map(|tool| &tool.name)) {
             return mixed("report.json", "it names other tools");
@@ -102,25 +100,39 @@ impl Finished {
         if run.end != report.gate {
             return mixed("report.json", "it ended otherwise");
         }
-        if !run
-            .batches
-            .iter()
-            .map(|batch| &batch.batch_id)
-            .eq(tasks.batches.iter().map(|line| &line.batch_id))
-        {
-            return mixed("tasks.jsonl", "it has other batches");
-        }
-        Ok(Self { run, report, tasks })
+        Ok(Self { run, report })
     }
 
-    /// The tasks of the tool `name`, in plan order.
-    pub fn tasks_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a TaskLine> {
-        self.tasks.batches.iter().flat_map(|batch| &batch.tasks).filter(move |task| task.tool == name)
+    /// How many tasks there are.
+    pub fn task_count(&self) -> usize {
+        self.steps().map(|step| step.task_count).sum()
+    }
+
+    /// How many of them are of the tool `name`.
+    pub fn task_count_of(&self, name: &str) -> usize {
+        self.steps().filter(|step| step.tool == name).map(|step| step.task_count).sum()
+    }
+
+    fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.run.batches.iter().flat_map(|batch| &batch.steps)
     }
 
     /// The tools, each with what it came to.
     pub fn tools(&self) -> impl Iterator<Item = (&Tool, &ToolReport)> {
         self.run.tools.iter().zip(&self.report.tools)
+    }
+}
+
+impl Artifacts {
+    /// Reads all of them.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is not what a run leaves, is of a newer version, or is of another run than the others.
+    pub fn read(&self) -> Result<(Finished, Tasks), ReadError> {
+        let finished = Finished::read(&self.run, &self.report)?;
+        let tasks = Tasks::read(&self.tasks, &finished.run)?;
+        Ok((finished, tasks))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::model::path::RelPath;
 const MOST: usize = 10;
 
 /// Renders `run`, whose workspace lies at `base` below the directory that paths are seen from.
-pub(super) fn render(run: &Finished, base: &RelPath) -> Vec<u8> {
+pub fn render(run: &Finished, base: &RelPath) -> Vec<u8> {
     let mut commands = Vec::new();
     for (tool, report) in run.tools() {
         let level = if tool.required { Level::Error } else { Level::Warning };

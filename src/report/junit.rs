@@ -8,21 +8,21 @@ use std::collections::BTreeMap;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::finished::{Finding, Finished, Tool, ToolReport};
+use super::finished::{Finding, Finished, Tasks, Tool, ToolReport};
 use super::text::visible;
 use crate::model::finding::{Place, State};
 
 /// Renders `run`.
-pub(super) fn render(run: &Finished) -> Vec<u8> {
+pub(super) fn render(run: &Finished, tasks: &Tasks) -> Vec<u8> {
     let mut report = Report::new("genti");
-    report.add_test_suites(run.tools().map(|(tool, outcome)| suite(run, tool, outcome)));
+    report.add_test_suites(run.tools().map(|(tool, outcome)| suite(run, tasks, tool, outcome)));
     let mut bytes = Vec::new();
     // Writing to memory does not fail.
     let _ = report.serialize(&mut bytes);
     bytes
 }
 
-fn suite(run: &Finished, tool: &Tool, outcome: &ToolReport) -> TestSuite {
+fn suite(run: &Finished, tasks: &Tasks, tool: &Tool, outcome: &ToolReport) -> TestSuite {
     let mut suite = TestSuite::new(legal(&tool.name));
     let mut times: BTreeMap<String, u32> = BTreeMap::new();
     for finding in run.report.findings.iter().filter(|finding| finding.tools.first() == Some(&tool.name)) {
@@ -34,7 +34,7 @@ fn suite(run: &Finished, tool: &Tool, outcome: &ToolReport) -> TestSuite {
         }
         suite.add_test_case(case(finding, &name));
     }
-    for task in run.tasks_of(&tool.name) {
+    for task in tasks.of(&tool.name) {
         let status = match task.status.as_str() {
             "clean" => TestCaseStatus::success(),
             "skipped" => skipped(task.reason.as_deref().unwrap_or_default()),

@@ -22,7 +22,7 @@ const MOST_RULES: usize = 20;
 const MOST: usize = 20;
 
 /// Renders `run`, with the sources that there are.
-pub(super) fn render(run: &Finished, sources: &Sources) -> Vec<u8> {
+pub fn render(run: &Finished, sources: &Sources) -> Vec<u8> {
     let new: Vec<_> = run.report.findings.iter().filter(|finding| finding.state == State::New).collect();
     let mut out = format!("## genti: {}\n\n", verdict(run, new.len()));
     tools(run, &mut out);
@@ -50,7 +50,7 @@ fn tools(run: &Finished, out: &mut String) {
     let rows: Vec<_> = run
         .tools()
         .filter(|(tool, report)| {
-            let is_aside = tool.on_demand || (run.tasks_of(&tool.name).next().is_none() && !tool.configured);
+            let is_aside = tool.on_demand || (run.task_count_of(&tool.name) == 0 && !tool.configured);
             !is_aside || report.verdict != Verdict::Passed
         })
         .collect();
@@ -171,7 +171,7 @@ fn gone(run: &Finished, out: &mut String) {
 
 fn footer(run: &Finished) -> String {
     let part = if run.run.selection.whole { "" } else { "; only a part was looked at" };
-    let tasks: usize = run.tasks.batches.iter().map(|batch| batch.tasks.len()).sum();
+    let tasks = run.task_count();
     format!(
         "{}, graph {}{part}\n",
         counted(tasks, "task", "tasks"),

@@ -27,9 +27,12 @@ pub mod text;
 use std::str::FromStr;
 
 pub use self::difference::{Difference, difference};
-use self::finished::Finished;
+use self::finished::{Finished, ReadError, Tasks};
+pub use self::github::render as github;
 pub use self::html::html;
+pub use self::markdown::render as markdown;
 pub use self::strict::Violation;
+pub use self::tasks::TasksDraft;
 use crate::model::outcome::Outcome;
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
@@ -53,17 +56,37 @@ pub struct Artifacts {
 impl Artifacts {
     /// Renders `outcome`. `with_timing` is false where two runs must not differ in a single byte.
     pub fn of(workspace: &Workspace, outcome: &Outcome, with_timing: bool) -> Self {
-        Self {
-            run: run::render(workspace, outcome),
-            report: findings::render(outcome),
-            tasks: tasks::render(workspace, outcome, with_timing),
-        }
+        let Draft { run, report, tasks } = Draft::of(workspace, outcome, with_timing);
+        Self { run, report, tasks: tasks.bytes() }
     }
 
     /// The names and bytes, in the order in which they are put in place: `run.json` last, so that where it is of
     /// this run, the others are too.
     pub fn files(&self) -> [(&'static str, &[u8]); 3] {
         [("tasks.jsonl", &self.tasks), ("report.json", &self.report), ("run.json", &self.run)]
+    }
+}
+
+/// The artifacts of an outcome, but `tasks.jsonl` not made yet: of a hundred thousand tasks, it takes more memory than all
+/// else.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    /// `run.json`.
+    pub run: Vec<u8>,
+    /// `report.json`.
+    pub report: Vec<u8>,
+    /// `tasks.jsonl`.
+    pub tasks: TasksDraft<'a>,
+}
+
+impl<'a> Draft<'a> {
+    /// Of `outcome`. `with_timing` is false where two runs must not differ in a single byte.
+    pub fn of(workspace: &'a Workspace, outcome: &'a Outcome, with_timing: bool) -> Self {
+        Self {
+            run: run::render(workspace, outcome),
+            report: findings::render(outcome),
+            tasks: TasksDraft::new(workspace, outcome, with_timing),
+        }
     }
 }
 
@@ -136,16 +159,27 @@ impl From<Vec<u8>> for Rendered {
     }
 }
 
-/// The report of a run in this format: the same bytes for the same artifacts and surroundings.
-pub fn render(format: Format, artifacts: &Artifacts, run: &Finished, around: &Around) -> Rendered {
-    match format {
-        Format::Json => artifacts.report.clone().into(),
+/// The report of a run in this format: the same bytes for the same artifacts and surroundings. `report` is `report.json`,
+/// and `tasks` reads `tasks.jsonl`, for formats that show each task.
+///
+/// # Errors
+///
+/// If that can't be read.
+pub fn render(
+    format: Format,
+    report: &[u8],
+    run: &Finished,
+    tasks: &dyn Fn() -> Result<Tasks, ReadError>,
+    around: &Around,
+) -> Result<Rendered, ReadError> {
+    Ok(match format {
+        Format::Json => report.to_vec().into(),
         Format::Sarif => sarif::render(run, &around.base),
-        Format::Junit => junit::render(run).into(),
-        Format::Markdown => markdown::render(run, &around.sources).into(),
-        Format::Github => github::render(run, &around.base).into(),
-        Format::Html => html(run, &around.sources).into(),
-    }
+        Format::Junit => junit::render(run, &tasks()?).into(),
+        Format::Markdown => markdown(run, &around.sources).into(),
+        Format::Github => github(run, &around.base).into(),
+        Format::Html => html(run, &tasks()?, &around.sources).into(),
+    })
 }
 
 /// What `run.json` says of a run before it is run: policy, selection, ids.

@@ -57,7 +57,7 @@ pub(super) fn render(run: &Finished, base: &RelPath) -> Rendered {
         .tools()
         .map(|(tool, report)| (tool, report, by_tool.remove(tool.name.as_str()).unwrap_or_default()))
         .filter(|(tool, report, findings)| {
-            let has_looked = run.tasks_of(&tool.name).next().is_some() && report.verdict != Verdict::Missing;
+            let has_looked = run.task_count_of(&tool.name) > 0 && report.verdict != Verdict::Missing;
             !findings.is_empty() || (has_looked && (!tool.on_demand || !report.incomplete.is_empty()))
         })
         .collect();

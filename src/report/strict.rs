@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::{Artifacts, canonical};
+use super::{Artifacts, Draft, canonical};
 
 /// What is wrong with an artifact, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,31 +26,33 @@ pub struct Violation {
 impl Artifacts {
     /// What is not canonical: of each file the first.
     pub fn violations(&self) -> Vec<Violation> {
-        self.first_of_each(
-            &|bytes| read(bytes, &[]).or_else(|| rewrite(bytes, canonical::to_bytes)),
-            &|line| read(line, &[]).or_else(|| rewrite(line, canonical::to_line)),
-        )
-    }
-
-    /// The same of artifacts that this program has just written, so that how they are written is not asked again. `places`
-    /// are paths of this machine, which no text may hold.
-    pub fn violations_here(&self, places: &[&str]) -> Vec<Violation> {
-        self.first_of_each(&|bytes| read(bytes, places), &|line| read(line, places))
-    }
-
-    fn first_of_each(
-        &self,
-        of_file: &dyn Fn(&[u8]) -> Option<Found>,
-        of_line: &dyn Fn(&[u8]) -> Option<Found>,
-    ) -> Vec<Violation> {
         let Self { run, report, tasks } = self;
-        let whole = |file, bytes: &[u8]| of_file(bytes).map(|found| found.of(file));
+        let whole = |file, bytes: &[u8]| {
+            let found = read(bytes, &[]).or_else(|| rewrite(bytes, canonical::to_bytes));
+            found.map(|found| found.of(file))
+        };
         let mut lines = (0..).zip(tasks.split_inclusive(|byte| *byte == b'\n'));
         let line = lines.find_map(|(before, line)| {
-            let found = of_line(line)?;
+            let found = read(line, &[]).or_else(|| rewrite(line, canonical::to_line))?;
             Some(Found { line: found.line + before, ..found }.of("tasks.jsonl"))
         });
         [whole("run.json", run), whole("report.json", report), line].into_iter().flatten().collect()
+    }
+}
+
+impl Draft<'_> {
+    /// What must not be in artifacts, of each file the first: a text that holds one of `places`, which are paths of this
+    /// machine. How they are written is not asked.
+    pub fn violations(&self, places: &[&str]) -> Vec<Violation> {
+        let whole = |file, bytes: &[u8]| read(bytes, places).map(|found| found.of(file));
+        let judge = Canonical { places, is_path: false };
+        let line = self.tasks.texts().find_map(|(line, unit, reason)| {
+            let of_unit = Canonical { is_path: true, ..judge }.judge(&unit);
+            let message = of_unit.or_else(|| reason.and_then(|reason| judge.judge(reason)))?;
+            Some(Found { line, message }.of("tasks.jsonl"))
+        });
+        let files = [whole("run.json", &self.run), whole("report.json", &self.report), line];
+        files.into_iter().flatten().collect()
     }
 }
 
@@ -97,6 +99,17 @@ struct Canonical<'a> {
     is_path: bool,
 }
 
+impl Canonical<'_> {
+    /// What is wrong with `text`.
+    fn judge(self, text: &str) -> Option<String> {
+        if self.is_path && is_absolute(text) {
+            return Some(format!("`{text}` is an absolute path"));
+        }
+        let place = self.places.iter().find(|place| holds(text, place))?;
+        Some(format!("`{text}` holds a path of this machine, `{place}`"))
+    }
+}
+
 /// The keys whose texts are paths.
 const PATHS: [&str; 3] = ["path", "unit", "golden_orphans"];
 
@@ -136,13 +149,7 @@ impl<'de> Visitor<'de> for Canonical<'_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        if self.is_path && is_absolute(text) {
-            return Err(E::custom(format_args!("`{text}` is an absolute path")));
-        }
-        match self.places.iter().find(|place| holds(text, place)) {
-            Some(place) => Err(E::custom(format_args!("`{text}` holds a path of this machine, `{place}`"))),
-            None => Ok(()),
-        }
+        self.judge(text).map_or(Ok(()), |message| Err(E::custom(message)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
@@ -194,7 +201,7 @@ mod tests {
         let artifacts = Artifacts { run: b"{}\n".to_vec(), report: report.into(), tasks: Vec::new() };
         let mut found = artifacts.violations();
         if found.is_empty() {
-            found = artifacts.violations_here(&["/home/me/w"]);
+            found.extend(read(report.as_bytes(), &["/home/me/w"]).map(|found| found.of("report.json")));
         }
         let found: Vec<_> = found.iter().map(Violation::to_string).collect();
         assert_eq!(found, expected.map(|text| format!("report.json, {text}")).as_slice(), "{report}");

@@ -5,6 +5,8 @@
 //! in the one order that is canonical, by name.
 
 use std::borrow::Cow;
+use std::io::{self, Write};
+use std::ops::Range;
 
 use serde::{Serialize, Serializer};
 
@@ -93,62 +95,162 @@ struct Unit<'a>(&'a RelPath);
 
 impl Serialize for Unit<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let plain = std::str::from_utf8(self.0.as_bytes()).ok();
-        // Most paths are written as they are.
-        let plain = plain.filter(|text| !self.0.is_root() && !text.contains('%')).map(Cow::Borrowed);
-        serializer.serialize_str(&plain.unwrap_or_else(|| self.0.to_string().into()))
+        serializer.serialize_str(&text(self.0))
     }
 }
 
-pub(super) fn render(workspace: &Workspace, outcome: &Outcome, with_timing: bool) -> Vec<u8> {
-    let graph = &outcome.plan.graph;
-    let mut out = Vec::with_capacity(400 * (graph.tasks.len() + outcome.plan.batches.len()));
-    let timing = |timing: &Timing| with_timing.then(|| self::timing(timing, outcome.parallel));
-    for (rank, (batch, of_batch)) in (0_u32..).zip(outcome.plan.batches.iter().zip(&outcome.batches)) {
-        let batch_id = Hex(batch.id);
-        let tasks = || batch.steps.iter().flat_map(|step| &step.tasks);
-        let worst =
-            tasks().map(|task| &outcome.tasks[task.0 as usize].status).max_by_key(|status| status.severity());
-        let status = worst.unwrap_or(&Status::Clean);
-        let line = Batch {
-            batch_id,
-            exit_status: status.exit_status(),
-            kind: "batch",
-            rank,
-            status: status.as_str(),
-            task_count: tasks().count(),
-            timing: timing(of_batch),
-        };
-        push(&line, &mut out);
-        for &at in tasks() {
-            let (task, result) = (graph.task(at), &outcome.tasks[at.0 as usize]);
-            let line = Task {
+/// `path` as it is written: most of them as they are.
+fn text(path: &RelPath) -> Cow<'_, str> {
+    let plain = std::str::from_utf8(path.as_bytes()).ok();
+    let plain = plain.filter(|text| !path.is_root() && !text.contains('%'));
+    plain.map_or_else(|| path.to_string().into(), Cow::Borrowed)
+}
+
+/// `tasks.jsonl`, to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct TasksDraft<'a> {
+    workspace: &'a Workspace,
+    outcome: &'a Outcome,
+    with_timing: bool,
+}
+
+/// The tasks, at least, that are rendered in one go.
+const CHUNK: usize = 2048;
+
+impl<'a> TasksDraft<'a> {
+    pub(super) fn new(workspace: &'a Workspace, outcome: &'a Outcome, with_timing: bool) -> Self {
+        Self { workspace, outcome, with_timing }
+    }
+
+    /// All of it.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // Into memory: there is nothing that could fail.
+        let _ = self.write(&mut bytes);
+        bytes
+    }
+
+    /// Writes it in pieces: while some are written, the next ones are rendered.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let pieces = self.pieces();
+        let at_once = rayon::current_num_threads();
+        let (mut done, mut next) = (Vec::<Vec<u8>>::new(), vec![Vec::new(); at_once]);
+        for pieces in pieces.chunks(at_once) {
+            next.resize(pieces.len(), Vec::new());
+            rayon::in_place_scope(|scope| {
+                for (ranks, bytes) in pieces.iter().zip(&mut next) {
+                    bytes.clear();
+                    scope.spawn(|_| self.batches(ranks.clone(), bytes));
+                }
+                done.iter().try_for_each(|bytes| out.write_all(bytes))
+            })?;
+            std::mem::swap(&mut done, &mut next);
+        }
+        done.push(self.end());
+        done.iter().try_for_each(|bytes| out.write_all(bytes))
+    }
+
+    /// What stands in it and is not this program's own word: the line, the unit, and the reason, if there is one.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (usize, Cow<'a, str>, Option<&'a str>)> {
+        let Self { workspace, outcome, .. } = *self;
+        let batches = (1..).zip(&outcome.plan.batches);
+        let tasks = batches.flat_map(|(rank, batch)| {
+            batch.steps.iter().flat_map(|step| &step.tasks).map(move |task| (rank, *task))
+        });
+        // Each batch has a line before those of its tasks.
+        (1..).zip(tasks).map(|(before, (rank, task))| {
+            let unit = outcome.plan.graph.task(task).unit.path(workspace);
+            (before + rank, text(unit), outcome.tasks[task.0 as usize].status.reason())
+        })
+    }
+
+    /// The ranks of batches that are rendered together.
+    fn pieces(&self) -> Vec<Range<usize>> {
+        let batches = &self.outcome.plan.batches;
+        let (mut pieces, mut start, mut tasks) = (Vec::new(), 0, 0);
+        for (at, batch) in batches.iter().enumerate() {
+            tasks += batch.steps.iter().map(|step| step.tasks.len()).sum::<usize>();
+            if tasks >= CHUNK || at + 1 == batches.len() {
+                pieces.push(start..at + 1);
+                (start, tasks) = (at + 1, 0);
+            }
+        }
+        pieces
+    }
+
+    /// The lines of these batches and of their tasks.
+    fn batches(&self, ranks: Range<usize>, out: &mut Vec<u8>) {
+        let Self { workspace, outcome, .. } = *self;
+        let graph = &outcome.plan.graph;
+        for rank in ranks {
+            let batch = &outcome.plan.batches[rank];
+            let batch_id = Hex(batch.id);
+            let tasks = || batch.steps.iter().flat_map(|step| &step.tasks);
+            let statuses = tasks().map(|task| &outcome.tasks[task.0 as usize].status);
+            let status = statuses.max_by_key(|status| status.severity()).unwrap_or(&Status::Clean);
+            let line = Batch {
                 batch_id,
-                exit_status: result.status.exit_status(),
-                kind: "task",
-                reason: result.status.reason(),
-                stages: stages(&result.status),
-                status: result.status.as_str(),
-                task_id: Hex(task.id.0),
-                timing: timing(&result.timing),
-                tool: &graph.tool(task.tool).name,
-                unit: Unit(task.unit.path(workspace)),
+                exit_status: status.exit_status(),
+                kind: "batch",
+                rank: rank as u32,
+                status: status.as_str(),
+                task_count: tasks().count(),
+                timing: self.timing(&outcome.batches[rank]),
             };
-            push(&line, &mut out);
+            push(&line, out);
+            for &at in tasks() {
+                let (task, result) = (graph.task(at), &outcome.tasks[at.0 as usize]);
+                let line = Task {
+                    batch_id,
+                    exit_status: result.status.exit_status(),
+                    kind: "task",
+                    reason: result.status.reason(),
+                    stages: stages(&result.status),
+                    status: result.status.as_str(),
+                    task_id: Hex(task.id.0),
+                    timing: self.timing(&result.timing),
+                    tool: &graph.tool(task.tool).name,
+                    unit: Unit(task.unit.path(workspace)),
+                };
+                push(&line, out);
+            }
         }
     }
-    for ((tool, id), result) in graph.tools.iter().zip(&graph.compares).zip(&outcome.tools) {
-        let exit_status = match result.verdict {
-            Verdict::Passed => 0,
-            Verdict::Failed => 1,
-            Verdict::Incomplete | Verdict::Missing => 3,
-        };
-        let (status, task_id) = (result.verdict.as_str(), Hex(id.0));
-        push(&Compare { exit_status, kind: "compare", status, task_id, tool: &tool.name }, &mut out);
+
+    /// The lines behind those of the tasks.
+    fn end(&self) -> Vec<u8> {
+        let outcome = self.outcome;
+        let graph = &outcome.plan.graph;
+        let mut out = Vec::new();
+        for ((tool, id), result) in graph.tools.iter().zip(&graph.compares).zip(&outcome.tools) {
+            let exit_status = match result.verdict {
+                Verdict::Passed => 0,
+                Verdict::Failed => 1,
+                Verdict::Incomplete | Verdict::Missing => 3,
+            };
+            let (status, task_id) = (result.verdict.as_str(), Hex(id.0));
+            push(&Compare { exit_status, kind: "compare", status, task_id, tool: &tool.name }, &mut out);
+        }
+        let (exit_status, status) = (outcome.end.code(), outcome.end.as_str());
+        push(&Report { exit_status, kind: "report", status, task_id: Hex(graph.report.0) }, &mut out);
+        out
     }
-    let (exit_status, status) = (outcome.end.code(), outcome.end.as_str());
-    push(&Report { exit_status, kind: "report", status, task_id: Hex(graph.report.0) }, &mut out);
-    out
+
+    fn timing(&self, timing: &Timing) -> Option<TimingObject> {
+        self.with_timing.then(|| TimingObject {
+            attempts: timing.attempts,
+            cache: timing.cache.as_str(),
+            duration_us: timing.duration.as_micros() as u64,
+            parallel: self.outcome.parallel,
+            raw_exit: timing.raw_exit,
+            slot: timing.slot,
+            start_us: timing.start.as_micros() as u64,
+        })
+    }
 }
 
 fn push(line: &impl Serialize, out: &mut Vec<u8>) {
@@ -181,16 +283,4 @@ fn stages(status: &Status) -> Stages<'_> {
         | Status::NotRun(_) => (status.as_str(), "not-run"),
     };
     Stages { normalize, scan }
-}
-
-fn timing(timing: &Timing, parallel: usize) -> TimingObject {
-    TimingObject {
-        attempts: timing.attempts,
-        cache: timing.cache.as_str(),
-        duration_us: timing.duration.as_micros() as u64,
-        parallel,
-        raw_exit: timing.raw_exit,
-        slot: timing.slot,
-        start_us: timing.start.as_micros() as u64,
-    }
 }

@@ -92,11 +92,11 @@ fn hostile() -> Artifacts {
 }
 
 fn rendered(format: Format, artifacts: &Artifacts) -> Rendered {
-    let run = Finished::read(artifacts).unwrap();
+    let (run, tasks) = artifacts.read().unwrap();
     let paths = run.report.findings.iter().filter_map(|finding| finding.place.path());
     let sources = paths.map(|path| (path.clone(), HOSTILE.as_bytes().to_vec())).collect::<BTreeMap<_, _>>();
     let around = Around { sources: Sources(sources), base: RelPath::default() };
-    render(format, artifacts, &run, &around)
+    render(format, &artifacts.report, &run, &|| Ok(tasks.clone()), &around).unwrap()
 }
 
 fn text(format: Format, artifacts: &Artifacts) -> String {

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use fs4::TryLockError;
 
-use super::atomic::{self, Failed};
+use super::atomic::{self, Content, Failed};
 use super::outputs::OutputDir;
 use super::tag;
+use crate::report::Draft;
 
 /// `target/genti`, locked for one run.
 #[derive(Debug)]
@@ -119,18 +120,24 @@ impl ArtifactDir {
         Ok(dir)
     }
 
-    /// Writes `files`, each a name and bytes. No file is touched before all of them are on the disk; then they
-    /// are put in place in the order given.
+    /// Writes the artifacts of a run. No file is touched before all of them are on the disk; then they are put in place:
+    /// `run.json` last, so that where it is of this run, the others are too.
     ///
     /// # Errors
     ///
     /// If the disk says no: with [`StoreError::Mixed`] if that was after the first file was in place.
-    pub fn write(&self, files: &[(&str, &[u8])]) -> Result<(), StoreError> {
-        write(&self.artifacts, files)
+    pub fn write(&self, draft: &Draft<'_>) -> Result<(), StoreError> {
+        let Draft { run, report, tasks } = draft;
+        let files = [
+            ("tasks.jsonl", Content::Made(&|out| tasks.write(out))),
+            ("report.json", Content::Bytes(report)),
+            ("run.json", Content::Bytes(run)),
+        ];
+        write(&self.artifacts, &files)
     }
 }
 
-fn write(dir: &Path, files: &[(&str, &[u8])]) -> Result<(), StoreError> {
+fn write<'a>(dir: &Path, files: &[(&str, impl Into<Content<'a>> + Copy)]) -> Result<(), StoreError> {
     atomic::write_all(dir, files).map_err(|Failed { name, done, error }| match done {
         0 => StoreError::Io { path: dir.join(name), error },
         _ => StoreError::Mixed { path: dir.join(name), dir: dir.to_path_buf(), error },
@@ -235,10 +242,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = never_waits(dir.path()).unwrap();
         std::fs::create_dir(store.path().join("in-the-way")).unwrap();
-        let first = store.write(&[("in-the-way", b"new"), ("a", b"new")]);
+        let write_new = |names: &[&str]| {
+            let files: Vec<_> = names.iter().map(|name| (*name, b"new")).collect();
+            write(store.path(), &files)
+        };
+        let first = write_new(&["in-the-way", "a"]);
         assert!(matches!(first, Err(StoreError::Io { path, .. }) if path.ends_with("in-the-way")));
         assert!(!store.path().join("a").exists());
-        let second = store.write(&[("a", b"new"), ("in-the-way", b"new"), ("b", b"new")]);
+        let second = write_new(&["a", "in-the-way", "b"]);
         assert!(matches!(second, Err(StoreError::Mixed { path, .. }) if path.ends_with("in-the-way")));
         assert!(store.path().join("a").exists() && !store.path().join("b").exists());
         let unfinished = std::fs::read_dir(store.path()).unwrap().flatten();
@@ -249,7 +260,7 @@ mod tests {
     fn what_a_killed_run_left_is_swept_and_the_old_file_kept() {
         let dir = tempfile::tempdir().unwrap();
         let store = never_waits(dir.path()).unwrap();
-        store.write(&[("run.json", b"old")]).unwrap();
+        write(store.path(), &[("run.json", b"old")]).unwrap();
         let unfinished = store.path().join(format!("{}x", atomic::UNFINISHED));
         std::fs::write(&unfinished, "half").unwrap();
         drop(store);

@@ -17,13 +17,46 @@ pub(super) struct Failed {
     pub(super) error: io::Error,
 }
 
-/// Writes `files`, each a name and bytes, to `dir`. None is touched before all of them are on the disk; then they
+/// What is to be written: bytes, or what makes them as they are written.
+#[derive(Clone, Copy)]
+pub(super) enum Content<'a> {
+    /// These.
+    Bytes(&'a [u8]),
+    /// What this writes.
+    Made(&'a dyn Fn(&mut dyn Write) -> io::Result<()>),
+}
+
+impl<'a> From<&'a [u8]> for Content<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl<'a, const LEN: usize> From<&'a [u8; LEN]> for Content<'a> {
+    fn from(bytes: &'a [u8; LEN]) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl Content<'_> {
+    fn write(self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::Bytes(bytes) => out.write_all(bytes),
+            Self::Made(write) => write(out),
+        }
+    }
+}
+
+/// Writes `files`, each a name and a content, to `dir`. None is touched before all of them are on the disk; then they
 /// are put in place in the order given.
-pub(super) fn write_all(dir: &Path, files: &[(&str, &[u8])]) -> Result<(), Failed> {
+pub(super) fn write_all<'a>(
+    dir: &Path,
+    files: &[(&str, impl Into<Content<'a>> + Copy)],
+) -> Result<(), Failed> {
     let failed = |name: &str, done, error| Failed { name: name.to_owned(), done, error };
     let mut staged = Vec::new();
-    for (name, bytes) in files {
-        staged.push((name, stage(dir, bytes).map_err(|error| failed(name, 0, error))?));
+    for (name, content) in files {
+        staged.push((name, stage(dir, (*content).into()).map_err(|error| failed(name, 0, error))?));
     }
     for (done, (name, file)) in staged.into_iter().enumerate() {
         file.persist(dir.join(name)).map_err(|error| failed(name, done, error.error))?;
@@ -41,17 +74,17 @@ pub(super) fn write_all(dir: &Path, files: &[(&str, &[u8])]) -> Result<(), Faile
 pub fn create_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or(path);
     std::fs::create_dir_all(dir)?;
-    stage(dir, bytes)?.persist_noclobber(path).map_err(|error| error.error)?;
+    stage(dir, Content::Bytes(bytes))?.persist_noclobber(path).map_err(|error| error.error)?;
     let _ = sync(dir);
     Ok(())
 }
 
-/// Writes `bytes` to a file of its own in `dir` and syncs it: all that is left to do is to rename it. Dropped,
+/// Writes `content` to a file of its own in `dir` and syncs it: all that is left to do is to rename it. Dropped,
 /// it is gone.
-fn stage(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+fn stage(dir: &Path, content: Content<'_>) -> io::Result<NamedTempFile> {
     let mut file = unfinished(dir)?;
     // Not through the wrapper, which would name the unfinished file in its errors.
-    file.as_file_mut().write_all(bytes)?;
+    content.write(file.as_file_mut())?;
     file.as_file().sync_all()?;
     Ok(file)
 }

@@ -218,3 +218,19 @@ fn what_names_this_machine_fails_the_check_that_wrote_it() {
     let said = format!("`{place}` holds a path of this machine, `{place}`");
     assert!(text.contains("would differ elsewhere: run.json, line ") && text.contains(&said), "{text}");
 }
+
+/// The lines of `tasks.jsonl` are not read back for that: their texts are judged before they are written.
+#[test]
+#[cfg(unix)]
+fn a_unit_that_names_this_machine_is_told_with_its_line() {
+    let sandbox =
+        Sandbox::with_tools("[tools.t]\nrun = ['true', '{files}']\nfiles = ['a */**']\nper = 'file'\n");
+    let place = sandbox.root().display().to_string();
+    sandbox.write(&format!("a {place}/f"), "");
+    sandbox.run(&["run"], 0);
+    let text = sandbox.run(&["check"], 1);
+    let said = format!("tasks.jsonl, line 2: `a {place}/f` holds a path of this machine, `{place}`");
+    let tasks = std::fs::read_to_string(sandbox.root().join("target/genti/artifacts/tasks.jsonl")).unwrap();
+    assert!(tasks.lines().nth(1).unwrap().contains(&format!("a {place}/f")), "{tasks}");
+    assert!(text.contains(&said), "{text}");
+}

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use genti::model::path::RelPath;
 use genti::model::sources::Sources;
 use genti::report::Artifacts;
-use genti::report::finished::Finished;
 use serde_json::{Value, json};
 
 use crate::body::{BODY, FLAGGED, Flagged};
@@ -18,7 +17,10 @@ pub(crate) struct Made {
 
 impl Made {
     pub(crate) fn page(&self) -> Vec<u8> {
-        genti::report::html(&Finished::read(&self.artifacts).unwrap(), &self.sources)
+        {
+            let (run, tasks) = self.artifacts.read().unwrap();
+            genti::report::html(&run, &tasks, &self.sources)
+        }
     }
 }
 

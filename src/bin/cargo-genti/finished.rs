@@ -4,7 +4,7 @@ use std::path::Path;
 
 use genti::model::outcome::End;
 use genti::pipeline::{self, Difference, Judged, Lockfile, NotJudged};
-use genti::report::Artifacts;
+use genti::report::Draft;
 use genti::report::finished::ReadError;
 use genti::scan::Env;
 use genti::store;
@@ -51,8 +51,8 @@ pub(crate) fn check(
     let mut is_reported = true;
     if let Some(outcome) = &outcome {
         // What is shown is as judged here.
-        let artifacts = Artifacts::of(&project.workspace, outcome, false);
-        let case = Case { root, outcome, artifacts: &artifacts, dir: Some(dir), may_begin_baseline: false };
+        let draft = Draft::of(&project.workspace, outcome, false);
+        let case = Case { root, outcome, draft: &draft, dir: Some(dir), may_begin_baseline: false };
         is_reported = case.show(&reports, shell)?;
     }
     for violation in &violations {

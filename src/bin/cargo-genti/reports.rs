@@ -1,17 +1,22 @@
 //! What `run` and `check` write beside the artifacts: the reports that are asked for, and what GitHub Actions shows.
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use anstream::adapter::strip_str;
 use clap::ValueEnum;
 use genti::model::outcome::End;
-use genti::report::{self, Around, Artifacts, Format, Rendered};
+use genti::report::finished::{ReadError, Tasks};
+use genti::report::{self, Around, Format, Rendered};
 use genti::scan::Env;
-use genti::store::{self, NotReported};
+use genti::store;
 
 use crate::args::{ReportFormat, ReportsArgs};
 use crate::render::{self, Shell, View};
+
+/// Reads `tasks.jsonl`, for a report that shows each task.
+pub(crate) type ReadTasks<'a> = dyn Fn() -> Result<Tasks, ReadError> + 'a;
 
 /// The reports of a run.
 #[derive(Debug, Default)]
@@ -56,29 +61,37 @@ impl Reports {
     /// Writes them. Whether all could be written.
     pub(crate) fn write(
         &self,
-        artifacts: &Artifacts,
+        report: &[u8],
+        tasks: &ReadTasks<'_>,
         view: &View<'_>,
         around: &Around,
         shell: &mut Shell,
     ) -> bool {
         let mut written = true;
-        let mut told = |result: Result<(), NotReported>, shell: &mut Shell| {
-            if let Err(error) = result {
-                shell.error(error);
-                written = false;
-            }
+        let mut failed = |error: &dyn Display, shell: &mut Shell| {
+            shell.error(error);
+            written = false;
         };
         for (format, path) in &self.files {
-            let Rendered { bytes, notes } = render(*format, artifacts, view, around);
-            told(store::write_report(path, &bytes), shell);
-            notes.into_iter().for_each(|note| shell.note(format_args!("{}: {note}", path.display())));
+            match render(*format, report, tasks, view, around) {
+                Ok(Rendered { bytes, notes }) => {
+                    if let Err(error) = store::write_report(path, &bytes) {
+                        failed(&error, shell);
+                    }
+                    notes.into_iter().for_each(|note| shell.note(format_args!("{}: {note}", path.display())));
+                }
+                Err(error) => failed(&error, shell),
+            }
         }
-        let of = |format| report::render(format, artifacts, view.run, around).bytes;
         if let Some(path) = &self.summary {
-            told(store::append_report(path, &of(Format::Markdown)), shell);
+            let summary = report::markdown(view.run, &around.sources);
+            if let Err(error) = store::append_report(path, &summary) {
+                failed(&error, shell);
+            }
         }
         if self.has_annotations && !shell.has_stream() {
-            written &= shell.out_as_it_is(&of(Format::Github)) == End::Passed;
+            let annotations = report::github(view.run, &around.base);
+            written &= shell.out_as_it_is(&annotations) == End::Passed;
         }
         written
     }
@@ -87,12 +100,13 @@ impl Reports {
 /// The report of a run in `format`, for a file or for stdout.
 pub(crate) fn render(
     format: ReportFormat,
-    artifacts: &Artifacts,
+    report: &[u8],
+    tasks: &ReadTasks<'_>,
     view: &View<'_>,
     around: &Around,
-) -> Rendered {
+) -> Result<Rendered, ReadError> {
     match of_library(format) {
-        Some(format) => report::render(format, artifacts, view.run, around),
+        Some(format) => report::render(format, report, view.run, tasks, around),
         None => {
             let text = render::report(&View {
                 kept: view.kept.clone(),
@@ -102,7 +116,7 @@ pub(crate) fn render(
                 terminal: None,
                 ..*view
             });
-            Rendered::from(strip_str(&text).to_string().into_bytes())
+            Ok(Rendered::from(strip_str(&text).to_string().into_bytes()))
         }
     }
 }

@@ -9,7 +9,7 @@ use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome, ToolOutcome};
 use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
 use genti::plan::{Drift, DriftKind};
-use genti::report::Artifacts;
+use genti::report::Draft;
 use genti::scan::{Env, Inherited, Pool, Stop, StopReason};
 use genti::store::{self, ArtifactDir, Results, StoreError};
 
@@ -113,18 +113,18 @@ fn main(
         shell.error(error);
         End::NotWritten
     })?;
-    let artifacts = Artifacts::of(&project.workspace, &run.outcome, !without_timing);
+    let draft = Draft::of(&project.workspace, &run.outcome, !without_timing);
     let written = run.dir.and_then(|dir| {
-        dir.write(&artifacts.files())?;
+        dir.write(&draft)?;
         Ok(dir.path().to_path_buf())
     });
     let dir = written.as_deref().ok();
-    let case = Case { root, outcome: &run.outcome, artifacts: &artifacts, dir, may_begin_baseline };
+    let case = Case { root, outcome: &run.outcome, draft: &draft, dir, may_begin_baseline };
     let is_reported = case.show(&reports, shell)?;
     // Only here is it known which texts are paths of this machine.
     let place = root.display().to_string();
     let violations = match gate.as_configured {
-        true => artifacts.violations_here(&[&place]),
+        true => draft.violations(&[&place]),
         false => Vec::new(),
     };
     for violation in &violations {
@@ -138,7 +138,7 @@ fn main(
         shell.error(error);
         if !shell.has_stream() {
             shell.note("the report is on stdout");
-            shell.out_json(&artifacts.report);
+            shell.out_json(&draft.report);
         }
     }
     match end {

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use genti::model::outcome::{End, Outcome};
 use genti::pipeline;
-use genti::report::Artifacts;
-use genti::report::finished::Finished;
+use genti::report::Draft;
+use genti::report::finished::{Finished, ReadError, Tasks};
 
 use crate::render::{self, Shell, Target, View};
 use crate::reports::Reports;
@@ -18,7 +18,7 @@ pub(crate) struct Case<'a> {
     /// What it came to.
     pub(crate) outcome: &'a Outcome,
     /// The same as others will read it.
-    pub(crate) artifacts: &'a Artifacts,
+    pub(crate) draft: &'a Draft<'a>,
     /// Where they are, if they could be written.
     pub(crate) dir: Option<&'a Path>,
     /// Whether there is no baseline, and this build is the one to take it with.
@@ -28,16 +28,23 @@ pub(crate) struct Case<'a> {
 impl Case<'_> {
     /// Shows it, and writes `reports`. Whether all of them could be written.
     pub(crate) fn show(&self, reports: &Reports, shell: &mut Shell) -> Result<bool, End> {
-        let Self { root, outcome, artifacts, dir, may_begin_baseline } = *self;
-        // Every report is made of the artifacts, also the first one.
-        let finished = Finished::read(artifacts).map_err(|error| {
+        let Self { root, outcome, draft, dir, may_begin_baseline } = *self;
+        let bug = |shell: &mut Shell, error: ReadError| {
             shell.error(error);
             End::Bug
-        })?;
+        };
+        // Every report is made of the artifacts, also the first one.
+        let finished = Finished::read(&draft.run, &draft.report).map_err(|error| bug(shell, error))?;
+        let read_tasks = || Tasks::read(&draft.tasks.bytes(), &finished.run);
+        let tasks = match shell.verbose {
+            true => Some(read_tasks().map_err(|error| bug(shell, error))?),
+            false => None,
+        };
         // Only to be shown: what can't be read by now is left out.
         let around = pipeline::around(root, &finished).unwrap_or_default();
         let view = View {
             run: &finished,
+            tasks: tasks.as_ref(),
             sources: &around.sources,
             may_begin_baseline,
             artifacts: dir.map(render::place),
@@ -49,9 +56,9 @@ impl Case<'_> {
             quiet: shell.quiet,
         };
         match shell.has_stream() {
-            true => shell.tell_outcome(artifacts, dir),
+            true => shell.tell_outcome(&draft.report, dir),
             false => shell.err(render::report(&view)),
         }
-        Ok(reports.write(artifacts, &view, &around, shell))
+        Ok(reports.write(&draft.report, &read_tasks, &view, &around, shell))
     }
 }

@@ -6,7 +6,7 @@ use genti::model::event::Event;
 use genti::model::outcome::End;
 use genti::model::task::Plan;
 use genti::model::workspace::Workspace;
-use genti::report::{Artifacts, stream};
+use genti::report::stream;
 
 use crate::render::Shell;
 
@@ -41,9 +41,9 @@ impl Shell {
     }
 
     /// What was found, and where it is kept.
-    pub(crate) fn tell_outcome(&mut self, artifacts: &Artifacts, dir: Option<&Path>) {
+    pub(crate) fn tell_outcome(&mut self, report: &[u8], dir: Option<&Path>) {
         self.stream.artifacts = dir.map(|dir| dir.display().to_string());
-        match stream::findings(&artifacts.report) {
+        match stream::findings(report) {
             Ok(lines) => self.tell(|| lines),
             Err(error) => {
                 self.error(error);

@@ -166,6 +166,9 @@ pub struct ToolReport {
     pub updated: usize,
     /// Findings that are suppressed.
     pub suppressed: usize,
+    /// Tasks with nothing to judge.
+    #[serde(default)]
+    pub skipped: usize,
     /// Entries of the baseline that are gone.
     pub fixed: usize,
     /// Entries of the baseline that could not be judged.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::{ReadError, content};
+use super::{ReadError, Run, content};
 
 /// What became of each batch and each task, in plan order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,8 +122,31 @@ struct Kind<'a> {
 const FILE: &str = "tasks.jsonl";
 
 impl Tasks {
-    /// Reads `tasks.jsonl`.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, ReadError> {
+    /// Reads the `tasks.jsonl` of `run`.
+    ///
+    /// # Errors
+    ///
+    /// If it is not what a run leaves, or is of another one.
+    pub fn read(bytes: &[u8], run: &Run) -> Result<Self, ReadError> {
+        let tasks = Self::parse(bytes)?;
+        let ids = run.batches.iter().map(|batch| &batch.batch_id);
+        match ids.eq(tasks.batches.iter().map(|line| &line.batch_id)) {
+            true => Ok(tasks),
+            false => Err(ReadError::Mixed { file: FILE, difference: "it has other batches" }),
+        }
+    }
+
+    /// Every task, in plan order.
+    pub fn all(&self) -> impl Iterator<Item = &TaskLine> {
+        self.batches.iter().flat_map(|batch| &batch.tasks)
+    }
+
+    /// The tasks of the tool `name`, in plan order.
+    pub fn of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a TaskLine> {
+        self.all().filter(move |task| task.tool == name)
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, ReadError> {
         let (mut batches, mut compares, mut report): (Vec<BatchLine>, _, _) = (Vec::new(), Vec::new(), None);
         let mut number = 0;
         let wrong = |line, message: &str| ReadError::Content {

@@ -14,16 +14,17 @@ fn artifacts(run: &str, report: &str, tasks: &str) -> Artifacts {
 
 #[track_caller]
 fn error(run: &str, report: &str, tasks: &str) -> String {
-    Finished::read(&artifacts(run, report, tasks)).unwrap_err().to_string()
+    artifacts(run, report, tasks).read().unwrap_err().to_string()
 }
 
 #[test]
 fn what_a_run_wrote_is_read_back() {
-    let finished = Finished::read(&artifacts(RUN, REPORT, TASKS)).unwrap();
+    let (finished, tasks) = artifacts(RUN, REPORT, TASKS).read().unwrap();
     assert_eq!((finished.run.end.exit, finished.run.end.is_pass()), (1, false));
     assert_eq!(finished.run.batches.len(), 3);
-    assert_eq!(finished.tasks.batches[1].tasks.len(), 2);
-    assert_eq!(finished.tasks_of("words").count(), 3);
+    assert_eq!(tasks.batches[1].tasks.len(), 2);
+    assert_eq!((tasks.of("words").count(), finished.task_count_of("words")), (3, 3));
+    assert_eq!(tasks.all().count(), finished.task_count());
     let [first, .., last] = finished.report.findings.as_slice() else { panic!() };
     assert_eq!(first.place.path(), Some(&RelPath::new("text/a")));
     assert_eq!(first.place.range().unwrap().start.line, 2);
@@ -38,8 +39,8 @@ fn fields_and_lines_that_came_later_are_left_alone() {
     let report = REPORT.replacen('{', "{\"later\": [1],", 1);
     let tasks = format!("{TASKS}{{\"kind\":\"later\",\"x\":1}}\n");
     assert_eq!(
-        Finished::read(&artifacts(RUN, &report, &tasks)).unwrap(),
-        Finished::read(&artifacts(RUN, REPORT, TASKS)).unwrap()
+        artifacts(RUN, &report, &tasks).read().unwrap(),
+        artifacts(RUN, REPORT, TASKS).read().unwrap()
     );
 }
 
@@ -76,13 +77,13 @@ fn files_of_two_runs_are_not_taken_for_one() {
 #[test]
 fn nothing_that_is_cut_short_is_read_as_a_run() {
     for end in 0..REPORT.len() - 1 {
-        assert!(Finished::read(&artifacts(RUN, &REPORT[..end], TASKS)).is_err(), "{end}");
+        assert!(artifacts(RUN, &REPORT[..end], TASKS).read().is_err(), "{end}");
     }
     for end in 0..RUN.len() - 1 {
-        assert!(Finished::read(&artifacts(&RUN[..end], REPORT, TASKS)).is_err(), "{end}");
+        assert!(artifacts(&RUN[..end], REPORT, TASKS).read().is_err(), "{end}");
     }
     for end in 0..TASKS.len() - 1 {
-        assert!(Finished::read(&artifacts(RUN, REPORT, &TASKS[..end])).is_err(), "{end}");
+        assert!(artifacts(RUN, REPORT, &TASKS[..end]).read().is_err(), "{end}");
     }
 }
 

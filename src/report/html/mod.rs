@@ -26,7 +26,7 @@ use sha2::{Digest as _, Sha256};
 
 use self::schedule::Schedule;
 use self::text::{escape, in_script};
-use super::finished::Finished;
+use super::finished::{Finished, Tasks};
 use crate::model::sources::Sources;
 
 const PAGE: &str = include_str!("page/page.html");
@@ -43,8 +43,8 @@ const SCRIPT: &str = concat!(
 
 /// The page of `run`, with the snippets that `sources` has the text for. The same run gives the same bytes, but for
 /// its times.
-pub fn html(run: &Finished, sources: &Sources) -> Vec<u8> {
-    let schedule = Schedule::of(run);
+pub fn html(run: &Finished, tasks: &Tasks, sources: &Sources) -> Vec<u8> {
+    let schedule = Schedule::of(&run.run, tasks);
     let schedule = schedule.as_ref();
     let sign = verdict::sign(&run.run);
     let data = serde_json::to_string(&data::of(run, sources)).expect("columns of texts and numbers are JSON");
@@ -64,7 +64,7 @@ pub fn html(run: &Finished, sources: &Sources) -> Vec<u8> {
         ("verdict", verdict::render(run, schedule)),
         ("tools", tables::tools(run, schedule)),
         ("without-script", tables::without_script(run)),
-        ("timeline", timeline::render(run, schedule)),
+        ("timeline", timeline::render(tasks, schedule)),
         ("cost", cost::render(schedule)),
         ("facts", tables::facts(run)),
         ("data", in_script(&data)),

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::report::finished::{BatchLine, Finished, TaskLine, Timing};
+use crate::report::finished::{BatchLine, Run, TaskLine, Tasks, Timing};
 
 /// In microseconds: who waited for something starts so soon after it.
 const SOON: u64 = 100_000;
@@ -74,12 +74,12 @@ impl<'a> Bar<'a> {
 
 impl<'a> Schedule<'a> {
     /// `None` if the artifacts hold no times, or nothing ran.
-    pub(super) fn of(run: &'a Finished) -> Option<Self> {
+    pub(super) fn of(run: &'a Run, tasks: &'a Tasks) -> Option<Self> {
         let needs: BTreeMap<_, _> =
-            run.run.tools.iter().map(|tool| (tool.name.as_str(), tool.needs.as_slice())).collect();
+            run.tools.iter().map(|tool| (tool.name.as_str(), tool.needs.as_slice())).collect();
         let mut slots = 0;
         let mut bars = Vec::new();
-        for (batch, line) in run.run.batches.iter().zip(&run.tasks.batches) {
+        for (batch, line) in run.batches.iter().zip(&tasks.batches) {
             let lanes = batch.steps.iter().map(|step| step.lane.as_deref());
             for (lane, tasks) in lanes.zip(steps(line, batch.steps.iter().map(|step| step.task_count))) {
                 let Some(Timing { start_us, duration_us, slot, parallel, .. }) =
@@ -232,8 +232,8 @@ mod tests {
 
     /// The critical path, each step with what it came after.
     fn check(steps: &[Step]) -> Vec<String> {
-        let run = run_of(steps);
-        let schedule = Schedule::of(&run).unwrap();
+        let (run, tasks) = run_of(steps);
+        let schedule = Schedule::of(&run.run, &tasks).unwrap();
         let step = |at: &usize| {
             let bar = &schedule.bars[*at];
             let after = bar.after.map(|after| format!(" {:?} {}", after.why, schedule.bars[after.bar].tool));
@@ -286,9 +286,10 @@ mod tests {
 
     #[test]
     fn there_is_none_without_times() {
-        assert!(Schedule::of(&run_of(&[])).is_none());
-        let mut run = run_of(&[FMT.at(0, 0..100)]);
-        run.tasks.batches[0].tasks[0].timing = None;
-        assert!(Schedule::of(&run).is_none());
+        let (run, tasks) = run_of(&[]);
+        assert!(Schedule::of(&run.run, &tasks).is_none());
+        let (run, mut tasks) = run_of(&[FMT.at(0, 0..100)]);
+        tasks.batches[0].tasks[0].timing = None;
+        assert!(Schedule::of(&run.run, &tasks).is_none());
     }
 }

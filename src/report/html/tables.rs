@@ -45,7 +45,7 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
     html.push_str("</tr></thead>\n<tbody>\n");
     for (tool, report) in run.tools() {
         // What nobody asked for by name is not worth a line while it has nothing to say.
-        let is_aside = tool.on_demand || (run.tasks_of(&tool.name).next().is_none() && !tool.configured);
+        let is_aside = tool.on_demand || (run.task_count_of(&tool.name) == 0 && !tool.configured);
         if is_aside && report.verdict == Verdict::Passed {
             continue;
         }

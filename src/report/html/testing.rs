@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde_json::{Value, json};
 
 use crate::report::Artifacts;
-use crate::report::finished::Finished;
+use crate::report::finished::{Finished, Tasks};
 
 /// A batch of one step with one task.
 #[derive(Clone)]
@@ -27,7 +27,7 @@ impl Step {
 }
 
 /// A run that passed, of `steps`, each a batch of its own.
-pub(super) fn run_of(steps: &[Step]) -> Finished {
+pub(super) fn run_of(steps: &[Step]) -> (Finished, Tasks) {
     let line = |(rank, step): (usize, &Step)| {
         let Range { start, end } = step.time;
         let timing = json!({
@@ -83,11 +83,11 @@ fn tool_report(name: &str) -> Value {
     })
 }
 
-fn read(run: Value, report: Value, tasks: &str) -> Finished {
+fn read(run: Value, report: Value, tasks: &str) -> (Finished, Tasks) {
     let artifacts = Artifacts {
         run: run.to_string().into_bytes(),
         report: report.to_string().into_bytes(),
         tasks: tasks.as_bytes().to_vec(),
     };
-    Finished::read(&artifacts).unwrap()
+    artifacts.read().unwrap()
 }

@@ -10,20 +10,21 @@ use super::*;
 use crate::model::path::RelPath;
 use crate::report::Artifacts;
 
-fn golden() -> Finished {
+fn golden() -> (Finished, Tasks) {
     let [run, report, tasks] = [
         include_str!("../../../tests/engine/golden/run.json"),
         include_str!("../../../tests/engine/golden/report.json"),
         include_str!("../../../tests/engine/golden/tasks.jsonl"),
     ]
     .map(|text| text.as_bytes().to_vec());
-    Finished::read(&Artifacts { run, report, tasks }).unwrap()
+    Artifacts { run, report, tasks }.read().unwrap()
 }
 
 fn page() -> String {
     let source = b"fine\nbad\n".to_vec();
     let sources = Sources(BTreeMap::from([(RelPath::new("text/a"), source)]));
-    String::from_utf8(html(&golden(), &sources)).unwrap()
+    let (run, tasks) = golden();
+    String::from_utf8(html(&run, &tasks, &sources)).unwrap()
 }
 
 /// What stands between `<tag…>` and `</tag>`.
@@ -78,7 +79,7 @@ fn the_data_is_json_without_markup_and_holds_every_finding() {
     let data = content(&page, "script", " type=\"application/json\" id=\"data\"");
     assert!(!data.contains('<'));
     let data: Value = serde_json::from_str(data).unwrap();
-    let run = golden();
+    let (run, _) = golden();
     let count = run.report.findings.len() + run.report.gone.len();
     for (name, column) in data["findings"].as_object().unwrap() {
         assert_eq!(column.as_array().unwrap().len(), count, "{name}");
@@ -93,7 +94,7 @@ fn the_data_is_json_without_markup_and_holds_every_finding() {
 
 #[test]
 fn what_is_new_comes_first_and_what_is_fatal_before_it() {
-    let mut run = golden();
+    let (mut run, _) = golden();
     let [first, .., last] = run.report.findings.as_mut_slice() else { panic!() };
     first.state = crate::model::finding::State::Unchanged;
     (last.state, last.fatal) = (crate::model::finding::State::New, true);
@@ -105,7 +106,7 @@ fn what_is_new_comes_first_and_what_is_fatal_before_it() {
 
 #[test]
 fn why_it_ended_is_told_in_each_case() {
-    let mut run = golden();
+    let (mut run, _) = golden();
     assert_eq!(verdict::why(&run), "4 new findings from words. 1 more from optional tools.");
     run.run.end.status = "interrupted".to_owned();
     run.run.end.exit = 130;
@@ -128,13 +129,13 @@ fn why_it_ended_is_told_in_each_case() {
 fn what_did_not_have_to_run_is_told_with_the_timeline() {
     use super::testing::{Step, run_of};
     let step = Step { tool: "fmt", ..Step::NONE };
-    let mut run = run_of(&[step.at(0, 0..10), step.at(1, 0..10)]);
-    let told = |run: &Finished| timeline::render(run, Schedule::of(run).as_ref());
-    assert!(!told(&run).contains("did not have to run"));
+    let (run, mut tasks) = run_of(&[step.at(0, 0..10), step.at(1, 0..10)]);
+    let told = |tasks: &Tasks| timeline::render(tasks, Schedule::of(&run.run, tasks).as_ref());
+    assert!(!told(&tasks).contains("did not have to run"));
     for hits in 1..=2 {
-        let timing = run.tasks.batches[hits - 1].tasks[0].timing.as_mut().unwrap();
+        let timing = tasks.batches[hits - 1].tasks[0].timing.as_mut().unwrap();
         (timing.cache, timing.attempts) = (Some("hit".to_owned()), 0);
-        assert!(told(&run).contains(&format!("{hits} of 2 tasks did not have to run")));
+        assert!(told(&tasks).contains(&format!("{hits} of 2 tasks did not have to run")));
     }
-    assert!(!told(&run).contains("chart"));
+    assert!(!told(&tasks).contains("chart"));
 }

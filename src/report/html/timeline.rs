@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::super::text::plural;
 use super::schedule::{After, Bar, Schedule, Why};
 use super::text::{duration, escape, number};
-use crate::report::finished::{Finished, TaskLine};
+use crate::report::finished::{TaskLine, Tasks};
 
 /// Positions are counted in these: 0.001 %.
 const WHOLE: u64 = 100_000;
@@ -25,17 +25,16 @@ const MOST_LINES: usize = 12;
 const MOST: usize = 200;
 
 /// The section.
-pub(super) fn render(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
-    let tasks = || run.tasks.batches.iter().flat_map(|batch| &batch.tasks);
+pub(super) fn render(tasks: &Tasks, schedule: Option<&Schedule<'_>>) -> String {
     let is_hit =
         |task: &&TaskLine| task.timing.as_ref().is_some_and(|timing| timing.cache.as_deref() == Some("hit"));
-    let hits = tasks().filter(is_hit).count();
+    let hits = tasks.all().filter(is_hit).count();
     let known = match hits {
         0 => String::new(),
         _ => format!(
             "<p>{} of {} tasks did not have to run: what they would find is known from earlier runs.</p>\n",
             number(hits),
-            number(tasks().count())
+            number(tasks.all().count())
         ),
     };
     let body = match schedule {

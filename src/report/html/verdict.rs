@@ -135,7 +135,7 @@ pub(super) fn render(run: &Finished, schedule: Option<&Schedule<'_>>) -> String 
         escape(&why(run))
     );
     let mut facts = vec![format!("exit code {}", run.run.end.exit)];
-    let tasks = run.tasks.batches.iter().map(|batch| batch.tasks.len()).sum::<usize>();
+    let tasks = run.task_count();
     facts.push(format!("{} {}", number(tasks), plural(tasks, "task", "tasks")));
     facts.extend(schedule.map(|schedule| duration(schedule.end)));
     if !run.run.selection.whole {

@@ -11,7 +11,7 @@ use std::path::Path;
 use anstyle::{AnsiColor, Effects, Style};
 use genti::model::finding::State;
 use genti::model::sources::Sources;
-use genti::report::finished::{Finding, Finished};
+use genti::report::finished::{Finding, Finished, Tasks};
 
 use super::{BAD, BUSY, GOOD, WARN, lines, plural};
 
@@ -27,6 +27,8 @@ const HEAD: Style = AnsiColor::BrightWhite.on_default().effects(Effects::BOLD);
 pub(crate) struct View<'a> {
     /// The run.
     pub(crate) run: &'a Finished,
+    /// What became of each of its tasks, where times are shown.
+    pub(crate) tasks: Option<&'a Tasks>,
     /// The sources that findings are in.
     pub(crate) sources: &'a Sources,
     /// Whether there is no baseline, and this build is the one to take it with.

@@ -3,7 +3,6 @@ use std::path::Path;
 use anstream::adapter::strip_str;
 use genti::model::finding::{Fix, Place, Related, Site, State};
 use genti::model::sources::Sources;
-use genti::report::Artifacts;
 use genti::report::finished::Finished;
 
 use super::super::text::inert;
@@ -46,17 +45,17 @@ fn hostile(place: Place) -> Finding {
 
 /// Some run.
 fn run() -> Finished {
-    Finished::read(&Artifacts {
-        run: include_bytes!("../../../../../tests/engine/golden/run.json").to_vec(),
-        report: include_bytes!("../../../../../tests/engine/golden/report.json").to_vec(),
-        tasks: include_bytes!("../../../../../tests/engine/golden/tasks.jsonl").to_vec(),
-    })
+    Finished::read(
+        include_bytes!("../../../../../tests/engine/golden/run.json"),
+        include_bytes!("../../../../../tests/engine/golden/report.json"),
+    )
     .unwrap()
 }
 
 fn view<'a>(run: &'a Finished, sources: &'a Sources) -> View<'a> {
     View {
         run,
+        tasks: None,
         sources,
         may_begin_baseline: true,
         artifacts: None,

@@ -53,7 +53,7 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
 
 fn passed(view: &View<'_>, extra: usize, page: &mut Page) {
     let run = view.run;
-    let tasks: usize = run.tasks.batches.iter().map(|batch| batch.tasks.len()).sum();
+    let tasks = run.task_count();
     let mut beside = String::new();
     if extra > 0 {
         beside

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anstyle::Style;
 use genti::model::outcome::Verdict;
-use genti::report::finished::{Finished, TaskLine, Tool, ToolReport};
+use genti::report::finished::{Finished, Tasks, Tool, ToolReport};
 
 use super::super::{plural, text, visible_line};
 use super::{BAD, DIM, GOOD, MOST, Page, View, WARN};
@@ -59,15 +59,15 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn of(at: usize, tool: &'a Tool, report: &'a ToolReport, view: &View<'_>) -> Option<Self> {
-        let tasks: Vec<_> = view.run.tasks_of(&tool.name).collect();
+        let tasks = view.run.task_count_of(&tool.name);
         // What nobody asked for by name is not worth a line while it has nothing to say.
-        let is_aside = tool.on_demand || (tasks.is_empty() && !tool.configured);
+        let is_aside = tool.on_demand || (tasks == 0 && !tool.configured);
         if is_aside && report.verdict == Verdict::Passed && !view.verbose {
             return None;
         }
-        let ToolReport { new, unchanged, updated, suppressed, fixed, unknown, .. } = report;
+        let ToolReport { new, unchanged, updated, suppressed, skipped, fixed, unknown, .. } = report;
         let mut facts = Vec::new();
-        match (tasks.len(), tool.per.as_str()) {
+        match (tasks, tool.per.as_str()) {
             (0, _) => facts.push("nothing to look at".to_owned()),
             (_, "workspace") => {}
             (count, per) => facts.push(text::units(count, per)),
@@ -79,15 +79,14 @@ impl<'a> Row<'a> {
                 files => facts.push(format!("{files} generated {}", plural(files, "file", "files"))),
             }
         }
-        let skipped = tasks.iter().filter(|task| task.status == "skipped").count();
-        if skipped > 0 {
+        if *skipped > 0 {
             facts.push(format!("{skipped} skipped"));
         }
         if !tool.required {
             facts.push("optional".to_owned());
         }
         if view.verbose {
-            facts.extend(took(&tasks));
+            facts.extend(view.tasks.and_then(|tasks| took(tasks, &tool.name)));
             facts.extend(tool.version.as_deref().map(visible_line));
         }
         Some(Self {
@@ -124,8 +123,8 @@ impl<'a> Row<'a> {
 }
 
 /// The time from the start of the first task to the end of the last.
-fn took(tasks: &[&TaskLine]) -> Option<String> {
-    let times = || tasks.iter().filter_map(|task| task.timing.as_ref());
+fn took(tasks: &Tasks, tool: &str) -> Option<String> {
+    let times = || tasks.of(tool).filter_map(|task| task.timing.as_ref());
     let start = times().map(|timing| timing.start_us).min()?;
     let end = times().map(|timing| timing.start_us + timing.duration_us).max()?;
     Some(format!("{:.1}s", Duration::from_micros(end - start).as_secs_f64()))
