@@ -14,6 +14,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use rayon::prelude::*;
+
 use super::command;
 use super::order::Ordered;
 use super::risk;
@@ -40,7 +42,7 @@ pub(super) fn cut(
         let tasks = steps.iter().flat_map(|step| step.tasks.iter().copied());
         PlannedBatch { id: id(graph, &steps), class, risk: risk::highest(risks, tasks), steps }
     };
-    Ok(ranked.into_iter().map(planned).collect())
+    Ok(ranked.into_par_iter().map(planned).collect())
 }
 
 /// A batch that has no rank yet.
@@ -223,7 +225,7 @@ impl<'a> Cutter<'a> {
     /// part exactly if the stretch around it, from the task with the next smaller hash on the left to the one on
     /// the right, is over them.
     fn split(&self, items: &[Item], steps: &mut Vec<Step>) {
-        let hashes: Vec<_> = items.iter().map(|item| self.boundary(item.task)).collect();
+        let hashes: Vec<_> = items.par_iter().map(|item| self.boundary(item.task)).collect();
         let sums: Vec<_> = std::iter::once((0, 0))
             .chain(items.iter().scan((0, 0), |(bytes, argv), item| {
                 (*bytes, *argv) = (*bytes + item.bytes, *argv + item.argv);

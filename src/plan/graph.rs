@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use globset::{GlobSet, GlobSetBuilder};
+use rayon::prelude::*;
 
 use super::changed::Changed;
 use super::config;
@@ -209,11 +210,11 @@ impl<'a> Inputs<'a> {
         needed: Digest,
     ) -> Result<Vec<Task>, PlanError> {
         let shared = self.shared(tool, &Globs::new(tool)?, needed);
-        let mut tasks = Vec::new();
-        for (unit, bytes, declared) in units {
+        let task = |(unit, bytes, declared)| {
             let parts = self.parts(tool, unit, declared, &shared);
-            tasks.push(Task { id: TaskId(Digest::of("genti.task.1", &parts)), tool: id, unit, bytes });
-        }
+            Task { id: TaskId(Digest::of("genti.task.1", &parts)), tool: id, unit, bytes }
+        };
+        let mut tasks: Vec<_> = units.into_par_iter().map(task).collect();
         tasks.sort_by(|a, b| (a.unit.path(self.workspace), a.id).cmp(&(b.unit.path(self.workspace), b.id)));
         Ok(tasks)
     }
@@ -260,8 +261,9 @@ impl<'a> Inputs<'a> {
             {
                 Vec::new()
             }
-            Per::File => workspace
-                .files()
+            Per::File => (0..workspace.files.len() as u32)
+                .into_par_iter()
+                .map(|at| (FileId(at), workspace.file(FileId(at))))
                 .filter(|(id, file)| !file.is_link && globs.looks_at(file) && self.is_selected(*id))
                 .filter(|(_, file)| changed.is_none_or(|changed| changed.has(&file.path)))
                 .map(|(id, file)| (Unit::File(id), file.len, file.digest))
