@@ -108,6 +108,11 @@ impl RelPath {
         )
     }
 
+    /// The bytes of the directory that holds this path: none for a path without `/`.
+    pub fn dir(&self) -> &[u8] {
+        &self.0[..self.0.iter().rposition(|&b| b == b'/').unwrap_or(0)]
+    }
+
     /// The last part of this path; empty for the root.
     pub fn file_name(&self) -> &[u8] {
         let start = self.0.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1);

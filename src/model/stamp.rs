@@ -2,6 +2,9 @@
 //!
 //! Knows nothing of the disk: who looks at it makes [`Stamp`]s, and who keeps a [`FileTable`] keeps bytes.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use super::digest::Digest;
 use super::path::RelPath;
 
@@ -48,38 +51,39 @@ pub struct KnownFile<'a> {
     pub before: [u8; 8],
 }
 
-/// Files that were read before, sorted by path: packed, for there may be a hundred thousand, and all are looked at.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FileTable(Vec<u8>);
+/// Files that were read before, sorted by path: packed, for there may be a hundred thousand, and all are looked at. A clone
+/// shares them.
+#[derive(Clone, Debug, Default)]
+pub struct FileTable {
+    bytes: Arc<Vec<u8>>,
+    /// Where in them the table is.
+    range: Range<usize>,
+}
+
+impl PartialEq for FileTable {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.bytes, &other.bytes) && self.range == other.range
+            || self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for FileTable {}
 
 impl FileTable {
-    /// Takes what [`as_bytes`](Self::as_bytes) gave.
-    pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+    /// Takes what [`as_bytes`](Self::as_bytes) gave, which is `range` of `bytes`.
+    pub fn from_bytes(bytes: Arc<Vec<u8>>, range: Range<usize>) -> Self {
+        assert!(range.start <= range.end && range.end <= bytes.len(), "{range:?} is in the bytes");
+        Self { bytes, range }
     }
 
     /// To be kept.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// Adds `file`. Files must come sorted by path.
-    pub fn push(&mut self, file: &KnownFile<'_>) {
-        let Stamp { len, modified, changed, inode } = file.stamp.unwrap_or(NONE);
-        self.0.extend_from_slice(&(file.path.len() as u32).to_le_bytes());
-        self.0.extend_from_slice(file.path);
-        self.0.extend_from_slice(&len.to_le_bytes());
-        self.0.extend_from_slice(&modified.to_le_bytes());
-        self.0.extend_from_slice(&changed.to_le_bytes());
-        self.0.extend_from_slice(&inode.to_le_bytes());
-        self.0.extend_from_slice(&file.digest.0);
-        self.0.extend_from_slice(&file.since.to_le_bytes());
-        self.0.extend_from_slice(&file.before);
+        &self.bytes[self.range.clone()]
     }
 
     /// All of them, by path. Bytes that are no table end it early.
     pub fn iter(&self) -> Files<'_> {
-        Files(&self.0)
+        Files(self.as_bytes())
     }
 
     /// For each of `paths`, which are sorted, what is known of it.
@@ -90,6 +94,27 @@ impl FileTable {
             known.next_if(|file| file.path == path.as_bytes())
         };
         paths.map(find).collect()
+    }
+}
+
+impl<'a> FromIterator<KnownFile<'a>> for FileTable {
+    /// Packs `files`, which come sorted by path.
+    fn from_iter<I: IntoIterator<Item = KnownFile<'a>>>(files: I) -> Self {
+        let mut bytes = Vec::new();
+        for file in files {
+            let Stamp { len, modified, changed, inode } = file.stamp.unwrap_or(NONE);
+            bytes.extend_from_slice(&(file.path.len() as u32).to_le_bytes());
+            bytes.extend_from_slice(file.path);
+            bytes.extend_from_slice(&len.to_le_bytes());
+            bytes.extend_from_slice(&modified.to_le_bytes());
+            bytes.extend_from_slice(&changed.to_le_bytes());
+            bytes.extend_from_slice(&inode.to_le_bytes());
+            bytes.extend_from_slice(&file.digest.0);
+            bytes.extend_from_slice(&file.since.to_le_bytes());
+            bytes.extend_from_slice(&file.before);
+        }
+        let range = 0..bytes.len();
+        Self { bytes: Arc::new(bytes), range }
     }
 }
 
@@ -144,8 +169,7 @@ mod tests {
     fn what_was_packed_is_found_again() {
         let stamp = Stamp { len: 1, modified: -2, changed: 3, inode: u64::MAX };
         let files = [file("a", Some(stamp)), file("a.txt", None), file("a/b", Some(stamp))];
-        let mut table = FileTable::default();
-        files.iter().for_each(|file| table.push(file));
+        let table: FileTable = files.into_iter().collect();
         assert_eq!(table.iter().collect::<Vec<_>>(), files);
         let paths = ["a", "a.tx", "a/b", "b"].map(RelPath::new);
         assert_eq!(table.find(paths.iter()), [Some(files[0]), None, Some(files[2]), None]);
@@ -153,11 +177,9 @@ mod tests {
 
     #[test]
     fn a_table_that_is_cut_anywhere_ends_early() {
-        let mut table = FileTable::default();
-        table.push(&file("a", None));
-        table.push(&file("b", None));
+        let table: FileTable = [file("a", None), file("b", None)].into_iter().collect();
         for len in 0..table.as_bytes().len() {
-            let cut = FileTable::from_bytes(table.as_bytes()[..len].to_vec());
+            let cut = FileTable::from_bytes(Arc::clone(&table.bytes), 0..len);
             assert!(cut.iter().count() < 2);
         }
     }

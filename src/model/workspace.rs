@@ -61,6 +61,8 @@ pub struct Seen {
     pub at: i64,
     /// One entry a file, as it was before it was read; none for a workspace that lies on no disk.
     pub stamps: Vec<Stamp>,
+    /// Whether all of them were known, and none is gone: nothing was read.
+    pub as_known: bool,
 }
 
 impl Workspace {

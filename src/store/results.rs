@@ -2,15 +2,15 @@
 //!
 //! # Overview
 //!
-//! A directory holds one log, `results-1.log`: a header, then entries, each with its length, the day on which it was last
+//! A directory holds one log, `results.log`: a header, then entries, each with its length, the day on which it was last
 //! of use, its key, a checksum and the result. Opening it is one read and a walk over the lengths. Of several entries with
 //! one key the last one counts. What a run adds is appended in one write, under a lock, so that runs may share the
 //! directory; nothing is ever changed in place.
 //!
 //! # Damage
 //!
-//! The checksum covers the key and the result, and is verified when an entry is asked for: a bit that has changed makes a
-//! miss. A length that has changed makes what follows garbage, which verifies as little. A write that was cut leaves an
+//! The checksum covers the result under the key, and is verified when an entry is asked for: a bit that has changed makes
+//! a miss. A length that has changed makes what follows garbage, which verifies as little. A write that was cut leaves an
 //! end that is no entry. So nothing is synced: what a power cut takes is computed again. A log with garbage in it is
 //! written anew by the next run that adds something. A log of a newer version is left alone.
 //!
@@ -27,6 +27,8 @@ use std::fs::File;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::artifacts::{StoreError, make};
 use super::{atomic, tag};
@@ -42,9 +44,9 @@ const DEAD: u64 = 1 << 20;
 const WEEK: u32 = 7;
 
 /// What the log is called.
-pub(super) const NAME: &str = "results-1.log";
+pub(super) const NAME: &str = "results.log";
 const MAGIC: &[u8; 8] = b"gentilog";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER: usize = MAGIC.len() + 4;
 /// Length, day, key, checksum.
 const HEAD: usize = 4 + 4 + 32 + 16;
@@ -56,7 +58,10 @@ pub struct Results {
     /// Days since 1970.
     today: u32,
     log: Vec<u8>,
-    index: HashMap<Digest, Entry, BuildHasherDefault<Uniform>>,
+    entries: Vec<Entry>,
+    /// The last entry of each key, by the first bytes of the key. Should two keys have them in common, the first is not
+    /// found: what is found is compared with the whole key.
+    index: HashMap<u64, u32, BuildHasherDefault<Uniform>>,
     /// Whether there is garbage in the log.
     is_damaged: bool,
     /// Whether the log is one of a newer version.
@@ -64,19 +69,23 @@ pub struct Results {
     /// The bytes of entries that others have replaced.
     dead: u64,
     added: BTreeMap<Digest, Vec<u8>>,
+    /// Keys that were added and are written.
+    written: HashSet<Digest>,
 }
 
 /// Where in the log an entry is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Entry {
     /// Of its head.
     at: usize,
     len: u32,
     day: u32,
+    /// Whether this run has asked for it.
+    used: AtomicBool,
 }
 
 impl Entry {
-    fn size(self) -> u64 {
+    fn size(&self) -> u64 {
         HEAD as u64 + u64::from(self.len)
     }
 }
@@ -90,14 +99,13 @@ impl Hasher for Uniform {
         self.0
     }
 
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(head) = bytes.first_chunk() {
-            self.0 ^= u64::from_le_bytes(*head);
-        }
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("the index has numbers for keys");
     }
 
-    // The length that comes before the bytes is always the same.
-    fn write_usize(&mut self, _: usize) {}
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
 }
 
 /// What [`Results::clean`] has removed.
@@ -132,11 +140,13 @@ impl Results {
             dir: dir.to_path_buf(),
             today,
             log,
+            entries: Vec::new(),
             index: HashMap::default(),
             is_damaged: false,
             is_newer: false,
             dead: 0,
             added: BTreeMap::new(),
+            written: HashSet::new(),
         };
         match version(&results.log) {
             Some(VERSION) => results.walk(),
@@ -149,24 +159,27 @@ impl Results {
     /// Finds the entries. Whether they are whole is seen when they are asked for.
     fn walk(&mut self) {
         // Most are small.
-        self.index.reserve(self.log.len() / 100);
+        self.entries.reserve(self.log.len() / 60);
         let mut at = HEADER;
         while at < self.log.len() {
-            let head = self.log[at..].first_chunk::<HEAD>();
-            let entry = head.and_then(|head| {
+            let entry = self.log[at..].first_chunk::<HEAD>().and_then(|head| {
                 let (len, day) = (number(&head[..4]), number(&head[4..]));
                 let end = at.checked_add(HEAD)?.checked_add(len as usize)?;
-                let key = Digest(*head[8..].first_chunk()?);
-                (end <= self.log.len()).then_some((key, Entry { at, len, day }, end))
+                (end <= self.log.len()).then(|| (Entry { at, len, day, used: AtomicBool::new(false) }, end))
             });
-            let Some((key, entry, end)) = entry else {
+            let Some((entry, end)) = entry else {
                 self.is_damaged = true;
-                return;
+                break;
             };
-            if let Some(before) = self.index.insert(key, entry) {
-                self.dead += before.size();
-            }
+            self.entries.push(entry);
             at = end;
+        }
+        self.index.reserve(self.entries.len());
+        for at in 0..self.entries.len() {
+            let head = head(self.key(&self.entries[at]));
+            if let Some(before) = self.index.insert(head, at as u32) {
+                self.dead += self.entries[before as usize].size();
+            }
         }
     }
 
@@ -175,18 +188,35 @@ impl Results {
         if let Some(added) = self.added.get(key) {
             return Some(added);
         }
-        self.whole(key, *self.index.get(key)?)
+        let entry = self.entry(key)?;
+        entry.used.store(true, Relaxed);
+        self.whole(entry)
     }
 
-    fn whole(&self, key: &Digest, entry: Entry) -> Option<&[u8]> {
+    fn entry(&self, key: &Digest) -> Option<&Entry> {
+        let at = self.index.get(&head(&key.0))?;
+        Some(&self.entries[*at as usize]).filter(|entry| *self.key(entry) == key.0)
+    }
+
+    fn key(&self, entry: &Entry) -> &[u8; 32] {
+        self.log[entry.at + 8..].first_chunk().expect("an entry has a head")
+    }
+
+    fn whole(&self, entry: &Entry) -> Option<&[u8]> {
         let head = &self.log[entry.at..entry.at + HEAD];
         let result = &self.log[entry.at + HEAD..][..entry.len as usize];
-        (head[HEAD - 16..] == checksum(key, result)).then_some(result)
+        (head[HEAD - 16..] == checksum(self.key(entry), result)).then_some(result)
+    }
+
+    /// The entries that no later one has replaced, as they come in the log.
+    fn live(&self) -> impl Iterator<Item = &Entry> {
+        let is_last = |at: u32, entry| self.index.get(&head(self.key(entry))) == Some(&at);
+        (0..).zip(&self.entries).filter(move |(at, entry)| is_last(*at, entry)).map(|(_, entry)| entry)
     }
 
     /// Whether there is an entry with this key that is not whole.
     pub fn is_damaged(&self, key: &Digest) -> bool {
-        self.get(key).is_none() && self.index.contains_key(key)
+        self.get(key).is_none() && self.entry(key).is_some()
     }
 
     /// Adds a result, or replaces the one with this key. Others see it after [`flush`](Self::flush).
@@ -218,12 +248,13 @@ impl Results {
             // Nothing, or garbage: what is whole of it comes back when the run ends.
             _ => {
                 drop(file);
-                return self.rewrite(added, &HashSet::new());
+                return self.rewrite(added);
             }
         };
         for (key, result) in &added {
-            push(&mut bytes, key, self.today, result);
+            push(&mut bytes, &key.0, self.today, result);
         }
+        self.written.extend(added.keys());
         let end = file.stream_position()?;
         if let Err(error) = file.write_all(&bytes) {
             // Best effort: what is left is no entry, and costs the next run a rewrite.
@@ -233,22 +264,20 @@ impl Results {
         Ok(())
     }
 
-    /// To be called when a run is over: writes what is left, says of `used` entries that they were of use today, and
-    /// makes the log smaller if it is too large.
+    /// To be called when a run is over: writes what is left, says of what was asked for that it was of use today, and makes
+    /// the log smaller if it is too large.
     ///
     /// # Errors
     ///
     /// As [`flush`](Self::flush).
-    pub fn finish(&mut self, used: &HashSet<Digest>) -> io::Result<()> {
-        let mut keys: Vec<_> = used.iter().collect();
-        keys.sort_unstable();
-        for key in keys {
-            let Some(entry) = self.index.get(key).copied() else { continue };
-            if entry.day.saturating_add(WEEK) <= self.today
-                && !self.added.contains_key(key)
-                && let Some(result) = self.whole(key, entry).map(<[u8]>::to_vec)
-            {
-                self.added.insert(*key, result);
+    pub fn finish(&mut self) -> io::Result<()> {
+        let is_stale =
+            |entry: &&Entry| entry.used.load(Relaxed) && entry.day.saturating_add(WEEK) <= self.today;
+        let again = |entry| Some((Digest(*self.key(entry)), self.whole(entry)?.to_vec()));
+        let again: Vec<_> = self.live().filter(is_stale).filter_map(again).collect();
+        for (key, result) in again {
+            if !self.written.contains(&key) {
+                self.added.entry(key).or_insert(result);
             }
         }
         self.flush()?;
@@ -258,40 +287,46 @@ impl Results {
             return Ok(());
         }
         let _lock = lock(&self.dir)?;
-        self.rewrite(BTreeMap::new(), used)
+        self.rewrite(BTreeMap::new())
     }
 
-    /// Writes the log anew: what is on the disk by now and whole, and `added`; of what is too much, the oldest that is not
-    /// `used` is left out. The lock is held.
-    fn rewrite(&mut self, added: BTreeMap<Digest, Vec<u8>>, used: &HashSet<Digest>) -> io::Result<()> {
+    /// Writes the log anew: what is on the disk by now and whole, and `added`; of what is too much, the oldest that is of no
+    /// use to this run is left out. The lock is held.
+    fn rewrite(&mut self, added: BTreeMap<Digest, Vec<u8>>) -> io::Result<()> {
         let log = std::fs::read(self.dir.join(NAME)).unwrap_or_default();
         let now = Self::read(&self.dir, self.today, log);
-        let mut entries: Vec<_> = now.index.iter().map(|(key, entry)| (*key, *entry)).collect();
+        let is_used = |key: &Digest| {
+            let is_asked_for = |entry: &Entry| entry.used.load(Relaxed);
+            self.written.contains(key) || self.entry(key).is_some_and(is_asked_for)
+        };
+        let entries = now.live().map(|entry| (Digest(*now.key(entry)), entry));
+        let mut entries: Vec<_> = entries.map(|(key, entry)| (is_used(&key), key, entry)).collect();
         // What is of use, then the newest.
-        entries.sort_unstable_by_key(|(key, entry)| (!used.contains(key), std::cmp::Reverse(entry.at)));
+        entries.sort_by_key(|(is_used, _, entry)| (!is_used, std::cmp::Reverse(entry.at)));
         let mut left = CAP / 4 * 3;
-        entries.retain(|(key, entry)| {
-            let fits = entry.size() <= left && !added.contains_key(key) && now.whole(key, *entry).is_some();
+        entries.retain(|(_, key, entry)| {
+            let fits = entry.size() <= left && !added.contains_key(key) && now.whole(entry).is_some();
             left -= if fits { entry.size() } else { 0 };
             fits
         });
-        entries.sort_unstable_by_key(|(_, entry)| entry.at);
+        entries.sort_unstable_by_key(|(_, _, entry)| entry.at);
         let mut file = self.begin()?;
         let mut out = io::BufWriter::new(file.as_file_mut());
         let mut bytes = Vec::new();
-        for (key, entry) in entries {
+        for (_, key, entry) in entries {
             bytes.clear();
-            push(&mut bytes, &key, entry.day, now.whole(&key, entry).unwrap_or_default());
+            push(&mut bytes, &key.0, entry.day, now.whole(entry).unwrap_or_default());
             out.write_all(&bytes)?;
         }
         for (key, result) in &added {
             bytes.clear();
-            push(&mut bytes, key, self.today, result);
+            push(&mut bytes, &key.0, self.today, result);
             out.write_all(&bytes)?;
         }
         out.flush()?;
         drop(out);
         file.persist(self.dir.join(NAME)).map_err(|error| error.error)?;
+        self.written.extend(added.keys());
         (self.is_damaged, self.dead) = (false, 0);
         Ok(())
     }
@@ -313,18 +348,16 @@ impl Results {
         let before = self.log.len() as u64;
         let today = self.today;
         let is_old = |entry: &Entry| entry.day.saturating_add(days) < today;
-        let entries = self.index.values().filter(|entry| is_old(entry)).count();
+        let entries = self.live().filter(|entry| is_old(entry)).count();
         if self.is_newer || entries == 0 {
             return Ok(Cleaned::default());
         }
         let _lock = lock(&self.dir)?;
-        let mut kept: Vec<_> = self.index.iter().filter(|(_, entry)| !is_old(entry)).collect();
-        kept.sort_unstable_by_key(|(_, entry)| entry.at);
         let mut file = self.begin()?;
         let mut bytes = Vec::new();
-        for (key, entry) in kept {
-            if let Some(result) = self.whole(key, *entry) {
-                push(&mut bytes, key, entry.day, result);
+        for entry in self.live().filter(|entry| !is_old(entry)) {
+            if let Some(result) = self.whole(entry) {
+                push(&mut bytes, self.key(entry), entry.day, result);
             }
         }
         file.as_file_mut().write_all(&bytes)?;
@@ -350,21 +383,23 @@ fn number(bytes: &[u8]) -> u32 {
     bytes.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
 }
 
-fn push(out: &mut Vec<u8>, key: &Digest, day: u32, result: &[u8]) {
+/// The first bytes of a key.
+fn head(key: &[u8; 32]) -> u64 {
+    Digest(*key).low_u64()
+}
+
+fn push(out: &mut Vec<u8>, key: &[u8; 32], day: u32, result: &[u8]) {
     out.extend_from_slice(&(result.len() as u32).to_le_bytes());
     out.extend_from_slice(&day.to_le_bytes());
-    out.extend_from_slice(&key.0);
+    out.extend_from_slice(key);
     out.extend_from_slice(&checksum(key, result));
     out.extend_from_slice(result);
 }
 
 /// Covers the key too: a result must not be found under another one.
-fn checksum(key: &Digest, result: &[u8]) -> [u8; 16] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&key.0);
-    hasher.update(result);
+fn checksum(key: &[u8; 32], result: &[u8]) -> [u8; 16] {
     let mut check = [0; 16];
-    check.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    check.copy_from_slice(&blake3::keyed_hash(key, result).as_bytes()[..16]);
     check
 }
 

@@ -1,4 +1,4 @@
-//! `target/genti/state-1`: what the last run in this workspace saw, so that nothing is read twice and a run can tell what
+//! `target/genti/state`: what the last run in this workspace saw, so that nothing is read twice and a run can tell what
 //! has changed. Belongs to one place on one machine, unlike results, and is worth nothing elsewhere.
 //!
 //! It is written whole or not at all, and verified when it is read. What is missing or damaged is as good as new.
@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,39 +28,40 @@ pub struct State {
     pub tools: BTreeMap<String, (u32, Parts)>,
 }
 
-/// As it is written.
+/// What is written before the two tables.
 #[derive(Serialize, Deserialize)]
-struct Written<'a> {
+struct Head {
     run: u32,
-    #[serde(borrow)]
-    files: &'a [u8],
-    #[serde(borrow)]
-    elsewhere: &'a [u8],
     tools: BTreeMap<String, (u32, Parts)>,
+    /// The bytes of the first table.
+    files: usize,
 }
 
-const HEADER: &[u8] = b"genti-state-1\n";
+const MAGIC: &[u8] = b"genti-state-2\n";
 
 impl State {
     /// Where it is kept.
     pub fn path(target_dir: &Path) -> PathBuf {
-        target_dir.join("genti/state-1")
+        target_dir.join("genti/state")
     }
 
     /// Reads it; a new one if there is none that can be read.
     pub fn load(target_dir: &Path) -> Self {
         let bytes = std::fs::read(Self::path(target_dir)).ok();
-        bytes.and_then(|bytes| Self::read(&bytes)).unwrap_or_default()
+        bytes.and_then(Self::read).unwrap_or_default()
     }
 
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let (check, body) = bytes.strip_prefix(HEADER)?.split_first_chunk::<32>()?;
+    fn read(bytes: Vec<u8>) -> Option<Self> {
+        let (check, body) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
         if Digest::of_bytes(body).0 != *check {
             return None;
         }
-        let Written { run, files, elsewhere, tools } = postcard::from_bytes(body).ok()?;
-        let table = |bytes: &[u8]| FileTable::from_bytes(bytes.to_vec());
-        Some(Self { run, files: table(files), elsewhere: table(elsewhere), tools })
+        let (Head { run, tools, files }, tables) = postcard::take_from_bytes(body).ok()?;
+        let (start, end) = (bytes.len() - tables.len(), bytes.len());
+        let middle = start.checked_add(files).filter(|middle| *middle <= end)?;
+        let bytes = Arc::new(bytes);
+        let table = |range| FileTable::from_bytes(Arc::clone(&bytes), range);
+        Some(Self { run, files: table(start..middle), elsewhere: table(middle..end), tools })
     }
 
     /// Writes it. It need not last through a power cut.
@@ -68,15 +70,13 @@ impl State {
     ///
     /// If it can't be written; then the one before is untouched.
     pub fn save(&self, target_dir: &Path) -> io::Result<()> {
-        let written = Written {
-            run: self.run,
-            files: self.files.as_bytes(),
-            elsewhere: self.elsewhere.as_bytes(),
-            tools: self.tools.clone(),
-        };
-        let body = postcard::to_stdvec(&written).map_err(io::Error::other)?;
+        let (files, elsewhere) = (self.files.as_bytes(), self.elsewhere.as_bytes());
+        let head = Head { run: self.run, tools: self.tools.clone(), files: files.len() };
+        let mut body = postcard::to_stdvec(&head).map_err(io::Error::other)?;
+        body.extend_from_slice(files);
+        body.extend_from_slice(elsewhere);
         let mut file = atomic::unfinished(&target_dir.join("genti"))?;
-        for bytes in [HEADER, &Digest::of_bytes(&body).0, &body] {
+        for bytes in [MAGIC, &Digest::of_bytes(&body).0, &body] {
             file.as_file_mut().write_all(bytes)?;
         }
         file.persist(Self::path(target_dir)).map_err(|error| error.error)?;
@@ -94,7 +94,9 @@ mod tests {
         let mut state = State { run: 7, ..State::default() };
         let digest = Digest::of_bytes(b"x");
         let stamp = Some(Stamp { len: 1, modified: 2, changed: 3, inode: 4 });
-        state.files.push(&KnownFile { path: b"a", stamp, digest, since: 2, before: [0; 8] });
+        let file = |path| KnownFile { path, stamp, digest, since: 2, before: [0; 8] };
+        state.files = [file(b"a")].into_iter().collect();
+        state.elsewhere = [file(b"/b"), file(b"/c")].into_iter().collect();
         let mut parts = Parts::default();
         parts.add(What::Variable, "A", digest);
         state.tools.insert("fmt".to_owned(), (7, parts));
@@ -119,8 +121,8 @@ mod tests {
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 0x20;
-            assert_eq!(State::read(&bad), None, "byte {at}");
-            assert_eq!(State::read(&good[..at]), None, "cut at {at}");
+            assert_eq!(State::read(bad), None, "byte {at}");
+            assert_eq!(State::read(good[..at].to_vec()), None, "cut at {at}");
         }
     }
 }

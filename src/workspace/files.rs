@@ -25,11 +25,21 @@ use rayon::prelude::*;
 use super::{Listing, LoadError, place, unreadable};
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
-use crate::model::stamp::{FileTable, KnownFile, Stamp};
+use crate::model::stamp::{FileTable, Stamp};
 use crate::model::workspace::File;
 
-/// The files below the directories `starts`, and those of `always` that exist, all relative to `root`: sorted, each
-/// with its stamp. What is `known` and has not changed is not read again.
+/// What was listed.
+pub(super) struct Listed {
+    /// Sorted by path.
+    pub(super) files: Vec<File>,
+    /// How the system saw each of them.
+    pub(super) stamps: Vec<Stamp>,
+    /// Whether all of them were known, and none that was known is gone: nothing was read.
+    pub(super) as_known: bool,
+}
+
+/// The files below the directories `starts`, and those of `always` that exist, all relative to `root`. What is `known` and
+/// has not changed is not read again.
 pub(super) fn list(
     root: &Path,
     starts: &[RelPath],
@@ -37,7 +47,7 @@ pub(super) fn list(
     build_dirs: &[&Path],
     known: &FileTable,
     listing: Listing,
-) -> Result<Vec<(File, Stamp)>, LoadError> {
+) -> Result<Listed, LoadError> {
     let on_disk = starts.iter().map(|start| {
         let dir = place(root, start);
         dir.canonicalize().map_err(unreadable(&dir))
@@ -75,12 +85,41 @@ pub(super) fn list(
     listing.apply(&mut found);
     found.par_sort_unstable_by(|a, b| a.path.cmp(&b.path));
     found.dedup_by(|a, b| a.path == b.path);
-    // Collected before it is judged, so that of several errors always the first is told.
-    let known = known.find(found.iter().map(|file| &file.path));
-    let look =
-        |buffer: &mut Vec<u8>, (file, known): (Found, Option<KnownFile<'_>>)| file.look(root, known, buffer);
-    let looked: Vec<_> = found.into_par_iter().zip(known).map_init(|| vec![0; BUFFER], look).collect();
-    looked.into_iter().filter_map(Result::transpose).collect()
+    let as_known = recognize(&mut found, known);
+    let unread: Vec<_> = found.iter_mut().filter(|file| file.content.is_none()).collect();
+    let read = |buffer: &mut Vec<u8>, file: &mut Found| file.read(root, buffer);
+    let read: Vec<_> = unread.into_par_iter().map_init(|| vec![0; BUFFER], read).collect();
+    // Only here is it judged, so that of several errors always the first is told.
+    read.into_iter().collect::<Result<(), _>>()?;
+    let mut listed =
+        Listed { files: Vec::with_capacity(found.len()), stamps: Vec::with_capacity(found.len()), as_known };
+    for Found { path, is_link, seen, content } in found {
+        let (Ok(stamp), Some((digest, len))) = (seen, content) else { continue };
+        listed.files.push(File { path, digest, len, is_link });
+        listed.stamps.push(stamp);
+    }
+    Ok(listed)
+}
+
+/// Takes down what is in the files of which that is `known`. Both are sorted. Whether they are the same.
+fn recognize(found: &mut [Found], known: &FileTable) -> bool {
+    let mut as_known = true;
+    let mut known = known.iter().peekable();
+    for file in found {
+        let path = file.path.as_bytes();
+        while known.next_if(|known| known.path < path).is_some() {
+            as_known = false;
+        }
+        let known = known.next_if(|known| known.path == path);
+        let same = known.and_then(|known| Some((known.digest, known.stamp?)));
+        match (&file.seen, same) {
+            (Ok(stamp), Some((digest, known))) if *stamp == known => {
+                file.content = Some((digest, stamp.len));
+            }
+            _ => as_known = false,
+        }
+    }
+    as_known && known.next().is_none()
 }
 
 /// How many files are looked at in one go.
@@ -168,6 +207,8 @@ struct Found {
     is_link: bool,
     /// How the system saw it; `Err(None)` if it was not looked at yet.
     seen: Result<Stamp, Option<io::Error>>,
+    /// What is in it, and how many bytes that are, once that is known.
+    content: Option<(Digest, u64)>,
 }
 
 impl Found {
@@ -176,32 +217,23 @@ impl Found {
             path,
             is_link: kind.is_symlink(),
             seen: Err(None),
+            content: None,
         })
     }
 
-    /// `None` if it has gone away.
-    fn look(
-        self,
-        root: &Path,
-        known: Option<KnownFile<'_>>,
-        buffer: &mut [u8],
-    ) -> Result<Option<(File, Stamp)>, LoadError> {
+    /// Finds out what is in it, unless it has gone away.
+    fn read(&mut self, root: &Path, buffer: &mut [u8]) -> Result<(), LoadError> {
         let place = place(root, &self.path);
-        let is_link = self.is_link;
-        let seen = self.seen.or_else(|error| error.map_or_else(|| stamp(&place), Err));
-        let looked = seen.and_then(|stamp| {
-            let same = known.filter(|known| known.stamp == Some(stamp));
-            let (digest, len) = match same {
-                Some(known) => (known.digest, stamp.len),
-                None if is_link => hash_link(&place)?,
-                None => hash_file(&place, buffer)?,
-            };
-            Ok((File { path: self.path, digest, len, is_link }, stamp))
+        let seen = std::mem::replace(&mut self.seen, Err(None));
+        let seen = seen.or_else(|error| error.map_or_else(|| stamp(&place), Err));
+        let read = seen.and_then(|stamp| {
+            self.content = Some(if self.is_link { hash_link(&place)? } else { hash_file(&place, buffer)? });
+            self.seen = Ok(stamp);
+            Ok(())
         });
-        match looked {
-            Ok(looked) => Ok(Some(looked)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(unreadable(&place)(error)),
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            read => read.map_err(unreadable(&place)),
         }
     }
 }

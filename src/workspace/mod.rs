@@ -184,8 +184,8 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
     }
     let manifests = packages.iter().map(|package| package.dir.join("Cargo.toml"));
     let always = ROOT_INPUTS.map(RelPath::new).into_iter().chain(manifests);
-    let files = files::list(root, &starts, always, &build_dirs, &known(target_dir), request.listing)?;
-    let (files, stamps) = files.into_iter().unzip();
+    let files::Listed { files, stamps, as_known } =
+        files::list(root, &starts, always, &build_dirs, &known(target_dir), request.listing)?;
 
     let mut workspace = Workspace {
         root: root.to_path_buf(),
@@ -197,7 +197,7 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
         outside,
         metadata: cargo::metadata_tables(&metadata),
         build_dependencies: cargo::build_dependencies(&metadata),
-        seen: Seen { at, stamps },
+        seen: Seen { at, stamps, as_known },
     };
     workspace.owners = owners(&workspace);
     let lockfile = workspace.find(&RelPath::new("Cargo.lock")).is_some();
@@ -233,14 +233,18 @@ fn start_pool() -> Result<(), LoadError> {
 fn owners(workspace: &Workspace) -> Vec<Option<PackageId>> {
     let by_dir: BTreeMap<&[u8], PackageId> =
         workspace.packages().map(|(id, package)| (package.dir.as_bytes(), id)).collect();
-    let owner = |path: &RelPath| {
-        let bytes = path.as_bytes();
-        let above =
-            bytes.iter().enumerate().rev().filter(|&(_, &byte)| byte == b'/').map(|(at, _)| &bytes[..at]);
-        let root = (!path.is_outside()).then_some(&[][..]);
-        above.chain(root).find_map(|dir| by_dir.get(dir).copied())
+    let around = |dir: &[u8]| {
+        let above = dir.iter().enumerate().rev().filter(|&(_, &byte)| byte == b'/').map(|(at, _)| &dir[..at]);
+        let root = (!RelPath::new(dir).is_outside()).then_some(&[][..]);
+        [dir].into_iter().chain(above).chain(root).find_map(|dir| by_dir.get(dir).copied())
     };
-    workspace.files.iter().map(|file| owner(&file.path)).collect()
+    // Most files lie in the same directory as the one before.
+    let mut last: Option<(&[u8], Option<PackageId>)> = None;
+    let owner = |dir| {
+        let known = last.filter(|(last, _)| *last == dir);
+        last.insert(known.unwrap_or_else(|| (dir, around(dir)))).1
+    };
+    workspace.files.iter().map(|file| file.path.dir()).map(owner).collect()
 }
 
 /// Where `path` lies on disk, as cargo would find it.

@@ -135,10 +135,9 @@ impl Outside {
         let manifests = [RelPath::new("Cargo.toml")].into_iter().chain(workspace.transpose()?);
         let none = FileTable::default();
         let files = files::list(&self.dir, &[RelPath::default()], manifests, build_dirs, &none, listing)?;
-        let files: Vec<_> = files.into_iter().map(|(file, _)| file).collect();
         Ok(OutsidePackage {
             name: self.name.clone(),
-            digest: Digest::of("genti-outside-1", &Contents(&files)),
+            digest: Digest::of("genti-outside-1", &Contents(&files.files)),
         })
     }
 }

@@ -430,7 +430,7 @@ fn cold_partly_known_and_wholly_known_runs_leave_the_same() {
     assert_eq!((artifacts() == cold, looks(&sandbox)), (true, 8), "nothing was kept before");
     sandbox.run(&["run"], 1);
     assert_eq!((artifacts() == cold, looks(&sandbox)), (true, 8), "all is known");
-    let log = sandbox.root().join("target/genti/cache/results-1.log");
+    let log = sandbox.root().join("target/genti/cache/results.log");
     let whole = fs::read(&log).unwrap();
     // Each part of what is known, and what is damaged in every way: the rest is found anew.
     for len in (0..whole.len()).step_by(41) {
@@ -551,7 +551,7 @@ fn runs_at_once_are_all_right_and_lose_nothing() {
     for round in 0..rounds {
         // Two runs in each of four workspaces, and one store for all; every second round begins without any.
         if round % 2 == 0 {
-            let _ = fs::remove_file(cache.path().join("results-1.log"));
+            let _ = fs::remove_file(cache.path().join("results.log"));
         }
         let runs: Vec<_> = (0..8)
             .map(|at| {

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::{Fate, Recall};
 use crate::model::explain::{Causes, Changed, TaskCause, ToolCauses};
 use crate::model::path::RelPath;
-use crate::model::stamp::{FileTable, KnownFile, Stamp};
+use crate::model::stamp::{FileTable, KnownFile};
 use crate::model::task::{TaskIx, Unit};
 use crate::model::tool::{Per, ToolId};
-use crate::model::workspace::{File, Workspace};
+use crate::model::workspace::{File, Seen, Workspace};
 use crate::store::State;
 
 /// Why a task has to run.
@@ -63,31 +63,23 @@ impl Cause {
 /// The files as they are now, with what the last run knew of them; `None` if all is as it was, so that nothing is to be
 /// written.
 pub(super) fn files(workspace: &Workspace, before: &State) -> Option<FileTable> {
-    let seen = || workspace.files.iter().zip(&workspace.seen.stamps);
-    let settled = |stamp: &Stamp| Some(*stamp).filter(|stamp| stamp.is_settled(workspace.seen.at));
-    let mut known = before.files.iter();
-    let is_same = |(file, stamp): (&File, &Stamp)| {
-        known.next().is_some_and(|known| {
-            known.path == file.path.as_bytes() && known.digest == file.digest && known.stamp == settled(stamp)
-        })
-    };
-    if seen().all(is_same) && known.next().is_none() {
+    let Seen { at, stamps, as_known } = &workspace.seen;
+    if *as_known {
         return None;
     }
-    let mut table = FileTable::default();
     let known = before.files.find(workspace.files.iter().map(|file| &file.path));
-    for ((file, stamp), known) in seen().zip(known) {
+    let files = workspace.files.iter().zip(stamps).zip(known).map(|((file, stamp), known)| {
         let same = known.filter(|known| known.digest == file.digest);
         let head = |known: KnownFile<'_>| known.digest.0.first_chunk().copied();
-        table.push(&KnownFile {
+        KnownFile {
             path: file.path.as_bytes(),
-            stamp: settled(stamp),
+            stamp: Some(*stamp).filter(|stamp| stamp.is_settled(*at)),
             digest: file.digest,
             since: same.map_or(before.run + 1, |known| known.since),
             before: same.map_or_else(|| known.and_then(head).unwrap_or_default(), |known| known.before),
-        });
-    }
-    Some(table)
+        }
+    });
+    Some(files.collect())
 }
 
 /// Why each task ran that did.

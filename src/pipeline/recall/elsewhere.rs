@@ -71,14 +71,14 @@ impl Elsewhere {
 
     /// To be known by the next run.
     pub(super) fn table(&self) -> FileTable {
-        let mut table = FileTable::default();
-        for (path, look) in self.lock().iter() {
-            let Some(Look { stamp, digest }) = *look else { continue };
+        let looks = self.lock();
+        let known = looks.iter().filter_map(|(path, look)| {
+            let Look { stamp, digest } = (*look)?;
             let path = path.as_os_str().as_encoded_bytes();
             let stamp = Some(stamp).filter(|stamp| stamp.is_settled(self.at));
-            table.push(&KnownFile { path, stamp, digest, since: 0, before: [0; 8] });
-        }
-        table
+            Some(KnownFile { path, stamp, digest, since: 0, before: [0; 8] })
+        });
+        known.collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, Option<Look>>> {

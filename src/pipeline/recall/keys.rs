@@ -123,9 +123,7 @@ impl Ground<'_> {
         if !in_dirs.is_empty() {
             // Most files lie in the same directory as the one before.
             let mut last = None;
-            let parent = |path: &'_ RelPath| path.as_bytes().iter().rposition(|&byte| byte == b'/');
-            let paths = self.workspace.files.iter().map(|file| &file.path);
-            let dirs = paths.map(|path| &path.as_bytes()[..parent(path).unwrap_or(0)]);
+            let dirs = self.workspace.files.iter().map(|file| file.path.dir());
             let dirs = dirs.filter(|dir| last.replace(*dir) != Some(*dir));
             let own: BTreeSet<_> = dirs.map(RelPath::new).collect();
             for dir in own.into_iter().chain(above()) {

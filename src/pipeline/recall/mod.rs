@@ -26,7 +26,7 @@ mod extras;
 mod keys;
 mod record;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -92,8 +92,6 @@ pub(super) struct Recall<'a> {
 /// What changes during a run.
 struct Memory {
     results: Option<Results>,
-    /// Keys of results that were of use.
-    used: HashSet<Digest>,
     /// Keys of tasks whose program has been built.
     programs: BTreeMap<TaskIx, Digest>,
     pending: Vec<Pending>,
@@ -157,7 +155,6 @@ impl<'a> Recall<'a> {
         }
         let memory = Memory {
             results,
-            used: HashSet::new(),
             programs: BTreeMap::new(),
             pending: Vec::new(),
             flushed: Instant::now(),
@@ -188,7 +185,6 @@ impl<'a> Recall<'a> {
         let mut memory = self.lock();
         for (key, version) in known.into_iter().zip(&versions) {
             let (Some(key), Some(version)) = (key, version) else { continue };
-            memory.used.insert(key);
             if let Some(results) = memory.results.as_mut().filter(|results| results.get(&key).is_none()) {
                 results.put(key, version.clone().into_bytes());
             }
@@ -215,19 +211,15 @@ impl<'a> Recall<'a> {
         let plan = &self.project.plan;
         let memory = self.lock();
         let tasks = 0..plan.graph.tasks.len() as u32;
-        let looked: Vec<_> =
+        let mut fates: Vec<_> =
             tasks.into_par_iter().map(|at| self.fate(TaskIx(at), memory.results.as_ref())).collect();
         drop(memory);
-        let (mut fates, used): (Vec<_>, Vec<_>) = looked.into_iter().unzip();
         self.spread(&mut fates);
-        let mut memory = self.lock();
-        let hits = fates.iter().zip(used).filter(|(fate, _)| !fate.is_due());
-        memory.used.extend(hits.filter_map(|(_, key)| key));
         fates
     }
 
-    fn fate(&self, task: TaskIx, results: Option<&Results>) -> (Fate, Option<Digest>) {
-        let due = |cause| (Fate::Due(cause), None);
+    fn fate(&self, task: TaskIx, results: Option<&Results>) -> Fate {
+        let due = Fate::Due;
         let Task { tool: id, .. } = *self.project.plan.graph.task(task);
         let tool = self.project.plan.graph.tool(id);
         let Some(results) = results else { return due(Cause::Off) };
@@ -245,7 +237,7 @@ impl<'a> Recall<'a> {
         match self.get(results, &key) {
             Ok(parsed) => {
                 let is_clean = parsed.diagnostics.is_empty() && parsed.database.is_none();
-                (if is_clean { Fate::Clean } else { Fate::Found(Box::new(parsed)) }, Some(key))
+                if is_clean { Fate::Clean } else { Fate::Found(Box::new(parsed)) }
             }
             Err(cause) => due(cause),
         }
@@ -312,10 +304,7 @@ impl<'a> Recall<'a> {
         let key = self.program_key(task, &program.path)?;
         let mut memory = self.lock();
         match self.get(memory.results.as_ref()?, &key) {
-            Ok(parsed) => {
-                memory.used.insert(key);
-                Some(parsed)
-            }
+            Ok(parsed) => Some(parsed),
             Err(_) => {
                 memory.programs.insert(task, key);
                 None
@@ -406,7 +395,6 @@ impl<'a> Recall<'a> {
             match again.changed(task) {
                 None => match kept {
                     Some((key, record)) => {
-                        memory.used.insert(key);
                         let (results, bytes) = (memory.results.as_mut(), record.encode());
                         results.zip(bytes).into_iter().for_each(|(results, bytes)| results.put(key, bytes));
                     }
@@ -440,9 +428,9 @@ impl<'a> Recall<'a> {
         {
             let mut memory = self.lock();
             self.flush(&mut memory);
-            let Memory { results, used, failed, .. } = &mut *memory;
+            let Memory { results, failed, .. } = &mut *memory;
             if let (Some(results), None) = (results, &failed) {
-                *failed = results.finish(used).err();
+                *failed = results.finish().err();
             }
         }
         let failed = self.lock().failed.take();
@@ -484,9 +472,7 @@ impl<'a> Recall<'a> {
 fn merged(before: &FileTable, now: &FileTable) -> FileTable {
     let mut files: BTreeMap<_, _> = before.iter().map(|file| (file.path, file)).collect();
     files.extend(now.iter().map(|file| (file.path, file)));
-    let mut table = FileTable::default();
-    files.values().for_each(|file| table.push(file));
-    table
+    files.into_values().collect()
 }
 
 fn make_due(fates: &mut [Fate], tasks: impl Iterator<Item = usize>, cause: &Cause) {

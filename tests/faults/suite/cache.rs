@@ -5,7 +5,7 @@ use super::support::Sandbox;
 use super::table::Tried;
 use super::world::{Run, run};
 
-const LOG: &str = "target/genti/cache/results-1.log";
+const LOG: &str = "target/genti/cache/results.log";
 
 /// A tool that finds what is bad in three files, and notes which of them it looks at.
 fn workspace() -> Sandbox {
