@@ -25,6 +25,17 @@ use std::path::{Component, Path, PathBuf};
 #[cfg_attr(feature = "engine", derive(serde::Serialize, serde::Deserialize))]
 pub struct RelPath(Box<[u8]>);
 
+/// The same bytes as a [`Path`].
+pub(crate) fn os_path(bytes: &[u8]) -> Cow<'_, Path> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        Cow::Borrowed(Path::new(std::ffi::OsStr::from_bytes(bytes)))
+    }
+    #[cfg(not(unix))]
+    Cow::Owned(PathBuf::from(String::from_utf8_lossy(bytes).into_owned()))
+}
+
 impl RelPath {
     /// Takes `bytes` as they are; `.` and the empty string both mean the root.
     pub fn new(bytes: impl AsRef<[u8]>) -> Self {
@@ -161,13 +172,7 @@ impl RelPath {
 
     /// The same bytes as a relative [`Path`].
     pub fn as_os_path(&self) -> Cow<'_, Path> {
-        #[cfg(unix)]
-        {
-            use std::os::unix::ffi::OsStrExt;
-            Cow::Borrowed(Path::new(std::ffi::OsStr::from_bytes(&self.0)))
-        }
-        #[cfg(not(unix))]
-        Cow::Owned(PathBuf::from(String::from_utf8_lossy(&self.0).into_owned()))
+        os_path(&self.0)
     }
 
     /// Reads what [`Display`](fmt::Display) wrote.

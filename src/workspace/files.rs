@@ -15,13 +15,13 @@
 
 use std::fs::{self, File as OpenFile, FileType};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use ignore::{DirEntry, WalkBuilder};
 use rayon::prelude::*;
 
+use super::walk::walk;
 use super::{Listing, LoadError, place, unreadable};
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
@@ -64,26 +64,21 @@ pub(super) fn list(
 
     let base = Base::new(root);
     let seen = Mutex::new(Vec::new());
-    let see = |mut found: Vec<Found>| {
+    let see = |found: Vec<(RelPath, FileType)>| {
+        let mut found: Vec<_> = found.into_iter().filter_map(|(path, kind)| Found::new(path, kind)).collect();
+        found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         found.iter_mut().for_each(|file| file.seen = base.stamp(&file.path).map_err(Some));
-        seen.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
+        seen.lock().unwrap_or_else(PoisonError::into_inner).push(found);
     };
-    // While one thread lists, the others look at what it has found.
-    rayon::in_place_scope(|scope| {
-        for (start, dir) in starts.iter().zip(&on_disk) {
-            walk(start, dir, &pruned, &mut |found| scope.spawn(|_| see(found)))?;
-        }
-        Ok::<_, LoadError>(())
-    })?;
-    see(always
-        .filter_map(|path| {
-            let kind = place(root, &path).symlink_metadata().ok()?.file_type();
-            Found::new(path, kind)
-        })
-        .collect());
-    let mut found = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+    walk(starts.iter().zip(&on_disk), &pruned, &see)?;
+    let kind = |path: &RelPath| Some(place(root, path).symlink_metadata().ok()?.file_type());
+    see(always.filter_map(|path| kind(&path).map(|kind| (path, kind))).collect());
+    let mut seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+    // By directories they are almost sorted, which makes the rest cheap.
+    seen.sort_unstable_by(|a, b| a.first().map(|file| &file.path).cmp(&b.first().map(|file| &file.path)));
+    let mut found: Vec<_> = seen.into_iter().flatten().collect();
     listing.apply(&mut found);
-    found.par_sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    found.sort_by(|a, b| a.path.cmp(&b.path));
     found.dedup_by(|a, b| a.path == b.path);
     let as_known = recognize(&mut found, known);
     let unread: Vec<_> = found.iter_mut().filter(|file| file.content.is_none()).collect();
@@ -121,9 +116,6 @@ fn recognize(found: &mut [Found], known: &FileTable) -> bool {
     }
     as_known && known.next().is_none()
 }
-
-/// How many files are looked at in one go.
-const CHUNK: usize = 512;
 
 /// The root, from which files are looked at: held open where that saves the system the way to it for each of them.
 struct Base<'a> {
@@ -198,9 +190,6 @@ fn nanos(time: SystemTime) -> i64 {
 
 const BUFFER: usize = 64 << 10;
 
-/// What a `CACHEDIR.TAG` begins with, see <https://bford.info/cachedir/>.
-const CACHEDIR_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
-
 /// A file that was listed and not yet read.
 struct Found {
     path: RelPath,
@@ -265,88 +254,5 @@ fn hash_file(place: &Path, buffer: &mut [u8]) -> io::Result<(Digest, u64)> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-    }
-}
-
-/// Tells the files below `dir`, their paths below `start`, in no order, some at a time.
-fn walk(
-    start: &RelPath,
-    dir: &Path,
-    pruned: &[PathBuf],
-    tell: &mut dyn FnMut(Vec<Found>),
-) -> Result<(), LoadError> {
-    let mut builder = WalkBuilder::new(dir);
-    builder.standard_filters(false).git_ignore(true).require_git(false);
-    for above in repository_above(dir) {
-        // What could not be read of an ignore file does not count, as below the start and as in git.
-        let _ = builder.current_dir(above).add_ignore(above.join(".gitignore"));
-    }
-
-    // On one thread: where a thread of the parallel walk can't be started, the others wait for it for ever.
-    let pruned = pruned.to_vec();
-    builder.filter_entry(move |entry| entry.depth() == 0 || !is_out(entry, &pruned));
-    let mut errors = Vec::new();
-    let mut found = Vec::with_capacity(CHUNK);
-    for entry in builder.build() {
-        match entry {
-            Ok(entry) => {
-                let below = below(dir, entry.path()).map(|below| start.join(below.as_bytes()));
-                if found.len() == CHUNK {
-                    tell(std::mem::replace(&mut found, Vec::with_capacity(CHUNK)));
-                }
-                found.extend(below.zip(entry.file_type()).and_then(|(path, kind)| Found::new(path, kind)));
-            }
-            Err(error) => errors.push(failure(error, dir.to_path_buf())),
-        }
-    }
-    tell(found);
-    // A directory that has gone away is as good as one that never was.
-    errors.retain(|(_, error)| error.kind() != io::ErrorKind::NotFound);
-    errors.sort_by(|a, b| a.0.cmp(&b.0));
-    errors.into_iter().next().map_or(Ok(()), |(path, error)| Err(unreadable(&path)(error)))
-}
-
-/// The path from `dir` to what was listed below it.
-fn below(dir: &Path, path: &Path) -> Option<RelPath> {
-    // By its bytes: as parts, it would take longer than to list it.
-    let (dir_bytes, bytes) = (dir.as_os_str().as_encoded_bytes(), path.as_os_str().as_encoded_bytes());
-    match bytes.strip_prefix(dir_bytes) {
-        Some([b'/', below @ ..]) if cfg!(unix) => Some(RelPath::new(below)),
-        _ => RelPath::between(dir, path),
-    }
-}
-
-/// Whether an entry is not listed, nor anything below it.
-fn is_out(entry: &DirEntry, pruned: &[PathBuf]) -> bool {
-    entry.file_name() == ".git"
-        || pruned.iter().any(|out| out.as_os_str() == entry.path().as_os_str())
-        || entry.file_type().is_some_and(|kind| kind.is_dir()) && is_cache(entry.path())
-}
-
-fn is_cache(dir: &Path) -> bool {
-    let mut begin = [0; CACHEDIR_SIGNATURE.len()];
-    let tag = OpenFile::open(dir.join("CACHEDIR.TAG"));
-    tag.and_then(|mut tag| tag.read_exact(&mut begin)).is_ok() && begin == CACHEDIR_SIGNATURE
-}
-
-/// The top of the repository that `dir` is in.
-pub(super) fn repository(dir: &Path) -> Option<&Path> {
-    dir.ancestors().find(|dir| dir.join(".git").symlink_metadata().is_ok())
-}
-
-/// The directories above `dir` that belong to its repository, outermost first.
-fn repository_above(dir: &Path) -> Vec<&Path> {
-    let Some(top) = repository(dir) else { return Vec::new() };
-    let mut above: Vec<_> = dir.ancestors().skip(1).take_while(|dir| dir.starts_with(top)).collect();
-    above.reverse();
-    above
-}
-
-/// The path that an error of the walk is about, and its cause.
-fn failure(error: ignore::Error, path: PathBuf) -> (PathBuf, io::Error) {
-    match error {
-        ignore::Error::WithPath { path, err } => failure(*err, path),
-        ignore::Error::WithDepth { err, .. } => failure(*err, path),
-        error => (path, error.into_io_error().unwrap_or_else(|| io::Error::other("the walk failed"))),
     }
 }

@@ -10,6 +10,7 @@ mod git;
 mod outside;
 mod seen;
 mod sources;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -216,7 +217,7 @@ pub fn locate(request: &Request) -> Result<(PathBuf, PathBuf), LoadError> {
 
 /// Where `root` lies below the top of its repository; at the top if there is none.
 pub fn base(root: &Path) -> RelPath {
-    files::repository(root).and_then(|top| RelPath::between(top, root)).unwrap_or_default()
+    walk::repository(root).and_then(|top| RelPath::between(top, root)).unwrap_or_default()
 }
 
 /// Starts the threads that work on all files at once: started where they are first used, rayon would panic if
