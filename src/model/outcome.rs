@@ -52,7 +52,7 @@ pub struct Goldens {
 }
 
 /// What became of a task.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskOutcome {
     /// Its own normalized verdict.
     pub status: Status,
@@ -61,7 +61,7 @@ pub struct TaskOutcome {
 }
 
 /// When and how something ran: the part in which identical runs may differ.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Timing {
     /// Since the run began.
     pub start: Duration,

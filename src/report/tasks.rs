@@ -6,13 +6,13 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
-use std::ops::Range;
+use std::ops::{Deref, Range};
 
 use serde::{Serialize, Serializer};
 
 use super::canonical::push_line;
 use crate::model::digest::Digest;
-use crate::model::outcome::{Outcome, Timing, Verdict};
+use crate::model::outcome::{Outcome, TaskOutcome, Timing, Verdict};
 use crate::model::path::RelPath;
 use crate::model::task::Status;
 use crate::model::workspace::Workspace;
@@ -29,19 +29,23 @@ struct Batch<'a> {
     timing: Option<TimingObject>,
 }
 
+/// The fields of a task before its id.
 #[derive(Serialize)]
-struct Task<'a> {
+struct TaskHead<'a> {
     batch_id: Hex,
     exit_status: u8,
     kind: &'static str,
     reason: Option<&'a str>,
     stages: Stages<'a>,
     status: &'a str,
-    task_id: Hex,
+}
+
+/// The fields of a task between its id and its unit.
+#[derive(Serialize)]
+struct TaskMiddle<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     timing: Option<TimingObject>,
     tool: &'a str,
-    unit: Unit<'a>,
 }
 
 /// How far the two stages of a task came.
@@ -86,17 +90,12 @@ struct Hex(Digest);
 
 impl Serialize for Hex {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&blake3::Hash::from_bytes(self.0.0).to_hex())
+        serializer.serialize_str(&hex(&self.0))
     }
 }
 
-/// A path as it is written.
-struct Unit<'a>(&'a RelPath);
-
-impl Serialize for Unit<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&text(self.0))
-    }
+fn hex(digest: &Digest) -> impl Deref<Target = str> {
+    blake3::Hash::from_bytes(digest.0).to_hex()
 }
 
 /// `path` as it is written: most of them as they are.
@@ -202,23 +201,48 @@ impl<'a> TasksDraft<'a> {
                 timing: self.timing(&outcome.batches[rank]),
             };
             push(&line, out);
-            for &at in tasks() {
-                let (task, result) = (graph.task(at), &outcome.tasks[at.0 as usize]);
-                let line = Task {
-                    batch_id,
-                    exit_status: result.status.exit_status(),
-                    kind: "task",
-                    reason: result.status.reason(),
-                    stages: stages(&result.status),
-                    status: result.status.as_str(),
-                    task_id: Hex(task.id.0),
-                    timing: self.timing(&result.timing),
-                    tool: &graph.tool(task.tool).name,
-                    unit: Unit(task.unit.path(workspace)),
-                };
-                push(&line, out);
+            for step in &batch.steps {
+                let tool = &graph.tool(step.tool).name;
+                // What tasks of a step have in common, which is most of a line, is made once.
+                let mut last: Option<(&TaskOutcome, [Vec<u8>; 2])> = None;
+                for &at in &step.tasks {
+                    let (task, result) = (graph.task(at), &outcome.tasks[at.0 as usize]);
+                    let alike = last.take_if(|(known, _)| *known == result);
+                    let common = alike.unwrap_or_else(|| (result, self.common(batch_id, tool, result)));
+                    let [head, middle] = &last.insert(common).1;
+                    let start = out.len();
+                    out.extend_from_slice(head);
+                    out.extend_from_slice(hex(&task.id.0).as_bytes());
+                    out.extend_from_slice(middle);
+                    write(&text(task.unit.path(workspace)), out);
+                    out.push(b'}');
+                    end_line(start, out);
+                }
             }
         }
+    }
+
+    /// What stands before the id of a task, and between its id and its unit.
+    fn common(&self, batch_id: Hex, tool: &str, result: &TaskOutcome) -> [Vec<u8>; 2] {
+        let TaskOutcome { status, timing } = result;
+        let (mut head, mut middle) = (Vec::new(), Vec::new());
+        let fields = TaskHead {
+            batch_id,
+            exit_status: status.exit_status(),
+            kind: "task",
+            reason: status.reason(),
+            stages: stages(status),
+            status: status.as_str(),
+        };
+        write(&fields, &mut head);
+        // Two objects become the one that they are parts of.
+        head.truncate(head.len() - 1);
+        head.extend_from_slice(b",\"task_id\":\"");
+        write(&TaskMiddle { timing: self.timing(timing), tool }, &mut middle);
+        middle.splice(..1, *b"\",");
+        middle.truncate(middle.len() - 1);
+        middle.extend_from_slice(b",\"unit\":");
+        [head, middle]
     }
 
     /// The lines behind those of the tasks.
@@ -255,9 +279,19 @@ impl<'a> TasksDraft<'a> {
 
 fn push(line: &impl Serialize, out: &mut Vec<u8>) {
     let start = out.len();
+    write(line, out);
+    end_line(start, out);
+}
+
+fn write(value: &impl Serialize, out: &mut Vec<u8>) {
     // Into memory, and of types with nothing that could fail.
-    let written = serde_json::to_writer(&mut *out, line);
-    debug_assert!(written.is_ok() && is_canonical(&out[start..]));
+    let written = serde_json::to_writer(out, value);
+    debug_assert!(written.is_ok());
+}
+
+/// Ends the line that begins at `start`.
+fn end_line(start: usize, out: &mut Vec<u8>) {
+    debug_assert!(is_canonical(&out[start..]), "{}", String::from_utf8_lossy(&out[start..]));
     out.push(b'\n');
 }
 
