@@ -25,6 +25,12 @@ impl Digest {
         hasher.finish()
     }
 
+    /// The digest of another one under this one as the key: one round of hashing, where there may be a million of them. Of a
+    /// digest under no domain, this tells it apart as a domain does.
+    pub fn keyed(&self, of: &Self) -> Self {
+        Self(*blake3::keyed_hash(&self.0, &of.0).as_bytes())
+    }
+
     /// The first 8 bytes, little-endian: a uniform number for shuffles and boundaries.
     pub fn low_u64(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;

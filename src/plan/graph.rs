@@ -4,6 +4,7 @@
 //! task needs; never a binary, a version, an environment, a clock or an absolute path.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use globset::{GlobSet, GlobSetBuilder};
 use rayon::prelude::*;
@@ -91,12 +92,12 @@ pub(super) fn explain(workspace: &Workspace, plan: &Plan, task: TaskIx) -> Resul
             .map(|need| plan.graph.tasks.iter().filter(|task| task.tool == *need)),
     );
     let mut explanation = Explanation::default();
-    // The digest of the definition, spelt out.
-    tool.feed(&mut explanation);
     if let Some(declared) = declared {
         let shared = inputs.shared(tool, &globs, needed);
-        let parts = inputs.parts(tool, unit, declared, &shared);
-        debug_assert_eq!(TaskId(Digest::of("genti.task.1", &parts)), plan.graph.task(task).id);
+        let parts = inputs.parts(tool, unit, declared, shared.digest());
+        debug_assert_eq!(parts.id(), plan.graph.task(task).id);
+        // The digest over what tasks of the tool share, spelt out.
+        shared.feed(&mut explanation);
         parts.feed(&mut explanation);
     }
     Ok(explanation)
@@ -163,8 +164,8 @@ struct Inputs<'a> {
     selected: Vec<bool>,
     /// The files of each package.
     owned: Vec<Vec<FileId>>,
-    /// Over the files of each package and of all it depends on by path.
-    closure: Vec<Digest>,
+    /// Over the files of each package and of all it depends on by path: once something asks for it, for that reads them all.
+    closures: OnceLock<Vec<Digest>>,
     /// Over the files that decide how cargo works here.
     common: Digest,
 }
@@ -183,23 +184,32 @@ impl<'a> Inputs<'a> {
         for package in scope.asked {
             selected[package.0 as usize] = true;
         }
-        let mut own: Vec<_> = workspace.packages.iter().map(|_| Hasher::new("genti.files.1")).collect();
         let mut owned = vec![Vec::new(); workspace.packages.len()];
-        for ((id, file), owner) in workspace.files().zip(&workspace.owners) {
-            let Some(owner) = owner else { continue };
-            owned[owner.0 as usize].push(id);
-            if !is_own(&file.path) {
-                feed_file(&mut own[owner.0 as usize], file);
+        for ((id, _), owner) in workspace.files().zip(&workspace.owners) {
+            if let Some(owner) = owner {
+                owned[owner.0 as usize].push(id);
             }
         }
-        let own: Vec<_> = own.iter().map(Hasher::finish).collect();
-        let closure = workspace.packages().map(|(id, _)| closure(workspace, &own, id)).collect();
         let common = files_digest(
             ROOT_INPUTS
                 .iter()
                 .filter_map(|path| workspace.find(&RelPath::new(path)).map(|id| workspace.file(id))),
         );
-        Self { workspace, selection, scope, selected, owned, closure, common }
+        Self { workspace, selection, scope, selected, owned, closures: OnceLock::new(), common }
+    }
+
+    /// The digest over the files of `package` and of all that it depends on by path.
+    fn closure(&self, package: PackageId) -> Digest {
+        let Self { workspace, owned, .. } = self;
+        let closures = self.closures.get_or_init(|| {
+            let own = |files: &Vec<FileId>| {
+                let files = files.iter().map(|id| workspace.file(*id));
+                files_digest(files.filter(|file| !is_own(&file.path)))
+            };
+            let own: Vec<_> = owned.par_iter().map(own).collect();
+            workspace.packages().map(|(id, _)| closure(workspace, &own, id)).collect()
+        });
+        closures[package.0 as usize]
     }
 
     fn tasks(
@@ -209,10 +219,10 @@ impl<'a> Inputs<'a> {
         units: Vec<Weighed>,
         needed: Digest,
     ) -> Result<Vec<Task>, PlanError> {
-        let shared = self.shared(tool, &Globs::new(tool)?, needed);
+        let shared = self.shared(tool, &Globs::new(tool)?, needed).digest();
         let task = |(unit, bytes, declared)| {
-            let parts = self.parts(tool, unit, declared, &shared);
-            Task { id: TaskId(Digest::of("genti.task.1", &parts)), tool: id, unit, bytes }
+            let id_of_task = self.parts(tool, unit, declared, shared).id();
+            Task { id: id_of_task, tool: id, unit, bytes }
         };
         let mut tasks: Vec<_> = units.into_par_iter().map(task).collect();
         tasks.sort_by(|a, b| (a.unit.path(self.workspace), a.id).cmp(&(b.unit.path(self.workspace), b.id)));
@@ -220,24 +230,24 @@ impl<'a> Inputs<'a> {
     }
 
     /// What all tasks of a tool share.
-    fn shared(&self, tool: &Tool, globs: &Globs, needed: Digest) -> Shared {
-        let mut head = Hasher::new("genti.tool.1");
-        tool.feed(&mut head);
+    fn shared<'b>(&'b self, tool: &'b Tool, globs: &Globs, needed: Digest) -> Shared<'b> {
         let further = match globs.inputs.is_empty() {
             true => files_digest(std::iter::empty()),
             false => files_digest(self.workspace.files.iter().filter(|file| globs.is_input(&file.path))),
         };
-        Shared { tool: head.finish(), further, needed }
+        let selection =
+            tool.uses_selection().then_some((self.selection, self.workspace, self.scope.packages));
+        Shared { tool, selection, further, needed }
     }
 
-    fn parts<'b>(&'b self, tool: &Tool, unit: Unit, declared: Digest, shared: &'b Shared) -> TaskParts<'b> {
+    fn parts(&self, tool: &Tool, unit: Unit, declared: Digest, shared: Digest) -> TaskParts<'_> {
+        let target = unit.target(self.workspace);
         TaskParts {
             shared,
-            unit: (tool.per, unit.path(self.workspace)),
+            unit: unit.path(self.workspace),
             package: unit.package(self.workspace).map_or("", |id| &self.workspace.package(id).name),
-            edition: unit.target(self.workspace).map_or("", |target| &target.edition),
-            target: unit.target(self.workspace).filter(|_| tool.per == Per::TestTarget),
-            selection: tool.uses_selection().then_some((self.selection, self.workspace, self.scope.packages)),
+            edition: target.map(|target| target.edition.as_str()),
+            target: target.filter(|_| tool.per == Per::TestTarget),
             declared,
         }
     }
@@ -280,7 +290,7 @@ impl<'a> Inputs<'a> {
                 } else {
                     let mut hasher = Hasher::new("genti.packages.1");
                     for package in packages {
-                        hasher.field("closure", &self.closure[package.0 as usize].0);
+                        hasher.field("closure", &self.closure(*package).0);
                     }
                     hasher.finish()
                 };
@@ -297,7 +307,7 @@ impl<'a> Inputs<'a> {
                     let bytes = files.iter().map(|file| file.len).sum();
                     let declared = match globs.is_restricted {
                         true => files_digest(files.into_iter()),
-                        false => self.closure[package.0 as usize],
+                        false => self.closure(package),
                     };
                     Some((Unit::Package(package), bytes, self.with_common(declared)))
                 })
@@ -312,7 +322,7 @@ impl<'a> Inputs<'a> {
     fn test_targets(&self, globs: &Globs, is_about: impl Fn(&Target) -> bool) -> Vec<Weighed> {
         let mut units = Vec::new();
         for &id in self.scope.packages {
-            let declared = self.with_common(self.closure[id.0 as usize]);
+            let declared = self.with_common(self.closure(id));
             for (at, target) in (0..).zip(&self.workspace.package(id).targets) {
                 if target.test && is_about(target) && globs.takes(&target.root) {
                     let root = self.workspace.find(&target.root).map(|id| self.workspace.file(id));
@@ -368,36 +378,58 @@ impl<'a> Inputs<'a> {
     }
 }
 
-/// What a task's id is made of.
+/// What a task's id is made of. As little as can be, for there may be a million: what many have in common is one digest.
 struct TaskParts<'a> {
-    shared: &'a Shared,
-    unit: (Per, &'a RelPath),
+    shared: Digest,
+    unit: &'a RelPath,
     package: &'a str,
-    edition: &'a str,
+    /// Where the unit is a target.
+    edition: Option<&'a str>,
     /// Where targets that share a root are several units.
     target: Option<&'a Target>,
-    selection: Option<(&'a Selection, &'a Workspace, &'a [PackageId])>,
     declared: Digest,
 }
 
-/// The same for all tasks of a tool: the digests of its definition, of the further inputs, of what it needs.
-struct Shared {
-    tool: Digest,
-    further: Digest,
-    needed: Digest,
+impl TaskParts<'_> {
+    fn id(&self) -> TaskId {
+        TaskId(Digest::of("genti.task.2", self))
+    }
 }
 
 impl ContentHash for TaskParts<'_> {
     fn feed(&self, sink: &mut dyn Sink) {
-        sink.field("tool", &self.shared.tool.0);
-        sink.field("per", self.unit.0.as_str().as_bytes());
-        sink.field("unit", self.unit.1.as_bytes());
+        sink.field("shared", &self.shared.0);
+        sink.field("unit", self.unit.as_bytes());
         sink.field("package", self.package.as_bytes());
-        sink.field("edition", self.edition.as_bytes());
+        if let Some(edition) = self.edition {
+            sink.field("edition", edition.as_bytes());
+        }
         if let Some(target) = self.target {
             sink.field("target-kind", target.kind.as_str().as_bytes());
             sink.field("target", target.name.as_bytes());
         }
+        sink.field("inputs", &self.declared.0);
+    }
+}
+
+/// The same for all tasks of a tool: its definition, what is selected where it looks at that, and the digests of the further
+/// inputs and of what it needs.
+struct Shared<'a> {
+    tool: &'a Tool,
+    selection: Option<(&'a Selection, &'a Workspace, &'a [PackageId])>,
+    further: Digest,
+    needed: Digest,
+}
+
+impl Shared<'_> {
+    fn digest(&self) -> Digest {
+        Digest::of("genti.tool.2", self)
+    }
+}
+
+impl ContentHash for Shared<'_> {
+    fn feed(&self, sink: &mut dyn Sink) {
+        self.tool.feed(sink);
         if let Some((selection, workspace, packages)) = self.selection {
             selection.feed(sink);
             sink.count("packages", packages.len());
@@ -405,9 +437,8 @@ impl ContentHash for TaskParts<'_> {
                 sink.field("package", workspace.package(package).name.as_bytes());
             }
         }
-        sink.field("inputs", &self.declared.0);
-        sink.field("further-inputs", &self.shared.further.0);
-        sink.field("needs", &self.shared.needed.0);
+        sink.field("further-inputs", &self.further.0);
+        sink.field("needs", &self.needed.0);
     }
 }
 

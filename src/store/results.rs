@@ -22,7 +22,7 @@
 //! An embedded database would do all of this and more. What is needed of one here is little: no ranges, no transactions,
 //! no readers beside a writer; and `redb`, the best kept of them, needs a newer Rust than this program promises.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -68,9 +68,32 @@ pub struct Results {
     is_newer: bool,
     /// The bytes of entries that others have replaced.
     dead: u64,
-    added: BTreeMap<Digest, Vec<u8>>,
+    added: Added,
     /// Keys that were added and are written.
     written: HashSet<Digest>,
+}
+
+/// What is to be added, in the order in which it came: the next run asks in much the same order, and finds it side by side.
+#[derive(Debug, Default)]
+struct Added {
+    results: Vec<(Digest, Vec<u8>)>,
+    places: HashMap<Digest, usize>,
+}
+
+impl Added {
+    fn get(&self, key: &Digest) -> Option<&Vec<u8>> {
+        self.places.get(key).map(|at| &self.results[*at].1)
+    }
+
+    fn put(&mut self, key: Digest, result: Vec<u8>) {
+        match self.places.get(&key) {
+            Some(at) => self.results[*at].1 = result,
+            None => {
+                self.places.insert(key, self.results.len());
+                self.results.push((key, result));
+            }
+        }
+    }
 }
 
 /// Where in the log an entry is.
@@ -145,7 +168,7 @@ impl Results {
             is_damaged: false,
             is_newer: false,
             dead: 0,
-            added: BTreeMap::new(),
+            added: Added::default(),
             written: HashSet::new(),
         };
         match version(&results.log) {
@@ -221,7 +244,7 @@ impl Results {
 
     /// Adds a result, or replaces the one with this key. Others see it after [`flush`](Self::flush).
     pub fn put(&mut self, key: Digest, result: Vec<u8>) {
-        self.added.insert(key, result);
+        self.added.put(key, result);
     }
 
     /// Writes what was added.
@@ -230,8 +253,8 @@ impl Results {
     ///
     /// If it can't be written. What was there before still is, and an end that is no entry may be behind it.
     pub fn flush(&mut self) -> io::Result<()> {
-        if self.added.is_empty() || self.is_newer {
-            self.added.clear();
+        if self.added.results.is_empty() || self.is_newer {
+            self.added = Added::default();
             return Ok(());
         }
         let _lock = lock(&self.dir)?;
@@ -251,10 +274,10 @@ impl Results {
                 return self.rewrite(added);
             }
         };
-        for (key, result) in &added {
+        for (key, result) in &added.results {
             push(&mut bytes, &key.0, self.today, result);
         }
-        self.written.extend(added.keys());
+        self.written.extend(added.places.keys());
         let end = file.stream_position()?;
         if let Err(error) = file.write_all(&bytes) {
             // Best effort: what is left is no entry, and costs the next run a rewrite.
@@ -276,8 +299,8 @@ impl Results {
         let again = |entry| Some((Digest(*self.key(entry)), self.whole(entry)?.to_vec()));
         let again: Vec<_> = self.live().filter(is_stale).filter_map(again).collect();
         for (key, result) in again {
-            if !self.written.contains(&key) {
-                self.added.entry(key).or_insert(result);
+            if !self.written.contains(&key) && self.added.get(&key).is_none() {
+                self.added.put(key, result);
             }
         }
         self.flush()?;
@@ -287,12 +310,12 @@ impl Results {
             return Ok(());
         }
         let _lock = lock(&self.dir)?;
-        self.rewrite(BTreeMap::new())
+        self.rewrite(Added::default())
     }
 
     /// Writes the log anew: what is on the disk by now and whole, and `added`; of what is too much, the oldest that is of no
     /// use to this run is left out. The lock is held.
-    fn rewrite(&mut self, added: BTreeMap<Digest, Vec<u8>>) -> io::Result<()> {
+    fn rewrite(&mut self, added: Added) -> io::Result<()> {
         let log = std::fs::read(self.dir.join(NAME)).unwrap_or_default();
         let now = Self::read(&self.dir, self.today, log);
         let is_used = |key: &Digest| {
@@ -305,7 +328,7 @@ impl Results {
         entries.sort_by_key(|(is_used, _, entry)| (!is_used, std::cmp::Reverse(entry.at)));
         let mut left = CAP / 4 * 3;
         entries.retain(|(_, key, entry)| {
-            let fits = entry.size() <= left && !added.contains_key(key) && now.whole(entry).is_some();
+            let fits = entry.size() <= left && added.get(key).is_none() && now.whole(entry).is_some();
             left -= if fits { entry.size() } else { 0 };
             fits
         });
@@ -318,7 +341,7 @@ impl Results {
             push(&mut bytes, &key.0, entry.day, now.whole(entry).unwrap_or_default());
             out.write_all(&bytes)?;
         }
-        for (key, result) in &added {
+        for (key, result) in &added.results {
             bytes.clear();
             push(&mut bytes, &key.0, self.today, result);
             out.write_all(&bytes)?;
@@ -326,7 +349,7 @@ impl Results {
         out.flush()?;
         drop(out);
         file.persist(self.dir.join(NAME)).map_err(|error| error.error)?;
-        self.written.extend(added.keys());
+        self.written.extend(added.places.keys());
         (self.is_damaged, self.dead) = (false, 0);
         Ok(())
     }

@@ -143,13 +143,16 @@ impl Ground<'_> {
     /// The key of `task`; `program` is the one that it runs, if another task builds it.
     pub(super) fn key(&self, key: &ToolKey, task: TaskIx, program: Option<Digest>) -> Digest {
         let of = self.plan.graph.task(task);
-        let mut hasher = Hasher::new("genti.key.1");
-        hasher.field("parts", &key.digest.0);
-        hasher.field("task", &of.id.0.0);
+        let tool = self.plan.graph.tool(of.tool);
+        let base = key.digest.keyed(&of.id.0);
+        if program.is_none() && !tool.has_goldens() {
+            return base;
+        }
+        let mut hasher = Hasher::new("genti.key.2");
+        hasher.field("key", &base.0);
         if let Some(program) = program {
             hasher.field("program", &program.0);
         }
-        let tool = self.plan.graph.tool(of.tool);
         if tool.has_goldens() {
             let path = golden::path(&tool.name, of.unit.path(self.workspace));
             let golden = self.workspace.find(&path).map(|id| self.workspace.file(id).digest);

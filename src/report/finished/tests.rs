@@ -70,7 +70,8 @@ fn files_of_two_runs_are_not_taken_for_one() {
     assert!(text.contains("`report.json` is not of the run") && text.contains("other tools"), "{text}");
     let text = error(&RUN.replace("\"exit\": 1", "\"exit\": 3"), REPORT, TASKS);
     assert!(text.contains("ended otherwise"), "{text}");
-    let text = error(&RUN.replace("\"batch_id\": \"5388", "\"batch_id\": \"0000"), REPORT, TASKS);
+    let id = RUN.split("\"batch_id\": \"").nth(2).unwrap().split('"').next().unwrap();
+    let text = error(&RUN.replace(id, &id.replace(|digit| digit != '0', "0")), REPORT, TASKS);
     assert!(text.contains("`tasks.jsonl` is not of the run"), "{text}");
 }
 
