@@ -43,6 +43,12 @@ impl RelPath {
         if bytes == b"." { Self::default() } else { Self(bytes.into()) }
     }
 
+    /// The same without a copy: `bytes` are no `.`.
+    pub(crate) fn of(bytes: Vec<u8>) -> Self {
+        debug_assert_ne!(bytes, b".");
+        Self(bytes.into())
+    }
+
     /// The path from `root` to `path`; both must be absolute. Where `path` is not below `root`, the result
     /// begins with as many `..` as needed. `None` if `path` can't be expressed (a relative path, or another
     /// drive).

@@ -13,15 +13,15 @@
 //! A file that goes away while it is being listed is absent; one that can't be read is an error.
 #![expect(clippy::disallowed_methods, reason = "part of the shell: lists and reads the workspace")]
 
-use std::fs::{self, File as OpenFile, FileType};
+use std::collections::BTreeSet;
+use std::fs::{self, File as OpenFile};
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rayon::prelude::*;
 
-use super::walk::walk;
+use super::walk::{self, Found};
 use super::{Listing, LoadError, place, unreadable};
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
@@ -62,93 +62,81 @@ pub(super) fn list(
         }
     }
 
-    let base = Base::new(root);
-    let seen = Mutex::new(Vec::new());
-    let see = |found: Vec<(RelPath, FileType)>| {
-        let mut found: Vec<_> = found.into_iter().filter_map(|(path, kind)| Found::new(path, kind)).collect();
-        found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-        found.iter_mut().for_each(|file| file.seen = base.stamp(&file.path).map_err(Some));
-        seen.lock().unwrap_or_else(PoisonError::into_inner).push(found);
+    let mut runs = walk::walk(starts.iter().zip(&on_disk), &pruned, listing)?;
+    let is_listed = |path: &RelPath| {
+        let run = runs.partition_point(|run| run.first().is_some_and(|first| first.path <= *path));
+        run.checked_sub(1).is_some_and(|at| runs[at].binary_search_by(|file| file.path.cmp(path)).is_ok())
     };
-    walk(starts.iter().zip(&on_disk), &pruned, &see)?;
-    let kind = |path: &RelPath| Some(place(root, path).symlink_metadata().ok()?.file_type());
-    see(always.filter_map(|path| kind(&path).map(|kind| (path, kind))).collect());
-    let mut seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
-    // By directories they are almost sorted, which makes the rest cheap.
-    seen.sort_unstable_by(|a, b| a.first().map(|file| &file.path).cmp(&b.first().map(|file| &file.path)));
-    let mut found: Vec<_> = seen.into_iter().flatten().collect();
-    listing.apply(&mut found);
-    found.sort_by(|a, b| a.path.cmp(&b.path));
-    found.dedup_by(|a, b| a.path == b.path);
-    let as_known = recognize(&mut found, known);
-    let unread: Vec<_> = found.iter_mut().filter(|file| file.content.is_none()).collect();
-    let read = |buffer: &mut Vec<u8>, file: &mut Found| file.read(root, buffer);
-    let read: Vec<_> = unread.into_par_iter().map_init(|| vec![0; BUFFER], read).collect();
-    // Only here is it judged, so that of several errors always the first is told.
-    read.into_iter().collect::<Result<(), _>>()?;
-    let mut listed =
-        Listed { files: Vec::with_capacity(found.len()), stamps: Vec::with_capacity(found.len()), as_known };
-    for Found { path, is_link, seen, content } in found {
-        let (Ok(stamp), Some((digest, len))) = (seen, content) else { continue };
-        listed.files.push(File { path, digest, len, is_link });
-        listed.stamps.push(stamp);
+    let beside: BTreeSet<_> = always.filter(|path| !is_listed(path)).collect();
+    let beside: Vec<_> = beside.into_iter().filter_map(|path| look(root, path)).collect();
+    if !beside.is_empty() {
+        runs.push(beside);
+        runs = vec![walk::merged(runs)];
     }
-    Ok(listed)
+    read(root, runs, known)
 }
 
-/// Takes down what is in the files of which that is `known`. Both are sorted. Whether they are the same.
-fn recognize(found: &mut [Found], known: &FileTable) -> bool {
-    let mut as_known = true;
+/// The file or the link at `path`, if there is one.
+fn look(root: &Path, path: RelPath) -> Option<Found> {
+    let meta = place(root, &path).symlink_metadata().ok()?;
+    let is_link = meta.is_symlink();
+    (is_link || meta.is_file()).then(|| Found { path, is_link, seen: Ok(stamp_of(&meta)) })
+}
+
+/// Finds out what is in the files of `runs`, which come sorted: by what is `known`, which is sorted too, or by reading them.
+fn read(root: &Path, runs: Vec<Vec<Found>>, known: &FileTable) -> Result<Listed, LoadError> {
+    let count = runs.iter().map(Vec::len).sum();
+    let (mut files, mut stamps) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    let (mut unread, mut gone) = (Vec::new(), false);
     let mut known = known.iter().peekable();
-    for file in found {
-        let path = file.path.as_bytes();
-        while known.next_if(|known| known.path < path).is_some() {
-            as_known = false;
+    for Found { path, is_link, seen } in runs.into_iter().flatten() {
+        let bytes = path.as_bytes();
+        while known.next_if(|known| known.path < bytes).is_some() {
+            gone = true;
         }
-        let known = known.next_if(|known| known.path == path);
-        let same = known.and_then(|known| Some((known.digest, known.stamp?)));
-        match (&file.seen, same) {
-            (Ok(stamp), Some((digest, known))) if *stamp == known => {
-                file.content = Some((digest, stamp.len));
-            }
-            _ => as_known = false,
+        let known = known.next_if(|known| known.path == bytes);
+        let same = known.filter(|known| known.stamp.is_some() && known.stamp.as_ref() == seen.as_ref().ok());
+        let stamp = seen.as_ref().map_or(Stamp::default(), |stamp| *stamp);
+        let digest = same.map_or(Digest([0; 32]), |known| known.digest);
+        if same.is_none() {
+            unread.push((files.len(), seen.err()));
+        }
+        files.push(File { path, digest, len: stamp.len, is_link });
+        stamps.push(stamp);
+    }
+    let as_known = unread.is_empty() && !gone && known.next().is_none();
+    let content = |buffer: &mut Vec<u8>, (at, error): (usize, Option<io::Error>)| {
+        let file: &File = &files[at];
+        let place = place(root, &file.path);
+        let content = match error {
+            Some(error) => Err(error),
+            None if file.is_link => hash_link(&place),
+            None => hash_file(&place, buffer),
+        };
+        match content {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((at, None)),
+            content => content.map(|content| (at, Some(content))).map_err(unreadable(&place)),
+        }
+    };
+    let contents: Vec<_> = unread.into_par_iter().map_init(|| vec![0; BUFFER], content).collect();
+    let mut lost = BTreeSet::new();
+    // Only here is it judged, so that of several errors always the first is told.
+    for content in contents {
+        match content? {
+            (at, Some((digest, len))) => (files[at].digest, files[at].len) = (digest, len),
+            (at, None) => drop(lost.insert(at)),
         }
     }
-    as_known && known.next().is_none()
-}
-
-/// The root, from which files are looked at: held open where that saves the system the way to it for each of them.
-struct Base<'a> {
-    root: &'a Path,
-    #[cfg(unix)]
-    dir: Option<OpenFile>,
-}
-
-impl<'a> Base<'a> {
-    fn new(root: &'a Path) -> Self {
-        Self {
-            root,
-            #[cfg(unix)]
-            dir: OpenFile::open(root).ok(),
-        }
+    if !lost.is_empty() {
+        let is_there = |at: &mut usize| {
+            *at += 1;
+            !lost.contains(&(*at - 1))
+        };
+        let (mut file, mut stamp) = (0, 0);
+        files.retain(|_| is_there(&mut file));
+        stamps.retain(|_| is_there(&mut stamp));
     }
-
-    /// How the system sees the file at `path` now.
-    fn stamp(&self, path: &RelPath) -> io::Result<Stamp> {
-        #[cfg(unix)]
-        if let Some(dir) = self.dir.as_ref().filter(|_| !path.is_outside()) {
-            let stat = rustix::fs::statat(dir, path.as_bytes(), rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
-            let nanos =
-                |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
-            return Ok(Stamp {
-                len: stat.st_size as u64,
-                modified: nanos(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
-                changed: nanos(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
-                inode: stat.st_ino as u64,
-            });
-        }
-        stamp(&place(self.root, path))
-    }
+    Ok(Listed { files, stamps, as_known })
 }
 
 /// How the system sees the file at `place` now.
@@ -189,43 +177,6 @@ fn nanos(time: SystemTime) -> i64 {
 }
 
 const BUFFER: usize = 64 << 10;
-
-/// A file that was listed and not yet read.
-struct Found {
-    path: RelPath,
-    is_link: bool,
-    /// How the system saw it; `Err(None)` if it was not looked at yet.
-    seen: Result<Stamp, Option<io::Error>>,
-    /// What is in it, and how many bytes that are, once that is known.
-    content: Option<(Digest, u64)>,
-}
-
-impl Found {
-    fn new(path: RelPath, kind: FileType) -> Option<Self> {
-        (kind.is_file() || kind.is_symlink()).then(|| Self {
-            path,
-            is_link: kind.is_symlink(),
-            seen: Err(None),
-            content: None,
-        })
-    }
-
-    /// Finds out what is in it, unless it has gone away.
-    fn read(&mut self, root: &Path, buffer: &mut [u8]) -> Result<(), LoadError> {
-        let place = place(root, &self.path);
-        let seen = std::mem::replace(&mut self.seen, Err(None));
-        let seen = seen.or_else(|error| error.map_or_else(|| stamp(&place), Err));
-        let read = seen.and_then(|stamp| {
-            self.content = Some(if self.is_link { hash_link(&place)? } else { hash_file(&place, buffer)? });
-            self.seen = Ok(stamp);
-            Ok(())
-        });
-        match read {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            read => read.map_err(unreadable(&place)),
-        }
-    }
-}
 
 /// The digest of what is in the file at `place`.
 pub(super) fn digest(place: &Path) -> io::Result<Digest> {

@@ -6,8 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "part of the shell: lists directories")]
 
 use std::borrow::Cow;
-use std::ffi::OsString;
-use std::fs::{self, File as OpenFile, FileType};
+use std::fs::File as OpenFile;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,17 +15,27 @@ use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rayon::Scope;
 
-use super::{LoadError, unreadable};
+use super::{Listing, LoadError, unreadable};
 use crate::model::path::{RelPath, os_path};
+use crate::model::stamp::Stamp;
 
-/// The entries of one directory that are told at once, so that a large one does not keep one thread alone busy.
+/// The files of one directory that are looked at in one go, so that a large one does not keep one thread alone busy.
 const CHUNK: usize = 512;
 
 /// What a `CACHEDIR.TAG` begins with, see <https://bford.info/cachedir/>.
 const CACHEDIR_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
 
-/// Tells all files below `starts`, each a path from the workspace root and the directory on disk: in no order, some of one
-/// directory at a time, from several threads. What is in `pruned` is left out, with all below it.
+/// A file or a link that was listed and not yet read.
+pub(super) struct Found {
+    pub(super) path: RelPath,
+    pub(super) is_link: bool,
+    /// How the system sees it.
+    pub(super) seen: io::Result<Stamp>,
+}
+
+/// The files below `starts`, each of which is a path from the workspace root and the directory on disk. What is in `pruned` is
+/// left out, with all below it. In runs that are sorted and do not overlap, the runs sorted as well: one after the other,
+/// they are in order.
 ///
 /// # Errors
 ///
@@ -34,10 +43,11 @@ const CACHEDIR_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55"
 pub(super) fn walk<'a>(
     starts: impl Iterator<Item = (&'a RelPath, &'a PathBuf)>,
     pruned: &[PathBuf],
-    tell: &(dyn Fn(Vec<(RelPath, FileType)>) + Sync),
-) -> Result<(), LoadError> {
-    let walk = Walk { pruned, tell, errors: Mutex::default() };
+    listing: Listing,
+) -> Result<Vec<Vec<Found>>, LoadError> {
+    let walk = Walk { pruned, listing, runs: Mutex::default(), errors: Mutex::default() };
     let starts: Vec<_> = starts.map(|(start, place)| Dir::start(start, place)).collect();
+    let several = starts.len() > 1;
     rayon::scope(|scope| {
         for dir in starts {
             scope.spawn(|scope| walk.list(dir, scope));
@@ -47,12 +57,30 @@ pub(super) fn walk<'a>(
     // A directory that has gone away is as good as one that never was.
     errors.retain(|(_, error)| error.kind() != io::ErrorKind::NotFound);
     errors.sort_by(|a, b| a.0.cmp(&b.0));
-    errors.into_iter().next().map_or(Ok(()), |(path, error)| Err(unreadable(&path)(error)))
+    if let Some((path, error)) = errors.into_iter().next() {
+        return Err(unreadable(&path)(error));
+    }
+    let mut runs = walk.runs.into_inner().unwrap_or_else(PoisonError::into_inner);
+    listing.apply(&mut runs);
+    if several {
+        // What lies outside of the root comes somewhere between what lies in it.
+        return Ok(vec![merged(runs)]);
+    }
+    runs.sort_unstable_by(|a, b| a.first().map(|file| &file.path).cmp(&b.first().map(|file| &file.path)));
+    Ok(runs)
+}
+
+/// All of `runs`, sorted.
+pub(super) fn merged(runs: Vec<Vec<Found>>) -> Vec<Found> {
+    let mut all: Vec<_> = runs.into_iter().flatten().collect();
+    all.sort_by(|a, b| a.path.cmp(&b.path));
+    all
 }
 
 struct Walk<'a> {
     pruned: &'a [PathBuf],
-    tell: &'a (dyn Fn(Vec<(RelPath, FileType)>) + Sync),
+    listing: Listing,
+    runs: Mutex<Vec<Vec<Found>>>,
     errors: Mutex<Vec<(PathBuf, io::Error)>>,
 }
 
@@ -126,60 +154,212 @@ impl Rules {
 impl<'a> Walk<'a> {
     fn list<'s>(&'s self, dir: Dir, scope: &Scope<'s>) {
         let Dir { place, prefix, mut rules, is_start } = dir;
-        let entries = match entries(&place) {
-            Ok(entries) => entries,
+        let (open, mut entries) = match Open::read(&place, &prefix) {
+            Ok(read) => read,
             Err(error) => {
                 self.errors.lock().unwrap_or_else(PoisonError::into_inner).push((place, error));
                 return;
             }
         };
-        let has = |name: &str| entries.iter().any(|(entry, _)| entry == name);
+        self.listing.apply(&mut entries);
+        // Directories by the paths in them: so whatever lies in one comes where it does.
+        entries.sort_unstable_by(|(a, _), (b, _)| a[prefix.len()..].cmp(&b[prefix.len()..]));
+        let name = |path: &[u8]| path[prefix.len()..].to_vec();
+        let has = |name: &str| {
+            let path = [&prefix, name.as_bytes()].concat();
+            entries.binary_search_by(|(other, _)| other.cmp(&path)).is_ok()
+        };
         if !is_start && has("CACHEDIR.TAG") && is_cache(&place) {
             return;
         }
         if has(".gitignore") {
             rules = Rules::read(&place, rules, Place { at: prefix.len(), above: Vec::new() });
         }
-        let mut found = Vec::with_capacity(entries.len().min(CHUNK));
-        for (name, kind) in entries {
-            if name == ".git" {
+        let mut files = Vec::with_capacity(entries.len().min(CHUNK));
+        for (path, kind) in entries {
+            let bare = path.strip_suffix(b"/").unwrap_or(&path);
+            if &bare[prefix.len()..] == b".git" {
                 continue;
             }
-            let path = [&prefix, name.as_encoded_bytes()].concat();
-            let place = || place.join(&name);
-            if rules.as_ref().is_some_and(|rules| rules.ignore(&path, kind.is_dir()))
-                || !kind.is_file() && self.pruned.contains(&place())
+            let place_of = || place.join(os_path(&name(bare)));
+            if rules.as_ref().is_some_and(|rules| rules.ignore(bare, kind == Kind::Dir))
+                || kind != Kind::File && self.pruned.contains(&place_of())
             {
                 continue;
             }
-            if kind.is_dir() {
-                let prefix = [&path[..], b"/"].concat();
-                let dir = Dir { place: place(), prefix, rules: rules.clone(), is_start: false };
-                scope.spawn(|scope| self.list(dir, scope));
-                continue;
+            match kind {
+                Kind::Dir => {
+                    let place = place_of();
+                    self.look(std::mem::take(&mut files), &open);
+                    let dir = Dir { place, prefix: path, rules: rules.clone(), is_start: false };
+                    scope.spawn(|scope| self.list(dir, scope));
+                }
+                Kind::File | Kind::Link => {
+                    if files.len() == CHUNK {
+                        let files = std::mem::replace(&mut files, Vec::with_capacity(CHUNK));
+                        let place = place.clone();
+                        scope.spawn(move |_| self.look(files, &Open::again(&place)));
+                    }
+                    files.push((RelPath::of(path), kind == Kind::Link));
+                }
+                Kind::Other => {}
             }
-            if found.len() == CHUNK {
-                let found = std::mem::replace(&mut found, Vec::with_capacity(CHUNK));
-                scope.spawn(|_| (self.tell)(found));
-            }
-            found.push((RelPath::new(path), kind));
         }
-        (self.tell)(found);
+        self.look(files, &open);
+    }
+
+    /// Looks at files of one directory: their paths, and whether each is a link.
+    fn look(&self, files: Vec<(RelPath, bool)>, dir: &Open) {
+        if files.is_empty() {
+            return;
+        }
+        let look = |(path, is_link): (RelPath, bool)| {
+            let seen = dir.stamp(path.file_name());
+            Found { path, is_link, seen }
+        };
+        let run = files.into_iter().map(look).collect();
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).push(run);
     }
 }
 
-/// The names and kinds of what is in the directory `place`.
-fn entries(place: &Path) -> io::Result<Vec<(OsString, FileType)>> {
-    let mut entries = Vec::new();
-    for entry in fs::read_dir(place)? {
-        let entry = entry?;
-        match entry.file_type() {
-            Ok(kind) => entries.push((entry.file_name(), kind)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+/// What a directory holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    Link,
+    Dir,
+    /// A pipe, a socket, a device.
+    Other,
+}
+
+/// Entries of a directory: their paths from the workspace root, those of directories with a `/` at the end.
+type Entries = Vec<(Vec<u8>, Kind)>;
+
+#[cfg(unix)]
+use self::unix::Open;
+#[cfg(unix)]
+mod unix {
+    use std::io;
+    use std::path::Path;
+
+    use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+    use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+
+    use super::{Entries, Kind};
+    use crate::model::stamp::Stamp;
+
+    /// An open directory: from it, the system has the shortest way to what is in it.
+    pub(super) enum Open {
+        Read(Dir),
+        Again(rustix::io::Result<OwnedFd>),
+    }
+
+    impl Open {
+        /// Opens the directory `place`, and reads what is in it: paths that begin with `prefix`.
+        pub(super) fn read(place: &Path, prefix: &[u8]) -> io::Result<(Self, Entries)> {
+            let mut dir = Dir::new(open(place)?)?;
+            let mut entries = Vec::new();
+            while let Some(entry) = dir.read() {
+                let entry = entry?;
+                let name = entry.file_name().to_bytes();
+                if name == b"." || name == b".." {
+                    continue;
+                }
+                let kind = match entry.file_type() {
+                    // Not every file system tells.
+                    FileType::Unknown => match stat(dir.fd()?, name) {
+                        Ok(stat) => FileType::from_raw_mode(stat.st_mode),
+                        Err(rustix::io::Errno::NOENT) => continue,
+                        Err(error) => return Err(error.into()),
+                    },
+                    kind => kind,
+                };
+                let (kind, end) = match kind {
+                    FileType::RegularFile => (Kind::File, &b""[..]),
+                    FileType::Symlink => (Kind::Link, &b""[..]),
+                    FileType::Directory => (Kind::Dir, &b"/"[..]),
+                    _ => (Kind::Other, &b""[..]),
+                };
+                entries.push(([prefix, name, end].concat(), kind));
+            }
+            Ok((Self::Read(dir), entries))
+        }
+
+        /// The same directory, for another thread.
+        pub(super) fn again(place: &Path) -> Self {
+            Self::Again(open(place))
+        }
+
+        /// How the system sees the file `name` in it.
+        pub(super) fn stamp(&self, name: &[u8]) -> io::Result<Stamp> {
+            let stat = match self {
+                Self::Read(dir) => stat(dir.fd()?, name)?,
+                Self::Again(dir) => stat(dir.as_ref().map_err(|error| *error)?.as_fd(), name)?,
+            };
+            let nanos =
+                |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
+            Ok(Stamp {
+                len: stat.st_size as u64,
+                modified: nanos(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+                changed: nanos(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+                inode: stat.st_ino as u64,
+            })
         }
     }
-    Ok(entries)
+
+    fn open(place: &Path) -> rustix::io::Result<OwnedFd> {
+        rustix::fs::open(place, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    }
+
+    fn stat(dir: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<Stat> {
+        rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
+    }
+}
+
+#[cfg(not(unix))]
+use self::other::Open;
+#[cfg(not(unix))]
+mod other {
+    use std::io;
+    use std::path::{Path, PathBuf};
+
+    use super::super::files;
+    use super::{Entries, Kind};
+    use crate::model::path::os_path;
+    use crate::model::stamp::Stamp;
+
+    /// A directory.
+    pub(super) struct Open(PathBuf);
+
+    impl Open {
+        /// Reads what is in the directory `place`: paths that begin with `prefix`.
+        pub(super) fn read(place: &Path, prefix: &[u8]) -> io::Result<(Self, Entries)> {
+            let mut entries = Vec::new();
+            for entry in std::fs::read_dir(place)? {
+                let entry = entry?;
+                let (kind, end) = match entry.file_type() {
+                    Ok(kind) if kind.is_file() => (Kind::File, &b""[..]),
+                    Ok(kind) if kind.is_symlink() => (Kind::Link, &b""[..]),
+                    Ok(kind) if kind.is_dir() => (Kind::Dir, &b"/"[..]),
+                    Ok(_) => (Kind::Other, &b""[..]),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(error),
+                };
+                entries.push(([prefix, entry.file_name().as_encoded_bytes(), end].concat(), kind));
+            }
+            Ok((Self(place.to_path_buf()), entries))
+        }
+
+        /// The same directory, for another thread.
+        pub(super) fn again(place: &Path) -> Self {
+            Self(place.to_path_buf())
+        }
+
+        /// How the system sees the file `name` in it.
+        pub(super) fn stamp(&self, name: &[u8]) -> io::Result<Stamp> {
+            files::stamp(&self.0.join(os_path(name)))
+        }
+    }
 }
 
 fn is_cache(dir: &Path) -> bool {

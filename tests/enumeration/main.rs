@@ -101,6 +101,40 @@ fn files_are_sorted_by_the_bytes_of_their_whole_paths() {
     check(&tree, &["B", "a-b", "a.txt", "a/b"]);
 }
 
+/// Large directories are looked at in parts, and what lies below others comes between their files.
+#[test]
+fn large_and_nested_directories_come_in_the_order_of_whole_paths() {
+    let mut tree = Tree::package();
+    for at in 0..1300 {
+        tree = tree.write(format!("ws/many/{}", at * 7 % 1300), "");
+    }
+    for path in
+        ["many/7", "many/70-", "many/70.", "many/700", "many.d/x", "many-", "n/m/l", "n/m.l", "n/m-", "n/m0"]
+    {
+        let place = format!("ws/{path}");
+        tree = if path == "many/7" || path == "many/700" { tree } else { tree.write(place, "") };
+    }
+    tree = tree.write("ws/many/d7/x", "").write("ws/many/70d/x", "").write("ws/many/70d/y/z", "");
+    let listed = listed(&tree.load());
+    assert_eq!(listed.len(), 3 + 1300 + 8 + 3);
+    assert!(listed.is_sorted_by(|a, b| a.as_bytes() < b.as_bytes()), "{listed:?}");
+}
+
+/// Outside comes somewhere between what lies within: `-` is less than `.`, and `.` than `/`.
+#[test]
+fn members_outside_come_where_their_paths_do() {
+    let tree = Tree::package()
+        .write("ws/Cargo.toml", &format!("{PACKAGE}[workspace]\nmembers = [\"../other\", \"../also\"]\n"))
+        .write("ws/-a", "")
+        .write("ws/..a", "")
+        .member("other", "other", "workspace = \"../ws\"\n")
+        .member("also", "also", "workspace = \"../ws\"\n");
+    let listed = listed(&tree.load());
+    assert!(listed.is_sorted_by(|a, b| a.as_bytes() < b.as_bytes()), "{listed:?}");
+    assert_eq!(listed[..3], ["-a", "../also/Cargo.toml", "../also/src/lib.rs"]);
+    assert_eq!(listed[5], "..a");
+}
+
 #[test]
 fn nested_gitignores_count_and_the_inner_one_wins() {
     let tree = Tree::package()
