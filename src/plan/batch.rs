@@ -22,8 +22,8 @@ use super::risk;
 use super::select::PlanError;
 use crate::model::digest::{ContentHash, Digest, Hasher, Sink};
 use crate::model::policy::{Batch, Policy};
-use crate::model::task::{Graph, PlannedBatch, Risk, Step, TaskIx, Unit};
-use crate::model::tool::{Tool, ToolId};
+use crate::model::task::{Graph, PlannedBatch, Risk, Step, Task, TaskIx, Unit};
+use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::{PackageId, Workspace};
 
 /// Cuts `ordered` into batches and ranks them.
@@ -153,13 +153,11 @@ fn take_turns(graph: &Graph, turns: &BTreeMap<u32, Vec<ToolId>>, mut queues: Vec
 
 /// Cuts the tasks of one tool.
 struct Cutter<'a> {
-    graph: &'a Graph,
     id: ToolId,
     tool: &'a Tool,
     /// Runs of tasks that may share a process: alike in what the command line says once, such as the edition.
     groups: Vec<Vec<Item>>,
     room: usize,
-    workspace: &'a Workspace,
 }
 
 #[derive(Clone, Copy)]
@@ -167,6 +165,8 @@ struct Item {
     task: TaskIx,
     bytes: u64,
     argv: usize,
+    /// Of its path: where to cut.
+    hash: u64,
 }
 
 impl<'a> Cutter<'a> {
@@ -178,22 +178,31 @@ impl<'a> Cutter<'a> {
     ) -> Result<Self, PlanError> {
         let tool = graph.tool(id);
         let room = command::argv_room(tool)?;
+        let item = |&at| {
+            let Task { unit, bytes, .. } = *graph.task(at);
+            let argv = command::argument_len(workspace, tool, unit);
+            let hash = Digest::of_bytes(unit.path(workspace).as_bytes()).low_u64();
+            Item { task: at, bytes, argv, hash }
+        };
+        let items: Vec<_> = tasks.par_iter().map(item).collect();
+        if let Some(Item { task, argv: len, .. }) = items.iter().find(|item| item.argv > room) {
+            let path = graph.task(*task).unit.path(workspace).clone();
+            return Err(PlanError::ArgumentTooLong { path, tool: tool.name.clone(), len: *len, cap: room });
+        }
+        if tool.per != Per::TargetRoot && tool.per != Per::TestTarget {
+            return Ok(Self { id, tool, groups: vec![items], room });
+        }
         let mut groups: Vec<(&str, Vec<Item>)> = Vec::new();
-        for &at in tasks {
-            let task = graph.task(at);
-            let edition = task.unit.target(workspace).map_or("", |target| target.edition.as_str());
-            let item = Item {
-                task: at,
-                bytes: task.bytes,
-                argv: command::argument_len(workspace, tool, task.unit, room)?,
-            };
+        for item in items {
+            let target = graph.task(item.task).unit.target(workspace);
+            let edition = target.map_or("", |target| target.edition.as_str());
             match groups.iter_mut().find(|(name, _)| *name == edition) {
                 Some((_, items)) => items.push(item),
                 None => groups.push((edition, vec![item])),
             }
         }
         let groups = groups.into_iter().map(|(_, items)| items).collect();
-        Ok(Self { graph, id, tool, groups, room, workspace })
+        Ok(Self { id, tool, groups, room })
     }
 
     /// Steps by the caps of the tool.
@@ -225,7 +234,6 @@ impl<'a> Cutter<'a> {
     /// part exactly if the stretch around it, from the task with the next smaller hash on the left to the one on
     /// the right, is over them.
     fn split(&self, items: &[Item], steps: &mut Vec<Step>) {
-        let hashes: Vec<_> = items.par_iter().map(|item| self.boundary(item.task)).collect();
         let sums: Vec<_> = std::iter::once((0, 0))
             .chain(items.iter().scan((0, 0), |(bytes, argv), item| {
                 (*bytes, *argv) = (*bytes + item.bytes, *argv + item.argv);
@@ -241,7 +249,7 @@ impl<'a> Cutter<'a> {
         // Tasks whose stretch has no end yet; their hashes grow. The first of all begins a part anyway.
         let mut open: Vec<usize> = Vec::new();
         for end in 1..=items.len() {
-            while let Some(at) = open.pop_if(|at| end == items.len() || hashes[end] < hashes[*at]) {
+            while let Some(at) = open.pop_if(|at| end == items.len() || items[end].hash < items[*at].hash) {
                 begins[at] = !fits(open.last().copied().unwrap_or(0), end);
             }
             open.push(end);
@@ -251,10 +259,6 @@ impl<'a> Cutter<'a> {
             steps.push(self.step(&items[start..end]));
             start = end;
         }
-    }
-
-    fn boundary(&self, task: TaskIx) -> u64 {
-        Digest::of_bytes(self.graph.task(task).unit.path(self.workspace).as_bytes()).low_u64()
     }
 
     /// As few processes as the command line allows.

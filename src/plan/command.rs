@@ -175,22 +175,12 @@ fn base_len(tool: &Tool) -> usize {
         .sum()
 }
 
-/// The bytes that `unit` adds to a command line that takes many and has room for `cap` of them.
-pub(super) fn argument_len(
-    workspace: &Workspace,
-    tool: &Tool,
-    unit: Unit,
-    cap: usize,
-) -> Result<usize, PlanError> {
-    if !matches!(tool.per, Per::File | Per::TargetRoot) {
-        return Ok(0);
+/// The bytes that `unit` adds to a command line that takes many.
+pub(super) fn argument_len(workspace: &Workspace, tool: &Tool, unit: Unit) -> usize {
+    match tool.per {
+        Per::File | Per::TargetRoot => unit.path(workspace).as_bytes().len() + 3,
+        _ => 0,
     }
-    let path = unit.path(workspace);
-    let len = path.as_bytes().len() + 3;
-    if len > cap {
-        return Err(PlanError::ArgumentTooLong { path: path.clone(), tool: tool.name.clone(), len, cap });
-    }
-    Ok(len)
 }
 
 /// What is left of a command line of `tool` for its files, in bytes.

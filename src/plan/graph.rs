@@ -62,17 +62,27 @@ pub(super) fn build(
         let units = std::mem::take(&mut units_of[id.0 as usize]);
         tasks_of[id.0 as usize] = Some(inputs.tasks(id, tool, units, needed)?);
     }
-    let compares: Vec<_> = tools
-        .iter()
-        .zip(&tasks_of)
-        .map(|(tool, tasks)| compare_id(tool, tasks.as_deref().unwrap_or_default()))
-        .collect();
+    let compares = || {
+        let compare = |(tool, tasks): (&Tool, &Option<Vec<Task>>)| {
+            compare_id(tool, tasks.as_deref().unwrap_or_default())
+        };
+        tools.iter().zip(&tasks_of).map(compare).collect::<Vec<_>>()
+    };
+    let hash = || {
+        let mut hash = Hasher::new("genti.graph.1");
+        tasks_of.iter().flatten().flatten().for_each(|task| hash.field("task", &task.id.0.0));
+        hash
+    };
+    let (compares, mut hash) = rayon::join(compares, hash);
     let report = TaskId(Digest::of("genti.report.1", &Ids(&compares)));
-    let tasks: Vec<_> = tasks_of.into_iter().flatten().flatten().collect();
-    let mut hash = Hasher::new("genti.graph.1");
-    for id in tasks.iter().map(|task| task.id).chain(compares.iter().copied()).chain([report]) {
+    for id in compares.iter().chain([&report]) {
         hash.field("task", &id.0.0);
     }
+    let tasks = tasks_of.into_iter().flatten().reduce(|mut all, next| {
+        all.extend(next);
+        all
+    });
+    let tasks = tasks.unwrap_or_default();
     Ok(Graph { tools, needs, tasks, compares, report, hash: hash.finish() })
 }
 
@@ -225,7 +235,12 @@ impl<'a> Inputs<'a> {
             Task { id: id_of_task, tool: id, unit, bytes }
         };
         let mut tasks: Vec<_> = units.into_par_iter().map(task).collect();
-        tasks.sort_by(|a, b| (a.unit.path(self.workspace), a.id).cmp(&(b.unit.path(self.workspace), b.id)));
+        // Files come sorted, and each once.
+        if tool.per != Per::File {
+            tasks.sort_by(|a, b| {
+                (a.unit.path(self.workspace), a.id).cmp(&(b.unit.path(self.workspace), b.id))
+            });
+        }
         Ok(tasks)
     }
 

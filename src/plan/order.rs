@@ -5,6 +5,8 @@
 //! is never of a later class than the tool. Under `topo` the tool that needs is put back, so that packages keep
 //! their order; under the others what is needed is put forward, for it is as urgent as what waits for it.
 
+use std::cmp::Ordering;
+
 use crate::model::digest::{ContentHash, Digest, Sink};
 use crate::model::path::RelPath;
 use crate::model::policy::{Order, Policy};
@@ -34,21 +36,39 @@ pub(super) fn sort(workspace: &Workspace, graph: &Graph, policy: &Policy, risks:
 }
 
 /// The fields are compared in this order.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
+#[derive(PartialEq, Eq)]
 struct Key<'a> {
     class: u32,
     level: u32,
     shuffle: u64,
     path: &'a RelPath,
-    hash: TaskId,
+    hash: &'a TaskId,
     index: TaskIx,
+    /// No part of the order: that the tasks of a tool come sorted by path and hash spares most of the comparisons.
+    tool: ToolId,
+}
+
+impl Ord for Key<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let urgency = |key: &Self| (key.class, key.level, key.shuffle);
+        urgency(self).cmp(&urgency(other)).then_with(|| match self.tool == other.tool {
+            true => self.index.cmp(&other.index),
+            false => (self.path, self.hash, self.index).cmp(&(other.path, other.hash, other.index)),
+        })
+    }
+}
+
+impl PartialOrd for Key<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl<'a> Key<'a> {
     fn new(
         workspace: &'a Workspace,
         graph: &Graph,
-        task: &Task,
+        task: &'a Task,
         index: TaskIx,
         seed: u64,
         (class, level): (u32, u32),
@@ -59,7 +79,7 @@ impl<'a> Key<'a> {
             _ => Digest::of("genti.shuffle.1", &Shuffle { seed, tool: &graph.tool(task.tool).name, path })
                 .low_u64(),
         };
-        Self { class, level, shuffle, path, hash: task.id, index }
+        Self { class, level, shuffle, path, hash: &task.id, index, tool: task.tool }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `run.json`: no time, no host, no parallelism, no cache state, no digest of a binary.
 
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::{SCHEMA, canonical};
@@ -30,9 +31,11 @@ pub(super) fn render(workspace: &Workspace, outcome: &Outcome) -> Vec<u8> {
 
 /// What is known of a run before it is run.
 pub(super) fn planned(workspace: &Workspace, plan: &Plan) -> serde_json::Map<String, Value> {
-    let batches: Vec<_> = (0..)
-        .zip(&plan.batches)
-        .map(|(rank, batch): (u32, _)| {
+    let batches: Vec<_> = plan
+        .batches
+        .par_iter()
+        .enumerate()
+        .map(|(rank, batch)| {
             json!({
                 "batch_id": batch.id.to_string(),
                 "class": batch.class,
