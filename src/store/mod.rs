@@ -29,5 +29,5 @@ pub use golden::{GoldenError, load_golden, remove_golden, save_goldens};
 pub use lock::{LockError, save_lock};
 pub use outputs::OutputDir;
 pub use report::{NotReported, append_report, write_report};
-pub use results::{CAP, Cleaned, Results};
+pub use results::{CAP, Cleaned, Next, Results};
 pub use state::State;

@@ -113,6 +113,10 @@ impl Entry {
     }
 }
 
+/// Where the next result may be.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Next(usize);
+
 /// Keys are digests: any eight bytes of one are a hash.
 #[derive(Debug, Default)]
 struct Uniform(u64);
@@ -208,17 +212,35 @@ impl Results {
 
     /// The result with this key, if there is one that is whole.
     pub fn get(&self, key: &Digest) -> Option<&[u8]> {
+        self.get_next(key, &mut Next::default())
+    }
+
+    /// The same for who asks for many in the order in which they were put: `next` is where that one was of which the last
+    /// question was.
+    pub fn get_next(&self, key: &Digest, next: &mut Next) -> Option<&[u8]> {
         if let Some(added) = self.added.get(key) {
             return Some(added);
         }
-        let entry = self.entry(key)?;
+        let at = self.find(key, *next)?;
+        *next = Next(at + 1);
+        let entry = &self.entries[at];
         entry.used.store(true, Relaxed);
         self.whole(entry)
     }
 
+    /// The place of the last entry with this key, which may be `next`.
+    fn find(&self, key: &Digest, next: Next) -> Option<usize> {
+        let is_it = |entry: &Entry| *self.key(entry) == key.0;
+        // Whether a later one has replaced it is not known of one that is not looked up.
+        if self.dead == 0 && self.entries.get(next.0).is_some_and(is_it) {
+            return Some(next.0);
+        }
+        let at = *self.index.get(&head(&key.0))? as usize;
+        is_it(&self.entries[at]).then_some(at)
+    }
+
     fn entry(&self, key: &Digest) -> Option<&Entry> {
-        let at = self.index.get(&head(&key.0))?;
-        Some(&self.entries[*at as usize]).filter(|entry| *self.key(entry) == key.0)
+        self.find(key, Next::default()).map(|at| &self.entries[at])
     }
 
     fn key(&self, entry: &Entry) -> &[u8; 32] {

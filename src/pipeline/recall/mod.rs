@@ -50,7 +50,7 @@ use crate::model::workspace::{FileId, PackageId};
 use crate::normalize::{self, Parsed, Traces};
 use crate::plan::Declared;
 use crate::scan::{Ended, Env, Piece, StepRun, Stop};
-use crate::store::{Results, State};
+use crate::store::{Next, Results, State};
 use crate::{scan, workspace};
 
 pub(super) use self::causes::Cause;
@@ -211,14 +211,14 @@ impl<'a> Recall<'a> {
         let plan = &self.project.plan;
         let memory = self.lock();
         let tasks = 0..plan.graph.tasks.len() as u32;
-        let mut fates: Vec<_> =
-            tasks.into_par_iter().map(|at| self.fate(TaskIx(at), memory.results.as_ref())).collect();
+        let fate = |next: &mut Next, at| self.fate(TaskIx(at), memory.results.as_ref(), next);
+        let mut fates: Vec<_> = tasks.into_par_iter().map_init(Next::default, fate).collect();
         drop(memory);
         self.spread(&mut fates);
         fates
     }
 
-    fn fate(&self, task: TaskIx, results: Option<&Results>) -> Fate {
+    fn fate(&self, task: TaskIx, results: Option<&Results>, next: &mut Next) -> Fate {
         let due = Fate::Due;
         let Task { tool: id, .. } = *self.project.plan.graph.task(task);
         let tool = self.project.plan.graph.tool(id);
@@ -234,7 +234,7 @@ impl<'a> Recall<'a> {
             return due(Cause::Program);
         }
         let key = self.ground.key(key, task, None);
-        match self.get(results, &key) {
+        match self.get(results, &key, next) {
             Ok(parsed) => {
                 let is_clean = parsed.diagnostics.is_empty() && parsed.database.is_none();
                 if is_clean { Fate::Clean } else { Fate::Found(Box::new(parsed)) }
@@ -243,8 +243,8 @@ impl<'a> Recall<'a> {
         }
     }
 
-    fn get(&self, results: &Results, key: &Digest) -> Result<Parsed, Cause> {
-        let Some(bytes) = results.get(key) else {
+    fn get(&self, results: &Results, key: &Digest, next: &mut Next) -> Result<Parsed, Cause> {
+        let Some(bytes) = results.get_next(key, next) else {
             return Err(if results.is_damaged(key) { Cause::Damaged } else { Cause::Unknown });
         };
         let record = Record::decode(bytes).ok_or(Cause::Damaged)?;
@@ -303,7 +303,7 @@ impl<'a> Recall<'a> {
     pub(super) fn of_program(&self, task: TaskIx, program: &Program) -> Option<Parsed> {
         let key = self.program_key(task, &program.path)?;
         let mut memory = self.lock();
-        match self.get(memory.results.as_ref()?, &key) {
+        match self.get(memory.results.as_ref()?, &key, &mut Next::default()) {
             Ok(parsed) => Some(parsed),
             Err(_) => {
                 memory.programs.insert(task, key);

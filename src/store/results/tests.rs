@@ -38,6 +38,30 @@ fn what_was_put_is_found_by_the_next_run() {
     assert_eq!(results.get(&key(3)), None);
 }
 
+/// Wherever the last question was, and whether or not something was replaced.
+#[test]
+fn a_guess_where_the_next_result_is_is_only_a_guess() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut results = Results::open(dir.path(), 100).unwrap();
+    (0..9).for_each(|at| results.put(key(at), vec![at as u8]));
+    results.flush().unwrap();
+    let check = |replaced: u8| {
+        let results = Results::open(dir.path(), 100).unwrap();
+        for (first, second) in (0..10).flat_map(|first| (0..10).map(move |second| (first, second))) {
+            let mut next = Next::default();
+            for at in [first, second] {
+                let expected = if at == 3 { replaced } else { at as u8 };
+                let found = results.get_next(&key(at), &mut next);
+                assert_eq!(found, (at < 9).then_some(&[expected][..]), "{first} and {second}");
+            }
+        }
+    };
+    check(3);
+    results.put(key(3), vec![33]);
+    results.flush().unwrap();
+    check(33);
+}
+
 #[test]
 fn no_flipped_bit_makes_a_wrong_result_and_the_next_run_mends_the_log() {
     let dir = tempfile::tempdir().unwrap();
