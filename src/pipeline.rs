@@ -91,7 +91,7 @@ pub struct Project {
     /// The workspace.
     pub workspace: Workspace,
     /// The plan.
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     /// Where it is not the one that is configured.
     pub drift: Vec<Drift>,
     /// The file that the configuration is from; `None` if all of it is built in.
@@ -221,7 +221,7 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
     let drift = plan::drift(&workspace, &plan, &request.policy, &config.policy, &config.baseline);
     Ok(Project {
         workspace,
-        plan,
+        plan: Arc::new(plan),
         drift,
         parallel: effective.parallel.unwrap_or_default(),
         build_dir: effective.build_dir.unwrap_or_default(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -17,7 +18,7 @@ use super::task::{Plan, Status};
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// What was run.
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     /// One entry a task of the graph.
     pub tasks: Vec<TaskOutcome>,
     /// One entry a batch, by rank.

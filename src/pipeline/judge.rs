@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::golden::{self, Goldens};
@@ -131,7 +132,7 @@ pub(super) type ReadSources<'a> =
 /// Everything that an outcome is made of, beside what is known of the tasks.
 pub(super) struct Case<'a> {
     pub(super) workspace: &'a Workspace,
-    pub(super) plan: &'a Plan,
+    pub(super) plan: &'a Arc<Plan>,
     pub(super) versions: Vec<Option<String>>,
     pub(super) suppressions: &'a Suppressions<'a>,
     pub(super) baseline: &'a BTreeMap<String, Vec<Entry>>,
@@ -212,7 +213,7 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
     let suppressions = suppressions.judge(&matched.findings, |one| ledger.has_looked(one));
     let end = end(plan, &tools, &goldens.orphans, stopped, stale_fails);
     Ok(Outcome {
-        plan: plan.clone(),
+        plan: Arc::clone(plan),
         tasks: ledger.tasks,
         batches: vec![Timing::default(); plan.batches.len()],
         tools,

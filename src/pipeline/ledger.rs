@@ -26,6 +26,8 @@ pub(super) struct Ledger<'a> {
     first: Vec<usize>,
     units: Vec<Unit>,
     pub(super) tasks: Vec<TaskOutcome>,
+    /// Why what was not run was not: told once it is known of which tasks that is so.
+    not_run: String,
     /// For each tool, the packages that it did not reach though it ran.
     gaps: Vec<BTreeSet<PackageId>>,
     /// For each tool, what got no verdict, and why.
@@ -52,13 +54,14 @@ impl<'a> Ledger<'a> {
     ) -> Self {
         let graph = &plan.graph;
         let start_of = |tool: u32| graph.tasks.partition_point(|task| task.tool.0 < tool);
-        let not_run = TaskOutcome { status: Status::NotRun(not_run), timing: Timing::default() };
+        let due = TaskOutcome { status: Status::NotRun(String::new()), timing: Timing::default() };
         Self {
             workspace,
             plan,
             first: (0..=graph.tools.len() as u32).map(start_of).collect(),
             units: graph.tasks.iter().map(|task| task.unit).collect(),
-            tasks: vec![not_run; graph.tasks.len()],
+            tasks: vec![due; graph.tasks.len()],
+            not_run,
             gaps: vec![BTreeSet::new(); graph.tools.len()],
             incomplete: vec![BTreeSet::new(); graph.tools.len()],
             databases: vec![None; graph.tools.len()],
@@ -276,8 +279,11 @@ impl<'a> Ledger<'a> {
 
     pub(super) fn tools(&mut self, versions: Vec<Option<String>>) -> Vec<ToolOutcome> {
         for at in 0..self.tasks.len() as u32 {
-            if let status @ Status::NotRun(_) = &self.tasks[at as usize].status {
-                let status = status.clone();
+            if let Status::NotRun(why) = &mut self.tasks[at as usize].status {
+                if why.is_empty() {
+                    why.clone_from(&self.not_run);
+                }
+                let status = Status::NotRun(why.clone());
                 self.note(TaskIx(at), status);
             }
         }

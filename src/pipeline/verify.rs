@@ -6,6 +6,7 @@
 //! out but times.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -46,8 +47,8 @@ pub struct Varies {
 
 impl Witness {
     /// A run of the same graph as `plan`.
-    pub fn new(workspace: &Workspace, outcome: Outcome, plan: &Plan) -> Self {
-        let outcome = Outcome { plan: plan.clone(), ..outcome };
+    pub fn new(workspace: &Workspace, outcome: Outcome, plan: &Arc<Plan>) -> Self {
+        let outcome = Outcome { plan: Arc::clone(plan), ..outcome };
         Self { artifacts: Artifacts::of(workspace, &outcome, false), outcome }
     }
 }

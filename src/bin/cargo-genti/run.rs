@@ -95,9 +95,10 @@ fn main(
     shell: &mut Shell,
 ) -> Result<End, End> {
     let reports = Reports::resolve(&args.reports, &start.env, shell)?;
-    let project = prepare(&args.run, lockfile, &start.env, shell)?;
+    // As long as the process lives: the system frees it at once, and not a hundred thousand paths one by one.
+    let project: &_ = Box::leak(Box::new(prepare(&args.run, lockfile, &start.env, shell)?));
     let root = &project.workspace.root;
-    if gate.has_drifted(&project, shell) {
+    if gate.has_drifted(project, shell) {
         return Err(End::Drift);
     }
     if gate.bless.remove_orphans && !project.plan.is_full(&project.workspace) {
@@ -105,21 +106,22 @@ fn main(
         return Err(End::Usage);
     }
     let baseline = store::load_baseline(root).map_err(|error| fail(shell, error.into()))?;
-    let may_begin_baseline = baseline.is_empty() && pipeline::builds_like_baseline(&project, &start.env);
+    let may_begin_baseline = baseline.is_empty() && pipeline::builds_like_baseline(project, &start.env);
     let without_timing = start.env.get("SOURCE_DATE_EPOCH").is_some();
-    let mut run = execute(&project, &baseline, gate, start, shell)?;
+    let Run { outcome, dir } = execute(project, &baseline, gate, start, shell)?;
+    let outcome = Box::leak(Box::new(outcome));
     // First of all: the artifacts say that what was accepted is there.
-    gate.bless.write(root, &mut run.outcome, shell).map_err(|error| {
+    gate.bless.write(root, outcome, shell).map_err(|error| {
         shell.error(error);
         End::NotWritten
     })?;
-    let draft = Draft::of(&project.workspace, &run.outcome, !without_timing);
-    let written = run.dir.and_then(|dir| {
+    let draft = Draft::of(&project.workspace, outcome, !without_timing);
+    let written = dir.and_then(|dir| {
         dir.write(&draft)?;
         Ok(dir.path().to_path_buf())
     });
     let dir = written.as_deref().ok();
-    let case = Case { root, outcome: &run.outcome, draft: &draft, dir, may_begin_baseline };
+    let case = Case { root, outcome, draft: &draft, dir, may_begin_baseline };
     let is_reported = case.show(&reports, shell)?;
     // Only here is it known which texts are paths of this machine.
     let place = root.display().to_string();
@@ -130,7 +132,7 @@ fn main(
     for violation in &violations {
         shell.error(visible_line(&format!("the artifacts would differ elsewhere: {violation}")));
     }
-    let end = match run.outcome.end {
+    let end = match outcome.end {
         End::Passed if !violations.is_empty() => End::Failed,
         end => end,
     };
