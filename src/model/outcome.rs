@@ -57,8 +57,8 @@ pub struct Goldens {
 pub struct TaskOutcome {
     /// Its own normalized verdict.
     pub status: Status,
-    /// When and how it ran.
-    pub timing: Timing,
+    /// When and how it ran: the same for all tasks of a process.
+    pub timing: Arc<Timing>,
 }
 
 /// When and how something ran: the part in which identical runs may differ.

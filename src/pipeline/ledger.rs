@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::judge::Normalized;
 use super::recall::Fate;
@@ -54,7 +55,7 @@ impl<'a> Ledger<'a> {
     ) -> Self {
         let graph = &plan.graph;
         let start_of = |tool: u32| graph.tasks.partition_point(|task| task.tool.0 < tool);
-        let due = TaskOutcome { status: Status::NotRun(String::new()), timing: Timing::default() };
+        let due = TaskOutcome { status: Status::NotRun(String::new()), timing: Arc::default() };
         Self {
             workspace,
             plan,
@@ -75,26 +76,27 @@ impl<'a> Ledger<'a> {
 
     /// Takes down when and how the tasks of `run` ran; clean until something is known against them.
     pub(super) fn mark(&mut self, run: &StepRun<Normalized>) {
-        for (piece, task) in
-            run.pieces.iter().flat_map(|piece| piece.tasks.iter().map(move |task| (piece, task)))
-        {
-            let timing = Timing {
+        for piece in &run.pieces {
+            let timing = Arc::new(Timing {
                 start: run.start,
                 duration: run.duration,
                 slot: run.slot,
                 attempts: run.attempts,
                 raw_exit: piece.raw_exit,
                 cache: if piece.is_recalled { Cache::Hit } else { Cache::Miss },
-            };
-            self.tasks[task.0 as usize] = TaskOutcome { status: Status::Clean, timing };
+            });
+            for task in &piece.tasks {
+                let timing = Arc::clone(&timing);
+                self.tasks[task.0 as usize] = TaskOutcome { status: Status::Clean, timing };
+            }
         }
     }
 
     /// Takes down which tasks did not have to run; clean until something is known against them.
     pub(super) fn mark_known(&mut self, fates: &[Fate]) {
+        let timing = Arc::new(Timing { cache: Cache::Hit, ..Timing::default() });
         for (outcome, _) in self.tasks.iter_mut().zip(fates).filter(|(_, fate)| !fate.is_due()) {
-            let timing = Timing { cache: Cache::Hit, ..Timing::default() };
-            *outcome = TaskOutcome { status: Status::Clean, timing };
+            *outcome = TaskOutcome { status: Status::Clean, timing: Arc::clone(&timing) };
         }
     }
 

@@ -95,7 +95,8 @@ pub(super) fn explain(workspace: &Workspace, plan: &Plan, task: TaskIx) -> Resul
     let inputs = Inputs::new(workspace, &plan.selection, scope);
     let globs = Globs::new(tool)?;
     let units = inputs.units(tool, &globs);
-    let declared = units.into_iter().find(|(own, ..)| *own == unit).map(|(.., declared)| declared);
+    let mut weighed = units.into_iter().map(|candidate| candidate.weigh(workspace));
+    let declared = weighed.find(|(own, ..)| *own == unit).map(|(.., declared)| declared);
     let needed = needed(
         plan.graph.needs[id.0 as usize]
             .iter()
@@ -153,6 +154,29 @@ fn compare_id(tool: &Tool, tasks: &[Task]) -> TaskId {
 
 /// A unit, its size in bytes, and the digest of its own files.
 type Weighed = (Unit, u64, Digest);
+
+/// What a tool looks at, without an id yet.
+enum Candidate {
+    /// All else is known of the file. There may be a million.
+    File(FileId),
+    Other(Box<Weighed>),
+}
+
+fn others(weighed: impl IntoIterator<Item = Weighed>) -> Vec<Candidate> {
+    weighed.into_iter().map(|weighed| Candidate::Other(Box::new(weighed))).collect()
+}
+
+impl Candidate {
+    fn weigh(self, workspace: &Workspace) -> Weighed {
+        match self {
+            Self::File(id) => {
+                let File { len, digest, .. } = *workspace.file(id);
+                (Unit::File(id), len, digest)
+            }
+            Self::Other(weighed) => *weighed,
+        }
+    }
+}
 
 struct Ids<'a>(&'a [TaskId]);
 
@@ -226,11 +250,12 @@ impl<'a> Inputs<'a> {
         &self,
         id: ToolId,
         tool: &Tool,
-        units: Vec<Weighed>,
+        units: Vec<Candidate>,
         needed: Digest,
     ) -> Result<Vec<Task>, PlanError> {
         let shared = self.shared(tool, &Globs::new(tool)?, needed).digest();
-        let task = |(unit, bytes, declared)| {
+        let task = |candidate: Candidate| {
+            let (unit, bytes, declared) = candidate.weigh(self.workspace);
             let id_of_task = self.parts(tool, unit, declared, shared).id();
             Task { id: id_of_task, tool: id, unit, bytes }
         };
@@ -268,7 +293,7 @@ impl<'a> Inputs<'a> {
     }
 
     /// The units of `tool`.
-    fn units(&self, tool: &Tool, globs: &Globs) -> Vec<Weighed> {
+    fn units(&self, tool: &Tool, globs: &Globs) -> Vec<Candidate> {
         let Self { workspace, scope: Scope { asked, packages, changed }, .. } = *self;
         let is_about = |target: &Target| tool.targets.is_none_or(|targets| targets.include(target));
         let concerns = |package: &PackageId| {
@@ -291,7 +316,7 @@ impl<'a> Inputs<'a> {
                 .map(|at| (FileId(at), workspace.file(FileId(at))))
                 .filter(|(id, file)| !file.is_link && globs.looks_at(file) && self.is_selected(*id))
                 .filter(|(_, file)| changed.is_none_or(|changed| changed.has(&file.path)))
-                .map(|(id, file)| (Unit::File(id), file.len, file.digest))
+                .map(|(id, _)| Candidate::File(id))
                 .collect(),
             Per::Workspace => {
                 let files =
@@ -309,12 +334,10 @@ impl<'a> Inputs<'a> {
                     }
                     hasher.finish()
                 };
-                vec![(Unit::Workspace, bytes, self.with_common(declared))]
+                others([(Unit::Workspace, bytes, self.with_common(declared))])
             }
-            Per::Package => packages
-                .iter()
-                .filter(|package| concerns(package))
-                .filter_map(|&package| {
+            Per::Package => {
+                others(packages.iter().filter(|package| concerns(package)).filter_map(|&package| {
                     let files = self.files_of(package, globs);
                     if globs.is_restricted && files.is_empty() {
                         return None;
@@ -325,10 +348,10 @@ impl<'a> Inputs<'a> {
                         false => self.closure(package),
                     };
                     Some((Unit::Package(package), bytes, self.with_common(declared)))
-                })
-                .collect(),
-            Per::TargetRoot => self.target_roots(globs),
-            Per::TestTarget => self.test_targets(globs, is_about),
+                }))
+            }
+            Per::TargetRoot => others(self.target_roots(globs)),
+            Per::TestTarget => others(self.test_targets(globs, is_about)),
         }
     }
 

@@ -114,7 +114,7 @@ pub struct TasksDraft<'a> {
 }
 
 /// The tasks, at least, that are rendered in one go.
-const CHUNK: usize = 2048;
+const CHUNK: usize = 1024;
 
 impl<'a> TasksDraft<'a> {
     pub(super) fn new(workspace: &'a Workspace, outcome: &'a Outcome, with_timing: bool) -> Self {
