@@ -44,6 +44,7 @@ impl RelPath {
     }
 
     /// The same without a copy: `bytes` are no `.`.
+    #[cfg(feature = "engine")]
     pub(crate) fn of(bytes: Vec<u8>) -> Self {
         debug_assert_ne!(bytes, b".");
         Self(bytes.into())

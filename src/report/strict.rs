@@ -42,7 +42,7 @@ impl Artifacts {
 
 impl Draft<'_> {
     /// What must not be in artifacts, of each file the first: a text that holds one of `places`, which are paths of this
-    /// machine. How they are written is not asked.
+    /// machine. How they are written is not asked: whoever wants to know reads them.
     pub fn violations(&self, places: &[&str]) -> Vec<Violation> {
         let whole = |file, bytes: &[u8]| read(bytes, places).map(|found| found.of(file));
         let judge = Canonical { places, is_path: false };

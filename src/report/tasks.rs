@@ -15,6 +15,7 @@ use crate::model::digest::Digest;
 use crate::model::outcome::{Outcome, TaskOutcome, Timing, Verdict};
 use crate::model::path::RelPath;
 use crate::model::task::Status;
+use crate::model::tool::ToolId;
 use crate::model::workspace::Workspace;
 
 #[derive(Serialize)]
@@ -113,8 +114,43 @@ pub struct TasksDraft<'a> {
     with_timing: bool,
 }
 
-/// The tasks, at least, that are rendered in one go.
+/// The tasks that are rendered in one go.
 const CHUNK: usize = 1024;
+
+/// How many such pieces may be in memory, twice, however many cores there are: writing takes one.
+const MOST_PIECES: usize = 8;
+
+/// Some tasks of a batch, by their places in it.
+#[derive(Debug, PartialEq, Eq)]
+struct Part {
+    rank: usize,
+    tasks: Range<usize>,
+}
+
+/// What is rendered together of batches with so many tasks: parts with as many as fit, and no more.
+fn pieces(counts: impl Iterator<Item = usize>, fit: usize) -> Vec<Vec<Part>> {
+    let (mut pieces, mut parts, mut room) = (Vec::new(), Vec::new(), fit);
+    for (rank, count) in counts.enumerate() {
+        let mut start = 0;
+        loop {
+            let end = count.min(start + room);
+            parts.push(Part { rank, tasks: start..end });
+            room -= end - start;
+            if room == 0 {
+                pieces.push(std::mem::take(&mut parts));
+                room = fit;
+            }
+            start = end;
+            if start == count {
+                break;
+            }
+        }
+    }
+    if !parts.is_empty() {
+        pieces.push(parts);
+    }
+    pieces
+}
 
 impl<'a> TasksDraft<'a> {
     pub(super) fn new(workspace: &'a Workspace, outcome: &'a Outcome, with_timing: bool) -> Self {
@@ -135,15 +171,17 @@ impl<'a> TasksDraft<'a> {
     ///
     /// Those of `out`.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let pieces = self.pieces();
-        let at_once = rayon::current_num_threads();
-        let (mut done, mut next) = (Vec::<Vec<u8>>::new(), vec![Vec::new(); at_once]);
+        let batches = self.outcome.plan.batches.iter();
+        let counts = batches.map(|batch| batch.steps.iter().map(|step| step.tasks.len()).sum());
+        let pieces = pieces(counts, CHUNK);
+        let at_once = rayon::current_num_threads().min(MOST_PIECES);
+        let (mut done, mut next) = (Vec::<Vec<u8>>::new(), Vec::new());
         for pieces in pieces.chunks(at_once) {
             next.resize(pieces.len(), Vec::new());
             rayon::in_place_scope(|scope| {
-                for (ranks, bytes) in pieces.iter().zip(&mut next) {
+                for (parts, bytes) in pieces.iter().zip(&mut next) {
                     bytes.clear();
-                    scope.spawn(|_| self.batches(ranks.clone(), bytes));
+                    scope.spawn(|_| parts.iter().for_each(|part| self.part(part, bytes)));
                 }
                 done.iter().try_for_each(|bytes| out.write_all(bytes))
             })?;
@@ -167,58 +205,43 @@ impl<'a> TasksDraft<'a> {
         })
     }
 
-    /// The ranks of batches that are rendered together.
-    fn pieces(&self) -> Vec<Range<usize>> {
-        let batches = &self.outcome.plan.batches;
-        let (mut pieces, mut start, mut tasks) = (Vec::new(), 0, 0);
-        for (at, batch) in batches.iter().enumerate() {
-            tasks += batch.steps.iter().map(|step| step.tasks.len()).sum::<usize>();
-            if tasks >= CHUNK || at + 1 == batches.len() {
-                pieces.push(start..at + 1);
-                (start, tasks) = (at + 1, 0);
-            }
-        }
-        pieces
-    }
-
-    /// The lines of these batches and of their tasks.
-    fn batches(&self, ranks: Range<usize>, out: &mut Vec<u8>) {
+    /// The lines of these tasks of a batch, and before the first of them that of the batch.
+    fn part(&self, part: &Part, out: &mut Vec<u8>) {
         let Self { workspace, outcome, .. } = *self;
         let graph = &outcome.plan.graph;
-        for rank in ranks {
-            let batch = &outcome.plan.batches[rank];
-            let batch_id = Hex(batch.id);
-            let tasks = || batch.steps.iter().flat_map(|step| &step.tasks);
+        let batch = &outcome.plan.batches[part.rank];
+        let batch_id = Hex(batch.id);
+        let tasks = || batch.steps.iter().flat_map(|step| &step.tasks);
+        if part.tasks.start == 0 {
             let statuses = tasks().map(|task| &outcome.tasks[task.0 as usize].status);
             let status = statuses.max_by_key(|status| status.severity()).unwrap_or(&Status::Clean);
             let line = Batch {
                 batch_id,
                 exit_status: status.exit_status(),
                 kind: "batch",
-                rank: rank as u32,
+                rank: part.rank as u32,
                 status: status.as_str(),
                 task_count: tasks().count(),
-                timing: self.timing(&outcome.batches[rank]),
+                timing: self.timing(&outcome.batches[part.rank]),
             };
             push(&line, out);
-            for step in &batch.steps {
-                let tool = &graph.tool(step.tool).name;
-                // What tasks of a step have in common, which is most of a line, is made once.
-                let mut last: Option<(&TaskOutcome, [Vec<u8>; 2])> = None;
-                for &at in &step.tasks {
-                    let (task, result) = (graph.task(at), &outcome.tasks[at.0 as usize]);
-                    let alike = last.take_if(|(known, _)| *known == result);
-                    let common = alike.unwrap_or_else(|| (result, self.common(batch_id, tool, result)));
-                    let [head, middle] = &last.insert(common).1;
-                    let start = out.len();
-                    out.extend_from_slice(head);
-                    out.extend_from_slice(hex(&task.id.0).as_bytes());
-                    out.extend_from_slice(middle);
-                    write(&text(task.unit.path(workspace)), out);
-                    out.push(b'}');
-                    end_line(start, out);
-                }
-            }
+        }
+        // What tasks of a process have in common, which is most of a line, is made once.
+        let mut last: Option<(ToolId, &TaskOutcome, [Vec<u8>; 2])> = None;
+        for &at in tasks().skip(part.tasks.start).take(part.tasks.len()) {
+            let (task, result) = (graph.task(at), &outcome.tasks[at.0 as usize]);
+            let alike = last.take_if(|(tool, known, _)| *tool == task.tool && *known == result);
+            let common = alike.unwrap_or_else(|| {
+                (task.tool, result, self.common(batch_id, &graph.tool(task.tool).name, result))
+            });
+            let [head, middle] = &last.insert(common).2;
+            let start = out.len();
+            out.extend_from_slice(head);
+            out.extend_from_slice(hex(&task.id.0).as_bytes());
+            out.extend_from_slice(middle);
+            write(&text(task.unit.path(workspace)), out);
+            out.push(b'}');
+            end_line(start, out);
         }
     }
 
@@ -317,4 +340,31 @@ fn stages(status: &Status) -> Stages<'_> {
         | Status::NotRun(_) => (status.as_str(), "not-run"),
     };
     Stages { normalize, scan }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_full_and_leave_nothing_out() {
+        for counts in [&[][..], &[0], &[4], &[9], &[0, 3, 10, 1, 0, 4, 4, 2], &[1, 1, 1, 1, 1]] {
+            let pieces = pieces(counts.iter().copied(), 4);
+            let sizes: Vec<usize> =
+                pieces.iter().map(|parts| parts.iter().map(|part| part.tasks.len()).sum()).collect();
+            assert!(sizes.iter().rev().skip(1).all(|size| *size == 4), "{pieces:?}");
+            assert!(sizes.iter().all(|size| *size <= 4), "{pieces:?}");
+            let mut parts = pieces.into_iter().flatten();
+            for (rank, count) in counts.iter().enumerate() {
+                let mut start = 0;
+                while start == 0 || start < *count {
+                    let part = parts.next().unwrap();
+                    assert_eq!((part.rank, part.tasks.start), (rank, start));
+                    start = part.tasks.end.max(usize::from(*count == 0));
+                }
+                assert_eq!(start, (*count).max(usize::from(*count == 0)));
+            }
+            assert_eq!(parts.next(), None);
+        }
+    }
 }

@@ -69,6 +69,8 @@ pub struct Results {
     is_newer: bool,
     /// The bytes of entries that others have replaced.
     dead: u64,
+    /// Whether there are any among `entries`: those stay, also once the log was written anew.
+    has_replaced: bool,
     added: Added,
     /// Keys that were added and are written.
     written: HashSet<Digest>,
@@ -173,6 +175,7 @@ impl Results {
             is_damaged: false,
             is_newer: false,
             dead: 0,
+            has_replaced: false,
             added: Added::default(),
             written: HashSet::new(),
         };
@@ -207,6 +210,7 @@ impl Results {
             let head = head(self.key(&self.entries[at]));
             if let Some(before) = self.index.insert(head, at as u32) {
                 self.dead += self.entries[before as usize].size();
+                self.has_replaced = true;
             }
         }
     }
@@ -233,7 +237,7 @@ impl Results {
     fn find(&self, key: &Digest, next: Next) -> Option<usize> {
         let is_it = |entry: &Entry| *self.key(entry) == key.0;
         // Whether a later one has replaced it is not known of one that is not looked up.
-        if self.dead == 0 && self.entries.get(next.0).is_some_and(is_it) {
+        if !self.has_replaced && self.entries.get(next.0).is_some_and(is_it) {
             return Some(next.0);
         }
         let at = *self.index.get(&head(&key.0))? as usize;

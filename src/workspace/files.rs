@@ -90,6 +90,10 @@ fn read(root: &Path, runs: Vec<Vec<Found>>, known: &FileTable) -> Result<Listed,
     let (mut unread, mut gone) = (Vec::new(), false);
     let mut known = known.iter().peekable();
     for Found { path, is_link, seen } in runs.into_iter().flatten() {
+        debug_assert!(
+            files.last().is_none_or(|last: &File| last.path < path),
+            "{path} comes sorted, and once"
+        );
         let bytes = path.as_bytes();
         while known.next_if(|known| known.path < bytes).is_some() {
             gone = true;

@@ -156,6 +156,8 @@ impl<'a> Walk<'a> {
         let Dir { place, prefix, mut rules, is_start } = dir;
         let (open, mut entries) = match Open::read(&place, &prefix) {
             Ok(read) => read,
+            // That of somebody else, perhaps.
+            Err(_) if !is_start && is_cache(&place) => return,
             Err(error) => {
                 self.errors.lock().unwrap_or_else(PoisonError::into_inner).push((place, error));
                 return;
@@ -164,6 +166,8 @@ impl<'a> Walk<'a> {
         self.listing.apply(&mut entries);
         // Directories by the paths in them: so whatever lies in one comes where it does.
         entries.sort_unstable_by(|(a, _), (b, _)| a[prefix.len()..].cmp(&b[prefix.len()..]));
+        // A directory that changes while it is read may tell a name twice.
+        entries.dedup_by(|(a, _), (b, _)| a == b);
         let name = |path: &[u8]| path[prefix.len()..].to_vec();
         let has = |name: &str| {
             let path = [&prefix, name.as_bytes()].concat();

@@ -584,3 +584,20 @@ fn no_value_of_the_environment_is_written_down() {
         Command::new("grep").args(["-rl", "canary-7141", "target"]).current_dir(sandbox.root()).output();
     assert_eq!(String::from_utf8(found.unwrap().stdout).unwrap(), "");
 }
+
+/// Read each time, because nothing tells whether it has changed; what is written of it stays the same.
+#[test]
+fn a_file_from_the_future_makes_no_run_write_what_it_saw() {
+    let sandbox = noted("");
+    let future = std::time::SystemTime::now() + std::time::Duration::from_secs(1 << 20);
+    let file = fs::File::options().write(true).open(sandbox.root().join("Cargo.toml")).unwrap();
+    file.set_modified(future).unwrap();
+    // Until all others prove something.
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    (0..2).for_each(|_| drop(sandbox.run(&["run"], 1)));
+    let state = sandbox.root().join("target/genti/state");
+    let before = (fs::read(&state).unwrap(), fs::metadata(&state).unwrap().modified().unwrap());
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    sandbox.run(&["run"], 1);
+    assert!(before == (fs::read(&state).unwrap(), fs::metadata(&state).unwrap().modified().unwrap()));
+}

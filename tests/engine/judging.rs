@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use crate::support::Sandbox;
 
 /// Finds lines with "bad" and leaves a mark: two findings are accepted, and with `b/c.txt` a third one is new.
@@ -113,7 +115,7 @@ fn what_was_edited_is_named_with_its_place() {
     check("tasks.jsonl", &replace(",\"kind\"", ", \"kind\""), "line 1: it is not written as genti");
     // The order.
     let reordered = |text: &str| {
-        let mut report: serde_json::Value = serde_json::from_str(text).unwrap();
+        let mut report: Value = serde_json::from_str(text).unwrap();
         report["findings"].as_array_mut().unwrap().swap(0, 2);
         serde_json::to_string_pretty(&report).unwrap() + "\n"
     };
@@ -159,7 +161,7 @@ fn a_finding_that_was_taken_out_everywhere_but_in_its_task_is_missed() {
     for name in ["run.json", "report.json", "tasks.jsonl"] {
         let mut text = std::fs::read_to_string(dir.join(name)).unwrap();
         if name == "report.json" {
-            let mut report: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let mut report: Value = serde_json::from_str(&text).unwrap();
             report["findings"].as_array_mut().unwrap().clear();
             text = serde_json::to_string_pretty(&report).unwrap() + "\n";
         }
@@ -217,6 +219,32 @@ fn what_names_this_machine_fails_the_check_that_wrote_it() {
     let place = sandbox.root().display().to_string();
     let said = format!("`{place}` holds a path of this machine, `{place}`");
     assert!(text.contains("would differ elsewhere: run.json, line ") && text.contains(&said), "{text}");
+}
+
+/// Large files are made in pieces by several threads: they come out as by one, in the order of the plan.
+#[test]
+fn many_tasks_are_written_in_order_by_however_many_threads() {
+    let sandbox =
+        Sandbox::with_tools("[tools.t]\nrun = ['true', '{files}']\nfiles = ['many/**']\nper = 'file'\n");
+    (0..3000).for_each(|at| sandbox.write(&format!("many/{at}"), ""));
+    sandbox.run(&["run"], 0);
+    for batch in ["7", "by-tool"] {
+        let written = ["1", "4"].map(|threads| {
+            let mut command = sandbox.command(&["run", "--batch", batch]);
+            sandbox.expect(&command.env("RAYON_NUM_THREADS", threads).output().unwrap(), 0);
+            let text =
+                std::fs::read_to_string(sandbox.root().join("target/genti/artifacts/tasks.jsonl")).unwrap();
+            let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+            lines.collect::<Vec<_>>()
+        });
+        assert_eq!(written[0], written[1]);
+        let units = |line: &Value| line["unit"].as_str().map(str::to_owned);
+        let units: Vec<_> = written[0].iter().filter_map(units).collect();
+        assert!(units.len() == 3000 && units.is_sorted(), "{units:?}");
+    }
+    // Each line is as every other JSON of ours.
+    sandbox.run(&["run"], 0);
+    sandbox.run(&["check", "--artifacts", "target/genti/artifacts"], 0);
 }
 
 /// The lines of `tasks.jsonl` are not read back for that: their texts are judged before they are written.

@@ -376,6 +376,25 @@ fn an_unreadable_file_is_an_error_that_names_it() {
 }
 
 #[test]
+fn of_several_directories_that_can_not_be_read_always_the_first_is_told() {
+    let tree =
+        Tree::package().write("ws/b/x", "").write("ws/a/x", "").write("ws/c/CACHEDIR.TAG", CACHEDIR_TAG);
+    for (dir, mode) in [("ws/a", 0o000), ("ws/b", 0o000), ("ws/c", 0o111)] {
+        fs::set_permissions(tree.path(dir), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let open =
+        || ["ws/a", "ws/b"].map(|dir| fs::set_permissions(tree.path(dir), fs::Permissions::from_mode(0o755)));
+    if fs::read_dir(tree.path("ws/a")).is_ok() {
+        return; // To root, nothing is closed.
+    }
+    let error = tree.try_load().unwrap_err();
+    assert!(matches!(&error, LoadError::Unreadable { path, .. } if path.ends_with("ws/a")), "{error}");
+    // What is a cache is none of ours, and need not be readable.
+    let _ = open();
+    check(&tree, &["a/x", "b/x"]);
+}
+
+#[test]
 fn contents_are_hashed_whole() {
     let long = "x".repeat((1 << 20) + 1);
     let tree = Tree::package().write("ws/long", &long).write("ws/empty", "");

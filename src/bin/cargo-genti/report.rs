@@ -4,7 +4,7 @@ use std::path::Path;
 
 use genti::model::outcome::End;
 use genti::pipeline::{self, Located};
-use genti::report::finished::{Finished, Tasks};
+use genti::report::finished::Finished;
 use genti::report::{Around, Rendered};
 use genti::scan::Env;
 use genti::store;
@@ -34,13 +34,9 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
         End::Usage
     };
     let artifacts = store::load_artifacts(dir).map_err(|error| usage(shell, &error))?;
-    let unreadable = |shell: &mut Shell, error| usage(shell, &format_args!("{}: {error}", dir.display()));
-    let run = Finished::read(&artifacts.run, &artifacts.report).map_err(|error| unreadable(shell, error))?;
-    let read_tasks = || Tasks::read(&artifacts.tasks, &run.run);
-    let tasks = match format {
-        ReportFormat::Human if shell.verbose => Some(read_tasks().map_err(|error| unreadable(shell, error))?),
-        _ => None,
-    };
+    // All of them, whatever is shown: of two runs, it would be neither.
+    let (run, tasks) =
+        artifacts.read().map_err(|error| usage(shell, &format_args!("{}: {error}", dir.display())))?;
     let shows_sources = matches!(format, ReportFormat::Human | ReportFormat::Markdown | ReportFormat::Html);
     let around =
         located.as_ref().map(|located| around(located, &run, shows_sources, shell)).unwrap_or_default();
@@ -58,7 +54,7 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
     }
     let view = View {
         run: &run,
-        tasks: tasks.as_ref(),
+        tasks: Some(&tasks),
         sources: &around.sources,
         may_begin_baseline: may_begin_baseline(&run),
         artifacts: Some(render::place(dir)),
@@ -75,8 +71,9 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
     if format == ReportFormat::Human && output.is_none() {
         return Ok(shell.out(&render::report(&view)));
     }
+    let read_tasks = || Ok(tasks.clone());
     let Rendered { bytes, notes } = reports::render(format, &artifacts.report, &read_tasks, &view, &around)
-        .map_err(|error| unreadable(shell, error))?;
+        .map_err(|error| usage(shell, &error))?;
     let end = match &output {
         Some(_) if is_there => End::Passed,
         Some(path) => match store::write_report(path, &bytes) {

@@ -79,7 +79,8 @@ pub(super) fn files(workspace: &Workspace, before: &State) -> Option<FileTable> 
             before: same.map_or_else(|| known.and_then(head).unwrap_or_default(), |known| known.before),
         }
     });
-    Some(files.collect())
+    // What was read again, because its stamp proves nothing, may all be the same.
+    Some(files.collect()).filter(|files| *files != before.files)
 }
 
 /// Why each task ran that did.

@@ -60,6 +60,17 @@ fn a_guess_where_the_next_result_is_is_only_a_guess() {
     results.put(key(3), vec![33]);
     results.flush().unwrap();
     check(33);
+    // Also once the log was written anew, because there is garbage behind it.
+    let path = dir.path().join(NAME);
+    let garbage = [std::fs::read(&path).unwrap(), b"garbage".to_vec()].concat();
+    std::fs::write(&path, garbage).unwrap();
+    let mut results = Results::open(dir.path(), 100).unwrap();
+    results.put(key(9), Vec::new());
+    results.flush().unwrap();
+    assert_eq!((results.dead, results.is_damaged), (0, false));
+    let mut next = Next::default();
+    results.get_next(&key(2), &mut next);
+    assert_eq!(results.get_next(&key(3), &mut next), Some(&[33][..]));
 }
 
 #[test]
