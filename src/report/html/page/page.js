@@ -52,8 +52,9 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-addEventListener("hashchange", () => {
-  if (!filterFromFragment(location.hash.slice(1))) return;
+addEventListener("hashchange", (event) => {
+  // Where the link leads: by now, the filter before it may have been put into the address again.
+  if (!filterFromFragment(new URL(event.newURL).hash.slice(1))) return;
   update();
   document.getElementById("findings").scrollIntoView();
 });
