@@ -173,11 +173,11 @@ test("a view can be linked to, and left", () =>
       await page.getByRole("button", { name: "Clear" }).click();
       await page.waitForFunction(() => !location.hash);
       await page.locator(".counts a", { hasText: "unchanged" }).click();
-      assert.match(await status(page), /^19 of 30 findings$/);
+      // Here and below: the browser tells the page where a link leads when it comes to that.
+      await page.locator("#status", { hasText: /^19 of 30 findings$/ }).waitFor();
       await page.reload();
       assert.match(await status(page), /^19 of 30 findings$/);
       await page.locator(".head .tools a").first().click();
-      // The browser tells the page of it when it comes to that.
       await page.locator(".facet.chosen > summary", { hasText: /^Tool clippy$/ }).waitFor();
       assert.equal(await page.locator(".facet.chosen").count(), 1);
     },
