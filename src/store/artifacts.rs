@@ -128,8 +128,9 @@ impl ArtifactDir {
     /// If the disk says no: with [`StoreError::Mixed`] if that was after the first file was in place.
     pub fn write(&self, draft: &Draft<'_>) -> Result<(), StoreError> {
         let Draft { run, report, tasks } = draft;
+        let lines = |out: &mut dyn io::Write| tasks.write(out);
         let files = [
-            ("tasks.jsonl", Content::Made(&|out| tasks.write(out))),
+            ("tasks.jsonl", Content::Made(&lines)),
             ("report.json", Content::Bytes(report)),
             ("run.json", Content::Bytes(run)),
         ];
