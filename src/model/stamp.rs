@@ -30,6 +30,13 @@ pub struct Stamp {
 }
 
 impl Stamp {
+    /// As Unix tells it, whichever call was asked: times in seconds and nanoseconds.
+    pub fn of_unix(len: u64, modified: (i64, i64), changed: (i64, i64), inode: u64) -> Self {
+        let nanos =
+            |(seconds, nanos): (i64, i64)| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
+        Self { len, modified: nanos(modified), changed: nanos(changed), inode }
+    }
+
     /// Whether a later change would show, if the file was looked at `now`, in nanoseconds since 1970.
     pub fn is_settled(&self, now: i64) -> bool {
         self.modified.max(self.changed).saturating_add(SETTLED_AFTER) <= now

@@ -151,13 +151,8 @@ pub(super) fn stamp(place: &Path) -> io::Result<Stamp> {
 #[cfg(unix)]
 fn stamp_of(meta: &fs::Metadata) -> Stamp {
     use std::os::unix::fs::MetadataExt;
-    let nanos = |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
-    Stamp {
-        len: meta.size(),
-        modified: nanos(meta.mtime(), meta.mtime_nsec()),
-        changed: nanos(meta.ctime(), meta.ctime_nsec()),
-        inode: meta.ino(),
-    }
+    let (modified, changed) = ((meta.mtime(), meta.mtime_nsec()), (meta.ctime(), meta.ctime_nsec()));
+    Stamp::of_unix(meta.size(), modified, changed, meta.ino())
 }
 
 #[cfg(not(unix))]

@@ -300,14 +300,9 @@ mod unix {
                 Self::Read(dir) => stat(dir.fd()?, name)?,
                 Self::Again(dir) => stat(dir.as_ref().map_err(|error| *error)?.as_fd(), name)?,
             };
-            let nanos =
-                |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
-            Ok(Stamp {
-                len: stat.st_size as u64,
-                modified: nanos(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
-                changed: nanos(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
-                inode: stat.st_ino as u64,
-            })
+            let modified = (stat.st_mtime as i64, stat.st_mtime_nsec as i64);
+            let changed = (stat.st_ctime as i64, stat.st_ctime_nsec as i64);
+            Ok(Stamp::of_unix(stat.st_size as u64, modified, changed, stat.st_ino as u64))
         }
     }
 
