@@ -113,6 +113,11 @@ impl Finished {
         self.steps().filter(|step| step.tool == name).map(|step| step.task_count).sum()
     }
 
+    /// Whether nobody asked for `tool` by name: it is not worth a line while it has nothing to say.
+    pub fn is_aside(&self, tool: &Tool) -> bool {
+        tool.on_demand || (self.task_count_of(&tool.name) == 0 && !tool.configured)
+    }
+
     fn steps(&self) -> impl Iterator<Item = &Step> {
         self.run.batches.iter().flat_map(|batch| &batch.steps)
     }

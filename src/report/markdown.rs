@@ -49,10 +49,7 @@ fn verdict(run: &Finished, new: usize) -> String {
 fn tools(run: &Finished, out: &mut String) {
     let rows: Vec<_> = run
         .tools()
-        .filter(|(tool, report)| {
-            let is_aside = tool.on_demand || (run.task_count_of(&tool.name) == 0 && !tool.configured);
-            !is_aside || report.verdict != Verdict::Passed
-        })
+        .filter(|(tool, report)| !run.is_aside(tool) || report.verdict != Verdict::Passed)
         .collect();
     let counts = |report: &ToolReport| {
         let ToolReport { new, unchanged, updated, suppressed, fixed, unknown, .. } = *report;

@@ -44,9 +44,7 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
     }
     html.push_str("</tr></thead>\n<tbody>\n");
     for (tool, report) in run.tools() {
-        // What nobody asked for by name is not worth a line while it has nothing to say.
-        let is_aside = tool.on_demand || (run.task_count_of(&tool.name) == 0 && !tool.configured);
-        if is_aside && report.verdict == Verdict::Passed {
+        if run.is_aside(tool) && report.verdict == Verdict::Passed {
             continue;
         }
         let (mood, sign, word) = match report.verdict {

@@ -59,15 +59,12 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn of(at: usize, tool: &'a Tool, report: &'a ToolReport, view: &View<'_>) -> Option<Self> {
-        let tasks = view.run.task_count_of(&tool.name);
-        // What nobody asked for by name is not worth a line while it has nothing to say.
-        let is_aside = tool.on_demand || (tasks == 0 && !tool.configured);
-        if is_aside && report.verdict == Verdict::Passed && !view.verbose {
+        if view.run.is_aside(tool) && report.verdict == Verdict::Passed && !view.verbose {
             return None;
         }
         let ToolReport { new, unchanged, updated, suppressed, skipped, fixed, unknown, .. } = report;
         let mut facts = Vec::new();
-        match (tasks, tool.per.as_str()) {
+        match (view.run.task_count_of(&tool.name), tool.per.as_str()) {
             (0, _) => facts.push("nothing to look at".to_owned()),
             (_, "workspace") => {}
             (count, per) => facts.push(text::units(count, per)),
