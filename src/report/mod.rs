@@ -159,6 +159,9 @@ impl From<Vec<u8>> for Rendered {
     }
 }
 
+/// Gives what is in `tasks.jsonl`, read when it is asked for the first time.
+pub type ReadTasks<'a> = dyn Fn() -> Result<&'a Tasks, ReadError> + 'a;
+
 /// The report of a run in this format: the same bytes for the same artifacts and surroundings. `report` is `report.json`,
 /// and `tasks` reads `tasks.jsonl`, for formats that show each task.
 ///
@@ -169,16 +172,16 @@ pub fn render(
     format: Format,
     report: &[u8],
     run: &Finished,
-    tasks: &dyn Fn() -> Result<Tasks, ReadError>,
+    tasks: &ReadTasks<'_>,
     around: &Around,
 ) -> Result<Rendered, ReadError> {
     Ok(match format {
         Format::Json => report.to_vec().into(),
         Format::Sarif => sarif::render(run, &around.base),
-        Format::Junit => junit::render(run, &tasks()?).into(),
+        Format::Junit => junit::render(run, tasks()?).into(),
         Format::Markdown => markdown(run, &around.sources).into(),
         Format::Github => github(run, &around.base).into(),
-        Format::Html => html(run, &tasks()?, &around.sources).into(),
+        Format::Html => html(run, tasks()?, &around.sources).into(),
     })
 }
 

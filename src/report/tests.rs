@@ -96,7 +96,7 @@ fn rendered(format: Format, artifacts: &Artifacts) -> Rendered {
     let paths = run.report.findings.iter().filter_map(|finding| finding.place.path());
     let sources = paths.map(|path| (path.clone(), HOSTILE.as_bytes().to_vec())).collect::<BTreeMap<_, _>>();
     let around = Around { sources: Sources(sources), base: RelPath::default() };
-    render(format, &artifacts.report, &run, &|| Ok(tasks.clone()), &around).unwrap()
+    render(format, &artifacts.report, &run, &|| Ok(&tasks), &around).unwrap()
 }
 
 fn text(format: Format, artifacts: &Artifacts) -> String {

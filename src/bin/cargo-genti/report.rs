@@ -71,7 +71,7 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
     if format == ReportFormat::Human && output.is_none() {
         return Ok(shell.out(&render::report(&view)));
     }
-    let read_tasks = || Ok(tasks.clone());
+    let read_tasks = || Ok(&tasks);
     let Rendered { bytes, notes } = reports::render(format, &artifacts.report, &read_tasks, &view, &around)
         .map_err(|error| usage(shell, &error))?;
     let end = match &output {

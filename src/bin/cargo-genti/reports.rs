@@ -7,16 +7,13 @@ use std::path::{Path, PathBuf};
 use anstream::adapter::strip_str;
 use clap::ValueEnum;
 use genti::model::outcome::End;
-use genti::report::finished::{ReadError, Tasks};
-use genti::report::{self, Around, Format, Rendered};
+use genti::report::finished::ReadError;
+use genti::report::{self, Around, Format, ReadTasks, Rendered};
 use genti::scan::Env;
 use genti::store;
 
 use crate::args::{ReportFormat, ReportsArgs};
 use crate::render::{self, Shell, View};
-
-/// Reads `tasks.jsonl`, for a report that shows each task.
-pub(crate) type ReadTasks<'a> = dyn Fn() -> Result<Tasks, ReadError> + 'a;
 
 /// The reports of a run.
 #[derive(Debug, Default)]

@@ -1,5 +1,6 @@
 //! What a run shows when it is over: on the terminal or as events, and in the reports that are asked for.
 
+use std::cell::OnceCell;
 use std::path::Path;
 
 use genti::model::outcome::{End, Outcome};
@@ -35,7 +36,11 @@ impl Case<'_> {
         };
         // Every report is made of the artifacts, also the first one.
         let finished = Finished::read(&draft.run, &draft.report).map_err(|error| bug(shell, error))?;
-        let read_tasks = || Tasks::read(&draft.tasks.bytes(), &finished.run);
+        let read = OnceCell::new();
+        let read_tasks = || match read.get() {
+            Some(tasks) => Ok(tasks),
+            None => Tasks::read(&draft.tasks.bytes(), &finished.run).map(|tasks| read.get_or_init(|| tasks)),
+        };
         let tasks = match shell.verbose {
             true => Some(read_tasks().map_err(|error| bug(shell, error))?),
             false => None,
@@ -44,7 +49,7 @@ impl Case<'_> {
         let around = pipeline::around(root, &finished).unwrap_or_default();
         let view = View {
             run: &finished,
-            tasks: tasks.as_ref(),
+            tasks,
             sources: &around.sources,
             may_begin_baseline,
             artifacts: dir.map(render::place),
