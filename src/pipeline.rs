@@ -15,7 +15,7 @@ mod lock;
 mod recall;
 mod verify;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -305,6 +305,11 @@ pub fn run(
         |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, suppressions, baseline, &read);
     let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
     let fates = recall.look_up();
+    for link in fates.iter().filter_map(Fate::unbounded).collect::<BTreeSet<_>>() {
+        events(Event::Notice(&format!(
+            "not caching results that depend on {link}: this link leads to more than 10,000 files, or to one that can't be read"
+        )));
+    }
     let due: Vec<_> = fates.iter().map(Fate::is_due).collect();
     let builds = |id: ToolId| plan.graph.tool(id).lane.is_some();
     let runs = |id: &ToolId| plan.graph.tasks.iter().zip(&due).any(|(task, due)| *due && task.tool == *id);

@@ -35,7 +35,7 @@ use rayon::prelude::*;
 
 use self::elsewhere::Elsewhere;
 use self::extras::Wide;
-use self::keys::{Ground, ToolKey};
+use self::keys::{Ground, ToolKey, Unbounded};
 use self::record::{Extra, Record};
 use super::Project;
 use super::judge::Normalized;
@@ -72,6 +72,14 @@ pub(super) enum Fate {
 impl Fate {
     pub(super) fn is_due(&self) -> bool {
         matches!(self, Self::Due(_))
+    }
+
+    /// The link because of which nothing can be known.
+    pub(super) fn unbounded(&self) -> Option<&str> {
+        match self {
+            Self::Due(Cause::Unbounded(link)) => Some(link),
+            _ => None,
+        }
     }
 }
 
@@ -138,7 +146,7 @@ impl<'a> Recall<'a> {
         let Project { workspace, plan, programs, .. } = project;
         let Outside { elsewhere, declared } = outside;
         let genti = keys::own_digest(elsewhere);
-        let ground = Ground { workspace, plan, programs, env, elsewhere, declared, genti };
+        let ground = Ground { workspace, plan, programs, env, elsewhere, declared, genti, behind: Mutex::default() };
         let keys = match &results {
             Some(_) => ground.tools(),
             None => plan.graph.tools.iter().map(|_| None).collect(),
@@ -233,7 +241,10 @@ impl<'a> Recall<'a> {
         if tool.uses_executable() {
             return due(Cause::Program);
         }
-        let key = self.ground.key(key, task, None);
+        let key = match self.ground.key(key, task, None) {
+            Ok(key) => key,
+            Err(Unbounded(link)) => return due(Cause::Unbounded(link.to_string())),
+        };
         match self.get(results, &key, next) {
             Ok(parsed) => {
                 let is_clean = parsed.diagnostics.is_empty() && parsed.database.is_none();
@@ -316,7 +327,7 @@ impl<'a> Recall<'a> {
         let id = self.project.plan.graph.task(task).tool;
         let key = self.keys[id.0 as usize].as_ref().filter(|_| self.project.plan.graph.tool(id).cache)?;
         let digest = self.ground.elsewhere.digest(program).ok()??;
-        Some(self.ground.key(key, task, Some(digest)))
+        self.ground.key(key, task, Some(digest)).ok()
     }
 
     /// Takes down what became of a step. Called on the thread that ran it.
@@ -336,7 +347,7 @@ impl<'a> Recall<'a> {
                     }
                     let key = match tool.uses_executable() {
                         true => *self.lock().programs.get(&task)?,
-                        false => self.ground.key(self.keys[of.tool.0 as usize].as_ref()?, task, None),
+                        false => self.ground.key(self.keys[of.tool.0 as usize].as_ref()?, task, None).ok()?,
                     };
                     let workspace = &self.project.workspace;
                     let (found, database) = (split[at].clone(), parsed.database.clone());

@@ -47,6 +47,7 @@ fn project(files: &[&str]) -> (Workspace, Plan) {
         outside: Vec::new(),
         metadata: std::collections::BTreeSet::new(),
         build_dependencies: std::collections::BTreeSet::new(),
+        beyond: Vec::new(),
         seen: genti::model::workspace::Seen::default(),
     };
     let file = ConfigFile { name: "genti.toml".into(), text: TOOLS.into(), place: Place::File };
