@@ -291,7 +291,7 @@ pub fn run(
     let suppressions = &Suppressions::new(&project.suppressions, project.as_of);
     let build_dirs = BuildDirs::new(project.build_dir, session.parallel, workspace);
     let outside = Outside::new(project).map_err(std::io::Error::other)?;
-    let recall = Recall::new(project, &outside, session.env, results, build_dirs.all(), session.bless);
+    let recall = Recall::new(project, &outside, session.env, results, &build_dirs, session.bless);
     let versions = recall.versions(session.stop);
     let conditions = Conditions::new(project, &versions, session.env);
     if !baseline.is_empty() {
@@ -336,7 +336,16 @@ pub fn run(
         started: session.started,
     };
     let goldens = golden::Goldens::new(workspace, session.bless);
-    let normalize = judge::normalizer(workspace, plan, scrub, &read, &goldens, is_new);
+    let normalize = judge::normalizer(judge::Reader {
+        workspace,
+        plan,
+        scrub,
+        read: &read,
+        goldens: &goldens,
+        is_new,
+        recall: &recall,
+        stop: session.stop,
+    });
     let client = Client {
         judge: &normalize,
         recall: &|task, program| recall.of_program(task, program).map(Ok),

@@ -117,9 +117,8 @@ impl<'a> Declared<'a> {
         };
         let counts = |id: FileId| {
             let owner = self.workspace.owners[id.0 as usize];
-            let is_own = packages
-                .as_ref()
-                .is_none_or(|packages| owner.is_some_and(|owner| packages.contains(&owner)));
+            let is_own =
+                packages.as_ref().is_none_or(|packages| owner.is_some_and(|owner| packages.contains(&owner)));
             is_own || !of.inputs.is_empty() || self.shared(tool).binary_search(&id).is_ok()
         };
         self.workspace.beyond.iter().copied().filter(|(id, _)| counts(*id)).collect()

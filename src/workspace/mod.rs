@@ -28,6 +28,7 @@ pub use git::{GitError, changed_since, is_ignored, merge_sides};
 pub use links::outside_digest;
 pub use seen::{Look, has_changed, look_at, still_as_seen};
 pub use sources::read_sources;
+pub use walk::{Ignores, everything_below};
 
 /// Which workspace to load, in cargo's own words.
 #[derive(Clone, Debug)]

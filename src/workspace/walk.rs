@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "part of the shell: lists directories")]
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs::File as OpenFile;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use rayon::Scope;
 use super::{Listing, LoadError, unreadable};
 use crate::model::path::{RelPath, os_path};
 use crate::model::stamp::Stamp;
+use crate::model::workspace::Workspace;
 
 /// The files of one directory that are looked at in one go, so that a large one does not keep one thread alone busy.
 const CHUNK: usize = 512;
@@ -87,11 +89,7 @@ pub(super) fn walk_up_to(
 /// hidden ones too, and those behind links. `None` if there are more than `most`, or a directory can't be read.
 ///
 /// Of `.git`, what tells the state of the repository counts, not its history: objects and logs are left out.
-pub(super) fn everything_below(
-    dir: &Path,
-    left_out: &[PathBuf],
-    most: usize,
-) -> Option<Vec<(RelPath, PathBuf)>> {
+pub fn everything_below(dir: &Path, left_out: &[PathBuf], most: usize) -> Option<Vec<(RelPath, PathBuf)>> {
     let is_history = |path: &Path| {
         let mut parts = path.components().rev().map(|part| part.as_os_str());
         matches!(parts.next(), Some(name) if name == "objects" || name == "logs")
@@ -299,6 +297,52 @@ impl<'a> Walk<'a> {
         };
         let run = files.into_iter().map(look).collect();
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).push(run);
+    }
+}
+
+/// Tells of files that are not there whether they would be listed.
+pub struct Ignores<'a> {
+    root: &'a Path,
+    /// By directory, from the root.
+    rules: BTreeMap<RelPath, Option<Arc<Rules>>>,
+}
+
+impl<'a> Ignores<'a> {
+    /// Of the files below the root of `workspace`.
+    pub fn new(workspace: &'a Workspace) -> Self {
+        Self { root: &workspace.root, rules: BTreeMap::new() }
+    }
+
+    /// Whether a file at `path` would not be listed, as far as rules tell.
+    pub fn would_ignore(&mut self, path: &RelPath) -> bool {
+        if path.is_outside() {
+            return true;
+        }
+        let ends = path.as_bytes().iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        let dirs: Vec<_> = ends.map(|end| RelPath::new(&path.as_bytes()[..end])).collect();
+        let mut rules = self.of(&RelPath::default(), None);
+        for dir in dirs {
+            let place = dir.to_path(self.root);
+            let is_ignored = rules.as_ref().is_some_and(|rules| rules.ignore(dir.as_bytes(), true));
+            if is_ignored || place.is_symlink() || is_cache(&place) {
+                return true;
+            }
+            rules = self.of(&dir, rules);
+        }
+        rules.is_some_and(|rules| rules.ignore(path.as_bytes(), false))
+    }
+
+    fn of(&mut self, dir: &RelPath, outer: Option<Arc<Rules>>) -> Option<Arc<Rules>> {
+        let root = self.root;
+        let read = || {
+            let place = dir.to_path(root);
+            if dir.is_root() {
+                let rules = Dir::start(dir, &place).rules;
+                return Rules::read(&place, rules, Place { at: 0, above: Vec::new() });
+            }
+            Rules::read(&place, outer, Place { at: dir.as_bytes().len() + 1, above: Vec::new() })
+        };
+        self.rules.entry(dir.clone()).or_insert_with(read).clone()
     }
 }
 

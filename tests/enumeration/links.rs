@@ -86,8 +86,7 @@ fn circles_of_links_end() {
 fn a_link_to_nowhere_changes_when_it_leads_somewhere() {
     let tree = Tree::package();
     link(&tree, "nowhere", "dangling");
-    let changes =
-        digests(&tree, &["dangling"], || fs::write(tree.path("ws/nowhere"), "").unwrap());
+    let changes = digests(&tree, &["dangling"], || fs::write(tree.path("ws/nowhere"), "").unwrap());
     assert_ne!(changes[0].0, changes[0].1);
 }
 

@@ -51,7 +51,9 @@ impl Cause {
                 "it can't be told which program it is, or what it needs always runs".to_owned()
             }
             Self::Unbounded(link) => {
-                format!("not cached: the link {link} leads to more files than are looked at, or to one that can't be read")
+                format!(
+                    "not cached: the link {link} leads to more files than are looked at, or to one that can't be read"
+                )
             }
             Self::Blessed => "what it prints is to be accepted (--bless)".to_owned(),
             Self::Program => "the program that it runs was built anew".to_owned(),

@@ -11,7 +11,7 @@ use crate::model::key::{Parts, What};
 use crate::model::path::RelPath;
 use crate::model::task::{Plan, TaskIx};
 use crate::model::tool::{Environment, Per, Tool, ToolId};
-use crate::model::workspace::{Beyond, Workspace};
+use crate::model::workspace::{Beyond, Target, Workspace};
 use crate::plan::Declared;
 use crate::scan::{Env, Programs};
 use crate::workspace;
@@ -75,6 +75,8 @@ impl Ground<'_> {
         parts.add_fields(What::Definition, tool);
         if tool.uses_selection() {
             parts.add_fields(What::Selection, &self.plan.selection);
+            // Cargo finds targets by itself, in ignored files too.
+            parts.add(What::Inputs, "targets of the packages", targets(self.workspace));
         }
         for (name, path) in self.programs.parts_of(tool, self.env)? {
             if let Some(digest) = self.elsewhere.digest(&path).ok()? {
@@ -108,7 +110,7 @@ impl Ground<'_> {
 
     /// Where `tool` looks for files that are no inputs of its tasks, each with a name that does not say where on this
     /// machine it is.
-    fn searched(&self, tool: &Tool) -> Vec<(String, PathBuf)> {
+    pub(super) fn searched(&self, tool: &Tool) -> Vec<(String, PathBuf)> {
         let is_cargos = tool.environment == Environment::Inherit;
         let names: Vec<_> = tool.searches.iter().map(String::as_str).collect();
         if names.is_empty() && !is_cargos {
@@ -196,12 +198,29 @@ impl Ground<'_> {
             Beyond::Outside => {
                 let mut known = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
                 let content = |file: &Path| self.elsewhere.digest(file).ok();
-                *known
-                    .entry(link.to_path_buf())
-                    .or_insert_with(|| workspace::outside_digest(link, content))
+                *known.entry(link.to_path_buf()).or_insert_with(|| workspace::outside_digest(link, content))
             }
         }
     }
+}
+
+/// A digest over what cargo would build.
+fn targets(workspace: &Workspace) -> Digest {
+    let mut hasher = Hasher::new("genti.targets.1");
+    for (package, target) in workspace
+        .packages
+        .iter()
+        .flat_map(|package| package.targets.iter().map(move |target| (package, target)))
+    {
+        let Target { name, kind, root, edition, test, doc, doctest, needs_features } = target;
+        hasher.field("package", package.name.as_bytes());
+        hasher.field("name", name.as_bytes());
+        hasher.field("kind", kind.as_str().as_bytes());
+        hasher.field("root", root.as_bytes());
+        hasher.field("edition", edition.as_bytes());
+        hasher.field("flags", &[test, doc, doctest, needs_features].map(|flag| u8::from(*flag)));
+    }
+    hasher.finish()
 }
 
 /// A digest over the files of the workspace that `is_meant` picks.

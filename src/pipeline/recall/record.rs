@@ -15,10 +15,10 @@ pub(super) enum Extra {
     File(RelPath, Option<Digest>),
     /// A file that is made again if it is not there.
     Made(RelPath, Digest),
+    /// All that is in a directory.
+    Below(RelPath, Digest),
     /// A variable, and the digest of its value.
     Variable(String, Option<Digest>),
-    /// All Rust sources of the workspace, for nobody knows which of them.
-    Sources(Digest),
     /// All files of the workspace.
     Everything(Digest),
 }
