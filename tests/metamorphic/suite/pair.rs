@@ -1,0 +1,230 @@
+//! A workspace and a change to it, all from one seed: runs before and after, and what came of them.
+
+use super::change::{Change, Subject};
+use super::dice::Dice;
+use super::draft::{Draft, LIB};
+use super::parts::{self, Part, Seat, Sight, Tool};
+use super::seen::{Difference, Seen};
+use super::spot::Spot;
+use super::world::{Times, World};
+
+/// How a result gets from the run before the change to the one after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// Both are in the same place.
+    InPlace,
+    /// In the same place, where all files have been as they are for a while.
+    Settled,
+    /// The second one is in another checkout, and they share a cache.
+    Carried,
+}
+
+/// What is run, changed, and run again.
+pub(crate) struct Pair {
+    pub(crate) seed: u64,
+    pub(crate) tool: Tool,
+    pub(crate) part: &'static Part,
+    spot: Spot,
+    /// Parts that are not changed.
+    others: Vec<(&'static Part, Spot)>,
+    pub(crate) change: Change,
+    is_bad_first: bool,
+    route: Route,
+}
+
+/// What came of a pair.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    /// Runs whose results are not those of a fresh run: what was run, and how it differs.
+    pub(crate) wrong: Vec<(String, Difference)>,
+    /// Runs that started something although nothing had changed that matters.
+    pub(crate) needless: Vec<String>,
+    /// Whether the change made a difference to a fresh run.
+    pub(crate) made_a_difference: bool,
+    /// Everything that was seen.
+    pub(crate) log: String,
+}
+
+impl Pair {
+    pub(crate) fn of_seed(seed: u64) -> Self {
+        let dice = &mut Dice::new(seed);
+        let all = parts::all();
+        let part = all[dice.below(all.len())];
+        Self::of_part(seed, part, dice)
+    }
+
+    /// A pair whose change is one of this part.
+    pub(crate) fn of_part(seed: u64, part: &'static Part, dice: &mut Dice) -> Self {
+        let tool = part.tools[dice.below(part.tools.len())];
+        let spot = spot(part, 0, dice);
+        let change = Change::random(part, &spot, dice);
+        let is_bad_first = dice.below(2) == 1;
+        let route = match dice.below(8) {
+            0 => Route::Carried,
+            1 => Route::Settled,
+            _ => Route::InPlace,
+        };
+        let mut pair = Self { seed, tool, part, spot, others: Vec::new(), change, is_bad_first, route };
+        if !matches!(part.seat, Seat::Scripted(..)) {
+            pair.add_others(dice);
+        }
+        pair
+    }
+
+    fn add_others(&mut self, dice: &mut Dice) {
+        let count = [0, 0, 0, 1, 1, 2][dice.below(6)];
+        let fitting = |part: &&&'static Part| {
+            part.goes_with_others() && part.tools.contains(&self.tool) && part.name != self.part.name
+        };
+        let all = parts::all();
+        let fitting: Vec<_> = all.iter().filter(fitting).copied().collect();
+        for n in 1..=count {
+            let Some(part) = dice.pick(&fitting).copied() else { return };
+            if self.others.iter().all(|(other, _)| other.name != part.name) {
+                self.others.push((part, spot(part, n, dice)));
+            }
+        }
+    }
+
+    /// What it consists of.
+    pub(crate) fn describe(&self) -> String {
+        let order = match (self.change.matters(), self.is_bad_first) {
+            (true, false) => "good → bad",
+            (true, true) => "bad → good",
+            (false, _) => "can't matter",
+        };
+        let mut text = format!(
+            "{}: {}: {} ({order}, {:?})\n    at {}",
+            self.tool.name(),
+            self.part.name,
+            self.change.name(),
+            self.route,
+            self.spot.describe(),
+        );
+        if let Seat::Variable(names) = self.part.seat {
+            text += names[self.spot.n % names.len()];
+        }
+        for (part, spot) in &self.others {
+            text += &format!("\n    beside: {}, at {}", part.name, spot.describe());
+        }
+        text
+    }
+
+    /// The subject, and the world before the change.
+    fn build(&self) -> (World, Subject<'_>) {
+        let mut draft = Draft::new(self.tool);
+        let mut world = World::new();
+        for (part, spot) in std::iter::once((self.part, &self.spot)).chain(self.others.iter().map(|(part, spot)| (*part, spot))) {
+            (part.draft)(&mut draft, spot);
+            spot.ignored.iter().for_each(|path| draft.ignore(path));
+        }
+        let texts = [self.part.good, self.part.bad].map(|text| match self.part.seat {
+            Seat::Shared(_) => draft.shared()[self.spot_path()].replace(&self.spot.hole(), text),
+            _ => text.to_owned(),
+        });
+        let except = if matches!(self.part.seat, Seat::Shared(_)) { self.spot_path() } else { "" };
+        draft.write(&mut world, except);
+        let is_program = self.part.good.starts_with("#!");
+        for (part, spot) in &self.others {
+            let texts = [part.good, part.bad].map(str::to_owned);
+            let is_program = part.good.starts_with("#!");
+            let other = Subject { part, spot, texts, is_bad_first: false, is_program };
+            let change = if matches!(part.seat, Seat::Variable(_)) { Change::Set } else { Change::Edit(Times::Now) };
+            other.set_up(&change, &mut world);
+        }
+        let subject = Subject { part: self.part, spot: &self.spot, texts, is_bad_first: self.is_bad_first, is_program };
+        subject.set_up(&self.change, &mut world);
+        (world, subject)
+    }
+
+    /// The shared file that the part has left a hole in.
+    fn spot_path(&self) -> &'static str {
+        match self.part.seat {
+            Seat::Shared(paths) => paths[0],
+            _ => LIB,
+        }
+    }
+
+    pub(crate) fn run(&self) -> Outcome {
+        let (mut world, subject) = self.build();
+        let mut outcome = Outcome::default();
+        if self.route == Route::Settled {
+            std::thread::sleep(std::time::Duration::from_millis(2100));
+        }
+        let before = world.warm();
+        outcome.note("before", &before);
+        if self.route == Route::Carried {
+            let mut there = world.second_checkout();
+            subject.apply(&self.change, &mut there);
+            self.check(&there, &before, &mut outcome, "in a second checkout", Sight::Full);
+            return outcome;
+        }
+        subject.apply(&self.change, &mut world);
+        let fresh = self.check(&world, &before, &mut outcome, "after the change", self.part.sight);
+
+        subject.undo(&self.change, &mut world);
+        let back = world.warm();
+        outcome.note("after it was taken back", &back);
+        self.compare(&back, &before, &fresh, &mut outcome, "after it was taken back", self.part.sight);
+        if !back.ran.is_empty() && !matches!(self.change, Change::Edit(_) if self.part.sight == Sight::Untracked) {
+            outcome.needless.push(format!("after it was taken back: {}", listed(&back)));
+        }
+
+        subject.apply(&self.change, &mut world);
+        let there = world.second_checkout();
+        let seen = there.warm();
+        outcome.note("carried to a second checkout", &seen);
+        self.compare(&seen, &fresh, &before, &mut outcome, "carried to a second checkout", Sight::Full);
+        outcome
+    }
+
+    /// Runs warm and fresh after the change. What fresh says.
+    fn check(&self, world: &World, before: &Seen, outcome: &mut Outcome, when: &str, sight: Sight) -> Seen {
+        let warm = world.warm();
+        outcome.note(when, &warm);
+        let fresh = world.fresh();
+        outcome.note("fresh", &fresh);
+        outcome.made_a_difference = !fresh.agrees(before);
+        self.compare(&warm, &fresh, before, outcome, when, sight);
+        if !self.change.matters() && !warm.ran.is_empty() {
+            outcome.needless.push(format!("{when}: {}", listed(&warm)));
+        }
+        fresh
+    }
+
+    fn compare(&self, seen: &Seen, expected: &Seen, other: &Seen, outcome: &mut Outcome, when: &str, sight: Sight) {
+        // Where nobody is told what is read, cargo's own answer is good enough, as long as it stays where it is.
+        let is_excused = sight == Sight::Untracked && seen.agrees(other);
+        if let Some(difference) = seen.difference(expected).filter(|_| !is_excused) {
+            outcome.wrong.push((when.to_owned(), difference));
+        }
+    }
+
+    /// Whether a fresh run has to say something else after the change.
+    pub(crate) fn must_make_a_difference(&self) -> bool {
+        self.change.matters() && self.part.sight != Sight::Optional
+    }
+}
+
+impl Outcome {
+    fn note(&mut self, when: &str, seen: &Seen) {
+        self.log += &format!("    {when}: {}\n", seen.describe());
+    }
+
+    pub(crate) fn is_stale_pass(&self) -> bool {
+        self.wrong.iter().any(|(_, difference)| *difference == Difference::StalePass)
+    }
+}
+
+fn spot(part: &Part, n: usize, dice: &mut Dice) -> Spot {
+    let mut spot = Spot::random(&part.seat, n, dice);
+    // What nobody is told of and git does not list, nobody can know.
+    if part.sight == Sight::Untracked {
+        spot.ignored.clear();
+    }
+    spot
+}
+
+fn listed(seen: &Seen) -> String {
+    seen.ran.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
