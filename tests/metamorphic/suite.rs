@@ -54,7 +54,8 @@ pub(super) fn main() -> ExitCode {
 }
 
 fn trial(pair: Pair, table: &Arc<Mutex<Table>>, shows_all: bool) -> Trial {
-    let name = format!("seed {}: {}: {}: {}", pair.seed, pair.tool.name(), pair.part.name, pair.change.name());
+    let name =
+        format!("seed {}: {}: {}: {}", pair.seed, pair.tool.name(), pair.part.name, pair.change.name());
     let table = Arc::clone(table);
     Trial::test(name, move || {
         let outcome = pair.run();
@@ -71,10 +72,14 @@ fn trial(pair: Pair, table: &Arc<Mutex<Table>>, shows_all: bool) -> Trial {
             return Err(Failed::from(format!("{}\n{text}", wrong.join(", "))));
         }
         if pair.must_make_a_difference() && !outcome.made_a_difference {
-            return Err(Failed::from(format!("the change makes no difference: the generator is wrong\n{text}")));
+            return Err(Failed::from(format!(
+                "the change makes no difference: the generator is wrong\n{text}"
+            )));
         }
         if !pair.change.matters() && outcome.made_a_difference {
-            return Err(Failed::from(format!("the change makes a difference: the generator is wrong\n{text}")));
+            return Err(Failed::from(format!(
+                "the change makes a difference: the generator is wrong\n{text}"
+            )));
         }
         Ok(())
     })

@@ -114,7 +114,9 @@ impl Pair {
     fn build(&self) -> (World, Subject<'_>) {
         let mut draft = Draft::new(self.tool);
         let mut world = World::new();
-        for (part, spot) in std::iter::once((self.part, &self.spot)).chain(self.others.iter().map(|(part, spot)| (*part, spot))) {
+        for (part, spot) in std::iter::once((self.part, &self.spot))
+            .chain(self.others.iter().map(|(part, spot)| (*part, spot)))
+        {
             (part.draft)(&mut draft, spot);
             spot.ignored.iter().for_each(|path| draft.ignore(path));
         }
@@ -129,10 +131,12 @@ impl Pair {
             let texts = [part.good, part.bad].map(str::to_owned);
             let is_program = part.good.starts_with("#!");
             let other = Subject { part, spot, texts, is_bad_first: false, is_program };
-            let change = if matches!(part.seat, Seat::Variable(_)) { Change::Set } else { Change::Edit(Times::Now) };
+            let change =
+                if matches!(part.seat, Seat::Variable(_)) { Change::Set } else { Change::Edit(Times::Now) };
             other.set_up(&change, &mut world);
         }
-        let subject = Subject { part: self.part, spot: &self.spot, texts, is_bad_first: self.is_bad_first, is_program };
+        let subject =
+            Subject { part: self.part, spot: &self.spot, texts, is_bad_first: self.is_bad_first, is_program };
         subject.set_up(&self.change, &mut world);
         (world, subject)
     }
@@ -166,7 +170,9 @@ impl Pair {
         let back = world.warm();
         outcome.note("after it was taken back", &back);
         self.compare(&back, &before, &fresh, &mut outcome, "after it was taken back", self.part.sight);
-        if !back.ran.is_empty() && !matches!(self.change, Change::Edit(_) if self.part.sight == Sight::Untracked) {
+        if !back.ran.is_empty()
+            && !matches!(self.change, Change::Edit(_) if self.part.sight == Sight::Untracked)
+        {
             outcome.needless.push(format!("after it was taken back: {}", listed(&back)));
         }
 
@@ -192,7 +198,15 @@ impl Pair {
         fresh
     }
 
-    fn compare(&self, seen: &Seen, expected: &Seen, other: &Seen, outcome: &mut Outcome, when: &str, sight: Sight) {
+    fn compare(
+        &self,
+        seen: &Seen,
+        expected: &Seen,
+        other: &Seen,
+        outcome: &mut Outcome,
+        when: &str,
+        sight: Sight,
+    ) {
         // Where nobody is told what is read, cargo's own answer is good enough, as long as it stays where it is.
         let is_excused = sight == Sight::Untracked && seen.agrees(other);
         if let Some(difference) = seen.difference(expected).filter(|_| !is_excused) {

@@ -48,18 +48,15 @@ impl Spot {
     /// A spot of this `seat` that is reached by `way`, whose file lies in `place` unless the seat says where it is.
     pub(crate) fn new(seat: &Seat, n: usize, at: usize, way: Way, place: &str) -> Self {
         let direct = match seat {
-            Seat::Anywhere { beside, name, .. } => format!("{beside}/{}", name.replace("{n}", &n.to_string())),
+            Seat::Anywhere { beside, name, .. } => {
+                format!("{beside}/{}", name.replace("{n}", &n.to_string()))
+            }
             Seat::At(paths) | Seat::Shared(paths) => paths[at % paths.len()].replace("{n}", &n.to_string()),
             Seat::Variable(..) | Seat::Scripted(..) => String::new(),
         };
         let (beside, name) = direct.rsplit_once('/').unwrap_or(("", &direct));
-        let mut spot = Self {
-            n,
-            via: direct.clone(),
-            links: Vec::new(),
-            real: direct.clone(),
-            ignored: Vec::new(),
-        };
+        let mut spot =
+            Self { n, via: direct.clone(), links: Vec::new(), real: direct.clone(), ignored: Vec::new() };
         let far = format!("{place}/{n}/{name}");
         let mut link = |path: &str, target: &str, is_dir| {
             spot.links.push(Link { path: path.to_owned(), target: target.to_owned(), is_dir });

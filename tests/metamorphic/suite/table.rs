@@ -37,7 +37,8 @@ impl Table {
             stale_failures: usize::from(!is_stale && !outcome.wrong.is_empty()),
             needless: usize::from(!outcome.needless.is_empty()),
         };
-        for key in [format!("1 {}", pair.part.name), format!("2 {}", pair.change.name()), "3 all".to_owned()] {
+        for key in [format!("1 {}", pair.part.name), format!("2 {}", pair.change.name()), "3 all".to_owned()]
+        {
             self.rows.entry(key).or_default().add(row);
         }
         if !outcome.needless.is_empty() {

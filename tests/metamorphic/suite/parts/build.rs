@@ -12,7 +12,8 @@ const fn anywhere(name: &'static str) -> Seat {
 }
 
 /// What a script is made of that says whether it is good.
-const IS_GOOD: [&str; 2] = ["pub fn is_good() -> bool {\n    true\n}\n ", "pub fn is_good() -> bool {\n    false\n}\n"];
+const IS_GOOD: [&str; 2] =
+    ["pub fn is_good() -> bool {\n    true\n}\n ", "pub fn is_good() -> bool {\n    false\n}\n"];
 
 pub(super) const PARTS: &[Part] = &[
     Part {
@@ -80,7 +81,11 @@ pub(super) const PARTS: &[Part] = &[
         sight: Sight::Full,
         draft: |draft, spot| {
             draft.build.push("println!(\"cargo::rerun-if-env-changed=LEVER_NAMED\");".to_owned());
-            says(draft, spot, "std::env::var(\"LEVER_NAMED\").is_ok_and(|value| value == \"evil\").eq(&false)");
+            says(
+                draft,
+                spot,
+                "std::env::var(\"LEVER_NAMED\").is_ok_and(|value| value == \"evil\").eq(&false)",
+            );
         },
     },
     Part {
@@ -260,12 +265,16 @@ pub(super) const PARTS: &[Part] = &[
         sight: Sight::Untracked,
         draft: |draft, spot| {
             let path = spot.from(DIR);
-            let path = format!("std::path::Path::new(&std::env::var(\"CARGO_MANIFEST_DIR\").unwrap()).join(\"{path}\")");
+            let path = format!(
+                "std::path::Path::new(&std::env::var(\"CARGO_MANIFEST_DIR\").unwrap()).join(\"{path}\")"
+            );
             makes(
                 draft,
                 spot,
                 "",
-                &format!("std::fs::read_to_string({path}).is_ok_and(|text| text.starts_with('e')).eq(&false)"),
+                &format!(
+                    "std::fs::read_to_string({path}).is_ok_and(|text| text.starts_with('e')).eq(&false)"
+                ),
             );
         },
     },

@@ -6,8 +6,7 @@ use crate::suite::draft::{Draft, MANIFEST, ROOT};
 use crate::suite::world::WS;
 
 /// Too long for a line of 40.
-const LONG: &str =
-    "pub fn long() -> u32 {\n    let first_summand = 1;\n    first_summand + first_summand + first_summand\n}";
+const LONG: &str = "pub fn long() -> u32 {\n    let first_summand = 1;\n    first_summand + first_summand + first_summand\n}";
 
 const WIDTHS: [&str; 2] = ["max_width = 100\n", "max_width =  40\n"];
 const ARGUMENTS: [&str; 2] = ["too-many-arguments-threshold = 9\n", "too-many-arguments-threshold = 2\n"];
@@ -101,7 +100,11 @@ pub(super) const PARTS: &[Part] = &[
         absent: Absent::Never,
         sight: Sight::Full,
         draft: |draft, spot| {
-            draft.manifest.get_mut("package").into_iter().for_each(|lines| lines.retain(|line| !line.starts_with("edition")));
+            draft
+                .manifest
+                .get_mut("package")
+                .into_iter()
+                .for_each(|lines| lines.retain(|line| !line.starts_with("edition")));
             draft.manifest("package", spot.hole());
             draft.lib("pub async fn modern() {}");
         },
@@ -115,7 +118,11 @@ pub(super) const PARTS: &[Part] = &[
         absent: Absent::Never,
         sight: Sight::Full,
         draft: |draft, spot| {
-            draft.manifest.get_mut("package").into_iter().for_each(|lines| lines.retain(|line| !line.starts_with("edition")));
+            draft
+                .manifest
+                .get_mut("package")
+                .into_iter()
+                .for_each(|lines| lines.retain(|line| !line.starts_with("edition")));
             draft.manifest("package", "edition.workspace = true");
             draft.root("workspace.package", spot.hole());
             draft.lib("pub async fn modern() {}");
@@ -239,7 +246,9 @@ pub(super) const PARTS: &[Part] = &[
             let name = "feature = \"more\"";
             match draft.tool {
                 Tool::Test => draft.lib(format!("#[cfg({name})]\n#[test]\nfn more() {{\n    panic!();\n}}")),
-                _ => draft.lib(format!("#[cfg({name})]\n/// [Vex]\npub fn more() -> u8 {{\n    return 1;\n}}")),
+                _ => {
+                    draft.lib(format!("#[cfg({name})]\n/// [Vex]\npub fn more() -> u8 {{\n    return 1;\n}}"))
+                }
             }
         },
     },

@@ -122,10 +122,8 @@ pub(crate) fn all() -> Vec<&'static Part> {
 }
 
 /// An item that no tool complains about, and one of the same length that each complains about.
-const ITEM: [&str; 2] = [
-    "/// [Vec]\npub fn f() -> u8 {\n    1\n}\n// ...\n",
-    "/// [Vex]\npub fn f() -> u8 {\n   return 2;\n}\n",
-];
+const ITEM: [&str; 2] =
+    ["/// [Vec]\npub fn f() -> u8 {\n    1\n}\n// ...\n", "/// [Vex]\npub fn f() -> u8 {\n   return 2;\n}\n"];
 
 /// Words of one length.
 const WORD: [&str; 2] = ["good\n", "evil\n"];

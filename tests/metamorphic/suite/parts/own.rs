@@ -121,12 +121,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a file that a tool searches for",
         tools: OWN,
-        seat: Seat::At(&[
-            "repo/ws/.toolrc{n}",
-            "repo/ws/a/.toolrc{n}",
-            "repo/.toolrc{n}",
-            ".toolrc{n}",
-        ]),
+        seat: Seat::At(&["repo/ws/.toolrc{n}", "repo/ws/a/.toolrc{n}", "repo/.toolrc{n}", ".toolrc{n}"]),
         good: WORD[0],
         bad: WORD[1],
         absent: Absent::Good,
@@ -151,7 +146,9 @@ pub(super) const PARTS: &[Part] = &[
             let path = spot.via.strip_prefix("home/").unwrap();
             draft.own_tool(
                 spot.n,
-                &format!("searches = [\"~/{path}\"]\nrun = [\"sh\", \"-c\", '! grep -q evil \"$HOME/{path}\"']"),
+                &format!(
+                    "searches = [\"~/{path}\"]\nrun = [\"sh\", \"-c\", '! grep -q evil \"$HOME/{path}\"']"
+                ),
             );
         },
     },
@@ -307,10 +304,7 @@ pub(super) const PARTS: &[Part] = &[
         sight: Sight::Full,
         draft: |draft, spot| {
             let (n, path) = (spot.n, spot.from(WS));
-            draft.own_tool(
-                n,
-                &format!("inputs = [\"{path}\"]\nrun = [\"sh\", \"-c\", \". ./{path}\"]"),
-            );
+            draft.own_tool(n, &format!("inputs = [\"{path}\"]\nrun = [\"sh\", \"-c\", \". ./{path}\"]"));
         },
     },
     Part {

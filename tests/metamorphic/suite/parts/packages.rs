@@ -97,7 +97,12 @@ pub(super) const PARTS: &[Part] = &[
         draft: |draft, spot| {
             let n = spot.n;
             let path = spot.from(&format!("out/p{n}/src"));
-            far(draft, n, "", &format!("pub const OK: bool = include_str!(\"{path}\").as_bytes()[0] == b'g';\n"));
+            far(
+                draft,
+                n,
+                "",
+                &format!("pub const OK: bool = include_str!(\"{path}\").as_bytes()[0] == b'g';\n"),
+            );
             draft.lib(format!("const _: () = assert!(p{n}::OK);"));
         },
     },

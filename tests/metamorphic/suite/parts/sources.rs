@@ -108,11 +108,7 @@ pub(super) const PARTS: &[Part] = &[
         draft: |draft, spot| {
             let n = spot.n;
             let dir = format!("repo/ws/r{n}");
-            draft.package(
-                &format!("r{n}"),
-                &dir,
-                &format!("[lib]\npath = \"{}\"\n", spot.from(&dir)),
-            );
+            draft.package(&format!("r{n}"), &dir, &format!("[lib]\npath = \"{}\"\n", spot.from(&dir)));
         },
     },
     Part {
@@ -326,7 +322,9 @@ pub(super) const PARTS: &[Part] = &[
             let (n, path) = (spot.n, spot.from("repo/ws/a/src/bin"));
             draft.file(
                 format!("repo/ws/a/src/bin/b{n}.rs"),
-                format!("//! B.\n\n#[path = \"{path}\"]\nmod s;\n\nfn main() {{\n    assert_eq!(s::f(), 1);\n}}\n"),
+                format!(
+                    "//! B.\n\n#[path = \"{path}\"]\nmod s;\n\nfn main() {{\n    assert_eq!(s::f(), 1);\n}}\n"
+                ),
             );
             draft.file(
                 format!("repo/ws/a/tests/b{n}.rs"),

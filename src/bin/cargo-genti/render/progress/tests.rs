@@ -36,6 +36,7 @@ fn project(files: &[&str]) -> (Workspace, Plan) {
         digest: Digest::of_bytes(b""),
         len: 0,
         is_link: false,
+        is_behind_link: false,
     };
     let workspace = Workspace {
         root: "/w".into(),
