@@ -152,6 +152,8 @@ pub struct BuiltUnit {
     pub artifact: PathBuf,
     /// Where rustc's list of what it read may be: the first of these files that exists. None for documentation.
     pub dep_infos: Vec<PathBuf>,
+    /// Whether it is a procedural macro.
+    pub is_macro: bool,
     /// Whether cargo replayed it from an earlier build.
     pub fresh: bool,
 }

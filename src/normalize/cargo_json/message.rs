@@ -65,6 +65,10 @@ pub(super) struct Target {
 }
 
 impl Target {
+    pub(super) fn is_macro(&self) -> bool {
+        self.kind.iter().any(|kind| kind == "proc-macro")
+    }
+
     pub(super) fn kind(&self) -> TargetKind {
         match self.kind.first().map_or("", String::as_str) {
             "bin" => TargetKind::Bin,

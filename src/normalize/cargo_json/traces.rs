@@ -43,6 +43,7 @@ impl Collector {
             source: artifact.target.src_path.clone().into(),
             artifact: first,
             dep_infos,
+            is_macro: artifact.target.is_macro(),
             fresh: artifact.fresh,
         });
     }

@@ -132,6 +132,14 @@ impl Ground<'_> {
         Ok(is_stated.then(|| Digest::of("genti.read.1", &Facts(&facts))))
     }
 
+    /// The files that the sources of `package` name: its modules, and what these include.
+    pub(super) fn named_by_sources(&self, package: PackageId, build_dirs: &[PathBuf]) -> BTreeSet<RelPath> {
+        let mut collector = self.collector(BTreeSet::new(), build_dirs);
+        let Package { dir, targets, .. } = self.workspace.package(package);
+        collector.follow(targets.iter().map(|target| target.root.clone()), dir, false);
+        collector.files
+    }
+
     fn collector<'a>(&'a self, closure: BTreeSet<PackageId>, build_dirs: &'a [PathBuf]) -> Collector<'a> {
         Collector {
             ground: self,

@@ -6,7 +6,8 @@
 //!
 //! - If what a unit is known to read differs, its fingerprint is removed and cargo runs again. So it is where the last real
 //!   build is unknown.
-//! - If only what it may read differs (the other files of its package), the replay is the verdict, and is not cached.
+//! - If only what it may read differs, the replay is the verdict, and is not cached. Procedural macros may read any file
+//!   without saying so: where there are some, these are the files of a package that none of its sources names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -26,8 +27,8 @@ pub(super) struct Known {
     builds: Builds,
     /// The units whose fingerprints were removed in this run.
     removed: BTreeSet<String>,
-    /// By package, for it is the same for all of its units.
-    presumed: BTreeMap<Option<PackageId>, Digest>,
+    /// By package, for they are the same for all of its units.
+    files: BTreeMap<PackageId, PackageFiles>,
     /// Whether something was replayed in the user's own directory, in which nothing is removed.
     pub(super) in_shared: bool,
 }
@@ -36,6 +37,15 @@ impl Known {
     pub(super) fn load(target_dir: &Path) -> Self {
         Self { builds: store::load_builds(target_dir), ..Self::default() }
     }
+}
+
+/// The files of a package.
+#[derive(Clone, Copy)]
+struct PackageFiles {
+    /// All of them.
+    all: Digest,
+    /// Those that none of its sources names.
+    unnamed: Digest,
 }
 
 /// What a unit comes to.
@@ -57,12 +67,13 @@ impl Recall<'_> {
         let mut memory = self.lock();
         let before = memory.known.builds.clone();
         let (mut stale, mut is_presumed) = (Vec::new(), false);
+        let has_macros = parsed.traces.units.iter().any(|unit| unit.is_macro);
         let local = |manifest: &Path| !self.ground.is_immutable(manifest);
         let units = parsed.traces.units.iter().filter(|unit| local(&unit.manifest));
         for unit in units {
             match self.look_at_unit(&mut memory, tool, unit) {
                 Look::Real => {}
-                Look::Presumed => is_presumed = true,
+                Look::Presumed => is_presumed |= has_macros,
                 Look::Stale => stale.push((&unit.artifact, unit.name.as_str(), unit.fingerprint.as_str())),
             }
         }
@@ -70,7 +81,8 @@ impl Recall<'_> {
         for script in scripts.filter(|script| script.manifest.as_deref().is_some_and(local)) {
             match self.look_at_script(&mut memory, script) {
                 Look::Real => {}
-                Look::Presumed => is_presumed = true,
+                // What it reads it states, or is run for any file.
+                Look::Presumed => {}
                 Look::Stale => {
                     stale.push((&script.output, script.name.as_str(), script.fingerprint.as_str()))
                 }
@@ -119,17 +131,21 @@ impl Recall<'_> {
             }
             hasher.finish()
         });
-        self.compare(memory, &unit.artifact, unit.package, read, unit.fresh)
+        let presumed = match unit.package {
+            Some(package) => self.files(memory, package).unnamed,
+            None => self.outside(&unit.name),
+        };
+        self.compare(memory, &unit.artifact, presumed, read, unit.fresh)
     }
 
     fn look_at_script(&self, memory: &mut Memory, script: &RanScript) -> Look {
         let read = self.ground.read_by_script(script, &self.build_dirs, &self.wide);
-        let presumed = self.presumed(memory, script.package);
         // Without a statement, it runs again for any file of its package.
-        let read = read.map(|read| read.unwrap_or(presumed));
-        let written = crate::workspace::look_at(&script.output, |_| Some(presumed)).ok().flatten();
-        let is_old = written.is_some_and(|look| look.stamp.modified < self.project.workspace.seen.at);
-        self.compare(memory, &script.output, script.package, read, is_old)
+        let all = script.package.map(|package| self.files(memory, package).all);
+        let read = read.map(|read| read.or(all).unwrap_or_else(|| self.outside(&script.name)));
+        let written = self.ground.elsewhere.stamp(&script.output);
+        let is_old = written.is_some_and(|stamp| stamp.modified < self.project.workspace.seen.at);
+        self.compare(memory, &script.output, Digest([0; 32]), read, is_old)
     }
 
     /// Compares what a unit reads now with what it read in its last real build, or takes note of a new one.
@@ -137,7 +153,7 @@ impl Recall<'_> {
         &self,
         memory: &mut Memory,
         artifact: &Path,
-        package: Option<PackageId>,
+        presumed: Digest,
         read: Result<Digest, Unknown>,
         is_replayed: bool,
     ) -> Look {
@@ -148,7 +164,6 @@ impl Recall<'_> {
             // What was built now was looked at, even if it can't be said what that was.
             return if is_replayed { Look::Stale } else { Look::Real };
         };
-        let presumed = self.presumed(memory, package);
         let now = Built { len: stamp.len, modified: stamp.modified, read, presumed };
         if !is_replayed {
             memory.known.builds.insert(key, now);
@@ -163,25 +178,30 @@ impl Recall<'_> {
         }
     }
 
-    /// What the units of `package` may read: all files of it and of what it depends on by path.
-    fn presumed(&self, memory: &mut Memory, package: Option<PackageId>) -> Digest {
+    fn files(&self, memory: &mut Memory, package: PackageId) -> PackageFiles {
         let make = || {
-            let workspace = &self.project.workspace;
-            let mut hasher = Hasher::new("genti.presumed.1");
-            let packages =
-                package.map(|package| self.ground.declared.closure(&[package])).unwrap_or_default();
-            let files = packages.iter().flat_map(|package| self.ground.declared.files_of(*package));
-            for file in files.map(|id| workspace.file(*id)) {
-                hasher.field("path", file.path.as_bytes());
-                hasher.field("content", &file.digest.0);
+            let named = self.ground.named_by_sources(package, &self.build_dirs);
+            let mut all = Hasher::new("genti.presumed.1");
+            let mut unnamed = Hasher::new("genti.presumed.1");
+            let files = self.ground.declared.files_of(package).iter();
+            for file in files.map(|id| self.project.workspace.file(*id)) {
+                let hashers = [Some(&mut all), Some(&mut unnamed).filter(|_| !named.contains(&file.path))];
+                for hasher in hashers.into_iter().flatten() {
+                    hasher.field("path", file.path.as_bytes());
+                    hasher.field("content", &file.digest.0);
+                }
             }
-            for package in &workspace.outside {
-                hasher.field("outside", package.name.as_bytes());
-                hasher.field("content", &package.digest.0);
-            }
-            hasher.finish()
+            PackageFiles { all: all.finish(), unnamed: unnamed.finish() }
         };
-        *memory.known.presumed.entry(package).or_insert_with(make)
+        *memory.known.files.entry(package).or_insert_with(make)
+    }
+
+    /// The files of the package `name` outside of the workspace.
+    fn outside(&self, name: &str) -> Digest {
+        let found = self.project.workspace.outside.iter().filter(|package| package.name == name);
+        let mut hasher = Hasher::new("genti.presumed.1");
+        found.for_each(|package| hasher.field("content", &package.digest.0));
+        hasher.finish()
     }
 
     /// The configuration that `tool` finds when it looks for it from `package`.
