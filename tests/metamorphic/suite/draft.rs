@@ -130,8 +130,10 @@ impl Draft {
         let workspace = root.entry("workspace".to_owned()).or_default();
         workspace.insert(0, format!("members = [{}]", members.join(", ")));
         workspace.push("resolver = \"3\"".to_owned());
+        let items: Vec<_> = self.lib.iter().map(|item| format!("\n{item}\n")).collect();
+        let items = items.iter().map(String::as_str);
         let mut shared = BTreeMap::from([
-            (LIB, format!("//! A.\n\n{}\n", self.lib.join("\n\n"))),
+            (LIB, std::iter::once("//! A.\n").chain(items).collect()),
             (MANIFEST, sections(&manifest)),
             (ROOT, sections(&root)),
             (CONFIG, format!("{}{}", enabled(self.tool), self.config)),

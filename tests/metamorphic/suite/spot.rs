@@ -48,10 +48,11 @@ impl Spot {
     /// A spot of this `seat` that is reached by `way`, whose file lies in `place` unless the seat says where it is.
     pub(crate) fn new(seat: &Seat, n: usize, at: usize, way: Way, place: &str) -> Self {
         let direct = match seat {
-            Seat::Anywhere { beside, name, .. } => format!("{beside}/{}", name.replace("{n}", &n.to_string())),
-            Seat::At(paths) | Seat::Shared(paths) => paths[at % paths.len()].replace("{n}", &n.to_string()),
+            Seat::Anywhere { beside, name, .. } => format!("{beside}/{name}"),
+            Seat::At(paths) | Seat::Shared(paths) => paths[at % paths.len()].to_owned(),
             Seat::Variable(..) | Seat::Scripted(..) => String::new(),
         };
+        let direct = direct.replace("{n}", &n.to_string());
         let (beside, name) = direct.rsplit_once('/').unwrap_or(("", &direct));
         let mut spot = Self {
             n,

@@ -21,8 +21,10 @@ pub(crate) const HERE: &str = "{HERE}";
 
 /// A directory of its own, removed when dropped.
 pub(crate) struct World {
-    dir: tempfile::TempDir,
+    _dir: tempfile::TempDir,
     root: PathBuf,
+    /// Where `home` and `bin` are: those of the machine, the same for each checkout.
+    machine: PathBuf,
     /// Where results are kept: shared with the worlds that are copies of this one.
     cache: PathBuf,
     /// What is set for each run.
@@ -46,7 +48,13 @@ impl World {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
-        let world = Self { cache: root.join("cache"), dir, root, env: BTreeMap::new() };
+        let world = Self {
+            cache: root.join("cache"),
+            machine: root.clone(),
+            _dir: dir,
+            root,
+            env: BTreeMap::new(),
+        };
         for dir in ["repo/ws", "home/.cargo", "bin", "out"] {
             fs::create_dir_all(world.path(dir)).unwrap();
         }
@@ -56,11 +64,21 @@ impl World {
     }
 
     pub(crate) fn path(&self, path: &str) -> PathBuf {
-        self.root.join(path)
+        match is_of_machine(path) {
+            true => self.machine.join(path),
+            false => self.root.join(path),
+        }
     }
 
-    pub(crate) fn expand(&self, text: &str) -> String {
-        text.replace(HERE, self.root.to_str().unwrap())
+    fn expand(&self, text: &str) -> String {
+        let mut parts = text.split(HERE);
+        let mut expanded = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let root = if is_of_machine(&part[1..]) { &self.machine } else { &self.root };
+            expanded += root.to_str().unwrap();
+            expanded += part;
+        }
+        expanded
     }
 
     pub(crate) fn write(&self, path: &str, text: &str) {
@@ -137,10 +155,6 @@ impl World {
         }
     }
 
-    pub(crate) fn rename(&self, from: &str, to: &str) {
-        fs::rename(self.path(from), self.path(to)).unwrap();
-    }
-
     pub(crate) fn exists(&self, path: &str) -> bool {
         self.path(path).symlink_metadata().is_ok()
     }
@@ -211,7 +225,8 @@ impl World {
     pub(crate) fn second_checkout(&self) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
-        let world = Self { dir, root, cache: self.cache.clone(), env: self.env.clone() };
+        let (cache, machine) = (self.cache.clone(), self.machine.clone());
+        let world = Self { _dir: dir, root, machine, cache, env: self.env.clone() };
         world.copy(self, Path::new(""));
         world
     }
@@ -223,7 +238,8 @@ impl World {
             let below = below.join(entry.file_name());
             let (old, new) = (entry.path(), self.root.join(&below));
             let kind = entry.file_type().unwrap();
-            if old == from.cache || below == Path::new("repo/ws/target") {
+            let is_left_out = below == Path::new("repo/ws/target") || is_of_machine(below.to_str().unwrap());
+            if old == from.cache || is_left_out {
                 continue;
             }
             if kind.is_symlink() {
@@ -241,11 +257,10 @@ impl World {
             }
         }
     }
+}
 
-    /// Leaves the directory where it is, and says where.
-    pub(crate) fn keep(self) -> PathBuf {
-        self.dir.keep()
-    }
+fn is_of_machine(path: &str) -> bool {
+    ["home", "bin"].iter().any(|dir| path == *dir || path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/')))
 }
 
 /// The path of `target`, seen from the directory `dir`.

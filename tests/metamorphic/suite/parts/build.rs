@@ -276,7 +276,10 @@ fn says(draft: &mut Draft, spot: &Spot, condition: &str) {
     let name = format!("evil{}", spot.n);
     match draft.tool {
         Tool::Codegen => draft.build.push(format!("assert!({condition});")),
-        _ => draft.build.push(format!("if !({condition}) {{ println!(\"cargo::rustc-cfg={name}\"); }}")),
+        _ => {
+            draft.build.push(format!("let is_good{}: bool = {condition};", spot.n));
+            draft.build.push(format!("if !is_good{} {{ println!(\"cargo::rustc-cfg={name}\"); }}", spot.n));
+        }
     }
     if draft.tool != Tool::Codegen {
         draft.bad_under_cfg(&name);

@@ -145,7 +145,7 @@ pub(super) const PARTS: &[Part] = &[
         seat: Seat::At(&["out/conf/clippy.toml", "out/conf/.clippy.toml", "repo/ws/a/conf/clippy.toml"]),
         good: ARGUMENTS[0],
         bad: ARGUMENTS[1],
-        absent: Absent::Good,
+        absent: Absent::Never,
         sight: Sight::Full,
         draft: |draft, spot| {
             draft.lib("pub fn many(_: u8, _: u8, _: u8) {}");
@@ -158,7 +158,7 @@ pub(super) const PARTS: &[Part] = &[
         seat: Seat::At(&["repo/ws/conf/clippy.toml", "repo/conf/clippy.toml"]),
         good: ARGUMENTS[0],
         bad: ARGUMENTS[1],
-        absent: Absent::Good,
+        absent: Absent::Never,
         sight: Sight::Full,
         draft: |draft, spot| {
             draft.lib("pub fn many(_: u8, _: u8, _: u8) {}");
