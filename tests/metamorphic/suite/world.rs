@@ -27,6 +27,8 @@ pub(crate) struct World {
     machine: PathBuf,
     /// Where results are kept: shared with the worlds that are copies of this one.
     cache: PathBuf,
+    /// Where runs are started.
+    pub(crate) cwd: &'static str,
     /// What is set for each run.
     pub(crate) env: BTreeMap<String, String>,
 }
@@ -42,6 +44,8 @@ pub(crate) enum Times {
     Kept,
     /// As a new file, made long ago, that is moved over the one that was there.
     Moved,
+    /// With a time of modification that is still to come, as after a clock was wrong.
+    Future,
 }
 
 impl World {
@@ -53,6 +57,7 @@ impl World {
             machine: root.clone(),
             _dir: dir,
             root,
+            cwd: WS,
             env: BTreeMap::new(),
         };
         for dir in ["repo/ws", "home/.cargo", "bin", "out"] {
@@ -105,6 +110,7 @@ impl World {
         fs::write(&path, text).unwrap();
         match times {
             Times::Old => set_modified(&path, long_ago()),
+            Times::Future => set_modified(&path, SystemTime::now() + Duration::from_secs(100_000)),
             Times::Kept => set_modified(&path, before.unwrap().modified().unwrap()),
             Times::Now | Times::Moved => {}
         }
@@ -135,6 +141,10 @@ impl World {
         self.set_mode(path, 0o755);
     }
 
+    pub(crate) fn make_dir(&self, path: &str) {
+        fs::create_dir_all(self.path(path)).unwrap();
+    }
+
     /// Makes `path` a link to `target`, which is a path as any other; [`HERE`] before it makes the link absolute.
     pub(crate) fn link(&self, path: &str, target: &str) {
         let place = self.path(path);
@@ -153,6 +163,10 @@ impl World {
             true => fs::remove_dir_all(&path).unwrap(),
             false => fs::remove_file(&path).unwrap(),
         }
+    }
+
+    pub(crate) fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.path(from), self.path(to)).unwrap();
     }
 
     pub(crate) fn exists(&self, path: &str) -> bool {
@@ -180,6 +194,24 @@ impl World {
         self.run(&["run"])
     }
 
+    /// What a run says that looks up no result, in the directory where it was built before.
+    pub(crate) fn without_cache(&self) -> Seen {
+        self.run(&["run", "--no-cache"])
+    }
+
+    /// Loses what runs have kept, but not what was built.
+    pub(crate) fn forget(&self) {
+        let _ = fs::remove_dir_all(&self.cache);
+        for entry in fs::read_dir(self.path("repo/ws/target/genti")).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            match path.file_name().unwrap().to_str() {
+                Some("build") => {}
+                _ if path.is_dir() => fs::remove_dir_all(path).unwrap(),
+                _ => fs::remove_file(path).unwrap(),
+            }
+        }
+    }
+
     /// What a run says that knows nothing: no result is looked up, and nothing was built before.
     pub(crate) fn fresh(&self) -> Seen {
         let (target, aside) = (self.path("repo/ws/target"), self.path("target-aside"));
@@ -199,7 +231,7 @@ impl World {
     pub(crate) fn run(&self, args: &[&str]) -> Seen {
         let artifacts = self.path("repo/ws/target/genti/artifacts");
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-genti"));
-        command.arg("genti").args(args).current_dir(self.path(WS));
+        command.arg("genti").args(args).current_dir(self.path(self.cwd));
         self.clean_environment(&mut command);
         Seen::new(&command.output().unwrap(), &artifacts)
     }
@@ -217,7 +249,7 @@ impl World {
         let path = std::env::join_paths([self.path("bin")].into_iter().chain(std::env::split_paths(&path)));
         command.env("PATH", path.unwrap());
         command.env("HOME", self.path("home")).env("CARGO_HOME", self.path("home/.cargo"));
-        command.env("GENTI_CACHE_DIR", &self.cache);
+        command.env("GENTI_CACHE_DIR", &self.cache).env("CARGO_PROFILE_DEV_DEBUG", "0");
         command.envs(self.env.iter().map(|(name, value)| (name, self.expand(value))));
     }
 
@@ -226,7 +258,7 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
         let (cache, machine) = (self.cache.clone(), self.machine.clone());
-        let world = Self { _dir: dir, root, machine, cache, env: self.env.clone() };
+        let world = Self { _dir: dir, root, machine, cache, cwd: self.cwd, env: self.env.clone() };
         world.copy(self, Path::new(""));
         world
     }
