@@ -1,6 +1,10 @@
 //! Cargo's fingerprints: by these it decides whether a unit is built again. Removing that of one unit makes cargo look at
 //! this unit again, and at what depends on it.
 //!
+//! A unit whose fingerprint is missing is built again, but what depends on it is not if its files look up to date at the
+//! start. So the list of its sources goes too, or the output of a build script: without these, cargo takes the unit for
+//! changed before it builds anything.
+//!
 //! Does not know when that is right.
 
 use std::fs::{self, File};
@@ -17,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// The fingerprint of a unit.
 pub struct Fingerprint<'a> {
-    /// A file that cargo made for the unit.
+    /// A file that cargo made for the unit; of a build script that ran, its output.
     pub artifact: &'a Path,
     /// The name of its package.
     pub package: &'a str,
@@ -41,6 +45,10 @@ impl Fingerprint<'_> {
             let found = self.find(&profile);
             let exact: Vec<_> = found.iter().filter(|path| self.is_exact(path)).cloned().collect();
             for path in if exact.is_empty() { found } else { exact } {
+                remove_if_there(&path.with_file_name(format!("dep-{}", self.name)))?;
+                if self.name.starts_with("run-") {
+                    remove_if_there(self.artifact)?;
+                }
                 fs::remove_file(path)?;
                 removed = true;
             }
@@ -78,6 +86,13 @@ impl Fingerprint<'_> {
         let hash = dir.as_deref().and_then(|dir| dir.rsplit_once('-')).map(|(_, hash)| hash);
         let names = self.artifact.iter().rev().take(2).map(|name| name.to_string_lossy());
         hash.is_some_and(|hash| names.into_iter().any(|name| name.contains(hash)))
+    }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

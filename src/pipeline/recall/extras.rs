@@ -111,8 +111,10 @@ impl Ground<'_> {
     ) -> Result<Digest, Unknown> {
         let mut collector = self.collector(BTreeSet::new(), build_dirs);
         collector.add_unit(unit)?;
-        // Cargo itself follows the variables that rustc reads.
-        collector.variables.clear();
+        if !unit.dep_infos.is_empty() {
+            // Cargo itself follows the variables that rustc reads.
+            collector.variables.clear();
+        }
         Ok(Digest::of("genti.read.1", &Facts(&collector.finish(wide)?)))
     }
 
@@ -175,8 +177,8 @@ impl Ground<'_> {
     }
 
     fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Unreadable> {
-        match self.workspace.find(path) {
-            Some(id) => Ok(Some(self.workspace.file(id).digest)),
+        match self.workspace.find(path).map(|id| self.workspace.file(id)).filter(|file| !file.is_link) {
+            Some(file) => Ok(Some(file.digest)),
             None => self.elsewhere.digest(&path.to_path(&self.workspace.root)),
         }
     }
@@ -217,20 +219,29 @@ impl Collector<'_> {
         let dir = unit.manifest.parent().unwrap_or(root);
         // Where cargo starts rustc.
         let base = if unit.source.starts_with(root) { root } else { dir };
+        let source = RelPath::between(root, &RelPath::without_dots(&unit.source)).ok_or(Unknown)?;
+        let package = RelPath::between(root, dir).ok_or(Unknown)?;
         if unit.dep_infos.is_empty() {
-            let source = RelPath::between(root, &RelPath::without_dots(&unit.source)).ok_or(Unknown)?;
-            let package = RelPath::between(root, dir).ok_or(Unknown)?;
-            let is_open = self.follow([source], &package, false);
-            let compiled = dep_infos_beside(unit);
-            let compiled: Vec<_> = compiled.iter().filter_map(|path| read(path)).collect();
-            self.wants_everything |= is_open && compiled.is_empty();
-            return compiled
-                .iter()
-                .filter_map(|text| reads::dep_info(text))
-                .try_for_each(|read| self.add(read, base));
+            if self.follow([source], &package, false) {
+                let compiled: Vec<_> = dep_infos_beside(unit).iter().filter_map(|path| read(path)).collect();
+                self.wants_everything |= compiled.is_empty();
+                let compiled = compiled.iter().filter_map(|text| reads::dep_info(text));
+                compiled.into_iter().try_for_each(|read| self.add(read, base))?;
+            }
+            return Ok(());
         }
         let text = unit.dep_infos.iter().find_map(|path| read(path)).ok_or(Unknown)?;
-        self.add(reads::dep_info(&text).ok_or(Unknown)?, base)
+        self.add(reads::dep_info(&text).ok_or(Unknown)?, base)?;
+        self.add_absent_modules(source, &package);
+        Ok(())
+    }
+
+    /// Adds the files that modules below `source` might have and don't: one that appears is an error, or another module.
+    fn add_absent_modules(&mut self, source: RelPath, dir: &RelPath) {
+        let root = &self.ground.workspace.root;
+        let mut modules = self.ground.collector(BTreeSet::new(), self.build_dirs);
+        modules.follow([source], dir, true);
+        self.files.extend(modules.files.into_iter().filter(|path| !path.to_path(root).exists()));
     }
 
     /// Adds what a build script wants to be run again for.
@@ -354,8 +365,11 @@ impl Collector<'_> {
         let is_declared = |owner: Option<PackageId>| owner.is_some_and(|owner| self.closure.contains(&owner));
         if let Some(id) = workspace.find(path) {
             let owner = workspace.owners.get(id.0 as usize).copied().flatten();
-            let fact = || Extra::File(path.clone(), Some(workspace.file(id).digest));
-            return Ok((!is_declared(owner)).then(fact));
+            // Of a link, what it leads to may not be in its digest.
+            return match is_declared(owner) && !workspace.beyond.iter().any(|(link, _)| *link == id) {
+                true => Ok(None),
+                false => Ok(Some(Extra::File(path.clone(), self.ground.digest(path)?))),
+            };
         }
         let place = path.to_path(&workspace.root);
         if self.build_dirs.iter().any(|dir| place.starts_with(dir)) {

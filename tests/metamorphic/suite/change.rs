@@ -46,10 +46,11 @@ pub(crate) enum Idle {
     Outside,
     Variable,
     Commit,
+    FromBelow,
     Nothing,
 }
 
-const IDLE: [Idle; 10] = [
+const IDLE: [Idle; 11] = [
     Idle::Touch,
     Idle::Rewrite,
     Idle::MoveOver,
@@ -59,6 +60,7 @@ const IDLE: [Idle; 10] = [
     Idle::Outside,
     Idle::Variable,
     Idle::Commit,
+    Idle::FromBelow,
     Idle::Nothing,
 ];
 
@@ -93,7 +95,9 @@ impl Change {
             Seat::Variable(..) if can_be_absent => return vec![Self::Set, Self::Unset],
             Seat::Variable(..) => return vec![Self::Set],
             Seat::Scripted(..) => return vec![Self::Script],
-            _ => [Times::Now, Times::Old, Times::Kept, Times::Moved].map(Self::Edit).to_vec(),
+            _ => [Times::Now, Times::Old, Times::Old, Times::Kept, Times::Moved, Times::Future]
+                .map(Self::Edit)
+                .to_vec(),
         };
         if spot.ignored.is_empty() && part.seat.may_be_ignored() && spot.via.starts_with(WS) {
             all.push(Self::EditAndIgnore);
@@ -121,6 +125,7 @@ impl Change {
             Times::Old => "edit with an older time",
             Times::Kept => "edit with the same size and time",
             Times::Moved => "another file is moved over it",
+            Times::Future => "edit with a time to come",
         };
         match self {
             Self::Edit(times) => of_times(times).to_owned(),
@@ -145,6 +150,12 @@ impl Change {
 }
 
 impl Idle {
+    /// One that leaves the file of the subject alone.
+    pub(crate) fn elsewhere(dice: &mut Dice) -> Self {
+        let all: Vec<_> = IDLE.into_iter().filter(|idle| !idle.is_of_file()).collect();
+        all[dice.below(all.len())]
+    }
+
     fn is_of_file(self) -> bool {
         matches!(self, Self::Touch | Self::Rewrite | Self::MoveOver | Self::Mode)
     }
@@ -160,12 +171,24 @@ impl Idle {
             Self::Outside => "add a file outside that nothing reads",
             Self::Variable => "set a variable that nothing reads",
             Self::Commit => "commit all",
+            Self::FromBelow => "run it in a directory of the workspace",
             Self::Nothing => "nothing",
         }
     }
 }
 
 impl Subject<'_> {
+    /// Whether a fresh run has something to complain about before the change, or after it.
+    pub(crate) fn is_bad(&self, change: &Change, is_after: bool) -> bool {
+        let is_bad_if_absent = self.part.absent == Absent::Bad;
+        match change {
+            Change::Remove | Change::Unlink => is_bad_if_absent == is_after,
+            Change::Add => is_bad_if_absent != is_after,
+            Change::Idle(_) => self.is_bad_first,
+            _ => self.is_bad_first != is_after,
+        }
+    }
+
     /// The text before the change, or after it.
     fn text(&self, change: &Change, is_after: bool) -> &str {
         let is_bad = match change {
@@ -193,10 +216,8 @@ impl Subject<'_> {
         match change {
             Change::Add => world.remove(&self.spot.real),
             Change::Retarget(at) => {
-                let (path, file) = self.elsewhere(*at);
-                let after = self.text(change, true);
-                self.write(world, &file, after, Times::Old);
-                assert!(world.exists(&path));
+                let file = self.elsewhere(*at).1;
+                self.write(world, &file, self.text(change, true), Times::Old);
             }
             Change::FileToLink => self.write(world, &self.aside(), self.text(change, true), Times::Old),
             _ => {}
@@ -257,6 +278,7 @@ impl Subject<'_> {
             }
             Change::Set | Change::Unset | Change::Script => self.switch(change, world, false),
             Change::Idle(Idle::Variable) => world.set("LEVER_UNREAD", None),
+            Change::Idle(Idle::FromBelow) => world.cwd = WS,
             Change::Idle(_) => {}
         }
     }
@@ -274,7 +296,7 @@ impl Subject<'_> {
         }
     }
 
-    fn apply_idle(&self, idle: Idle, world: &mut World, text: &str) {
+    pub(crate) fn apply_idle(&self, idle: Idle, world: &mut World, text: &str) {
         let real = &self.spot.real;
         match idle {
             Idle::Touch => world.touch(real),
@@ -289,6 +311,7 @@ impl Subject<'_> {
                 world.git(&["add", "."]);
                 world.git(&["commit", "--allow-empty", "-qm", "all"]);
             }
+            Idle::FromBelow => world.cwd = "repo/ws/a",
             Idle::Nothing => {}
         }
     }
@@ -305,6 +328,9 @@ impl Subject<'_> {
     fn place(&self, world: &World, text: &str) {
         for link in &self.spot.links {
             world.link(&link.path, &link.target);
+            if link.is_dir {
+                world.make_dir(&link.target);
+            }
         }
         self.write(world, &self.spot.real, text, Times::Now);
     }
@@ -324,15 +350,19 @@ impl Subject<'_> {
     /// Where the link of this number leads after [`Change::Retarget`], and the file that is there.
     fn elsewhere(&self, at: usize) -> (String, String) {
         let link = &self.spot.links[at];
-        let other = format!("{}-other", link.target);
-        let file = match link.is_dir {
-            false => other.clone(),
-            true => format!("{other}/{}", self.spot.via.rsplit('/').next().unwrap()),
+        let name = self.spot.via.rsplit('/').next().unwrap();
+        let (other, file) = match link.target.strip_suffix("/deep").filter(|_| link.is_dir) {
+            Some(up) => (format!("{up}-other/deep"), format!("{up}-other/{name}")),
+            None if link.is_dir => (format!("{}-other", link.target), format!("{}-other/{name}", link.target)),
+            None => (format!("{}-other", link.target), format!("{}-other", link.target)),
         };
         (other, file.replace("{HERE}/", ""))
     }
 
     fn lead(&self, world: &World, at: usize, target: &str) {
+        if self.spot.links[at].is_dir {
+            world.make_dir(target);
+        }
         let path = &self.spot.links[at].path;
         world.remove(path);
         world.link(path, target);

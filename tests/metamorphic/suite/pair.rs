@@ -1,6 +1,6 @@
 //! A workspace and a change to it, all from one seed: runs before and after, and what came of them.
 
-use super::change::{Change, Subject};
+use super::change::{Change, Idle, Subject};
 use super::dice::Dice;
 use super::draft::{Draft, LIB};
 use super::parts::{self, Part, Seat, Sight, Tool};
@@ -8,15 +8,67 @@ use super::seen::{Difference, Seen};
 use super::spot::Spot;
 use super::world::{Times, World};
 
-/// How a result gets from the run before the change to the one after it.
+/// How the run before the change and the one after it are done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// Both are in the same place.
+    /// Both in the same place, with the same cache.
     InPlace,
-    /// In the same place, where all files have been as they are for a while.
+    /// The same, where all files have been as they are for a while.
     Settled,
     /// The second one is in another checkout, and they share a cache.
     Carried,
+    /// The second one neither looks up nor keeps results, in the directory where the first one has built.
+    NoCache,
+    /// Between them, all that runs keep is lost, but not what was built.
+    Forgotten,
+}
+
+/// What is unusual about a workspace, and has nothing to do with the part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Setting {
+    /// The target directory is a link.
+    target_is_link: bool,
+    /// A link leads to a directory that it is in.
+    has_loop: bool,
+    /// Cargo builds in the user's own target directory.
+    is_shared: bool,
+    /// Before all, a run of one package.
+    has_part: bool,
+    /// What else changes that can't matter.
+    idle: Option<Idle>,
+}
+
+impl Setting {
+    fn random(dice: &mut Dice) -> Self {
+        let mut one_in = |count| dice.below(count) == 0;
+        let mut setting = Self {
+            target_is_link: one_in(12),
+            has_loop: one_in(12),
+            is_shared: one_in(16),
+            has_part: one_in(12),
+            idle: None,
+        };
+        if one_in(4) {
+            setting.idle = Some(Idle::elsewhere(dice));
+        }
+        setting
+    }
+
+    fn set_up(self, world: &mut World) {
+        if self.target_is_link {
+            world.make_dir("out/target");
+            world.link("repo/ws/target", "out/target");
+        }
+        if self.has_loop {
+            world.link("repo/ws/a/around", "repo/ws");
+        }
+        if self.is_shared {
+            world.set("GENTI_BUILD_DIR", Some("shared"));
+        }
+        if self.has_part {
+            world.run(&["run", "-p", "a"]);
+        }
+    }
 }
 
 /// What is run, changed, and run again.
@@ -30,6 +82,7 @@ pub(crate) struct Pair {
     pub(crate) change: Change,
     is_bad_first: bool,
     route: Route,
+    setting: Setting,
 }
 
 /// What came of a pair.
@@ -39,8 +92,10 @@ pub(crate) struct Outcome {
     pub(crate) wrong: Vec<(String, Difference)>,
     /// Runs that started something although nothing had changed that matters.
     pub(crate) needless: Vec<String>,
-    /// Whether the change made a difference to a fresh run.
-    pub(crate) made_a_difference: bool,
+    /// Fresh runs that do not say what the part is made for: the generator is wrong.
+    pub(crate) unexpected: Vec<String>,
+    /// Whether something ran after the change was taken back, although it had run like that before.
+    pub(crate) ran_again: bool,
     /// Everything that was seen.
     pub(crate) log: String,
 }
@@ -59,12 +114,17 @@ impl Pair {
         let spot = spot(part, 0, dice);
         let change = Change::random(part, &spot, dice);
         let is_bad_first = dice.below(2) == 1;
-        let route = match dice.below(8) {
-            0 => Route::Carried,
+        // Links from the machine's directories lead to the first checkout's.
+        let is_of_machine = spot.via.starts_with("home/") || spot.via.starts_with("bin/");
+        let route = match dice.below(12) {
+            0 if !is_of_machine => Route::Carried,
             1 => Route::Settled,
+            2 | 3 => Route::NoCache,
+            4 => Route::Forgotten,
             _ => Route::InPlace,
         };
-        let mut pair = Self { seed, tool, part, spot, others: Vec::new(), change, is_bad_first, route };
+        let setting = Setting::random(dice);
+        let mut pair = Self { seed, tool, part, spot, others: Vec::new(), change, is_bad_first, route, setting };
         if !matches!(part.seat, Seat::Scripted(..)) {
             pair.add_others(dice);
         }
@@ -104,6 +164,9 @@ impl Pair {
         if let Seat::Variable(names) = self.part.seat {
             text += names[self.spot.n % names.len()];
         }
+        if self.setting != Setting::default() {
+            text += &format!("\n    {:?}", self.setting);
+        }
         for (part, spot) in &self.others {
             text += &format!("\n    beside: {}, at {}", part.name, spot.describe());
         }
@@ -114,9 +177,7 @@ impl Pair {
     fn build(&self) -> (World, Subject<'_>) {
         let mut draft = Draft::new(self.tool);
         let mut world = World::new();
-        for (part, spot) in std::iter::once((self.part, &self.spot))
-            .chain(self.others.iter().map(|(part, spot)| (*part, spot)))
-        {
+        for (part, spot) in std::iter::once((self.part, &self.spot)).chain(self.others.iter().map(|(part, spot)| (*part, spot))) {
             (part.draft)(&mut draft, spot);
             spot.ignored.iter().for_each(|path| draft.ignore(path));
         }
@@ -131,12 +192,10 @@ impl Pair {
             let texts = [part.good, part.bad].map(str::to_owned);
             let is_program = part.good.starts_with("#!");
             let other = Subject { part, spot, texts, is_bad_first: false, is_program };
-            let change =
-                if matches!(part.seat, Seat::Variable(_)) { Change::Set } else { Change::Edit(Times::Now) };
+            let change = if matches!(part.seat, Seat::Variable(_)) { Change::Set } else { Change::Edit(Times::Now) };
             other.set_up(&change, &mut world);
         }
-        let subject =
-            Subject { part: self.part, spot: &self.spot, texts, is_bad_first: self.is_bad_first, is_program };
+        let subject = Subject { part: self.part, spot: &self.spot, texts, is_bad_first: self.is_bad_first, is_program };
         subject.set_up(&self.change, &mut world);
         (world, subject)
     }
@@ -152,71 +211,86 @@ impl Pair {
     pub(crate) fn run(&self) -> Outcome {
         let (mut world, subject) = self.build();
         let mut outcome = Outcome::default();
+        self.setting.set_up(&mut world);
         if self.route == Route::Settled {
             std::thread::sleep(std::time::Duration::from_millis(2100));
         }
         let before = world.warm();
         outcome.note("before", &before);
-        if self.route == Route::Carried {
-            let mut there = world.second_checkout();
-            subject.apply(&self.change, &mut there);
-            self.check(&there, &before, &mut outcome, "in a second checkout", Sight::Full);
-            return outcome;
+        self.expect(&before, subject.is_bad(&self.change, false), &mut outcome);
+        let is_bad_after = subject.is_bad(&self.change, true);
+        match self.route {
+            Route::Carried => {
+                let mut there = world.second_checkout();
+                self.apply(&subject, &mut there);
+                let fresh = self.check(&there, &before, &mut outcome, Self::CARRIED);
+                self.expect(&fresh, is_bad_after, &mut outcome);
+                return outcome;
+            }
+            Route::Forgotten => world.forget(),
+            Route::InPlace | Route::Settled | Route::NoCache => {}
         }
-        subject.apply(&self.change, &mut world);
-        let fresh = self.check(&world, &before, &mut outcome, "after the change", self.part.sight);
+        self.apply(&subject, &mut world);
+        let fresh = self.check(&world, &before, &mut outcome, "after the change");
+        self.expect(&fresh, is_bad_after, &mut outcome);
 
         subject.undo(&self.change, &mut world);
         let back = world.warm();
         outcome.note("after it was taken back", &back);
-        self.compare(&back, &before, &fresh, &mut outcome, "after it was taken back", self.part.sight);
-        if !back.ran.is_empty()
-            && !matches!(self.change, Change::Edit(_) if self.part.sight == Sight::Untracked)
-        {
-            outcome.needless.push(format!("after it was taken back: {}", listed(&back)));
+        self.compare(&back, &before, &fresh, &mut outcome, "after it was taken back");
+        // What has no verdict is tried again.
+        outcome.ran_again = !back.ran.is_empty() && before.code != 3;
+        if self.route == Route::NoCache {
+            return outcome;
         }
 
-        subject.apply(&self.change, &mut world);
+        self.apply(&subject, &mut world);
         let there = world.second_checkout();
         let seen = there.warm();
-        outcome.note("carried to a second checkout", &seen);
-        self.compare(&seen, &fresh, &before, &mut outcome, "carried to a second checkout", Sight::Full);
+        outcome.note(Self::CARRIED, &seen);
+        self.compare(&seen, &fresh, &before, &mut outcome, Self::CARRIED);
         outcome
     }
 
+    const CARRIED: &str = "carried to a second checkout";
+
+    fn apply(&self, subject: &Subject<'_>, world: &mut World) {
+        subject.apply(&self.change, world);
+        if let Some(idle) = self.setting.idle {
+            subject.apply_idle(idle, world, "");
+        }
+    }
+
     /// Runs warm and fresh after the change. What fresh says.
-    fn check(&self, world: &World, before: &Seen, outcome: &mut Outcome, when: &str, sight: Sight) -> Seen {
-        let warm = world.warm();
+    fn check(&self, world: &World, before: &Seen, outcome: &mut Outcome, when: &str) -> Seen {
+        let warm = if self.route == Route::NoCache { world.without_cache() } else { world.warm() };
         outcome.note(when, &warm);
         let fresh = world.fresh();
         outcome.note("fresh", &fresh);
-        outcome.made_a_difference = !fresh.agrees(before);
-        self.compare(&warm, &fresh, before, outcome, when, sight);
-        if !self.change.matters() && !warm.ran.is_empty() {
+        self.compare(&warm, &fresh, before, outcome, when);
+        let may_run = self.change.matters() || matches!(self.route, Route::NoCache | Route::Forgotten);
+        if !may_run && !warm.ran.is_empty() && before.code != 3 {
             outcome.needless.push(format!("{when}: {}", listed(&warm)));
         }
         fresh
     }
 
-    fn compare(
-        &self,
-        seen: &Seen,
-        expected: &Seen,
-        other: &Seen,
-        outcome: &mut Outcome,
-        when: &str,
-        sight: Sight,
-    ) {
-        // Where nobody is told what is read, cargo's own answer is good enough, as long as it stays where it is.
-        let is_excused = sight == Sight::Untracked && seen.agrees(other);
+    /// Whether `seen` says what it should; `other` is what was said in the same place before.
+    fn compare(&self, seen: &Seen, expected: &Seen, other: &Seen, outcome: &mut Outcome, when: &str) {
+        // Where nobody is told what is read, or genti must leave cargo's directory alone, cargo's own answer is good
+        // enough, as long as it stays there.
+        let is_cargos = self.part.sight == Sight::Untracked || self.setting.is_shared && self.tool != Tool::Fmt;
+        let is_excused = is_cargos && when != Self::CARRIED && seen.agrees(other);
         if let Some(difference) = seen.difference(expected).filter(|_| !is_excused) {
             outcome.wrong.push((when.to_owned(), difference));
         }
     }
 
-    /// Whether a fresh run has to say something else after the change.
-    pub(crate) fn must_make_a_difference(&self) -> bool {
-        self.change.matters() && self.part.sight != Sight::Optional
+    /// A run that knows nothing passes exactly if nothing is bad.
+    fn expect(&self, seen: &Seen, is_bad: bool, outcome: &mut Outcome) {
+        if (seen.code != 0) != is_bad && self.part.sight != Sight::Optional {
+            outcome.unexpected.push(seen.text.clone());
+        }
     }
 }
 

@@ -36,27 +36,53 @@ pub(crate) enum Way {
     Chain,
     DirLink,
     FileLinkInDirLink,
+    /// Up from what a link leads to, which is not where the link is.
+    UpFromLink,
 }
 
-pub(crate) const WAYS: [Way; 6] =
-    [Way::Direct, Way::FileLink, Way::DirLink, Way::Chain, Way::AbsoluteLink, Way::FileLinkInDirLink];
+const WAYS: [Way; 7] = [
+    Way::Direct,
+    Way::FileLink,
+    Way::DirLink,
+    Way::Chain,
+    Way::AbsoluteLink,
+    Way::FileLinkInDirLink,
+    Way::UpFromLink,
+];
 
 /// Where files lie that are not beside what reads them.
-pub(crate) const FAR: [&str; 4] = ["repo/ws/shared", "repo/ws/b/src", "repo/shared", "out/shared"];
+const FAR: [&str; 8] = [
+    "repo/ws/shared",
+    "repo/ws/b/src",
+    "repo/shared",
+    "out/shared",
+    "repo/ws/.hidden",
+    CACHED,
+    NESTED,
+    "repo/ws/odd, $name: #1",
+];
+
+/// A directory that is tagged as a cache, and one that is a repository of its own.
+pub(crate) const CACHED: &str = "repo/ws/cached";
+pub(crate) const NESTED: &str = "repo/ws/nested";
 
 impl Spot {
     /// A spot of this `seat` that is reached by `way`, whose file lies in `place` unless the seat says where it is.
     pub(crate) fn new(seat: &Seat, n: usize, at: usize, way: Way, place: &str) -> Self {
         let direct = match seat {
-            Seat::Anywhere { beside, name, .. } => {
-                format!("{beside}/{}", name.replace("{n}", &n.to_string()))
-            }
-            Seat::At(paths) | Seat::Shared(paths) => paths[at % paths.len()].replace("{n}", &n.to_string()),
+            Seat::Anywhere { beside, name, .. } => format!("{beside}/{name}"),
+            Seat::At(paths) | Seat::Shared(paths) => paths[at % paths.len()].to_owned(),
             Seat::Variable(..) | Seat::Scripted(..) => String::new(),
         };
+        let direct = direct.replace("{n}", &n.to_string());
         let (beside, name) = direct.rsplit_once('/').unwrap_or(("", &direct));
-        let mut spot =
-            Self { n, via: direct.clone(), links: Vec::new(), real: direct.clone(), ignored: Vec::new() };
+        let mut spot = Self {
+            n,
+            via: direct.clone(),
+            links: Vec::new(),
+            real: direct.clone(),
+            ignored: Vec::new(),
+        };
         let far = format!("{place}/{n}/{name}");
         let mut link = |path: &str, target: &str, is_dir| {
             spot.links.push(Link { path: path.to_owned(), target: target.to_owned(), is_dir });
@@ -94,6 +120,10 @@ impl Spot {
                 spot.via = format!("{dir}/{name}");
                 return spot;
             }
+            Way::UpFromLink => {
+                link(&format!("{beside}/linked{n}"), &format!("{place}/{n}/deep"), true);
+                spot.via = format!("{beside}/linked{n}/../{name}");
+            }
         }
         spot.real = far;
         spot
@@ -124,6 +154,11 @@ impl Spot {
         super::world::relative(dir, &self.via)
     }
 
+    /// The directory that it is read in, without the links that lead there.
+    pub(crate) fn real_dir(&self) -> &str {
+        self.links.iter().find(|link| link.is_dir).map_or(self.dir(), |link| &link.target)
+    }
+
     pub(crate) fn dir(&self) -> &str {
         self.via.rsplit_once('/').map_or("", |(dir, _)| dir)
     }
@@ -151,14 +186,18 @@ impl Spot {
 fn can_go(seat: &Seat, direct: &Spot, way: Way) -> bool {
     match seat {
         Seat::Variable(..) | Seat::Scripted(..) => way == Way::Direct,
-        Seat::Anywhere { .. } => true,
+        // What is to be found by its name is not found by a way around.
+        Seat::Anywhere { fixed, .. } => !(*fixed && way == Way::UpFromLink),
         // Only where nothing else is in the directory.
         Seat::At(_) | Seat::Shared(_) => {
             let dir = direct.dir();
             let name = dir.rsplit('/').next().unwrap_or_default();
             let is_alone = ["examples", "tests", "benches", "rustfmt", "conf"].contains(&name)
                 || [".cargo", "src/bin"].iter().any(|end| dir.ends_with(end)) && !dir.starts_with("home");
-            is_alone || !matches!(way, Way::DirLink | Way::FileLinkInDirLink)
+            match way {
+                Way::DirLink | Way::FileLinkInDirLink => is_alone,
+                way => way != Way::UpFromLink,
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ struct Row {
     stale_passes: usize,
     stale_failures: usize,
     needless: usize,
+    ran_again: usize,
 }
 
 impl Row {
@@ -25,6 +26,7 @@ impl Row {
         self.stale_passes += other.stale_passes;
         self.stale_failures += other.stale_failures;
         self.needless += other.needless;
+        self.ran_again += other.ran_again;
     }
 }
 
@@ -36,6 +38,7 @@ impl Table {
             stale_passes: usize::from(is_stale),
             stale_failures: usize::from(!is_stale && !outcome.wrong.is_empty()),
             needless: usize::from(!outcome.needless.is_empty()),
+            ran_again: usize::from(outcome.ran_again),
         };
         for key in [format!("1 {}", pair.part.name), format!("2 {}", pair.change.name()), "3 all".to_owned()]
         {
@@ -58,8 +61,8 @@ impl Table {
 
     pub(crate) fn render(&self) -> String {
         let mut text =
-            format!("{:70} {:>6} {:>6} {:>9} {:>9}\n", "kind", "pairs", "stale", "stale", "needless");
-        text += &format!("{:70} {:>6} {:>6} {:>9} {:>9}\n", "", "", "passes", "failures", "reruns");
+            format!("{:75} {:>6} {:>6} {:>9} {:>9} {:>9}\n", "kind", "pairs", "stale", "stale", "needless", "reruns on");
+        text += &format!("{:75} {:>6} {:>6} {:>9} {:>9} {:>9}\n", "", "", "passes", "failures", "reruns", "return");
         let mut group = ' ';
         for (name, row) in &self.rows {
             let (of, name) = name.split_at(1);
@@ -67,9 +70,9 @@ impl Table {
                 group = of.chars().next().unwrap_or(' ');
                 text.push('\n');
             }
-            let Row { pairs, stale_passes, stale_failures, needless } = row;
+            let Row { pairs, stale_passes, stale_failures, needless, ran_again } = row;
             text += &format!(
-                "{:70} {pairs:>6} {stale_passes:>6} {stale_failures:>9} {needless:>9}\n",
+                "{:75} {pairs:>6} {stale_passes:>6} {stale_failures:>9} {needless:>9} {ran_again:>9}\n",
                 name.trim()
             );
         }

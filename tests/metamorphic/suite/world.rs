@@ -21,10 +21,14 @@ pub(crate) const HERE: &str = "{HERE}";
 
 /// A directory of its own, removed when dropped.
 pub(crate) struct World {
-    dir: tempfile::TempDir,
+    _dir: tempfile::TempDir,
     root: PathBuf,
+    /// Where `home` and `bin` are: those of the machine, the same for each checkout.
+    machine: PathBuf,
     /// Where results are kept: shared with the worlds that are copies of this one.
     cache: PathBuf,
+    /// Where runs are started.
+    pub(crate) cwd: &'static str,
     /// What is set for each run.
     pub(crate) env: BTreeMap<String, String>,
 }
@@ -40,13 +44,22 @@ pub(crate) enum Times {
     Kept,
     /// As a new file, made long ago, that is moved over the one that was there.
     Moved,
+    /// With a time of modification that is still to come, as after a clock was wrong.
+    Future,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
-        let world = Self { cache: root.join("cache"), dir, root, env: BTreeMap::new() };
+        let world = Self {
+            cache: root.join("cache"),
+            machine: root.clone(),
+            _dir: dir,
+            root,
+            cwd: WS,
+            env: BTreeMap::new(),
+        };
         for dir in ["repo/ws", "home/.cargo", "bin", "out"] {
             fs::create_dir_all(world.path(dir)).unwrap();
         }
@@ -56,11 +69,21 @@ impl World {
     }
 
     pub(crate) fn path(&self, path: &str) -> PathBuf {
-        self.root.join(path)
+        match is_of_machine(path) {
+            true => self.machine.join(path),
+            false => self.root.join(path),
+        }
     }
 
-    pub(crate) fn expand(&self, text: &str) -> String {
-        text.replace(HERE, self.root.to_str().unwrap())
+    fn expand(&self, text: &str) -> String {
+        let mut parts = text.split(HERE);
+        let mut expanded = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let root = if is_of_machine(&part[1..]) { &self.machine } else { &self.root };
+            expanded += root.to_str().unwrap();
+            expanded += part;
+        }
+        expanded
     }
 
     pub(crate) fn write(&self, path: &str, text: &str) {
@@ -87,6 +110,7 @@ impl World {
         fs::write(&path, text).unwrap();
         match times {
             Times::Old => set_modified(&path, long_ago()),
+            Times::Future => set_modified(&path, SystemTime::now() + Duration::from_secs(100_000)),
             Times::Kept => set_modified(&path, before.unwrap().modified().unwrap()),
             Times::Now | Times::Moved => {}
         }
@@ -115,6 +139,10 @@ impl World {
     pub(crate) fn program(&self, path: &str, text: &str) {
         self.write(path, text);
         self.set_mode(path, 0o755);
+    }
+
+    pub(crate) fn make_dir(&self, path: &str) {
+        fs::create_dir_all(self.path(path)).unwrap();
     }
 
     /// Makes `path` a link to `target`, which is a path as any other; [`HERE`] before it makes the link absolute.
@@ -166,6 +194,24 @@ impl World {
         self.run(&["run"])
     }
 
+    /// What a run says that looks up no result, in the directory where it was built before.
+    pub(crate) fn without_cache(&self) -> Seen {
+        self.run(&["run", "--no-cache"])
+    }
+
+    /// Loses what runs have kept, but not what was built.
+    pub(crate) fn forget(&self) {
+        let _ = fs::remove_dir_all(&self.cache);
+        for entry in fs::read_dir(self.path("repo/ws/target/genti")).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            match path.file_name().unwrap().to_str() {
+                Some("build") => {}
+                _ if path.is_dir() => fs::remove_dir_all(path).unwrap(),
+                _ => fs::remove_file(path).unwrap(),
+            }
+        }
+    }
+
     /// What a run says that knows nothing: no result is looked up, and nothing was built before.
     pub(crate) fn fresh(&self) -> Seen {
         let (target, aside) = (self.path("repo/ws/target"), self.path("target-aside"));
@@ -185,7 +231,7 @@ impl World {
     pub(crate) fn run(&self, args: &[&str]) -> Seen {
         let artifacts = self.path("repo/ws/target/genti/artifacts");
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-genti"));
-        command.arg("genti").args(args).current_dir(self.path(WS));
+        command.arg("genti").args(args).current_dir(self.path(self.cwd));
         self.clean_environment(&mut command);
         Seen::new(&command.output().unwrap(), &artifacts)
     }
@@ -203,7 +249,7 @@ impl World {
         let path = std::env::join_paths([self.path("bin")].into_iter().chain(std::env::split_paths(&path)));
         command.env("PATH", path.unwrap());
         command.env("HOME", self.path("home")).env("CARGO_HOME", self.path("home/.cargo"));
-        command.env("GENTI_CACHE_DIR", &self.cache);
+        command.env("GENTI_CACHE_DIR", &self.cache).env("CARGO_PROFILE_DEV_DEBUG", "0");
         command.envs(self.env.iter().map(|(name, value)| (name, self.expand(value))));
     }
 
@@ -211,7 +257,8 @@ impl World {
     pub(crate) fn second_checkout(&self) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
-        let world = Self { dir, root, cache: self.cache.clone(), env: self.env.clone() };
+        let (cache, machine) = (self.cache.clone(), self.machine.clone());
+        let world = Self { _dir: dir, root, machine, cache, cwd: self.cwd, env: self.env.clone() };
         world.copy(self, Path::new(""));
         world
     }
@@ -223,7 +270,8 @@ impl World {
             let below = below.join(entry.file_name());
             let (old, new) = (entry.path(), self.root.join(&below));
             let kind = entry.file_type().unwrap();
-            if old == from.cache || below == Path::new("repo/ws/target") {
+            let is_left_out = below == Path::new("repo/ws/target") || is_of_machine(below.to_str().unwrap());
+            if old == from.cache || is_left_out {
                 continue;
             }
             if kind.is_symlink() {
@@ -241,11 +289,10 @@ impl World {
             }
         }
     }
+}
 
-    /// Leaves the directory where it is, and says where.
-    pub(crate) fn keep(self) -> PathBuf {
-        self.dir.keep()
-    }
+fn is_of_machine(path: &str) -> bool {
+    ["home", "bin"].iter().any(|dir| path == *dir || path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/')))
 }
 
 /// The path of `target`, seen from the directory `dir`.

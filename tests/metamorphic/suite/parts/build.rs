@@ -134,7 +134,7 @@ pub(super) const PARTS: &[Part] = &[
         sight: Sight::Full,
         draft: |draft, spot| {
             let dir = super::super::world::relative(DIR, spot.dir());
-            draft.file(format!("{}/beside.txt", spot.dir()), "beside\n");
+            draft.file(format!("{}/beside.txt", spot.real_dir()), "beside\n");
             names(draft, &dir);
             says(draft, spot, &reads(&spot.from(DIR)));
         },
@@ -148,7 +148,7 @@ pub(super) const PARTS: &[Part] = &[
         absent: Absent::Good,
         sight: Sight::Full,
         draft: |draft, spot| {
-            draft.file(format!("{}/beside.txt", spot.dir()), "beside\n");
+            draft.file(format!("{}/beside.txt", spot.real_dir()), "beside\n");
             let up = spot.dir().rsplit_once('/').map_or("", |(dir, _)| dir);
             names(draft, &super::super::world::relative(DIR, up));
             says(draft, spot, &reads(&spot.from(DIR)));
@@ -184,6 +184,25 @@ pub(super) const PARTS: &[Part] = &[
             if draft.tool == Tool::Test {
                 draft.lib(format!("#[test]\nfn made_{n}() {{\n    assert_eq!(made{n}::f(), 1);\n}}"));
             }
+        },
+    },
+    Part {
+        name: "documentation in a file that generated code includes",
+        tools: &[Tool::Doc],
+        seat: anywhere("README{n}.md"),
+        good: "See [Vec].\n",
+        bad: "See [Vex].\n",
+        absent: Absent::Bad,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let (n, path) = (spot.n, spot.from(DIR));
+            draft.build.push("println!(\"cargo::rerun-if-changed=build.rs\");".to_owned());
+            draft.build.push(format!(
+                "std::fs::write(format!(\"{{}}/doc{n}.rs\", std::env::var(\"OUT_DIR\").unwrap()), format!(\"#[doc = include_str!({{:?}})]\\npub mod m {{{{}}}}\\n\", std::env::current_dir().unwrap().join(\"{path}\"))).unwrap();"
+            ));
+            draft.lib(format!(
+                "pub mod made{n} {{\n    include!(concat!(env!(\"OUT_DIR\"), \"/doc{n}.rs\"));\n}}"
+            ));
         },
     },
     Part {
@@ -256,6 +275,25 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
+        name: "a file that a procedural macro has included",
+        tools: &[Tool::Clippy, Tool::Doc, Tool::Test],
+        seat: anywhere("code{n}.in"),
+        good: "/// [Vec]\npub const S: () = assert!(true );\n",
+        bad: "/// [Vex]\npub const S: () = assert!(false);\n",
+        absent: Absent::Bad,
+        sight: Sight::Open,
+        draft: |draft, spot| {
+            let (n, dir, path) = (spot.n, format!("repo/ws/m{}", spot.n), spot.from(DIR));
+            draft.package(&format!("m{n}"), &dir, "[lib]\nproc-macro = true\n");
+            draft.file(
+                format!("{dir}/src/lib.rs"),
+                format!("//! M.\n\nuse proc_macro::TokenStream;\n\n/// Makes.\n#[proc_macro]\npub fn make(_: TokenStream) -> TokenStream {{\n    \"include!(concat!(env!(\\\"CARGO_MANIFEST_DIR\\\"), \\\"/{path}\\\"));\".parse().unwrap()\n}}\n"),
+            );
+            draft.depend("dependencies", &format!("m{n}"), &format!("../m{n}"));
+            draft.lib(format!("pub mod made{n} {{\n    m{n}::make!();\n}}"));
+        },
+    },
+    Part {
         name: "a file of the package that a procedural macro reads without a word",
         tools: &[Tool::Clippy, Tool::Doc, Tool::Test],
         seat: Seat::Anywhere { beside: DIR, name: "data{n}.txt", fixed: true, near: true },
@@ -285,7 +323,10 @@ fn says(draft: &mut Draft, spot: &Spot, condition: &str) {
     let name = format!("evil{}", spot.n);
     match draft.tool {
         Tool::Codegen => draft.build.push(format!("assert!({condition});")),
-        _ => draft.build.push(format!("if !({condition}) {{ println!(\"cargo::rustc-cfg={name}\"); }}")),
+        _ => {
+            draft.build.push(format!("let is_good{}: bool = {condition};", spot.n));
+            draft.build.push(format!("if !is_good{} {{ println!(\"cargo::rustc-cfg={name}\"); }}", spot.n));
+        }
     }
     if draft.tool != Tool::Codegen {
         draft.bad_under_cfg(&name);

@@ -152,7 +152,7 @@ pub(super) const PARTS: &[Part] = &[
         seat: Seat::At(&["out/conf/clippy.toml", "out/conf/.clippy.toml", "repo/ws/a/conf/clippy.toml"]),
         good: ARGUMENTS[0],
         bad: ARGUMENTS[1],
-        absent: Absent::Good,
+        absent: Absent::Never,
         sight: Sight::Full,
         draft: |draft, spot| {
             draft.lib("pub fn many(_: u8, _: u8, _: u8) {}");
@@ -165,7 +165,7 @@ pub(super) const PARTS: &[Part] = &[
         seat: Seat::At(&["repo/ws/conf/clippy.toml", "repo/conf/clippy.toml"]),
         good: ARGUMENTS[0],
         bad: ARGUMENTS[1],
-        absent: Absent::Good,
+        absent: Absent::Never,
         sight: Sight::Full,
         draft: |draft, spot| {
             draft.lib("pub fn many(_: u8, _: u8, _: u8) {}");
@@ -306,6 +306,49 @@ pub(super) const PARTS: &[Part] = &[
         draft: |draft, spot| include(draft, "repo/ws/.cargo", &spot.from("repo/ws/.cargo")),
     },
     Part {
+        name: "a file that the configuration of cargo includes if it is there",
+        tools: &[Tool::Clippy],
+        seat: Seat::Anywhere { beside: "repo/ws/.cargo", name: "more{n}.toml", fixed: false, near: false },
+        good: FLAGS[0],
+        bad: FLAGS[1],
+        absent: Absent::Good,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let path = spot.from("repo/ws/.cargo");
+            draft.file(
+                "repo/ws/.cargo/config.toml",
+                format!("include = [{{ path = \"{path}\", optional = true }}]\n"),
+            );
+            draft.bad_under_cfg("evil");
+        },
+    },
+    Part {
+        name: "a file that an included configuration of cargo includes",
+        tools: &[Tool::Clippy],
+        seat: Seat::Anywhere { beside: "repo/cargo", name: "more{n}.toml", fixed: false, near: false },
+        good: FLAGS[0],
+        bad: FLAGS[1],
+        absent: Absent::Never,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            include(draft, "repo/ws/.cargo", "../../cargo/more.toml");
+            draft.file("repo/cargo/more.toml", format!("include = [\"{}\"]\n", spot.from("repo/cargo")));
+        },
+    },
+    Part {
+        name: "a configuration of cargo that outranks another one",
+        tools: &[Tool::Clippy],
+        seat: Seat::At(&["repo/ws/.cargo/config"]),
+        good: FLAGS[0],
+        bad: FLAGS[1],
+        absent: Absent::Good,
+        sight: Sight::Full,
+        draft: |draft, _| {
+            draft.file("repo/ws/.cargo/config.toml", FLAGS[0]);
+            draft.bad_under_cfg("evil");
+        },
+    },
+    Part {
         name: "a file that the configuration of cargo above includes",
         tools: &[Tool::Clippy],
         seat: Seat::Anywhere { beside: "repo/.cargo", name: "more{n}.toml", fixed: false, near: false },
@@ -335,6 +378,22 @@ pub(super) const PARTS: &[Part] = &[
         sight: Sight::Untracked,
         draft: |draft, spot| {
             draft.env.insert("RUSTC_WRAPPER".to_owned(), format!("{{HERE}}/{}", spot.via));
+            draft.bad_under_cfg("evil");
+        },
+    },
+    Part {
+        name: "a wrapper of rustc that the configuration of cargo names",
+        tools: &[Tool::Clippy],
+        seat: Seat::Anywhere { beside: "repo/ws", name: "wrap{n}.sh", fixed: false, near: false },
+        good: "#!/bin/sh\nexec \"$@\" # --cfg good\n",
+        bad: "#!/bin/sh\nexec \"$@\"   --cfg evil\n",
+        absent: Absent::Never,
+        sight: Sight::Untracked,
+        draft: |draft, spot| {
+            draft.file(
+                "repo/ws/.cargo/config.toml",
+                format!("[build]\nrustc-wrapper = \"{{HERE}}/{}\"\n", spot.via),
+            );
             draft.bad_under_cfg("evil");
         },
     },

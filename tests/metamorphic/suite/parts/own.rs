@@ -135,6 +135,40 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
+        name: "a file in a directory that a tool searches for",
+        tools: OWN,
+        seat: Seat::At(&[
+            "repo/ws/.own/toolrc{n}",
+            "repo/ws/a/.own/toolrc{n}",
+            "repo/.own/toolrc{n}",
+            ".own/toolrc{n}",
+        ]),
+        good: WORD[0],
+        bad: WORD[1],
+        absent: Absent::Good,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let (name, path) = (format!(".own/toolrc{}", spot.n), spot.from(WS));
+            draft.own_tool(
+                spot.n,
+                &format!("searches = [\"{name}\"]\nrun = [\"sh\", \"-c\", \"! grep -q evil {path}\"]"),
+            );
+        },
+    },
+    Part {
+        name: "a suppression of the configuration",
+        tools: OWN,
+        seat: Seat::Shared(&[CONFIG]),
+        good: "[[suppress]]\ntool = \"own0\"\nreason = \"known\"",
+        bad: "# [suppress]\n# ol = \"own0\"\n# ason = \"known\"",
+        absent: Absent::Never,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            draft.own_tool(spot.n, "run = [\"false\"]");
+            draft.config += &format!("{}\n", spot.hole());
+        },
+    },
+    Part {
         name: "a file that a tool searches for at home",
         tools: OWN,
         seat: Seat::At(&["home/.config/own{n}/rc"]),

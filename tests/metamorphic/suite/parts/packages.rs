@@ -250,6 +250,50 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
+        name: "a package by which a patch in the configuration of cargo replaces another one",
+        tools: TOOLS,
+        seat: anywhere("repo/p{n}/src", "s.rs"),
+        good: CALLED[0],
+        bad: CALLED[1],
+        absent: Absent::Bad,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let n = spot.n;
+            package_with_module(draft, spot, "repo/p");
+            draft.file(
+                "repo/ws/.cargo/config.toml",
+                format!("[patch.crates-io]\np{n} = {{ path = \"{{HERE}}/repo/p{n}\" }}\n"),
+            );
+            draft.manifest("dependencies", format!("p{n} = \"0.1\""));
+            draft.packages.get_mut("a").unwrap().push(format!("p{n}"));
+            calls(draft, n, "s::f()");
+        },
+    },
+    Part {
+        name: "a module of a vendored package",
+        tools: TOOLS,
+        seat: anywhere("repo/ws/vendor/p{n}/src", "s.rs"),
+        good: CALLED[0],
+        bad: CALLED[1],
+        absent: Absent::Bad,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let n = spot.n;
+            package_with_module(draft, spot, "repo/ws/vendor/p");
+            draft.members.pop();
+            draft.root("workspace", "exclude = [\"vendor\"]");
+            draft.file(
+                "repo/ws/.cargo/config.toml",
+                "[source.crates-io]\nreplace-with = \"vendored\"\n[source.vendored]\ndirectory = \"vendor\"\n",
+            );
+            draft.file(format!("repo/ws/vendor/p{n}/.cargo-checksum.json"), "{\"files\":{}}");
+            draft.manifest("dependencies", format!("p{n} = \"0.1\""));
+            draft.packages.get_mut("a").unwrap().push(format!("p{n}"));
+            draft.from_registry.push(format!("p{n}"));
+            calls(draft, n, "s::f()");
+        },
+    },
+    Part {
         name: "an item that documentation links to",
         tools: &[Tool::Doc],
         seat: anywhere("out/p{n}/src", "s.rs"),

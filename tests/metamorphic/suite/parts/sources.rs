@@ -72,6 +72,38 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
+        name: "a module of an inline module",
+        tools: &[Tool::Fmt, Tool::Clippy],
+        seat: Seat::Anywhere { beside: "repo/ws/a/src/inline{n}", name: "s{n}.rs", fixed: false, near: false },
+        good: ITEM[0],
+        bad: ITEM[1],
+        absent: Absent::Bad,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let n = spot.n;
+            let path = spot.from(&format!("{SRC}/inline{n}"));
+            // Where it is not beside, the path leads through this directory.
+            draft.file(format!("{SRC}/inline{n}/.keep"), "");
+            draft.lib(format!("pub mod inline{n} {{\n    #[path = \"{path}\"]\n    pub mod s;\n}}"));
+        },
+    },
+    Part {
+        name: "a module in cfg_if",
+        tools: &[Tool::Fmt],
+        seat: anywhere("s{n}.rs"),
+        good: ITEM[0],
+        bad: ITEM[1],
+        absent: Absent::Never,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let path = spot.from(SRC);
+            draft.lib(format!(
+                "cfg_if::cfg_if! {{\n    if #[cfg(unix)] {{\n        #[path = \"{path}\"]\n        mod s{};\n    }}\n}}",
+                spot.n
+            ));
+        },
+    },
+    Part {
         name: "a module of the unit tests",
         tools: &[Tool::Fmt, Tool::Clippy, Tool::Test],
         seat: anywhere("s{n}.rs"),
@@ -250,6 +282,65 @@ pub(super) const PARTS: &[Part] = &[
                 spot.from("repo/ws/a"),
                 spot.n
             ));
+        },
+    },
+    Part {
+        name: "documentation in a file that a macro includes",
+        tools: &[Tool::Doc],
+        seat: Seat::Anywhere { beside: "repo/ws/a", name: "README{n}.md", fixed: false, near: false },
+        good: "See [Vec].\n",
+        bad: "See [Vex].\n",
+        absent: Absent::Bad,
+        sight: Sight::Open,
+        draft: |draft, spot| {
+            let (n, path) = (spot.n, spot.from(SRC));
+            draft.lib(format!(
+                "macro_rules! doc{n} {{\n    ($f:literal) => {{\n        #[doc = include_str!($f)]\n        pub mod r{n} {{}}\n    }};\n}}\n\ndoc{n}!(\"{path}\");"
+            ));
+        },
+    },
+    Part {
+        name: "documentation in a file that an ignored module includes",
+        tools: &[Tool::Doc],
+        seat: Seat::Anywhere { beside: "repo/ws/a", name: "README{n}.md", fixed: false, near: false },
+        good: "See [Vec].\n",
+        bad: "See [Vex].\n",
+        absent: Absent::Bad,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let (n, path) = (spot.n, spot.from(SRC));
+            draft.lib(format!("pub mod made{n};"));
+            draft.file(format!("{SRC}/made{n}.rs"), format!("#![doc = include_str!(\"{path}\")]\n"));
+            draft.ignore(&format!("{SRC}/made{n}.rs"));
+        },
+    },
+    Part {
+        name: "documentation in a file that a module of another directory includes",
+        tools: &[Tool::Doc],
+        seat: Seat::Anywhere { beside: "repo/docs{n}", name: "README.md", fixed: false, near: false },
+        good: "See [Vec].\n",
+        bad: "See [Vex].\n",
+        absent: Absent::Bad,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let (n, path) = (spot.n, spot.from(&format!("repo/docs{}", spot.n)));
+            draft.lib(format!("#[path = \"../../../docs{n}/m.rs\"]\npub mod far{n};"));
+            draft.file(format!("repo/docs{n}/m.rs"), format!("#![doc = include_str!(\"{path}\")]\n"));
+        },
+    },
+    Part {
+        name: "documentation in a file that a variable names",
+        tools: &[Tool::Doc, Tool::Clippy],
+        seat: Seat::Anywhere { beside: "repo/ws/a", name: "README{n}.md", fixed: false, near: false },
+        good: "See [Vec].\n",
+        bad: "See [Vex].\n",
+        absent: Absent::Bad,
+        sight: Sight::Open,
+        draft: |draft, spot| {
+            let n = spot.n;
+            draft.env.insert(format!("README_{n}"), format!("{{HERE}}/{}", spot.via));
+            draft.lib(format!("#[doc = include_str!(env!(\"README_{n}\"))]\npub mod r{n} {{}}"));
+            draft.lib(format!("const _: () = assert!(include_bytes!(env!(\"README_{n}\"))[7] == b'c');"));
         },
     },
     Part {

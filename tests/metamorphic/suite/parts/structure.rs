@@ -75,6 +75,16 @@ pub(super) const PARTS: &[Part] = &[
         draft.files.insert("repo/ws/run.sh".to_owned(), Entry::Program("#!/bin/sh\n".to_owned()));
         draft.own_tool(0, "run = [\"./run.sh\"]");
     }),
+    scripted("the name of a file", &[Tool::Own], |world, state| {
+        let (old, new) = if state == "evil" { ("good", "evil") } else { ("evil", "good") };
+        if world.exists(&format!("repo/ws/many/{old}.txt")) {
+            world.rename(&format!("repo/ws/many/{old}.txt"), &format!("repo/ws/many/{new}.txt"));
+        }
+    })
+    .with(|draft, _| {
+        draft.file("repo/ws/many/good.txt", "x\n");
+        draft.config += "[tools.own]\nper = \"file\"\nfiles = [\"many/*\"]\nrun = [\"sh\", \"-c\", 'for f; do case $f in */evil*) echo $f:1: evil;; esac; done', \"sh\", \"{files}\"]\nparse = { regex = '^(?<path>[^:]+):(?<line>\\d+): (?<message>.+)$' }\n";
+    }),
     scripted("a directory where a file was", &[Tool::Own], |world, state| {
         if world.exists("repo/ws/conf.txt") {
             world.remove("repo/ws/conf.txt");
