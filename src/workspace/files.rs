@@ -259,20 +259,40 @@ fn nanos(time: SystemTime) -> i64 {
     }
 }
 
+#[cfg(unix)]
+fn is_executable(meta: &fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    meta.permissions().mode() & 0o100 != 0
+}
+
+#[cfg(not(unix))]
+fn is_executable(_: &fs::Metadata) -> bool {
+    false
+}
+
 const BUFFER: usize = 64 << 10;
+
+/// Stands for the mode in the digest of an executable file.
+const EXECUTABLE: [u8; 32] = *b"genti: the owner may execute it.";
 
 /// The digest of what is in the file at `place`.
 pub(super) fn digest(place: &Path) -> io::Result<Digest> {
     Ok(hash_file(place, &mut vec![0; BUFFER])?.0)
 }
 
-/// Through a buffer that is used again: the size of a file decides neither the memory nor the number of calls.
+/// Through a buffer that is used again: the size of a file decides neither the memory nor the number of calls. That its
+/// owner may execute it counts, as it does for git.
 fn hash_file(place: &Path, buffer: &mut [u8]) -> io::Result<(Digest, u64)> {
     let mut file = OpenFile::open(place)?;
+    let is_executable = is_executable(&file.metadata()?);
     let mut hasher = blake3::Hasher::new();
     loop {
         match file.read(buffer) {
-            Ok(0) => return Ok((Digest(*hasher.finalize().as_bytes()), hasher.count())),
+            Ok(0) => {
+                let content = Digest(*hasher.finalize().as_bytes());
+                let digest = if is_executable { content.keyed(&Digest(EXECUTABLE)) } else { content };
+                return Ok((digest, hasher.count()));
+            }
             Ok(read) => hasher.update(&buffer[..read]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),

@@ -69,7 +69,8 @@ enum Shown {
 }
 
 fn trial(pair: Pair, table: &Arc<Mutex<Table>>, shown: Shown) -> Trial {
-    let name = format!("seed {}: {}: {}: {}", pair.seed, pair.tool.name(), pair.part.name, pair.change.name());
+    let name =
+        format!("seed {}: {}: {}: {}", pair.seed, pair.tool.name(), pair.part.name, pair.change.name());
     let table = Arc::clone(table);
     Trial::test(name, move || {
         let outcome = pair.run();

@@ -279,13 +279,15 @@ impl<'a> Recall<'a> {
         let Some(bytes) = results.get_next(key, next) else {
             return Err(if results.is_damaged(key) { Cause::Damaged } else { Cause::Unknown });
         };
-        let record = Record::decode(bytes).ok_or(Cause::Damaged)?;
-        if let Some(extra) =
-            record.extras.iter().find(|extra| !self.ground.holds(extra, &self.build_dirs, &self.wide))
-        {
-            return Err(Cause::Read(describe(extra)));
+        let mut changed = None;
+        for record in Record::decode_all(bytes).ok_or(Cause::Damaged)? {
+            let holds = |extra: &&Extra| self.ground.holds(extra, &self.build_dirs, &self.wide);
+            match record.extras.iter().find(|extra| !holds(extra)) {
+                None => return record.parsed(&self.project.workspace).ok_or(Cause::Unknown),
+                Some(extra) => drop(changed.get_or_insert_with(|| describe(extra))),
+            }
         }
-        record.parsed(&self.project.workspace).ok_or(Cause::Unknown)
+        Err(changed.map_or(Cause::Unknown, Cause::Read))
     }
 
     /// Whatever has to run because others do.
@@ -428,7 +430,9 @@ impl<'a> Recall<'a> {
             match again.changed(task) {
                 None => match kept {
                     Some((key, record)) => {
-                        let (results, bytes) = (memory.results.as_mut(), record.encode());
+                        let before = memory.results.as_ref().and_then(|results| results.get(&key));
+                        let bytes = record.encode_before(before);
+                        let results = memory.results.as_mut();
                         results.zip(bytes).into_iter().for_each(|(results, bytes)| results.put(key, bytes));
                     }
                     None => drop(memory.unkept.insert(tool)),

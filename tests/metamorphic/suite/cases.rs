@@ -51,7 +51,7 @@ pub(crate) const CASES: &[Case] = cases![
     doc_tests_use_a_source_with_an_older_time,
     a_build_script_with_an_older_time_runs,
     a_readme_that_nothing_includes_rebuilds_nothing,
-    a_configuration_of_clippy_runs_no_build_script,
+    a_source_with_an_older_time_runs_no_build_script,
 ];
 
 const GOOD: &str = "pub fn f() -> u8 {\n    1\n}\n";
@@ -245,7 +245,8 @@ fn a_module_outside_of_a_package_outside_is_an_input() {
 
 fn a_file_that_the_build_script_of_a_package_outside_names_is_an_input() {
     let script = "fn main() {\n    println!(\"cargo::rerun-if-changed=../data.txt\");\n    let text = std::fs::read_to_string(\"../data.txt\").unwrap();\n    println!(\"cargo::rustc-env=DATA={text}\");\n}\n";
-    let mut world = with_package("out/far", "pub const DATA: u8 = env!(\"DATA\").as_bytes()[0];\n", Some(script));
+    let mut world =
+        with_package("out/far", "pub const DATA: u8 = env!(\"DATA\").as_bytes()[0];\n", Some(script));
     check(&mut world, |world| world.write("out/data.txt", "2\n"), 3);
 }
 
@@ -260,7 +261,10 @@ fn a_package_of_another_workspace_of_the_repository_is_an_input_with_all_that_it
 fn with_directory() -> Draft {
     let mut draft = Draft::new(Tool::Clippy);
     draft.build.push("println!(\"cargo::rerun-if-changed=data\");".to_owned());
-    draft.build.push("println!(\"cargo::rustc-env=MADE={}\", std::fs::read_to_string(\"data/x.txt\").unwrap());".to_owned());
+    draft.build.push(
+        "println!(\"cargo::rustc-env=MADE={}\", std::fs::read_to_string(\"data/x.txt\").unwrap());"
+            .to_owned(),
+    );
     draft.lib("const _: () = assert!(env!(\"MADE\").as_bytes()[0] == b'1');");
     draft
 }
@@ -408,7 +412,9 @@ fn a_build_script_with_an_older_time_runs() {
 fn counted() -> World {
     workspace(Tool::Clippy, |draft| {
         let count = |name: &str| {
-            format!("std::io::Write::write_all(&mut std::fs::File::options().append(true).create(true).open(\"{HERE}/out/{name}\").unwrap(), b\"x\\n\").unwrap();")
+            format!(
+                "std::io::Write::write_all(&mut std::fs::File::options().append(true).create(true).open(\"{HERE}/out/{name}\").unwrap(), b\"x\\n\").unwrap();"
+            )
         };
         draft.package("m", "repo/ws/m", "[lib]\nproc-macro = true\n");
         draft.file("repo/ws/m/src/lib.rs", format!("//! M.\n\nuse proc_macro::TokenStream;\n\n/// Makes.\n#[proc_macro]\npub fn make(_: TokenStream) -> TokenStream {{\n    {}\n    TokenStream::new()\n}}\n", count("builds")));
@@ -434,11 +440,12 @@ fn a_readme_that_nothing_includes_rebuilds_nothing() {
     assert_eq!(lines(&world, "out/builds"), before, "the library was built again");
 }
 
-fn a_configuration_of_clippy_runs_no_build_script() {
+fn a_source_with_an_older_time_runs_no_build_script() {
     let world = counted();
     assert_eq!(world.warm().code, 0);
     let before = lines(&world, "out/scripts");
-    world.write("repo/ws/clippy.toml", "too-many-arguments-threshold = 2\n");
+    let text = world.read("repo/ws/a/src/lib.rs");
+    world.write_at("repo/ws/a/src/lib.rs", &format!("{text}fn unused() {{}}\n"), Times::Old);
     let seen = world.warm();
     assert_eq!(seen.code, 1, "{}", seen.text);
     assert_eq!(lines(&world, "out/scripts"), before, "the build script was run again");

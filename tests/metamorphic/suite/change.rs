@@ -353,7 +353,9 @@ impl Subject<'_> {
         let name = self.spot.via.rsplit('/').next().unwrap();
         let (other, file) = match link.target.strip_suffix("/deep").filter(|_| link.is_dir) {
             Some(up) => (format!("{up}-other/deep"), format!("{up}-other/{name}")),
-            None if link.is_dir => (format!("{}-other", link.target), format!("{}-other/{name}", link.target)),
+            None if link.is_dir => {
+                (format!("{}-other", link.target), format!("{}-other/{name}", link.target))
+            }
             None => (format!("{}-other", link.target), format!("{}-other", link.target)),
         };
         (other, file.replace("{HERE}/", ""))

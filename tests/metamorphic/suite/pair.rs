@@ -124,7 +124,8 @@ impl Pair {
             _ => Route::InPlace,
         };
         let setting = Setting::random(dice);
-        let mut pair = Self { seed, tool, part, spot, others: Vec::new(), change, is_bad_first, route, setting };
+        let mut pair =
+            Self { seed, tool, part, spot, others: Vec::new(), change, is_bad_first, route, setting };
         if !matches!(part.seat, Seat::Scripted(..)) {
             pair.add_others(dice);
         }
@@ -177,7 +178,9 @@ impl Pair {
     fn build(&self) -> (World, Subject<'_>) {
         let mut draft = Draft::new(self.tool);
         let mut world = World::new();
-        for (part, spot) in std::iter::once((self.part, &self.spot)).chain(self.others.iter().map(|(part, spot)| (*part, spot))) {
+        for (part, spot) in std::iter::once((self.part, &self.spot))
+            .chain(self.others.iter().map(|(part, spot)| (*part, spot)))
+        {
             (part.draft)(&mut draft, spot);
             spot.ignored.iter().for_each(|path| draft.ignore(path));
         }
@@ -192,10 +195,12 @@ impl Pair {
             let texts = [part.good, part.bad].map(str::to_owned);
             let is_program = part.good.starts_with("#!");
             let other = Subject { part, spot, texts, is_bad_first: false, is_program };
-            let change = if matches!(part.seat, Seat::Variable(_)) { Change::Set } else { Change::Edit(Times::Now) };
+            let change =
+                if matches!(part.seat, Seat::Variable(_)) { Change::Set } else { Change::Edit(Times::Now) };
             other.set_up(&change, &mut world);
         }
-        let subject = Subject { part: self.part, spot: &self.spot, texts, is_bad_first: self.is_bad_first, is_program };
+        let subject =
+            Subject { part: self.part, spot: &self.spot, texts, is_bad_first: self.is_bad_first, is_program };
         subject.set_up(&self.change, &mut world);
         (world, subject)
     }
@@ -279,7 +284,8 @@ impl Pair {
     fn compare(&self, seen: &Seen, expected: &Seen, other: &Seen, outcome: &mut Outcome, when: &str) {
         // Where nobody is told what is read, or genti must leave cargo's directory alone, cargo's own answer is good
         // enough, as long as it stays there.
-        let is_cargos = self.part.sight == Sight::Untracked || self.setting.is_shared && self.tool != Tool::Fmt;
+        let is_cargos =
+            self.part.sight == Sight::Untracked || self.setting.is_shared && self.tool != Tool::Fmt;
         let is_excused = is_cargos && when != Self::CARRIED && seen.agrees(other);
         if let Some(difference) = seen.difference(expected).filter(|_| !is_excused) {
             outcome.wrong.push((when.to_owned(), difference));

@@ -76,13 +76,8 @@ impl Spot {
         };
         let direct = direct.replace("{n}", &n.to_string());
         let (beside, name) = direct.rsplit_once('/').unwrap_or(("", &direct));
-        let mut spot = Self {
-            n,
-            via: direct.clone(),
-            links: Vec::new(),
-            real: direct.clone(),
-            ignored: Vec::new(),
-        };
+        let mut spot =
+            Self { n, via: direct.clone(), links: Vec::new(), real: direct.clone(), ignored: Vec::new() };
         let far = format!("{place}/{n}/{name}");
         let mut link = |path: &str, target: &str, is_dir| {
             spot.links.push(Link { path: path.to_owned(), target: target.to_owned(), is_dir });

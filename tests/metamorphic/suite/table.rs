@@ -60,9 +60,14 @@ impl Table {
     }
 
     pub(crate) fn render(&self) -> String {
-        let mut text =
-            format!("{:75} {:>6} {:>6} {:>9} {:>9} {:>9}\n", "kind", "pairs", "stale", "stale", "needless", "reruns on");
-        text += &format!("{:75} {:>6} {:>6} {:>9} {:>9} {:>9}\n", "", "", "passes", "failures", "reruns", "return");
+        let mut text = format!(
+            "{:75} {:>6} {:>6} {:>9} {:>9} {:>9}\n",
+            "kind", "pairs", "stale", "stale", "needless", "reruns on"
+        );
+        text += &format!(
+            "{:75} {:>6} {:>6} {:>9} {:>9} {:>9}\n",
+            "", "", "passes", "failures", "reruns", "return"
+        );
         let mut group = ' ';
         for (name, row) in &self.rows {
             let (of, name) = name.split_at(1);

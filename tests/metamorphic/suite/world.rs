@@ -292,7 +292,9 @@ impl World {
 }
 
 fn is_of_machine(path: &str) -> bool {
-    ["home", "bin"].iter().any(|dir| path == *dir || path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/')))
+    ["home", "bin"]
+        .iter()
+        .any(|dir| path == *dir || path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/')))
 }
 
 /// The path of `target`, seen from the directory `dir`.

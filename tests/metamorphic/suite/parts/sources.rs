@@ -74,7 +74,12 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a module of an inline module",
         tools: &[Tool::Fmt, Tool::Clippy],
-        seat: Seat::Anywhere { beside: "repo/ws/a/src/inline{n}", name: "s{n}.rs", fixed: false, near: false },
+        seat: Seat::Anywhere {
+            beside: "repo/ws/a/src/inline{n}",
+            name: "s{n}.rs",
+            fixed: false,
+            near: false,
+        },
         good: ITEM[0],
         bad: ITEM[1],
         absent: Absent::Bad,
