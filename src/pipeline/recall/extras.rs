@@ -11,7 +11,7 @@ use super::record::Extra;
 use crate::model::digest::{ContentHash, Digest, Hasher, Sink};
 use crate::model::path::RelPath;
 use crate::model::task::Unit;
-use crate::model::tool::{Environment, Per, Tool};
+use crate::model::tool::{Discovers, Environment, Per, Tool};
 use crate::model::workspace::{Package, PackageId};
 use crate::normalize::reads::{self, Named, Reads};
 use crate::normalize::{BuiltUnit, RanScript, Traces};
@@ -56,21 +56,18 @@ impl Ground<'_> {
         build_dirs: &[PathBuf],
         wide: &Wide,
     ) -> Result<Vec<Extra>, Unknown> {
+        let discovers = tool.discovers();
         let packages = match tool.per {
-            // All files are inputs, or those that its globs name.
-            Per::File | Per::TestTarget => return Ok(Vec::new()),
-            Per::Workspace if !tool.uses_selection() => return Ok(Vec::new()),
             Per::Workspace => self.plan.packages.clone(),
-            Per::Package | Per::TargetRoot => {
-                units.iter().filter_map(|unit| unit.package(self.workspace)).collect()
-            }
+            _ => units.iter().filter_map(|unit| unit.package(self.workspace)).collect(),
         };
-        let closure = match tool.per {
-            Per::TargetRoot => packages.iter().copied().collect(),
-            _ => self.declared.closure(&packages),
+        let closure = match discovers {
+            Discovers::Nothing => return Ok(Vec::new()),
+            Discovers::Modules => packages.iter().copied().collect(),
+            Discovers::Build => self.declared.closure(&packages),
         };
         let mut collector = self.collector(closure, build_dirs);
-        if tool.per == Per::TargetRoot {
+        if discovers == Discovers::Modules {
             for path in &traces.formatted {
                 collector.add_file(path)?;
             }
