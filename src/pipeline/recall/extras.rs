@@ -276,10 +276,10 @@ impl Collector<'_> {
 
     fn relative(&self, path: &Path) -> Result<RelPath, Unknown> {
         let root = &self.ground.workspace.root;
-        let path = RelPath::without_dots(path);
         // Some tools resolve links before they print a path.
         let real = root.canonicalize().ok().filter(|real| path.starts_with(real));
-        RelPath::between(real.as_deref().unwrap_or(root), &path).ok_or(Unknown)
+        let path = RelPath::between(real.as_deref().unwrap_or(root), path).ok_or(Unknown)?;
+        Ok(without_dots(root, path))
     }
 
     /// Adds what the sources of `package` name: those of its targets, and all others that are listed.
@@ -303,6 +303,7 @@ impl Collector<'_> {
     ) -> bool {
         let root = &self.ground.workspace.root;
         let mut queue: Vec<_> = roots.into_iter().map(|path| (path, true)).collect();
+        let tidy = |path| without_dots(root, path);
         let mut seen = BTreeSet::new();
         let mut has_open = false;
         while let Some((path, is_root)) = queue.pop() {
@@ -314,12 +315,12 @@ impl Collector<'_> {
             let Some(text) = text else { continue };
             let Named { modules, included, variables, is_open } =
                 reads::named(&String::from_utf8_lossy(&text), &path, dir, is_root);
-            queue.extend(modules.into_iter().map(|path| (path, false)));
+            queue.extend(modules.into_iter().map(|path| (tidy(path), false)));
             if !only_modules {
                 has_open |= is_open;
                 self.variables.extend(variables);
                 let (sources, others): (Vec<_>, Vec<_>) =
-                    included.into_iter().partition(|path| path.as_bytes().ends_with(b".rs"));
+                    included.into_iter().map(tidy).partition(|path| path.as_bytes().ends_with(b".rs"));
                 queue.extend(sources.into_iter().map(|path| (path, false)));
                 self.files.extend(others);
             }
@@ -378,6 +379,21 @@ impl Collector<'_> {
         let shows = digest.is_none() && is_declared(workspace.owner_of(path)) && !ignores.would_ignore(path);
         Ok((!shows).then(|| Extra::File(path.clone(), digest)))
     }
+}
+
+/// `path` without `..` where these lead to what stands before them: not behind a link to a directory.
+fn without_dots(root: &Path, path: RelPath) -> RelPath {
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for part in path.as_bytes().split(|&byte| byte == b'/') {
+        if part != b".." || kept.last().is_none_or(|last| *last == b"..") {
+            kept.push(part);
+        } else if RelPath::new(kept.join(&b'/')).to_path(root).is_symlink() {
+            return path;
+        } else {
+            kept.pop();
+        }
+    }
+    RelPath::new(kept.join(&b'/'))
 }
 
 /// Facts as they are hashed.

@@ -279,15 +279,19 @@ impl<'a> Recall<'a> {
         let Some(bytes) = results.get_next(key, next) else {
             return Err(if results.is_damaged(key) { Cause::Damaged } else { Cause::Unknown });
         };
-        let mut changed = None;
+        // The result that differs in the least explains best.
+        let mut least: Option<(usize, String)> = None;
         for record in Record::decode_all(bytes).ok_or(Cause::Damaged)? {
-            let holds = |extra: &&Extra| self.ground.holds(extra, &self.build_dirs, &self.wide);
-            match record.extras.iter().find(|extra| !holds(extra)) {
-                None => return record.parsed(&self.project.workspace).ok_or(Cause::Unknown),
-                Some(extra) => drop(changed.get_or_insert_with(|| describe(extra))),
+            let is_changed = |extra: &&Extra| !self.ground.holds(extra, &self.build_dirs, &self.wide);
+            let changed: Vec<_> = record.extras.iter().filter(is_changed).collect();
+            let Some(first) = changed.first() else {
+                return record.parsed(&self.project.workspace).ok_or(Cause::Unknown);
+            };
+            if least.as_ref().is_none_or(|(count, _)| changed.len() < *count) {
+                least = Some((changed.len(), describe(first)));
             }
         }
-        Err(changed.map_or(Cause::Unknown, Cause::Read))
+        Err(least.map_or(Cause::Unknown, |(_, what)| Cause::Read(what)))
     }
 
     /// Whatever has to run because others do.
