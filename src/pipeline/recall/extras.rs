@@ -11,7 +11,7 @@ use super::record::Extra;
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
 use crate::model::task::Unit;
-use crate::model::tool::{Environment, Per, Tool};
+use crate::model::tool::{Counted, Environment, Per, Tool};
 use crate::model::workspace::{FileId, PackageId};
 use crate::normalize::Traces;
 use crate::normalize::reads::{self, Named, Reads};
@@ -91,8 +91,8 @@ impl Ground<'_> {
         for package in untraced {
             collector.scan(package, tool.per == Per::TargetRoot);
         }
-        // What a tool sees but a list of, is in its key.
-        if tool.environment != Environment::Inherit {
+        // What a tool sees but a list of, is in its key, and so is all of what counts altogether.
+        if matches!(tool.environment, Environment::Only(_) | Environment::Inherit(Counted::All)) {
             collector.variables.clear();
         }
         collector.finish(wide)
