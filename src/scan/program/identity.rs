@@ -93,7 +93,7 @@ impl<'a> Identifier<'a> {
             Some(Word::Text(name)) if !name.contains(PLACEHOLDER) => {
                 let plus = words.get(1).and_then(Word::text);
                 match self.programs.find_for(name, plus) {
-                    Some(program) => tracer.program(&program, &words[1..]),
+                    Some(program) => tracer.program(&program.components().collect::<PathBuf>(), &words[1..]),
                     None => tracer.unknown(format!("`{name}` is not installed")),
                 }
             }
@@ -295,10 +295,15 @@ impl Tracer<'_> {
         self.var("HOME").or_else(|| self.var("USERPROFILE")).map(PathBuf::from)
     }
 
+    /// Where the tool finds the file at `path`.
+    pub(super) fn place(&self, path: &str) -> PathBuf {
+        self.programs.root.join(path).components().collect()
+    }
+
     /// The program that `name` is for the tool itself.
     pub(super) fn look_up(&self, name: &str) -> Option<PathBuf> {
         if name.contains('/') || name.contains(std::path::MAIN_SEPARATOR) {
-            return Some(self.programs.root.join(name)).filter(|path| is_program(path));
+            return Some(self.place(name)).filter(|path| is_program(path));
         }
         if name.is_empty() {
             return None;

@@ -126,7 +126,10 @@ impl Tracer<'_> {
             (_, Main::Open) => {
                 self.unknown(format!("which script `{}` runs is not known", file_name(program)));
             }
-            (Kind::Shell, Main::Text(text, rest)) => self.shell("its text", &text, &rest),
+            // The first of the arguments is what the shell calls itself.
+            (Kind::Shell, Main::Text(text, rest)) => {
+                self.shell("its text", &text, rest.get(1..).unwrap_or_default());
+            }
             (Kind::Shell, Main::File(file, rest)) => self.shell_file(&file, &rest),
             (Kind::Python, Main::File(file, _)) => self.python_file(program, &file),
             (Kind::Python, Main::Module(name)) => {
@@ -186,7 +189,7 @@ impl Tracer<'_> {
                 _ if word.starts_with('-') || (kind == Kind::Shell && word.starts_with('+')) => {}
                 _ => {
                     // What a placeholder stands for is an input of its task, and is no file here.
-                    let file = self.programs.root.join(word);
+                    let file = self.place(word);
                     return if file.is_file() { Main::File(file, behind.to_vec()) } else { Main::None };
                 }
             }
@@ -264,7 +267,7 @@ impl Tracer<'_> {
             }
             "." | "source" => match rest.first().and_then(Word::text) {
                 Some(file) if !depends_on_dir(file) => {
-                    let file = self.programs.root.join(file);
+                    let file = self.place(file);
                     self.shell_file(&file, args);
                 }
                 _ => return Err(name.to_owned()),

@@ -72,7 +72,8 @@ impl Place {
     fn files(&self, run: &[&str]) -> (Vec<String>, Option<String>) {
         let Identity { files, unknown, .. } = self.identity(run);
         let root = self.path("");
-        let place = |path: &Path| path.strip_prefix(&root).unwrap_or(path).to_string_lossy().into_owned();
+        let place =
+            |path: &Path| path.strip_prefix(&root).unwrap_or(path).to_string_lossy().replace("ws/../", "");
         let mut files: Vec<_> =
             files.iter().filter(|(_, path)| path.is_file()).map(|(_, path)| place(path)).collect();
         files.sort();
