@@ -103,6 +103,19 @@ pub enum Arg {
     Selection,
 }
 
+impl Arg {
+    /// The text, if it has no placeholder.
+    pub fn literal(&self) -> Option<&str> {
+        match self {
+            Self::Text(pieces) => match pieces.as_slice() {
+                [Piece::Literal(text)] => Some(text),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
 /// A piece of a text argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {

@@ -8,7 +8,7 @@ use cargo_config2::{Config, Error, PathAndArgs, ResolveOptions};
 use toml::{Table, Value};
 
 use super::environment::Env;
-use super::program::Programs;
+use super::program::{Programs, read_text};
 use crate::model::path::RelPath;
 use crate::model::workspace::Workspace;
 
@@ -83,8 +83,7 @@ impl CargoConfig {
             return;
         }
         self.files.push((name.clone(), path.clone()));
-        let Some(table) = std::fs::read_to_string(&path).ok().and_then(|text| text.parse::<Table>().ok())
-        else {
+        let Some(table) = read_text(&path).and_then(|text| text.parse::<Table>().ok()) else {
             return;
         };
         let Some(dir) = path.parent().map(Path::to_path_buf) else { return };

@@ -32,7 +32,7 @@ pub use cargo_config::{CargoConfig, default_target};
 pub use environment::{Env, is_cargos_variable};
 pub use executor::{Client, Ended, Executor, Judge, Judged, Piece, Recall, Record, Runs, StepRun};
 pub use pool::{Inherited, Pool};
-pub use program::{Identifier, Identity, Missing, Programs};
+pub use program::{Identifier, Identity, Missing, Programs, read_text};
 pub use spool::{Kept, Outputs, Truncated};
 pub use stop::{Stop, StopReason};
 pub use sys::stand_guard;

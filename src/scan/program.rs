@@ -23,7 +23,7 @@ use std::process::Command;
 pub use self::identity::{Identifier, Identity};
 
 use super::environment::Env;
-use crate::model::tool::{Arg, Piece, Tool};
+use crate::model::tool::{Arg, Tool};
 
 /// Finds programs.
 #[derive(Debug)]
@@ -47,7 +47,12 @@ pub struct Missing {
 impl Missing {
     /// The subcommand or component that `tool` is, of which cargo knows nothing.
     pub(super) fn subcommand(tool: &Tool) -> Self {
-        let program = tool.run.get(1).map_or_else(|| tool.name.clone(), |_| format!("cargo {}", tool.name));
+        // cargo's subcommand, behind its toolchain and options; a component of rustup's is called like its tool.
+        let words = tool.run.iter().skip(1).filter_map(Arg::literal);
+        let subcommand = words.into_iter().find(|word| !word.starts_with(['-', '+']));
+        let is_cargo = tool.run.first().and_then(Arg::literal) == Some("cargo");
+        let subcommand = subcommand.filter(|_| is_cargo).unwrap_or(&tool.name);
+        let program = tool.run.get(1).map_or_else(|| tool.name.clone(), |_| format!("cargo {subcommand}"));
         Self { program, install: tool.install.clone() }
     }
 }
@@ -105,13 +110,7 @@ impl Programs {
         if tool.runs_executable() {
             return Ok(PathBuf::from("{executable}"));
         }
-        let word = |at: usize| match tool.run.get(at) {
-            Some(Arg::Text(pieces)) => match pieces.as_slice() {
-                [Piece::Literal(word)] => Some(word.as_str()),
-                _ => None,
-            },
-            _ => None,
-        };
+        let word = |at: usize| tool.run.get(at).and_then(Arg::literal);
         let name = word(0).unwrap_or_default();
         let found = self.find_for(name, word(1));
         found.ok_or_else(|| Missing { program: name.to_owned(), install: tool.install.clone() })
@@ -184,6 +183,14 @@ fn is_rustup(bin: &Path) -> bool {
     is_program(&bin.join(exe("rustup")))
         && bin.file_name() == Some(OsStr::new("bin"))
         && !bin.join("../lib/rustlib").is_dir()
+}
+
+/// The text in the file at `path`, if it is one of configuration or a script: not too long, and no device.
+pub fn read_text(path: &Path) -> Option<String> {
+    const LONGEST: u64 = 1 << 20;
+    let meta = std::fs::metadata(path).ok()?;
+    let is_short = meta.is_file() && meta.len() <= LONGEST;
+    is_short.then(|| std::fs::read_to_string(path).ok()).flatten()
 }
 
 fn is_program(path: &Path) -> bool {

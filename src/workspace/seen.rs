@@ -1,6 +1,5 @@
 //! Whether files are still what they were when they were looked at, and what is in files that are no part of the
 //! workspace.
-#![expect(clippy::disallowed_methods, reason = "part of the shell: looks at files")]
 
 use std::io;
 use std::path::Path;

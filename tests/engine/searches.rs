@@ -120,6 +120,7 @@ fn built_in(tool: &str) -> Sandbox {
 fn rustfmt_is_configured_where_it_says_that_it_is() {
     let sandbox = built_in("fmt");
     let (root, beside) = (sandbox.root(), sandbox.beside());
+    fs::remove_file(root.join("rustfmt.toml")).unwrap();
     for path in [
         root.join("rustfmt.toml"),
         root.join("src/.rustfmt.toml"),

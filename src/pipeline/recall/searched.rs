@@ -4,14 +4,14 @@
 //! Each tool searches in its own way, which its definition states ([`Search`]). A file that is not there is looked for all the
 //! same: its appearance is a change.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::keys::Ground;
 use crate::model::path::RelPath;
-use crate::model::tool::{Arg, Piece, Search, Start, Tool, ToolId};
-use crate::scan::CargoConfig;
+use crate::model::tool::{Arg, Search, Start, Tool, ToolId};
+use crate::scan::{CargoConfig, read_text};
 
 /// Where variables lead that are not set, below the user's home directory.
 const DEFAULTS: [(&str, &str); 5] = [
@@ -31,7 +31,8 @@ impl Ground<'_> {
     /// a name that does not say where on this machine it is.
     pub(super) fn searched(&self, id: ToolId) -> Vec<(String, PathBuf)> {
         let tool = self.plan.graph.tool(id);
-        let mut found = Found { ground: self, id, paths: Vec::new(), seen: BTreeSet::new() };
+        let mut found =
+            Found { ground: self, id, paths: Vec::new(), seen: BTreeSet::new(), names: BTreeMap::new() };
         let uses_cargo = tool.inherits() || self.identities[id.0 as usize].runs_cargo;
         for search in &tool.searches {
             found.search(search, uses_cargo);
@@ -40,7 +41,7 @@ impl Ground<'_> {
             for (name, path) in &self.config.files {
                 found.add(name.clone(), path.clone());
             }
-            let args = tool.args.iter().map(String::as_str).chain(tool.run.iter().filter_map(literal));
+            let args = tool.args.iter().map(String::as_str).chain(tool.run.iter().filter_map(Arg::literal));
             for (name, path) in CargoConfig::named(&self.workspace.root, args) {
                 found.add(name, path);
             }
@@ -94,6 +95,8 @@ struct Found<'a, 'b> {
     id: ToolId,
     paths: Vec<(String, PathBuf)>,
     seen: BTreeSet<PathBuf>,
+    /// How many files have each name.
+    names: BTreeMap<String, u32>,
 }
 
 impl Found<'_, '_> {
@@ -104,6 +107,10 @@ impl Found<'_, '_> {
         let file = within.as_ref().and_then(|path| workspace.find(path));
         let is_declared = file.is_some_and(|file| declared.shared(self.id).binary_search(&file).is_ok());
         if !is_declared && self.seen.insert(path.clone()) {
+            // Files that a variable may lead to in several ways are told apart by their order.
+            let count = self.names.entry(name.clone()).or_insert(0);
+            *count += 1;
+            let name = if *count == 1 { name } else { format!("{name} ({count})") };
             self.paths.push((name, path));
         }
     }
@@ -171,7 +178,7 @@ impl Found<'_, '_> {
     /// Adds the files that the command line of `tool` names beside those of the workspace: after a `=` or a `@`, too.
     fn named(&mut self, tool: &Tool) {
         let root = &self.ground.workspace.root;
-        let words = tool.run.iter().filter_map(literal).chain(tool.args.iter().map(String::as_str));
+        let words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
         let names = words.flat_map(|word| {
             let value = word.split_once('=').map(|(_, value)| value);
             [Some(word), value, word.strip_prefix('@')].into_iter().flatten()
@@ -195,7 +202,7 @@ impl Found<'_, '_> {
         let is_config =
             |(_, path): &&(String, PathBuf)| path.ends_with(".gitconfig") || path.ends_with("git/config");
         let configs: Vec<_> = self.paths.iter().filter(is_config).map(|(_, path)| path.clone()).collect();
-        for text in configs.iter().filter_map(|path| std::fs::read_to_string(path).ok()) {
+        for text in configs.iter().filter_map(|path| read_text(path)) {
             for line in text.lines().map(str::trim) {
                 let Some((key, value)) = line.split_once('=') else { continue };
                 if !key.trim().eq_ignore_ascii_case("excludesfile") {
@@ -211,16 +218,5 @@ impl Found<'_, '_> {
                 }
             }
         }
-    }
-}
-
-/// The text of an argument without placeholders.
-fn literal(arg: &Arg) -> Option<&str> {
-    match arg {
-        Arg::Text(pieces) => match pieces.as_slice() {
-            [Piece::Literal(text)] => Some(text),
-            _ => None,
-        },
-        _ => None,
     }
 }

@@ -9,8 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::identity::{Tracer, file_name};
-use super::script::read;
-use super::{exe, is_program};
+use super::{exe, is_program, read_text};
 
 /// What of the metadata of a package counts.
 const METADATA: [&str; 6] =
@@ -55,7 +54,7 @@ impl Tracer<'_> {
         let mut sites = Vec::new();
         let mut with_base = true;
         if let Some(config) = config {
-            let text = read(&config).unwrap_or_default();
+            let text = read_text(&config).unwrap_or_default();
             let line =
                 text.lines().find(|line| line.trim_start().starts_with("include-system-site-packages"));
             with_base = line.is_some_and(|line| line.to_ascii_lowercase().contains("true"));
@@ -110,7 +109,7 @@ impl Tracer<'_> {
             self.add(format!("{name}/{file}"), dir.join(file));
         }
         // `"editable": true` in `dir_info`.
-        let url = read(&dir.join("direct_url.json")).unwrap_or_default();
+        let url = read_text(&dir.join("direct_url.json")).unwrap_or_default();
         let url: serde_json::Value = serde_json::from_str(&url).unwrap_or_default();
         if url["dir_info"]["editable"] == true {
             self.unknown(format!("`{}` is an editable install", path.display()));
@@ -120,7 +119,7 @@ impl Tracer<'_> {
     /// Takes down a file that adds directories to where packages are found, or runs code.
     fn paths(&mut self, site: &Path, path: &Path, name: &str) {
         self.add(name, path);
-        let Some(text) = read(path) else {
+        let Some(text) = read_text(path) else {
             return self.unknown(format!("`{}` can't be read", path.display()));
         };
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -195,7 +194,7 @@ impl Tracer<'_> {
 
     fn of_pyenv(&self, root: &Path, name: &str) -> Option<PathBuf> {
         let first = |path: PathBuf| {
-            let text = read(&path)?;
+            let text = read_text(&path)?;
             let version =
                 text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))?;
             Some(version.split([' ', ':']).next()?.to_owned())
@@ -277,10 +276,10 @@ fn brings(site: &Path, name: &str) -> bool {
     names.iter().any(|package| {
         let dir = site.join(package);
         let dir = if package.ends_with(".egg") { dir.join("EGG-INFO") } else { dir };
-        read(&dir.join("entry_points.txt")).is_some_and(|text| is_entry(&text))
+        read_text(&dir.join("entry_points.txt")).is_some_and(|text| is_entry(&text))
     }) || names.iter().any(|package| {
         let dir = site.join(package);
-        let text = read(&dir.join("RECORD")).or_else(|| read(&dir.join("installed-files.txt")));
+        let text = read_text(&dir.join("RECORD")).or_else(|| read_text(&dir.join("installed-files.txt")));
         text.is_some_and(|text| is_file(&text))
     })
 }

@@ -11,7 +11,7 @@ use toml::{Table, Value};
 
 use super::identity::{Tracer, file_name};
 use super::shell::Word;
-use super::{RUST, exe, is_program};
+use super::{RUST, exe, is_program, read_text};
 
 /// Whether `program`, which is `real` without links, is rustup itself or one of its proxies.
 pub(super) fn is_proxy(program: &Path, real: &Path) -> bool {
@@ -286,7 +286,7 @@ impl Tracer<'_> {
 
     fn settings(&self) -> Table {
         let path = self.rustup_home().map(|home| home.join("settings.toml"));
-        path.and_then(|path| fs::read_to_string(path).ok()?.parse().ok()).unwrap_or_default()
+        path.and_then(|path| read_text(&path)?.parse().ok()).unwrap_or_default()
     }
 
     fn rustup_home(&self) -> Option<PathBuf> {
@@ -304,9 +304,9 @@ enum Named {
 
 /// What the toolchain file in `dir` says, if there is one.
 fn of_directory(dir: &Path) -> Option<Result<Named, String>> {
-    let bare = fs::read_to_string(dir.join("rust-toolchain"));
-    let is_bare = bare.is_ok();
-    let text = bare.or_else(|_| fs::read_to_string(dir.join("rust-toolchain.toml"))).ok()?;
+    let bare = read_text(&dir.join("rust-toolchain"));
+    let is_bare = bare.is_some();
+    let text = bare.or_else(|| read_text(&dir.join("rust-toolchain.toml")))?;
     if is_bare && text.lines().count() == 1 && !text.trim().is_empty() {
         return Some(Ok(Named::Channel(text.trim().to_owned())));
     }

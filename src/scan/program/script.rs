@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::identity::{Kind, LAUNCHERS, Tracer, file_name, wrapped};
+use super::read_text;
 use super::shell::{self, Word};
-
-/// The longest script that is read.
-const LONGEST: u64 = 1 << 20;
 
 /// Builtin commands of shells that run nothing else.
 const BUILTINS: [&str; 50] = [
@@ -203,7 +201,7 @@ impl Tracer<'_> {
             return;
         }
         self.add(self.name_of(path), path);
-        let Some(text) = read(path) else {
+        let Some(text) = read_text(path) else {
             return self.unknown(format!("`{}` is no script that can be read", path.display()));
         };
         if let Some(python) = behind_shell(&text, &real) {
@@ -319,13 +317,6 @@ impl Tracer<'_> {
         };
         words.iter().flat_map(expand).collect()
     }
-}
-
-/// The text of the script at `path`, unless it is too long for one or none.
-pub(super) fn read(path: &Path) -> Option<String> {
-    let is_short = std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() <= LONGEST);
-    let text = std::fs::read(path).ok().filter(|_| is_short)?;
-    String::from_utf8(text).ok()
 }
 
 /// The Python that a script of pip or uv starts by way of `sh`, because its path is too long for a first line or not known:
