@@ -61,6 +61,19 @@ const BUILTINS: [&str; 50] = [
     "exit",
 ];
 
+/// A shell's text that is followed.
+struct Shell<'a> {
+    /// What it is called.
+    place: &'a str,
+    /// The file that it is in.
+    script: Option<&'a Path>,
+    functions: &'a BTreeSet<String>,
+    /// Whether it changes its working directory.
+    moves: bool,
+    /// The arguments that it is given.
+    args: &'a [Word],
+}
+
 /// What an interpreter is given to run.
 enum Main {
     /// A text on the command line, and the arguments behind it.
@@ -126,7 +139,7 @@ impl Tracer<'_> {
             }
             // The first of the arguments is what the shell calls itself.
             (Kind::Shell, Main::Text(text, rest)) => {
-                self.shell("its text", &text, rest.get(1..).unwrap_or_default());
+                self.shell("its text", None, &text, rest.get(1..).unwrap_or_default());
             }
             (Kind::Shell, Main::File(file, rest)) => self.shell_file(&file, &rest),
             (Kind::Python, Main::File(file, _)) => self.python_file(program, &file),
@@ -220,16 +233,17 @@ impl Tracer<'_> {
             return self.node_file(path);
         }
         self.found.has_foreign_script |= !self.is_in_workspace(&real);
-        self.shell(&format!("`{}`", self.name_of(path)), &text, args);
+        self.shell(&format!("`{}`", self.name_of(path)), Some(path), &text, args);
     }
 
     /// Follows the commands in a shell's `text`, where `args` are its arguments and `place` is what it is called.
-    fn shell(&mut self, place: &str, text: &str, args: &[Word]) {
+    fn shell(&mut self, place: &str, script: Option<&Path>, text: &str, args: &[Word]) {
         let found = shell::commands(text);
         let moves = found.commands.iter().any(|(_, words)| matches!(words[0].text(), Some("cd" | "pushd")));
         for (line, words) in &found.commands {
-            let words = self.expand(words, args, &found.variables);
-            if let Err(what) = self.shell_command(place, &found.functions, moves, &words, args) {
+            let words = self.expand(words, script, args, &found.variables);
+            let shell = Shell { place, script, functions: &found.functions, moves, args };
+            if let Err(what) = self.shell_command(&shell, &words) {
                 return self
                     .unknown(format!("{place} runs a program that it does not name (line {line}: {what})"));
             }
@@ -245,14 +259,8 @@ impl Tracer<'_> {
     }
 
     /// Follows one command of a shell's text. `Err` if that does not name its program.
-    fn shell_command(
-        &mut self,
-        place: &str,
-        functions: &BTreeSet<String>,
-        moves: bool,
-        words: &[Word],
-        args: &[Word],
-    ) -> Result<(), String> {
+    fn shell_command(&mut self, shell: &Shell<'_>, words: &[Word]) -> Result<(), String> {
+        let &Shell { place, script, functions, moves, args } = shell;
         let Some((first, rest)) = words.split_first() else { return Ok(()) };
         let Some(name) = first.text() else { return Err("no constant".to_owned()) };
         let depends_on_dir = |name: &str| moves && name.contains('/') && !Path::new(name).is_absolute();
@@ -273,12 +281,12 @@ impl Tracer<'_> {
             "eval" => return Err(name.to_owned()),
             "trap" => {
                 if let Some(Word::Text(text)) = rest.first() {
-                    self.shell(place, text, args);
+                    self.shell(place, script, text, args);
                 }
             }
             // Builtins, whatever file there may be of this name.
             "builtin" | "command" | "exec" | "time" => match wrapped(name, rest) {
-                Some(Ok(inner)) => return self.shell_command(place, functions, moves, &inner, args),
+                Some(Ok(inner)) => return self.shell_command(shell, &inner),
                 _ => return Err(name.to_owned()),
             },
             _ if BUILTINS.contains(&name) => {}
@@ -298,11 +306,17 @@ impl Tracer<'_> {
     fn expand(
         &self,
         words: &[Word],
+        script: Option<&Path>,
         args: &[Word],
         variables: &BTreeMap<String, Option<String>>,
     ) -> Vec<Word> {
+        let dir = script.and_then(Path::parent);
         let expand = |word: &Word| match word {
             Word::Arguments => args.to_vec(),
+            Word::Beside(path) => vec![match dir {
+                Some(dir) => Word::Text(dir.join(path).to_string_lossy().into_owned()),
+                None => word.clone(),
+            }],
             Word::Variable(name, default) => {
                 let outer = || self.var(name).and_then(|value| value.to_str().map(str::to_owned));
                 let value = match variables.get(name) {

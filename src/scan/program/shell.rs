@@ -14,6 +14,8 @@ pub(super) enum Word {
     Arguments,
     /// The value of one variable, or the default that the word has for it.
     Variable(String, Option<String>),
+    /// A path that begins in the directory of the script: `"$(dirname "$0")/lib.sh"`.
+    Beside(String),
     /// Anything else that is known only when the script runs; with what it begins with.
     Open(String),
 }
@@ -54,7 +56,8 @@ pub(super) struct Commands {
 /// The commands in `text`.
 pub(super) fn commands(text: &str) -> Commands {
     let found = Commands::default();
-    let mut parser = Parser { rest: text, line: 1, found, heredocs: Vec::new(), word_end: None };
+    let (heredocs, own_dirs) = (Vec::new(), BTreeSet::new());
+    let mut parser = Parser { rest: text, line: 1, found, heredocs, word_end: None, own_dirs };
     // A `)` too many is the shell's to report.
     while parser.list(End::Text) != Ended::Text {}
     parser.found
@@ -98,6 +101,8 @@ struct Parser<'a> {
     heredocs: Vec<String>,
     /// How much was left when the last word ended.
     word_end: Option<usize>,
+    /// The variables that hold the directory of the script.
+    own_dirs: BTreeSet<String>,
 }
 
 /// A word that is being read.
@@ -110,24 +115,40 @@ struct Built {
     parts: usize,
     variable: Option<Word>,
     is_quoted: bool,
+    /// What stands behind the directory of the script, if it begins with that.
+    beside: Option<String>,
 }
 
 impl Built {
     fn push(&mut self, c: char) {
         if !self.is_open {
             self.text.push(c);
+        } else if let Some(path) = &mut self.beside {
+            path.push(c);
         }
         self.parts += 1;
+    }
+
+    /// Takes down that the part that was added last is the directory of the script.
+    fn is_own_dir(&mut self) {
+        if self.parts == 1 || self.text.ends_with('=') && self.parts == self.text.chars().count() + 1 {
+            self.beside = Some(String::new());
+        }
     }
 
     fn open(&mut self, variable: Option<Word>) {
         self.is_open = true;
         self.parts += 1;
         self.variable = variable;
+        self.beside = None;
     }
 
     fn finish(self) -> Word {
         match self.variable {
+            _ if self.beside.is_some() && self.text.is_empty() => {
+                let path = self.beside.unwrap_or_default();
+                Word::Beside(path.trim_start_matches('/').to_owned())
+            }
             Some(variable) if self.parts == 1 => variable,
             _ if self.is_open => Word::Open(self.text),
             _ => Word::Text(self.text),
@@ -429,6 +450,12 @@ impl<'a> Parser<'a> {
         }
         self.word_end = Some(self.rest.len());
         let is_plain = !built.is_quoted;
+        let name = built.text.strip_suffix('=').filter(|name| is_name(name));
+        if let Some(name) = name.filter(|name| !self.found.variables.contains_key(*name))
+            && built.beside.as_deref() == Some("")
+        {
+            self.own_dirs.insert(name.to_owned());
+        }
         (built.finish(), is_plain)
     }
 
@@ -457,6 +484,21 @@ impl<'a> Parser<'a> {
 
     /// What begins with `$` or a backtick.
     fn substitution(&mut self, built: &mut Built) {
+        let before = self.rest;
+        self.substitute(built);
+        let source = &before[..before.len() - self.rest.len()];
+        let is_path =
+            source.starts_with("$(") || source.starts_with("${BASH_SOURCE") || source.starts_with('`');
+        let names_script = ["$0", "${0", "BASH_SOURCE"].iter().any(|name| source.contains(name));
+        let is_dir = source.contains("dirname") || source.contains("%/*");
+        let variable = source.trim_start_matches(['$', '{']).trim_end_matches('}');
+        let is_own = is_path && names_script && is_dir && !source.contains("..");
+        if is_own || self.own_dirs.contains(variable) {
+            built.is_own_dir();
+        }
+    }
+
+    fn substitute(&mut self, built: &mut Built) {
         if self.take("`") {
             let inner = self.until(&['`']).replace("\\`", "`");
             self.next();

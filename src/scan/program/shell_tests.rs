@@ -7,6 +7,7 @@ fn words(text: &str) -> Vec<String> {
         Word::Arguments => "@".to_owned(),
         Word::Variable(name, None) => format!("${name}"),
         Word::Variable(name, Some(default)) => format!("${name}:{default}"),
+        Word::Beside(path) => format!("./{path}"),
         Word::Open(_) => "?".to_owned(),
     };
     let line = |(_, words): &(usize, Vec<Word>)| words.iter().map(word).collect::<Vec<_>>().join(" ");
@@ -52,6 +53,15 @@ fn the_commands_of_a_script_are_those_that_a_shell_would_run() {
         ("exec \"$1\" $@", &["exec ? @"]),
         ("$CC x ${CC:-cc} \"${A}\" ${A%x}", &["$CC x $CC:cc $A ?"]),
         ("~/a b", &["? b"]),
+        (". \"$(dirname \"$0\")/lib.sh\"", &["dirname ?", ". ./lib.sh"]),
+        ("\"${BASH_SOURCE[0]%/*}/a\" b", &["./a b"]),
+        (
+            "D=\"$(cd \"$(dirname \"${BASH_SOURCE[0]}\")\" && pwd)\"\n\"$D/a\" \"${D}\"/b",
+            &["dirname ?", "cd ./", "pwd", "./a ./b"],
+        ),
+        ("\"$(dirname \"$0\")/../a\"", &["dirname ?", "./../a"]),
+        ("\"$(cd \"$(dirname \"$0\")/..\" && pwd)/a\"", &["dirname ?", "cd ./..", "pwd", "?"]),
+        ("x$(dirname $0)", &["dirname ?", "?"]),
         ("echo \"make\" # make", &["echo make"]),
         ("a;; b) c", &["a", "b", "c"]),
         ("set -e\n\n. ./lib.sh", &["set -e", ". ./lib.sh"]),

@@ -107,6 +107,9 @@ fn a_script_of_the_workspace_is_its_bytes_its_interpreter_and_the_programs_it_na
     // The interpreter itself may be a script.
     place.program("ws/again", "#!DIRws/split\n");
     place.known(&["./again"], &["bin/linter", "bin/sh", "ws/again", "ws/split"]);
+    place.program("ws/sub/main.sh", "#!/usr/bin/env sh\ncd /\n. \"$(dirname \"$0\")/lib.sh\"\n");
+    place.write("ws/sub/lib.sh", "linter x\n");
+    place.known(&["sub/main.sh"], &["bin/linter", "bin/sh", "ws/sub/lib.sh", "ws/sub/main.sh"]);
     place.program("bin/perl", "ELF");
     place.program("ws/lint.pl", "#!/usr/bin/env perl\n");
     place.known(&["./lint.pl"], &["bin/perl", "ws/lint.pl"]);
