@@ -15,6 +15,7 @@ mod shell;
 mod shell_tests;
 #[cfg(all(test, unix))]
 mod tests;
+mod words;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -19,7 +19,7 @@ use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::shell::Word;
+use super::words::Word;
 use super::{Programs, exe, is_program, rustup};
 use crate::model::tool::{Arg, Piece, Tool};
 use crate::scan::cargo_config::CargoConfig;
@@ -132,7 +132,9 @@ fn words(tool: &Tool) -> Vec<Word> {
     let word = |arg: &Arg| match arg {
         Arg::Text(pieces) => vec![text(pieces)],
         Arg::Args => tool.args.iter().cloned().map(Word::Text).collect(),
-        Arg::Files | Arg::Selection => vec![Word::Open(String::new())],
+        // What stands there are inputs of the task.
+        Arg::Files => vec![Word::Text(PLACEHOLDER.to_owned())],
+        Arg::Selection => vec![Word::Open(String::new())],
     };
     tool.run.iter().flat_map(word).collect()
 }

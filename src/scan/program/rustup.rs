@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::identity::{Tracer, file_name};
-use super::shell::Word;
+use super::words::Word;
 use super::{RUST, exe, is_program, read_text};
 
 /// Whether `program`, which is `real` without links, is rustup itself or one of its proxies.
@@ -167,16 +167,24 @@ impl Tracer<'_> {
         };
         let bin = toolchain.join("bin");
         self.toolchain(&bin);
-        let program = bin.join(exe(name.strip_suffix(std::env::consts::EXE_SUFFIX).unwrap_or(name)));
-        if !is_program(&program) {
-            let is_rust = RUST.iter().chain(&COMPONENTS).any(|known| *known == name);
-            match self.look_up(name).filter(|_| !is_rust) {
-                Some(program) => self.program(&program, args),
-                None => self.unknown(format!("the toolchain `{}` has no `{name}`", file_name(&toolchain))),
+        // What runs in it runs other programs of it.
+        let chosen = std::ffi::OsString::from("RUSTUP_TOOLCHAIN");
+        let before = self.vars.insert(chosen.clone(), toolchain.clone().into());
+        let name = name.strip_suffix(std::env::consts::EXE_SUFFIX).unwrap_or(name);
+        let is_rust = RUST.iter().chain(&COMPONENTS).any(|known| *known == name);
+        if is_program(&bin.join(exe(name))) {
+            if name == "cargo" {
+                self.cargo(args);
             }
-        } else if name.trim_end_matches(std::env::consts::EXE_SUFFIX) == "cargo" {
-            self.cargo(args);
+        } else if let Some(program) = self.look_up(name).filter(|_| !is_rust) {
+            self.program(&program, args);
+        } else {
+            self.unknown(format!("the toolchain `{}` has no `{name}`", file_name(&toolchain)));
         }
+        match before {
+            Some(before) => self.vars.insert(chosen, before),
+            None => self.vars.remove(&chosen),
+        };
     }
 
     /// Follows what cargo is told to do.

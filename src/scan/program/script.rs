@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::identity::{Kind, LAUNCHERS, Tracer, file_name, wrapped};
 use super::read_text;
-use super::shell::{self, Word};
+use super::shell;
+use super::words::Word;
 
 /// Builtin commands of shells that run nothing else.
 const BUILTINS: [&str; 50] = [

@@ -5,42 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A word of a command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Word {
-    /// As it stands.
-    Text(String),
-    /// `"$@"`: the arguments that the script was given.
-    Arguments,
-    /// The value of one variable, or the default that the word has for it.
-    Variable(String, Option<String>),
-    /// A path that begins in the directory of the script: `"$(dirname "$0")/lib.sh"`.
-    Beside(String),
-    /// Anything else that is known only when the script runs; with what it begins with.
-    Open(String),
-}
-
-impl Word {
-    /// The word, if it is as it stands.
-    pub(super) fn text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The name and the value, if it is an assignment; no value if that is not a constant.
-    fn assignment(&self) -> Option<(&str, Option<&str>)> {
-        let (text, is_constant) = match self {
-            Self::Text(text) => (text, true),
-            Self::Open(text) => (text, false),
-            _ => return None,
-        };
-        let (name, value) = text.split_once('=')?;
-        let plain = name.strip_suffix('+').unwrap_or(name);
-        is_name(plain).then_some((plain, Some(value).filter(|_| is_constant && plain == name)))
-    }
-}
+use super::words::{Built, Word, is_name};
 
 /// What a script runs.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -61,11 +26,6 @@ pub(super) fn commands(text: &str) -> Commands {
     // A `)` too many is the shell's to report.
     while parser.list(End::Text) != Ended::Text {}
     parser.found
-}
-
-fn is_name(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// What may end a list of commands.
@@ -103,57 +63,6 @@ struct Parser<'a> {
     word_end: Option<usize>,
     /// The variables that hold the directory of the script.
     own_dirs: BTreeSet<String>,
-}
-
-/// A word that is being read.
-#[derive(Default)]
-struct Built {
-    text: String,
-    /// Whether something in it is known only when the script runs.
-    is_open: bool,
-    /// How many parts it has.
-    parts: usize,
-    variable: Option<Word>,
-    is_quoted: bool,
-    /// What stands behind the directory of the script, if it begins with that.
-    beside: Option<String>,
-}
-
-impl Built {
-    fn push(&mut self, c: char) {
-        if !self.is_open {
-            self.text.push(c);
-        } else if let Some(path) = &mut self.beside {
-            path.push(c);
-        }
-        self.parts += 1;
-    }
-
-    /// Takes down that the part that was added last is the directory of the script.
-    fn is_own_dir(&mut self) {
-        if self.parts == 1 || self.text.ends_with('=') && self.parts == self.text.chars().count() + 1 {
-            self.beside = Some(String::new());
-        }
-    }
-
-    fn open(&mut self, variable: Option<Word>) {
-        self.is_open = true;
-        self.parts += 1;
-        self.variable = variable;
-        self.beside = None;
-    }
-
-    fn finish(self) -> Word {
-        match self.variable {
-            _ if self.beside.is_some() && self.text.is_empty() => {
-                let path = self.beside.unwrap_or_default();
-                Word::Beside(path.trim_start_matches('/').to_owned())
-            }
-            Some(variable) if self.parts == 1 => variable,
-            _ if self.is_open => Word::Open(self.text),
-            _ => Word::Text(self.text),
-        }
-    }
 }
 
 impl<'a> Parser<'a> {

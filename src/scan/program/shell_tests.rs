@@ -1,4 +1,5 @@
-use super::shell::{Word, commands};
+use super::shell::commands;
+use super::words::Word;
 
 /// The words of each command: `@` for the arguments, `$NAME` for a variable, `?` for what is open.
 fn words(text: &str) -> Vec<String> {

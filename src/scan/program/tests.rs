@@ -388,6 +388,7 @@ fn behind_rustup_the_toolchain_counts_that_really_runs() {
             .into(),
     ));
     assert_eq!(toolchains(&place, &["cargo", "clippy"]), (true, false, None));
+    assert_eq!(toolchains(&place, &["rustup", "run", "nightly", "cargo", "clippy"]), (false, true, None));
     for run in [
         &["cargo", "+nightly", "fmt"][..],
         &["rustup", "run", "nightly", "rustfmt", "x"],
