@@ -291,8 +291,9 @@ pub fn run(
     let suppressions = &Suppressions::new(&project.suppressions, project.as_of);
     let build_dirs = BuildDirs::new(project.build_dir, session.parallel, workspace);
     let outside = Outside::new(project).map_err(std::io::Error::other)?;
-    let recall = Recall::new(project, &outside, session.env, results, &build_dirs, session.bless);
-    let versions = recall.versions(session.stop);
+    let recall =
+        Recall::new(project, &outside, session.env, results, &build_dirs, session.bless, session.stop);
+    let versions = recall.versions();
     let conditions = Conditions::new(project, &versions, session.env);
     if !baseline.is_empty() {
         conditions.tell(events);

@@ -308,7 +308,11 @@ mod tests {
     fn what_a_source_includes_is_found_where_it_is_spelt_out() {
         check(r#"#![doc = include_str!("../../README.md")]"#, &["a/src/../../README.md"], false);
         check(r##"const A: &[u8] = include_bytes!(r#"x y.bin"#,);"##, &["a/src/x y.bin"], false);
-        check(r#"include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../gen/", "a.rs"));"#, &["a/../gen/a.rs"], false);
+        check(
+            r#"include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../gen/", "a.rs"));"#,
+            &["a/../gen/a.rs"],
+            false,
+        );
         check(r#"include!(concat!(env!("OUT_DIR"), "/a.rs"));"#, &[], false);
         check(r#"macro_rules! m { ($f:expr) => { include_str!($f) } }"#, &[], true);
         check(r#"include_str!(concat!(env!("HOME"), "/a"))"#, &[], true);

@@ -29,12 +29,12 @@ mod sys;
 mod version;
 
 pub use build_dirs::BuildDirs;
-pub use cargo_config::default_target;
+pub use cargo_config::{CargoConfig, default_target};
 pub use environment::{Env, is_cargos_variable};
 pub use executor::{Client, Ended, Executor, Judge, Judged, Piece, Recall, Record, Runs, StepRun};
 pub use fingerprints::Fingerprint;
 pub use pool::{Inherited, Pool};
-pub use program::{Missing, Programs};
+pub use program::{Identifier, Identity, Missing, Programs, read_text};
 pub use spool::{Kept, Outputs, Truncated};
 pub use stop::{Stop, StopReason};
 pub use sys::stand_guard;

@@ -233,14 +233,14 @@ pub(super) fn stamp(place: &Path) -> io::Result<Stamp> {
 }
 
 #[cfg(unix)]
-fn stamp_of(meta: &fs::Metadata) -> Stamp {
+pub(super) fn stamp_of(meta: &fs::Metadata) -> Stamp {
     use std::os::unix::fs::MetadataExt;
     let (modified, changed) = ((meta.mtime(), meta.mtime_nsec()), (meta.ctime(), meta.ctime_nsec()));
     Stamp::of_unix(meta.size(), modified, changed, meta.ino())
 }
 
 #[cfg(not(unix))]
-fn stamp_of(meta: &fs::Metadata) -> Stamp {
+pub(super) fn stamp_of(meta: &fs::Metadata) -> Stamp {
     let modified = meta.modified().map_or(i64::MAX, nanos);
     Stamp { len: meta.len(), modified, changed: modified, inode: 0 }
 }

@@ -11,7 +11,7 @@ use super::record::Extra;
 use crate::model::digest::{ContentHash, Digest, Hasher, Sink};
 use crate::model::path::RelPath;
 use crate::model::task::Unit;
-use crate::model::tool::{Discovers, Environment, Per, Tool};
+use crate::model::tool::{Counted, Discovers, Environment, Per, Tool};
 use crate::model::workspace::{Package, PackageId};
 use crate::normalize::reads::{self, Named, Reads};
 use crate::normalize::{BuiltUnit, RanScript, Traces};
@@ -92,8 +92,8 @@ impl Ground<'_> {
                 collector.add_script(script)?;
             }
         }
-        // What a tool sees but a list of, is in its key.
-        if tool.environment != Environment::Inherit {
+        // What a tool sees but a list of, is in its key, and so is all of what counts altogether.
+        if matches!(tool.environment, Environment::Only(_) | Environment::Inherit(Counted::All)) {
             collector.variables.clear();
         }
         collector.finish(wide)
