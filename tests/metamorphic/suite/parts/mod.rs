@@ -105,6 +105,11 @@ pub(crate) struct Part {
 }
 
 impl Part {
+    /// The program that it needs and this machine does not have.
+    pub(crate) fn missing_program(&self) -> Option<&'static str> {
+        structure::missing_program(self)
+    }
+
     /// Whether it may stand beside another one that is changed.
     pub(crate) fn goes_with_others(&self) -> bool {
         match self.seat {
@@ -118,7 +123,18 @@ impl Part {
 /// All of them.
 pub(crate) fn all() -> Vec<&'static Part> {
     let lists = [sources::PARTS, build::PARTS, config::PARTS, packages::PARTS, own::PARTS, structure::PARTS];
-    lists.into_iter().flatten().filter(|part| structure::can_be_tried(part)).collect()
+    lists.into_iter().flatten().collect()
+}
+
+/// A change between the two texts of a part can be one that leaves the size as it is.
+pub(crate) fn check_lengths() {
+    let differs = |part: &&&Part| {
+        let is_file = !matches!(part.seat, Seat::Variable(..) | Seat::Scripted(..));
+        is_file && part.good.len() != part.bad.len()
+    };
+    let wrong: Vec<_> =
+        all().iter().filter(differs).map(|part| (part.name, part.good.len(), part.bad.len())).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
 }
 
 /// An item that no tool complains about, and one of the same length that each complains about.

@@ -374,7 +374,7 @@ pub(super) const PARTS: &[Part] = &[
         good: WORD[0],
         bad: WORD[1],
         absent: Absent::Bad,
-        sight: Sight::Full,
+        sight: Sight::Optional,
         draft: |draft, spot| draft.own_tool(spot.n, "compare = \"golden\"\nrun = [\"echo\", \"good\"]"),
     },
     Part {

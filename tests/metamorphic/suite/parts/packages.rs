@@ -8,7 +8,7 @@ const TOOLS: &[Tool] = &[Tool::Clippy, Tool::Test];
 
 /// What `a` calls.
 const CALLED: [&str; 2] =
-    ["pub fn f() -> u8 {\n    1\n}\n// ........\n", "#[deprecated]\npub fn f() -> u8 { 2 }\n"];
+    ["pub fn f() -> u8 {\n    1\n}\n// ......\n", "#[deprecated]\npub fn f() -> u8 { 2 }\n"];
 
 const fn anywhere(beside: &'static str, name: &'static str) -> Seat {
     Seat::Anywhere { beside, name, fixed: false, near: false }

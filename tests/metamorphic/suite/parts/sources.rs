@@ -152,7 +152,7 @@ pub(super) const PARTS: &[Part] = &[
         name: "a binary at a path of the manifest",
         tools: &[Tool::Fmt, Tool::Clippy],
         seat: anywhere("main{n}.rs"),
-        good: "fn main() {\n    let _ = 1;\n}\n// ...\n",
+        good: "fn main() {\n    let _ = 1;\n}\n// .....\n",
         bad: "fn main() {\n  let _x = 1;\n  return;\n}\n",
         absent: Absent::Bad,
         sight: Sight::Full,
@@ -174,7 +174,7 @@ pub(super) const PARTS: &[Part] = &[
             "repo/ws/a/examples/y/main.rs",
             "repo/ws/a/tests/y/main.rs",
         ]),
-        good: "fn main() {\n    let _ = 1;\n}\n// ...\n",
+        good: "fn main() {\n    let _ = 1;\n}\n// .....\n",
         bad: "fn main() {\n  let _x = 1;\n  return;\n}\n",
         absent: Absent::Good,
         sight: Sight::Full,
@@ -454,7 +454,7 @@ pub(super) const PARTS: &[Part] = &[
 pub(super) fn reads_variable(draft: &mut Draft, name: &str) {
     let lower = name.to_lowercase();
     draft.lib(format!(
-        "const _: () = match option_env!(\"{name}\") {{\n    Some({lower}) => assert!({lower}.as_bytes()[0] == b'g'),\n    None => {{}}\n}};"
+        "const _: () = {{\n    if let Some({lower}) = option_env!(\"{name}\") {{\n        assert!({lower}.as_bytes()[0] == b'g');\n    }}\n}};"
     ));
 }
 

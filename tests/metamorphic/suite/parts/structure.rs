@@ -187,14 +187,14 @@ impl Part {
     }
 }
 
-/// Whether this machine has what the part needs.
-pub(super) fn can_be_tried(part: &Part) -> bool {
+/// The program that the part needs and this machine does not have.
+pub(super) fn missing_program(part: &Part) -> Option<&'static str> {
+    static HAS_NODE: OnceLock<bool> = OnceLock::new();
+    let ask = || Command::new("node").arg("--version").output().is_ok_and(|output| output.status.success());
     match part.name {
-        name if name.contains(" of pip ") => python().is_some(),
-        name if name.contains(" of npm ") => {
-            Command::new("node").arg("--version").output().is_ok_and(|output| output.status.success())
-        }
-        _ => true,
+        name if name.contains(" of pip ") && python().is_none() => Some("python3"),
+        name if name.contains(" of npm ") && !HAS_NODE.get_or_init(ask) => Some("node"),
+        _ => None,
     }
 }
 
