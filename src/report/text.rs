@@ -87,6 +87,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn commands_of_ci_services_are_shown_and_not_obeyed() {
+        for (text, shown) in [
+            ("a ##[error]b ##vso[task.complete]c", "a ##\\[error]b ##\\vso[task.complete]c"),
+            ("###[x ##teamcity[y", "###\\[x ##\\teamcity[y"),
+            ("a\n  ::error::b", "a\n  \\::error::b"),
+            ("--- group\n+++ open\n~~~ quiet\n^^^ +++\n---", "\\--- group\n\\+++ open\n\\~~~ quiet\n\\^^^ +++\n\\---"),
+            ("section_start:1:a\n section_end:1:a", "\\section_start:1:a\n \\section_end:1:a"),
+        ] {
+            assert_eq!(inert(text), shown);
+            assert_eq!(inert(shown), shown, "once is enough");
+        }
+        for harmless in ["## [a]", "##a-b[", "a::b", " --- a", "---a", "--> a.rs", "-- -", "a section_start:1:a"] {
+            assert_eq!(inert(harmless), harmless);
+        }
+    }
+
+    #[test]
     fn escapes_and_bidi_marks_are_shown_not_obeyed() {
         assert_eq!(visible("a\u{1b}[31mb\u{202E}c"), "a\\u{1b}[31mb\\u{202e}c");
         assert_eq!(visible("a\u{feff}\u{2028}\u{e0041}"), "a\\u{feff}\\u{2028}\\u{e0041}");
