@@ -14,7 +14,7 @@
 #![expect(clippy::disallowed_methods, reason = "part of the shell: lists and reads the workspace")]
 
 use std::collections::BTreeSet;
-use std::fs::{self, File as OpenFile};
+use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -23,6 +23,7 @@ use rayon::prelude::*;
 
 use super::walk::{self, Found};
 use super::{Listing, LoadError, place, unreadable};
+use crate::disk;
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
 use crate::model::stamp::{FileTable, Stamp};
@@ -78,9 +79,12 @@ pub(super) fn list(
 
 /// The file or the link at `path`, if there is one.
 fn look(root: &Path, path: RelPath) -> Option<Found> {
-    let meta = place(root, &path).symlink_metadata().ok()?;
+    let place = place(root, &path);
+    let meta = place.symlink_metadata().ok()?;
     let is_link = meta.is_symlink();
-    (is_link || meta.is_file()).then(|| Found { path, is_link, seen: Ok(stamp_of(&meta)) })
+    // Cargo would wait for it.
+    let seen = disk::refuse_special(&place).map(|()| stamp_of(&meta));
+    (is_link || meta.is_file() || seen.is_err()).then(|| Found { path, is_link, seen })
 }
 
 /// Finds out what is in the files of `runs`, which come sorted: by what is `known`, which is sorted too, or by reading them.
@@ -195,7 +199,7 @@ fn hash_link(place: &Path) -> io::Result<(Digest, u64)> {
 
 /// Through a buffer that is used again: the size of a file decides neither the memory nor the number of calls.
 fn hash_file(place: &Path, buffer: &mut [u8]) -> io::Result<(Digest, u64)> {
-    let mut file = OpenFile::open(place)?;
+    let mut file = disk::open(place)?;
     let mut hasher = blake3::Hasher::new();
     loop {
         match file.read(buffer) {

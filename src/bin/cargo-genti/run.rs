@@ -278,6 +278,9 @@ fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<Resul
         };
         shell.warning(format_args!("nothing is known and nothing kept: {}", visible_line(&why)));
     });
+    if let Some(why) = opened.as_ref().ok().and_then(Results::distrust) {
+        shell.warning(visible_line(why));
+    }
     opened.ok()
 }
 
@@ -297,6 +300,7 @@ pub(crate) fn open(
     if waits {
         bar.on(Event::Waiting(None), shell);
     }
+    let dir = dir.and_then(|dir| dir.refuse_links().map(|()| dir));
     match dir {
         Err(error @ StoreError::Foreign { .. }) => {
             shell.error(error);

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use super::elsewhere::Unreadable;
 use super::keys::{Ground, everything};
 use super::record::Extra;
+use crate::disk;
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
 use crate::model::task::Unit;
@@ -232,5 +233,5 @@ impl Collector<'_> {
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {
-    std::fs::read(path).ok()
+    disk::read(path).ok()
 }
