@@ -78,7 +78,7 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<
 }
 
 /// The variables that hold no policy.
-const OTHERS: [&str; 3] = ["AS_OF", "CACHE_DIR", "NO_CACHE"];
+const OTHERS: [&str; 4] = ["AS_OF", "CACHE_DIR", "NO_CACHE", "RUNNING"];
 
 /// Whether the environment says that nothing is to be looked up and kept.
 pub(crate) fn no_cache(env: &Env) -> bool {
