@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "configuration is read and the clock started here")]
 
 mod around;
+mod as_of;
 mod conditions;
 mod finished;
 mod golden;
@@ -15,7 +16,7 @@ mod lock;
 mod recall;
 mod verify;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -42,6 +43,7 @@ use crate::workspace::{GitError, Listing, LoadError};
 use crate::{disk, store, workspace};
 use jiff::civil::Date;
 
+pub use self::as_of::Later;
 pub use self::around::{Located, around, base, forget_changed, locate};
 pub use self::conditions::builds_like_baseline;
 pub use self::finished::{Difference, Judged, NotJudged, judge_finished};
@@ -423,6 +425,14 @@ fn make_lockfile(
 fn facts(request: &Request, workspace: &Workspace, policy: &Policy) -> Result<Facts, Error> {
     let since = request.selection.since.as_deref();
     let changed = since.map(|since| workspace::changed_since(&workspace.root, since)).transpose()?;
+    let changed = changed.map(|mut files: BTreeSet<RelPath>| {
+        // Where only the user's own excludes name it, git lists what was built.
+        let built = [&workspace.target_dir, &workspace.build_dir];
+        let built = built.into_iter().filter_map(|dir| RelPath::between(&workspace.root, dir));
+        let built: Vec<_> = built.filter(|dir| !dir.is_root()).collect();
+        files.retain(|path| !built.iter().any(|dir| path.is_within(dir)));
+        files
+    });
     // Another configuration is one that changed: then anything may.
     let config = request.config_file.as_ref().and_then(|path| request.cwd.join(path).canonicalize().ok());
     let config = config.zip(workspace.root.canonicalize().ok());

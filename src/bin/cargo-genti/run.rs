@@ -97,7 +97,11 @@ fn main(
 ) -> Result<End, End> {
     let reports = Reports::resolve(&args.reports, &start.env, shell)?;
     // As long as the process lives: the system frees it at once, and not a hundred thousand paths one by one.
-    let project: &_ = Box::leak(Box::new(prepare(&args.run, lockfile, &start.env, shell)?));
+    let project = Box::leak(Box::new(prepare(&args.run, lockfile, &start.env, shell)?));
+    if gate.as_configured {
+        resolve::as_of_gate(project, shell);
+    }
+    let project: &_ = project;
     let root = &project.workspace.root;
     if gate.has_drifted(project, shell) {
         return Err(End::Drift);
