@@ -38,12 +38,14 @@ pub(crate) fn workspace(packages: &[(&str, &[(TargetKind, &str)])], files: &[&st
                 digest: Digest::of_bytes(path.as_bytes()),
                 len: 100,
                 is_link: false,
+                is_behind_link: false,
             })
             .collect(),
         owners: Vec::new(),
         outside: Vec::new(),
         metadata: BTreeSet::new(),
         build_dependencies: BTreeSet::new(),
+        beyond: Vec::new(),
         seen: Seen::default(),
     };
     assert!(workspace.packages.is_sorted_by_key(|package| &package.dir));

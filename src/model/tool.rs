@@ -379,6 +379,29 @@ impl Tool {
     pub fn uses_selection(&self) -> bool {
         self.run.contains(&Arg::Selection)
     }
+
+    /// How it is found out what a process of this tool has read beyond its declared inputs.
+    pub fn discovers(&self) -> Discovers {
+        match self.per {
+            // All files are inputs, or those that its globs name.
+            Per::File | Per::TestTarget => Discovers::Nothing,
+            Per::Workspace if !self.uses_selection() => Discovers::Nothing,
+            Per::TargetRoot => Discovers::Modules,
+            Per::Workspace | Per::Package => Discovers::Build,
+        }
+    }
+}
+
+/// How it is found out what a process has read beyond its declared inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Discovers {
+    /// It is not: what it reads is declared.
+    Nothing,
+    /// By the files that the tool says it formats, and by following the modules of its target roots.
+    Modules,
+    /// By what cargo says it built, and what rustc and build scripts say they read; where they say nothing, by what the
+    /// sources name.
+    Build,
 }
 
 /// What decides the result of a tool, and nothing of how it is scheduled.

@@ -42,7 +42,7 @@ pub(super) fn known(name: &str) -> Option<Known> {
         "artifacts" => Some(Known::Dir(is_artifact)),
         "output" => Some(Known::Dir(outputs::is_output)),
         "cache" => Some(Known::Dir(results::is_part)),
-        "state" | "explain.json" => Some(Known::Whole),
+        "builds" | "state" | "explain.json" => Some(Known::Whole),
         name if BUILT.contains(&name) || is_unfinished(name) => Some(Known::Whole),
         _ => None,
     }
@@ -92,10 +92,8 @@ fn may_be_there(name: &str, path: &Path, kind: FileType) -> bool {
     }
 }
 
-/// Whether `dir` holds nothing but files whose names `is_ours` knows.
+/// Whether `is_ours` knows the names of all that is in `dir`.
 pub(super) fn holds_only(dir: &Path, is_ours: fn(&str) -> bool) -> bool {
-    let mut entries = walkdir::WalkDir::new(dir).min_depth(1).into_iter();
-    entries.all(|entry| {
-        entry.is_ok_and(|entry| !entry.file_type().is_dir() && entry.file_name().to_str().is_some_and(is_ours))
-    })
+    let mut entries = walkdir::WalkDir::new(dir).min_depth(1).max_depth(1).into_iter();
+    entries.all(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(is_ours)))
 }

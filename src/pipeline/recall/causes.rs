@@ -20,6 +20,8 @@ pub(in crate::pipeline) enum Cause {
     NeverKept,
     /// It can't be told what its tool is.
     Unknowable,
+    /// It depends on what is behind this link, which is too much to look at.
+    Unbounded(String),
     /// What it prints is to be accepted.
     Blessed,
     /// It runs a program that is not built yet.
@@ -47,6 +49,11 @@ impl Cause {
             Self::NeverKept => "results of this tool are never kept (`cache = false`)".to_owned(),
             Self::Unknowable => {
                 "it can't be told which program it is, or what it needs always runs".to_owned()
+            }
+            Self::Unbounded(link) => {
+                format!(
+                    "not cached: the link {link} leads to more files than are looked at, or to one that can't be read"
+                )
             }
             Self::Blessed => "what it prints is to be accepted (--bless)".to_owned(),
             Self::Program => "the program that it runs was built anew".to_owned(),

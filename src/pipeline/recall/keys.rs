@@ -1,7 +1,8 @@
 //! What decides the results of each tool, and so the keys of its tasks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::elsewhere::Elsewhere;
 use crate::model::digest::{Digest, Hasher, Sink};
@@ -9,10 +10,11 @@ use crate::model::golden;
 use crate::model::key::{Parts, What};
 use crate::model::path::RelPath;
 use crate::model::task::{Plan, TaskIx};
-use crate::model::tool::{Environment, Tool, ToolId};
-use crate::model::workspace::Workspace;
+use crate::model::tool::{Environment, Per, Tool, ToolId};
+use crate::model::workspace::{Beyond, Target, Workspace};
 use crate::plan::Declared;
 use crate::scan::{Env, Programs};
+use crate::workspace;
 
 /// What cargo looks for in every directory above the one that it is started in. What it says of the toolchain shows in the
 /// programs.
@@ -28,7 +30,13 @@ pub(super) struct Ground<'a> {
     pub(super) declared: &'a Declared<'a>,
     /// The digest of this program.
     pub(super) genti: Option<Digest>,
+    /// What is behind the links that lead out of the repository, by the path of the link.
+    pub(super) behind: Mutex<BTreeMap<PathBuf, Option<Digest>>>,
 }
+
+/// A link with more files behind it than are looked at, or with one that can't be read: nothing that depends on it is
+/// cached.
+pub(super) struct Unbounded(pub(super) RelPath);
 
 /// What decides the results of a tool.
 pub(super) struct ToolKey {
@@ -67,6 +75,8 @@ impl Ground<'_> {
         parts.add_fields(What::Definition, tool);
         if tool.uses_selection() {
             parts.add_fields(What::Selection, &self.plan.selection);
+            // Cargo finds targets by itself, in ignored files too.
+            parts.add(What::Inputs, "targets of the packages", targets(self.workspace));
         }
         for (name, path) in self.programs.parts_of(tool, self.env)? {
             if let Some(digest) = self.elsewhere.digest(&path).ok()? {
@@ -81,6 +91,14 @@ impl Ground<'_> {
                 parts.add(What::File, name, digest);
             }
         }
+        if tool.per != Per::File {
+            for package in &self.workspace.outside {
+                for (link, beyond) in &package.beyond {
+                    let path = RelPath::between(&self.workspace.root, link)?;
+                    parts.add(What::File, format!("behind the link {path}"), self.behind(link, *beyond)?);
+                }
+            }
+        }
         for file in self.declared.named(id).iter().map(|id| self.workspace.file(*id)) {
             parts.add(What::File, file.path.to_string(), file.digest);
         }
@@ -92,7 +110,7 @@ impl Ground<'_> {
 
     /// Where `tool` looks for files that are no inputs of its tasks, each with a name that does not say where on this
     /// machine it is.
-    fn searched(&self, tool: &Tool) -> Vec<(String, PathBuf)> {
+    pub(super) fn searched(&self, tool: &Tool) -> Vec<(String, PathBuf)> {
         let is_cargos = tool.environment == Environment::Inherit;
         let names: Vec<_> = tool.searches.iter().map(String::as_str).collect();
         if names.is_empty() && !is_cargos {
@@ -141,15 +159,27 @@ impl Ground<'_> {
     }
 
     /// The key of `task`; `program` is the one that it runs, if another task builds it.
-    pub(super) fn key(&self, key: &ToolKey, task: TaskIx, program: Option<Digest>) -> Digest {
+    pub(super) fn key(
+        &self,
+        key: &ToolKey,
+        task: TaskIx,
+        program: Option<Digest>,
+    ) -> Result<Digest, Unbounded> {
         let of = self.plan.graph.task(task);
         let tool = self.plan.graph.tool(of.tool);
         let base = key.digest.keyed(&of.id.0);
-        if program.is_none() && !tool.has_goldens() {
-            return base;
+        let beyond = self.declared.beyond(task);
+        if program.is_none() && !tool.has_goldens() && beyond.is_empty() {
+            return Ok(base);
         }
         let mut hasher = Hasher::new("genti.key.2");
         hasher.field("key", &base.0);
+        for (link, beyond) in beyond {
+            let path = &self.workspace.file(link).path;
+            let behind = self.behind(&path.to_path(&self.workspace.root), beyond);
+            hasher.field("link", path.as_bytes());
+            hasher.field("behind", &behind.ok_or_else(|| Unbounded(path.clone()))?.0);
+        }
         if let Some(program) = program {
             hasher.field("program", &program.0);
         }
@@ -158,8 +188,39 @@ impl Ground<'_> {
             let golden = self.workspace.find(&path).map(|id| self.workspace.file(id).digest);
             hasher.field("golden", golden.as_ref().map_or(&[], |digest| &digest.0[..]));
         }
-        hasher.finish()
+        Ok(hasher.finish())
     }
+
+    /// The digest of what is behind `link`, which its own digest does not cover.
+    fn behind(&self, link: &Path, beyond: Beyond) -> Option<Digest> {
+        match beyond {
+            Beyond::TooMany => None,
+            Beyond::Outside => {
+                let mut known = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
+                let content = |file: &Path| self.elsewhere.digest(file).ok();
+                *known.entry(link.to_path_buf()).or_insert_with(|| workspace::outside_digest(link, content))
+            }
+        }
+    }
+}
+
+/// A digest over what cargo would build.
+fn targets(workspace: &Workspace) -> Digest {
+    let mut hasher = Hasher::new("genti.targets.1");
+    for (package, target) in workspace
+        .packages
+        .iter()
+        .flat_map(|package| package.targets.iter().map(move |target| (package, target)))
+    {
+        let Target { name, kind, root, edition, test, doc, doctest, needs_features } = target;
+        hasher.field("package", package.name.as_bytes());
+        hasher.field("name", name.as_bytes());
+        hasher.field("kind", kind.as_str().as_bytes());
+        hasher.field("root", root.as_bytes());
+        hasher.field("edition", edition.as_bytes());
+        hasher.field("flags", &[test, doc, doctest, needs_features].map(|flag| u8::from(*flag)));
+    }
+    hasher.finish()
 }
 
 /// A digest over the files of the workspace that `is_meant` picks.

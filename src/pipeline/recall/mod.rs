@@ -25,18 +25,20 @@ mod elsewhere;
 mod extras;
 mod keys;
 mod record;
+mod replays;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
 use self::elsewhere::Elsewhere;
 use self::extras::Wide;
-use self::keys::{Ground, ToolKey};
+use self::keys::{Ground, ToolKey, Unbounded};
 use self::record::{Extra, Record};
+use self::replays::Known;
 use super::Project;
 use super::judge::Normalized;
 use crate::model::digest::{Digest, Hasher, Sink};
@@ -49,7 +51,7 @@ use crate::model::tool::{Per, ToolId};
 use crate::model::workspace::{FileId, PackageId};
 use crate::normalize::{self, Parsed, Traces};
 use crate::plan::Declared;
-use crate::scan::{Ended, Env, Piece, StepRun, Stop};
+use crate::scan::{BuildDirs, Ended, Env, Piece, StepRun, Stop};
 use crate::store::{Next, Results, State};
 use crate::{scan, workspace};
 
@@ -73,6 +75,14 @@ impl Fate {
     pub(super) fn is_due(&self) -> bool {
         matches!(self, Self::Due(_))
     }
+
+    /// The link because of which nothing can be known.
+    pub(super) fn unbounded(&self) -> Option<&str> {
+        match self {
+            Self::Due(Cause::Unbounded(link)) => Some(link),
+            _ => None,
+        }
+    }
 }
 
 /// Looks up results, and keeps new ones.
@@ -84,6 +94,9 @@ pub(super) struct Recall<'a> {
     programs: Vec<Option<PathBuf>>,
     wide: Wide,
     build_dirs: Vec<PathBuf>,
+    /// Whether these are the user's own.
+    is_shared: bool,
+    toolchain: OnceLock<Digest>,
     /// Whether what differs from golden files is accepted: it is not what those say.
     bless: bool,
     state: Mutex<Memory>,
@@ -92,6 +105,7 @@ pub(super) struct Recall<'a> {
 /// What changes during a run.
 struct Memory {
     results: Option<Results>,
+    known: Known,
     /// Keys of tasks whose program has been built.
     programs: BTreeMap<TaskIx, Digest>,
     pending: Vec<Pending>,
@@ -132,13 +146,14 @@ impl<'a> Recall<'a> {
         outside: &'a Outside<'a>,
         env: &'a Env,
         results: Option<Results>,
-        build_dirs: [&Path; 2],
+        build_dirs: &BuildDirs,
         bless: bool,
     ) -> Self {
         let Project { workspace, plan, programs, .. } = project;
         let Outside { elsewhere, declared } = outside;
         let genti = keys::own_digest(elsewhere);
-        let ground = Ground { workspace, plan, programs, env, elsewhere, declared, genti };
+        let ground =
+            Ground { workspace, plan, programs, env, elsewhere, declared, genti, behind: Mutex::default() };
         let keys = match &results {
             Some(_) => ground.tools(),
             None => plan.graph.tools.iter().map(|_| None).collect(),
@@ -155,6 +170,7 @@ impl<'a> Recall<'a> {
         }
         let memory = Memory {
             results,
+            known: Known::load(&workspace.target_dir),
             programs: BTreeMap::new(),
             pending: Vec::new(),
             flushed: Instant::now(),
@@ -162,9 +178,22 @@ impl<'a> Recall<'a> {
             unkept: BTreeSet::new(),
             failed: None,
         };
-        let build_dirs = build_dirs.map(Path::to_path_buf).to_vec();
+        let is_shared = build_dirs.is_shared();
+        let build_dirs = build_dirs.all().map(Path::to_path_buf).to_vec();
+        let toolchain = OnceLock::new();
         let state = Mutex::new(memory);
-        Self { project, ground, keys, programs, wide: Wide::default(), build_dirs, bless, state }
+        Self {
+            project,
+            ground,
+            keys,
+            programs,
+            wide: Wide::default(),
+            build_dirs,
+            is_shared,
+            toolchain,
+            bless,
+            state,
+        }
     }
 
     /// The version of each tool: asked for once, as long as its programs are the same.
@@ -233,7 +262,10 @@ impl<'a> Recall<'a> {
         if tool.uses_executable() {
             return due(Cause::Program);
         }
-        let key = self.ground.key(key, task, None);
+        let key = match self.ground.key(key, task, None) {
+            Ok(key) => key,
+            Err(Unbounded(link)) => return due(Cause::Unbounded(link.to_string())),
+        };
         match self.get(results, &key, next) {
             Ok(parsed) => {
                 let is_clean = parsed.diagnostics.is_empty() && parsed.database.is_none();
@@ -247,11 +279,15 @@ impl<'a> Recall<'a> {
         let Some(bytes) = results.get_next(key, next) else {
             return Err(if results.is_damaged(key) { Cause::Damaged } else { Cause::Unknown });
         };
-        let record = Record::decode(bytes).ok_or(Cause::Damaged)?;
-        if let Some(extra) = record.extras.iter().find(|extra| !self.ground.holds(extra, &self.wide)) {
-            return Err(Cause::Read(describe(extra)));
+        let mut changed = None;
+        for record in Record::decode_all(bytes).ok_or(Cause::Damaged)? {
+            let holds = |extra: &&Extra| self.ground.holds(extra, &self.build_dirs, &self.wide);
+            match record.extras.iter().find(|extra| !holds(extra)) {
+                None => return record.parsed(&self.project.workspace).ok_or(Cause::Unknown),
+                Some(extra) => drop(changed.get_or_insert_with(|| describe(extra))),
+            }
         }
-        record.parsed(&self.project.workspace).ok_or(Cause::Unknown)
+        Err(changed.map_or(Cause::Unknown, Cause::Read))
     }
 
     /// Whatever has to run because others do.
@@ -316,7 +352,7 @@ impl<'a> Recall<'a> {
         let id = self.project.plan.graph.task(task).tool;
         let key = self.keys[id.0 as usize].as_ref().filter(|_| self.project.plan.graph.tool(id).cache)?;
         let digest = self.ground.elsewhere.digest(program).ok()??;
-        Some(self.ground.key(key, task, Some(digest)))
+        self.ground.key(key, task, Some(digest)).ok()
     }
 
     /// Takes down what became of a step. Called on the thread that ran it.
@@ -331,12 +367,12 @@ impl<'a> Recall<'a> {
                 let kept = kept.and_then(|((split, extras), parsed)| {
                     let of = self.project.plan.graph.task(task);
                     let tool = self.project.plan.graph.tool(of.tool);
-                    if !tool.cache || self.bless && tool.has_goldens() {
+                    if !tool.cache || parsed.traces.is_replayed || self.bless && tool.has_goldens() {
                         return None;
                     }
                     let key = match tool.uses_executable() {
                         true => *self.lock().programs.get(&task)?,
-                        false => self.ground.key(self.keys[of.tool.0 as usize].as_ref()?, task, None),
+                        false => self.ground.key(self.keys[of.tool.0 as usize].as_ref()?, task, None).ok()?,
                     };
                     let workspace = &self.project.workspace;
                     let (found, database) = (split[at].clone(), parsed.database.clone());
@@ -377,8 +413,7 @@ impl<'a> Recall<'a> {
             return None;
         }
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
-        let build_dirs: Vec<_> = self.build_dirs.iter().map(PathBuf::as_path).collect();
-        self.ground.extras(tool, &units, traces, &build_dirs, &self.wide).ok()
+        self.ground.extras(tool, &units, traces, &self.build_dirs, &self.wide).ok()
     }
 
     /// Looks again at the inputs of what has ended, and writes what is as it was.
@@ -395,7 +430,9 @@ impl<'a> Recall<'a> {
             match again.changed(task) {
                 None => match kept {
                     Some((key, record)) => {
-                        let (results, bytes) = (memory.results.as_mut(), record.encode());
+                        let before = memory.results.as_ref().and_then(|results| results.get(&key));
+                        let bytes = record.encode_before(before);
+                        let results = memory.results.as_mut();
                         results.zip(bytes).into_iter().for_each(|(results, bytes)| results.put(key, bytes));
                     }
                     None => drop(memory.unkept.insert(tool)),
@@ -432,6 +469,11 @@ impl<'a> Recall<'a> {
             if let (Some(results), None) = (results, &failed) {
                 *failed = results.finish().err();
             }
+        }
+        if self.lock().known.in_shared {
+            events(Event::Notice(
+                "not caching what cargo replayed in your own build directory: it may be of other inputs (`build-dir = \"shared\"`)",
+            ));
         }
         let failed = self.lock().failed.take();
         if let Some(error) = failed {
@@ -519,9 +561,7 @@ fn describe(extra: &Extra) -> String {
         Extra::File(path, _) => format!("the file {path}, which it has read"),
         Extra::Made(path, _) => format!("the file {path}, which a build script has made"),
         Extra::Variable(name, _) => format!("the variable {name}, which a build has read"),
-        Extra::Sources(_) => {
-            "a Rust source of the workspace: one of its modules lies outside of its package".to_owned()
-        }
+        Extra::Below(path, _) => format!("a file in {path}, for which a build script runs again"),
         Extra::Everything(_) => {
             "a file of the workspace: it can't be told which of them its sources include".to_owned()
         }
