@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "configuration is read and the clock started here")]
 
 mod around;
+mod as_of;
 mod conditions;
 mod finished;
 mod golden;
@@ -39,10 +40,11 @@ use crate::plan::{self, Drift, Facts, PlanError};
 use crate::scan::{BuildDirs, Client, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
 use crate::store::{BaselineError, OutputDir, Results, State};
 use crate::workspace::{GitError, Listing, LoadError};
-use crate::{store, workspace};
+use crate::{disk, store, workspace};
 use jiff::civil::Date;
 
 pub use self::around::{Located, around, base, forget_changed, locate};
+pub use self::as_of::Later;
 pub use self::conditions::builds_like_baseline;
 pub use self::finished::{Difference, Judged, NotJudged, judge_finished};
 pub use self::lock::{lock, lock_drift};
@@ -177,8 +179,10 @@ pub fn target_dir(request: &Request, env: &Env) -> Result<PathBuf, Error> {
 
 /// Where programs are, seen from where the workspace is looked for; and what is asked of cargo.
 fn find(request: &Request, env: &Env) -> Result<(Programs, workspace::Request), Error> {
-    let start = request.manifest_path.as_deref().and_then(Path::parent).map(|dir| request.cwd.join(dir));
-    let programs = Programs::new(env, start.as_deref().unwrap_or(&request.cwd))?;
+    let manifest = request.manifest_path.as_ref().map(|path| request.cwd.join(path));
+    let start = manifest.as_deref().and_then(Path::parent).unwrap_or(&request.cwd);
+    workspace::refuse_special(start, manifest.as_deref())?;
+    let programs = Programs::new(env, start)?;
     let has = |flag: &str| request.cargo_flags.iter().any(|given| given == flag);
     let of_workspace = workspace::Request {
         cargo: programs.cargo().to_path_buf(),
@@ -200,14 +204,21 @@ fn find(request: &Request, env: &Env) -> Result<(Programs, workspace::Request), 
 pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> Result<Project, Error> {
     let (programs, of_workspace) = find(request, env)?;
     let mut state = State::default();
+    let mut unknown = None;
     let mut known = |target_dir: &Path| {
-        state = State::load(target_dir);
+        match State::load(target_dir) {
+            Ok(loaded) => state = loaded,
+            Err(error) => unknown = Some(error),
+        }
         state.files.clone()
     };
     let mut loaded = workspace::load(&of_workspace, &mut known)?;
     if !loaded.lockfile && request.lockfile != Lockfile::Ignore {
         make_lockfile(request, &programs, &loaded.workspace.root, events)?;
         loaded = workspace::load(&of_workspace, &mut known)?;
+    }
+    if let Some(error) = unknown {
+        events(Event::Notice(&error.to_string()));
     }
     let workspace = loaded.workspace;
     let programs = programs.within(&workspace.root);
@@ -429,6 +440,14 @@ fn make_lockfile(
 fn facts(request: &Request, workspace: &Workspace, policy: &Policy) -> Result<Facts, Error> {
     let since = request.selection.since.as_deref();
     let changed = since.map(|since| workspace::changed_since(&workspace.root, since)).transpose()?;
+    let changed = changed.map(|mut files: BTreeSet<RelPath>| {
+        // Where only the user's own excludes name it, git lists what was built.
+        let built = [&workspace.target_dir, &workspace.build_dir];
+        let built = built.into_iter().filter_map(|dir| RelPath::between(&workspace.root, dir));
+        let built: Vec<_> = built.filter(|dir| !dir.is_root()).collect();
+        files.retain(|path| !built.iter().any(|dir| path.is_within(dir)));
+        files
+    });
     // Another configuration is one that changed: then anything may.
     let config = request.config_file.as_ref().and_then(|path| request.cwd.join(path).canonicalize().ok());
     let config = config.zip(workspace.root.canonicalize().ok());
@@ -443,7 +462,7 @@ fn facts(request: &Request, workspace: &Workspace, policy: &Policy) -> Result<Fa
 
 /// The text at `path`; `None` if there is none.
 fn read(path: &Path) -> Result<Option<String>, Error> {
-    match std::fs::read_to_string(path) {
+    match disk::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::ConfigFile { path: path.to_path_buf(), error }),

@@ -17,6 +17,7 @@ mod golden;
 mod libtest;
 mod lines;
 mod machete;
+mod names;
 mod nextest;
 pub mod reads;
 mod rules;

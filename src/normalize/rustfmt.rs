@@ -287,11 +287,9 @@ warning rustfmt rustfmt::unformatted main.rs 11:1-13:1: not formatted as rustfmt
   fix: format it
     main.rs 11:1-13:1 "    let i = 9;\n}\n"
 error rustfmt rustfmt::parse missing.rs: failed to resolve mod `missing`: does not exist (fatal)
-warning rustfmt rustfmt::unformatted sub dir/new
-line.rs 1:1-2:1: not formatted as rustfmt would
+warning rustfmt rustfmt::unformatted sub dir/new%0Aline.rs 1:1-2:1: not formatted as rustfmt would
   fix: format it
-    sub dir/new
-line.rs 1:1-2:1 "fn a() {}\n"
+    sub dir/new%0Aline.rs 1:1-2:1 "fn a() {}\n"
 gap broken.rs: broken.rs: this file contains an unclosed delimiter
 gap missing.rs: missing.rs: failed to resolve mod `missing`: does not exist
 
@@ -444,7 +442,7 @@ warning rustfmt rustfmt::unformatted x.rs 5:1-6:1: not formatted as rustfmt woul
         };
         assert_eq!(place(b"/w/ws/a b.rs", ":1:"), "a b.rs");
         assert_eq!(place(b"/w/ws/a b.rs", " at line 1:"), "a b.rs");
-        assert_eq!(place(b"/w/ws/a\nb\xff\x1b[31m.rs", ":1:"), "a\nb%FF\x1b[31m.rs");
+        assert_eq!(place(b"/w/ws/a\nb\xff\x1b[31m.rs", ":1:"), "a%0Ab%FF%1B[31m.rs");
         assert_eq!(place(b"/home/me/x.rs", ":1:"), "[HOME]/x.rs");
     }
 

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::names::OddNames;
 use crate::model::path::RelPath;
 use crate::model::workspace::Workspace;
 
@@ -21,6 +22,8 @@ pub struct Scrub {
     sources: Vec<(PathBuf, RelPath)>,
     /// Where cargo builds.
     targets: Vec<PathBuf>,
+    /// What would break the output of tools.
+    odd_names: OddNames,
     /// Directories with what stands for them, the longest first; an empty stand-in is the root's.
     prefixes: Vec<(String, String)>,
 }
@@ -34,6 +37,7 @@ impl Scrub {
             outside: dirs.filter(|dir| dir.is_outside()).cloned().collect(),
             sources: Vec::new(),
             targets: Vec::new(),
+            odd_names: OddNames::of(workspace),
             prefixes: Vec::new(),
         };
         scrub.add_prefix(temp, "[TMP]");
@@ -76,6 +80,11 @@ impl Scrub {
             self.prefixes
                 .sort_by_key(|(dir, stand_in)| (std::cmp::Reverse(dir.len()), stand_in.starts_with('[')));
         }
+    }
+
+    /// `output` in which the names of files break no line and no sequence: to be read by [`names`](super::names) again.
+    pub(super) fn with_plain_names<'a>(&self, output: &'a [u8]) -> Cow<'a, [u8]> {
+        self.odd_names.disguise(output)
     }
 
     /// `text` without escape sequences and without this machine's directories.
@@ -327,7 +336,7 @@ mod tests {
         let path =
             |raw: &[u8]| scrub().with_root(Path::new("/real/ws")).path(raw).map(|path| path.to_string());
         assert_eq!(path(b"src/lib.rs").as_deref(), Some("src/lib.rs"));
-        assert_eq!(path(b"/home/me/ws/a b\n\xff").as_deref(), Some("a b\n%FF"));
+        assert_eq!(path(b"/home/me/ws/a b\n\xff").as_deref(), Some("a b%0A%FF"));
         assert_eq!(path(b"./src/../shared.in").as_deref(), Some("shared.in"));
         assert_eq!(path(b"/real/ws/x").as_deref(), Some("x"));
         for outside in [&b"/home/me/out/x"[..], b"../x", b"/home/me/ws2/x", b"target/debug/g.rs", b""] {

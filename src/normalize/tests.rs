@@ -102,7 +102,7 @@ warning lint lint lint: line 3 is bad
 #[test]
 fn what_names_no_place_is_about_the_same_in_every_batch() {
     let optional_path = Parse::Regex(r"^(?:(?<path>\w+\.rs): )?(?<message>bad)$".to_owned());
-    let log = r#"{"runs":[{"tool":{"driver":{}},"results":[{"message":{"text":"bad"}}]}]}"#;
+    let log = r#"{"version":"2.1.0","runs":[{"tool":{"driver":{}},"results":[{"message":{"text":"bad"}}]}]}"#;
     for (parse, said) in [(optional_path, "bad"), (Parse::Sarif, log)] {
         let mut tool = tool("lint", parse, &["lint"]);
         let place = |tool: &Tool, units: &[Unit]| {

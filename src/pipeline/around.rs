@@ -29,8 +29,10 @@ pub struct Located {
 ///
 /// If there is no workspace, or no cargo.
 pub fn locate(cwd: &Path, manifest_path: Option<&Path>, env: &Env) -> Result<Located, Error> {
-    let start = manifest_path.and_then(Path::parent).map(|dir| cwd.join(dir));
-    let programs = Programs::new(env, start.as_deref().unwrap_or(cwd))?;
+    let manifest = manifest_path.map(|path| cwd.join(path));
+    let start = manifest.as_deref().and_then(Path::parent).unwrap_or(cwd);
+    workspace::refuse_special(start, manifest.as_deref())?;
+    let programs = Programs::new(env, start)?;
     let request = workspace::Request {
         cargo: programs.cargo().to_path_buf(),
         manifest_path: manifest_path.map(Path::to_path_buf),

@@ -7,8 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use serde_json::Value;
 
+use super::as_of::commit_day;
 use super::conditions::Conditions;
 use super::ledger::Ledger;
 use super::{Project, exists, golden, judge, lock};
@@ -124,6 +126,15 @@ fn drift(project: &Project, artifacts: &Artifacts, run: &Finished, tasks: &Tasks
             there: drift.here.value,
             here: drift.configured.value,
         }));
+    }
+    let as_of = run.report.as_of.as_deref().and_then(|day| day.parse::<Date>().ok());
+    let earlier = as_of.and_then(|there| Some((there, commit_day(project)?)));
+    if let Some((there, commit)) = earlier.filter(|(there, commit)| there < commit) {
+        drift.push(Difference {
+            what: "the day by which suppressions expire".to_owned(),
+            there: there.to_string(),
+            here: format!("{commit} or later, for the commit is of that day"),
+        });
     }
     // Which tasks, is what helps.
     let ids: BTreeSet<_> = plan.graph.tasks.iter().map(|task| task.id.to_string()).collect();

@@ -5,7 +5,7 @@
 //! a finding is one command: all that could end a command or begin another one is escaped.
 
 use super::finished::{Finding, Finished};
-use super::text::{counted, visible};
+use super::text::{BROKEN, counted, visible, without_hash_commands};
 use crate::model::finding::{Level, Place, State};
 use crate::model::path::RelPath;
 
@@ -82,7 +82,7 @@ fn of_finding(finding: &Finding, base: &RelPath) -> Command {
 
 fn place(place: &Place, base: &RelPath) -> Option<String> {
     let path = base.resolve(place.path()?)?;
-    let mut properties = format!("file={}", property(&String::from_utf8_lossy(path.as_bytes())));
+    let mut properties = format!("file={}", property(&name(&path)));
     if let Some(range) = place.range() {
         // The end is the first position behind it. GitHub takes columns for one line only, and none that is before the
         // first.
@@ -94,6 +94,14 @@ fn place(place: &Place, base: &RelPath) -> Option<String> {
         }
     }
     Some(properties)
+}
+
+/// `path` as it is, if a command can hold it; else as it is written in all artifacts.
+fn name(path: &RelPath) -> String {
+    match std::str::from_utf8(path.as_bytes()) {
+        Ok(name) if visible(name) == name => name.to_owned(),
+        _ => path.to_string(),
+    }
 }
 
 /// What fails a gate beside findings.
@@ -125,9 +133,9 @@ fn of_gate(run: &Finished) -> Vec<Command> {
 
 /// What stands behind the second `::`.
 fn data(text: &str) -> String {
-    let text = visible(text);
+    let text = visible(text).replace('%', "%25").replace('\n', "%0A");
     // The older form of a command is looked for everywhere in a line.
-    text.replace('%', "%25").replace('\n', "%0A").replace("##[", "##\\[")
+    without_hash_commands(&text, BROKEN).into_owned()
 }
 
 /// The value of a property.
@@ -141,10 +149,11 @@ mod tests {
 
     #[test]
     fn nothing_ends_a_command_or_begins_another() {
-        let hostile = "a\r\n::error::b\u{85}%0A::stop-commands::x\n##[error]c,line=1";
+        let hostile = "a\r\n::error::b\u{85}%0A::stop-commands::x\n##[error]c,line=1 ##vso[task.complete]";
         for text in [data(hostile), property(hostile)] {
             assert!(!text.contains(['\n', '\r', '\u{85}']), "{text}");
             assert!(!text.contains("##["), "{text}");
+            assert!(!text.contains("##vso["), "{text}");
             assert!(!text.contains("%0A::stop") && text.contains("%250A"), "{text}");
         }
         assert!(!property(hostile).contains([':', ',']));

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::finished::{Finding, Finished, Tasks, Tool, ToolReport};
-use super::text::visible;
+use super::text::{inert, visible};
 use crate::model::finding::{Place, State};
 
 /// Renders `run`.
@@ -111,20 +111,10 @@ fn description(finding: &Finding) -> String {
     text
 }
 
-/// `text` without what no XML may hold, not even escaped.
+/// `text` without what no XML may hold, not even escaped, and what a log would take for a command.
 fn legal(text: &str) -> String {
-    // A log would take `##[` for a command of GitHub's, wherever in a line.
-    let text = visible(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}").replace("##[", "##\\[");
-    // And `::` at its beginning.
-    let is_command = |line: &str| line.trim_start().starts_with("::");
-    match text.split('\n').any(is_command) {
-        true => text
-            .split('\n')
-            .map(|line| if is_command(line) { line.replacen("::", "\\::", 1) } else { line.to_owned() })
-            .collect::<Vec<_>>()
-            .join("\n"),
-        false => text,
-    }
+    let text = visible(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
+    inert(&text).into_owned()
 }
 
 #[cfg(test)]

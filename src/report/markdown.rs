@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::finished::{Finding, Finished, ToolReport};
-use super::text::{counted, visible, visible_line};
+use super::text::{counted, inert, visible, visible_line};
 use super::{excerpt, links};
 use crate::model::finding::State;
 use crate::model::outcome::Verdict;
@@ -207,11 +207,6 @@ fn fenced(text: &str) -> String {
     let fence = "`".repeat(longest_run(text).max(2) + 1);
     let text = inert(&visible(text)).trim_end().replace('\n', "\n  ");
     format!("\n  {fence}text\n  {text}\n  {fence}\n\n")
-}
-
-/// What a log would take for a command of the older form, wherever in a line.
-fn inert(text: &str) -> String {
-    text.replace("##[", "##\\[")
 }
 
 fn longest_run(text: &str) -> usize {

@@ -101,9 +101,7 @@ fn hex(digest: &Digest) -> impl Deref<Target = str> {
 
 /// `path` as it is written: most of them as they are.
 fn text(path: &RelPath) -> Cow<'_, str> {
-    let plain = std::str::from_utf8(path.as_bytes()).ok();
-    let plain = plain.filter(|text| !path.is_root() && !text.contains('%'));
-    plain.map_or_else(|| path.to_string().into(), Cow::Borrowed)
+    path.plain().map_or_else(|| path.to_string().into(), Cow::Borrowed)
 }
 
 /// `tasks.jsonl`, to be made.

@@ -9,9 +9,10 @@
 use std::io;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use super::pool::Held;
 use super::sys::{Group, GroupId, Guard, Orphans, Pipe};
 use crate::model::task::Exit;
 
@@ -37,11 +38,22 @@ struct Live {
     groups: Vec<Option<GroupId>>,
     /// Kills them if we can't.
     guard: Option<Guard>,
+    /// The tokens that it puts back then.
+    tokens: Option<Arc<Held>>,
 }
 
 impl Live {
     fn groups(&self) -> impl Iterator<Item = GroupId> {
         self.groups.iter().flatten().copied()
+    }
+
+    /// Lets the guard know how many tokens there are to put back.
+    fn share_tokens(&self) {
+        if let (Some(guard), Some(tokens)) = (&self.guard, &self.tokens)
+            && let Ok(ledger) = guard.ledger()
+        {
+            tokens.write_to(ledger);
+        }
     }
 
     /// So many more are being started.
@@ -77,6 +89,13 @@ impl Children {
         self.guard = Some((program, argument));
     }
 
+    /// Has the guard put back these tokens if we are killed.
+    pub(super) fn guard_tokens(&self, tokens: Option<Arc<Held>>) {
+        let mut live = self.live();
+        live.tokens = tokens;
+        live.share_tokens();
+    }
+
     /// Sends the guard away. To be called when no child lives.
     pub(super) fn dismiss_guard(&self) {
         self.live().guard = None;
@@ -97,6 +116,7 @@ impl Children {
         {
             // A system that has no room for it gets a run without.
             live.guard = Guard::start(Command::new(program).arg(argument)).ok();
+            live.share_tokens();
         }
         live.start(1);
         drop(live);

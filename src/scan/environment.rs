@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::build_dirs::BuildDirs;
+use super::recursion::VARIABLE as RUNNING;
 use crate::model::tool::{Counted, Environment, Tool};
 
 /// A snapshot of the environment.
@@ -72,6 +73,11 @@ impl Env {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
+    /// Sets `name` for this program and what it tells its children.
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        self.0.insert(name.into(), value.into());
+    }
+
     /// Every variable.
     pub(super) fn vars(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
         self.0.iter()
@@ -98,6 +104,7 @@ impl Env {
             vars.insert("CARGO_BUILD_JOBS".into(), jobs.to_string().into());
         }
         vars.extend(FIXED.map(|(name, value)| (name.into(), value.into())));
+        vars.extend(self.get(RUNNING).map(|value| (RUNNING.into(), value.to_owned())));
         if tool.jobserver {
             vars.extend(pool.iter().map(|(name, value)| (name.into(), value.clone())));
         }

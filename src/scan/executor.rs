@@ -205,6 +205,7 @@ impl Executor<'_> {
             return Ok(Runs { steps, failed_fast: false });
         }
         self.build_dirs.prepare(&self.plan.graph.tools);
+        self.stop.children().guard_tokens(self.pool.held());
         let workers = self.parallel.clamp(1, due);
         let (events, inbox) = channel();
         let wish = wait_for_tokens(self.pool.clone(), events.clone())?;

@@ -21,6 +21,7 @@ mod launch;
 mod pool;
 mod process;
 mod program;
+mod recursion;
 mod scheduler;
 mod slow;
 mod spool;
@@ -35,6 +36,7 @@ pub use executor::{Client, Ended, Executor, Judge, Judged, Piece, Recall, Record
 pub use fingerprints::Fingerprint;
 pub use pool::{Inherited, Pool};
 pub use program::{Identifier, Identity, Missing, Programs, read_text};
+pub use recursion::{Recursion, is_above, own_name};
 pub use spool::{Kept, Outputs, Truncated};
 pub use stop::{Stop, StopReason};
 pub use sys::stand_guard;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::atomic;
+use super::trust;
 use crate::model::digest::Digest;
 use crate::model::key::Parts;
 use crate::model::stamp::FileTable;
@@ -26,6 +26,14 @@ pub struct State {
     pub elsewhere: FileTable,
     /// For each tool, when it was last part of a run, and what decided its results then.
     pub tools: BTreeMap<String, (u32, Parts)>,
+}
+
+/// Why what the last run saw is not known. It costs time only.
+#[derive(Debug, thiserror::Error)]
+#[error("`{path}` was not used: {error}")]
+pub struct StateError {
+    path: PathBuf,
+    error: io::Error,
 }
 
 /// What is written before the two tables.
@@ -45,10 +53,20 @@ impl State {
         target_dir.join("genti/state")
     }
 
-    /// Reads it; a new one if there is none that can be read.
-    pub fn load(target_dir: &Path) -> Self {
-        let bytes = std::fs::read(Self::path(target_dir)).ok();
-        bytes.and_then(Self::read).unwrap_or_default()
+    /// Reads it; a new one if there is none, or it is damaged.
+    ///
+    /// # Errors
+    ///
+    /// If something is there that can't be read or trusted.
+    pub fn load(target_dir: &Path) -> Result<Self, StateError> {
+        let path = Self::path(target_dir);
+        match trust::read(&path) {
+            Ok(bytes) => Ok(Self::read(bytes).unwrap_or_default()),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(Self::default())
+            }
+            Err(error) => Err(StateError { path, error }),
+        }
     }
 
     fn read(bytes: Vec<u8>) -> Option<Self> {
@@ -75,7 +93,7 @@ impl State {
         let mut body = postcard::to_stdvec(&head).map_err(io::Error::other)?;
         body.extend_from_slice(files);
         body.extend_from_slice(elsewhere);
-        let mut file = atomic::unfinished(&target_dir.join("genti"))?;
+        let mut file = trust::unfinished(&target_dir.join("genti"))?;
         for bytes in [MAGIC, &Digest::of_bytes(&body).0, &body] {
             file.as_file_mut().write_all(bytes)?;
         }
@@ -107,9 +125,9 @@ mod tests {
     fn what_was_saved_is_loaded() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("genti")).unwrap();
-        assert_eq!(State::load(dir.path()), State::default());
+        assert_eq!(State::load(dir.path()).unwrap(), State::default());
         state().save(dir.path()).unwrap();
-        assert_eq!(State::load(dir.path()), state());
+        assert_eq!(State::load(dir.path()).unwrap(), state());
     }
 
     #[test]

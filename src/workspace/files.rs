@@ -15,7 +15,7 @@
 #![expect(clippy::disallowed_methods, reason = "part of the shell: lists and reads the workspace")]
 
 use std::collections::BTreeSet;
-use std::fs::{self, File as OpenFile};
+use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -25,6 +25,7 @@ use rayon::prelude::*;
 use super::links::{Leads, Links};
 use super::walk::{self, Found};
 use super::{Listing, LoadError, place, unreadable};
+use crate::disk;
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
 use crate::model::stamp::{FileTable, Stamp};
@@ -95,14 +96,13 @@ pub(super) fn list(
 
 /// The file or the link at `path`, if there is one.
 fn look(root: &Path, path: RelPath) -> Option<Found> {
-    let meta = place(root, &path).symlink_metadata().ok()?;
+    let place = place(root, &path);
+    let meta = place.symlink_metadata().ok()?;
     let is_link = meta.is_symlink();
-    (is_link || meta.is_file()).then(|| Found {
-        path,
-        is_link,
-        is_behind_link: false,
-        seen: Ok(stamp_of(&meta)),
-    })
+    // Cargo would wait for it.
+    let seen = disk::refuse_special(&place).map(|()| stamp_of(&meta));
+    let is_there = is_link || meta.is_file() || seen.is_err();
+    is_there.then(|| Found { path, is_link, is_behind_link: false, seen })
 }
 
 /// Finds out what is in the files of `runs`, which come sorted: by what is `known`, which is sorted too, or by reading them.
@@ -283,7 +283,7 @@ pub(super) fn digest(place: &Path) -> io::Result<Digest> {
 /// Through a buffer that is used again: the size of a file decides neither the memory nor the number of calls. That its
 /// owner may execute it counts, as it does for git.
 fn hash_file(place: &Path, buffer: &mut [u8]) -> io::Result<(Digest, u64)> {
-    let mut file = OpenFile::open(place)?;
+    let mut file = disk::open(place)?;
     let is_executable = is_executable(&file.metadata()?);
     let mut hasher = blake3::Hasher::new();
     loop {

@@ -10,6 +10,7 @@ use std::path::{Component, Path};
 
 use serde::Deserialize;
 
+use crate::disk;
 use crate::model::digest::Digest;
 use crate::model::generated::{Generated, GeneratedFile, GeneratedUnit};
 use crate::model::path::RelPath;
@@ -73,7 +74,7 @@ pub fn generated(
     package: PackageId,
     out_dir: &Path,
 ) -> Result<Option<Generated>, Unreadable> {
-    let text = match fs::read(out_dir.join(MANIFEST)) {
+    let text = match disk::read(&out_dir.join(MANIFEST)) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Unreadable::Manifest(error.to_string())),
         Ok(text) => text,
@@ -119,7 +120,7 @@ fn file(out_dir: &Path, output: &Output) -> Result<GeneratedFile, Unreadable> {
     if !is_file {
         return Err(wrong("is not there".to_owned()));
     }
-    let bytes = fs::read(&place).map_err(|error| wrong(format!("can't be read: {error}")))?;
+    let bytes = disk::read(&place).map_err(|error| wrong(format!("can't be read: {error}")))?;
     if bytes.len() as u64 != output.bytes {
         return Err(wrong(format!("has {} bytes, and the script wrote {}", bytes.len(), output.bytes)));
     }

@@ -140,7 +140,7 @@ impl<'a> Links<'a> {
         let below = real.strip_prefix(&self.top).unwrap_or(real);
         below.components().any(|part| part.as_os_str() == ".git")
             || self.build_dirs.iter().any(|dir| real.starts_with(dir))
-            || walk::is_cache(real)
+            || walk::is_cache(real).unwrap_or(false)
     }
 
     /// The digest of a link that leads to `leads`; `content` is that of a file.

@@ -18,13 +18,14 @@ use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::disk;
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
 use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
 
 pub use generated::{Unreadable, generated};
-pub use git::{GitError, changed_since, is_ignored, merge_sides};
+pub use git::{GitError, changed_since, commit_time, is_ignored, merge_sides};
 pub use links::outside_digest;
 pub use seen::{Look, has_changed, look_at, still_as_seen};
 pub use sources::read_sources;
@@ -149,6 +150,20 @@ pub enum LoadError {
     },
 }
 
+/// Looks at what cargo and rustup will read to find the workspace around `start`, and `manifest`: they would wait for ever for
+/// what is no regular file.
+///
+/// # Errors
+///
+/// If one of these files is none.
+pub fn refuse_special(start: &Path, manifest: Option<&Path>) -> Result<(), LoadError> {
+    let around = start.ancestors().flat_map(|dir| ROOT_INPUTS.iter().map(|name| dir.join(name)));
+    for path in around.chain(manifest.map(Path::to_path_buf)) {
+        disk::refuse_special(&path).map_err(unreadable(&path))?;
+    }
+    Ok(())
+}
+
 /// The target directory of the workspace that `request` names.
 ///
 /// # Errors
@@ -207,6 +222,13 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
         seen: Seen { at, stamps, as_known },
     };
     workspace.owners = owners(&workspace);
+    // One that is listed and no link is a file.
+    for target in workspace.packages.iter().flat_map(|package| &package.targets) {
+        if workspace.find(&target.root).is_none_or(|id| workspace.file(id).is_link) {
+            let path = place(root, &target.root);
+            disk::refuse_special(&path).map_err(unreadable(&path))?;
+        }
+    }
     let lockfile = workspace.find(&RelPath::new("Cargo.lock")).is_some();
     Ok(Loaded { workspace, lockfile })
 }

@@ -2,13 +2,13 @@
 #![expect(clippy::disallowed_methods, reason = "part of the shell: reads the workspace")]
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Component, Path};
 
 use rayon::prelude::*;
 
 use super::{LoadError, unreadable};
+use crate::disk;
 use crate::model::path::RelPath;
 
 /// What is longer than this is no source that somebody wants to be shown.
@@ -58,11 +58,10 @@ fn read(root: &Path, path: &RelPath) -> io::Result<Option<Vec<u8>>> {
 }
 
 fn read_file(place: &Path) -> io::Result<Option<Vec<u8>>> {
-    // Asked before it is opened: to open a FIFO would wait for a writer.
     if !place.metadata()?.is_file() {
         return Ok(None);
     }
     let mut bytes = Vec::new();
-    File::open(place)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    disk::open(place)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= LONGEST).then_some(bytes))
 }

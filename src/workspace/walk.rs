@@ -7,8 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::File as OpenFile;
-use std::io::{self, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +17,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rayon::Scope;
 
 use super::{Listing, LoadError, unreadable};
+use crate::disk;
 use crate::model::path::{RelPath, os_path};
 use crate::model::stamp::Stamp;
 use crate::model::workspace::Workspace;
@@ -27,6 +27,12 @@ const CHUNK: usize = 512;
 
 /// What a `CACHEDIR.TAG` begins with, see <https://bford.info/cachedir/>.
 const CACHEDIR_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
+
+/// The file that says so.
+const TAG: &str = "CACHEDIR.TAG";
+
+/// The file that says what git leaves out.
+const RULES: &str = ".gitignore";
 
 /// A file or a link that was listed and not yet read.
 pub(super) struct Found {
@@ -50,7 +56,8 @@ pub(super) fn walk<'a>(
     pruned: &[PathBuf],
     listing: Listing,
 ) -> Result<Vec<Vec<Found>>, LoadError> {
-    let starts: Vec<_> = starts.map(|(start, place)| Dir::start(start, place)).collect();
+    let starts = starts.map(|(start, place)| Dir::start(start, place));
+    let starts = starts.collect::<Result<Vec<_>, _>>()?;
     let several = starts.len() > 1;
     let budget = AtomicUsize::new(usize::MAX);
     let walk = Walk { pruned, listing, budget: &budget, runs: Mutex::default(), errors: Mutex::default() };
@@ -78,7 +85,7 @@ pub(super) fn walk_up_to(
     budget: &AtomicUsize,
 ) -> Result<Option<Vec<Found>>, LoadError> {
     let walk = Walk { pruned, listing, budget, runs: Mutex::default(), errors: Mutex::default() };
-    let mut runs = walk.all(vec![Dir::start(start, place)])?;
+    let mut runs = walk.all(vec![Dir::start(start, place)?])?;
     listing.apply(&mut runs);
     let mut files = merged(runs);
     files.iter_mut().for_each(|file| file.is_behind_link = true);
@@ -147,18 +154,19 @@ struct Dir {
 }
 
 impl Dir {
-    fn start(start: &RelPath, place: &Path) -> Self {
+    fn start(start: &RelPath, place: &Path) -> Result<Self, LoadError> {
         let mut prefix = start.as_bytes().to_vec();
         if !prefix.is_empty() {
             prefix.push(b'/');
         }
         let above = repository_above(place).into_iter();
-        let rules = above.fold(None, |outer, dir| {
-            let Some(way) = RelPath::between(dir, place) else { return outer };
+        let rules = above.into_iter().try_fold(None, |outer, dir| {
+            let Some(way) = RelPath::between(dir, place) else { return Ok(outer) };
             let above = [way.as_bytes(), b"/"].concat();
-            Rules::read(dir, outer, Place { at: prefix.len(), above })
-        });
-        Self { place: place.to_path_buf(), prefix, rules, is_start: true }
+            let rules = Rules::read(dir, outer, Place { at: prefix.len(), above });
+            rules.map_err(unreadable(&dir.join(RULES)))
+        })?;
+        Ok(Self { place: place.to_path_buf(), prefix, rules, is_start: true })
     }
 }
 
@@ -178,13 +186,22 @@ struct Place {
 }
 
 impl Rules {
-    /// Those of the `.gitignore` in `dir`, within `outer`. What can't be read of it does not count, as in git.
-    fn read(dir: &Path, outer: Option<Arc<Self>>, place: Place) -> Option<Arc<Self>> {
+    /// Those of the `.gitignore` in `dir`, within `outer`. What can't be read of it does not count, as in git; what is no
+    /// file, git would wait for.
+    fn read(dir: &Path, outer: Option<Arc<Self>>, place: Place) -> io::Result<Option<Arc<Self>>> {
+        let file = match disk::open(&dir.join(RULES)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
+            Err(_) => return Ok(outer),
+        };
         let mut builder = GitignoreBuilder::new("");
-        let _ = builder.add(dir.join(".gitignore"));
+        for (number, line) in BufReader::new(file).lines().map_while(Result::ok).enumerate() {
+            let line = if number == 0 { line.trim_start_matches('\u{feff}') } else { &line };
+            let _ = builder.add_line(None, line);
+        }
         match builder.build() {
-            Ok(own) if !own.is_empty() => Some(Arc::new(Self { own, place, outer })),
-            _ => outer,
+            Ok(own) if !own.is_empty() => Ok(Some(Arc::new(Self { own, place, outer }))),
+            _ => Ok(outer),
         }
     }
 
@@ -229,11 +246,8 @@ impl<'a> Walk<'a> {
         let (open, mut entries) = match Open::read(&place, &prefix) {
             Ok(read) => read,
             // That of somebody else, perhaps.
-            Err(_) if !is_start && is_cache(&place) => return,
-            Err(error) => {
-                self.errors.lock().unwrap_or_else(PoisonError::into_inner).push((place, error));
-                return;
-            }
+            Err(_) if !is_start && is_cache(&place).unwrap_or(false) => return,
+            Err(error) => return self.fail(place, error),
         };
         self.listing.apply(&mut entries);
         // Directories by the paths in them: so whatever lies in one comes where it does.
@@ -245,11 +259,18 @@ impl<'a> Walk<'a> {
             let path = [&prefix, name.as_bytes()].concat();
             entries.binary_search_by(|(other, _)| other.cmp(&path)).is_ok()
         };
-        if !is_start && has("CACHEDIR.TAG") && is_cache(&place) {
-            return;
+        if !is_start && has(TAG) {
+            match is_cache(&place) {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(error) => return self.fail(place.join(TAG), error),
+            }
         }
-        if has(".gitignore") {
-            rules = Rules::read(&place, rules, Place { at: prefix.len(), above: Vec::new() });
+        if has(RULES) {
+            match Rules::read(&place, rules, Place { at: prefix.len(), above: Vec::new() }) {
+                Ok(read) => rules = read,
+                Err(error) => return self.fail(place.join(RULES), error),
+            }
         }
         let mut files = Vec::with_capacity(entries.len().min(CHUNK));
         for (path, kind) in entries {
@@ -282,6 +303,11 @@ impl<'a> Walk<'a> {
             }
         }
         self.look(files, &open);
+    }
+
+    /// Takes note that what is at `place` can't be read.
+    fn fail(&self, place: PathBuf, error: io::Error) {
+        self.errors.lock().unwrap_or_else(PoisonError::into_inner).push((place, error));
     }
 
     /// Looks at files of one directory: their paths, and whether each is a link.
@@ -324,7 +350,7 @@ impl<'a> Ignores<'a> {
         for dir in dirs {
             let place = dir.to_path(self.root);
             let is_ignored = rules.as_ref().is_some_and(|rules| rules.ignore(dir.as_bytes(), true));
-            if is_ignored || place.is_symlink() || is_cache(&place) {
+            if is_ignored || place.is_symlink() || is_cache(&place).unwrap_or(false) {
                 return true;
             }
             rules = self.of(&dir, rules);
@@ -337,12 +363,13 @@ impl<'a> Ignores<'a> {
         let read = || {
             let place = dir.to_path(root);
             if dir.is_root() {
-                let rules = Dir::start(dir, &place).rules;
+                let rules = Dir::start(dir, &place).ok().and_then(|start| start.rules);
                 return Rules::read(&place, rules, Place { at: 0, above: Vec::new() });
             }
             Rules::read(&place, outer, Place { at: dir.as_bytes().len() + 1, above: Vec::new() })
         };
-        self.rules.entry(dir.clone()).or_insert_with(read).clone()
+        // What can't be read has been told when the files were listed.
+        self.rules.entry(dir.clone()).or_insert_with(|| read().unwrap_or_default()).clone()
     }
 }
 
@@ -481,11 +508,18 @@ mod other {
     }
 }
 
-/// Whether `dir` says of itself that it can be made again: a target directory, for one.
-pub(super) fn is_cache(dir: &Path) -> bool {
+/// Whether `dir` says that all in it can be made again.
+///
+/// # Errors
+///
+/// If its tag is no file.
+pub(super) fn is_cache(dir: &Path) -> io::Result<bool> {
     let mut begin = [0; CACHEDIR_SIGNATURE.len()];
-    let tag = OpenFile::open(dir.join("CACHEDIR.TAG"));
-    tag.and_then(|mut tag| tag.read_exact(&mut begin)).is_ok() && begin == CACHEDIR_SIGNATURE
+    match disk::open(&dir.join(TAG)) {
+        Ok(mut tag) => Ok(tag.read_exact(&mut begin).is_ok() && begin == CACHEDIR_SIGNATURE),
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Err(error),
+        Err(_) => Ok(false),
+    }
 }
 
 /// The top of the repository that `dir` is in.

@@ -7,10 +7,11 @@ use std::time::Instant;
 use genti::model::event::{Event, Waiting};
 use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome, ToolOutcome};
+use genti::model::workspace::Workspace;
 use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
 use genti::plan::{Drift, DriftKind};
 use genti::report::Draft;
-use genti::scan::{Env, Inherited, Pool, Stop, StopReason};
+use genti::scan::{self, Env, Inherited, Pool, Stop, StopReason};
 use genti::store::{self, ArtifactDir, Results, StoreError};
 
 use crate::args::{BlessArgs, CheckArgs, GateArgs, RunArgs};
@@ -96,7 +97,11 @@ fn main(
 ) -> Result<End, End> {
     let reports = Reports::resolve(&args.reports, &start.env, shell)?;
     // As long as the process lives: the system frees it at once, and not a hundred thousand paths one by one.
-    let project: &_ = Box::leak(Box::new(prepare(&args.run, lockfile, &start.env, shell)?));
+    let project = Box::leak(Box::new(prepare(&args.run, lockfile, &start.env, shell)?));
+    if gate.as_configured {
+        resolve::as_of_gate(project, shell);
+    }
+    let project: &_ = project;
     let root = &project.workspace.root;
     if gate.has_drifted(project, shell) {
         return Err(End::Drift);
@@ -221,7 +226,8 @@ pub(crate) fn execute(
 ) -> Result<Run, End> {
     let Gate { bless, stale_fails, fail_fast, no_cache, .. } = gate;
     let stale_fails = stale_fails && !project.baseline.stale_warns;
-    let Start { env, inherited, at } = start;
+    let Start { mut env, inherited, at } = start;
+    enter(project, &mut env, shell)?;
     if let Some(warning) = &inherited.warning {
         shell.warning(warning);
     }
@@ -278,7 +284,19 @@ fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<Resul
         };
         shell.warning(format_args!("nothing is known and nothing kept: {}", visible_line(&why)));
     });
+    if let Some(why) = opened.as_ref().ok().and_then(Results::distrust) {
+        shell.warning(visible_line(why));
+    }
     opened.ok()
+}
+
+/// Notes in `env` that `project` is being run, unless this is a part of such a run.
+pub(crate) fn enter(project: &Project, env: &mut Env, shell: &mut Shell) -> Result<(), End> {
+    let Workspace { root, target_dir, .. } = &project.workspace;
+    env.enter(root, target_dir).map_err(|error| {
+        shell.error(error);
+        End::Usage
+    })
 }
 
 /// Opens the artifact directory, waiting for another run to end. A disk that says no does not stop the run.
@@ -288,8 +306,13 @@ pub(crate) fn open(
     bar: &mut Bar<'_>,
     shell: &mut Shell,
 ) -> Result<Result<ArtifactDir, StoreError>, End> {
-    let mut waits = false;
-    let dir = ArtifactDir::open(&project.workspace.target_dir, &mut || {
+    let (mut waits, mut waits_for_itself) = (false, false);
+    let target_dir = &project.workspace.target_dir;
+    let dir = ArtifactDir::open(target_dir, &mut || {
+        waits_for_itself = store::holder(target_dir).is_some_and(|holder| scan::is_above(&holder));
+        if waits_for_itself {
+            return false;
+        }
         let is_news = !std::mem::replace(&mut waits, true);
         bar.on(if is_news { Event::Waiting(Some(Waiting::Run)) } else { Event::Tick }, shell);
         stop.reason().is_none()
@@ -297,15 +320,25 @@ pub(crate) fn open(
     if waits {
         bar.on(Event::Waiting(None), shell);
     }
+    let dir = dir.and_then(|dir| dir.refuse_links().map(|()| dir));
     match dir {
         Err(error @ StoreError::Foreign { .. }) => {
             shell.error(error);
+            Err(End::Usage)
+        }
+        Err(StoreError::Stopped) if waits_for_itself => {
+            shell.error(scan::Recursion);
             Err(End::Usage)
         }
         Err(StoreError::Stopped) => Err(match stop.reason() {
             Some(StopReason::Signal(signal)) => End::Signal(signal),
             _ => End::Incomplete,
         }),
-        dir => Ok(dir),
+        dir => {
+            if let (Ok(dir), Some(name)) = (&dir, scan::own_name()) {
+                dir.set_holder(&name);
+            }
+            Ok(dir)
+        }
     }
 }

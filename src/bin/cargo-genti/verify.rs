@@ -20,8 +20,8 @@ use crate::{fail, signals};
 /// What varies and is shown before the rest is only counted.
 const MOST: usize = 20;
 
-pub(crate) fn main(args: &VerifyArgs, start: Start, shell: &mut Shell) -> End {
-    match verify(args, &start, shell) {
+pub(crate) fn main(args: &VerifyArgs, mut start: Start, shell: &mut Shell) -> End {
+    match verify(args, &mut start, shell) {
         Ok(end) | Err(end) => end,
     }
 }
@@ -48,9 +48,10 @@ impl Way {
     }
 }
 
-fn verify(args: &VerifyArgs, start: &Start, shell: &mut Shell) -> Result<End, End> {
+fn verify(args: &VerifyArgs, start: &mut Start, shell: &mut Shell) -> Result<End, End> {
     let request = run::request(&args.run, Lockfile::Require, &start.env, shell)?;
     let first = run::load(&request, &start.env, shell)?;
+    run::enter(&first, &mut start.env, shell)?;
     let root = &first.workspace.root;
     let baseline = store::load_baseline(root).map_err(|error| fail(shell, error.into()))?;
     if let Some(warning) = &start.inherited.warning {

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use super::elsewhere::Unreadable;
 use super::keys::{Ground, everything};
 use super::record::Extra;
+use crate::disk;
 use crate::model::digest::{ContentHash, Digest, Hasher, Sink};
 use crate::model::path::RelPath;
 use crate::model::task::Unit;
@@ -432,5 +433,5 @@ fn dep_infos_beside(unit: &BuiltUnit) -> Vec<PathBuf> {
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {
-    std::fs::read(path).ok()
+    disk::read(path).ok()
 }

@@ -108,3 +108,45 @@ pub(crate) fn an_input_changes_meanwhile() -> Tried {
     }
     Ok(())
 }
+
+/// What others can write to, or have put there, is not read; what was restored for another user with its directory, is.
+pub(crate) fn can_be_forged() -> Tried {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let sandbox = workspace();
+    genti(&sandbox).expect(1, &[]);
+    let (whole, log) = (artifacts(&sandbox), sandbox.root().join(LOG));
+    let own = std::fs::metadata(&log).unwrap();
+    assert_eq!(own.permissions().mode() & 0o022, 0);
+    let set_mode = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let mut expected = looks(&sandbox);
+    let mut refused = |why: &str| {
+        genti(&sandbox).expect(1, &["results.log` was not used", why, "it is written anew"]);
+        expected += 3;
+        assert_eq!(looks(&sandbox), expected, "nothing was known");
+        assert!(artifacts(&sandbox) == whole);
+        let run = genti(&sandbox);
+        assert!(!run.err.contains("was not used") && looks(&sandbox) == expected, "{run}");
+    };
+    for mode in [0o666, 0o664, 0o646] {
+        set_mode(&log, mode);
+        refused("others than its owner can write to it");
+    }
+    // What was seen of files decides as much.
+    let state = sandbox.root().join("target/genti/state");
+    set_mode(&state, 0o666);
+    genti(&sandbox).expect(1, &["target/genti/state` was not used", "others than its owner"]);
+    let run = genti(&sandbox);
+    assert!(!run.err.contains("was not used"), "{run}");
+    let somebody = Some(65534);
+    chown(&log, somebody, None).map_err(|error| super::table::NotTried(format!("chown: {error}")))?;
+    refused("another user put it there (uid 65534)");
+    // Restored in a container: the directory belongs to the same user.
+    for path in [log.as_path(), log.parent().unwrap()] {
+        chown(path, somebody, None).unwrap();
+    }
+    let run = genti(&sandbox);
+    assert!(!run.err.contains("not used") && looks(&sandbox) == expected, "{run}");
+    Ok(())
+}

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 use super::table::Tried;
 use super::world::{World, finish, kill, start};
 
-const SIGNALS: [(&str, i32); 3] = [("INT", 130), ("TERM", 143), ("HUP", 129)];
+const SIGNALS: [(&str, i32); 4] = [("INT", 130), ("TERM", 143), ("HUP", 129), ("QUIT", 131)];
+/// What ends a process that does not expect it, and is sent by batch systems before they lose patience.
+const OTHERS: [(&str, i32); 4] = [("ALRM", 142), ("USR1", 138), ("USR2", 140), ("XCPU", 152)];
 /// What children are given to end by themselves. Who took less was not waited for.
 const GRACE: Duration = Duration::from_secs(3);
 
 const OBEDIENT: &str = "echo > ../ready; exec sleep 600";
-const DEAF: &str = "trap '' INT TERM HUP; echo > ../ready; exec sleep 600";
+const DEAF: &str = "trap '' INT TERM HUP QUIT; echo > ../ready; exec sleep 600";
 
 /// Runs a tool that does `script`, sends `signals` once it is there, and gives the time from the last of them to
 /// the end.
@@ -40,6 +42,9 @@ pub(crate) fn once() -> Tried {
         let took = stopped(OBEDIENT, &[signal], code);
         assert!(took < GRACE, "SIG{signal}: {took:?}, though every child had ended");
         stopped(DEAF, &[signal], code);
+    });
+    in_parallel(OTHERS, |(signal, code)| {
+        stopped(OBEDIENT, &[signal], code);
     });
     Ok(())
 }
