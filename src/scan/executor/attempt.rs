@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::super::launch::Launcher;
 use super::super::process::{self, Ending};
-use super::super::program::{Missing, says_missing};
+use super::super::program::{read_missing, words_of};
 use super::super::scheduler::time_cap;
 use super::super::spool::Kept;
 use super::super::stop::StopReason;
@@ -106,8 +106,9 @@ impl<R> Attempt<'_, R> {
                 (Ending::Own, Exit::Signal(signal)) => Ended::Crashed(format!("died by {}", name_of(signal))),
                 (Ending::Own, Exit::Code(code)) => {
                     let read = outputs.read(&ran, |output| {
-                        if code != 0 && says_missing(&output.stderr) {
-                            return Ended::Missing(Missing::subcommand(tool));
+                        let missing = || read_missing(&output.stderr, words_of(tool), tool.install.as_ref());
+                        if let Some(missing) = (code != 0).then(missing).flatten() {
+                            return Ended::Missing(missing);
                         }
                         if ran.leaky {
                             return Ended::Leaky;
