@@ -153,7 +153,10 @@ impl<R> Attempt<'_, R> {
         // What the judge has seen, it has spoken on; what was stopped did not fail.
         self.fails |= match ended {
             Ended::Judged(_) | Ended::Stopped(_) | Ended::NotBuilt => false,
-            Ended::Missing(_) => !self.executor.plan.graph.tool(self.step.tool).is_only_detected(),
+            Ended::Missing(_) => {
+                let tool = self.executor.plan.graph.tool(self.step.tool);
+                self.executor.absent_fails || !tool.is_only_detected()
+            }
             _ => true,
         };
         let is_second = self.is_second;
