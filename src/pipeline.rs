@@ -28,7 +28,7 @@ use crate::compare::suppressions::Suppressions;
 use crate::model::error::Problems;
 use crate::model::event::Event;
 use crate::model::finding::Entry;
-use crate::model::outcome::{Goldens, Outcome};
+use crate::model::outcome::{Goldens, Outcome, Strict};
 use crate::model::path::RelPath;
 use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection};
 use crate::model::suppression::Suppression;
@@ -266,8 +266,8 @@ pub struct Session<'a> {
     pub started: Instant,
     /// Whether what differs from golden files is accepted, to be written after the run.
     pub bless: bool,
-    /// Whether a baseline entry that was fixed, or an orphaned golden file, fails the run.
-    pub stale_fails: bool,
+    /// What fails the run beside new findings.
+    pub strict: Strict,
     /// Where output goes that is too long for memory, or is to be kept.
     pub outputs: Option<&'a OutputDir>,
 }
@@ -340,6 +340,7 @@ pub fn run(
         stop: session.stop,
         parallel: session.parallel,
         fail_fast: session.fail_fast,
+        absent_fails: session.strict.absent,
         has_failed: is_new.is_some_and(|is_new| judge::has_failed(plan, &fates, is_new)),
         due: &due,
         outputs: &Outputs::new(session.outputs),
@@ -384,7 +385,7 @@ pub fn run(
             orphans: golden::orphans(workspace, plan, &project.disabled),
         },
         stopped: session.stop.reason(),
-        stale_fails: session.stale_fails,
+        strict: session.strict,
         parallel: session.parallel,
     };
     let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));

@@ -230,8 +230,10 @@ pub enum Verdict {
     Failed,
     /// Not everything was looked at.
     Incomplete,
-    /// Nothing was looked at: the tool is not installed, nor did anybody ask for it. Decides nothing.
+    /// Nothing was looked at: the tool is not installed, nor did anybody ask for it. A gate is incomplete then.
     Missing,
+    /// Nothing was looked at: no file of the whole workspace is one of the tool's. A gate is incomplete then.
+    Empty,
 }
 
 impl Verdict {
@@ -242,8 +244,18 @@ impl Verdict {
             Self::Failed => "failed",
             Self::Incomplete => "incomplete",
             Self::Missing => "missing",
+            Self::Empty => "empty",
         }
     }
+}
+
+/// What fails a run beside new findings. The default is that of `run`; a gate wants more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Strict {
+    /// A stale baseline entry or an orphaned golden file fails it.
+    pub stale: bool,
+    /// A required tool that is not installed, or has nothing to look at, makes it incomplete.
+    pub absent: bool,
 }
 
 /// How a run ended: the process's exit code is a public interface. Where several hold, the first in the order

@@ -94,6 +94,7 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         lane: None,
         environment: Environment::Inherit(Counted::Build(Vec::new())),
         jobserver: false,
+        may_be_empty: true,
         threads: None,
         version: Vec::new(),
         rules: Vec::new(),

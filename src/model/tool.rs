@@ -42,6 +42,8 @@ pub struct Tool {
     pub namespaces: Vec<String>,
     /// Whether its verdict decides the exit code.
     pub required: bool,
+    /// Whether it is fine that there is nothing for it to look at.
+    pub may_be_empty: bool,
     /// Names of the tools whose tasks come first.
     pub needs: Vec<String>,
     /// Whether it takes part only where a tool that needs it does.

@@ -16,7 +16,7 @@ use super::ledger::Ledger;
 use super::{Project, exists, golden, judge, lock};
 use crate::compare::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Entry};
-use crate::model::outcome::{End, Goldens, Outcome};
+use crate::model::outcome::{End, Goldens, Outcome, Strict};
 use crate::model::path::RelPath;
 use crate::model::task::{Status, TaskIx};
 use crate::model::tool::{Tool, ToolId};
@@ -59,7 +59,7 @@ pub enum NotJudged {
     Source(#[from] LoadError),
 }
 
-/// Judges the run that left `artifacts` by `project` and `baseline`. With `stale_fails`, a stale entry fails it.
+/// Judges the run that left `artifacts` by `project` and `baseline`, as a gate that is as `strict`.
 ///
 /// # Errors
 ///
@@ -69,7 +69,7 @@ pub fn judge_finished(
     env: &Env,
     artifacts: &Artifacts,
     baseline: &BTreeMap<String, Vec<Entry>>,
-    stale_fails: bool,
+    strict: Strict,
 ) -> Result<Judged, NotJudged> {
     let violations: Vec<_> = artifacts.violations().iter().map(ToString::to_string).collect();
     let (run, tasks) = match artifacts.read() {
@@ -90,11 +90,11 @@ pub fn judge_finished(
         None => return Ok(judged),
     };
     // How it ended depends on whether it was a gate: one of both must be what is written.
-    let end = |stale_fails| {
+    let end = |strict| {
         let stopped = stopped(&run);
-        judge::end(&project.plan, &outcome.tools, &outcome.goldens.orphans, stopped, stale_fails)
+        judge::end(&project.plan, &outcome.tools, &outcome.goldens.orphans, stopped, strict)
     };
-    let (as_check, as_run) = (end(stale_fails), end(false));
+    let (as_check, as_run) = (end(strict), end(Strict::default()));
     outcome.end = if run.run.end.exit == as_run.code() { as_run } else { as_check };
     judged.violations.extend(compare(project, artifacts, &outcome));
     outcome.end = match as_check {
@@ -214,7 +214,7 @@ fn recompute(
             orphans: golden::orphans(workspace, plan, &project.disabled),
         },
         stopped: stopped(run),
-        stale_fails: false,
+        strict: Strict::default(),
         parallel: 0,
     };
     Ok(Some(judge::conclude(case, ledger)?))
@@ -247,7 +247,8 @@ fn contradictions(project: &Project, run: &Finished, ledger: &Ledger<'_>) -> Vec
             all.push(format!("report.json: it has no findings of {}, and a task has some", tool.name));
         }
         let is_open = |status: &Status| !status.is_verdict() && !matches!(status, Status::Skipped(_));
-        if !result.incomplete.is_empty() && !statuses().any(is_open) {
+        let has_tasks = statuses().next().is_some();
+        if !result.incomplete.is_empty() && has_tasks && !statuses().any(is_open) {
             all.push(format!(
                 "tasks.jsonl: every task of {} has a verdict, and report.json says `incomplete`",
                 tool.name

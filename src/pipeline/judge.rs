@@ -13,7 +13,9 @@ use crate::compare::matching;
 use crate::compare::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Entry, State};
 use crate::model::generated::Generated;
-use crate::model::outcome::{self, Cache, Compared, End, Gone, Outcome, Timing, ToolOutcome, Verdict};
+use crate::model::outcome::{
+    self, Cache, Compared, End, Gone, Outcome, Strict, Timing, ToolOutcome, Verdict,
+};
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
 use crate::model::task::{Output, Plan, Step, TaskIx};
@@ -149,7 +151,7 @@ pub(super) struct Case<'a> {
     pub(super) read: &'a ReadSources<'a>,
     pub(super) goldens: outcome::Goldens,
     pub(super) stopped: Option<StopReason>,
-    pub(super) stale_fails: bool,
+    pub(super) strict: Strict,
     pub(super) parallel: usize,
 }
 
@@ -208,7 +210,7 @@ pub(super) fn outcome(
 
 /// From what is known of the tasks to states, verdicts and the end: compare and report.
 pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome, LoadError> {
-    let Case { plan, versions, suppressions, baseline, read, goldens, stopped, stale_fails, .. } = case;
+    let Case { plan, versions, suppressions, baseline, read, goldens, stopped, strict, .. } = case;
     let diagnostics = std::mem::take(&mut ledger.diagnostics);
     let sources =
         Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.place.path()))?);
@@ -221,7 +223,7 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
     }
     let as_of = suppressions.as_of();
     let suppressions = suppressions.judge(&matched.findings, |one| ledger.has_looked(one));
-    let end = end(plan, &tools, &goldens.orphans, stopped, stale_fails);
+    let end = end(plan, &tools, &goldens.orphans, stopped, strict);
     Ok(Outcome {
         plan: Arc::clone(plan),
         tasks: ledger.tasks,
@@ -289,17 +291,22 @@ pub(super) fn end(
     tools: &[ToolOutcome],
     orphans: &[RelPath],
     stopped: Option<StopReason>,
-    stale_fails: bool,
+    strict: Strict,
 ) -> End {
     if let Some(StopReason::Signal(signal)) = stopped {
         return End::Signal(signal);
     }
     let required =
         || plan.graph.tools.iter().zip(tools).filter(|(tool, _)| tool.required).map(|(_, outcome)| outcome);
-    if required().any(|outcome| outcome.verdict == Verdict::Incomplete) {
+    let is_open = |verdict| match verdict {
+        Verdict::Incomplete => true,
+        Verdict::Missing | Verdict::Empty => strict.absent,
+        Verdict::Passed | Verdict::Failed => false,
+    };
+    if required().any(|outcome| is_open(outcome.verdict)) {
         End::Incomplete
-    } else if required().any(|outcome| outcome.new > 0 || (stale_fails && outcome.fixed > 0))
-        || (stale_fails && golden::decide(plan, orphans))
+    } else if required().any(|outcome| outcome.new > 0 || (strict.stale && outcome.fixed > 0))
+        || (strict.stale && golden::decide(plan, orphans))
     {
         End::Failed
     } else {

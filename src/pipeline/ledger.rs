@@ -289,12 +289,18 @@ impl<'a> Ledger<'a> {
                 self.note(TaskIx(at), status);
             }
         }
+        for at in 0..self.plan.graph.tools.len() {
+            if let Some(why) = self.lacks_work(at) {
+                self.incomplete[at].insert((".".to_owned(), why.to_owned()));
+            }
+        }
         let incomplete = std::mem::take(&mut self.incomplete);
         let mut databases = std::mem::take(&mut self.databases);
         let tool = |((at, version), incomplete): ((usize, _), BTreeSet<_>)| ToolOutcome {
             version,
             database: databases[at].take(),
             verdict: match (incomplete.is_empty(), self.is_merely_missing(at)) {
+                _ if self.lacks_work(at).is_some() => Verdict::Empty,
                 (true, _) => Verdict::Passed,
                 (false, true) => Verdict::Missing,
                 (false, false) => Verdict::Incomplete,
@@ -309,6 +315,19 @@ impl<'a> Ledger<'a> {
     pub(super) fn skipped(&self, tool: ToolId) -> usize {
         let is_skipped = |task: &&TaskOutcome| matches!(task.status, Status::Skipped(_));
         self.tasks[self.tasks_of(tool)].iter().filter(is_skipped).count()
+    }
+
+    /// Says so if the tool at this index should have something to look at, and has nothing in all of the workspace.
+    fn lacks_work(&self, at: usize) -> Option<&'static str> {
+        let tool = &self.plan.graph.tools[at];
+        let is_empty = self.tasks_of(ToolId(at as u32)).is_empty()
+            && !tool.may_be_empty
+            && !tool.on_demand
+            && self.plan.is_full(self.workspace);
+        is_empty.then_some(match tool.files.is_empty() {
+            true => "the workspace has nothing for it to look at",
+            false => "no file of the workspace matches its `files`",
+        })
     }
 
     /// Whether the tool at this index is not installed, and the workspace only shows that it uses it.

@@ -275,7 +275,7 @@ impl<'a> TasksDraft<'a> {
             let exit_status = match result.verdict {
                 Verdict::Passed => 0,
                 Verdict::Failed => 1,
-                Verdict::Incomplete | Verdict::Missing => 3,
+                Verdict::Incomplete | Verdict::Missing | Verdict::Empty => 3,
             };
             let (status, task_id) = (result.verdict.as_str(), Hex(id.0));
             push(&Compare { exit_status, kind: "compare", status, task_id, tool: &tool.name }, &mut out);

@@ -48,6 +48,8 @@ pub struct Executor<'a> {
     pub parallel: usize,
     /// Whether nothing starts any more once a required tool has failed.
     pub fail_fast: bool,
+    /// Whether one has if it is not installed and the workspace only shows that it uses it.
+    pub absent_fails: bool,
     /// Whether one has, by what is known without running it.
     pub has_failed: bool,
     /// For each task, whether it is to be run: of the others the result is known.

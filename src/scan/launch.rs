@@ -15,6 +15,7 @@ use cargo_config2::PathAndArgs;
 use super::cargo_config;
 use super::executor::Executor;
 use super::pool::Threads;
+use super::program::{NO_INSTALL, toolchain_of, words_of};
 use crate::model::task::{Program, Unit};
 use crate::model::tool::Tool;
 use crate::model::workspace::PackageId;
@@ -72,6 +73,9 @@ impl<'a> Launcher<'a> {
     ) -> Result<(Command, Option<Threads>), String> {
         let Executor { workspace, env, pool, build_dirs, parallel, .. } = self.executor;
         let mut vars = env.for_tool(tool, build_dirs, pool.vars(), *parallel);
+        if toolchain_of(words_of(tool)).is_some() {
+            vars.insert(NO_INSTALL.0.into(), NO_INSTALL.1.into());
+        }
         let threads = tool.threads.as_ref().map(|name| {
             let most = self.most_threads(name, &vars).unwrap_or(*parallel).min(*parallel);
             let threads = pool.take_free(most.saturating_sub(1));

@@ -30,6 +30,7 @@ mod since;
 mod support;
 mod suppressions;
 mod test_tools;
+mod toolchains;
 mod traps;
 mod validators;
 mod verdicts;

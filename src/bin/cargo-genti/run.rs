@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use genti::model::event::{Event, Waiting};
 use genti::model::finding::Entry;
-use genti::model::outcome::{End, Outcome, ToolOutcome};
+use genti::model::outcome::{End, Outcome, Strict, ToolOutcome};
 use genti::model::workspace::Workspace;
 use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
 use genti::plan::{Drift, DriftKind};
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &BlessArgs, start: Start, shell: &mut Shell) -> End {
 pub(crate) fn check(args: &CheckArgs, start: Start, shell: &mut Shell) -> End {
     let gate = Gate {
         bless: Bless::default(),
-        stale_fails: true,
+        strict: Strict { stale: true, absent: true },
         fail_fast: args.gate.fail_fast,
         no_cache: args.gate.run.no_cache,
         as_configured: true,
@@ -57,8 +57,8 @@ pub(crate) fn check(args: &CheckArgs, start: Start, shell: &mut Shell) -> End {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Gate {
     bless: Bless,
-    /// A baseline entry that was fixed fails it, and an orphaned golden file.
-    stale_fails: bool,
+    /// What fails it beside new findings.
+    strict: Strict,
     /// Nothing starts any more once a required tool has failed.
     fail_fast: bool,
     /// Everything is run, and no result kept.
@@ -224,8 +224,8 @@ pub(crate) fn execute(
     start: Start,
     shell: &mut Shell,
 ) -> Result<Run, End> {
-    let Gate { bless, stale_fails, fail_fast, no_cache, .. } = gate;
-    let stale_fails = stale_fails && !project.baseline.stale_warns;
+    let Gate { bless, fail_fast, no_cache, .. } = gate;
+    let strict = Strict { stale: gate.strict.stale && !project.baseline.stale_warns, ..gate.strict };
     let Start { mut env, inherited, at } = start;
     enter(project, &mut env, shell)?;
     if let Some(warning) = &inherited.warning {
@@ -261,7 +261,7 @@ pub(crate) fn execute(
         fail_fast,
         started: at,
         bless: bless.accept,
-        stale_fails,
+        strict,
         outputs,
     };
     let outcome = pipeline::run(project, &session, results, baseline, &mut |event| bar.on(event, shell));

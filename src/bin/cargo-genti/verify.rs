@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use genti::model::finding::Entry;
-use genti::model::outcome::{End, Outcome};
+use genti::model::outcome::{End, Outcome, Strict};
 use genti::model::policy::Parallel;
 use genti::pipeline::{self, Lockfile, Project, Request, Session, Varies, Witness};
 use genti::report;
@@ -124,7 +124,7 @@ fn run_once(
         fail_fast: false,
         started: Instant::now(),
         bless: false,
-        stale_fails: false,
+        strict: Strict::default(),
         outputs: Some(dir.outputs()),
     };
     let mut bar = Bar::new(project, shell);

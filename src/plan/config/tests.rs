@@ -242,6 +242,7 @@ fn a_tool_is_read() {
         searches = ['.nagarc', '~/.nagarc']
         cache = false
         weight = 3
+        may-be-empty = true
         max-tasks = 5
         max-bytes = 6";
     let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -274,6 +275,7 @@ fn a_tool_is_read() {
             parse: Parse::Regex("(?<message>.+)".into()),
             namespaces: texts(&["a", "naga"]),
             required: false,
+            may_be_empty: true,
             needs: texts(&["clippy", "fmt"]),
             on_demand: true,
             lane: Some("gpu".into()),
@@ -299,6 +301,8 @@ fn a_tool_is_read() {
 fn a_tool_that_says_little_gets_the_defaults() {
     let plain = tool("tools.x.run = ['x']", "x");
     assert_eq!((plain.per, plain.parse, plain.required), (Per::Workspace, Parse::ExitCode, true));
+    assert!(!plain.may_be_empty && tool("tools.fmt.args = []", "fmt").may_be_empty);
+    assert!(!tool("tools.fmt.files = ['a/**']", "fmt").may_be_empty);
     assert_eq!(plain.namespaces, ["x"]);
     assert_eq!(plain.environment, Environment::Only(vec![]));
     assert_eq!(tool("tools.x.run = ['x', '{files}']", "x").per, Per::File);

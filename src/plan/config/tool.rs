@@ -96,6 +96,9 @@ pub(super) fn read(
     keys.set(&mut entry.enabled, "enabled", Reader::boolean);
     keys.set(&mut tool.on_demand, "on-demand", Reader::boolean);
     keys.set(&mut tool.required, "required", Reader::boolean);
+    // Whoever says what it looks at means something.
+    tool.may_be_empty &= !table.contains_key("files");
+    keys.set(&mut tool.may_be_empty, "may-be-empty", Reader::boolean);
     if let Some(needs) = keys.read("needs", Reader::strings) {
         tool.needs = sorted(needs.iter().map(|need| need.get_ref().clone()).collect());
         links.needs = needs;
@@ -185,6 +188,7 @@ fn blank(name: &str) -> Tool {
         parse: Parse::ExitCode,
         namespaces: Vec::new(),
         required: true,
+        may_be_empty: false,
         needs: Vec::new(),
         on_demand: false,
         lane: None,

@@ -52,6 +52,7 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
             Verdict::Failed => ("bad", "✕", "failed"),
             Verdict::Incomplete => ("open", "?", "incomplete"),
             Verdict::Missing => ("none", "–", "not installed"),
+            Verdict::Empty => ("none", "–", "nothing to look at"),
         };
         let optional = if tool.required { "" } else { " <small>optional</small>" };
         let _ = write!(

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::super::launch::Launcher;
 use super::super::process::{self, Ending};
-use super::super::program::{Missing, says_missing};
+use super::super::program::{read_missing, words_of};
 use super::super::scheduler::time_cap;
 use super::super::spool::Kept;
 use super::super::stop::StopReason;
@@ -109,8 +109,9 @@ impl<R> Attempt<'_, R> {
                 (Ending::Own, Exit::Signal(signal)) => Ended::Crashed(format!("died by {}", name_of(signal))),
                 (Ending::Own, Exit::Code(code)) => {
                     let read = outputs.read(&ran, |output| {
-                        if code != 0 && says_missing(&output.stderr) {
-                            return Ended::Missing(Missing::subcommand(tool));
+                        let missing = || read_missing(&output.stderr, words_of(tool), tool.install.as_ref());
+                        if let Some(missing) = (code != 0).then(missing).flatten() {
+                            return Ended::Missing(missing);
                         }
                         if ran.leaky {
                             return Ended::Leaky;
@@ -164,7 +165,10 @@ impl<R> Attempt<'_, R> {
         // What the judge has seen, it has spoken on; what was stopped did not fail.
         self.fails |= match ended {
             Ended::Judged(_) | Ended::Stopped(_) | Ended::NotBuilt => false,
-            Ended::Missing(_) => !self.executor.plan.graph.tool(self.step.tool).is_only_detected(),
+            Ended::Missing(_) => {
+                let tool = self.executor.plan.graph.tool(self.step.tool);
+                self.executor.absent_fails || !tool.is_only_detected()
+            }
             _ => true,
         };
         let is_second = self.is_second;

@@ -34,6 +34,7 @@ fn run<R: Send>(
         stop: &Stop::new().unwrap(),
         parallel,
         fail_fast: false,
+        absent_fails: false,
         has_failed: false,
         due: &vec![true; files],
         outputs: &Outputs::new(None),

@@ -92,9 +92,9 @@ impl<'a> Identifier<'a> {
         match words.first() {
             Some(Word::Text(name)) if !name.contains(PLACEHOLDER) => {
                 let plus = words.get(1).and_then(Word::text);
-                match self.programs.find_for(name, plus) {
-                    Some(program) => tracer.program(&program.components().collect::<PathBuf>(), &words[1..]),
-                    None => tracer.unknown(format!("`{name}` is not installed")),
+                match self.programs.start([Some(name.as_str()), plus].into_iter().flatten(), None) {
+                    Ok(program) => tracer.program(&program.components().collect::<PathBuf>(), &words[1..]),
+                    Err(_) => tracer.unknown(format!("`{name}` is not installed")),
                 }
             }
             _ => tracer.unknown("its program is not named".to_owned()),

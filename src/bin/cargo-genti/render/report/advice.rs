@@ -26,9 +26,16 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
         }
         "failed" => beside(view, &stale, page),
         "incomplete" => {
-            let is_open = |required, verdict| required && verdict == Verdict::Incomplete;
-            let open = names(run, |tool, report| is_open(tool.required, report.verdict));
+            let has = |verdicts: &[Verdict]| {
+                names(run, |tool, report| tool.required && verdicts.contains(&report.verdict))
+            };
+            // What is absent decides in a gate alone: then nothing else may be open.
+            let open = match has(&[Verdict::Incomplete]) {
+                open if open.is_empty() => has(&[Verdict::Missing, Verdict::Empty]),
+                open => open,
+            };
             page.error(format_args!("no verdict from: {open}"));
+            absent(view, page);
         }
         "interrupted" => {
             page.error(format_args!("stopped by signal {}", run.run.end.exit.saturating_sub(128)))
@@ -67,9 +74,30 @@ fn passed(view: &View<'_>, extra: usize, page: &mut Page) {
     if !missing.is_empty() {
         beside.push_str(&format!("; not installed: {missing}"));
     }
+    let empty = names(run, |_, report| report.verdict == Verdict::Empty);
+    if !empty.is_empty() {
+        beside.push_str(&format!("; nothing to look at: {empty}"));
+    }
     let from = if beside.is_empty() { "" } else { " from required tools" };
     let what = format!("{tasks} {}, nothing new{from}{beside}", plural(tasks, "task", "tasks"));
     page.status(GOOD, "Finished", what);
+}
+
+/// How a gate passes without the tools that looked at nothing.
+fn absent(view: &View<'_>, page: &mut Page) {
+    let of = |verdict| names(view.run, |tool, report| tool.required && report.verdict == verdict);
+    let missing = of(Verdict::Missing);
+    if !missing.is_empty() {
+        page.note(format_args!(
+            "not installed: {missing}; install what is missing, or write `required = false` under `[tools.NAME]`"
+        ));
+    }
+    let empty = of(Verdict::Empty);
+    if !empty.is_empty() {
+        page.note(format_args!(
+            "nothing to look at: {empty}; correct `files`, or write `may-be-empty = true` under `[tools.NAME]`"
+        ));
+    }
 }
 
 /// What fails a gate without a new finding.

@@ -65,6 +65,7 @@ impl<'a> Row<'a> {
         let ToolReport { new, unchanged, updated, suppressed, skipped, fixed, unknown, .. } = report;
         let mut facts = Vec::new();
         match (view.run.task_count_of(&tool.name), tool.per.as_str()) {
+            (0, _) if report.verdict == Verdict::Empty => {}
             (0, _) => facts.push("nothing to look at".to_owned()),
             (_, "workspace") => {}
             (count, per) => facts.push(text::units(count, per)),
@@ -98,7 +99,7 @@ impl<'a> Row<'a> {
     fn style(&self) -> Style {
         match self.report.verdict {
             Verdict::Passed => GOOD,
-            Verdict::Missing => WARN,
+            Verdict::Missing | Verdict::Empty => WARN,
             Verdict::Failed | Verdict::Incomplete => {
                 if self.tool.required {
                     BAD
@@ -115,6 +116,7 @@ impl<'a> Row<'a> {
             Verdict::Failed => "Failed",
             Verdict::Incomplete => "Incomplete",
             Verdict::Missing => "Missing",
+            Verdict::Empty => "Empty",
         }
     }
 }
