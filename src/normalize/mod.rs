@@ -18,19 +18,21 @@ mod libtest;
 mod lines;
 mod machete;
 mod nextest;
+mod patch;
 pub mod reads;
 mod rules;
 mod rustfmt;
 mod sarif;
 mod scrub;
+mod sources;
 #[cfg(test)]
 mod testing;
 mod typos;
 
 pub use attribute::attribute;
-pub use columns::Columns;
 pub use rules::rules;
 pub use scrub::Scrub;
+pub use sources::Unsettled;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -79,8 +81,10 @@ pub struct Parsed {
     pub hidden: bool,
     /// The revision of the database that the tool looked things up in, if it told.
     pub database: Option<String>,
-    /// What columns count: [`Parsed::count_characters`] is still to be called if these are no characters.
-    pub columns: Columns,
+    /// Messages of the tool that are no findings: nobody has to fix them in the workspace.
+    pub notices: BTreeSet<String>,
+    /// What [`Parsed::settle`] still has to find out.
+    pub unsettled: Unsettled,
     /// What is to be compared with the golden file of the one unit.
     pub printed: Option<Printed>,
 }
@@ -105,6 +109,7 @@ impl Parsed {
         }
         self.diagnostics.sort();
         self.traces.extend(second.traces);
+        self.notices.extend(second.notices);
         Self { gaps: second.gaps, hidden: second.hidden, ..self }
     }
 
@@ -116,6 +121,7 @@ impl Parsed {
         self.diagnostics.dedup();
         self.gaps.extend(next.gaps);
         self.traces.extend(next.traces);
+        self.notices.extend(next.notices);
         Self { database: self.database.take().max(next.database), ..self }
     }
 }

@@ -60,8 +60,8 @@ pub(super) fn normalizer<'a>(
         if let Ok(parsed) = &mut result {
             look_at_generated(workspace, parsed);
             // What can't be read now can't be read in the end: then the run fails for that.
-            let sources = read(&mut parsed.uncounted()).unwrap_or_default();
-            parsed.count_characters(&sources);
+            let sources = read(&mut parsed.unsettled()).unwrap_or_default();
+            parsed.settle(&sources);
         }
         let again = !tool.second_pass.is_empty() && result.as_ref().is_ok_and(|parsed| parsed.hidden);
         let programs = result.as_mut().map(|parsed| std::mem::take(&mut parsed.programs)).unwrap_or_default();

@@ -137,6 +137,12 @@ impl File<'_> {
                 json!({ "level": "error", "message": { "text": text } })
             })
             .collect();
+        notifications.extend(
+            report
+                .notices
+                .iter()
+                .map(|notice| json!({ "level": "note", "message": { "text": sentence(notice) } })),
+        );
         if findings.len() > MOST_RESULTS {
             let more = findings.len() - MOST_RESULTS;
             // What is new is kept; then all are in their order again.

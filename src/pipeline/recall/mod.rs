@@ -236,8 +236,11 @@ impl<'a> Recall<'a> {
         let key = self.ground.key(key, task, None);
         match self.get(results, &key, next) {
             Ok(parsed) => {
-                let is_clean = parsed.diagnostics.is_empty() && parsed.database.is_none();
-                if is_clean { Fate::Clean } else { Fate::Found(Box::new(parsed)) }
+                if parsed == Parsed::default() {
+                    Fate::Clean
+                } else {
+                    Fate::Found(Box::new(parsed))
+                }
             }
             Err(cause) => due(cause),
         }
@@ -339,8 +342,7 @@ impl<'a> Recall<'a> {
                         false => self.ground.key(self.keys[of.tool.0 as usize].as_ref()?, task, None),
                     };
                     let workspace = &self.project.workspace;
-                    let (found, database) = (split[at].clone(), parsed.database.clone());
-                    Some((key, Record::new(workspace, extras.clone(), found, database)))
+                    Some((key, Record::new(workspace, extras.clone(), split[at].clone(), parsed)))
                 });
                 pending.push(Pending { task, kept });
             }
