@@ -415,6 +415,6 @@ warning lint lint x.wgsl: bad
         Parse::Lines,
         X,
         ("", &format!("error: {}\n", "x".repeat(5 << 20)), 1),
-        format!("unparsable: exited with 1: {}\n", "x".repeat(393)),
+        format!("unparsable: exited with 1: {}\n", "x".repeat(400)),
     );
 }

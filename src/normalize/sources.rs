@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Parsed, columns, rustfmt};
+use super::{Parsed, cargo_json, columns, rustfmt};
 use crate::model::path::RelPath;
 
 /// What only the sources can settle.
@@ -13,6 +13,8 @@ pub enum Unsettled {
     Nothing,
     /// Columns count bytes and must count characters.
     ByteColumns,
+    /// Lines of keys in manifests.
+    Manifests,
     /// Line ends, and places in configuration files.
     Rustfmt(rustfmt::Open),
 }
@@ -25,6 +27,7 @@ impl Parsed {
             Unsettled::ByteColumns => {
                 self.diagnostics.iter().filter_map(|found| found.place.path()).collect()
             }
+            Unsettled::Manifests => cargo_json::warnings::unsettled(&self.diagnostics).collect(),
             Unsettled::Rustfmt(open) => open.paths(&self.diagnostics).collect(),
         };
         paths.into_iter()
@@ -35,6 +38,7 @@ impl Parsed {
         match std::mem::take(&mut self.unsettled) {
             Unsettled::Nothing => {}
             Unsettled::ByteColumns => columns::count_characters(&mut self.diagnostics, sources),
+            Unsettled::Manifests => cargo_json::warnings::settle(self, sources),
             Unsettled::Rustfmt(open) => open.settle(self, sources),
         }
     }

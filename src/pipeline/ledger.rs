@@ -9,7 +9,7 @@ use super::judge::Normalized;
 use super::recall::Fate;
 use crate::compare::matching::Reach;
 use crate::model::finding::{Diagnostic, Entry, Place, Site};
-use crate::model::generated::Generated;
+use crate::model::generated::{Generated, split_out_dir};
 use crate::model::outcome::{Cache, TaskOutcome, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
 use crate::model::suppression::Suppression;
@@ -401,8 +401,9 @@ impl Ledger<'_> {
             return self.plan.is_whole(self.workspace) && tasks.all(has_verdict);
         }
         if tool.per == Per::TargetRoot {
-            // Any root of the package may be the one that reaches the file.
-            let mut own = tasks.filter(|at| self.units[*at].package(self.workspace) == owner).peekable();
+            // Any root of the package may be the one that reaches the file; of any package, where it lies in none.
+            let is_own = |at: &usize| owner.is_none() || self.units[*at].package(self.workspace) == owner;
+            let mut own = tasks.filter(is_own).peekable();
             return own.peek().is_some() && own.all(has_verdict);
         }
         let place = Place::File { path: path.clone(), range: None };
@@ -412,8 +413,8 @@ impl Ledger<'_> {
 
 impl Reach for Ledger<'_> {
     fn exists(&self, path: &RelPath) -> bool {
-        // What is ignored is not listed, and may be there all the same.
-        self.workspace.find(path).is_some() || (self.exists)(path)
+        // What is ignored is not listed, and may be there all the same; what is generated is in no checkout.
+        self.workspace.find(path).is_some() || split_out_dir(path).is_some() || (self.exists)(path)
     }
 
     fn looked_at(&self, ns: &str, entry: &Entry) -> bool {

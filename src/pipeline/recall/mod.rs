@@ -364,6 +364,10 @@ impl<'a> Recall<'a> {
         let mut split = vec![Vec::new(); tasks.len()];
         for found in &parsed.diagnostics {
             let at = match &found.place {
+                // Which roots reach a file outside of all packages can't be told: each that does would need to know.
+                Place::File { path, .. } if path.is_outside() && workspace.owner_of(path).is_none() => {
+                    return None;
+                }
                 Place::File { .. } => normalize::attribute(workspace, &units, &found.place, found.package)?,
                 Place::Subject(_) => return None,
             };
