@@ -3,6 +3,26 @@
 use super::digest::Digest;
 use super::path::RelPath;
 
+/// Stands for the directory that cargo gives a build script: a path below it is written `PACKAGE/OUT_DIR/file`.
+const OUT_DIR: &str = "OUT_DIR";
+
+/// The name of the file `below` the `OUT_DIR` of the package in `dir`: the same on every machine. No such file lies in the
+/// workspace.
+pub fn path_in_out_dir(dir: &RelPath, below: &RelPath) -> RelPath {
+    dir.join(OUT_DIR).join(below.as_bytes())
+}
+
+/// The directory of the package in whose `OUT_DIR` the file at `path` lies, and its path there; `None` for any other file.
+pub fn split_out_dir(path: &RelPath) -> Option<(RelPath, RelPath)> {
+    let bytes = path.as_bytes();
+    let name = OUT_DIR.as_bytes();
+    let starts = (0..bytes.len()).filter(|&at| at == 0 || bytes[at - 1] == b'/');
+    starts.into_iter().find_map(|at| {
+        let below = bytes[at..].strip_prefix(name)?.strip_prefix(b"/")?;
+        Some((RelPath::new(&bytes[..at.saturating_sub(1)]), RelPath::new(below)))
+    })
+}
+
 /// What the build script of one package has generated, as far as it says so.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Generated {

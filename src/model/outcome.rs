@@ -201,6 +201,8 @@ pub struct ToolOutcome {
     pub skipped: usize,
     /// What got no verdict and why: a unit or a package, and the reason; sorted.
     pub incomplete: Vec<(String, String)>,
+    /// Messages of the tool that are no findings and change no verdict, sorted.
+    pub notices: Vec<String>,
     /// Where that is kept which its processes printed, if they left something without a verdict. No part of any artifact.
     pub kept: Vec<PathBuf>,
     /// Why not all of that could be kept.

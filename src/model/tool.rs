@@ -295,7 +295,7 @@ impl Parse {
     /// The namespaces, sorted, of what is found in the output of a tool called `tool`.
     pub fn namespaces(&self, tool: &str) -> Vec<String> {
         let names = match self {
-            Self::RustcJson => &["clippy", "rustc", "rustdoc"][..],
+            Self::RustcJson => &["cargo", "clippy", "rustc", "rustdoc"][..],
             Self::Rustfmt => &["rustfmt"],
             // Its errors are the other compilers' too, and its silence says nothing of their warnings.
             Self::CargoBuild => &[],

@@ -19,20 +19,23 @@ mod lines;
 mod machete;
 mod names;
 mod nextest;
+mod patch;
 pub mod reads;
 mod rules;
 mod rustfmt;
+mod said;
 mod sarif;
 mod scrub;
+mod sources;
 mod stated;
 #[cfg(test)]
 mod testing;
 mod typos;
 
 pub use attribute::attribute;
-pub use columns::Columns;
 pub use rules::rules;
 pub use scrub::Scrub;
+pub use sources::Unsettled;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -73,6 +76,8 @@ pub struct Parsed {
     pub programs: Vec<Program>,
     /// Where build scripts left what they generated. Absolute paths: reach no artifact.
     pub out_dirs: Vec<(PackageId, PathBuf)>,
+    /// The same for the packages in whose generated files something was found: there it stands what they were made from.
+    pub made_in: Vec<(PackageId, PathBuf)>,
     /// What is there, once somebody has looked.
     pub generated: Vec<Generated>,
     /// What tells what was read beyond the declared inputs.
@@ -81,8 +86,10 @@ pub struct Parsed {
     pub hidden: bool,
     /// The revision of the database that the tool looked things up in, if it told.
     pub database: Option<String>,
-    /// What columns count: [`Parsed::count_characters`] is still to be called if these are no characters.
-    pub columns: Columns,
+    /// Messages of the tool that are no findings: nobody has to fix them in the workspace.
+    pub notices: BTreeSet<String>,
+    /// What [`Parsed::settle`] still has to find out.
+    pub unsettled: Unsettled,
     /// What is to be compared with the golden file of the one unit.
     pub printed: Option<Printed>,
 }
@@ -107,6 +114,7 @@ impl Parsed {
         }
         self.diagnostics.sort();
         self.traces.extend(second.traces);
+        self.notices.extend(second.notices);
         Self { gaps: second.gaps, hidden: second.hidden, ..self }
     }
 
@@ -118,6 +126,7 @@ impl Parsed {
         self.diagnostics.dedup();
         self.gaps.extend(next.gaps);
         self.traces.extend(next.traces);
+        self.notices.extend(next.notices);
         Self { database: self.database.take().max(next.database), ..self }
     }
 }
@@ -304,21 +313,39 @@ impl Input<'_> {
         stderr.lines().any(is_it).then(|| "not everything that it needs compiles".to_owned())
     }
 
-    /// Why a process failed, in its own words: an error on stderr, else its first line. Of several errors the least,
-    /// for which came first is a matter of time where several things fail at once.
+    /// Why a process failed, in its own words: an error on stderr, else its first line that is no warning. Of several
+    /// errors the least, since which came first is a matter of time where several things fail at once.
     fn complaint(&self) -> Option<String> {
-        let lines = || self.output.stderr.split(|&b| b == b'\n').filter(|line| !line.trim_ascii().is_empty());
         // Looked for in the bytes first: there may be millions of lines.
-        let is_error = |line: &&[u8]| line.windows(5).any(|word| word.eq_ignore_ascii_case(b"error"));
-        let errors = lines().filter(is_error).filter_map(|line| {
-            let line = self.scrub.quote(line.trim_ascii());
-            let (label, rest) = line.split_once(": ")?;
-            let label = label.to_ascii_lowercase();
-            (label == "error" || label.starts_with("error[")).then(|| rest.to_owned())
+        let is_error = |line: &[u8]| line.windows(5).any(|word| word.eq_ignore_ascii_case(b"error"));
+        let errors = self.stderr_lines().filter(|(line, _)| is_error(line)).filter_map(|(line, rest)| {
+            let plain = String::from_utf8_lossy(line.trim_ascii());
+            let plain = scrub::strip_escapes(&plain);
+            let (_, text) = said::label(plain.as_bytes()).filter(|(name, _)| is_error(name))?;
+            Some(said::quoted(self.scrub, text, rest))
         });
-        errors
-            .min()
-            .or_else(|| lines().map(|line| self.scrub.quote(line.trim_ascii())).find(|line| !line.is_empty()))
+        let plain = |is_wanted: fn(&[u8]) -> bool| {
+            let lines = self.stderr_lines().map(|(line, _)| line.trim_ascii());
+            lines
+                .filter(|line| is_wanted(line))
+                .map(|line| self.scrub.quote(line))
+                .find(|line| !line.is_empty())
+        };
+        fn is_no_warning(line: &[u8]) -> bool {
+            said::label(line).is_none_or(|(name, _)| !name.eq_ignore_ascii_case(b"warning"))
+        }
+        errors.min().or_else(|| plain(is_no_warning)).or_else(|| plain(|_| true))
+    }
+
+    /// The lines of stderr, each with what follows it.
+    fn stderr_lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut rest = Some(&*self.output.stderr);
+        std::iter::from_fn(move || {
+            let text = rest?;
+            let end = text.iter().position(|&byte| byte == b'\n');
+            rest = end.map(|end| &text[end + 1..]);
+            Some((&text[..end.unwrap_or(text.len())], rest.unwrap_or_default()))
+        })
     }
 }
 

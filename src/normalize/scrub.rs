@@ -24,6 +24,8 @@ pub struct Scrub {
     targets: Vec<PathBuf>,
     /// What would break the output of tools.
     odd_names: OddNames,
+    /// Where cargo keeps what it has downloaded: below the repository, perhaps, and no part of it.
+    downloads: Vec<PathBuf>,
     /// Directories with what stands for them, the longest first; an empty stand-in is the root's.
     prefixes: Vec<(String, String)>,
 }
@@ -38,6 +40,7 @@ impl Scrub {
             sources: Vec::new(),
             targets: Vec::new(),
             odd_names: OddNames::of(workspace),
+            downloads: Vec::new(),
             prefixes: Vec::new(),
         };
         scrub.add_prefix(temp, "[TMP]");
@@ -68,6 +71,17 @@ impl Scrub {
             self.add_prefix(&place, &dir.to_string());
             self.sources.push((place, dir));
         }
+        self
+    }
+
+    /// The root at `root` lies in a repository whose top is `up` from there. Its files keep their names; not those that cargo
+    /// has downloaded into it.
+    #[must_use]
+    pub fn with_repository(mut self, root: &Path, up: &RelPath, downloads: Option<&Path>) -> Self {
+        let top = plain(&up.to_path(root));
+        self.add_prefix(&top, &up.to_string());
+        self.sources.push((top, up.clone()));
+        self.downloads.extend(downloads.map(Path::to_path_buf));
         self
     }
 
@@ -130,7 +144,16 @@ impl Scrub {
     /// What a path that is none of the workspace's is called. In a directory that is not known, only its last part
     /// is the same on every machine.
     pub fn foreign(&self, raw: &[u8]) -> String {
-        let text = self.lossy(raw);
+        // A path that leads through the workspace and out of it is named by where it ends.
+        let bytes = RelPath::new(raw);
+        let path = bytes.as_os_path();
+        let has_dots = path.components().any(|part| part == Component::ParentDir);
+        let text = match (has_dots, path.is_absolute()) {
+            (false, _) => self.lossy(raw),
+            (true, true) => self.text(&plain(&path).to_string_lossy()),
+            (true, false) => RelPath::between(&self.root, &plain(&self.root.join(&path)))
+                .map_or_else(|| self.lossy(raw), |path| path.to_string()),
+        };
         let path = Path::new(&text);
         match path.file_name().filter(|_| path.is_absolute()) {
             Some(name) => format!("[OUTSIDE]/{}", name.to_string_lossy()),
@@ -139,7 +162,7 @@ impl Scrub {
     }
 
     /// The path that a tool printed, absolute or relative to the root, without `.` and needless `..`. `None` if it
-    /// leads out of the workspace, or into the target directory: what was generated there is no source.
+    /// leads out of the workspace and its repository, or into the target directory: what was generated there is no source.
     pub fn path(&self, raw: &[u8]) -> Option<RelPath> {
         let raw = RelPath::new(raw);
         let raw = raw.as_os_path();
@@ -153,6 +176,10 @@ impl Scrub {
         // The innermost: a member outside may lie around the root.
         let around = self.sources.iter().filter(|(place, _)| path.starts_with(place));
         let (place, dir) = around.max_by_key(|(place, _)| place.as_os_str().len())?;
+        let is_download = || self.downloads.iter().any(|dir| path.starts_with(dir));
+        if dir.is_outside() && is_download() {
+            return None;
+        }
         RelPath::between(place, &path).map(|below| dir.join(below.as_bytes()))
     }
 }

@@ -88,6 +88,9 @@ pub(super) fn show(parsed: &Parsed) -> String {
     if let Some(Printed { code, text, .. }) = &parsed.printed {
         writeln!(out, "printed {text} and ended with {code}").expect("writing to a string");
     }
+    for notice in &parsed.notices {
+        writeln!(out, "notice: {notice}").expect("writing to a string");
+    }
     for gap in &parsed.gaps {
         let package = gap.package.map_or_else(String::new, |package| format!(" @{}", package.0));
         let path = gap.path.as_ref().map_or_else(String::new, |path| format!(" {path}"));

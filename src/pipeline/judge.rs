@@ -1,6 +1,6 @@
 //! From what the processes left to the outcome of a run: statuses, findings, states, verdicts, the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use super::recall::{Fate, Recall};
 use crate::compare::identity::identify;
 use crate::compare::matching;
 use crate::compare::suppressions::Suppressions;
-use crate::model::finding::{Diagnostic, Entry, State};
-use crate::model::generated::Generated;
+use crate::model::finding::{Diagnostic, Entry, Place, Related, State};
+use crate::model::generated::{Generated, split_out_dir};
 use crate::model::outcome::{
     self, Cache, Compared, End, Gone, Outcome, Strict, Timing, ToolOutcome, Verdict,
 };
@@ -23,7 +23,7 @@ use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
 use crate::normalize::{self, Input, Parsed, Scrub, Unparsable};
 use crate::scan::{BuildDirs, Env, Judged, Kept, StepRun, Stop, StopReason};
-use crate::workspace::LoadError;
+use crate::workspace::{LoadError, inputs_of};
 
 /// What one process came to, as normalized on the thread that ran it.
 pub(super) type Normalized = Result<Parsed, Unparsable>;
@@ -35,10 +35,21 @@ pub(super) fn scrub(workspace: &Workspace, env: &Env, build_dirs: &BuildDirs) ->
     let scrub = Scrub::new(workspace, home, temp);
     let scrub = build_dirs.all().into_iter().fold(scrub, |scrub, dir| scrub.with_target(dir));
     // Some tools resolve symbolic links before they print a path.
-    match workspace.root.canonicalize() {
+    let scrub = match workspace.root.canonicalize() {
         Ok(real) => scrub.with_root(&real),
         Err(_) => scrub,
-    }
+    };
+    // Who keeps the home directory in a repository does not keep the workspace in that.
+    let is_around_home = |top: &Path| home.is_some_and(|home| home.starts_with(top));
+    let cargo_home = env.get("CARGO_HOME").map(PathBuf::from).or(home.map(|home| home.join(".cargo")));
+    let roots = std::iter::once(workspace.root.clone()).chain(workspace.root.canonicalize());
+    roots.fold(scrub, |scrub, root| {
+        let top = crate::workspace::repository(&root).filter(|top| !is_around_home(top));
+        match top.and_then(|top| RelPath::between(&root, top)) {
+            Some(up) if up.is_outside() => scrub.with_repository(&root, &up, cargo_home.as_deref()),
+            _ => scrub,
+        }
+    })
 }
 
 /// What is needed to read the output of processes.
@@ -71,9 +82,10 @@ pub(super) fn normalizer<'a>(
         let repeat = result.as_mut().is_ok_and(|parsed| recall.review(step.tool, parsed, stop));
         if let Ok(parsed) = &mut result {
             look_at_generated(workspace, parsed);
+            explain_generated(workspace, parsed);
             // What can't be read now can't be read in the end: then the run fails for that.
-            let sources = read(&mut parsed.uncounted()).unwrap_or_default();
-            parsed.count_characters(&sources);
+            let sources = read(&mut parsed.unsettled()).unwrap_or_default();
+            parsed.settle(&sources);
         }
         let again = !tool.second_pass.is_empty() && result.as_ref().is_ok_and(|parsed| parsed.hidden);
         let programs = result.as_mut().map(|parsed| std::mem::take(&mut parsed.programs)).unwrap_or_default();
@@ -107,6 +119,21 @@ fn look_at_generated(workspace: &Workspace, parsed: &mut Parsed) {
     // Built twice, for the host as well, with the same result.
     parsed.generated.sort();
     parsed.generated.dedup();
+}
+
+/// Names what the generated files were made from that something was found in.
+fn explain_generated(workspace: &Workspace, parsed: &mut Parsed) {
+    let made_in = std::mem::take(&mut parsed.made_in);
+    for found in &mut parsed.diagnostics {
+        let Some((dir, below)) = found.place.path().and_then(split_out_dir) else { continue };
+        let of_package = made_in.iter().filter(|(package, _)| workspace.package(*package).dir == dir);
+        let inputs = of_package.map(|(package, out_dir)| inputs_of(workspace, *package, out_dir, &below));
+        let inputs: BTreeSet<_> = inputs.flatten().collect();
+        found.related.extend(inputs.into_iter().map(|path| Related {
+            message: format!("generated from `{path}`"),
+            place: Some(Place::File { path, range: None }),
+        }));
+    }
 }
 
 /// Whether something that a tool found is new. Asked only where it matters before the end, under `--fail-fast`.

@@ -9,7 +9,7 @@ use super::judge::Normalized;
 use super::recall::Fate;
 use crate::compare::matching::Reach;
 use crate::model::finding::{Diagnostic, Entry, Place, Site};
-use crate::model::generated::Generated;
+use crate::model::generated::{Generated, split_out_dir};
 use crate::model::outcome::{Cache, TaskOutcome, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
 use crate::model::suppression::Suppression;
@@ -35,6 +35,8 @@ pub(super) struct Ledger<'a> {
     incomplete: Vec<BTreeSet<(String, String)>>,
     /// For each tool, the revision of its database.
     databases: Vec<Option<String>>,
+    /// For each tool, messages that are no findings.
+    notices: Vec<BTreeSet<String>>,
     pub(super) diagnostics: Vec<(String, Diagnostic)>,
     /// What build scripts have generated.
     pub(super) generated: Vec<Generated>,
@@ -66,6 +68,7 @@ impl<'a> Ledger<'a> {
             gaps: vec![BTreeSet::new(); graph.tools.len()],
             incomplete: vec![BTreeSet::new(); graph.tools.len()],
             databases: vec![None; graph.tools.len()],
+            notices: vec![BTreeSet::new(); graph.tools.len()],
             diagnostics: Vec::new(),
             generated: Vec::new(),
             not_built: Vec::new(),
@@ -155,6 +158,7 @@ impl<'a> Ledger<'a> {
         // Of several processes at once, one may have updated it: whichever came first, the same is told.
         let database = &mut self.databases[tool.0 as usize];
         *database = database.take().max(parsed.database);
+        self.notices[tool.0 as usize].extend(parsed.notices);
         self.generated.extend(parsed.generated);
         for Gap { package, path, reason } in parsed.gaps {
             if let Some(package) = package {
@@ -211,12 +215,13 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Takes down what another run has left of a tool: what got no verdict, and the revision of its database.
+    /// Takes down what another run has left of a tool: what got no verdict, the revision of its database, and its notices.
     pub(super) fn recall_tool(
         &mut self,
         tool: ToolId,
         incomplete: BTreeSet<(String, String)>,
         database: Option<String>,
+        notices: BTreeSet<String>,
     ) {
         let names: BTreeSet<_> = incomplete.iter().map(|(name, _)| name).collect();
         if self.plan.graph.tool(tool).per == Per::Workspace {
@@ -225,6 +230,7 @@ impl<'a> Ledger<'a> {
         }
         self.incomplete[tool.0 as usize] = incomplete;
         self.databases[tool.0 as usize] = database;
+        self.notices[tool.0 as usize] = notices;
     }
 
     /// A program that was not built is a failure, unless its target is one that cargo leaves out. To be asked when it is
@@ -296,6 +302,7 @@ impl<'a> Ledger<'a> {
         }
         let incomplete = std::mem::take(&mut self.incomplete);
         let mut databases = std::mem::take(&mut self.databases);
+        let mut notices = std::mem::take(&mut self.notices);
         let tool = |((at, version), incomplete): ((usize, _), BTreeSet<_>)| ToolOutcome {
             version,
             database: databases[at].take(),
@@ -306,6 +313,7 @@ impl<'a> Ledger<'a> {
                 (false, false) => Verdict::Incomplete,
             },
             incomplete: incomplete.into_iter().collect(),
+            notices: std::mem::take(&mut notices[at]).into_iter().collect(),
             ..ToolOutcome::default()
         };
         versions.into_iter().enumerate().zip(incomplete).map(tool).collect()
@@ -412,8 +420,9 @@ impl Ledger<'_> {
             return self.plan.is_whole(self.workspace) && tasks.all(has_verdict);
         }
         if tool.per == Per::TargetRoot {
-            // Any root of the package may be the one that reaches the file.
-            let mut own = tasks.filter(|at| self.units[*at].package(self.workspace) == owner).peekable();
+            // Any root of the package may be the one that reaches the file; of any package, where it lies in none.
+            let is_own = |at: &usize| owner.is_none() || self.units[*at].package(self.workspace) == owner;
+            let mut own = tasks.filter(is_own).peekable();
             return own.peek().is_some() && own.all(has_verdict);
         }
         let place = Place::File { path: path.clone(), range: None };
@@ -423,8 +432,8 @@ impl Ledger<'_> {
 
 impl Reach for Ledger<'_> {
     fn exists(&self, path: &RelPath) -> bool {
-        // What is ignored is not listed, and may be there all the same.
-        self.workspace.find(path).is_some() || (self.exists)(path)
+        // What is ignored is not listed, and may be there all the same; what is generated is in no checkout.
+        self.workspace.find(path).is_some() || split_out_dir(path).is_some() || (self.exists)(path)
     }
 
     fn looked_at(&self, ns: &str, entry: &Entry) -> bool {

@@ -7,6 +7,7 @@
 use super::finished::{Finding, Finished};
 use super::text::{BROKEN, counted, visible, without_hash_commands};
 use crate::model::finding::{Level, Place, State};
+use crate::model::generated::split_out_dir;
 use crate::model::path::RelPath;
 
 /// Annotations that GitHub shows of one level and one step.
@@ -72,6 +73,8 @@ fn of_finding(finding: &Finding, base: &RelPath) -> Command {
     let mut message = finding.message.clone();
     if let Place::Subject(subject) = &finding.place {
         message = format!("{subject}: {message}");
+    } else if place(&finding.place, base).is_none() {
+        message = format!("{}: {message}", finding.place.name());
     }
     for related in &finding.related {
         message.push('\n');
@@ -81,7 +84,8 @@ fn of_finding(finding: &Finding, base: &RelPath) -> Command {
 }
 
 fn place(place: &Place, base: &RelPath) -> Option<String> {
-    let path = base.resolve(place.path()?)?;
+    // A generated file is in no checkout.
+    let path = base.resolve(place.path().filter(|path| split_out_dir(path).is_none())?)?;
     let mut properties = format!("file={}", property(&name(&path)));
     if let Some(range) = place.range() {
         // The end is the first position behind it. GitHub takes columns for one line only, and none that is before the

@@ -27,6 +27,7 @@ pub fn render(run: &Finished, sources: &Sources) -> Vec<u8> {
     let mut out = format!("## genti: {}\n\n", verdict(run, new.len()));
     tools(run, &mut out);
     gaps(run, &mut out);
+    notices(run, &mut out);
     if new.len() > MOST_SHOWN {
         rules(&new, &mut out);
     }
@@ -94,6 +95,22 @@ fn gaps(run: &Finished, out: &mut String) {
         out.push_str(&format!("- {}{of}: {}\n", code(tool), code(reason)));
     }
     more(reasons.len(), MOST, out);
+}
+
+/// Messages of tools that are no findings.
+fn notices(run: &Finished, out: &mut String) {
+    let of = |(tool, report): (&'_ _, &'_ ToolReport)| {
+        let tool: &super::finished::Tool = tool;
+        let name = code(&tool.name);
+        report.notices.iter().map(|notice| format!("- {name}: {}\n", code(notice))).collect::<Vec<_>>()
+    };
+    let lines: Vec<_> = run.tools().flat_map(of).collect();
+    if lines.is_empty() {
+        return;
+    }
+    out.push_str("### Notices\n\n");
+    lines.iter().take(MOST).for_each(|line| out.push_str(line));
+    more(lines.len(), MOST, out);
 }
 
 fn rules(new: &[&Finding], out: &mut String) {

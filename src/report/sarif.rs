@@ -17,6 +17,7 @@ use super::text::counted;
 use super::{Rendered, canonical, links};
 use crate::model::digest::Digest;
 use crate::model::finding::{Fix, Place, Range, Related, State};
+use crate::model::generated::split_out_dir;
 use crate::model::outcome::Verdict;
 use crate::model::path::RelPath;
 
@@ -137,6 +138,12 @@ impl File<'_> {
                 json!({ "level": "error", "message": { "text": text } })
             })
             .collect();
+        notifications.extend(
+            report
+                .notices
+                .iter()
+                .map(|notice| json!({ "level": "note", "message": { "text": sentence(notice) } })),
+        );
         if findings.len() > MOST_RESULTS {
             let more = findings.len() - MOST_RESULTS;
             // What is new is kept; then all are in their order again.
@@ -264,7 +271,8 @@ impl File<'_> {
     }
 
     fn physical(&self, place: &Place) -> Option<Value> {
-        let artifact = self.artifact(place.path()?)?;
+        // A generated file is in no checkout.
+        let artifact = self.artifact(place.path().filter(|path| split_out_dir(path).is_none())?)?;
         let region = place.range().map_or_else(|| json!({ "startLine": 1 }), region);
         Some(json!({ "artifactLocation": artifact, "region": region }))
     }

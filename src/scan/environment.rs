@@ -44,8 +44,10 @@ const HARMLESS: [&str; 23] = [
 const SESSION: [&str; 4] = ["OLDPWD", "PWD", "SHLVL", "_"];
 
 /// What every tool gets: output that is the same everywhere.
-const FIXED: [(&str, &str); 6] = [
+const FIXED: [(&str, &str); 7] = [
     ("CARGO_TERM_COLOR", "never"),
+    // Quiet, cargo keeps its warnings to itself.
+    ("CARGO_TERM_QUIET", "false"),
     ("GENTI", "1"),
     ("INSTA_UPDATE", "no"),
     ("LC_ALL", "C"),

@@ -24,7 +24,7 @@ use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
 use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
 
-pub use generated::{Unreadable, generated};
+pub use generated::{Unreadable, generated, inputs_of};
 pub use git::{GitError, changed_since, commit_time, is_ignored, merge_sides};
 pub use links::outside_digest;
 pub use seen::{Look, has_changed, look_at, still_as_seen};
@@ -246,6 +246,11 @@ pub fn locate(request: &Request) -> Result<(PathBuf, PathBuf), LoadError> {
 /// Where `root` lies below the top of its repository; at the top if there is none.
 pub fn base(root: &Path) -> RelPath {
     walk::repository(root).and_then(|top| RelPath::between(top, root)).unwrap_or_default()
+}
+
+/// The top of the repository around `root`, if there is one.
+pub fn repository(root: &Path) -> Option<&Path> {
+    walk::repository(root)
 }
 
 /// Starts the threads that work on all files at once: started where they are first used, rayon would panic if

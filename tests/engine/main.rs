@@ -18,6 +18,7 @@ mod hostile;
 mod init;
 mod judging;
 mod locks;
+mod messages;
 mod output;
 mod policies;
 mod processes;

@@ -130,6 +130,8 @@ pub(super) struct Code {
 #[derive(Deserialize)]
 pub(super) struct Span<'a> {
     pub(super) file_name: String,
+    byte_start: Option<u64>,
+    byte_end: Option<u64>,
     pub(super) line_start: u32,
     pub(super) column_start: u32,
     pub(super) line_end: u32,
@@ -142,9 +144,18 @@ pub(super) struct Span<'a> {
     pub(super) suggested_replacement: Option<String>,
     #[serde(default)]
     pub(super) suggestion_applicability: Option<String>,
+    /// The lines that it covers.
+    #[serde(default)]
+    pub(super) text: Vec<SourceLine>,
     /// Left unread: expansions nest as deep as macros recurse, deeper than a parser's stack should.
     #[serde(borrow, default)]
     expansion: Option<&'a RawValue>,
+}
+
+/// A line of source.
+#[derive(Deserialize)]
+pub(super) struct SourceLine {
+    pub(super) text: String,
 }
 
 /// The macro that a span comes from, and the place of the call.
@@ -156,6 +167,11 @@ pub(super) struct Expansion<'a> {
 }
 
 impl<'a> Span<'a> {
+    /// Whether it is no place: what lints say that have none, shown as the beginning of the crate's root.
+    pub(super) fn is_dummy(&self) -> bool {
+        (self.byte_start, self.byte_end) == (Some(0), Some(0)) && self.text.is_empty()
+    }
+
     /// The macro calls that the span comes from, the innermost first.
     pub(super) fn expansions(&self) -> impl Iterator<Item = Expansion<'a>> + use<'a> {
         // The recursion limit of rustc is 128 unless a crate raises it: what lies further out is not shown.

@@ -243,8 +243,11 @@ impl<'a> Recall<'a> {
         };
         match self.get(results, &key, next) {
             Ok(parsed) => {
-                let is_clean = parsed.diagnostics.is_empty() && parsed.database.is_none();
-                if is_clean { Fate::Clean } else { Fate::Found(Box::new(parsed)) }
+                if parsed == Parsed::default() {
+                    Fate::Clean
+                } else {
+                    Fate::Found(Box::new(parsed))
+                }
             }
             Err(cause) => due(cause),
         }
@@ -359,8 +362,7 @@ impl<'a> Recall<'a> {
                         }
                     };
                     let workspace = &self.project.workspace;
-                    let (found, database) = (split[at].clone(), parsed.database.clone());
-                    Some((key, Record::new(workspace, extras.clone(), found, database)))
+                    Some((key, Record::new(workspace, extras.clone(), split[at].clone(), parsed)))
                 });
                 pending.push(Pending { task, kept });
             }
@@ -382,6 +384,10 @@ impl<'a> Recall<'a> {
         let mut split = vec![Vec::new(); tasks.len()];
         for found in &parsed.diagnostics {
             let at = match &found.place {
+                // Which roots reach a file outside of all packages can't be told: each that does would need to know.
+                Place::File { path, .. } if path.is_outside() && workspace.owner_of(path).is_none() => {
+                    return None;
+                }
                 Place::File { .. } => normalize::attribute(workspace, &units, &found.place, found.package)?,
                 Place::Subject(_) => return None,
             };

@@ -1,6 +1,8 @@
 //! Results as they are stored: what was found, and what decided it beside its key, which is known only afterwards. Under
 //! one key there may be several, of which the inputs that were discovered differ: a change that is taken back is a hit.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::digest::Digest;
@@ -33,17 +35,18 @@ pub(super) struct Record {
     pub(super) extras: Vec<Extra>,
     diagnostics: Vec<Diagnostic>,
     database: Option<String>,
+    notices: BTreeSet<String>,
     /// The names of the packages that the diagnostics speak of, by their index in here.
     packages: Vec<String>,
 }
 
 impl Record {
-    /// Of a result without gaps.
+    /// Of a result `of` without gaps, `diagnostics` being the part of it that is kept here.
     pub(super) fn new(
         workspace: &Workspace,
         extras: Vec<Extra>,
         mut diagnostics: Vec<Diagnostic>,
-        database: Option<String>,
+        of: &Parsed,
     ) -> Self {
         let mut packages = Vec::new();
         for package in diagnostics.iter_mut().filter_map(|found| found.package.as_mut()) {
@@ -54,7 +57,8 @@ impl Record {
             });
             *package = PackageId(at as u32);
         }
-        Self { extras, diagnostics, database, packages }
+        let (database, notices) = (of.database.clone(), of.notices.clone());
+        Self { extras, diagnostics, database, notices, packages }
     }
 
     /// What to store under a key that holds `before`: this result, and the newest of those with other discovered inputs.
@@ -78,6 +82,7 @@ impl Record {
         for package in diagnostics.iter_mut().filter_map(|found| found.package.as_mut()) {
             *package = *ids.get(package.0 as usize)?;
         }
-        Some(Parsed { diagnostics, database: self.database, ..Parsed::default() })
+        let (database, notices) = (self.database, self.notices);
+        Some(Parsed { diagnostics, database, notices, ..Parsed::default() })
     }
 }

@@ -323,7 +323,7 @@ fn what_is_compared_with_a_golden_file_is_stdout_unless_it_is_said() {
 #[test]
 fn a_tool_owns_the_namespaces_that_its_parser_finds_things_in() {
     let namespaces = |keys: &str| tool(&format!("tools.x = {{ run = ['x'], {keys} }}"), "x").namespaces;
-    assert_eq!(namespaces("parse = 'rustc-json'"), ["clippy", "rustc", "rustdoc"]);
+    assert_eq!(namespaces("parse = 'rustc-json'"), ["cargo", "clippy", "rustc", "rustdoc"]);
     assert_eq!(namespaces("parse = 'rustfmt'"), ["rustfmt"]);
     assert_eq!(namespaces("parse = 'sarif'"), ["x"]);
     assert_eq!(namespaces("parse = 'rustc-json', namespaces = ['rustc']"), ["rustc"]);

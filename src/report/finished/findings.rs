@@ -175,6 +175,9 @@ pub struct ToolReport {
     pub unknown: usize,
     /// What got no verdict, and why.
     pub incomplete: Vec<Incomplete>,
+    /// Messages of the tool that are no findings, sorted.
+    #[serde(default)]
+    pub notices: Vec<String>,
 }
 
 /// What got no verdict.

@@ -82,7 +82,7 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
     html
 }
 
-/// Why a tool has no verdict on something. One reason may hold for many units: it is said once.
+/// Why a tool has no verdict on something, and its notices. One reason may hold for many units: it is said once.
 fn reasons(html: &mut String, report: &ToolReport, width: usize) {
     let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for gap in &report.incomplete {
@@ -101,6 +101,12 @@ fn reasons(html: &mut String, report: &ToolReport, width: usize) {
     }
     if reasons.len() > MOST {
         row(html, &format!("and {} more", number(reasons.len() - MOST)));
+    }
+    for notice in report.notices.iter().take(MOST) {
+        row(html, &prose(notice));
+    }
+    if report.notices.len() > MOST {
+        row(html, &format!("and {} more", number(report.notices.len() - MOST)));
     }
 }
 

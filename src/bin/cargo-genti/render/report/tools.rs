@@ -1,6 +1,6 @@
 //! The table of the tools: verdicts, and counts where there are any.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anstyle::Style;
@@ -25,6 +25,7 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
         let heads: String = columns.iter().map(|&column| format!("  {}", COLUMNS[column])).collect();
         page.push(format_args!("{DIM}{:>12} {:names$}{heads}{DIM:#}\n", "", "tool"));
     }
+    let mut seen = BTreeSet::new();
     for row in rows {
         let mut line = format!("{:names$}", row.tool.name);
         for &column in &columns {
@@ -41,6 +42,7 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
         }
         page.status(row.style(), row.word(), line.trim_end());
         gaps(row.report, page);
+        notices(row.report, &mut seen, page);
         for line in view.kept.get(row.at).into_iter().flatten() {
             page.below(line);
         }
@@ -146,6 +148,17 @@ fn gaps(report: &ToolReport, page: &mut Page) {
     }
     if reasons.len() > MOST {
         page.below(format_args!("and {} more", reasons.len() - MOST));
+    }
+}
+
+/// Messages of the tool that are no findings. Cargo tells several tools the same: it is shown once.
+fn notices<'a>(report: &'a ToolReport, seen: &mut BTreeSet<&'a str>, page: &mut Page) {
+    let new: Vec<_> = report.notices.iter().filter(|notice| seen.insert(notice)).collect();
+    for notice in new.iter().take(MOST) {
+        page.below(visible_line(notice));
+    }
+    if new.len() > MOST {
+        page.below(format_args!("and {} more", new.len() - MOST));
     }
 }
 
