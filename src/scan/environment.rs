@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::build_dirs::BuildDirs;
+use super::output_form;
 use crate::model::tool::{Environment, Tool};
 
 /// A snapshot of the environment.
@@ -99,6 +100,8 @@ impl Env {
             self.clean_library_path(&mut vars);
         }
         vars.extend(FIXED.map(|(name, value)| (name.into(), value.into())));
+        vars.extend(output_form::fixed(tool).map(|(name, value)| (name.into(), value.into())));
+        vars.retain(|name, _| !output_form::removed(tool).iter().any(|removed| name == *removed));
         if tool.jobserver {
             vars.extend(pool.iter().map(|(name, value)| (name.into(), value.clone())));
         }
@@ -119,7 +122,11 @@ impl Env {
             Environment::Only(_) => HARMLESS.contains(&name) || names.iter().any(|own| own == name),
         };
         let vars = self.0.iter().filter_map(|(name, value)| Some((name.to_str()?, value.as_os_str())));
-        let is_set_for_it = |name: &str| FIXED.iter().any(|(own, _)| *own == name) || DIRS.contains(&name);
+        let is_set_for_it = |name: &str| {
+            FIXED.iter().any(|(own, _)| *own == name)
+                || DIRS.contains(&name)
+                || output_form::concerns(tool, name)
+        };
         vars.filter(|(name, _)| is_decisive(name) && !is_ours(OsStr::new(name)) && !is_set_for_it(name))
             .collect()
     }

@@ -17,6 +17,7 @@ mod children;
 mod environment;
 mod executor;
 mod launch;
+mod output_form;
 mod pool;
 mod process;
 mod program;
