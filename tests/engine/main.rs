@@ -27,6 +27,7 @@ mod schemas;
 mod since;
 mod support;
 mod suppressions;
+mod test_output;
 mod test_tools;
 mod traps;
 mod validators;
