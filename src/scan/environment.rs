@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::build_dirs::BuildDirs;
+use super::output_form;
 use super::recursion::VARIABLE as RUNNING;
 use crate::model::tool::{Counted, Environment, Tool};
 
@@ -107,6 +108,8 @@ impl Env {
         }
         vars.extend(FIXED.map(|(name, value)| (name.into(), value.into())));
         vars.extend(self.get(RUNNING).map(|value| (RUNNING.into(), value.to_owned())));
+        vars.extend(output_form::fixed(tool).map(|(name, value)| (name.into(), value.into())));
+        vars.retain(|name, _| !output_form::removed(tool).iter().any(|removed| name == *removed));
         if tool.jobserver {
             vars.extend(pool.iter().map(|(name, value)| (name.into(), value.clone())));
         }
@@ -147,8 +150,11 @@ impl Env {
             Environment::Only(_) => true,
         };
         let gets_dirs = tool.inherits() && !tool.uses_executable();
-        let is_set_for_it =
-            |name: &str| FIXED.iter().any(|(own, _)| *own == name) || gets_dirs && DIRS.contains(&name);
+        let is_set_for_it = |name: &str| {
+            FIXED.iter().any(|(own, _)| *own == name)
+                || gets_dirs && DIRS.contains(&name)
+                || output_form::concerns(tool, name)
+        };
         let seen = self.seen_by(tool).into_iter();
         let seen = seen.map(|(name, value)| (name.to_string_lossy().into_owned(), value));
         seen.filter(|(name, _)| is_decisive(name) && !is_set_for_it(name)).collect()

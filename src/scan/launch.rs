@@ -14,6 +14,7 @@ use cargo_config2::PathAndArgs;
 
 use super::cargo_config;
 use super::executor::Executor;
+use super::output_form;
 use super::pool::Threads;
 use super::program::{NO_INSTALL, toolchain_of, words_of};
 use crate::model::task::{Program, Unit};
@@ -122,9 +123,12 @@ impl<'a> Launcher<'a> {
         own.insert("CARGO_MANIFEST_PATH".into(), dir.join("Cargo.toml").into());
         own.insert(LIBRARY_PATH.into(), self.library_path(cargo, built, vars.get(OsStr::new(LIBRARY_PATH))));
         for (name, value, is_forced) in &cargo.vars {
-            // What is said of the package itself is never overridden, nor how many threads there are tokens for.
+            // What is said of the package itself is never overridden, nor how many threads there are tokens for, nor the
+            // form of the output.
             let is_threads = tool.threads.as_ref().is_some_and(|own| name == own.as_str());
-            if !is_threads && !own.contains_key(name) && (*is_forced || !vars.contains_key(name)) {
+            let is_form = name.to_str().is_some_and(|name| output_form::concerns(tool, name));
+            if !is_threads && !is_form && !own.contains_key(name) && (*is_forced || !vars.contains_key(name))
+            {
                 own.insert(name.clone(), value.clone());
             }
         }

@@ -18,6 +18,7 @@ mod environment;
 mod executor;
 mod fingerprints;
 mod launch;
+mod output_form;
 mod pool;
 mod process;
 mod program;

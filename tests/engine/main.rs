@@ -30,6 +30,7 @@ mod searches;
 mod since;
 mod support;
 mod suppressions;
+mod test_output;
 mod test_tools;
 mod toolchains;
 mod traps;

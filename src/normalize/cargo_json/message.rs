@@ -111,6 +111,13 @@ impl Message<'_> {
         self.is_error() && self.code.as_ref().is_none_or(numbered)
     }
 
+    /// How often cargo may count it: what will be an error in all cases later is reported to cargo a second time.
+    pub(super) fn count(&self) -> usize {
+        let is_of_the_future =
+            |child: &Self| child.message.contains("it will become a hard error in a future release");
+        1 + usize::from(self.children.iter().any(is_of_the_future))
+    }
+
     /// Whether it only sums up what was said before.
     pub(super) fn is_summary(&self) -> bool {
         self.level == "failure-note"

@@ -289,7 +289,8 @@ fn a_dependency_that_does_not_compile_is_named() {
 #[test]
 fn a_compiler_that_died_after_a_denied_lint_did_not_judge() {
     let denied = message("d", r#""message":"m","code":{"code":"clippy::l"},"level":"error""#);
-    let stdout = format!("{denied}\n{{\"reason\":\"build-finished\",\"success\":false}}\n");
+    // Once for each of the two compilations.
+    let stdout = format!("{denied}\n{denied}\n{{\"reason\":\"build-finished\",\"success\":false}}\n");
     let both = |end: &str| {
         ["lib", "lib test"]
             .map(|what| format!("error: could not compile `d` ({what}) due to 1 previous error{end}\n"))

@@ -41,6 +41,8 @@ struct Panic<'a> {
     path: &'a str,
     line: u32,
     column: u32,
+    /// What stands before each of its lines.
+    indent: &'a str,
 }
 
 impl<'a> Panic<'a> {
@@ -48,7 +50,17 @@ impl<'a> Panic<'a> {
     fn find(output: &[&'a str], thread: Option<&str>) -> Option<Self> {
         let panics = || (0..).zip(output).filter_map(|(at, line)| Self::read(at, line));
         let own = panics().find(|(name, _)| Some(*name) == thread);
-        own.or_else(|| panics().next()).map(|(_, panic)| panic)
+        let first = own.or_else(|| panics().next()).map(|(_, panic)| panic);
+        first.or_else(|| (0..).zip(output).find_map(|(at, line)| Self::read_indented(at, line)))
+    }
+
+    /// A panic where there are no threads, as a runner shows it among other output.
+    fn read_indented(at: usize, line: &'a str) -> Option<Self> {
+        static PANIC: LazyLock<Regex> = LazyLock::new(|| regex(r"^( +)panicked at (.+?):(\d+):(\d+):$"));
+        let found = PANIC.captures(line)?;
+        let group = |group| found.get(group).map(|text| text.as_str());
+        let (line, column) = (group(3)?.parse().ok()?, group(4)?.parse().ok()?);
+        Some(Self { at, path: group(2)?, line, column, indent: group(1)? })
     }
 
     /// The panic and the name of its thread.
@@ -57,18 +69,23 @@ impl<'a> Panic<'a> {
             LazyLock::new(|| regex(r"^thread '(.*)'(?: \(\d+\))? panicked at (.+?):(\d+):(\d+):$"));
         let found = PANIC.captures(line)?;
         let group = |group| found.get(group).map(|text| text.as_str());
-        let panic =
-            Self { at, path: group(2)?, line: group(3)?.parse().ok()?, column: group(4)?.parse().ok()? };
-        Some((group(1)?, panic))
+        let (line, column) = (group(3)?.parse().ok()?, group(4)?.parse().ok()?);
+        Some((group(1)?, Self { at, path: group(2)?, line, column, indent: "" }))
     }
 }
 
 /// The words of `panic`, up to another one; without one, of the output as a whole.
 fn words(input: &Input<'_>, output: &[&str], panic: Option<&Panic<'_>>) -> Option<Related> {
     let start = panic.map_or(0, |panic| panic.at + 1);
+    let indent = panic.map_or("", |panic| panic.indent);
     let mut in_backtrace = false;
     let mut said = Vec::new();
     for line in &output[start..] {
+        // What a runner says beside is not indented like the panic, or its heading is `Stack:`.
+        let Some(line) = &line.strip_prefix(indent).filter(|line| indent.is_empty() || *line != "Stack:")
+        else {
+            break;
+        };
         if Panic::read(0, line).is_some() {
             break;
         }

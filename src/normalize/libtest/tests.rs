@@ -225,6 +225,87 @@ error test failed alpha::it: test failed
     check(IT, "", "", 127, "unparsable: exited with 127\n");
 }
 
+/// As wasm-bindgen-test-runner 0.2 prints it.
+#[test]
+fn the_report_of_another_runner_is_read() {
+    let wasm = include_str!("../testdata/wasm.stdout");
+    let expected = str![[r#"
+error test failed alpha::it wasm::also_fails: test failed
+      note: wasm::also_fails did not panic as expected
+error test failed alpha::it wasm::fails: test failed
+  panicked at alpha/tests/it.rs 9:5-9:5
+  assertion `left == right` failed
+  left: 1
+ right: 2
+
+"#]];
+    check(IT, wasm, "", 1, expected.clone());
+    // Without the counts that not every version has, and as cargo shows it.
+    let older = wasm.replace("; 0 filtered out; finished in 0.01s", "");
+    check(IT, &older, "", 1, expected);
+    for end in [
+        "ok. 2 passed; 0 failed; 0 ignored\n",
+        "ok. 2 passed; 0 failed; 0 ignored; 7 filtered out; finished in 0.1s\n",
+        "ok. 2 passed\n",
+    ] {
+        check(IT, &format!("running 2 tests\ntest result: {end}"), "", 0, "");
+        check(
+            IT,
+            &format!("running 2 tests\ntest result: {end}"),
+            "",
+            1,
+            "unparsable: exited with 1, and its tests passed\n",
+        );
+        check(
+            IT,
+            &format!("running 3 tests\ntest result: {end}"),
+            "",
+            0,
+            "unparsable: exited with 0 before its tests were done\n",
+        );
+        // It may have been cut.
+        let cut = format!("running 2 tests\ntest result: {}", end.trim_end());
+        check(IT, &cut, "", 0, "unparsable: exited with 0 before its tests were done\n");
+    }
+    check(IT, wasm, "", 0, "unparsable: exited with 0, and not all of its tests passed\n");
+    let cargo = "error: test failed, to rerun pass `-p alpha --test it`\n\nCaused by:\n  \
+                 process didn't exit successfully: `wasm-bindgen-test-runner /w/ws/target/it.wasm` (exit status: 1)\n\
+                 error: 1 target failed:\n    `-p alpha --test it`\n";
+    let of_cargo = |stdout: &str| {
+        let test = tool("test", Parse::Libtest, &["test"]);
+        show(&run(&sample(), &test, &[Unit::Workspace], stdout, cargo, 101).unwrap())
+    };
+    let shown = of_cargo(wasm);
+    assert!(shown.contains("failed alpha::it wasm::fails: ") && !shown.contains("gap"), "{shown}");
+}
+
+#[test]
+fn what_is_no_report_of_tests_that_ran_is_no_verdict() {
+    let json = "{ \"type\": \"suite\", \"event\": \"started\", \"test_count\": 2 }\n{ \"type\": \"test\", \"event\": \"started\", \"name\": \"a\" }\n";
+    let junit = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><testsuites><testsuite name=\"test\" tests=\"1\"></testsuite></testsuites>\n";
+    for unit in [IT, Unit::Workspace] {
+        for code in [0, 101] {
+            for stdout in [json, junit] {
+                check(
+                    unit,
+                    stdout,
+                    "",
+                    code,
+                    "unparsable: the tests report in another format: drop `--format`\n",
+                );
+            }
+        }
+        let listed = "tests::a: test\n\n1 test, 0 benchmarks\n";
+        check(unit, listed, "", 0, "unparsable: the tests were listed and not run: drop `--list`\n");
+    }
+}
+
+#[test]
+fn a_shuffled_report_is_read() {
+    let shuffled = report("", PANIC).replace("running 2 tests", "running 2 tests (shuffle seed: 123456)");
+    check(IT, &shuffled, "", 101, BAD);
+}
+
 #[test]
 fn documentation_that_can_not_be_tested_is_no_verdict() {
     let ok = "\nrunning 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
@@ -233,7 +314,7 @@ fn documentation_that_can_not_be_tested_is_no_verdict() {
     let two = "   Doc-tests alpha\n   Doc-tests beta\n";
     check(Unit::Workspace, &format!("{ok}{ok}"), two, 0, "");
     // One of them said nothing.
-    check(Unit::Workspace, ok, two, 0, "gap: Doc-tests alpha\n");
+    check(Unit::Workspace, ok, two, 0, "gap: cargo ran the doc tests of 2 crates, and 1 reported a result\n");
     let broken = "   Doc-tests alpha\nerror: doctest failed, to rerun pass `-p alpha --doc`\n\nCaused by:\n  process didn't exit successfully: `rustdoc` (exit status: 1)\n   Doc-tests beta\n";
     check(
         Unit::Workspace,

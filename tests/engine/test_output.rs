@@ -1,0 +1,98 @@
+//! What tests print in other forms than usual, and what cargo says of them: no failure takes the place of another one.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::Sandbox;
+
+/// A workspace with the members `a` and `b`, with this library and a configuration that runs `mine` alone.
+fn two(a: &str, b: &str, config: &str) -> Sandbox {
+    let sandbox = Sandbox::with_tools(config);
+    sandbox.write("Cargo.toml", "[workspace]\nmembers = [\"a\", \"b\"]\nresolver = \"2\"\n");
+    for (name, text) in [("a", a), ("b", b)] {
+        let manifest = format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n");
+        sandbox.write(&format!("{name}/Cargo.toml"), &manifest);
+        sandbox.write(&format!("{name}/src/lib.rs"), text);
+    }
+    std::fs::remove_dir_all(sandbox.root().join("src")).unwrap();
+    let _ = std::fs::remove_file(sandbox.root().join("Cargo.lock"));
+    sandbox
+}
+
+/// A library with the test `tests::works`, which does this.
+fn with_test(body: &str) -> String {
+    format!("#[cfg(test)]\nmod tests {{\n    #[test]\n    fn works() {{ {body} }}\n}}\n")
+}
+
+/// `state subject`, one for each finding.
+fn subjects(sandbox: &Sandbox) -> Vec<String> {
+    let report = sandbox.json("report.json");
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let findings = report["findings"].as_array().unwrap().iter();
+    findings.map(|finding| format!("{} {}", text(&finding["state"]), text(&finding["subject"]))).collect()
+}
+
+/// A tool that runs `cargo test` with these arguments.
+fn mine(args: &str) -> String {
+    format!(
+        "[tools.mine]\nrun = [\"cargo\", \"test\", \"--offline\", {args}]\nparse = \"libtest\"\ninherit-env = true\n\
+         lane = \"build\"\njobserver = true\n"
+    )
+}
+
+#[test]
+fn a_failure_in_one_package_is_not_accepted_by_that_of_another_one() {
+    for args in ["\"--lib\", \"--no-fail-fast\"", "\"--lib\", \"--no-fail-fast\", \"-q\""] {
+        let sandbox = two(&with_test("panic!()"), &with_test(""), &mine(args));
+        sandbox.run(&["run"], 1);
+        assert_eq!(subjects(&sandbox), ["new a tests::works"]);
+        sandbox.run(&["baseline", "init"], 0);
+        sandbox.run(&["check"], 0);
+        sandbox.write("b/src/lib.rs", &with_test("panic!()"));
+        sandbox.run(&["check"], 1);
+        assert_eq!(subjects(&sandbox), ["unchanged a tests::works", "new b tests::works"]);
+    }
+}
+
+#[test]
+fn a_cargo_that_stops_at_an_accepted_failure_is_incomplete() {
+    let sandbox = two(&with_test("panic!()"), &with_test(""), &mine("\"--lib\""));
+    let text = sandbox.run(&["run"], 3);
+    assert!(text.contains("--no-fail-fast"), "{text}");
+}
+
+/// Two doc tests of one item, of which the second fails.
+const DOCUMENTED: &str =
+    "/// ```\n/// assert_eq!(1, 1);\n/// ```\n///\n/// ```\n/// assert_eq!(1, 2);\n/// ```\npub fn f() {}\n";
+
+#[test]
+fn no_setting_of_the_user_makes_one_failure_of_two() {
+    let check = |variables: &[(&str, &str)], config: &str| {
+        let sandbox = two("", DOCUMENTED, "");
+        let genti = std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap();
+        sandbox.write("genti.toml", &genti.replace("[tools.doctest]\nenabled = false\n", ""));
+        sandbox.write(".cargo/config.toml", config);
+        let run = |args: &[&str], code| {
+            let mut command: Command = sandbox.command(args);
+            command.envs(variables.iter().copied());
+            sandbox.expect(&command.output().unwrap(), code)
+        };
+        run(&["baseline", "init"], 0);
+        run(&["check"], 0);
+        sandbox.edit("b/src/lib.rs", "/// assert_eq!(1, 1);", "/// assert_eq!(1, 3);");
+        run(&["check"], 1);
+        assert_eq!(
+            subjects(&sandbox),
+            ["new b/src/lib.rs - f", "unchanged b/src/lib.rs - f #2"],
+            "{variables:?}"
+        );
+    };
+    check(&[], "");
+    check(&[("CARGO_TERM_QUIET", "true"), ("RUST_TEST_NOCAPTURE", "1")], "");
+    check(
+        &[],
+        "[term]\nquiet = true\nprogress.when = \"always\"\nprogress.width = 80\n[env]\nRUST_TEST_NOCAPTURE = \"1\"\n",
+    );
+    check(&[("CARGO_TERM_VERBOSE", "true"), ("RUST_TEST_SHUFFLE", "1")], "[term]\nverbose = true\n");
+}
