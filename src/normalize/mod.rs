@@ -35,6 +35,7 @@ pub use scrub::Scrub;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use crate::model::census::Census;
 use crate::model::finding::{Diagnostic, Level, Place, Position, Range};
 use crate::model::generated::Generated;
 use crate::model::golden::Printed;
@@ -83,6 +84,8 @@ pub struct Parsed {
     pub columns: Columns,
     /// What is to be compared with the golden file of the one unit.
     pub printed: Option<Printed>,
+    /// What the process looked at, in numbers that it states.
+    pub census: Census,
 }
 
 impl Parsed {
@@ -105,6 +108,7 @@ impl Parsed {
         }
         self.diagnostics.sort();
         self.traces.extend(second.traces);
+        self.census.add(second.census);
         Self { gaps: second.gaps, hidden: second.hidden, ..self }
     }
 
@@ -116,6 +120,7 @@ impl Parsed {
         self.diagnostics.dedup();
         self.gaps.extend(next.gaps);
         self.traces.extend(next.traces);
+        self.census.add(next.census);
         Self { database: self.database.take().max(next.database), ..self }
     }
 }

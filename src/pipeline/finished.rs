@@ -164,7 +164,8 @@ fn recompute(
     let mut ledger = Ledger::new(workspace, plan, is_as_accepted, String::new(), &exists);
     for ((id, (tool, result)), _) in (0..).map(ToolId).zip(run.tools()).zip(&graph.tools) {
         let incomplete = result.incomplete.iter().map(|one| (one.unit.clone(), one.reason.clone()));
-        ledger.recall_tool(id, incomplete.collect(), tool.database.clone());
+        let census = result.census.clone();
+        ledger.recall_tool(id, incomplete.collect(), census, tool.database.clone());
     }
     let ids: BTreeMap<_, _> =
         (0..).map(TaskIx).zip(&graph.tasks).map(|(at, task)| (task.id.to_string(), at)).collect();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::judge::Normalized;
 use super::recall::Fate;
 use crate::compare::matching::Reach;
+use crate::model::census::{Census, Totals};
 use crate::model::finding::{Diagnostic, Entry, Place, Site};
 use crate::model::generated::Generated;
 use crate::model::outcome::{Cache, TaskOutcome, Timing, ToolOutcome, Verdict};
@@ -18,6 +19,12 @@ use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{self, Gap, Parsed, Unparsable};
 use crate::scan::{Ended, Piece, StepRun, StopReason};
+
+/// What a tool looked at: summed up here, or as another run has stated it.
+enum Looked {
+    At(Census),
+    Stated(Totals),
+}
 
 /// What is known of every task, and what is not.
 pub(super) struct Ledger<'a> {
@@ -35,6 +42,8 @@ pub(super) struct Ledger<'a> {
     incomplete: Vec<BTreeSet<(String, String)>>,
     /// For each tool, the revision of its database.
     databases: Vec<Option<String>>,
+    /// For each tool, what it looked at.
+    census: Vec<Looked>,
     pub(super) diagnostics: Vec<(String, Diagnostic)>,
     /// What build scripts have generated.
     pub(super) generated: Vec<Generated>,
@@ -66,6 +75,7 @@ impl<'a> Ledger<'a> {
             gaps: vec![BTreeSet::new(); graph.tools.len()],
             incomplete: vec![BTreeSet::new(); graph.tools.len()],
             databases: vec![None; graph.tools.len()],
+            census: graph.tools.iter().map(|_| Looked::At(Census::default())).collect(),
             diagnostics: Vec::new(),
             generated: Vec::new(),
             not_built: Vec::new(),
@@ -156,6 +166,9 @@ impl<'a> Ledger<'a> {
         let database = &mut self.databases[tool.0 as usize];
         *database = database.take().max(parsed.database);
         self.generated.extend(parsed.generated);
+        if let Looked::At(census) = &mut self.census[tool.0 as usize] {
+            census.add(parsed.census);
+        }
         for Gap { package, path, reason } in parsed.gaps {
             if let Some(package) = package {
                 self.gaps[tool.0 as usize].insert(package);
@@ -211,13 +224,16 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Takes down what another run has left of a tool: what got no verdict, and the revision of its database.
+    /// Takes down what another run has left of a tool: what got no verdict, what it looked at, and the revision of its
+    /// database.
     pub(super) fn recall_tool(
         &mut self,
         tool: ToolId,
         incomplete: BTreeSet<(String, String)>,
+        census: Totals,
         database: Option<String>,
     ) {
+        self.census[tool.0 as usize] = Looked::Stated(census);
         let names: BTreeSet<_> = incomplete.iter().map(|(name, _)| name).collect();
         if self.plan.graph.tool(tool).per == Per::Workspace {
             let gaps = self.workspace.packages().filter(|(_, package)| names.contains(&package.name));
@@ -293,6 +309,7 @@ impl<'a> Ledger<'a> {
         let mut databases = std::mem::take(&mut self.databases);
         let tool = |((at, version), incomplete): ((usize, _), BTreeSet<_>)| ToolOutcome {
             version,
+            census: self.totals(at),
             database: databases[at].take(),
             verdict: match (incomplete.is_empty(), self.is_merely_missing(at)) {
                 (true, _) => Verdict::Passed,
@@ -303,6 +320,27 @@ impl<'a> Ledger<'a> {
             ..ToolOutcome::default()
         };
         versions.into_iter().enumerate().zip(incomplete).map(tool).collect()
+    }
+
+    /// What the tool at this index looked at. A tool that is given one file at a time states no number itself.
+    fn totals(&self, at: usize) -> Totals {
+        // Whether it has to run depends on what is cached of the tools that need it.
+        if self.plan.graph.tools[at].on_demand {
+            return Totals::default();
+        }
+        let mut totals = match &self.census[at] {
+            Looked::At(census) => census.totals(),
+            Looked::Stated(totals) => totals.clone(),
+        };
+        if self.plan.graph.tools[at].per == Per::File {
+            let tasks = &self.tasks[self.tasks_of(ToolId(at as u32))];
+            let files = tasks.iter().filter(|task| task.status.is_verdict()).count();
+            totals.files = (files > 0).then_some(files as u64);
+        }
+        for of in totals.tests.iter_mut().flat_map(|tests| &mut tests.by_target) {
+            of.path = self.workspace.test_target(&of.target).map(|target| target.root.to_string());
+        }
+        totals
     }
 
     /// How many tasks of `tool` had nothing to judge.

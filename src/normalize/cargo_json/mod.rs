@@ -7,6 +7,7 @@
 //! Of a mere build ([`Parse::CargoBuild`]) only errors are kept: what warns there warns clippy's build too. Of one that is
 //! there for build scripts ([`Parse::BuildScripts`]) only theirs, and who has run is judged, whatever else failed.
 
+mod census;
 mod diagnostic;
 mod merge;
 mod message;
@@ -123,7 +124,8 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     }
     let hidden = !gaps.is_empty() && reach.has_denied();
     let diagnostics = merge::merge(occurrences);
-    Ok(Parsed { diagnostics, gaps, programs, traces, hidden, ..Parsed::default() })
+    let census = census::of(input, &reach, gaps.is_empty());
+    Ok(Parsed { diagnostics, gaps, programs, traces, hidden, census, ..Parsed::default() })
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! Does not know how the program was started.
 
 pub(super) mod cases;
+mod census;
 mod doc;
 mod report;
 pub(super) mod story;
@@ -17,6 +18,7 @@ use super::exit_code::excerpt;
 use super::{Gap, Input, PANIC, Parsed, Unparsable, is_crash, whole_line};
 use crate::model::finding::{Diagnostic, Level, Place, Related};
 use crate::model::task::Unit;
+use census::Reported;
 use doc::{DocTest, DocTests};
 use report::Report;
 
@@ -47,8 +49,9 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
         let output = [&input.output.stdout, &input.output.stderr].into_iter();
         let related =
             output.filter_map(|text| Some(Related { message: excerpt(input.scrub, text)?, place: None }));
+        let census = census::of_program(&name, None);
         let failed = (code != 0).then(|| failed(input, name, related.collect()));
-        return Ok(Parsed { diagnostics: failed.into_iter().collect(), ..Parsed::default() });
+        return Ok(Parsed { diagnostics: failed.into_iter().collect(), census, ..Parsed::default() });
     };
     let report = report::ends(lines).last().and_then(|end| Report::read(lines, begin, end));
     let Some(report) = report else {
@@ -61,13 +64,15 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
         .failed
         .iter()
         .flat_map(|test| cases::of_test(input, (&name, package), test, report.output_of(test), &beside));
-    Ok(Parsed { diagnostics: diagnostics.collect(), ..Parsed::default() })
+    let census = census::of_program(&name, census::tests(lines[report.end - 1]));
+    Ok(Parsed { diagnostics: diagnostics.collect(), census, ..Parsed::default() })
 }
 
 /// A cargo: one program after the other, or the documentation of one crate after the other.
 fn cargo(input: &Input<'_>, lines: &[&str], code: i32) -> Result<Parsed, Unparsable> {
     let doc_tests = DocTests::of(lines);
     let mut diagnostics = Vec::new();
+    let mut counted = Vec::new();
     let (mut reports, mut with_failures, mut next) = (0, 0, 0);
     while let Some(begin) = report::begin(lines, next) {
         let mut ends = report::ends(lines).filter(|end| *end > begin);
@@ -75,6 +80,9 @@ fn cargo(input: &Input<'_>, lines: &[&str], code: i32) -> Result<Parsed, Unparsa
             return Err(Unparsable(format!("exited with {code} before its tests were done")));
         };
         next = report.end;
+        let lines = &lines[begin..next];
+        counted
+            .extend(lines.last().and_then(|line| census::tests(line)).map(|tests| Reported { tests, lines }));
         reports += 1;
         with_failures += usize::from(!report.failed.is_empty());
         for test in &report.failed {
@@ -94,7 +102,8 @@ fn cargo(input: &Input<'_>, lines: &[&str], code: i32) -> Result<Parsed, Unparsa
         return Ok(Parsed { diagnostics, gaps: vec![Gap::all(reason)], ..Parsed::default() });
     }
     agree(code, with_failures > 0)?;
-    Ok(Parsed { diagnostics, ..Parsed::default() })
+    let census = census::of_cargo(input, &counted, &stderr);
+    Ok(Parsed { diagnostics, census, ..Parsed::default() })
 }
 
 /// Both the harness and cargo exit like a panic if a test failed.

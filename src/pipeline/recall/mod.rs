@@ -39,6 +39,7 @@ use self::keys::{Ground, ToolKey};
 use self::record::{Extra, Record};
 use super::Project;
 use super::judge::Normalized;
+use crate::model::census::Census;
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::event::Event;
 use crate::model::finding::{Diagnostic, Place};
@@ -63,9 +64,9 @@ const FLUSH: Duration = Duration::from_millis(500);
 pub(super) enum Fate {
     /// It has to run.
     Due(Cause),
-    /// Nothing was found.
+    /// Nothing was found, and nothing was stated.
     Clean,
-    /// This was found.
+    /// This was found or stated.
     Found(Box<Parsed>),
 }
 
@@ -236,7 +237,8 @@ impl<'a> Recall<'a> {
         let key = self.ground.key(key, task, None);
         match self.get(results, &key, next) {
             Ok(parsed) => {
-                let is_clean = parsed.diagnostics.is_empty() && parsed.database.is_none();
+                let is_clean =
+                    parsed.diagnostics.is_empty() && parsed.database.is_none() && parsed.census.is_empty();
                 if is_clean { Fate::Clean } else { Fate::Found(Box::new(parsed)) }
             }
             Err(cause) => due(cause),
@@ -339,8 +341,9 @@ impl<'a> Recall<'a> {
                         false => self.ground.key(self.keys[of.tool.0 as usize].as_ref()?, task, None),
                     };
                     let workspace = &self.project.workspace;
-                    let (found, database) = (split[at].clone(), parsed.database.clone());
-                    Some((key, Record::new(workspace, extras.clone(), found, database)))
+                    let (found, census) = split[at].clone();
+                    let database = parsed.database.clone();
+                    Some((key, Record::new(workspace, extras.clone(), found, database, census)))
                 });
                 pending.push(Pending { task, kept });
             }
@@ -352,10 +355,10 @@ impl<'a> Recall<'a> {
         }
     }
 
-    /// What was found of each of `tasks`; `None` if something is about none of them.
-    fn split(&self, tasks: &[TaskIx], parsed: &Parsed) -> Option<Vec<Vec<Diagnostic>>> {
+    /// What was found of each of `tasks`, and what each looked at; `None` if something is about none of them.
+    fn split(&self, tasks: &[TaskIx], parsed: &Parsed) -> Option<Vec<(Vec<Diagnostic>, Census)>> {
         if let [_] = tasks {
-            return Some(vec![parsed.diagnostics.clone()]);
+            return Some(vec![(parsed.diagnostics.clone(), parsed.census.clone())]);
         }
         let Project { workspace, plan, .. } = self.project;
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
@@ -367,7 +370,12 @@ impl<'a> Recall<'a> {
             };
             split[at].push(found.clone());
         }
-        Some(split)
+        let of_file = |path: &RelPath| {
+            let place = Place::File { path: path.clone(), range: None };
+            normalize::attribute(workspace, &units, &place, None)
+        };
+        let census = parsed.census.clone().split(tasks.len(), of_file)?;
+        Some(split.into_iter().zip(census).collect())
     }
 
     fn extras(&self, tasks: &[TaskIx], traces: &Traces) -> Option<Vec<Extra>> {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::census::Census;
 use crate::model::digest::Digest;
 use crate::model::finding::Diagnostic;
 use crate::model::path::RelPath;
@@ -31,6 +32,8 @@ pub(super) struct Record {
     database: Option<String>,
     /// The names of the packages that the diagnostics speak of, by their index in here.
     packages: Vec<String>,
+    /// What the process looked at.
+    census: Census,
 }
 
 impl Record {
@@ -40,6 +43,7 @@ impl Record {
         extras: Vec<Extra>,
         mut diagnostics: Vec<Diagnostic>,
         database: Option<String>,
+        census: Census,
     ) -> Self {
         let mut packages = Vec::new();
         for package in diagnostics.iter_mut().filter_map(|found| found.package.as_mut()) {
@@ -50,7 +54,7 @@ impl Record {
             });
             *package = PackageId(at as u32);
         }
-        Self { extras, diagnostics, database, packages }
+        Self { extras, diagnostics, database, packages, census }
     }
 
     pub(super) fn encode(&self) -> Option<Vec<u8>> {
@@ -69,6 +73,6 @@ impl Record {
         for package in diagnostics.iter_mut().filter_map(|found| found.package.as_mut()) {
             *package = *ids.get(package.0 as usize)?;
         }
-        Some(Parsed { diagnostics, database: self.database, ..Parsed::default() })
+        Some(Parsed { diagnostics, database: self.database, census: self.census, ..Parsed::default() })
     }
 }
