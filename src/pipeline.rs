@@ -7,6 +7,7 @@
 
 mod around;
 mod conditions;
+mod empty;
 mod finished;
 mod golden;
 mod judge;
@@ -39,7 +40,7 @@ use crate::plan::{self, Drift, Facts, PlanError};
 use crate::scan::{BuildDirs, Client, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
 use crate::store::{BaselineError, OutputDir, Results, State};
 use crate::workspace::{GitError, Listing, LoadError};
-use crate::{store, workspace};
+use crate::{scan, store, workspace};
 use jiff::civil::Date;
 
 pub use self::around::{Located, around, base, forget_changed, locate};
@@ -362,8 +363,15 @@ pub fn run(
         parallel: session.parallel,
     };
     let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
-    let mut outcome =
-        judge::outcome(case, judge::Ran { runs, fates, changed, failed_fast }, is_as_accepted, &exists)?;
+    let asked_for = || plan.selection.target.clone();
+    let target = || asked_for().or_else(|| scan::default_target(workspace, programs, session.env));
+    let mut outcome = judge::outcome(
+        case,
+        judge::Ran { runs, fates, changed, failed_fast },
+        is_as_accepted,
+        &exists,
+        &target,
+    )?;
     lock::explain(project, &mut outcome, session.env, session.stop);
     Ok(outcome)
 }

@@ -58,14 +58,38 @@ pub struct Tests {
     /// Those of them that failed.
     pub failed: u64,
     /// Tests marked `#[ignore]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ignored: Option<u64>,
     /// Tests that a filter left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filtered_out: Option<u64>,
     /// Tests that are ignored or were left out by a filter, of a runner that does not tell one from the other.
+    pub skipped: Option<u64>,
+}
+
+/// The same as artifacts have it: what is not stated is absent. The result cache can't leave fields out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// See [`Tests::run`].
+    pub run: u64,
+    /// See [`Tests::passed`].
+    pub passed: u64,
+    /// See [`Tests::failed`].
+    pub failed: u64,
+    /// See [`Tests::ignored`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<u64>,
+    /// See [`Tests::filtered_out`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filtered_out: Option<u64>,
+    /// See [`Tests::skipped`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<u64>,
+}
+
+impl From<Tests> for Counts {
+    fn from(tests: Tests) -> Self {
+        let Tests { run, passed, failed, ignored, filtered_out, skipped } = tests;
+        Self { run, passed, failed, ignored, filtered_out, skipped }
+    }
 }
 
 impl Tests {
@@ -165,7 +189,7 @@ pub struct Totals {
 pub struct TestTotals {
     /// All of them.
     #[serde(flatten)]
-    pub all: Tests,
+    pub all: Counts,
     /// By package, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_package: Vec<OfPackage>,
@@ -181,7 +205,7 @@ pub struct OfPackage {
     pub package: String,
     /// The tests; `None` if the harness states no count.
     #[serde(flatten)]
-    pub tests: Option<Tests>,
+    pub tests: Option<Counts>,
 }
 
 /// The tests of a target.
@@ -194,7 +218,7 @@ pub struct OfTarget {
     pub path: Option<String>,
     /// The tests; `None` if the harness states no count.
     #[serde(flatten)]
-    pub tests: Option<Tests>,
+    pub tests: Option<Counts>,
 }
 
 impl TestTotals {
@@ -203,13 +227,13 @@ impl TestTotals {
             return None;
         }
         let mut totals = Self::default();
+        let stated = groups.values().flatten().copied();
+        totals.all = stated.fold(Tests::default(), Tests::and).into();
         for (group, tests) in groups {
-            totals.all = totals.all.and(tests.unwrap_or_default());
+            let tests = tests.map(Counts::from);
             match group.clone() {
-                Group::Target(target) => {
-                    totals.by_target.push(OfTarget { target, path: None, tests: *tests })
-                }
-                Group::Package(package) => totals.by_package.push(OfPackage { package, tests: *tests }),
+                Group::Target(target) => totals.by_target.push(OfTarget { target, path: None, tests }),
+                Group::Package(package) => totals.by_package.push(OfPackage { package, tests }),
                 Group::Unknown => {}
             }
         }

@@ -23,6 +23,7 @@ mod rules;
 mod rustfmt;
 mod sarif;
 mod scrub;
+pub mod sources;
 #[cfg(test)]
 mod testing;
 mod typos;

@@ -187,7 +187,7 @@ fn unquoted(text: &str) -> String {
 }
 
 /// `path` seen from `dir`, without `.` and `..` where that can be told.
-fn join(dir: &RelPath, path: &str) -> RelPath {
+pub(super) fn join(dir: &RelPath, path: &str) -> RelPath {
     if path.starts_with('/') {
         return RelPath::new(path);
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::empty;
 use super::judge::Normalized;
 use super::recall::Fate;
 use crate::compare::matching::Reach;
@@ -28,8 +29,8 @@ enum Looked {
 
 /// What is known of every task, and what is not.
 pub(super) struct Ledger<'a> {
-    workspace: &'a Workspace,
-    plan: &'a Plan,
+    pub(super) workspace: &'a Workspace,
+    pub(super) plan: &'a Plan,
     /// The first task of each tool, and one entry more: the tasks of a tool are contiguous.
     first: Vec<usize>,
     units: Vec<Unit>,
@@ -207,6 +208,41 @@ impl<'a> Ledger<'a> {
             }
             self.diagnostics.push((by.name.clone(), diagnostic));
         }
+    }
+
+    /// What `tool` looked at, unless it has no verdict on something, or nothing to do.
+    pub(super) fn complete_census(&self, tool: ToolId) -> Option<Census> {
+        let tasks = &self.tasks[self.tasks_of(tool)];
+        let is_done =
+            |task: &TaskOutcome| task.status.is_verdict() || matches!(task.status, Status::Skipped(_));
+        match &self.census[tool.0 as usize] {
+            Looked::At(census) if !tasks.is_empty() && tasks.iter().all(is_done) => Some(census.clone()),
+            _ => None,
+        }
+    }
+
+    /// What became of the task of `tool` for `unit`.
+    pub(super) fn status_of(&self, tool: ToolId, unit: Unit) -> Option<&Status> {
+        let at = self.tasks_of(tool).find(|at| self.units[*at] == unit)?;
+        Some(&self.tasks[at].status)
+    }
+
+    /// Takes down that `tool` has no verdict at all.
+    pub(super) fn note_all(&mut self, tool: ToolId, reason: &str) {
+        self.incomplete[tool.0 as usize].insert((".".to_owned(), reason.to_owned()));
+        for at in self.tasks_of(tool) {
+            self.raise(TaskIx(at as u32), Status::Incomplete(reason.to_owned()));
+        }
+    }
+
+    /// Takes down what this program has found itself, about `unit` of `tool`.
+    pub(super) fn enter_own(&mut self, tool: ToolId, unit: Unit, diagnostic: Diagnostic) {
+        let mut tasks = self.tasks_of(tool);
+        let own = tasks.clone().find(|at| self.units[*at] == unit).or(tasks.next());
+        if let Some(at) = own {
+            self.raise(TaskIx(at as u32), Status::Findings);
+        }
+        self.diagnostics.push((self.plan.graph.tool(tool).name.clone(), diagnostic));
     }
 
     /// Takes down what another run has left of `task`.
@@ -407,6 +443,17 @@ impl Ledger<'_> {
             && self.tasks[self.tasks_of(id)].iter().all(|task| task.status.is_verdict())
     }
 
+    /// Whether the rules of this program itself hold here, and all that they are about was looked at.
+    fn has_applied_rules(&self) -> bool {
+        let is_done = |id: ToolId| {
+            self.is_as_accepted[id.0 as usize]
+                && self.tasks[self.tasks_of(id)]
+                    .iter()
+                    .all(|task| task.status.is_verdict() || matches!(task.status, Status::Skipped(_)))
+        };
+        self.plan.is_full(self.workspace) && self.plan.graph.tools().all(|(id, _)| is_done(id))
+    }
+
     /// Whether the subject `site` is a test of the target of task `at`.
     fn is_of(&self, at: usize, site: &Site) -> bool {
         let unit = self.units[at];
@@ -447,6 +494,9 @@ impl Reach for Ledger<'_> {
     }
 
     fn looked_at(&self, ns: &str, entry: &Entry) -> bool {
+        if ns == empty::NAMESPACE {
+            return self.has_applied_rules();
+        }
         if self.plan.unasked.contains(ns) {
             return false;
         }

@@ -1,7 +1,7 @@
 //! What a tool looked at, in a few words: the same in every report for humans.
 
 use super::text::{number, plural, visible_line};
-use crate::model::census::{TestTotals, Tests, Totals};
+use crate::model::census::{Counts, TestTotals, Totals};
 
 /// The numbers of `census`, each with its noun: `1,204 tests`, `3 ignored`, `91 targets`.
 pub fn facts(census: &Totals) -> Vec<String> {
@@ -18,7 +18,7 @@ pub fn facts(census: &Totals) -> Vec<String> {
 
 fn tests_in_words(totals: &TestTotals) -> Vec<String> {
     let TestTotals { all, by_package, by_target } = totals;
-    let Tests { run, ignored, filtered_out, skipped, .. } = *all;
+    let Counts { run, ignored, filtered_out, skipped, .. } = *all;
     let mut facts = vec![counted(run, "test", "tests")];
     let beside = [(ignored, "ignored"), (filtered_out, "filtered out"), (skipped, "skipped")];
     let beside =
@@ -47,7 +47,7 @@ mod tests {
     fn numbers_have_thousands_separators_and_nouns() {
         let of_target = |target: &str| OfTarget { target: target.to_owned(), path: None, tests: None };
         let all =
-            Tests { run: 1204, passed: 1204, ignored: Some(3), filtered_out: Some(0), ..Tests::default() };
+            Counts { run: 1204, passed: 1204, ignored: Some(3), filtered_out: Some(0), ..Counts::default() };
         let tests = TestTotals { all, by_target: vec![of_target("a")], ..TestTotals::default() };
         let census = Totals { tests: Some(tests), ..Totals::default() };
         assert_eq!(facts(&census), ["1,204 tests", "3 ignored", "1 target"]);

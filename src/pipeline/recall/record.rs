@@ -76,3 +76,30 @@ impl Record {
         Some(Parsed { diagnostics, database: self.database, census: self.census, ..Parsed::default() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::model::census::{CompiledTarget, Group, Tests};
+    use crate::model::testing::workspace;
+
+    #[test]
+    fn a_record_keeps_what_was_looked_at() {
+        let target = CompiledTarget { package: "a".into(), kind: "lib".into(), name: "a".into() };
+        let tests = Tests { run: 3, passed: 2, failed: 1, ignored: Some(0), ..Tests::default() };
+        let groups = [(Group::Target("a::it".into()), Some(tests)), (Group::Unknown, None)];
+        let census = Census {
+            tests: BTreeMap::from(groups),
+            targets: [target].into(),
+            files: [RelPath::new("a.rs")].into(),
+            crates: None,
+            database_date: Some("2026-11-01".into()),
+        };
+        let workspace = workspace(&[], &[]);
+        let record = Record::new(&workspace, Vec::new(), Vec::new(), None, census.clone());
+        let read = Record::decode(&record.encode().unwrap()).and_then(|record| record.parsed(&workspace));
+        assert_eq!(read.map(|parsed| parsed.census), Some(census));
+    }
+}
