@@ -16,7 +16,7 @@ mod lock;
 mod recall;
 mod verify;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -292,8 +292,9 @@ pub fn run(
     let suppressions = &Suppressions::new(&project.suppressions, project.as_of);
     let build_dirs = BuildDirs::new(project.build_dir, session.parallel, workspace);
     let outside = Outside::new(project).map_err(std::io::Error::other)?;
-    let recall = Recall::new(project, &outside, session.env, results, build_dirs.all(), session.bless);
-    let versions = recall.versions(session.stop);
+    let recall =
+        Recall::new(project, &outside, session.env, results, &build_dirs, session.bless, session.stop);
+    let versions = recall.versions();
     let conditions = Conditions::new(project, &versions, session.env);
     if !baseline.is_empty() {
         conditions.tell(events);
@@ -306,6 +307,11 @@ pub fn run(
         |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, suppressions, baseline, &read);
     let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
     let fates = recall.look_up();
+    for link in fates.iter().filter_map(Fate::unbounded).collect::<BTreeSet<_>>() {
+        events(Event::Notice(&format!(
+            "not caching results that depend on {link}: this link leads to more than 10,000 files, or to one that can't be read"
+        )));
+    }
     let due: Vec<_> = fates.iter().map(Fate::is_due).collect();
     let builds = |id: ToolId| plan.graph.tool(id).lane.is_some();
     let runs = |id: &ToolId| plan.graph.tasks.iter().zip(&due).any(|(task, due)| *due && task.tool == *id);
@@ -332,7 +338,16 @@ pub fn run(
         started: session.started,
     };
     let goldens = golden::Goldens::new(workspace, session.bless);
-    let normalize = judge::normalizer(workspace, plan, scrub, &read, &goldens, is_new);
+    let normalize = judge::normalizer(judge::Reader {
+        workspace,
+        plan,
+        scrub,
+        read: &read,
+        goldens: &goldens,
+        is_new,
+        recall: &recall,
+        stop: session.stop,
+    });
     let client = Client {
         judge: &normalize,
         recall: &|task, program| recall.of_program(task, program).map(Ok),

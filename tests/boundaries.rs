@@ -80,6 +80,7 @@ fn batches(files: &[String], tools: &[Tool]) -> BTreeSet<Digest> {
             // From 100 bytes to 100 kB, small ones more often.
             len: 100 << (random(0, path) % 10),
             is_link: false,
+            is_behind_link: false,
         })
         .collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -93,6 +94,7 @@ fn batches(files: &[String], tools: &[Tool]) -> BTreeSet<Digest> {
         outside: Vec::new(),
         metadata: BTreeSet::new(),
         build_dependencies: BTreeSet::new(),
+        beyond: Vec::new(),
         seen: Seen::default(),
     };
     let (tools, policy, facts) = (tools.to_vec(), Policy::default(), Facts::default());

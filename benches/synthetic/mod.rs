@@ -132,6 +132,7 @@ pub(crate) fn workspace(tasks: usize) -> Workspace {
         outside: Vec::new(),
         metadata: BTreeSet::new(),
         build_dependencies: BTreeSet::new(),
+        beyond: Vec::new(),
         seen: Seen::default(),
     };
     debug_assert!(workspace.files.is_sorted_by(|a, b| a.path < b.path));
@@ -140,5 +141,11 @@ pub(crate) fn workspace(tasks: usize) -> Workspace {
 }
 
 fn file(path: &str, len: u64) -> File {
-    File { path: RelPath::new(path), digest: Digest::of_bytes(path.as_bytes()), len, is_link: false }
+    File {
+        path: RelPath::new(path),
+        digest: Digest::of_bytes(path.as_bytes()),
+        len,
+        is_link: false,
+        is_behind_link: false,
+    }
 }

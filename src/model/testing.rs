@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
-use crate::model::tool::{Arg, Environment, Parse, Per, Piece, StepCaps, Tool};
+use crate::model::tool::{Arg, Caching, Counted, Environment, Parse, Per, Piece, StepCaps, Tool};
 use crate::model::workspace::{File, Package, Seen, Target, TargetKind, Workspace};
 
 /// A workspace at `/w/ws`: packages by directory with the kinds and roots of their targets, and files; both
@@ -38,12 +38,14 @@ pub(crate) fn workspace(packages: &[(&str, &[(TargetKind, &str)])], files: &[&st
                 digest: Digest::of_bytes(path.as_bytes()),
                 len: 100,
                 is_link: false,
+                is_behind_link: false,
             })
             .collect(),
         owners: Vec::new(),
         outside: Vec::new(),
         metadata: BTreeSet::new(),
         build_dependencies: BTreeSet::new(),
+        beyond: Vec::new(),
         seen: Seen::default(),
     };
     assert!(workspace.packages.is_sorted_by_key(|package| &package.dir));
@@ -83,14 +85,14 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         exclude: Vec::new(),
         inputs: Vec::new(),
         searches: Vec::new(),
-        cache: true,
+        cache: Caching::Established,
         parse,
         namespaces: Vec::new(),
         required: true,
         needs: Vec::new(),
         on_demand: false,
         lane: None,
-        environment: Environment::Inherit,
+        environment: Environment::Inherit(Counted::Build(Vec::new())),
         jobserver: false,
         threads: None,
         version: Vec::new(),

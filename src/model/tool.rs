@@ -34,11 +34,10 @@ pub struct Tool {
     pub inputs: Vec<String>,
     /// How its output is read.
     pub parse: Parse,
-    /// Names of files that it looks for in the directories of what it looks at and in all above them, outside of the
-    /// workspace too, or at `~/…` or `$VARIABLE/…`. They decide what is cached, and no id.
-    pub searches: Vec<String>,
-    /// Whether its results are kept, to be used again when nothing has changed that decides them.
-    pub cache: bool,
+    /// The files that it searches for. They decide what is cached, and no id.
+    pub searches: Vec<Search>,
+    /// Whether its results are cached, to be used again when nothing has changed that decides them.
+    pub cache: Caching,
     /// The namespaces whose findings are fixed when this tool no longer reports them.
     pub namespaces: Vec<String>,
     /// Whether its verdict decides the exit code.
@@ -102,6 +101,19 @@ pub enum Arg {
     Args,
     /// `{selection}`: cargo's words for the packages, features and target of this run.
     Selection,
+}
+
+impl Arg {
+    /// The text, if it has no placeholder.
+    pub fn literal(&self) -> Option<&str> {
+        match self {
+            Self::Text(pieces) => match pieces.as_slice() {
+                [Piece::Literal(text)] => Some(text),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 /// A piece of a text argument.
@@ -298,9 +310,83 @@ impl Parse {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Environment {
     /// Everything but what belongs to this program.
-    Inherit,
+    Inherit(Counted),
     /// A fixed list of harmless variables, and these.
     Only(Vec<String>),
+}
+
+/// Which of the variables that a tool inherits decide its results.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// All of them.
+    All,
+    /// These, beside the harmless ones and those that cargo and compilers read.
+    Listed(Vec<String>),
+    /// Those that cargo and compilers read, and these. The other ones that a build reads are reported by the build.
+    Build(Vec<String>),
+}
+
+/// Whether the results of a tool are cached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caching {
+    /// Never.
+    Never,
+    /// If everything that decides them can be established.
+    Established,
+    /// Also if its program can't be established: the configuration asks for it.
+    Always,
+}
+
+/// A file that a tool searches for: its name, and in which directories.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// Where the search begins.
+    pub start: Start,
+    /// Whether it goes on through all directories above.
+    pub upwards: bool,
+    /// The path of the file from there.
+    pub name: String,
+}
+
+/// Where a tool begins to search for a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// In the directory of each file that it looks at.
+    Files,
+    /// In the directory where it is started: the workspace root.
+    Root,
+    /// In the user's home directory.
+    Home,
+    /// In the directory that this variable names.
+    Variable(String),
+    /// Nowhere: the name is an absolute path.
+    Absolute,
+}
+
+impl Search {
+    /// Reads what the configuration says: `name`, `./name`, `~/name`, `$VARIABLE/name` or `/absolute/name`. A search for
+    /// the first goes upwards, and one for the next three does so with a `^` before them.
+    pub fn parse(text: &str) -> Self {
+        let (upwards, place) = text.strip_prefix('^').map_or((false, text), |place| (true, place));
+        let of = |start, upwards, name: &str| Self { start, upwards, name: name.to_owned() };
+        match place.split_once('/') {
+            Some((".", name)) => of(Start::Root, upwards, name),
+            Some(("~", name)) => of(Start::Home, upwards, name),
+            Some((variable, name)) if variable.starts_with('$') => {
+                of(Start::Variable(variable[1..].to_owned()), upwards, name)
+            }
+            Some(("", _)) => of(Start::Absolute, false, place),
+            _ => of(Start::Files, true, place),
+        }
+    }
+
+    /// The variable without which the tool would search elsewhere.
+    pub fn variable(&self) -> Option<&str> {
+        match &self.start {
+            Start::Variable(name) => Some(name),
+            Start::Files | Start::Root | Start::Home | Start::Absolute => None,
+        }
+    }
 }
 
 /// What one step may hold under `--batch auto`. Part of the policy, not of any task's id.
@@ -355,6 +441,23 @@ impl Tool {
         self.detect.is_some() && !self.configured
     }
 
+    /// Whether it sees every variable.
+    pub fn inherits(&self) -> bool {
+        matches!(self.environment, Environment::Inherit(_))
+    }
+
+    /// Lets only those of the variables that it inherits count that its builds read: it is known to run nothing else.
+    pub fn count_build_variables(&mut self) {
+        if self.inherits() {
+            self.environment = Environment::Inherit(Counted::Build(Vec::new()));
+        }
+    }
+
+    /// Whether its results may be cached.
+    pub fn is_cached(&self) -> bool {
+        self.cache != Caching::Never
+    }
+
     /// Whether its command line names a program that another tool builds.
     pub fn uses_executable(&self) -> bool {
         self.run.iter().any(|arg| matches!(arg, Arg::Text(pieces) if pieces.contains(&Piece::Executable)))
@@ -379,6 +482,29 @@ impl Tool {
     pub fn uses_selection(&self) -> bool {
         self.run.contains(&Arg::Selection)
     }
+
+    /// How it is found out what a process of this tool has read beyond its declared inputs.
+    pub fn discovers(&self) -> Discovers {
+        match self.per {
+            // All files are inputs, or those that its globs name.
+            Per::File | Per::TestTarget => Discovers::Nothing,
+            Per::Workspace if !self.uses_selection() => Discovers::Nothing,
+            Per::TargetRoot => Discovers::Modules,
+            Per::Workspace | Per::Package => Discovers::Build,
+        }
+    }
+}
+
+/// How it is found out what a process has read beyond its declared inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Discovers {
+    /// It is not: what it reads is declared.
+    Nothing,
+    /// By the files that the tool says it formats, and by following the modules of its target roots.
+    Modules,
+    /// By what cargo says it built, and what rustc and build scripts say they read; where they say nothing, by what the
+    /// sources name.
+    Build,
 }
 
 /// What decides the result of a tool, and nothing of how it is scheduled.
@@ -419,7 +545,14 @@ impl ContentHash for Tool {
             _ => {}
         }
         match &self.environment {
-            Environment::Inherit => sink.field("env", b"inherit"),
+            Environment::Inherit(counted) => {
+                sink.field("env", b"inherit");
+                match counted {
+                    Counted::Listed(names) => sink.texts("env.listed", names),
+                    Counted::Build(names) if !names.is_empty() => sink.texts("env.listed", names),
+                    Counted::Build(_) | Counted::All => {}
+                }
+            }
             Environment::Only(names) => sink.texts("env", names),
         }
     }

@@ -50,6 +50,8 @@ pub struct Workspace {
     pub metadata: BTreeSet<String>,
     /// The names of the packages that the members' build scripts depend on.
     pub build_dependencies: BTreeSet<String>,
+    /// The links with something behind them that their digests don't cover, sorted. Reaches no id and no artifact.
+    pub beyond: Vec<(FileId, Beyond)>,
     /// How the system saw the files. Reaches no id and no artifact.
     pub seen: Seen,
 }
@@ -218,13 +220,33 @@ impl TargetKind {
 pub struct File {
     /// Where it lies.
     pub path: RelPath,
-    /// The digest of its content; for a symbolic link, of its target as written.
+    /// The digest of its content; for a symbolic link, of its text and of the content of the file it leads to, if that is in
+    /// the repository.
     pub digest: Digest,
-    /// Its size in bytes.
+    /// Its size in bytes; for a symbolic link, of its text.
     pub len: u64,
-    /// Whether it is a symbolic link. Links count as inputs but are no units: what they lead to is one, or
-    /// lies outside.
+    /// Whether it is a symbolic link.
     pub is_link: bool,
+    /// Whether it is listed because a symbolic link leads to its directory.
+    pub is_behind_link: bool,
+}
+
+impl File {
+    /// Whether a tool that looks at files is given this one. Links and what is behind them count as inputs, but are no
+    /// units: the file they lead to is one, or lies outside.
+    pub fn is_unit(&self) -> bool {
+        !self.is_link && !self.is_behind_link
+    }
+}
+
+/// Why the digest of a link does not cover what is behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beyond {
+    /// It lies outside of the repository: its content is part of cache keys, and not of ids, which are the same on every
+    /// machine.
+    Outside,
+    /// It is a directory with too many files: nothing that depends on it is cached.
+    TooMany,
 }
 
 /// A package outside the workspace that a member depends on by path.
@@ -234,4 +256,7 @@ pub struct OutsidePackage {
     pub name: String,
     /// The digest over its files: paths below its directory, and contents.
     pub digest: Digest,
+    /// Its links with something behind them that the digest does not cover, as absolute paths. Reaches no id and no
+    /// artifact.
+    pub beyond: Vec<(PathBuf, Beyond)>,
 }

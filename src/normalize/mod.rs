@@ -24,6 +24,7 @@ mod rustfmt;
 mod sarif;
 mod scrub;
 pub mod sources;
+mod stated;
 #[cfg(test)]
 mod testing;
 mod typos;
@@ -126,22 +127,65 @@ impl Parsed {
     }
 }
 
-/// What a build left behind that tells what it has read. Holds absolute paths: reaches no id and no artifact.
+/// What a process states, or leaves behind, of what it looked at beyond the declared inputs. Holds absolute paths: reaches no
+/// id and no artifact.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traces {
-    /// Files of rustc's that list the sources of a target, in make's format.
-    pub dep_infos: BTreeSet<PathBuf>,
-    /// What build scripts printed, each of a package that may be a member.
-    pub scripts: BTreeSet<(Option<PackageId>, PathBuf)>,
-    /// Members of which something was made that no such file tells of: documentation.
-    pub untraced: BTreeSet<PackageId>,
+    /// What cargo compiled or documented, of all packages.
+    pub units: BTreeSet<BuiltUnit>,
+    /// The build scripts that cargo ran.
+    pub scripts: BTreeSet<RanScript>,
+    /// The files that a formatter formatted, as it names them.
+    pub formatted: BTreeSet<PathBuf>,
+    /// Whether some of it is replayed from an earlier process, which may have had other inputs.
+    pub is_replayed: bool,
+}
+
+/// An artifact of cargo's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BuiltUnit {
+    /// The member that it is of.
+    pub package: Option<PackageId>,
+    /// The name of its package.
+    pub name: String,
+    /// The manifest of its package.
+    pub manifest: PathBuf,
+    /// What cargo calls this kind of unit in the name of its fingerprint, with the name of the target: `test-lib-alpha`.
+    pub fingerprint: String,
+    /// The root source file.
+    pub source: PathBuf,
+    /// The first file that was made.
+    pub artifact: PathBuf,
+    /// Where rustc's list of what it read may be: the first of these files that exists. None for documentation.
+    pub dep_infos: Vec<PathBuf>,
+    /// Whether it is a procedural macro.
+    pub is_macro: bool,
+    /// Whether cargo replayed it from an earlier build.
+    pub fresh: bool,
+}
+
+/// A build script that cargo ran, or whose output it replayed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RanScript {
+    /// The member that it is of.
+    pub package: Option<PackageId>,
+    /// The name of its package.
+    pub name: String,
+    /// The manifest of its package; `None` if its compilation was not mentioned.
+    pub manifest: Option<PathBuf>,
+    /// What cargo calls it in the name of its fingerprint.
+    pub fingerprint: String,
+    /// The file with what it printed.
+    pub output: PathBuf,
 }
 
 impl Traces {
     fn extend(&mut self, more: Self) {
-        self.dep_infos.extend(more.dep_infos);
-        self.scripts.extend(more.scripts);
-        self.untraced.extend(more.untraced);
+        let Self { units, scripts, formatted, is_replayed } = more;
+        self.units.extend(units);
+        self.scripts.extend(scripts);
+        self.formatted.extend(formatted);
+        self.is_replayed |= is_replayed;
     }
 }
 
@@ -174,6 +218,9 @@ pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
         Exit::Code(code) => code,
         Exit::Signal(signal) => return Err(Unparsable(format!("ended by signal {signal}"))),
     };
+    let stated = stated::split(input)?;
+    let output = stated.as_ref().map_or(input.output, |(_, output)| output);
+    let input = &Input { output, ..*input };
     let mut parsed = match &input.tool.parse {
         Parse::RustcJson | Parse::CargoBuild | Parse::BuildScripts => cargo_json::parse(input, code),
         Parse::Libtest => libtest::parse(input, code),
@@ -189,6 +236,7 @@ pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
         Parse::ExitCode => exit_code::parse(input, code),
         Parse::Golden(streams) => golden::parse(input, code, *streams),
     }?;
+    parsed.traces.extend(stated.map(|(traces, _)| traces).unwrap_or_default());
     parsed.diagnostics.sort();
     parsed.diagnostics.dedup();
     parsed.gaps.sort();

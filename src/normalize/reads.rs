@@ -1,7 +1,5 @@
-//! What a build has read, as it tells itself: rustc in its dependency files, build scripts in what they print; and for
-//! what neither tells of, what sources name outside of their package.
-
-use std::path::Path;
+//! Inputs of a build as it states them: rustc in its dependency files, build scripts in what they print. For tools that
+//! state nothing, the files and variables that sources name.
 
 use ra_ap_rustc_lexer::{FrontmatterAllowed, LiteralKind, TokenKind, strip_shebang, tokenize};
 
@@ -66,38 +64,29 @@ pub fn build_script(printed: &[u8]) -> Reads {
     Reads { files: told("rerun-if-changed"), variables: told("rerun-if-env-changed") }
 }
 
-/// What a source names that is no module beside it.
+/// The files and variables that a source names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Named {
-    /// What `include!` and its like read, from the workspace root.
+    /// Files that its `mod` declarations may lead to, from the workspace root: the one that is there, its alternatives, and
+    /// those of every `path` attribute, whether or not its condition holds.
+    pub modules: Vec<RelPath>,
+    /// Files that `include!` and its like read, from the workspace root.
     pub included: Vec<RelPath>,
-    /// The variables that `env!` and `option_env!` read.
+    /// Variables that `env!` and `option_env!` read.
     pub variables: Vec<String>,
-    /// Whether some of what they read can't be told: it is named by a macro's argument, or by an expression.
+    /// Whether it reads a file that its text does not name: the argument of a macro, or an expression.
     pub is_open: bool,
-    /// Whether a module lies at a `path` that leads upwards or is absolute.
-    pub has_far_module: bool,
 }
 
-/// Looks through `source`, the file `file` of the package in `dir`.
-pub fn named(source: &str, file: &RelPath, dir: &RelPath) -> Named {
-    let start = strip_shebang(source).unwrap_or(0);
-    let mut at = start;
-    let mut tokens = Vec::new();
-    for token in tokenize(&source[start..], FrontmatterAllowed::Yes) {
-        let text = &source[at..at + token.len as usize];
-        at += token.len as usize;
-        match token.kind {
-            TokenKind::Whitespace | TokenKind::LineComment { .. } | TokenKind::BlockComment { .. } => {}
-            TokenKind::Literal { kind: LiteralKind::Str { .. } | LiteralKind::RawStr { .. }, .. } => {
-                tokens.push(Token::Text(text));
-            }
-            _ => tokens.push(Token::Other(text)),
-        }
-    }
+/// Looks through `source`, the file `file` of the package in `dir`. `is_root` says whether it is the root of a crate.
+pub fn named(source: &str, file: &RelPath, dir: &RelPath, is_root: bool) -> Named {
+    let tokens = tokens(source);
     let mut named = Named::default();
+    let mut modules = Modules::new(file, is_root);
     for (at, token) in tokens.iter().enumerate() {
-        match (token, &tokens[at + 1..]) {
+        let rest = &tokens[at + 1..];
+        modules.step(*token, rest, &mut named.modules);
+        match (token, rest) {
             (
                 Token::Other("include" | "include_str" | "include_bytes"),
                 [Token::Other("!"), Token::Other(_), rest @ ..],
@@ -114,15 +103,78 @@ pub fn named(source: &str, file: &RelPath, dir: &RelPath) -> Named {
                 Token::Other("env" | "option_env"),
                 [Token::Other("!"), Token::Other(_), Token::Text(name), ..],
             ) => named.variables.push(unquoted(name)),
-            (Token::Other("path"), [Token::Other("="), Token::Text(text), ..]) => {
-                let path = unquoted(text);
-                named.has_far_module |=
-                    Path::new(&path).is_absolute() || path.split(['/', '\\']).any(|part| part == "..");
-            }
             _ => {}
         }
     }
     named
+}
+
+/// Follows `mod` declarations through a file: where the files of modules may lie, by the rules of rustc.
+struct Modules {
+    /// The directories in which a module of the file itself may have its file.
+    bases: Vec<RelPath>,
+    /// The directory of the file: `path` attributes outside of inline modules start there.
+    dir: RelPath,
+    /// The inline modules around the present token: the directories that each may stand for, and how deep its braces are.
+    inline: Vec<(Vec<String>, usize)>,
+    /// How deep the present token is in braces.
+    depth: usize,
+    /// The values of the `path` attributes of the item that begins.
+    paths: Vec<String>,
+}
+
+impl Modules {
+    fn new(file: &RelPath, is_root: bool) -> Self {
+        let dir = file.parent().unwrap_or_default();
+        let stem = file.file_name();
+        let stem = stem.strip_suffix(b".rs").unwrap_or(stem);
+        // A file that a `path` attribute names has its modules beside it, like `mod.rs`.
+        let mut bases = vec![dir.clone()];
+        if !is_root && stem != b"mod" {
+            bases.push(dir.join(stem));
+        }
+        Self { bases, dir, inline: Vec::new(), depth: 0, paths: Vec::new() }
+    }
+
+    fn step(&mut self, token: Token<'_>, rest: &[Token<'_>], found: &mut Vec<RelPath>) {
+        match (token, rest) {
+            (Token::Other("mod"), [Token::Other(name), Token::Other(";"), ..]) => self.declare(name, found),
+            (Token::Other("mod"), [Token::Other(name), Token::Other("{"), ..]) => {
+                let mut dirs = std::mem::take(&mut self.paths);
+                dirs.push(name.trim_start_matches("r#").to_owned());
+                self.inline.push((dirs, self.depth + 1));
+            }
+            (Token::Other("path"), [Token::Other("="), Token::Text(text), ..]) => {
+                self.paths.push(unquoted(text));
+            }
+            (Token::Other("{"), _) => {
+                self.depth += 1;
+                self.paths.clear();
+            }
+            (Token::Other("}"), _) => {
+                self.inline.pop_if(|(_, depth)| *depth == self.depth);
+                self.depth = self.depth.saturating_sub(1);
+                self.paths.clear();
+            }
+            (Token::Other(";"), _) => self.paths.clear(),
+            _ => {}
+        }
+    }
+
+    /// Adds the files that the module `name` may have.
+    fn declare(&self, name: &str, found: &mut Vec<RelPath>) {
+        let within = |bases: Vec<RelPath>| {
+            self.inline.iter().fold(bases, |bases, (dirs, _)| {
+                bases.iter().flat_map(|base| dirs.iter().map(|dir| join(base, dir))).collect()
+            })
+        };
+        let name = name.trim_start_matches("r#");
+        for base in within(self.bases.clone()) {
+            found.extend([format!("{name}.rs"), format!("{name}/mod.rs")].map(|file| join(&base, &file)));
+        }
+        let beside = if self.inline.is_empty() { vec![self.dir.clone()] } else { within(self.bases.clone()) };
+        found.extend(beside.iter().flat_map(|base| self.paths.iter().map(|path| join(base, path))));
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -130,6 +182,25 @@ enum Token<'a> {
     /// A string.
     Text(&'a str),
     Other(&'a str),
+}
+
+/// The tokens of `source` that count, without blanks and comments.
+fn tokens(source: &str) -> Vec<Token<'_>> {
+    let start = strip_shebang(source).unwrap_or(0);
+    let mut at = start;
+    let mut tokens = Vec::new();
+    for token in tokenize(&source[start..], FrontmatterAllowed::Yes) {
+        let text = &source[at..at + token.len as usize];
+        at += token.len as usize;
+        match token.kind {
+            TokenKind::Whitespace | TokenKind::LineComment { .. } | TokenKind::BlockComment { .. } => {}
+            TokenKind::Literal { kind: LiteralKind::Str { .. } | LiteralKind::RawStr { .. }, .. } => {
+                tokens.push(Token::Text(text));
+            }
+            _ => tokens.push(Token::Other(text)),
+        }
+    }
+    tokens
 }
 
 enum Argument {
@@ -186,21 +257,13 @@ fn unquoted(text: &str) -> String {
     text.trim_start_matches(['r', '#']).trim_end_matches('#').trim_matches('"').to_owned()
 }
 
-/// `path` seen from `dir`, without `.` and `..` where that can be told.
+/// `path` seen from `dir`. A `..` stays: where it leads depends on whether what stands before it is a link.
 pub(super) fn join(dir: &RelPath, path: &str) -> RelPath {
     if path.starts_with('/') {
         return RelPath::new(path);
     }
-    let mut parts: Vec<&[u8]> =
-        dir.as_bytes().split(|&byte| byte == b'/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|last| *last != b"..") => drop(parts.pop()),
-            part => parts.push(part.as_bytes()),
-        }
-    }
-    RelPath::new(parts.join(&b'/'))
+    let parts = dir.as_bytes().split(|&byte| byte == b'/').chain(path.split('/').map(str::as_bytes));
+    RelPath::new(parts.filter(|part| !part.is_empty() && *part != b".").collect::<Vec<_>>().join(&b'/'))
 }
 
 #[cfg(test)]
@@ -230,45 +293,65 @@ mod tests {
         assert_eq!(reads, Reads { files: vec!["a b".into(), "c".into()], variables: vec!["V".into()] });
     }
 
+    fn of(source: &str) -> Named {
+        named(source, &RelPath::new("a/src/lib.rs"), &RelPath::new("a"), true)
+    }
+
     #[track_caller]
-    fn check(source: &str, included: &[&str], is_open: bool, has_far_module: bool) {
-        let named = named(source, &RelPath::new("a/src/lib.rs"), &RelPath::new("a"));
-        let included: Vec<_> = included.iter().map(RelPath::new).collect();
-        assert_eq!(
-            named,
-            Named { included, is_open, has_far_module, variables: named.variables.clone() },
-            "{source}"
-        );
+    fn check(source: &str, included: &[&str], is_open: bool) {
+        let named = of(source);
+        assert_eq!(named.included, included.iter().map(RelPath::new).collect::<Vec<_>>(), "{source}");
+        assert_eq!(named.is_open, is_open, "{source}");
     }
 
     #[test]
     fn what_a_source_includes_is_found_where_it_is_spelt_out() {
-        check(r#"#![doc = include_str!("../../README.md")]"#, &["README.md"], false, false);
-        check(r##"const A: &[u8] = include_bytes!(r#"x y.bin"#,);"##, &["a/src/x y.bin"], false, false);
+        check(r#"#![doc = include_str!("../../README.md")]"#, &["a/src/../../README.md"], false);
+        check(r##"const A: &[u8] = include_bytes!(r#"x y.bin"#,);"##, &["a/src/x y.bin"], false);
         check(
             r#"include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../gen/", "a.rs"));"#,
-            &["gen/a.rs"],
-            false,
+            &["a/../gen/a.rs"],
             false,
         );
-        check(r#"include!(concat!(env!("OUT_DIR"), "/a.rs"));"#, &[], false, false);
-        check(r#"macro_rules! m { ($f:expr) => { include_str!($f) } }"#, &[], true, false);
-        check(r#"include_str!(concat!(env!("HOME"), "/a"))"#, &[], true, false);
-        check(r#"// include_str!("a")"#, &[], false, false);
-        check(r#"include_str!("../../../up")"#, &["../up"], false, false);
+        check(r#"include!(concat!(env!("OUT_DIR"), "/a.rs"));"#, &[], false);
+        check(r#"macro_rules! m { ($f:expr) => { include_str!($f) } }"#, &[], true);
+        check(r#"include_str!(concat!(env!("HOME"), "/a"))"#, &[], true);
+        check(r#"// include_str!("a")"#, &[], false);
+        check(r#"include_str!("../../../up")"#, &["a/src/../../../up"], false);
     }
 
     #[test]
     fn what_a_source_reads_of_the_environment_is_found() {
         let source = r#"const A: &str = env!("A", "say A"); const B: Option<&str> = option_env!["B"];"#;
-        assert_eq!(named(source, &RelPath::new("a"), &RelPath::default()).variables, ["A", "B"]);
+        assert_eq!(of(source).variables, ["A", "B"]);
+    }
+
+    #[track_caller]
+    fn check_modules(file: &str, is_root: bool, source: &str, expected: &[&str]) {
+        let found = named(source, &RelPath::new(file), &RelPath::new("a"), is_root).modules;
+        assert_eq!(found, expected.iter().map(RelPath::new).collect::<Vec<_>>(), "{source}");
     }
 
     #[test]
-    fn a_module_that_lies_far_off_is_seen() {
-        check(r#"#[path = "imp/unix.rs"] mod imp;"#, &[], false, false);
-        check(r#"#[cfg_attr(unix, path = "../../b/src/x.rs")] mod x;"#, &[], false, true);
-        check(r#"#[path = "/tmp/x.rs"] mod x;"#, &[], false, true);
+    fn every_file_that_a_module_may_have_is_named() {
+        check_modules("a/src/lib.rs", true, "mod b;", &["a/src/b.rs", "a/src/b/mod.rs"]);
+        check_modules("src/x/mod.rs", false, "pub mod r#b;", &["src/x/b.rs", "src/x/b/mod.rs"]);
+        let both = ["src/b.rs", "src/b/mod.rs", "src/x/b.rs", "src/x/b/mod.rs"];
+        check_modules("src/x.rs", false, "mod b;", &both);
+        let inline = "mod b { fn f() { { } } mod c; } mod d;";
+        let expected = ["src/b/c.rs", "src/b/c/mod.rs", "src/d.rs", "src/d/mod.rs"];
+        check_modules("src/lib.rs", true, inline, &expected);
+    }
+
+    #[test]
+    fn paths_of_modules_count_whatever_their_condition() {
+        let unix = r#"#[cfg_attr(unix, path = "../../b/x.rs")] #[path = "y.rs"] mod x; mod z;"#;
+        let expected = ["s/x.rs", "s/x/mod.rs", "s/../../b/x.rs", "s/y.rs", "s/z.rs", "s/z/mod.rs"];
+        check_modules("s/lib.rs", true, unix, &expected);
+        let inline = r#"#[path = "p"] mod a { #[path = "q.rs"] mod b; }"#;
+        let expected = ["s/p/b.rs", "s/p/b/mod.rs", "s/a/b.rs", "s/a/b/mod.rs", "s/p/q.rs", "s/a/q.rs"];
+        check_modules("s/lib.rs", true, inline, &expected);
+        check_modules("lib.rs", true, r#"#[path = "/t/x.rs"] mod x;"#, &["x.rs", "x/mod.rs", "/t/x.rs"]);
     }
 
     #[test]
@@ -276,7 +359,7 @@ mod tests {
         for source in
             ["include_str!(", "include!", "path =", "include_str!(\"", "#!/bin/sh\ninclude!()", "r#\""]
         {
-            let _ = named(source, &RelPath::new("a"), &RelPath::default());
+            let _ = of(source);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::empty;
 use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
-use super::recall::Fate;
+use super::recall::{Fate, Recall};
 use crate::compare::identity::identify;
 use crate::compare::matching;
 use crate::compare::suppressions::Suppressions;
@@ -21,7 +21,7 @@ use crate::model::task::{Output, Plan, Step, TaskIx};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
 use crate::normalize::{self, Input, Parsed, Scrub, Unparsable};
-use crate::scan::{BuildDirs, Env, Judged, Kept, StepRun, StopReason};
+use crate::scan::{BuildDirs, Env, Judged, Kept, StepRun, Stop, StopReason};
 use crate::workspace::LoadError;
 
 /// What one process came to, as normalized on the thread that ran it.
@@ -40,24 +40,34 @@ pub(super) fn scrub(workspace: &Workspace, env: &Env, build_dirs: &BuildDirs) ->
     }
 }
 
+/// What is needed to read the output of processes.
+pub(super) struct Reader<'a> {
+    pub(super) workspace: &'a Workspace,
+    pub(super) plan: &'a Plan,
+    pub(super) scrub: Scrub,
+    pub(super) read: &'a ReadSources<'a>,
+    pub(super) goldens: &'a Goldens<'a>,
+    /// Asked for `--fail-fast`.
+    pub(super) is_new: Option<&'a IsNew<'a>>,
+    pub(super) recall: &'a Recall<'a>,
+    pub(super) stop: &'a Stop,
+}
+
 /// The function that reads the output of processes.
 pub(super) fn normalizer<'a>(
-    workspace: &'a Workspace,
-    plan: &'a Plan,
-    scrub: Scrub,
-    read: &'a ReadSources<'a>,
-    goldens: &'a Goldens<'a>,
-    is_new: Option<&'a IsNew<'a>>,
+    reader: Reader<'a>,
 ) -> impl Fn(&Step, &[TaskIx], &Output) -> Judged<Normalized> + Sync + 'a {
     move |step, tasks, output| {
+        let Reader { workspace, plan, scrub, read, goldens, is_new, recall, stop } = &reader;
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
         let tool = plan.graph.tool(step.tool);
-        let input = Input { workspace, tool, units: &units, packages: &plan.packages, output, scrub: &scrub };
+        let input = Input { workspace, tool, units: &units, packages: &plan.packages, output, scrub };
         let parsed = normalize::parse(&input);
         let mut result = match units.first() {
             Some(unit) => parsed.and_then(|parsed| goldens.judge(tool, *unit, parsed)),
             None => parsed,
         };
+        let repeat = result.as_mut().is_ok_and(|parsed| recall.review(step.tool, parsed, stop));
         if let Ok(parsed) = &mut result {
             look_at_generated(workspace, parsed);
             // What can't be read now can't be read in the end: then the run fails for that.
@@ -75,7 +85,7 @@ pub(super) fn normalizer<'a>(
         let is_told =
             |parsed: &Parsed| parsed.gaps.is_empty() || parsed.diagnostics.iter().any(|found| found.fatal);
         let is_kept = !again && !result.as_ref().is_ok_and(is_told);
-        Judged { result, is_clear, fails, is_kept, programs, again }
+        Judged { result, is_clear, fails, is_kept, programs, again, repeat }
     }
 }
 

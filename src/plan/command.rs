@@ -137,7 +137,7 @@ fn files_of(workspace: &Workspace, plan: &Plan, tool: &Tool, unit: Unit) -> Vec<
             let Ok(globs) = super::graph::Globs::new(tool) else { return Vec::new() };
             let files = workspace.files.iter().zip(&workspace.owners);
             files
-                .filter(|(file, owner)| !file.is_link && belongs(**owner) && globs.looks_at(file))
+                .filter(|(file, owner)| file.is_unit() && belongs(**owner) && globs.looks_at(file))
                 .map(|(file, _)| file.path.clone())
                 .collect()
         }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use super::graph::{Globs, is_own};
 use super::select::PlanError;
 use crate::model::path::RelPath;
-use crate::model::task::{Plan, TaskIx, Unit};
+use crate::model::task::{Plan, Task, TaskIx, Unit};
 use crate::model::tool::{Arg, Per, Piece, ToolId};
-use crate::model::workspace::{FileId, PackageId, ROOT_INPUTS, Workspace};
+use crate::model::workspace::{Beyond, FileId, PackageId, ROOT_INPUTS, Workspace};
 
 /// Knows the inputs of every task of a plan.
 pub struct Declared<'a> {
@@ -99,6 +99,29 @@ impl<'a> Declared<'a> {
                 lists.flat_map(|(_, files)| looked_at(files)).collect()
             }
         }
+    }
+
+    /// The links that may decide the result of `task` and whose digests don't cover what is behind them. Whether the globs
+    /// of the tool match a file behind a link is not looked at.
+    pub fn beyond(&self, task: TaskIx) -> Vec<(FileId, Beyond)> {
+        if self.workspace.beyond.is_empty() {
+            return Vec::new();
+        }
+        let Task { tool, unit, .. } = *self.plan.graph.task(task);
+        let of = self.plan.graph.tool(tool);
+        let packages = match unit {
+            Unit::File(_) => Some(BTreeSet::new()),
+            Unit::TargetRoot(package, _) if of.per == Per::TargetRoot => Some(BTreeSet::from([package])),
+            Unit::TargetRoot(package, _) | Unit::Package(package) => Some(self.closure(&[package])),
+            Unit::Workspace => None,
+        };
+        let counts = |id: FileId| {
+            let owner = self.workspace.owners[id.0 as usize];
+            let is_own =
+                packages.as_ref().is_none_or(|packages| owner.is_some_and(|owner| packages.contains(&owner)));
+            is_own || !of.inputs.is_empty() || self.shared(tool).binary_search(&id).is_ok()
+        };
+        self.workspace.beyond.iter().copied().filter(|(id, _)| counts(*id)).collect()
     }
 
     /// The packages whose files decide the results of `tool` where it looks at packages as a whole.

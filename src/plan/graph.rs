@@ -314,7 +314,7 @@ impl<'a> Inputs<'a> {
             Per::File => (0..workspace.files.len() as u32)
                 .into_par_iter()
                 .map(|at| (FileId(at), workspace.file(FileId(at))))
-                .filter(|(id, file)| !file.is_link && globs.looks_at(file) && self.is_selected(*id))
+                .filter(|(id, file)| file.is_unit() && globs.looks_at(file) && self.is_selected(*id))
                 .filter(|(_, file)| changed.is_none_or(|changed| changed.has(&file.path)))
                 .map(|(id, _)| Candidate::File(id))
                 .collect(),

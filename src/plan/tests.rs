@@ -329,6 +329,7 @@ fn a_name_longer_than_a_command_line_is_an_error() {
         digest: Digest::of_bytes(b""),
         len: 0,
         is_link: false,
+        is_behind_link: false,
     });
     workspace.owners.push(None);
     let mut tool = tools().swap_remove(0);

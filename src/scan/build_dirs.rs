@@ -57,6 +57,11 @@ impl BuildDirs {
         self.shared.is_none().then(|| self.of(tool))
     }
 
+    /// Whether they are the user's own.
+    pub fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
     /// All of them.
     pub fn all(&self) -> [&Path; 2] {
         [&self.build, &self.others]

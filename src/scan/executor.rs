@@ -97,6 +97,9 @@ pub struct Judged<R> {
     pub programs: Vec<Program>,
     /// Whether the tool is to be run once more, in its second pass, for what this output does not tell.
     pub again: bool,
+    /// Whether the same process is to be run once more, because it replayed what it had said of other inputs. Nothing else
+    /// of this counts then.
+    pub repeat: bool,
 }
 
 /// How the processes of a step, or of one of its units alone, ended.

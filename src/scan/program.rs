@@ -2,14 +2,29 @@
 //!
 //! Rust's own programs are taken from the toolchain itself rather than through rustup's proxies, which cost
 //! about 10 ms a process. Everything else comes from PATH, less the entries that are empty, relative or inside
-//! the workspace: a checkout must not be able to shadow a tool.
+//! the workspace: a checkout must not be able to shadow a tool. What a program runs beyond its own file is another question,
+//! which `identity.rs` answers.
+
+mod identity;
+mod node;
+mod python;
+mod rustup;
+mod script;
+mod shell;
+#[cfg(test)]
+mod shell_tests;
+#[cfg(all(test, unix))]
+mod tests;
+mod words;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+pub use self::identity::{Identifier, Identity};
+
 use super::environment::Env;
-use crate::model::tool::{Arg, Piece, Tool};
+use crate::model::tool::{Arg, Tool};
 
 /// Finds programs.
 #[derive(Debug)]
@@ -33,7 +48,12 @@ pub struct Missing {
 impl Missing {
     /// The subcommand or component that `tool` is, of which cargo knows nothing.
     pub(super) fn subcommand(tool: &Tool) -> Self {
-        let program = tool.run.get(1).map_or_else(|| tool.name.clone(), |_| format!("cargo {}", tool.name));
+        // cargo's subcommand, behind its toolchain and options; a component of rustup's is called like its tool.
+        let words = tool.run.iter().skip(1).filter_map(Arg::literal);
+        let subcommand = words.into_iter().find(|word| !word.starts_with(['-', '+']));
+        let is_cargo = tool.run.first().and_then(Arg::literal) == Some("cargo");
+        let subcommand = subcommand.filter(|_| is_cargo).unwrap_or(&tool.name);
+        let program = tool.run.get(1).map_or_else(|| tool.name.clone(), |_| format!("cargo {subcommand}"));
         Self { program, install: tool.install.clone() }
     }
 }
@@ -78,7 +98,7 @@ impl Programs {
     }
 
     /// Where the toolchain is, if it is known.
-    pub(super) fn sysroot(&self) -> Option<&Path> {
+    pub fn sysroot(&self) -> Option<&Path> {
         self.toolchain.as_deref().and_then(Path::parent)
     }
 
@@ -91,76 +111,21 @@ impl Programs {
         if tool.runs_executable() {
             return Ok(PathBuf::from("{executable}"));
         }
-        let name = match tool.run.first() {
-            Some(Arg::Text(pieces)) => match pieces.as_slice() {
-                [Piece::Literal(name)] => name.as_str(),
-                _ => "",
-            },
-            _ => "",
-        };
-        self.find(name).ok_or_else(|| Missing { program: name.to_owned(), install: tool.install.clone() })
+        let word = |at: usize| tool.run.get(at).and_then(Arg::literal);
+        let name = word(0).unwrap_or_default();
+        let found = self.find_for(name, word(1));
+        found.ok_or_else(|| Missing { program: name.to_owned(), install: tool.install.clone() })
     }
 
-    /// The files that make up what `tool` runs, each with a name that is the same on every machine: other ones may find
-    /// other things. `None` if that can't be told: rustup's proxies run one program or another.
-    pub fn parts_of(&self, tool: &Tool, env: &Env) -> Option<Vec<(String, PathBuf)>> {
-        if tool.runs_executable() {
-            // It is looked at when it is there.
-            return Some(Vec::new());
-        }
-        let word = |at: usize| match tool.run.get(at) {
-            Some(Arg::Text(pieces)) => match pieces.as_slice() {
-                [Piece::Literal(word)] => Some(word.as_str()),
-                _ => None,
-            },
-            _ => None,
+    /// The program called `name`, where `arg` is its first argument: only rustup's proxy knows what to do with `+toolchain`.
+    pub(super) fn find_for(&self, name: &str, arg: Option<&str>) -> Option<PathBuf> {
+        let proxy = || {
+            let path = search(&self.path, name)?;
+            let real = path.canonicalize().ok()?;
+            rustup::is_proxy(&path, &real).then_some(path)
         };
-        self.parts(word(0)?, word(1), env)
-    }
-
-    /// The same for a command line that begins with these words.
-    pub fn parts(
-        &self,
-        program: &str,
-        subcommand: Option<&str>,
-        env: &Env,
-    ) -> Option<Vec<(String, PathBuf)>> {
-        let program = self.find(program)?;
-        let bin = self.toolchain.as_deref();
-        let is_rust = bin.is_some_and(|bin| program.starts_with(bin)) || program == self.cargo;
-        let name = program.file_name()?.to_string_lossy().into_owned();
-        if !is_rust && RUST.contains(&name.as_str()) {
-            return None;
-        }
-        let mut parts = vec![(name, program.clone())];
-        if is_rust {
-            let bin = bin?;
-            let named = RUST.iter().copied().chain(["cargo-clippy", "cargo-fmt"]);
-            parts.extend(named.map(|name| (name.to_owned(), bin.join(exe(name)))));
-            // What all of them are made of.
-            let libraries = std::fs::read_dir(bin.parent()?.join("lib")).ok()?;
-            let libraries =
-                libraries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
-            parts.extend(
-                libraries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path())),
-            );
-        }
-        if program == self.cargo
-            && let Some(subcommand) = subcommand
-        {
-            // Where cargo looks for what it can't do itself.
-            let home = env.get("CARGO_HOME").map(PathBuf::from);
-            let home = home.or_else(|| Some(Path::new(env.get("HOME")?).join(".cargo")));
-            let dirs = home.map(|home| home.join("bin")).into_iter().chain(self.path.iter().cloned());
-            let name = format!("cargo-{subcommand}");
-            let file = exe(&name);
-            parts.extend(
-                dirs.map(|dir| dir.join(&file)).find(|path| is_program(path)).map(|path| (name, path)),
-            );
-        }
-        parts.sort();
-        parts.dedup();
-        Some(parts)
+        let is_chosen = RUST.contains(&name) && arg.is_some_and(|arg| arg.starts_with('+'));
+        is_chosen.then(proxy).flatten().or_else(|| self.find(name))
     }
 
     /// The program called `name`: a path (relative to the workspace root) if it has a separator.
@@ -219,6 +184,14 @@ fn is_rustup(bin: &Path) -> bool {
     is_program(&bin.join(exe("rustup")))
         && bin.file_name() == Some(OsStr::new("bin"))
         && !bin.join("../lib/rustlib").is_dir()
+}
+
+/// The text in the file at `path`, if it is one of configuration or a script: not too long, and no device.
+pub fn read_text(path: &Path) -> Option<String> {
+    const LONGEST: u64 = 1 << 20;
+    let meta = std::fs::metadata(path).ok()?;
+    let is_short = meta.is_file() && meta.len() <= LONGEST;
+    is_short.then(|| std::fs::read_to_string(path).ok()).flatten()
 }
 
 fn is_program(path: &Path) -> bool {

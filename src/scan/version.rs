@@ -85,7 +85,8 @@ fn ask(
 ) -> Result<String, NoVersion> {
     let (name, args) = question.split_first().ok_or(NoVersion::NotConfigured)?;
     let missing = || Missing { program: name.clone(), install: tool.install.clone() };
-    let mut command = Command::new(programs.find(name).ok_or_else(missing)?);
+    let first = args.first().map(String::as_str);
+    let mut command = Command::new(programs.find_for(name, first).ok_or_else(missing)?);
     let question = question.join(" ");
     command.args(args).current_dir(&workspace.root);
     let dirs = BuildDirs::new(BuildDir::Shared, 1, workspace);

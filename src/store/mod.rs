@@ -6,6 +6,7 @@
 mod artifacts;
 mod atomic;
 mod baseline;
+mod builds;
 mod causes;
 mod clean;
 mod finished;
@@ -22,6 +23,7 @@ pub use atomic::create_file;
 pub use baseline::{
     BASELINE_DIR, BaselineError, conflicted_baselines, load_baseline, save_baseline, write_baseline,
 };
+pub use builds::{Builds, Built, load_builds, save_builds};
 pub use causes::{load_causes, write_causes};
 pub use clean::{CleanError, Removed, clean, clean_results};
 pub use finished::{NoArtifacts, load_artifacts};

@@ -8,7 +8,8 @@
 //!   like any other, with the rules of the outer `.gitignore`s too;
 //! - cargo's target and build directories are out, and every directory below the start that carries a
 //!   `CACHEDIR.TAG`, such as the target directory of a nested workspace;
-//! - symbolic links are listed and never followed; what is no file, link or directory is skipped.
+//! - symbolic links are listed and count by what is behind them, see `links.rs`; what is no file, link or directory is
+//!   skipped.
 //!
 //! A file that goes away while it is being listed is absent; one that can't be read is an error.
 #![expect(clippy::disallowed_methods, reason = "part of the shell: lists and reads the workspace")]
@@ -21,12 +22,13 @@ use std::time::{Duration, SystemTime};
 
 use rayon::prelude::*;
 
+use super::links::{Leads, Links};
 use super::walk::{self, Found};
 use super::{Listing, LoadError, place, unreadable};
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
 use crate::model::stamp::{FileTable, Stamp};
-use crate::model::workspace::File;
+use crate::model::workspace::{Beyond, File, FileId};
 
 /// What was listed.
 pub(super) struct Listed {
@@ -36,6 +38,8 @@ pub(super) struct Listed {
     pub(super) stamps: Vec<Stamp>,
     /// Whether all of them were known, and none that was known is gone: nothing was read.
     pub(super) as_known: bool,
+    /// The links with something behind them that their digests don't cover.
+    pub(super) beyond: Vec<(FileId, Beyond)>,
 }
 
 /// The files below the directories `starts`, and those of `always` that exist, all relative to `root`. What is `known` and
@@ -53,15 +57,16 @@ pub(super) fn list(
         dir.canonicalize().map_err(unreadable(&dir))
     });
     let on_disk = on_disk.collect::<Result<Vec<_>, _>>()?;
-    let mut pruned = on_disk.clone();
+    let mut build = Vec::new();
     for dir in build_dirs {
-        pruned.extend(dir.canonicalize());
+        build.extend(dir.canonicalize());
         // Where a link stands in for the directory, it is the link that is met.
         if let (Ok(below), Some(root)) = (dir.strip_prefix(root), on_disk.first()) {
-            pruned.push(root.join(below));
+            build.push(root.join(below));
         }
     }
 
+    let pruned = [&on_disk[..], &build].concat();
     let mut runs = walk::walk(starts.iter().zip(&on_disk), &pruned, listing)?;
     let is_listed = |path: &RelPath| {
         let run = runs.partition_point(|run| run.first().is_some_and(|first| first.path <= *path));
@@ -73,23 +78,46 @@ pub(super) fn list(
         runs.push(beside);
         runs = vec![walk::merged(runs)];
     }
-    read(root, runs, known)
+    if !runs.iter().flatten().any(|found| found.is_link) {
+        return read(root, runs, known, None);
+    }
+    let links = Links::new(root, &build, listing).map_err(unreadable(root))?;
+    let (leads, behind) = links.expand(runs.iter().flatten())?;
+    if !behind.is_empty() {
+        runs.push(behind);
+        let mut all = walk::merged(runs);
+        // A member whose directory is a link is listed by its own name as well.
+        all.dedup_by(|later, first| later.path == first.path);
+        runs = vec![all];
+    }
+    read(root, runs, known, Some((&links, &leads)))
 }
 
 /// The file or the link at `path`, if there is one.
 fn look(root: &Path, path: RelPath) -> Option<Found> {
     let meta = place(root, &path).symlink_metadata().ok()?;
     let is_link = meta.is_symlink();
-    (is_link || meta.is_file()).then(|| Found { path, is_link, seen: Ok(stamp_of(&meta)) })
+    (is_link || meta.is_file()).then(|| Found {
+        path,
+        is_link,
+        is_behind_link: false,
+        seen: Ok(stamp_of(&meta)),
+    })
 }
 
 /// Finds out what is in the files of `runs`, which come sorted: by what is `known`, which is sorted too, or by reading them.
-fn read(root: &Path, runs: Vec<Vec<Found>>, known: &FileTable) -> Result<Listed, LoadError> {
+/// `links` knows where each link leads.
+fn read(
+    root: &Path,
+    runs: Vec<Vec<Found>>,
+    known: &FileTable,
+    links: Option<(&Links<'_>, &[(RelPath, Leads)])>,
+) -> Result<Listed, LoadError> {
     let count = runs.iter().map(Vec::len).sum();
     let (mut files, mut stamps) = (Vec::with_capacity(count), Vec::with_capacity(count));
     let (mut unread, mut gone) = (Vec::new(), false);
     let mut known = known.iter().peekable();
-    for Found { path, is_link, seen } in runs.into_iter().flatten() {
+    for Found { path, is_link, is_behind_link, seen } in runs.into_iter().flatten() {
         debug_assert!(
             files.last().is_none_or(|last: &File| last.path < path),
             "{path} comes sorted, and once"
@@ -105,16 +133,17 @@ fn read(root: &Path, runs: Vec<Vec<Found>>, known: &FileTable) -> Result<Listed,
         if same.is_none() {
             unread.push((files.len(), seen.err()));
         }
-        files.push(File { path, digest, len: stamp.len, is_link });
+        files.push(File { path, digest, len: stamp.len, is_link, is_behind_link });
         stamps.push(stamp);
     }
-    let as_known = unread.is_empty() && !gone && known.next().is_none();
+    let mut as_known = unread.is_empty() && !gone && known.next().is_none();
     let content = |buffer: &mut Vec<u8>, (at, error): (usize, Option<io::Error>)| {
         let file: &File = &files[at];
         let place = place(root, &file.path);
         let content = match error {
             Some(error) => Err(error),
-            None if file.is_link => hash_link(&place),
+            // All links are hashed below, when it is known what is in the files.
+            None if file.is_link => Ok((file.digest, file.len)),
             None => hash_file(&place, buffer),
         };
         match content {
@@ -131,6 +160,12 @@ fn read(root: &Path, runs: Vec<Vec<Found>>, known: &FileTable) -> Result<Listed,
             (at, None) => drop(lost.insert(at)),
         }
     }
+    let mut beyond = Vec::new();
+    if let Some((links, leads)) = links {
+        let hashed = hash_links(root, &mut files, links, leads, &mut lost)?;
+        as_known &= hashed.as_known;
+        beyond = hashed.beyond;
+    }
     if !lost.is_empty() {
         let is_there = |at: &mut usize| {
             *at += 1;
@@ -140,7 +175,56 @@ fn read(root: &Path, runs: Vec<Vec<Found>>, known: &FileTable) -> Result<Listed,
         files.retain(|_| is_there(&mut file));
         stamps.retain(|_| is_there(&mut stamp));
     }
-    Ok(Listed { files, stamps, as_known })
+    let id = |path: &RelPath| files.binary_search_by(|file| file.path.cmp(path)).ok();
+    let beyond = beyond.into_iter().filter_map(|(path, beyond)| Some((FileId(id(&path)? as u32), beyond)));
+    let beyond = beyond.collect();
+    Ok(Listed { files, stamps, as_known, beyond })
+}
+
+/// What came out of hashing links.
+struct HashedLinks {
+    /// Whether all of them have the digests that they had.
+    as_known: bool,
+    beyond: Vec<(RelPath, Beyond)>,
+}
+
+/// Gives each link among `files` its digest; `leads` says where each of them leads. Those that have gone are added to
+/// `lost`, the places of files that have.
+fn hash_links(
+    root: &Path,
+    files: &mut [File],
+    links: &Links<'_>,
+    leads: &[(RelPath, Leads)],
+    lost: &mut BTreeSet<usize>,
+) -> Result<HashedLinks, LoadError> {
+    let real_root = root.canonicalize().map_err(unreadable(root))?;
+    let mut hashed = HashedLinks { as_known: true, beyond: Vec::new() };
+    for at in 0..files.len() {
+        let path = &files[at].path;
+        let leads = leads.binary_search_by(|(link, _)| link.cmp(path)).map(|at| &leads[at].1);
+        let (true, Ok(leads)) = (files[at].is_link, leads) else { continue };
+        let place = place(root, path);
+        let content = |real: &Path| match find(files, &real_root, real) {
+            Some(listed) if !lost.contains(&listed) => Ok(files[listed].digest),
+            _ => digest(real),
+        };
+        match links.digest(&place, leads, content) {
+            Ok((digest, len)) => {
+                hashed.as_known &= files[at].digest == digest;
+                hashed.beyond.extend(leads.beyond().map(|beyond| (path.clone(), beyond)));
+                (files[at].digest, files[at].len) = (digest, len);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => drop(lost.insert(at)),
+            Err(error) => return Err(unreadable(&place)(error)),
+        }
+    }
+    Ok(hashed)
+}
+
+/// The place in `files` of the regular file at the canonical path `real`.
+pub(super) fn find(files: &[File], real_root: &Path, real: &Path) -> Option<usize> {
+    let path = RelPath::between(real_root, real)?;
+    files.binary_search_by(|file| file.path.cmp(&path)).ok().filter(|at| !files[*at].is_link)
 }
 
 /// How the system sees the file at `place` now.
@@ -149,14 +233,14 @@ pub(super) fn stamp(place: &Path) -> io::Result<Stamp> {
 }
 
 #[cfg(unix)]
-fn stamp_of(meta: &fs::Metadata) -> Stamp {
+pub(super) fn stamp_of(meta: &fs::Metadata) -> Stamp {
     use std::os::unix::fs::MetadataExt;
     let (modified, changed) = ((meta.mtime(), meta.mtime_nsec()), (meta.ctime(), meta.ctime_nsec()));
     Stamp::of_unix(meta.size(), modified, changed, meta.ino())
 }
 
 #[cfg(not(unix))]
-fn stamp_of(meta: &fs::Metadata) -> Stamp {
+pub(super) fn stamp_of(meta: &fs::Metadata) -> Stamp {
     let modified = meta.modified().map_or(i64::MAX, nanos);
     Stamp { len: meta.len(), modified, changed: modified, inode: 0 }
 }
@@ -175,31 +259,40 @@ fn nanos(time: SystemTime) -> i64 {
     }
 }
 
+#[cfg(unix)]
+fn is_executable(meta: &fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    meta.permissions().mode() & 0o100 != 0
+}
+
+#[cfg(not(unix))]
+fn is_executable(_: &fs::Metadata) -> bool {
+    false
+}
+
 const BUFFER: usize = 64 << 10;
+
+/// Stands for the mode in the digest of an executable file.
+const EXECUTABLE: [u8; 32] = *b"genti: the owner may execute it.";
 
 /// The digest of what is in the file at `place`.
 pub(super) fn digest(place: &Path) -> io::Result<Digest> {
     Ok(hash_file(place, &mut vec![0; BUFFER])?.0)
 }
 
-/// The digest of what the link at `place` leads to, as written.
-pub(super) fn link_digest(place: &Path) -> io::Result<Digest> {
-    Ok(hash_link(place)?.0)
-}
-
-fn hash_link(place: &Path) -> io::Result<(Digest, u64)> {
-    let target = fs::read_link(place)?;
-    let bytes = target.as_os_str().as_encoded_bytes();
-    Ok((Digest::of_bytes(bytes), bytes.len() as u64))
-}
-
-/// Through a buffer that is used again: the size of a file decides neither the memory nor the number of calls.
+/// Through a buffer that is used again: the size of a file decides neither the memory nor the number of calls. That its
+/// owner may execute it counts, as it does for git.
 fn hash_file(place: &Path, buffer: &mut [u8]) -> io::Result<(Digest, u64)> {
     let mut file = OpenFile::open(place)?;
+    let is_executable = is_executable(&file.metadata()?);
     let mut hasher = blake3::Hasher::new();
     loop {
         match file.read(buffer) {
-            Ok(0) => return Ok((Digest(*hasher.finalize().as_bytes()), hasher.count())),
+            Ok(0) => {
+                let content = Digest(*hasher.finalize().as_bytes());
+                let digest = if is_executable { content.keyed(&Digest(EXECUTABLE)) } else { content };
+                return Ok((digest, hasher.count()));
+            }
             Ok(read) => hasher.update(&buffer[..read]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),

@@ -7,6 +7,7 @@ mod cargo;
 mod files;
 mod generated;
 mod git;
+mod links;
 mod outside;
 mod seen;
 mod sources;
@@ -24,8 +25,10 @@ use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
 
 pub use generated::{Unreadable, generated};
 pub use git::{GitError, changed_since, is_ignored, merge_sides};
+pub use links::outside_digest;
 pub use seen::{Look, has_changed, look_at, still_as_seen};
 pub use sources::read_sources;
+pub use walk::{Ignores, everything_below};
 
 /// Which workspace to load, in cargo's own words.
 #[derive(Clone, Debug)]
@@ -179,13 +182,15 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
     let packages: Vec<_> = members.into_iter().map(|member| member.package).collect();
     let mut starts = vec![RelPath::default()];
     for package in &packages {
-        if package.dir.is_outside() && !starts.iter().any(|start| package.dir.is_within(start)) {
+        // The walk of the root does not come by what lies outside of it, or behind a link.
+        let is_met = !package.dir.is_outside() && !is_behind_link(root, &package.dir);
+        if !is_met && !starts.iter().skip(1).any(|start| package.dir.is_within(start)) {
             starts.push(package.dir.clone());
         }
     }
     let manifests = packages.iter().map(|package| package.dir.join("Cargo.toml"));
     let always = ROOT_INPUTS.map(RelPath::new).into_iter().chain(manifests);
-    let files::Listed { files, stamps, as_known } =
+    let files::Listed { files, stamps, as_known, beyond } =
         files::list(root, &starts, always, &build_dirs, &known(target_dir), request.listing)?;
 
     let mut workspace = Workspace {
@@ -198,6 +203,7 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
         outside,
         metadata: cargo::metadata_tables(&metadata),
         build_dependencies: cargo::build_dependencies(&metadata),
+        beyond,
         seen: Seen { at, stamps, as_known },
     };
     workspace.owners = owners(&workspace);
@@ -252,6 +258,12 @@ fn owners(workspace: &Workspace) -> Vec<Option<PackageId>> {
 fn place(root: &Path, path: &RelPath) -> PathBuf {
     let place = path.to_path(root);
     if path.is_outside() { RelPath::without_dots(&place) } else { place }
+}
+
+/// Whether a link leads from `root` to the directory `dir`.
+fn is_behind_link(root: &Path, dir: &RelPath) -> bool {
+    let (real, place) = (root.canonicalize(), place(root, dir).canonicalize());
+    real.ok().zip(place.ok()).is_some_and(|(real, place)| place != dir.to_path(&real))
 }
 
 /// The path from `root` to the absolute path `path`.

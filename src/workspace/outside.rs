@@ -16,7 +16,7 @@ use super::{Listing, LoadError, files, relative, unreadable};
 use crate::model::digest::{ContentHash, Digest, Sink};
 use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
-use crate::model::workspace::{File, OutsidePackage, PackageId};
+use crate::model::workspace::{File, FileId, OutsidePackage, PackageId};
 
 /// A path dependency that is no member.
 pub(super) struct Outside {
@@ -135,9 +135,11 @@ impl Outside {
         let manifests = [RelPath::new("Cargo.toml")].into_iter().chain(workspace.transpose()?);
         let none = FileTable::default();
         let files = files::list(&self.dir, &[RelPath::default()], manifests, build_dirs, &none, listing)?;
+        let path = |id: FileId| files.files[id.0 as usize].path.to_path(&self.dir);
         Ok(OutsidePackage {
             name: self.name.clone(),
             digest: Digest::of("genti-outside-1", &Contents(&files.files)),
+            beyond: files.beyond.iter().map(|(id, beyond)| (path(*id), *beyond)).collect(),
         })
     }
 }

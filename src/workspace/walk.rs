@@ -6,9 +6,11 @@
 #![expect(clippy::disallowed_methods, reason = "part of the shell: lists directories")]
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs::File as OpenFile;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ignore::Match;
@@ -18,6 +20,7 @@ use rayon::Scope;
 use super::{Listing, LoadError, unreadable};
 use crate::model::path::{RelPath, os_path};
 use crate::model::stamp::Stamp;
+use crate::model::workspace::Workspace;
 
 /// The files of one directory that are looked at in one go, so that a large one does not keep one thread alone busy.
 const CHUNK: usize = 512;
@@ -29,6 +32,8 @@ const CACHEDIR_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55"
 pub(super) struct Found {
     pub(super) path: RelPath,
     pub(super) is_link: bool,
+    /// Whether a link to a directory leads to it.
+    pub(super) is_behind_link: bool,
     /// How the system sees it.
     pub(super) seen: io::Result<Stamp>,
 }
@@ -45,22 +50,11 @@ pub(super) fn walk<'a>(
     pruned: &[PathBuf],
     listing: Listing,
 ) -> Result<Vec<Vec<Found>>, LoadError> {
-    let walk = Walk { pruned, listing, runs: Mutex::default(), errors: Mutex::default() };
     let starts: Vec<_> = starts.map(|(start, place)| Dir::start(start, place)).collect();
     let several = starts.len() > 1;
-    rayon::scope(|scope| {
-        for dir in starts {
-            scope.spawn(|scope| walk.list(dir, scope));
-        }
-    });
-    let mut errors = walk.errors.into_inner().unwrap_or_else(PoisonError::into_inner);
-    // A directory that has gone away is as good as one that never was.
-    errors.retain(|(_, error)| error.kind() != io::ErrorKind::NotFound);
-    errors.sort_by(|a, b| a.0.cmp(&b.0));
-    if let Some((path, error)) = errors.into_iter().next() {
-        return Err(unreadable(&path)(error));
-    }
-    let mut runs = walk.runs.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let budget = AtomicUsize::new(usize::MAX);
+    let walk = Walk { pruned, listing, budget: &budget, runs: Mutex::default(), errors: Mutex::default() };
+    let mut runs = walk.all(starts)?;
     listing.apply(&mut runs);
     if several {
         // What lies outside of the root comes somewhere between what lies in it.
@@ -68,6 +62,62 @@ pub(super) fn walk<'a>(
     }
     runs.sort_unstable_by(|a, b| a.first().map(|file| &file.path).cmp(&b.first().map(|file| &file.path)));
     Ok(runs)
+}
+
+/// The files below the one start `start`, a link that leads to `place`, sorted; `None` if there are as many as `budget`, which
+/// is lessened by their number.
+///
+/// # Errors
+///
+/// As for [`walk`].
+pub(super) fn walk_up_to(
+    start: &RelPath,
+    place: &Path,
+    pruned: &[PathBuf],
+    listing: Listing,
+    budget: &AtomicUsize,
+) -> Result<Option<Vec<Found>>, LoadError> {
+    let walk = Walk { pruned, listing, budget, runs: Mutex::default(), errors: Mutex::default() };
+    let mut runs = walk.all(vec![Dir::start(start, place)])?;
+    listing.apply(&mut runs);
+    let mut files = merged(runs);
+    files.iter_mut().for_each(|file| file.is_behind_link = true);
+    Ok((budget.load(Ordering::Relaxed) > 0).then_some(files))
+}
+
+/// Every file below `dir` that is not in one of the directories `left_out`, with its path from `dir`: ignored ones and
+/// hidden ones too, and those behind links. `None` if there are more than `most`, or a directory can't be read.
+///
+/// Of `.git`, what tells the state of the repository counts, not its history: objects and logs are left out.
+pub fn everything_below(dir: &Path, left_out: &[PathBuf], most: usize) -> Option<Vec<(RelPath, PathBuf)>> {
+    let is_history = |path: &Path| {
+        let mut parts = path.components().rev().map(|part| part.as_os_str());
+        matches!(parts.next(), Some(name) if name == "objects" || name == "logs")
+            && parts.next().is_some_and(|name| name == ".git")
+    };
+    let is_meant = |entry: &walkdir::DirEntry| {
+        !left_out.iter().any(|dir| dir == entry.path()) && !is_history(entry.path())
+    };
+    let mut found = Vec::new();
+    for entry in walkdir::WalkDir::new(dir).follow_links(true).into_iter().filter_entry(is_meant) {
+        let place = match entry {
+            Ok(entry) if entry.file_type().is_dir() => continue,
+            Ok(entry) => entry.into_path(),
+            // What it leads back to is listed where it lies.
+            Err(error) if error.loop_ancestor().is_some() => continue,
+            // A link to nowhere, or a file that has just gone.
+            Err(error) if error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound) => {
+                error.path()?.to_path_buf()
+            }
+            Err(_) => return None,
+        };
+        if found.len() == most {
+            return None;
+        }
+        found.push((RelPath::between(dir, &place)?, place));
+    }
+    found.sort();
+    Some(found)
 }
 
 /// All of `runs`, sorted.
@@ -80,6 +130,8 @@ pub(super) fn merged(runs: Vec<Vec<Found>>) -> Vec<Found> {
 struct Walk<'a> {
     pruned: &'a [PathBuf],
     listing: Listing,
+    /// How many more files may be listed; at 0 nothing more is.
+    budget: &'a AtomicUsize,
     runs: Mutex<Vec<Vec<Found>>>,
     errors: Mutex<Vec<(PathBuf, io::Error)>>,
 }
@@ -152,8 +204,28 @@ impl Rules {
 }
 
 impl<'a> Walk<'a> {
+    /// Lists the directories `starts`: their files in runs as they come, each sorted.
+    fn all(self, starts: Vec<Dir>) -> Result<Vec<Vec<Found>>, LoadError> {
+        rayon::scope(|scope| {
+            for dir in starts {
+                scope.spawn(|scope| self.list(dir, scope));
+            }
+        });
+        let mut errors = self.errors.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // A directory that has gone away is as good as one that never was.
+        errors.retain(|(_, error)| error.kind() != io::ErrorKind::NotFound);
+        errors.sort_by(|a, b| a.0.cmp(&b.0));
+        match errors.into_iter().next() {
+            Some((path, error)) => Err(unreadable(&path)(error)),
+            None => Ok(self.runs.into_inner().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
+
     fn list<'s>(&'s self, dir: Dir, scope: &Scope<'s>) {
         let Dir { place, prefix, mut rules, is_start } = dir;
+        if self.budget.load(Ordering::Relaxed) == 0 {
+            return;
+        }
         let (open, mut entries) = match Open::read(&place, &prefix) {
             Ok(read) => read,
             // That of somebody else, perhaps.
@@ -214,15 +286,63 @@ impl<'a> Walk<'a> {
 
     /// Looks at files of one directory: their paths, and whether each is a link.
     fn look(&self, files: Vec<(RelPath, bool)>, dir: &Open) {
-        if files.is_empty() {
+        let take = |left: usize| Some(left.saturating_sub(files.len()));
+        let left = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+        if files.is_empty() || left == Ok(0) {
             return;
         }
         let look = |(path, is_link): (RelPath, bool)| {
             let seen = dir.stamp(path.file_name());
-            Found { path, is_link, seen }
+            Found { path, is_link, is_behind_link: false, seen }
         };
         let run = files.into_iter().map(look).collect();
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).push(run);
+    }
+}
+
+/// Tells of files that are not there whether they would be listed.
+pub struct Ignores<'a> {
+    root: &'a Path,
+    /// By directory, from the root.
+    rules: BTreeMap<RelPath, Option<Arc<Rules>>>,
+}
+
+impl<'a> Ignores<'a> {
+    /// Of the files below the root of `workspace`.
+    pub fn new(workspace: &'a Workspace) -> Self {
+        Self { root: &workspace.root, rules: BTreeMap::new() }
+    }
+
+    /// Whether a file at `path` would not be listed, as far as rules tell.
+    pub fn would_ignore(&mut self, path: &RelPath) -> bool {
+        if path.is_outside() {
+            return true;
+        }
+        let ends = path.as_bytes().iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        let dirs: Vec<_> = ends.map(|end| RelPath::new(&path.as_bytes()[..end])).collect();
+        let mut rules = self.of(&RelPath::default(), None);
+        for dir in dirs {
+            let place = dir.to_path(self.root);
+            let is_ignored = rules.as_ref().is_some_and(|rules| rules.ignore(dir.as_bytes(), true));
+            if is_ignored || place.is_symlink() || is_cache(&place) {
+                return true;
+            }
+            rules = self.of(&dir, rules);
+        }
+        rules.is_some_and(|rules| rules.ignore(path.as_bytes(), false))
+    }
+
+    fn of(&mut self, dir: &RelPath, outer: Option<Arc<Rules>>) -> Option<Arc<Rules>> {
+        let root = self.root;
+        let read = || {
+            let place = dir.to_path(root);
+            if dir.is_root() {
+                let rules = Dir::start(dir, &place).rules;
+                return Rules::read(&place, rules, Place { at: 0, above: Vec::new() });
+            }
+            Rules::read(&place, outer, Place { at: dir.as_bytes().len() + 1, above: Vec::new() })
+        };
+        self.rules.entry(dir.clone()).or_insert_with(read).clone()
     }
 }
 
@@ -361,7 +481,8 @@ mod other {
     }
 }
 
-fn is_cache(dir: &Path) -> bool {
+/// Whether `dir` says of itself that it can be made again: a target directory, for one.
+pub(super) fn is_cache(dir: &Path) -> bool {
     let mut begin = [0; CACHEDIR_SIGNATURE.len()];
     let tag = OpenFile::open(dir.join("CACHEDIR.TAG"));
     tag.and_then(|mut tag| tag.read_exact(&mut begin)).is_ok() && begin == CACHEDIR_SIGNATURE

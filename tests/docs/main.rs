@@ -4,6 +4,7 @@
 
 mod artifacts;
 mod book;
+mod cache;
 mod commands;
 mod config;
 mod environment;

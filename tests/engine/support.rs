@@ -71,26 +71,7 @@ impl Sandbox {
 
     /// Takes from the environment what would make a difference.
     pub(crate) fn scrub(&self, command: &mut Command) {
-        let matters = |name: &str| {
-            let prefixes =
-                ["GENTI", "GITHUB_", "CARGO_BUILD_", "CARGO_TARGET_", "CARGO_TERM_", "RUSTC_", "RUSTDOC"];
-            let names = [
-                "CI",
-                "RUSTFLAGS",
-                "CARGO_ENCODED_RUSTFLAGS",
-                "SOURCE_DATE_EPOCH",
-                "NO_COLOR",
-                "CLICOLOR_FORCE",
-                "FORCE_HYPERLINK",
-            ];
-            let pool = ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
-            prefixes.iter().any(|prefix| name.starts_with(prefix))
-                || names.contains(&name)
-                || pool.contains(&name)
-        };
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(matters)) {
-            command.env_remove(name);
-        }
+        scrub(command);
         command.current_dir(&self.root);
     }
 
@@ -179,6 +160,30 @@ per = "file"
 files = ["**/*.txt"]
 parse = { regex = "^(?<path>.+?):(?<line>\\d+): (?<message>.*)$" }
 "#;
+
+/// Takes from the environment what would make a difference.
+pub(crate) fn scrub(command: &mut Command) {
+    let matters = |name: &str| {
+        let prefixes =
+            ["GENTI", "GITHUB_", "CARGO_BUILD_", "CARGO_TARGET_", "CARGO_TERM_", "RUSTC_", "RUSTDOC"];
+        let names = [
+            "CI",
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "SOURCE_DATE_EPOCH",
+            "NO_COLOR",
+            "CLICOLOR_FORCE",
+            "FORCE_HYPERLINK",
+        ];
+        let pool = ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
+        prefixes.iter().any(|prefix| name.starts_with(prefix))
+            || names.contains(&name)
+            || pool.contains(&name)
+    };
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(matters)) {
+        command.env_remove(name);
+    }
+}
 
 /// The part of a configuration that turns these tools off.
 pub(crate) fn disabled(tools: &[&str]) -> String {

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 #![expect(clippy::disallowed_methods, reason = "tests make their own workspaces")]
 
+mod links;
 mod members;
 
 use std::ffi::OsStr;
@@ -342,18 +343,6 @@ fn any_file_name_counts() {
         assert_eq!(workspace.file(id).digest, Digest::of_bytes(b"x"));
     }
     check(&tree, &["-rf", "100%25", "a b", "new\nline", "not-utf8-%FF%FE", "\u{fc}"]);
-}
-
-#[test]
-fn links_are_listed_and_never_followed() {
-    let tree = Tree::package().write("beyond/x", "").write("ws/dir/x", "");
-    for (link, to) in [("out", "../beyond"), ("in", "dir"), ("cycle", "."), ("dangling", "nowhere")] {
-        symlink(to, tree.path("ws").join(link)).unwrap();
-    }
-    check(&tree, &["cycle", "dangling", "dir/x", "in", "out"]);
-    let workspace = tree.load();
-    let link = workspace.file(workspace.find(&RelPath::new("out")).unwrap());
-    assert_eq!((link.is_link, link.len, link.digest), (true, 9, Digest::of_bytes(b"../beyond")));
 }
 
 #[test]

@@ -29,6 +29,7 @@
     reason = "tests read the environment and print a table"
 )]
 
+#[path = "../support/dice.rs"]
 mod dice;
 mod format;
 mod lints;

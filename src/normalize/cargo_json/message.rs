@@ -28,11 +28,16 @@ pub(super) struct CompilerMessage<'a> {
 pub(super) struct Artifact<'a> {
     #[serde(borrow)]
     pub(super) package_id: Cow<'a, str>,
+    #[serde(default)]
+    pub(super) manifest_path: String,
     pub(super) target: Target,
     pub(super) profile: Profile,
     pub(super) filenames: Vec<String>,
     #[serde(default)]
     pub(super) executable: Option<String>,
+    /// Whether it was there already.
+    #[serde(default)]
+    pub(super) fresh: bool,
 }
 
 /// `build-script-executed`: what a build script said.
@@ -55,9 +60,15 @@ pub(super) struct Finished {
 pub(super) struct Target {
     kind: Vec<String>,
     pub(super) name: String,
+    #[serde(default)]
+    pub(super) src_path: String,
 }
 
 impl Target {
+    pub(super) fn is_macro(&self) -> bool {
+        self.kind.iter().any(|kind| kind == "proc-macro")
+    }
+
     pub(super) fn kind(&self) -> TargetKind {
         match self.kind.first().map_or("", String::as_str) {
             "bin" => TargetKind::Bin,

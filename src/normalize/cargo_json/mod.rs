@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use super::{Gap, Input, Parsed, Traces, Unparsable, is_crash};
 use crate::model::finding::Level;
 use crate::model::tool::Parse;
-use crate::model::workspace::{PackageId, TargetKind};
+use crate::model::workspace::{PackageId, TargetKind, Workspace};
 use message::{Artifact, BuildScript, CompilerMessage, Envelope, Finished};
 use programs::Programs;
 use reach::Reach;
@@ -36,7 +36,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let mut reach = Reach::of(input);
     let mut programs = Programs::default();
     let mut scripts = Scripts::default();
-    let mut traces = Traces::default();
+    let mut traces = traces::Collector::default();
     let is_build = input.tool.parse == Parse::CargoBuild;
     let is_for_scripts = input.tool.parse == Parse::BuildScripts;
     let mut finished = None;
@@ -73,8 +73,9 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
             }
             "compiler-artifact" => {
                 let artifact: Artifact<'_> = serde_json::from_str(text).map_err(broken)?;
-                if let Some(&package) = members.get(&*artifact.package_id) {
-                    traces::made(&mut traces, package, &artifact);
+                let package = members.get(&*artifact.package_id).copied();
+                traces.made(package, &artifact);
+                if let Some(package) = package {
                     reach.made(package, &artifact);
                     programs.made(package, artifact);
                 }
@@ -82,7 +83,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
             "build-script-executed" => {
                 let script: BuildScript<'_> = serde_json::from_str(text).map_err(broken)?;
                 let package = members.get(&*script.package_id).copied();
-                traces::ran(&mut traces, package, &script);
+                traces.ran(package, &script);
                 programs.ran(package, &script);
                 if let Some(package) = package {
                     scripts.ran(package, script.out_dir.into());
@@ -118,14 +119,62 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         None => return Err(Unparsable("cargo's JSON ends before `build-finished`".to_owned())),
     };
     let programs = if is_build { programs.finish(input.workspace) } else { Vec::new() };
+    let traces = traces.finish();
     if is_for_scripts {
         let diagnostics = merge::merge(occurrences).into_iter().chain(scripts.errors(input)).collect();
-        return Ok(Parsed { diagnostics, gaps, out_dirs: scripts.finish(input), ..Parsed::default() });
+        return Ok(Parsed {
+            diagnostics,
+            gaps,
+            traces,
+            out_dirs: scripts.finish(input),
+            ..Parsed::default()
+        });
     }
     let hidden = !gaps.is_empty() && reach.has_denied();
     let diagnostics = merge::merge(occurrences);
     let census = census::of(input, &reach, gaps.is_empty());
     Ok(Parsed { diagnostics, gaps, programs, traces, hidden, census, ..Parsed::default() })
+}
+
+/// The last line of cargo's messages.
+const FINISHED: &[u8] = br#"{"reason":"build-finished""#;
+
+/// Splits the output of a tool that builds and then prints something else: cargo's messages, and what follows them.
+pub(super) fn split_build(stdout: &[u8]) -> (&[u8], &[u8]) {
+    if !stdout.starts_with(br#"{"reason":"#) {
+        return (&[], stdout);
+    }
+    let mut end = 0;
+    for line in stdout.split_inclusive(|&byte| byte == b'\n') {
+        end += line.len();
+        if line.starts_with(FINISHED) {
+            break;
+        }
+    }
+    stdout.split_at(end)
+}
+
+/// What cargo's messages in `stdout` say of what was built.
+pub(super) fn traces(workspace: &Workspace, stdout: &[u8]) -> Result<Traces, Unparsable> {
+    let members: BTreeMap<&str, PackageId> =
+        workspace.packages().map(|(id, package)| (package.cargo_id.as_str(), id)).collect();
+    let mut traces = traces::Collector::default();
+    for (line, text) in (1..).zip(stdout.split(|&byte| byte == b'\n')) {
+        let broken = |error: serde_json::Error| Unparsable(format!("line {line} of cargo's JSON: {error}"));
+        let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(text) else { continue };
+        match &*envelope.reason {
+            "compiler-artifact" => {
+                let artifact: Artifact<'_> = serde_json::from_slice(text).map_err(broken)?;
+                traces.made(members.get(&*artifact.package_id).copied(), &artifact);
+            }
+            "build-script-executed" => {
+                let script: BuildScript<'_> = serde_json::from_slice(text).map_err(broken)?;
+                traces.ran(members.get(&*script.package_id).copied(), &script);
+            }
+            _ => {}
+        }
+    }
+    Ok(traces.finish())
 }
 
 #[cfg(test)]

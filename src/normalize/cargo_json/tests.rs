@@ -214,7 +214,7 @@ fn untraced(parsed: Parsed) -> Parsed {
 }
 
 #[test]
-fn it_is_told_where_it_stands_what_was_read() {
+fn traces_name_each_unit_and_what_lists_its_inputs() {
     let line = |package: &str, kind: &str, files: &str| {
         artifact(package, kind, false).replace("\"filenames\":[]", &format!("\"filenames\":[{files}]"))
     };
@@ -224,8 +224,13 @@ fn it_is_told_where_it_stands_what_was_read() {
         "{\"reason\":\"build-finished\",\"success\":true}\n".to_owned(),
     ];
     let traces = clippy(&stdout.join("\n"), "", 0).expect("readable").traces;
-    assert_eq!(traces.dep_infos, ["/t/debug/deps/a-1.d".into()].into());
-    assert_eq!(traces.untraced.len(), 1, "documentation has none");
+    let seen: Vec<_> = traces
+        .units
+        .iter()
+        .map(|unit| (unit.name.as_str(), unit.fingerprint.as_str(), unit.dep_infos.first()))
+        .collect();
+    let dep_info = std::path::PathBuf::from("/t/debug/deps/a-1.d");
+    assert_eq!(seen, [("a", "lib-a", Some(&dep_info)), ("c", "doc-lib-c", None)]);
 }
 
 #[test]

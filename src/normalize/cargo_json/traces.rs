@@ -1,37 +1,114 @@
-//! Where it stands what a build has read.
+//! What cargo's messages say of what was built, and where to find what it read.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use super::super::Traces;
+use super::super::{BuiltUnit, RanScript, Traces};
 use super::message::{Artifact, BuildScript};
 use crate::model::workspace::{PackageId, TargetKind};
 
-/// Takes note of an artifact of a target of `package`.
-pub(super) fn made(traces: &mut Traces, package: PackageId, artifact: &Artifact<'_>) {
-    // What a build script reads while it is built is its own sources; while it runs, it tells itself.
-    if artifact.target.kind() == TargetKind::BuildScript {
-        return;
-    }
-    let before = traces.dep_infos.len();
-    for file in &artifact.filenames {
-        let path = Path::new(file);
-        let is_library = path
-            .extension()
-            .and_then(|extension| extension.to_str())
-            .is_some_and(|extension| ["rmeta", "rlib", "so", "dylib", "dll"].contains(&extension));
-        // Rustc names it after the crate, without `lib`.
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).filter(|_| is_library);
-        if let Some(stem) = stem.map(|stem| stem.strip_prefix("lib").unwrap_or(stem)) {
-            traces.dep_infos.insert(path.with_file_name(format!("{stem}.d")));
+/// Collects units and build scripts.
+#[derive(Default)]
+pub(super) struct Collector {
+    traces: Traces,
+    /// The manifest and the name of the build script of each package that has one.
+    scripts: BTreeMap<String, (PathBuf, String)>,
+}
+
+impl Collector {
+    /// Adds an artifact, of the member `package` if it is one's.
+    pub(super) fn made(&mut self, package: Option<PackageId>, artifact: &Artifact<'_>) {
+        let Some(first) = artifact.filenames.first().map(PathBuf::from) else { return };
+        let kind = artifact.target.kind();
+        let is_doc = artifact.filenames.iter().any(|file| file.ends_with(".html"));
+        let prefix = match () {
+            () if is_doc => "doc-",
+            () if artifact.profile.test => "test-",
+            () => "",
+        };
+        if kind == TargetKind::BuildScript {
+            let script = (artifact.manifest_path.clone().into(), artifact.target.name.clone());
+            self.scripts.insert(artifact.package_id.clone().into_owned(), script);
         }
+        let fingerprint = format!("{prefix}{}-{}", kind_in_fingerprint(kind), artifact.target.name);
+        let dep_infos = match is_doc {
+            true => Vec::new(),
+            false => artifact.filenames.iter().flat_map(|file| dep_infos(Path::new(file), kind)).collect(),
+        };
+        self.traces.units.insert(BuiltUnit {
+            package,
+            name: name_of(&artifact.package_id, &artifact.manifest_path),
+            manifest: artifact.manifest_path.clone().into(),
+            fingerprint,
+            source: artifact.target.src_path.clone().into(),
+            artifact: first,
+            dep_infos,
+            is_macro: artifact.target.is_macro(),
+            fresh: artifact.fresh,
+        });
     }
-    if traces.dep_infos.len() == before {
-        traces.untraced.insert(package);
+
+    /// Adds a build script that ran, of the member `package` if it is one's.
+    pub(super) fn ran(&mut self, package: Option<PackageId>, script: &BuildScript<'_>) {
+        let compiled = self.scripts.get(&*script.package_id);
+        let target = compiled.map_or("build-script-build", |(_, name)| name.as_str());
+        let manifest = compiled.map(|(manifest, _)| manifest.clone());
+        let Some(dir) = Path::new(&script.out_dir).parent() else { return };
+        self.traces.scripts.insert(RanScript {
+            package,
+            name: manifest.as_ref().map_or_else(String::new, |manifest| {
+                name_of(&script.package_id, &manifest.to_string_lossy())
+            }),
+            manifest,
+            fingerprint: format!("run-build-script-{target}"),
+            output: dir.join("output"),
+        });
+    }
+
+    pub(super) fn finish(self) -> Traces {
+        self.traces
     }
 }
 
-/// Takes note of a build script that ran, of the member `package` if it is one's.
-pub(super) fn ran(traces: &mut Traces, package: Option<PackageId>, script: &BuildScript<'_>) {
-    let printed = Path::new(&script.out_dir).parent().map(|dir| dir.join("output"));
-    traces.scripts.extend(printed.map(|printed| (package, printed)));
+/// The files, one of which rustc names after what it made: beside it, after the crate for a library, after the file itself
+/// for a program. Of a build script, cargo renames the program.
+fn dep_infos(artifact: &Path, kind: TargetKind) -> Vec<PathBuf> {
+    let name = artifact.file_name().unwrap_or_default().to_string_lossy();
+    if kind == TargetKind::BuildScript {
+        let dir = artifact.parent().unwrap_or(artifact);
+        let dir_name = dir.file_name().unwrap_or_default().to_string_lossy();
+        let hash = dir_name.rsplit_once('-').map_or("", |(_, hash)| hash);
+        let stem = name.strip_suffix(std::env::consts::EXE_SUFFIX).unwrap_or(&name).replace('-', "_");
+        return vec![dir.join(format!("{stem}-{hash}.d"))];
+    }
+    let known = ["rmeta", "rlib", "so", "dylib", "dll", "a", "lib", "exe", "wasm"];
+    let extension = artifact.extension().map(|extension| extension.to_string_lossy().into_owned());
+    let is_known = extension.is_some_and(|extension| known.contains(&extension.as_str()));
+    let stem = if is_known { artifact.file_stem().unwrap_or_default().to_string_lossy() } else { name };
+    let bare = stem.strip_prefix("lib").unwrap_or(&stem);
+    [bare, &stem].map(|stem| artifact.with_file_name(format!("{stem}.d"))).to_vec()
+}
+
+/// What cargo calls a target of this kind in the names of fingerprints.
+fn kind_in_fingerprint(kind: TargetKind) -> &'static str {
+    match kind {
+        TargetKind::Lib => "lib",
+        TargetKind::Bin => "bin",
+        TargetKind::Example => "example",
+        TargetKind::Test => "integration-test",
+        TargetKind::Bench => "bench",
+        TargetKind::BuildScript => "build-script",
+    }
+}
+
+/// The name of the package with this id: `path+file:///a/b#name@1.0.0`, `path+file:///a/name#1.0.0` (where it is that of
+/// the directory) or, before cargo 1.77, `name 1.0.0 (path+file:///a/b)`.
+fn name_of(id: &str, manifest: &str) -> String {
+    if let Some((name, _)) = id.split_once(' ') {
+        return name.to_owned();
+    }
+    let named = id.rsplit_once('#').and_then(|(_, spec)| spec.split_once('@')).map(|(name, _)| name);
+    let dir = || Path::new(manifest).parent()?.file_name()?.to_str();
+    let of_url = || id.rsplit_once('#')?.0.rsplit('/').next();
+    named.or_else(of_url).or_else(dir).unwrap_or_default().to_owned()
 }

@@ -8,31 +8,32 @@ use std::sync::OnceLock;
 use super::elsewhere::Unreadable;
 use super::keys::{Ground, everything};
 use super::record::Extra;
-use crate::model::digest::Digest;
+use crate::model::digest::{ContentHash, Digest, Hasher, Sink};
 use crate::model::path::RelPath;
 use crate::model::task::Unit;
-use crate::model::tool::{Environment, Per, Tool};
-use crate::model::workspace::{FileId, PackageId};
-use crate::normalize::Traces;
+use crate::model::tool::{Counted, Discovers, Environment, Per, Tool};
+use crate::model::workspace::{Package, PackageId};
 use crate::normalize::reads::{self, Named, Reads};
+use crate::normalize::{BuiltUnit, RanScript, Traces};
 use crate::scan::is_cargos_variable;
+use crate::workspace;
 
 /// Digests over many files, made when they are first asked for.
 #[derive(Default)]
 pub(super) struct Wide {
-    sources: OnceLock<Digest>,
     everything: OnceLock<Digest>,
 }
 
-/// What was found, and why that may not be all.
+/// Collects what was read.
 struct Collector<'a> {
     ground: &'a Ground<'a>,
     /// The packages whose files are declared inputs.
     closure: BTreeSet<PackageId>,
-    build_dirs: Vec<PathBuf>,
+    build_dirs: &'a [PathBuf],
     files: BTreeSet<RelPath>,
+    /// Files and directories that build scripts are to be run again for.
+    watched: BTreeSet<RelPath>,
     variables: BTreeSet<String>,
-    wants_sources: bool,
     wants_everything: bool,
 }
 
@@ -52,70 +53,145 @@ impl Ground<'_> {
         tool: &Tool,
         units: &[Unit],
         traces: &Traces,
-        build_dirs: &[&Path],
+        build_dirs: &[PathBuf],
         wide: &Wide,
     ) -> Result<Vec<Extra>, Unknown> {
+        let discovers = tool.discovers();
         let packages = match tool.per {
-            // All files are inputs, or those that its globs name.
-            Per::File | Per::TestTarget => return Ok(Vec::new()),
-            Per::Workspace if !tool.uses_selection() => return Ok(Vec::new()),
             Per::Workspace => self.plan.packages.clone(),
-            Per::Package | Per::TargetRoot => {
-                units.iter().filter_map(|unit| unit.package(self.workspace)).collect()
+            _ => units.iter().filter_map(|unit| unit.package(self.workspace)).collect(),
+        };
+        let closure = match discovers {
+            Discovers::Nothing => return Ok(Vec::new()),
+            Discovers::Modules => packages.iter().copied().collect(),
+            Discovers::Build => self.declared.closure(&packages),
+        };
+        let mut collector = self.collector(closure, build_dirs);
+        if discovers == Discovers::Modules {
+            for path in &traces.formatted {
+                collector.add_file(path)?;
             }
-        };
-        let closure = match tool.per {
-            Per::TargetRoot => packages.iter().copied().collect(),
-            _ => self.declared.closure(&packages),
-        };
-        let mut collector = Collector {
-            ground: self,
-            closure,
-            build_dirs: build_dirs.iter().map(|dir| dir.to_path_buf()).collect(),
-            files: BTreeSet::new(),
-            variables: BTreeSet::new(),
-            wants_sources: false,
-            wants_everything: false,
-        };
-        let is_traced = !traces.dep_infos.is_empty();
-        for path in &traces.dep_infos {
-            let read = read(path).and_then(|text| reads::dep_info(&text)).ok_or(Unknown)?;
-            collector.add(read, Some(&self.workspace.root))?;
+            let roots = units.iter().filter_map(|unit| match unit {
+                Unit::TargetRoot(package, at) => {
+                    Some((*package, &self.workspace.package(*package).targets[*at as usize].root))
+                }
+                _ => None,
+            });
+            for (package, root) in roots {
+                collector.follow([root.clone()], &self.workspace.package(package).dir, true);
+            }
+        } else if traces.units.is_empty() {
+            for package in collector.closure.clone() {
+                collector.follow_package(package);
+            }
+        } else {
+            for unit in &traces.units {
+                collector.add_unit(unit)?;
+            }
+            for script in &traces.scripts {
+                collector.add_script(script)?;
+            }
         }
-        for (package, path) in &traces.scripts {
-            let read = reads::build_script(&read(path).ok_or(Unknown)?);
-            let dir = package.map(|id| self.workspace.package(id).dir.to_path(&self.workspace.root));
-            collector.add(read, dir.as_deref())?;
-        }
-        let untraced = if is_traced { traces.untraced.clone() } else { collector.closure.clone() };
-        for package in untraced {
-            collector.scan(package, tool.per == Per::TargetRoot);
-        }
-        // What a tool sees but a list of, is in its key.
-        if tool.environment != Environment::Inherit {
+        // What a tool sees but a list of, is in its key, and so is all of what counts altogether.
+        if matches!(tool.environment, Environment::Only(_) | Environment::Inherit(Counted::All)) {
             collector.variables.clear();
         }
         collector.finish(wide)
     }
 
+    /// What `unit` has read, or is known to read: equal digests mean that it would read the same again.
+    pub(super) fn read_by_unit(
+        &self,
+        unit: &BuiltUnit,
+        build_dirs: &[PathBuf],
+        wide: &Wide,
+    ) -> Result<Digest, Unknown> {
+        let mut collector = self.collector(BTreeSet::new(), build_dirs);
+        collector.add_unit(unit)?;
+        if !unit.dep_infos.is_empty() {
+            // Cargo itself follows the variables that rustc reads.
+            collector.variables.clear();
+        }
+        Ok(Digest::of("genti.read.1", &Facts(&collector.finish(wide)?)))
+    }
+
+    /// The same for what a build script states; `None` if it states nothing, so that it runs again for any file of its
+    /// package.
+    pub(super) fn read_by_script(
+        &self,
+        script: &RanScript,
+        build_dirs: &[PathBuf],
+        wide: &Wide,
+    ) -> Result<Option<Digest>, Unknown> {
+        let mut collector = self.collector(BTreeSet::new(), build_dirs);
+        collector.add_script(script)?;
+        collector.variables.clear();
+        let is_stated = !collector.watched.is_empty();
+        let facts = collector.finish(wide)?;
+        Ok(is_stated.then(|| Digest::of("genti.read.1", &Facts(&facts))))
+    }
+
+    /// The files that the sources of `package` name: its modules, and what these include.
+    pub(super) fn named_by_sources(&self, package: PackageId, build_dirs: &[PathBuf]) -> BTreeSet<RelPath> {
+        let mut collector = self.collector(BTreeSet::new(), build_dirs);
+        let Package { dir, targets, .. } = self.workspace.package(package);
+        collector.follow(targets.iter().map(|target| target.root.clone()), dir, false);
+        collector.files
+    }
+
+    fn collector<'a>(&'a self, closure: BTreeSet<PackageId>, build_dirs: &'a [PathBuf]) -> Collector<'a> {
+        Collector {
+            ground: self,
+            closure,
+            build_dirs,
+            files: BTreeSet::new(),
+            watched: BTreeSet::new(),
+            variables: BTreeSet::new(),
+            wants_everything: false,
+        }
+    }
+
+    /// Whether `path` lies where cargo keeps what it has downloaded: that never changes.
+    pub(super) fn is_immutable(&self, path: &Path) -> bool {
+        let home = self.env.get("CARGO_HOME").map(PathBuf::from);
+        let home = home.or_else(|| Some(Path::new(self.env.get("HOME")?).join(".cargo")));
+        home.is_some_and(|home| path.starts_with(home.join("registry")) || path.starts_with(home.join("git")))
+    }
+
     /// Whether what was read is still the same.
-    pub(super) fn holds(&self, extra: &Extra, wide: &Wide) -> bool {
+    pub(super) fn holds(&self, extra: &Extra, build_dirs: &[PathBuf], wide: &Wide) -> bool {
         match extra {
             Extra::File(path, digest) => self.digest(path).is_ok_and(|now| now == *digest),
             Extra::Made(path, digest) => {
                 self.digest(path).is_ok_and(|now| now.is_none_or(|now| now == *digest))
             }
+            Extra::Below(path, digest) => {
+                self.below(&path.to_path(&self.workspace.root), build_dirs).is_ok_and(|now| now == *digest)
+            }
             Extra::Variable(name, digest) => self.variable(name) == *digest,
-            Extra::Sources(digest) => wide.sources(self) == *digest,
             Extra::Everything(digest) => wide.everything(self) == *digest,
         }
     }
 
     fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Unreadable> {
-        match self.workspace.find(path) {
-            Some(id) => Ok(Some(self.workspace.file(id).digest)),
+        match self.workspace.find(path).map(|id| self.workspace.file(id)).filter(|file| !file.is_link) {
+            Some(file) => Ok(Some(file.digest)),
             None => self.elsewhere.digest(&path.to_path(&self.workspace.root)),
         }
+    }
+
+    /// The digest of all that is in the directory `dir`, what cargo builds aside.
+    fn below(&self, dir: &Path, build_dirs: &[PathBuf]) -> Result<Digest, Unknown> {
+        const MOST: usize = 10_000;
+        let left_out = [build_dirs, &[self.workspace.target_dir.clone(), self.workspace.build_dir.clone()]];
+        let files = workspace::everything_below(dir, &left_out.concat(), MOST).ok_or(Unknown)?;
+        let mut hasher = Hasher::new("genti.below.1");
+        for (path, place) in files {
+            hasher.field("path", path.as_bytes());
+            let digest = self.elsewhere.digest(&place)?;
+            hasher.field("content", digest.as_ref().map_or(&[], |digest| &digest.0[..]));
+        }
+        Ok(hasher.finish())
     }
 
     fn variable(&self, name: &str) -> Option<Digest> {
@@ -124,111 +200,235 @@ impl Ground<'_> {
 }
 
 impl Wide {
-    fn sources(&self, ground: &Ground<'_>) -> Digest {
-        let is_source = |path: &RelPath| path.as_bytes().ends_with(b".rs");
-        *self.sources.get_or_init(|| everything(ground.workspace, is_source))
-    }
-
     fn everything(&self, ground: &Ground<'_>) -> Digest {
         *self.everything.get_or_init(|| everything(ground.workspace, |_| true))
     }
 }
 
 impl Collector<'_> {
-    /// Adds what was read; relative paths are seen from `base`, and without one they are of a package that never changes.
-    fn add(&mut self, read: Reads, base: Option<&Path>) -> Result<(), Unknown> {
-        self.variables.extend(read.variables);
-        for file in read.files {
-            let path = Path::new(&file);
-            let Some(path) = (if path.is_absolute() {
-                Some(path.to_path_buf())
-            } else {
-                base.map(|base| base.join(path))
-            }) else {
-                continue;
-            };
-            if self.is_immutable(&path) {
-                continue;
+    /// Adds what `unit` has read by rustc's own account; of documentation, for which there is none, what its sources name and
+    /// what rustc has read of the same target.
+    fn add_unit(&mut self, unit: &BuiltUnit) -> Result<(), Unknown> {
+        if self.ground.is_immutable(&unit.manifest) {
+            return Ok(());
+        }
+        let root = &self.ground.workspace.root;
+        let dir = unit.manifest.parent().unwrap_or(root);
+        // Where cargo starts rustc.
+        let base = if unit.source.starts_with(root) { root } else { dir };
+        let source = RelPath::between(root, &RelPath::without_dots(&unit.source)).ok_or(Unknown)?;
+        let package = RelPath::between(root, dir).ok_or(Unknown)?;
+        if unit.dep_infos.is_empty() {
+            if self.follow([source], &package, false) {
+                let compiled: Vec<_> = dep_infos_beside(unit).iter().filter_map(|path| read(path)).collect();
+                self.wants_everything |= compiled.is_empty();
+                let compiled = compiled.iter().filter_map(|text| reads::dep_info(text));
+                compiled.into_iter().try_for_each(|read| self.add(read, base))?;
             }
-            let path = RelPath::between(&self.ground.workspace.root, &RelPath::without_dots(&path))
-                .ok_or(Unknown)?;
-            self.files.insert(path);
+            return Ok(());
+        }
+        let text = unit.dep_infos.iter().find_map(|path| read(path)).ok_or(Unknown)?;
+        self.add(reads::dep_info(&text).ok_or(Unknown)?, base)?;
+        self.add_absent_modules(source, &package);
+        Ok(())
+    }
+
+    /// Adds the files that modules below `source` might have and don't: one that appears is an error, or another module.
+    fn add_absent_modules(&mut self, source: RelPath, dir: &RelPath) {
+        let root = &self.ground.workspace.root;
+        let mut modules = self.ground.collector(BTreeSet::new(), self.build_dirs);
+        modules.follow([source], dir, true);
+        self.files.extend(modules.files.into_iter().filter(|path| !path.to_path(root).exists()));
+    }
+
+    /// Adds what a build script wants to be run again for.
+    fn add_script(&mut self, script: &RanScript) -> Result<(), Unknown> {
+        let stated = reads::build_script(&read(&script.output).ok_or(Unknown)?);
+        self.variables.extend(stated.variables);
+        let Some(manifest) = script.manifest.as_deref().filter(|path| !self.ground.is_immutable(path)) else {
+            // What it reads outside of its package counts all the same.
+            let absolute = stated.files.iter().map(Path::new).filter(|path| path.is_absolute());
+            return absolute
+                .filter(|path| !self.ground.is_immutable(path))
+                .try_for_each(|path| self.watch(path));
+        };
+        let dir = manifest.parent().unwrap_or(manifest);
+        stated.files.iter().try_for_each(|file| self.watch(&dir.join(file)))
+    }
+
+    /// Adds `read`; relative paths are seen from `base`.
+    fn add(&mut self, read: Reads, base: &Path) -> Result<(), Unknown> {
+        self.variables.extend(read.variables);
+        read.files.iter().try_for_each(|file| self.add_file(&base.join(file)))
+    }
+
+    fn add_file(&mut self, path: &Path) -> Result<(), Unknown> {
+        if !self.ground.is_immutable(path) {
+            self.files.insert(self.relative(path)?);
         }
         Ok(())
     }
 
-    /// Whether `path` lies where cargo keeps what it has downloaded, or in the toolchain.
-    fn is_immutable(&self, path: &Path) -> bool {
-        let env = self.ground.env;
-        let home = env.get("CARGO_HOME").map(PathBuf::from);
-        let home = home.or_else(|| Some(Path::new(env.get("HOME")?).join(".cargo")));
-        home.is_some_and(|home| path.starts_with(home.join("registry")) || path.starts_with(home.join("git")))
+    fn watch(&mut self, path: &Path) -> Result<(), Unknown> {
+        self.watched.insert(self.relative(path)?);
+        Ok(())
     }
 
-    /// Adds what the sources of `package` name; only modules, if nothing but these is followed.
-    fn scan(&mut self, package: PackageId, only_modules: bool) {
+    fn relative(&self, path: &Path) -> Result<RelPath, Unknown> {
+        let root = &self.ground.workspace.root;
+        // Some tools resolve links before they print a path.
+        let real = root.canonicalize().ok().filter(|real| path.starts_with(real));
+        let path = RelPath::between(real.as_deref().unwrap_or(root), path).ok_or(Unknown)?;
+        Ok(without_dots(root, path))
+    }
+
+    /// Adds what the sources of `package` name: those of its targets, and all others that are listed.
+    fn follow_package(&mut self, package: PackageId) {
         let workspace = self.ground.workspace;
-        let dir = &workspace.package(package).dir;
-        let is_source = |id: &FileId| workspace.file(*id).path.as_bytes().ends_with(b".rs");
-        for id in self.ground.declared.files_of(package).iter().copied().filter(is_source) {
-            let path = &workspace.file(id).path;
-            let Some(text) = read(&path.to_path(&workspace.root)) else { continue };
-            let Named { included, variables, is_open, has_far_module } =
-                reads::named(&String::from_utf8_lossy(&text), path, dir);
-            self.wants_sources |= has_far_module;
+        let Package { dir, targets, .. } = workspace.package(package);
+        let is_open = self.follow(targets.iter().map(|target| target.root.clone()), dir, false);
+        let listed = self.ground.declared.files_of(package).iter().map(|id| &workspace.file(*id).path);
+        let listed = listed.filter(|path| path.as_bytes().ends_with(b".rs") && !self.files.contains(*path));
+        let listed: Vec<_> = listed.cloned().collect();
+        self.wants_everything |= self.follow(listed, dir, false) || is_open;
+    }
+
+    /// Adds `roots`, sources of the package in `dir`, and what is named by them and by the modules that they lead to: only
+    /// modules, or what they include as well. Whether a file is included that no text names.
+    fn follow(
+        &mut self,
+        roots: impl IntoIterator<Item = RelPath>,
+        dir: &RelPath,
+        only_modules: bool,
+    ) -> bool {
+        let root = &self.ground.workspace.root;
+        let mut queue: Vec<_> = roots.into_iter().map(|path| (path, true)).collect();
+        let tidy = |path| without_dots(root, path);
+        let mut seen = BTreeSet::new();
+        let mut has_open = false;
+        while let Some((path, is_root)) = queue.pop() {
+            if !seen.insert(path.clone()) {
+                continue;
+            }
+            let text = read(&path.to_path(root));
+            self.files.insert(path.clone());
+            let Some(text) = text else { continue };
+            let Named { modules, included, variables, is_open } =
+                reads::named(&String::from_utf8_lossy(&text), &path, dir, is_root);
+            queue.extend(modules.into_iter().map(|path| (tidy(path), false)));
             if !only_modules {
-                self.wants_everything |= is_open;
-                self.files.extend(included);
+                has_open |= is_open;
                 self.variables.extend(variables);
+                let (sources, others): (Vec<_>, Vec<_>) =
+                    included.into_iter().map(tidy).partition(|path| path.as_bytes().ends_with(b".rs"));
+                queue.extend(sources.into_iter().map(|path| (path, false)));
+                self.files.extend(others);
             }
         }
+        has_open
     }
 
     fn finish(self, wide: &Wide) -> Result<Vec<Extra>, Unknown> {
         let ground = self.ground;
-        let workspace = ground.workspace;
         let mut extras = Vec::new();
-        let mut wants_everything = self.wants_everything;
+        let mut ignores = workspace::Ignores::new(ground.workspace);
         for path in &self.files {
-            if let Some(id) = workspace.find(path) {
-                // A declared input is part of the task's id.
-                let owner = workspace.owners.get(id.0 as usize).copied().flatten();
-                if owner.is_none_or(|owner| !self.closure.contains(&owner)) {
-                    extras.push(Extra::File(path.clone(), Some(workspace.file(id).digest)));
-                }
-                continue;
-            }
-            let place = path.to_path(&workspace.root);
+            extras.extend(self.fact(path, &mut ignores)?);
+        }
+        for path in self.watched.iter().filter(|path| !self.files.contains(*path)) {
+            let place = path.to_path(&ground.workspace.root);
             if place.is_dir() {
-                // Cargo looks at the times of all that is in it, files to come included.
-                let is_input = |id: &PackageId| path.is_within(&workspace.package(*id).dir);
-                match path.is_outside() {
-                    true => return Err(Unknown),
-                    false => wants_everything |= !self.closure.iter().any(is_input),
-                }
-                continue;
+                extras.push(Extra::Below(path.clone(), ground.below(&place, self.build_dirs)?));
+            } else if place.exists() {
+                extras.extend(self.fact(path, &mut ignores)?);
+            } else {
+                // Cargo runs it every time.
+                return Err(Unknown);
             }
-            if self.build_dirs.iter().any(|dir| place.starts_with(dir)) {
-                if let Some(digest) = ground.elsewhere.digest(&place)? {
-                    extras.push(Extra::Made(path.clone(), digest));
-                }
-                continue;
-            }
-            extras.push(Extra::File(path.clone(), ground.elsewhere.settled_digest(&place)?));
         }
         // What cargo sets itself follows from what is known, and what it reads is part of the key.
         for name in self.variables.into_iter().filter(|name| !is_cargos_variable(name)) {
             let value = ground.variable(&name);
             extras.push(Extra::Variable(name, value));
         }
-        if self.wants_sources {
-            extras.push(Extra::Sources(wide.sources(ground)));
-        }
-        if wants_everything {
+        if self.wants_everything {
             extras.push(Extra::Everything(wide.everything(ground)));
         }
         Ok(extras)
     }
+
+    /// That the file at `path` is as it is; `None` if the ids of tasks say so.
+    fn fact(&self, path: &RelPath, ignores: &mut workspace::Ignores<'_>) -> Result<Option<Extra>, Unknown> {
+        let Ground { workspace, elsewhere, .. } = self.ground;
+        let is_declared = |owner: Option<PackageId>| owner.is_some_and(|owner| self.closure.contains(&owner));
+        if let Some(id) = workspace.find(path) {
+            let owner = workspace.owners.get(id.0 as usize).copied().flatten();
+            // Of a link, what it leads to may not be in its digest.
+            return match is_declared(owner) && !workspace.beyond.iter().any(|(link, _)| *link == id) {
+                true => Ok(None),
+                false => Ok(Some(Extra::File(path.clone(), self.ground.digest(path)?))),
+            };
+        }
+        let place = path.to_path(&workspace.root);
+        if self.build_dirs.iter().any(|dir| place.starts_with(dir)) {
+            let digest = elsewhere.digest(&place)?;
+            return Ok(digest.map(|digest| Extra::Made(path.clone(), digest)));
+        }
+        let digest = elsewhere.settled_digest(&place)?;
+        // Where it would be listed, its appearance changes an id.
+        let shows = digest.is_none() && is_declared(workspace.owner_of(path)) && !ignores.would_ignore(path);
+        Ok((!shows).then(|| Extra::File(path.clone(), digest)))
+    }
+}
+
+/// `path` without `..` where these lead to what stands before them: not behind a link to a directory.
+fn without_dots(root: &Path, path: RelPath) -> RelPath {
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for part in path.as_bytes().split(|&byte| byte == b'/') {
+        if part != b".." || kept.last().is_none_or(|last| *last == b"..") {
+            kept.push(part);
+        } else if RelPath::new(kept.join(&b'/')).to_path(root).is_symlink() {
+            return path;
+        } else {
+            kept.pop();
+        }
+    }
+    RelPath::new(kept.join(&b'/'))
+}
+
+/// Facts as they are hashed.
+struct Facts<'a>(&'a [Extra]);
+
+impl ContentHash for Facts<'_> {
+    fn feed(&self, sink: &mut dyn Sink) {
+        sink.count("facts", self.0.len());
+        for fact in self.0 {
+            let (kind, name, digest) = match fact {
+                Extra::File(path, digest) => ("file", path.as_bytes(), *digest),
+                Extra::Made(path, digest) => ("made", path.as_bytes(), Some(*digest)),
+                Extra::Below(path, digest) => ("below", path.as_bytes(), Some(*digest)),
+                Extra::Variable(name, digest) => ("variable", name.as_bytes(), *digest),
+                Extra::Everything(digest) => ("everything", &b""[..], Some(*digest)),
+            };
+            sink.field(kind, name);
+            sink.field("digest", digest.as_ref().map_or(&[], |digest| &digest.0[..]));
+        }
+    }
+}
+
+/// The lists of what rustc has read of the target that `unit` documents: beside what was made of it in the same directory.
+fn dep_infos_beside(unit: &BuiltUnit) -> Vec<PathBuf> {
+    let target = unit.fingerprint.rsplit_once('-').map_or("", |(_, name)| name).replace('-', "_");
+    // `TARGET/doc/NAME/index.html`, and profiles beside `doc`.
+    let Some(base) = unit.artifact.ancestors().nth(3) else { return Vec::new() };
+    let profiles = std::fs::read_dir(base).into_iter().flatten().flatten();
+    let files =
+        profiles.flat_map(|profile| std::fs::read_dir(profile.path().join("deps")).into_iter().flatten());
+    let is_its = |name: &str| {
+        name.strip_suffix(".d").and_then(|name| name.rsplit_once('-')).is_some_and(|(name, _)| name == target)
+    };
+    let own = files.flatten().filter(|file| file.file_name().to_str().is_some_and(is_its));
+    own.map(|file| file.path()).collect()
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {

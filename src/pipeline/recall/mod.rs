@@ -25,6 +25,9 @@ mod elsewhere;
 mod extras;
 mod keys;
 mod record;
+mod replays;
+mod searched;
+mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -35,12 +38,14 @@ use rayon::prelude::*;
 
 use self::elsewhere::Elsewhere;
 use self::extras::Wide;
-use self::keys::{Ground, ToolKey};
+use self::keys::{Ground, ToolKey, Unbounded};
 use self::record::{Extra, Record};
+use self::replays::Known;
+use self::searched::Dirs;
 use super::Project;
 use super::judge::Normalized;
 use crate::model::census::Census;
-use crate::model::digest::{Digest, Hasher, Sink};
+use crate::model::digest::Digest;
 use crate::model::event::Event;
 use crate::model::finding::{Diagnostic, Place};
 use crate::model::path::RelPath;
@@ -50,9 +55,9 @@ use crate::model::tool::{Per, ToolId};
 use crate::model::workspace::{FileId, PackageId};
 use crate::normalize::{self, Parsed, Traces};
 use crate::plan::Declared;
-use crate::scan::{Ended, Env, Piece, StepRun, Stop};
+use crate::scan::{BuildDirs, Ended, Env, Identifier, Piece, StepRun, Stop};
 use crate::store::{Next, Results, State};
-use crate::{scan, workspace};
+use crate::workspace;
 
 pub(super) use self::causes::Cause;
 
@@ -74,17 +79,27 @@ impl Fate {
     pub(super) fn is_due(&self) -> bool {
         matches!(self, Self::Due(_))
     }
+
+    /// The link because of which nothing can be known.
+    pub(super) fn unbounded(&self) -> Option<&str> {
+        match self {
+            Self::Due(Cause::Unbounded(link)) => Some(link),
+            _ => None,
+        }
+    }
 }
 
 /// Looks up results, and keeps new ones.
 pub(super) struct Recall<'a> {
     project: &'a Project,
     ground: Ground<'a>,
-    keys: Vec<Option<ToolKey>>,
+    keys: Vec<Result<ToolKey, keys::NoKey>>,
     /// Where programs are: looked at again after each process.
     programs: Vec<Option<PathBuf>>,
     wide: Wide,
     build_dirs: Vec<PathBuf>,
+    /// Whether these are the user's own.
+    is_shared: bool,
     /// Whether what differs from golden files is accepted: it is not what those say.
     bless: bool,
     state: Mutex<Memory>,
@@ -93,6 +108,7 @@ pub(super) struct Recall<'a> {
 /// What changes during a run.
 struct Memory {
     results: Option<Results>,
+    known: Known,
     /// Keys of tasks whose program has been built.
     programs: BTreeMap<TaskIx, Digest>,
     pending: Vec<Pending>,
@@ -132,17 +148,34 @@ impl<'a> Recall<'a> {
         project: &'a Project,
         outside: &'a Outside<'a>,
         env: &'a Env,
-        results: Option<Results>,
-        build_dirs: [&Path; 2],
+        mut results: Option<Results>,
+        build_dirs: &BuildDirs,
         bless: bool,
+        stop: &Stop,
     ) -> Self {
         let Project { workspace, plan, programs, .. } = project;
         let Outside { elsewhere, declared } = outside;
         let genti = keys::own_digest(elsewhere);
-        let ground = Ground { workspace, plan, programs, env, elsewhere, declared, genti };
+        let identifier = Identifier::new(programs, env);
+        let versions = versions::ask(project, &identifier, env, elsewhere, results.as_mut(), stop);
+        let identities = plan.graph.tools.par_iter().map(|tool| identifier.of(tool)).collect();
+        let (config, dirs, behind) = (identifier.into_config(), Dirs::default(), Mutex::default());
+        let ground = Ground {
+            workspace,
+            plan,
+            env,
+            elsewhere,
+            declared,
+            genti,
+            behind,
+            identities,
+            versions,
+            config,
+            dirs,
+        };
         let keys = match &results {
             Some(_) => ground.tools(),
-            None => plan.graph.tools.iter().map(|_| None).collect(),
+            None => plan.graph.tools.iter().map(|_| Err(String::new())).collect(),
         };
         let programs: Vec<_> = plan
             .graph
@@ -156,6 +189,7 @@ impl<'a> Recall<'a> {
         }
         let memory = Memory {
             results,
+            known: Known::load(&workspace.target_dir),
             programs: BTreeMap::new(),
             pending: Vec::new(),
             flushed: Instant::now(),
@@ -163,48 +197,15 @@ impl<'a> Recall<'a> {
             unkept: BTreeSet::new(),
             failed: None,
         };
-        let build_dirs = build_dirs.map(Path::to_path_buf).to_vec();
+        let is_shared = build_dirs.is_shared();
+        let build_dirs = build_dirs.all().map(Path::to_path_buf).to_vec();
         let state = Mutex::new(memory);
-        Self { project, ground, keys, programs, wide: Wide::default(), build_dirs, bless, state }
+        Self { project, ground, keys, programs, wide: Wide::default(), build_dirs, is_shared, bless, state }
     }
 
-    /// The version of each tool: asked for once, as long as its programs are the same.
-    pub(super) fn versions(&self, stop: &Stop) -> Vec<Option<String>> {
-        let Project { workspace, plan, programs, .. } = self.project;
-        let ask = |tool| scan::version(tool, workspace, programs, self.ground.env, stop).ok();
-        let known: Vec<_> = plan.graph.tools().map(|(id, _)| self.version_key(id)).collect();
-        let found: Vec<Option<String>> = {
-            let memory = self.lock();
-            let get = |key: &Option<Digest>| {
-                let text = memory.results.as_ref()?.get(key.as_ref()?)?;
-                String::from_utf8(text.to_vec()).ok()
-            };
-            known.iter().map(get).collect()
-        };
-        let versions: Vec<_> =
-            plan.graph.tools.par_iter().zip(found).map(|(tool, found)| found.or_else(|| ask(tool))).collect();
-        let mut memory = self.lock();
-        for (key, version) in known.into_iter().zip(&versions) {
-            let (Some(key), Some(version)) = (key, version) else { continue };
-            if let Some(results) = memory.results.as_mut().filter(|results| results.get(&key).is_none()) {
-                results.put(key, version.clone().into_bytes());
-            }
-        }
-        versions
-    }
-
-    fn version_key(&self, id: ToolId) -> Option<Digest> {
-        let words = &self.project.plan.graph.tool(id).version;
-        let mut hasher = Hasher::new("genti.version.1");
-        hasher.texts("version", words);
-        let (program, subcommand) = (words.first()?, words.get(1).map(String::as_str));
-        for (name, path) in self.project.programs.parts(program, subcommand, self.ground.env)? {
-            if let Some(digest) = self.ground.elsewhere.digest(&path).ok()? {
-                hasher.field("name", name.as_bytes());
-                hasher.field("program", &digest.0);
-            }
-        }
-        Some(hasher.finish())
+    /// The version of each tool that tells one.
+    pub(super) fn versions(&self) -> Vec<Option<String>> {
+        self.ground.versions.clone()
     }
 
     /// What is known of each task.
@@ -224,17 +225,23 @@ impl<'a> Recall<'a> {
         let Task { tool: id, .. } = *self.project.plan.graph.task(task);
         let tool = self.project.plan.graph.tool(id);
         let Some(results) = results else { return due(Cause::Off) };
-        if !tool.cache {
+        if !tool.is_cached() {
             return due(Cause::NeverKept);
         }
-        let Some(key) = &self.keys[id.0 as usize] else { return due(Cause::Unknowable) };
+        let key = match &self.keys[id.0 as usize] {
+            Ok(key) => key,
+            Err(why) => return due(Cause::Unknowable(why.clone())),
+        };
         if self.bless && tool.has_goldens() {
             return due(Cause::Blessed);
         }
         if tool.uses_executable() {
             return due(Cause::Program);
         }
-        let key = self.ground.key(key, task, None);
+        let key = match self.ground.key(key, task, None) {
+            Ok(key) => key,
+            Err(Unbounded(link)) => return due(Cause::Unbounded(link.to_string())),
+        };
         match self.get(results, &key, next) {
             Ok(parsed) => {
                 let is_clean =
@@ -249,11 +256,19 @@ impl<'a> Recall<'a> {
         let Some(bytes) = results.get_next(key, next) else {
             return Err(if results.is_damaged(key) { Cause::Damaged } else { Cause::Unknown });
         };
-        let record = Record::decode(bytes).ok_or(Cause::Damaged)?;
-        if let Some(extra) = record.extras.iter().find(|extra| !self.ground.holds(extra, &self.wide)) {
-            return Err(Cause::Read(describe(extra)));
+        // The result that differs in the least explains best.
+        let mut least: Option<(usize, String)> = None;
+        for record in Record::decode_all(bytes).ok_or(Cause::Damaged)? {
+            let is_changed = |extra: &&Extra| !self.ground.holds(extra, &self.build_dirs, &self.wide);
+            let changed: Vec<_> = record.extras.iter().filter(is_changed).collect();
+            let Some(first) = changed.first() else {
+                return record.parsed(&self.project.workspace).ok_or(Cause::Unknown);
+            };
+            if least.as_ref().is_none_or(|(count, _)| changed.len() < *count) {
+                least = Some((changed.len(), describe(first)));
+            }
         }
-        record.parsed(&self.project.workspace).ok_or(Cause::Unknown)
+        Err(least.map_or(Cause::Unknown, |(_, what)| Cause::Read(what)))
     }
 
     /// Whatever has to run because others do.
@@ -273,7 +288,7 @@ impl<'a> Recall<'a> {
                 make_due(fates, of(tool).filter(beside), &Cause::Beside);
             }
             let runs = |need: &&ToolId| {
-                let is_kept = self.keys[need.0 as usize].is_some() && graph.tool(**need).cache;
+                let is_kept = self.keys[need.0 as usize].is_ok() && graph.tool(**need).is_cached();
                 is_kept && of(**need).any(|at| fates[at].is_due())
             };
             if let Some(need) = graph.needs[tool.0 as usize].iter().find(runs) {
@@ -316,9 +331,12 @@ impl<'a> Recall<'a> {
 
     fn program_key(&self, task: TaskIx, program: &Path) -> Option<Digest> {
         let id = self.project.plan.graph.task(task).tool;
-        let key = self.keys[id.0 as usize].as_ref().filter(|_| self.project.plan.graph.tool(id).cache)?;
+        let key = self.keys[id.0 as usize]
+            .as_ref()
+            .ok()
+            .filter(|_| self.project.plan.graph.tool(id).is_cached())?;
         let digest = self.ground.elsewhere.digest(program).ok()??;
-        Some(self.ground.key(key, task, Some(digest)))
+        self.ground.key(key, task, Some(digest)).ok()
     }
 
     /// Takes down what became of a step. Called on the thread that ran it.
@@ -333,12 +351,14 @@ impl<'a> Recall<'a> {
                 let kept = kept.and_then(|((split, extras), parsed)| {
                     let of = self.project.plan.graph.task(task);
                     let tool = self.project.plan.graph.tool(of.tool);
-                    if !tool.cache || self.bless && tool.has_goldens() {
+                    if !tool.is_cached() || parsed.traces.is_replayed || self.bless && tool.has_goldens() {
                         return None;
                     }
                     let key = match tool.uses_executable() {
                         true => *self.lock().programs.get(&task)?,
-                        false => self.ground.key(self.keys[of.tool.0 as usize].as_ref()?, task, None),
+                        false => {
+                            self.ground.key(self.keys[of.tool.0 as usize].as_ref().ok()?, task, None).ok()?
+                        }
                     };
                     let workspace = &self.project.workspace;
                     let (found, census) = split[at].clone();
@@ -381,12 +401,11 @@ impl<'a> Recall<'a> {
     fn extras(&self, tasks: &[TaskIx], traces: &Traces) -> Option<Vec<Extra>> {
         let plan = &self.project.plan;
         let tool = plan.graph.tool(plan.graph.task(*tasks.first()?).tool);
-        if !tool.cache {
+        if !tool.is_cached() {
             return None;
         }
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
-        let build_dirs: Vec<_> = self.build_dirs.iter().map(PathBuf::as_path).collect();
-        self.ground.extras(tool, &units, traces, &build_dirs, &self.wide).ok()
+        self.ground.extras(tool, &units, traces, &self.build_dirs, &self.wide).ok()
     }
 
     /// Looks again at the inputs of what has ended, and writes what is as it was.
@@ -403,7 +422,9 @@ impl<'a> Recall<'a> {
             match again.changed(task) {
                 None => match kept {
                     Some((key, record)) => {
-                        let (results, bytes) = (memory.results.as_mut(), record.encode());
+                        let before = memory.results.as_ref().and_then(|results| results.get(&key));
+                        let bytes = record.encode_before(before);
+                        let results = memory.results.as_mut();
                         results.zip(bytes).into_iter().for_each(|(results, bytes)| results.put(key, bytes));
                     }
                     None => drop(memory.unkept.insert(tool)),
@@ -441,6 +462,11 @@ impl<'a> Recall<'a> {
                 *failed = results.finish().err();
             }
         }
+        if self.lock().known.in_shared {
+            events(Event::Notice(
+                "not caching what cargo replayed in your own build directory: it may be of other inputs (`build-dir = \"shared\"`)",
+            ));
+        }
         let failed = self.lock().failed.take();
         if let Some(error) = failed {
             events(Event::Notice(&format!(
@@ -462,7 +488,7 @@ impl<'a> Recall<'a> {
         let memory = self.lock();
         let mut tools = before.tools.clone();
         for ((id, tool), key) in plan.graph.tools().zip(&self.keys) {
-            if let Some(key) = key.as_ref().filter(|_| !memory.unkept.contains(&id)) {
+            if let Some(key) = key.as_ref().ok().filter(|_| !memory.unkept.contains(&id)) {
                 tools.insert(tool.name.clone(), (run, key.parts.clone()));
             }
         }
@@ -527,9 +553,7 @@ fn describe(extra: &Extra) -> String {
         Extra::File(path, _) => format!("the file {path}, which it has read"),
         Extra::Made(path, _) => format!("the file {path}, which a build script has made"),
         Extra::Variable(name, _) => format!("the variable {name}, which a build has read"),
-        Extra::Sources(_) => {
-            "a Rust source of the workspace: one of its modules lies outside of its package".to_owned()
-        }
+        Extra::Below(path, _) => format!("a file in {path}, for which a build script runs again"),
         Extra::Everything(_) => {
             "a file of the workspace: it can't be told which of them its sources include".to_owned()
         }
@@ -548,15 +572,10 @@ struct Again<'a, 'b> {
 impl Again<'_, '_> {
     /// What has changed that decides the result of `task`, as a user would name it.
     fn changed(&mut self, task: TaskIx) -> Option<String> {
-        let Recall { project: Project { workspace, plan, .. }, ground, programs, .. } = self.recall;
+        let Recall { project: Project { workspace, plan, .. }, ground, .. } = self.recall;
         let Task { tool, unit, .. } = *plan.graph.task(task);
         if !self.tools.contains_key(&tool) {
-            let program = programs[tool.0 as usize].as_deref();
-            let is_other = program.is_some_and(|program| !ground.elsewhere.is_as_seen(program));
-            let changed = match is_other {
-                true => Some(format!("the program of {}", plan.graph.tool(tool).name)),
-                false => self.first_changed(ground.declared.shared(tool).to_vec()),
-            };
+            let changed = self.tool_changed(tool);
             self.tools.insert(tool, changed);
         }
         if let Some(Some(changed)) = self.tools.get(&tool) {
@@ -571,6 +590,26 @@ impl Again<'_, '_> {
             self.sets.insert(set, changed);
         }
         self.sets.get(&set).cloned().flatten()
+    }
+
+    /// What has changed that decides the results of all tasks of `tool`.
+    fn tool_changed(&mut self, tool: ToolId) -> Option<String> {
+        let Recall { project: Project { workspace, plan, .. }, ground, keys, programs, .. } = self.recall;
+        let at = tool.0 as usize;
+        let is_other = |path: &Path| !ground.elsewhere.is_as_seen(path);
+        let mut own = ground.identities[at].files.iter().map(|(_, path)| path).chain(&programs[at]);
+        if own.any(|path| is_other(path)) {
+            return Some(format!("the program of {}", plan.graph.tool(tool).name));
+        }
+        let mut files = ground.declared.shared(tool).to_vec();
+        if let Ok(key) = &keys[at] {
+            if let Some(path) = key.looked_at.elsewhere.iter().find(|path| is_other(path)) {
+                let name = RelPath::between(&workspace.root, path);
+                return Some(name.map_or_else(|| path.display().to_string(), |name| name.to_string()));
+            }
+            files.extend(&key.looked_at.files);
+        }
+        self.first_changed(files)
     }
 
     fn first_changed(&mut self, files: Vec<FileId>) -> Option<String> {

@@ -1,4 +1,5 @@
-//! A result as it is kept: what was found, and what decided it beside its key, which is known only afterwards.
+//! Results as they are stored: what was found, and what decided it beside its key, which is known only afterwards. Under
+//! one key there may be several, of which the inputs that were discovered differ: a change that is taken back is a hit.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,15 +17,18 @@ pub(super) enum Extra {
     File(RelPath, Option<Digest>),
     /// A file that is made again if it is not there.
     Made(RelPath, Digest),
+    /// All that is in a directory.
+    Below(RelPath, Digest),
     /// A variable, and the digest of its value.
     Variable(String, Option<Digest>),
-    /// All Rust sources of the workspace, for nobody knows which of them.
-    Sources(Digest),
     /// All files of the workspace.
     Everything(Digest),
 }
 
-/// What is kept under a key.
+/// The number of results that are stored under one key.
+const MOST: usize = 4;
+
+/// A result.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) extras: Vec<Extra>,
@@ -57,11 +61,16 @@ impl Record {
         Self { extras, diagnostics, database, packages, census }
     }
 
-    pub(super) fn encode(&self) -> Option<Vec<u8>> {
-        postcard::to_stdvec(self).ok()
+    /// What to store under a key that holds `before`: this result, and the newest of those with other discovered inputs.
+    pub(super) fn encode_before(self, before: Option<&[u8]>) -> Option<Vec<u8>> {
+        let before = before.and_then(Self::decode_all).unwrap_or_default();
+        let others = before.into_iter().filter(|other| other.extras != self.extras).take(MOST - 1);
+        let others: Vec<_> = others.collect();
+        postcard::to_stdvec(&std::iter::once(self).chain(others).collect::<Vec<_>>()).ok()
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+    /// All results under a key, the newest first.
+    pub(super) fn decode_all(bytes: &[u8]) -> Option<Vec<Self>> {
         postcard::from_bytes(bytes).ok()
     }
 
@@ -99,7 +108,8 @@ mod tests {
         };
         let workspace = workspace(&[], &[]);
         let record = Record::new(&workspace, Vec::new(), Vec::new(), None, census.clone());
-        let read = Record::decode(&record.encode().unwrap()).and_then(|record| record.parsed(&workspace));
+        let mut all = Record::decode_all(&record.encode_before(None).unwrap()).unwrap();
+        let read = all.remove(0).parsed(&workspace);
         assert_eq!(read.map(|parsed| parsed.census), Some(census));
     }
 }

@@ -134,12 +134,6 @@ fn mistakes_in_a_tool_are_found() {
         "env = ['A=1']",
         &["2:8: `A=1` can't be the name of a variable (write names alone: the values are those of the run)"],
     );
-    check_tool(
-        "env = ['A']\ninherit-env = true",
-        &[
-            "2:7: `env` does nothing: the tool inherits every variable (drop it, or write `inherit-env = false`)",
-        ],
-    );
 }
 
 #[test]

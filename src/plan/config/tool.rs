@@ -10,7 +10,9 @@ use super::suggest::way_out;
 use super::{command, glob, parse};
 use std::num::NonZeroU32;
 
-use crate::model::tool::{Arg, Environment, Parse, Per, Signs, StepCaps, Targets, Tool};
+use crate::model::tool::{
+    Arg, Caching, Counted, Environment, Parse, Per, Search, Signs, StepCaps, Targets, Tool,
+};
 
 /// A tool, and whether it takes part.
 #[derive(Clone)]
@@ -69,7 +71,9 @@ pub(super) fn read(
     keys.set(&mut tool.files, "files", glob::read);
     keys.set(&mut tool.exclude, "exclude", glob::read);
     keys.set(&mut tool.inputs, "inputs", glob::read);
-    keys.set(&mut tool.searches, "searches", Reader::texts);
+    keys.set(&mut tool.searches, "searches", |reader, value| {
+        Some(reader.texts(value)?.iter().map(|text| Search::parse(text)).collect())
+    });
     let cache = keys.read("cache", Reader::boolean);
     keys.set(&mut tool.parse, "parse", parse::read);
     let golden = keys.read("compare", parse::compare);
@@ -77,7 +81,14 @@ pub(super) fn read(
     tool.parse = golden.unwrap_or_else(|| tool.parse.clone());
     // What these leave behind is what others need.
     let may_cache = !matches!(tool.parse, Parse::CargoBuild | Parse::BuildScripts);
-    tool.cache = cache.unwrap_or(if base.is_none() { !tool.runs_tests() } else { tool.cache }) && may_cache;
+    tool.cache = match cache {
+        _ if !may_cache => Caching::Never,
+        Some(false) => Caching::Never,
+        Some(true) => Caching::Always,
+        None if base.is_some() => tool.cache,
+        None if tool.runs_tests() => Caching::Never,
+        None => Caching::Established,
+    };
     if base.is_none() || has_goldens {
         tool.namespaces = tool.parse.namespaces(&tool.name);
     }
@@ -94,7 +105,7 @@ pub(super) fn read(
         links.replaces = replaces;
     }
     keys.set(&mut tool.lane, "lane", |reader, value| reader.text(value).map(Some));
-    set_environment(&mut tool.environment, &mut keys);
+    set_environment(&mut tool.environment, &mut keys, run.is_some());
     keys.set(&mut tool.jobserver, "jobserver", Reader::boolean);
     keys.set(&mut tool.threads, "threads", |reader, value| variable(reader, value).map(Some));
     keys.set(&mut tool.version, "version", Reader::texts);
@@ -170,7 +181,7 @@ fn blank(name: &str) -> Tool {
         exclude: Vec::new(),
         inputs: Vec::new(),
         searches: Vec::new(),
-        cache: true,
+        cache: Caching::Established,
         parse: Parse::ExitCode,
         namespaces: Vec::new(),
         required: true,
@@ -251,23 +262,27 @@ fn namespaces(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<String>>
     Some(sorted(names.into_iter().map(Spanned::into_inner).collect()))
 }
 
-fn set_environment(environment: &mut Environment, keys: &mut Keys<'_, '_, '_, '_>) {
-    let inherits = keys.read("inherit-env", Reader::boolean).unwrap_or(*environment == Environment::Inherit);
-    let variables = keys.read("env", |reader, value| variables(reader, value, inherits));
-    match (inherits, variables) {
-        (true, _) => *environment = Environment::Inherit,
-        (false, Some(names)) => *environment = Environment::Only(names),
-        (false, None) if *environment == Environment::Inherit => *environment = Environment::Only(Vec::new()),
-        (false, None) => {}
-    }
+/// Reads `inherit-env` and `env`. What a built-in tool does not count is known of its own command line alone, not of
+/// another one (`has_run`).
+fn set_environment(environment: &mut Environment, keys: &mut Keys<'_, '_, '_, '_>, has_run: bool) {
+    let inherits = keys.read("inherit-env", Reader::boolean);
+    let names = keys.read("env", variables);
+    let is_built_in = matches!(environment, Environment::Inherit(Counted::Build(_)));
+    let counts_build = is_built_in && inherits.is_none() && !has_run;
+    *environment = match (inherits.unwrap_or(is_built_in), names) {
+        (true, names) if counts_build => Environment::Inherit(Counted::Build(names.unwrap_or_default())),
+        (true, Some(names)) => Environment::Inherit(Counted::Listed(names)),
+        (true, None) => Environment::Inherit(Counted::All),
+        (false, Some(names)) => Environment::Only(names),
+        (false, None) => match environment {
+            Environment::Only(names) => Environment::Only(std::mem::take(names)),
+            Environment::Inherit(_) => Environment::Only(Vec::new()),
+        },
+    };
 }
 
-fn variables(reader: &mut Reader<'_>, value: &Value<'_>, inherits: bool) -> Option<Vec<String>> {
+fn variables(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<String>> {
     let names = reader.strings(value)?;
-    if inherits && reader.is_whole() {
-        let help = "drop it, or write `inherit-env = false`";
-        reader.report_with(value.span(), "`env` does nothing: the tool inherits every variable", help);
-    }
     for name in &names {
         check_variable(reader, name, "write names alone: the values are those of the run");
     }

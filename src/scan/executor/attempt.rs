@@ -1,5 +1,6 @@
 //! The processes of one step, and what is made of how each ended.
 
+use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -68,7 +69,9 @@ impl<R> Attempt<'_, R> {
             return true;
         }
         let executable = built.as_ref().map_or(OsStr::new(""), |built| built.path.as_os_str());
-        for argv in plan::expand(workspace, plan, tool, &units, &self.executor.cargo_flags, executable) {
+        let mut argvs: VecDeque<_> =
+            plan::expand(workspace, plan, tool, &units, &self.executor.cargo_flags, executable).into();
+        while let Some(argv) = argvs.pop_front() {
             if let Some(reason) = stop.reason() {
                 self.push(tasks.to_vec(), Ended::Stopped(reason), None);
                 continue;
@@ -99,7 +102,7 @@ impl<R> Attempt<'_, R> {
                     continue;
                 }
             };
-            let mut is_kept = true;
+            let (mut is_kept, mut repeat) = (true, false);
             let ended = match (&ran.ending, ran.exit) {
                 (Ending::Stopped(reason), _) => Ended::Stopped(*reason),
                 (Ending::TimedOut, _) => Ended::TimedOut,
@@ -113,6 +116,10 @@ impl<R> Attempt<'_, R> {
                             return Ended::Leaky;
                         }
                         let judged = (self.client.judge)(self.step, tasks, output);
+                        if judged.repeat {
+                            repeat = true;
+                            return Ended::Judged(judged.result);
+                        }
                         self.launcher.keep(judged.programs);
                         again |= judged.again && !self.is_second;
                         is_clear &= judged.is_clear;
@@ -123,6 +130,11 @@ impl<R> Attempt<'_, R> {
                     read.unwrap_or_else(Ended::Truncated)
                 }
             };
+            if repeat {
+                // It ends: a fingerprint is removed once in a run.
+                argvs.push_front(argv);
+                continue;
+            }
             is_clear &= !matches!(ended, Ended::TimedOut | Ended::Crashed(_) | Ended::Truncated(_));
             // What is missing has no more to say, and who interrupts a run does not wait for it to write.
             is_kept &= !matches!(ended, Ended::Missing(_) | Ended::Stopped(StopReason::Signal(_)));

@@ -36,6 +36,7 @@ fn project(files: &[&str]) -> (Workspace, Plan) {
         digest: Digest::of_bytes(b""),
         len: 0,
         is_link: false,
+        is_behind_link: false,
     };
     let workspace = Workspace {
         root: "/w".into(),
@@ -47,6 +48,7 @@ fn project(files: &[&str]) -> (Workspace, Plan) {
         outside: Vec::new(),
         metadata: std::collections::BTreeSet::new(),
         build_dependencies: std::collections::BTreeSet::new(),
+        beyond: Vec::new(),
         seen: genti::model::workspace::Seen::default(),
     };
     let file = ConfigFile { name: "genti.toml".into(), text: TOOLS.into(), place: Place::File };

@@ -1,0 +1,246 @@
+//! Whether cargo has looked at the present inputs, or replayed what it said of others.
+//!
+//! Cargo decides by times of change, and by what rustc told it to watch: it replays an old result after an included README
+//! has changed under rustdoc, a new `clippy.toml` has appeared, or a file was restored with an older time. Here it is known
+//! by content what each unit had read when cargo last really built it.
+//!
+//! - If what a unit is known to read differs, its fingerprint is removed and cargo runs again. So it is where the last real
+//!   build is unknown.
+//! - If only what it may read differs, the replay is the verdict, and is not cached. Procedural macros may read any file
+//!   without saying so: where there are some, these are the files of a package that none of its sources names.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::super::Project;
+use super::extras::Unknown;
+use super::{Memory, Recall};
+use crate::model::digest::{Digest, Hasher, Sink};
+use crate::model::tool::{Start, ToolId};
+use crate::model::workspace::PackageId;
+use crate::normalize::{BuiltUnit, Gap, Parsed, RanScript};
+use crate::scan::{Fingerprint, Stop};
+use crate::store::{self, Builds, Built};
+
+/// The real builds that are known of.
+#[derive(Default)]
+pub(super) struct Known {
+    builds: Builds,
+    /// The units whose fingerprints were removed in this run.
+    removed: BTreeSet<String>,
+    /// By package, for they are the same for all of its units.
+    files: BTreeMap<PackageId, PackageFiles>,
+    /// Whether something was replayed in the user's own directory, in which nothing is removed.
+    pub(super) in_shared: bool,
+}
+
+impl Known {
+    pub(super) fn load(target_dir: &Path) -> Self {
+        Self { builds: store::load_builds(target_dir), ..Self::default() }
+    }
+}
+
+/// The files of a package.
+#[derive(Clone, Copy)]
+struct PackageFiles {
+    /// All of them.
+    all: Digest,
+    /// Those that none of its sources names.
+    unnamed: Digest,
+}
+
+/// What a unit comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// It was built now, or from the same inputs.
+    Real,
+    /// It was replayed, and something that it may read is different.
+    Presumed,
+    /// It was replayed, and something that it reads is different, or it is not known what it read.
+    Stale,
+}
+
+impl Recall<'_> {
+    /// Looks at what the cargo behind `parsed` replayed. Whether it is to run again, because it would look at the present
+    /// inputs now; else `parsed` says what is to be known of it.
+    pub(in crate::pipeline) fn review(&self, id: ToolId, parsed: &mut Parsed, stop: &Stop) -> bool {
+        let mut memory = self.lock();
+        let before = memory.known.builds.clone();
+        let (mut stale, mut is_presumed) = (Vec::new(), false);
+        let has_macros = parsed.traces.units.iter().any(|unit| unit.is_macro);
+        let local = |manifest: &Path| !self.ground.is_immutable(manifest);
+        let units = parsed.traces.units.iter().filter(|unit| local(&unit.manifest));
+        for unit in units {
+            match self.look_at_unit(&mut memory, id, unit) {
+                Look::Real => {}
+                Look::Presumed => is_presumed |= has_macros,
+                Look::Stale => stale.push((&unit.artifact, unit.name.as_str(), unit.fingerprint.as_str())),
+            }
+        }
+        let scripts = parsed.traces.scripts.iter();
+        for script in scripts.filter(|script| script.manifest.as_deref().is_some_and(local)) {
+            match self.look_at_script(&mut memory, script) {
+                Look::Real => {}
+                // What it reads it states, or is run for any file.
+                Look::Presumed => {}
+                Look::Stale => {
+                    stale.push((&script.output, script.name.as_str(), script.fingerprint.as_str()))
+                }
+            }
+        }
+        if memory.known.builds != before {
+            // What can't be written is unknown to the next run, which is on the safe side.
+            let _ = store::save_builds(&self.project.workspace.target_dir, &memory.known.builds);
+        }
+        if stale.is_empty() || self.is_shared {
+            memory.known.in_shared |= self.is_shared && (is_presumed || !stale.is_empty());
+            parsed.traces.is_replayed = is_presumed || !stale.is_empty();
+            return false;
+        }
+        let mut again = false;
+        let mut unsure = None;
+        for (artifact, package, name) in stale {
+            let fingerprint = Fingerprint { artifact, package, name };
+            // What is still replayed although it was removed is not found where it was looked for.
+            let is_first = memory.known.removed.insert(self.key(artifact));
+            match is_first.then(|| fingerprint.remove(stop)) {
+                Some(Ok(true)) => again = true,
+                _ => unsure = Some(package),
+            }
+        }
+        if let Some(package) = unsure {
+            parsed.traces.is_replayed = true;
+            let reason = format!(
+                "cargo replayed a build of `{package}` from other inputs and could not be made to build it again; \
+                 remove the build directory with `cargo genti clean`"
+            );
+            parsed.gaps.push(Gap { package: None, path: None, reason });
+        }
+        again && unsure.is_none()
+    }
+
+    fn look_at_unit(&self, memory: &mut Memory, id: ToolId, unit: &BuiltUnit) -> Look {
+        let read = self.ground.read_by_unit(unit, &self.build_dirs, &self.wide);
+        let read = read.map(|read| {
+            let mut hasher = Hasher::new("genti.unit.1");
+            hasher.field("read", &read.0);
+            hasher.field("toolchain", &self.toolchain(id).0);
+            // Lints are those of members alone.
+            if let Some(package) = unit.package {
+                hasher.field("searched", &self.searched(id, package).0);
+            }
+            hasher.finish()
+        });
+        let presumed = match unit.package {
+            Some(package) => self.files(memory, package).unnamed,
+            None => self.outside(&unit.name),
+        };
+        self.compare(memory, &unit.artifact, presumed, read, unit.fresh)
+    }
+
+    fn look_at_script(&self, memory: &mut Memory, script: &RanScript) -> Look {
+        let read = self.ground.read_by_script(script, &self.build_dirs, &self.wide);
+        // Without a statement, it runs again for any file of its package.
+        let all = script.package.map(|package| self.files(memory, package).all);
+        let read = read.map(|read| read.or(all).unwrap_or_else(|| self.outside(&script.name)));
+        let written = self.ground.elsewhere.stamp(&script.output);
+        let is_old = written.is_some_and(|stamp| stamp.modified < self.project.workspace.seen.at);
+        self.compare(memory, &script.output, Digest([0; 32]), read, is_old)
+    }
+
+    /// Compares what a unit reads now with what it read in its last real build, or takes note of a new one.
+    fn compare(
+        &self,
+        memory: &mut Memory,
+        artifact: &Path,
+        presumed: Digest,
+        read: Result<Digest, Unknown>,
+        is_replayed: bool,
+    ) -> Look {
+        let key = self.key(artifact);
+        let stamp = self.ground.elsewhere.stamp(artifact);
+        let (Ok(read), Some(stamp)) = (read, stamp) else {
+            memory.known.builds.remove(&key);
+            // What was built now was looked at, even if it can't be said what that was.
+            return if is_replayed { Look::Stale } else { Look::Real };
+        };
+        let now = Built { len: stamp.len, modified: stamp.modified, read, presumed };
+        if !is_replayed {
+            memory.known.builds.insert(key, now);
+            return Look::Real;
+        }
+        let is_same = |built: &&Built| (built.len, built.modified) == (now.len, now.modified);
+        match memory.known.builds.get(&key).filter(is_same) {
+            Some(built) if built.read != read => Look::Stale,
+            Some(built) if built.presumed != presumed => Look::Presumed,
+            Some(_) => Look::Real,
+            None => Look::Stale,
+        }
+    }
+
+    fn files(&self, memory: &mut Memory, package: PackageId) -> PackageFiles {
+        let make = || {
+            let named = self.ground.named_by_sources(package, &self.build_dirs);
+            let mut all = Hasher::new("genti.presumed.1");
+            let mut unnamed = Hasher::new("genti.presumed.1");
+            let files = self.ground.declared.files_of(package).iter();
+            for file in files.map(|id| self.project.workspace.file(*id)) {
+                let hashers = [Some(&mut all), Some(&mut unnamed).filter(|_| !named.contains(&file.path))];
+                for hasher in hashers.into_iter().flatten() {
+                    hasher.field("path", file.path.as_bytes());
+                    hasher.field("content", &file.digest.0);
+                }
+            }
+            PackageFiles { all: all.finish(), unnamed: unnamed.finish() }
+        };
+        *memory.known.files.entry(package).or_insert_with(make)
+    }
+
+    /// The files of the package `name` outside of the workspace.
+    fn outside(&self, name: &str) -> Digest {
+        let found = self.project.workspace.outside.iter().filter(|package| package.name == name);
+        let mut hasher = Hasher::new("genti.presumed.1");
+        found.for_each(|package| hasher.field("content", &package.digest.0));
+        hasher.finish()
+    }
+
+    /// The configuration that the tool finds when it searches for it from `package`.
+    fn searched(&self, id: ToolId, package: PackageId) -> Digest {
+        let Project { workspace, plan, .. } = self.project;
+        let dir = workspace.package(package).dir.to_path(&workspace.root);
+        let searches = plan.graph.tool(id).searches.iter().filter(|search| search.start == Start::Files);
+        let around = searches.flat_map(|search| dir.ancestors().map(|dir| dir.join(&search.name)));
+        let places = self.ground.searched(id).into_iter().map(|(_, path)| path);
+        // That of other packages is none of its.
+        let places = places.filter(|path| {
+            !path.starts_with(&workspace.root) || path.parent().is_some_and(|parent| dir.starts_with(parent))
+        });
+        self.digest_of(around.chain(places).collect())
+    }
+
+    /// The toolchain that the tool runs, by its content.
+    fn toolchain(&self, id: ToolId) -> Digest {
+        let sysroot = self.project.programs.sysroot();
+        let files = self.ground.identities[id.0 as usize].files.iter().map(|(_, path)| path);
+        let own = files.filter(|path| sysroot.is_some_and(|sysroot| path.starts_with(sysroot)));
+        self.digest_of(own.cloned().collect())
+    }
+
+    /// A digest over what is in the files at `paths`, as far as they are there.
+    fn digest_of(&self, paths: BTreeSet<PathBuf>) -> Digest {
+        let mut hasher = Hasher::new("genti.contents.1");
+        for path in paths {
+            if let Ok(Some(digest)) = self.ground.elsewhere.digest(&path) {
+                hasher.field("path", path.as_os_str().as_encoded_bytes());
+                hasher.field("content", &digest.0);
+            }
+        }
+        hasher.finish()
+    }
+
+    /// The name of what was built: its path from the target directory.
+    fn key(&self, artifact: &Path) -> String {
+        let target_dir = &self.project.workspace.target_dir;
+        artifact.strip_prefix(target_dir).unwrap_or(artifact).to_string_lossy().into_owned()
+    }
+}

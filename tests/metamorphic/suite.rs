@@ -1,0 +1,113 @@
+//! The named cases and the pairs, run by libtest-mimic; at the end the table.
+
+mod cases;
+mod change;
+#[path = "../support/dice.rs"]
+mod dice;
+mod draft;
+mod pair;
+mod parts;
+mod seen;
+mod spot;
+#[path = "../engine/support.rs"]
+#[expect(dead_code, reason = "shared with the engine's tests, which use more of it")]
+mod support;
+mod table;
+mod world;
+
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+use self::pair::{Outcome, Pair};
+use self::table::Table;
+
+/// How many pairs are tried each time.
+const SAMPLE: usize = 40;
+
+/// How many pairs `GENTI_TEST=full` makes.
+const FULL: u64 = 1_000;
+
+/// Runs what the command line and the environment ask for.
+#[expect(clippy::print_stdout, reason = "this is the harness")]
+pub(super) fn main() -> ExitCode {
+    let args = Arguments::from_args();
+    let table = Arc::new(Mutex::new(Table::default()));
+    let mut trials = Vec::new();
+    let variable = |name: &str| std::env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
+    let is_full = std::env::var("GENTI_TEST").as_deref() == Ok("full");
+    if let Some(seed) = variable("GENTI_SEED").filter(|_| !is_full) {
+        trials.push(trial(Pair::of_seed(seed), &table, Shown::All));
+    } else if is_full {
+        let first = variable("GENTI_SEED").unwrap_or_else(random);
+        let count = variable("GENTI_PAIRS").unwrap_or(FULL);
+        println!("GENTI_SEED={first} GENTI_TEST=full repeats this run");
+        trials.extend((first..first + count).map(|seed| trial(Pair::of_seed(seed), &table, Shown::Failures)));
+    } else {
+        trials.extend(cases::CASES.iter().map(|case| {
+            Trial::test(case.name, || {
+                (case.run)();
+                Ok(())
+            })
+        }));
+        trials.extend(Pair::sample(SAMPLE).into_iter().map(|pair| trial(pair, &table, Shown::AtTheEnd)));
+        trials.push(Trial::test("the_texts_of_a_part_have_one_length", || {
+            parts::check_lengths();
+            Ok(())
+        }));
+    }
+    let conclusion = libtest_mimic::run(&args, trials);
+    if !args.list {
+        println!("{}", table.lock().unwrap().render());
+    }
+    conclusion.exit_code()
+}
+
+/// What of a pair is shown when it is done; failures are shown again at the end.
+#[derive(Clone, Copy)]
+enum Shown {
+    All,
+    Failures,
+    AtTheEnd,
+}
+
+fn trial(pair: Pair, table: &Arc<Mutex<Table>>, shown: Shown) -> Trial {
+    let name =
+        format!("seed {}: {}: {}: {}", pair.seed, pair.tool.name(), pair.part.name, pair.change.name());
+    let table = Arc::clone(table);
+    Trial::ignorable_test(name, move || {
+        if let Some(program) = pair.part.missing_program() {
+            return Ok(Completion::ignored_with(format!("{program} is not installed")));
+        }
+        let outcome = pair.run();
+        table.lock().unwrap().add(&pair, &outcome);
+        let text = format!("GENTI_SEED={} {}\n{}", pair.seed, pair.describe(), outcome.log);
+        let failed = failure(&outcome).map(|what| format!("{what}\n{text}"));
+        match (shown, &failed) {
+            (Shown::All, None) => show(&text),
+            (Shown::All | Shown::Failures, Some(text)) => show(text),
+            _ => {}
+        }
+        failed.map_or(Ok(Completion::Completed), |text| Err(Failed::from(text)))
+    })
+}
+
+fn failure(outcome: &Outcome) -> Option<String> {
+    if let Some(said) = outcome.unexpected.first() {
+        return Some(format!("the generator is wrong: a fresh run says\n{said}"));
+    }
+    let wrong: Vec<_> = outcome.wrong.iter().map(|(when, what)| format!("{what:?} {when}")).collect();
+    (!wrong.is_empty()).then(|| wrong.join(", "))
+}
+
+/// A run of a thousand pairs shows what it finds as it goes.
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+fn show(text: &str) {
+    println!("{text}");
+}
+
+fn random() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    now.as_micros() as u64 % 1_000_000 * 1_000
+}

@@ -1,0 +1,453 @@
+//! Situations in which a result was once kept for longer than it was right, each in its smallest form.
+
+use super::draft::Draft;
+use super::parts::Tool;
+use super::world::{HERE, Times, World};
+
+/// A case with its name.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) run: fn(),
+}
+
+macro_rules! cases {
+    ($($name:ident),* $(,)?) => {
+        &[$(Case { name: stringify!($name), run: $name }),*]
+    };
+}
+
+pub(crate) const CASES: &[Case] = cases![
+    a_readme_behind_a_link_is_an_input_of_doc,
+    a_source_behind_a_link_is_an_input_of_fmt,
+    a_source_behind_a_link_is_an_input_of_clippy,
+    a_directory_that_several_crates_link_to_is_an_input_of_fmt,
+    a_directory_that_several_crates_link_to_is_an_input_of_clippy,
+    a_configuration_of_rustfmt_behind_a_link_is_an_input,
+    a_manifest_behind_a_link_is_an_input,
+    an_ignored_generated_module_is_an_input_of_fmt,
+    an_ignored_generated_module_is_an_input_in_a_second_checkout,
+    a_module_outside_of_the_workspace_is_an_input_of_fmt,
+    a_module_of_a_build_script_outside_of_its_package_is_an_input,
+    code_that_a_build_script_includes_is_an_input,
+    a_text_that_a_build_script_includes_is_an_input,
+    a_variable_that_is_compiled_into_a_build_script_is_an_input,
+    a_text_outside_of_a_package_outside_is_an_input,
+    a_module_outside_of_a_package_outside_is_an_input,
+    a_file_that_the_build_script_of_a_package_outside_names_is_an_input,
+    a_package_of_another_workspace_of_the_repository_is_an_input_with_all_that_it_includes,
+    an_ignored_directory_that_a_build_script_names_is_an_input,
+    a_linked_directory_that_a_build_script_names_is_an_input,
+    an_ignored_example_that_cargo_finds_is_an_input_of_clippy,
+    a_file_that_a_tool_searches_for_and_that_goes_away_is_a_change,
+    a_tool_that_inherits_all_variables_depends_on_each,
+    a_console_script_of_pip_that_is_upgraded_is_another_program,
+    a_program_of_npm_that_is_upgraded_is_another_program,
+    a_replay_of_rustdoc_is_not_a_look_at_a_readme,
+    a_replay_of_clippy_is_not_a_look_at_its_configuration,
+    a_replay_after_an_untracked_change_reaches_no_other_checkout,
+    clippy_looks_at_a_source_with_an_older_time,
+    doc_looks_at_a_source_with_an_older_time,
+    tests_are_built_from_a_source_with_an_older_time,
+    doc_tests_use_a_source_with_an_older_time,
+    a_build_script_with_an_older_time_runs,
+    a_readme_that_nothing_includes_rebuilds_nothing,
+    a_source_with_an_older_time_runs_no_build_script,
+];
+
+const GOOD: &str = "pub fn f() -> u8 {\n    1\n}\n";
+const BAD: &str = "pub fn f() -> u8 {\n   return 2;\n}\n";
+
+/// The workspace in which `tool` runs, with what `draft` adds.
+fn workspace(tool: Tool, draft: impl FnOnce(&mut Draft)) -> World {
+    let mut world = World::new();
+    let mut of = Draft::new(tool);
+    draft(&mut of);
+    of.write(&mut world, "");
+    world
+}
+
+/// A run before `change` ends with the code 0, and both one with the cache and a fresh one after it with `code`; and so
+/// does one in a second checkout that has the same cache.
+#[track_caller]
+fn check(world: &mut World, change: impl FnOnce(&mut World), code: i32) {
+    let before = world.warm();
+    assert_eq!(before.code, 0, "before the change\n{}", before.text);
+    change(world);
+    let warm = world.warm();
+    let fresh = world.fresh();
+    assert_eq!(fresh.code, code, "fresh, which is what this case is made for\n{}", fresh.text);
+    assert_eq!(warm.code, code, "with the cache\n{}\nfresh:\n{}", warm.text, fresh.text);
+    assert!(warm.agrees(&fresh), "{}\nfresh:\n{}", warm.describe(), fresh.describe());
+    check_carried(world, code);
+}
+
+#[track_caller]
+fn check_carried(world: &World, code: i32) {
+    let seen = world.second_checkout().warm();
+    assert_eq!(seen.code, code, "in a second checkout with the same cache\n{}", seen.text);
+}
+
+fn a_readme_behind_a_link_is_an_input_of_doc() {
+    let mut world = workspace(Tool::Doc, |draft| {
+        draft.lib("#[doc = include_str!(\"../README.md\")]\npub mod m {}");
+        draft.file("repo/ws/README.md", "See [Vec].\n");
+        draft.link("repo/ws/a/README.md", "repo/ws/README.md");
+    });
+    check(&mut world, |world| world.write("repo/ws/README.md", "See [Vex].\n"), 1);
+}
+
+fn a_source_behind_a_link_is_an_input_of_fmt() {
+    source_behind_a_link(Tool::Fmt);
+}
+
+fn a_source_behind_a_link_is_an_input_of_clippy() {
+    source_behind_a_link(Tool::Clippy);
+}
+
+fn source_behind_a_link(tool: Tool) {
+    let mut world = workspace(tool, |draft| {
+        draft.lib("pub mod s;");
+        draft.file("repo/shared/s.rs", GOOD);
+        draft.link("repo/ws/a/src/s.rs", "repo/shared/s.rs");
+    });
+    check(&mut world, |world| world.write("repo/shared/s.rs", BAD), 1);
+}
+
+fn a_directory_that_several_crates_link_to_is_an_input_of_fmt() {
+    directory_behind_links(Tool::Fmt);
+}
+
+fn a_directory_that_several_crates_link_to_is_an_input_of_clippy() {
+    directory_behind_links(Tool::Clippy);
+}
+
+fn directory_behind_links(tool: Tool) {
+    let mut world = workspace(tool, |draft| {
+        for name in ["b", "c", "d", "e"] {
+            draft.package(name, &format!("repo/ws/{name}"), "");
+            draft.file(format!("repo/ws/{name}/src/lib.rs"), "//! L.\n\npub mod syntax;\n");
+            draft.link(format!("repo/ws/{name}/src/syntax"), "repo/ws/syntax");
+        }
+        draft.file("repo/ws/syntax/mod.rs", "pub mod s;\n");
+        draft.file("repo/ws/syntax/s.rs", GOOD);
+    });
+    check(&mut world, |world| world.write("repo/ws/syntax/s.rs", BAD), 1);
+}
+
+fn a_configuration_of_rustfmt_behind_a_link_is_an_input() {
+    let mut world = workspace(Tool::Fmt, |draft| {
+        draft.lib("pub fn long() -> u32 {\n    let first_summand = 1;\n    first_summand + first_summand + first_summand\n}");
+        draft.file("repo/style/rustfmt.toml", "max_width = 100\n");
+        draft.link("repo/ws/rustfmt.toml", "repo/style/rustfmt.toml");
+    });
+    check(&mut world, |world| world.write("repo/style/rustfmt.toml", "max_width = 40\n"), 1);
+}
+
+fn a_manifest_behind_a_link_is_an_input() {
+    let mut world = workspace(Tool::Clippy, |draft| {
+        draft.package("m", "repo/ws/m", "");
+        draft.file("repo/ws/m/src/lib.rs", "pub fn f() -> u8 {\n    return 1;\n}\n");
+        draft.files.remove("repo/ws/m/Cargo.toml");
+        draft.file("repo/manifests/m.toml", "[package]\nname = \"m\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[lints.clippy]\nneedless_return = \"allow\"\n");
+        draft.link("repo/ws/m/Cargo.toml", "repo/manifests/m.toml");
+    });
+    check(&mut world, |world| world.edit("repo/manifests/m.toml", "\"allow\"", "\"warn\""), 1);
+}
+
+fn with_ignored_module() -> World {
+    workspace(Tool::Fmt, |draft| {
+        draft.lib("pub mod generated;");
+        draft.file("repo/ws/a/src/generated.rs", GOOD);
+        draft.ignore("repo/ws/a/src/generated.rs");
+    })
+}
+
+fn an_ignored_generated_module_is_an_input_of_fmt() {
+    check(&mut with_ignored_module(), |world| world.write("repo/ws/a/src/generated.rs", BAD), 1);
+}
+
+fn an_ignored_generated_module_is_an_input_in_a_second_checkout() {
+    let world = with_ignored_module();
+    assert_eq!(world.warm().code, 0);
+    let there = world.second_checkout();
+    there.write("repo/ws/a/src/generated.rs", BAD);
+    let seen = there.warm();
+    assert_eq!(seen.code, 1, "{}", seen.text);
+}
+
+fn a_module_outside_of_the_workspace_is_an_input_of_fmt() {
+    let mut world = workspace(Tool::Fmt, |draft| {
+        draft.lib("#[path = \"../../../shared/s.rs\"]\npub mod s;");
+        draft.file("repo/shared/s.rs", GOOD);
+    });
+    check(&mut world, |world| world.write("repo/shared/s.rs", BAD), 1);
+}
+
+/// A member whose build script has these items, and sets a variable to the expression; the member does not compile
+/// where that is not "1".
+fn with_script(items: &str, expression: &str) -> World {
+    workspace(Tool::Clippy, |draft| {
+        draft.build_items.push(items.to_owned());
+        draft.build.push("println!(\"cargo::rerun-if-changed=build.rs\");".to_owned());
+        draft.build.push(format!("println!(\"cargo::rustc-env=MADE={{}}\", {expression});"));
+        draft.lib("const _: () = assert!(env!(\"MADE\").as_bytes()[0] == b'1');");
+        draft.file("repo/ws/shared/version.rs", "pub const VERSION: u8 = 1;\n");
+        draft.file("repo/ws/version.txt", "1\n");
+    })
+}
+
+fn a_module_of_a_build_script_outside_of_its_package_is_an_input() {
+    let mut world = with_script("#[path = \"../shared/version.rs\"]\nmod version;\n", "version::VERSION");
+    check(&mut world, |world| world.edit("repo/ws/shared/version.rs", "= 1", "= 2"), 3);
+}
+
+fn code_that_a_build_script_includes_is_an_input() {
+    let mut world = with_script("include!(\"../shared/version.rs\");\n", "VERSION");
+    check(&mut world, |world| world.edit("repo/ws/shared/version.rs", "= 1", "= 2"), 3);
+}
+
+fn a_text_that_a_build_script_includes_is_an_input() {
+    let mut world = with_script("", "include_str!(\"../version.txt\").trim()");
+    check(&mut world, |world| world.write("repo/ws/version.txt", "2\n"), 3);
+}
+
+fn a_variable_that_is_compiled_into_a_build_script_is_an_input() {
+    let mut world = with_script("", "option_env!(\"VERSION_MADE\").unwrap_or(\"1\")");
+    check(&mut world, |world| world.set("VERSION_MADE", Some("2")), 3);
+}
+
+/// The workspace with a package `far` in `dir`, which `a` depends on.
+fn with_package(dir: &str, source: &str, script: Option<&str>) -> World {
+    workspace(Tool::Clippy, |draft| {
+        draft.package("far", dir, "");
+        draft.file(format!("{dir}/src/lib.rs"), source);
+        if let Some(script) = script {
+            draft.file(format!("{dir}/build.rs"), script);
+        }
+        draft.file(format!("{}/data.txt", dir.rsplit_once('/').unwrap().0), "1\n");
+        draft.file(format!("{}/data.rs", dir.rsplit_once('/').unwrap().0), "pub const DATA: u8 = b'1';\n");
+        draft.depend("dependencies", "far", &super::world::relative("repo/ws/a", dir));
+        draft.lib("const _: () = assert!(far::DATA == b'1');");
+    })
+}
+
+fn a_text_outside_of_a_package_outside_is_an_input() {
+    let source = "pub const DATA: u8 = include_bytes!(\"../../data.txt\")[0];\n";
+    let mut world = with_package("out/far", source, None);
+    check(&mut world, |world| world.write("out/data.txt", "2\n"), 3);
+}
+
+fn a_module_outside_of_a_package_outside_is_an_input() {
+    let source = "#[path = \"../../data.rs\"]\nmod data;\npub use data::DATA;\n";
+    let mut world = with_package("out/far", source, None);
+    check(&mut world, |world| world.edit("out/data.rs", "b'1'", "b'2'"), 3);
+}
+
+fn a_file_that_the_build_script_of_a_package_outside_names_is_an_input() {
+    let script = "fn main() {\n    println!(\"cargo::rerun-if-changed=../data.txt\");\n    let text = std::fs::read_to_string(\"../data.txt\").unwrap();\n    println!(\"cargo::rustc-env=DATA={text}\");\n}\n";
+    let mut world =
+        with_package("out/far", "pub const DATA: u8 = env!(\"DATA\").as_bytes()[0];\n", Some(script));
+    check(&mut world, |world| world.write("out/data.txt", "2\n"), 3);
+}
+
+fn a_package_of_another_workspace_of_the_repository_is_an_input_with_all_that_it_includes() {
+    let source = "pub const DATA: u8 = include_bytes!(\"../../data.txt\")[0];\n";
+    let mut world = with_package("repo/other/far", source, None);
+    world.write("repo/other/Cargo.toml", "[workspace]\nmembers = [\"far\"]\nresolver = \"3\"\n");
+    check(&mut world, |world| world.write("repo/other/data.txt", "2\n"), 3);
+}
+
+/// A member whose build script names the directory `data` and reads a file in it.
+fn with_directory() -> Draft {
+    let mut draft = Draft::new(Tool::Clippy);
+    draft.build.push("println!(\"cargo::rerun-if-changed=data\");".to_owned());
+    draft.build.push(
+        "println!(\"cargo::rustc-env=MADE={}\", std::fs::read_to_string(\"data/x.txt\").unwrap());"
+            .to_owned(),
+    );
+    draft.lib("const _: () = assert!(env!(\"MADE\").as_bytes()[0] == b'1');");
+    draft
+}
+
+fn an_ignored_directory_that_a_build_script_names_is_an_input() {
+    let (mut world, mut draft) = (World::new(), with_directory());
+    draft.file("repo/ws/a/data/x.txt", "1\n");
+    draft.ignore("repo/ws/a/data/");
+    draft.write(&mut world, "");
+    check(&mut world, |world| world.write("repo/ws/a/data/x.txt", "2\n"), 3);
+}
+
+fn a_linked_directory_that_a_build_script_names_is_an_input() {
+    let (mut world, mut draft) = (World::new(), with_directory());
+    draft.file("out/data/x.txt", "1\n");
+    draft.link("repo/ws/a/data", "out/data");
+    draft.write(&mut world, "");
+    check(&mut world, |world| world.write("out/data/x.txt", "2\n"), 3);
+}
+
+fn an_ignored_example_that_cargo_finds_is_an_input_of_clippy() {
+    let mut world = workspace(Tool::Clippy, |draft| draft.ignore("repo/ws/a/examples/"));
+    let example = "fn main() {\n    let unused = 1;\n}\n";
+    check(&mut world, |world| world.write("repo/ws/a/examples/x.rs", example), 1);
+}
+
+fn a_file_that_a_tool_searches_for_and_that_goes_away_is_a_change() {
+    let mut world = workspace(Tool::Own, |draft| {
+        draft.file("repo/ws/.toolrc", "fine\n");
+        draft.own_tool(0, "searches = [\".toolrc\"]\nrun = [\"sh\", \"-c\", \"test -e .toolrc\"]");
+    });
+    check(&mut world, |world| world.remove("repo/ws/.toolrc"), 1);
+}
+
+fn a_tool_that_inherits_all_variables_depends_on_each() {
+    let mut world = workspace(Tool::Own, |draft| {
+        draft.own_tool(0, "inherit-env = true\nrun = [\"sh\", \"-c\", 'test \"$APP_MODE\" != bad']");
+    });
+    world.set("APP_MODE", Some("good"));
+    check(&mut world, |world| world.set("APP_MODE", Some("bad")), 1);
+}
+
+fn a_console_script_of_pip_that_is_upgraded_is_another_program() {
+    upgrade("a console script of pip that is upgraded");
+}
+
+fn a_program_of_npm_that_is_upgraded_is_another_program() {
+    upgrade("a program of npm that is upgraded");
+}
+
+/// Upgrades the program of the part called `name`. What run.json says of its version is what ran.
+#[expect(clippy::print_stdout, reason = "this is the harness")]
+fn upgrade(name: &str) {
+    let all = super::parts::all();
+    let part = all.iter().find(|part| part.name == name).unwrap();
+    if let Some(program) = part.missing_program() {
+        return println!("not tried: {name}: {program} is not installed");
+    }
+    let super::parts::Seat::Scripted(make) = part.seat else { unreachable!("it is several files") };
+    let spot = super::spot::Spot::new(&part.seat, 0, 0, super::spot::Way::Direct, "");
+    let mut world = workspace(Tool::Own, |draft| (part.draft)(draft, &spot));
+    make(&world, "good");
+    check(&mut world, |world| make(world, "evil"), 1);
+    let run = world.read("repo/ws/target/genti/artifacts/run.json");
+    assert!(run.contains("2.0"), "the version in run.json is not the one that ran\n{run}");
+}
+
+fn a_replay_of_rustdoc_is_not_a_look_at_a_readme() {
+    let mut world = workspace(Tool::Doc, |draft| {
+        draft.lib("#[doc = include_str!(\"../../README.md\")]\npub mod m {}");
+        draft.file("repo/ws/README.md", "See [Vec].\n");
+    });
+    check(&mut world, |world| world.write("repo/ws/README.md", "See [Vex].\n"), 1);
+}
+
+fn a_replay_of_clippy_is_not_a_look_at_its_configuration() {
+    let mut world = workspace(Tool::Clippy, |draft| draft.lib("pub fn many(_: u8, _: u8, _: u8) {}"));
+    check(&mut world, |world| world.write("repo/ws/clippy.toml", "too-many-arguments-threshold = 2\n"), 1);
+}
+
+fn a_replay_after_an_untracked_change_reaches_no_other_checkout() {
+    let world = workspace(Tool::Clippy, |draft| {
+        draft.package("m", "repo/ws/m", "[lib]\nproc-macro = true\n");
+        draft.file("repo/ws/m/src/lib.rs", "//! M.\n\nuse proc_macro::TokenStream;\n\n/// Makes.\n#[proc_macro]\npub fn make(_: TokenStream) -> TokenStream {\n    let dir = std::env::var(\"CARGO_MANIFEST_DIR\").unwrap();\n    std::fs::read_to_string(format!(\"{dir}/made.in\")).unwrap().parse().unwrap()\n}\n");
+        draft.depend("dependencies", "m", "../m");
+        draft.lib("m::make!();");
+        draft.file("repo/ws/a/made.in", "const _: () = assert!(true);\n");
+    });
+    let before = world.warm();
+    assert_eq!(before.code, 0, "{}", before.text);
+    world.write("repo/ws/a/made.in", "const _: () = assert!(false);\n");
+    // Cargo can't know: it may say what it said before, as long as nobody else is told so.
+    world.warm();
+    assert_eq!(world.fresh().code, 3);
+    check_carried(&world, 3);
+}
+
+/// A module takes on another content and a time before the last build.
+fn older(tool: Tool, code: i32) {
+    let mut world = workspace(tool, |draft| {
+        draft.lib("pub mod s;");
+        match tool {
+            Tool::Test => draft.lib("#[test]\nfn t() {\n    assert_eq!(s::f(), 1);\n}"),
+            Tool::Doctest => draft.lib("/// ```\n/// assert_eq!(a::s::f(), 1);\n/// ```\npub fn d() {}"),
+            _ => {}
+        }
+        draft.file("repo/ws/a/src/s.rs", format!("/// [Vec]\n{GOOD}"));
+        // Newer than the source: of a package that it documents, cargo looks at the newest file.
+        draft.file("repo/ws/a/zebra.txt", "");
+    });
+    let bad = format!("/// [Vex]\n{BAD}");
+    check(&mut world, |world| world.write_at("repo/ws/a/src/s.rs", &bad, Times::Old), code);
+}
+
+fn clippy_looks_at_a_source_with_an_older_time() {
+    older(Tool::Clippy, 1);
+}
+
+fn doc_looks_at_a_source_with_an_older_time() {
+    older(Tool::Doc, 1);
+}
+
+fn tests_are_built_from_a_source_with_an_older_time() {
+    older(Tool::Test, 1);
+}
+
+fn doc_tests_use_a_source_with_an_older_time() {
+    older(Tool::Doctest, 1);
+}
+
+fn a_build_script_with_an_older_time_runs() {
+    let world = workspace(Tool::Codegen, |draft| {
+        draft.build.push("println!(\"cargo::rerun-if-changed=build.rs\");".to_owned());
+        draft.build.push("assert!(true );".to_owned());
+    });
+    let before = world.warm();
+    assert_eq!(before.code, 0, "{}", before.text);
+    let bad = world.read("repo/ws/a/build.rs").replace("true )", "false)");
+    world.write_at("repo/ws/a/build.rs", &bad, Times::Old);
+    let (warm, fresh) = (world.warm(), world.fresh());
+    assert!(fresh.code != 0 && warm.agrees(&fresh), "{}\nfresh:\n{}", warm.describe(), fresh.describe());
+}
+
+/// A workspace whose build script adds a line to `out/scripts` when it runs, and whose library makes a procedural macro
+/// add one to `out/builds` when it is built.
+fn counted() -> World {
+    workspace(Tool::Clippy, |draft| {
+        let count = |name: &str| {
+            format!(
+                "std::io::Write::write_all(&mut std::fs::File::options().append(true).create(true).open(\"{HERE}/out/{name}\").unwrap(), b\"x\\n\").unwrap();"
+            )
+        };
+        draft.package("m", "repo/ws/m", "[lib]\nproc-macro = true\n");
+        draft.file("repo/ws/m/src/lib.rs", format!("//! M.\n\nuse proc_macro::TokenStream;\n\n/// Makes.\n#[proc_macro]\npub fn make(_: TokenStream) -> TokenStream {{\n    {}\n    TokenStream::new()\n}}\n", count("builds")));
+        draft.depend("dependencies", "m", "../m");
+        draft.build.push("println!(\"cargo::rerun-if-changed=build.rs\");".to_owned());
+        draft.build.push(count("scripts"));
+        draft.lib("m::make!();");
+        draft.lib("pub fn many(_: u8, _: u8, _: u8) {}");
+        draft.file("repo/ws/a/README.md", "Read me.\n");
+    })
+}
+
+fn lines(world: &World, path: &str) -> usize {
+    world.read(path).lines().count()
+}
+
+fn a_readme_that_nothing_includes_rebuilds_nothing() {
+    let world = counted();
+    assert_eq!(world.warm().code, 0);
+    let before = lines(&world, "out/builds");
+    world.write("repo/ws/a/README.md", "Read me!\n");
+    assert_eq!(world.warm().code, 0);
+    assert_eq!(lines(&world, "out/builds"), before, "the library was built again");
+}
+
+fn a_source_with_an_older_time_runs_no_build_script() {
+    let world = counted();
+    assert_eq!(world.warm().code, 0);
+    let before = lines(&world, "out/scripts");
+    let text = world.read("repo/ws/a/src/lib.rs");
+    world.write_at("repo/ws/a/src/lib.rs", &format!("{text}fn unused() {{}}\n"), Times::Old);
+    let seen = world.warm();
+    assert_eq!(seen.code, 1, "{}", seen.text);
+    assert_eq!(lines(&world, "out/scripts"), before, "the build script was run again");
+}

@@ -1,0 +1,345 @@
+//! A workspace and a change to it, all from one seed: runs before and after, and what came of them.
+
+use super::change::{Change, Idle, Subject};
+use super::dice::Dice;
+use super::draft::{Draft, LIB};
+use super::parts::{self, Part, Seat, Sight, Tool};
+use super::seen::{Difference, Seen};
+use super::spot::Spot;
+use super::world::{Times, World};
+
+/// How the run before the change and the one after it are done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// Both in the same place, with the same cache.
+    InPlace,
+    /// The same, where all files have been as they are for a while.
+    Settled,
+    /// The second one is in another checkout, and they share a cache.
+    Carried,
+    /// The second one neither looks up nor keeps results, in the directory where the first one has built.
+    NoCache,
+    /// Between them, all that runs keep is lost, but not what was built.
+    Forgotten,
+}
+
+/// What is unusual about a workspace, and has nothing to do with the part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Setting {
+    /// The target directory is a link.
+    target_is_link: bool,
+    /// A link leads to a directory that it is in.
+    has_loop: bool,
+    /// Cargo builds in the user's own target directory.
+    is_shared: bool,
+    /// Before all, a run of one package.
+    has_part: bool,
+    /// What else changes that can't matter.
+    idle: Option<Idle>,
+}
+
+impl Setting {
+    fn random(dice: &mut Dice) -> Self {
+        let mut one_in = |count| dice.below(count) == 0;
+        let mut setting = Self {
+            target_is_link: one_in(12),
+            has_loop: one_in(12),
+            is_shared: one_in(16),
+            has_part: one_in(12),
+            idle: None,
+        };
+        if one_in(4) {
+            setting.idle = Some(Idle::elsewhere(dice));
+        }
+        setting
+    }
+
+    fn set_up(self, world: &mut World) {
+        if self.target_is_link {
+            world.make_dir("out/target");
+            world.link("repo/ws/target", "out/target");
+        }
+        if self.has_loop {
+            world.link("repo/ws/a/around", "repo/ws");
+        }
+        if self.is_shared {
+            world.set("GENTI_BUILD_DIR", Some("shared"));
+        }
+        if self.has_part {
+            world.run(&["run", "-p", "a"]);
+        }
+    }
+}
+
+/// What is run, changed, and run again.
+pub(crate) struct Pair {
+    pub(crate) seed: u64,
+    pub(crate) tool: Tool,
+    pub(crate) part: &'static Part,
+    spot: Spot,
+    /// Parts that are not changed.
+    others: Vec<(&'static Part, Spot)>,
+    pub(crate) change: Change,
+    is_bad_first: bool,
+    route: Route,
+    setting: Setting,
+}
+
+/// What came of a pair.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    /// Runs whose results are not those of a fresh run: what was run, and how it differs.
+    pub(crate) wrong: Vec<(String, Difference)>,
+    /// Runs that started something although nothing had changed that matters.
+    pub(crate) needless: Vec<String>,
+    /// Fresh runs that do not say what the part is made for: the generator is wrong.
+    pub(crate) unexpected: Vec<String>,
+    /// Whether something ran after the change was taken back, although it had run like that before.
+    pub(crate) ran_again: bool,
+    /// Everything that was seen.
+    pub(crate) log: String,
+}
+
+impl Pair {
+    pub(crate) fn of_seed(seed: u64) -> Self {
+        let dice = &mut Dice::new(seed);
+        let all = parts::all();
+        let part = all[dice.below(all.len())];
+        Self::of_part(seed, part, dice)
+    }
+
+    /// Pairs that cost little and have each kind of part and of change: the same ones each time.
+    pub(crate) fn sample(count: usize) -> Vec<Self> {
+        let all = parts::all();
+        let of = |is_cheap: bool| {
+            let pairs = all.iter().flat_map(|part| part.tools.iter().map(|tool| (part.name, *tool)));
+            pairs.filter(|(_, tool)| matches!(tool, Tool::Fmt | Tool::Own) == is_cheap).collect::<Vec<_>>()
+        };
+        let wanted = [of(true), of(false)];
+        let mut sample = Vec::new();
+        for at in 0..count {
+            let of = &wanted[at % 2];
+            // Spread over the list, which is by area.
+            let wanted = of[at / 2 * 37 % of.len()];
+            let fits =
+                |pair: &Self| (pair.part.name, pair.tool) == wanted && pair.change.matters() != (at % 9 == 8);
+            let first = at as u64 * 10_000;
+            sample.extend((first..).map(Self::of_seed).find(fits));
+        }
+        sample
+    }
+
+    /// A pair whose change is one of this part.
+    fn of_part(seed: u64, part: &'static Part, dice: &mut Dice) -> Self {
+        let tool = part.tools[dice.below(part.tools.len())];
+        let spot = spot(part, 0, dice);
+        let change = Change::random(part, &spot, dice);
+        let is_bad_first = dice.below(2) == 1;
+        // Links from the machine's directories lead to the first checkout's.
+        let is_of_machine = spot.via.starts_with("home/") || spot.via.starts_with("bin/");
+        let route = match dice.below(12) {
+            0 if !is_of_machine => Route::Carried,
+            1 => Route::Settled,
+            2 | 3 => Route::NoCache,
+            4 => Route::Forgotten,
+            _ => Route::InPlace,
+        };
+        let setting = Setting::random(dice);
+        let mut pair =
+            Self { seed, tool, part, spot, others: Vec::new(), change, is_bad_first, route, setting };
+        if !matches!(part.seat, Seat::Scripted(..)) {
+            pair.add_others(dice);
+        }
+        pair
+    }
+
+    fn add_others(&mut self, dice: &mut Dice) {
+        let count = [0, 0, 0, 1, 1, 2][dice.below(6)];
+        let fitting = |part: &&&'static Part| {
+            part.goes_with_others() && part.tools.contains(&self.tool) && part.name != self.part.name
+        };
+        let all = parts::all();
+        let fitting: Vec<_> = all.iter().filter(fitting).copied().collect();
+        for n in 1..=count {
+            let Some(part) = dice.pick(&fitting).copied() else { return };
+            if self.others.iter().all(|(other, _)| other.name != part.name) {
+                self.others.push((part, spot(part, n, dice)));
+            }
+        }
+    }
+
+    /// What it consists of.
+    pub(crate) fn describe(&self) -> String {
+        let order = match (self.change.matters(), self.is_bad_first) {
+            (true, false) => "good → bad",
+            (true, true) => "bad → good",
+            (false, _) => "can't matter",
+        };
+        let mut text = format!(
+            "{}: {}: {} ({order}, {:?})\n    at {}",
+            self.tool.name(),
+            self.part.name,
+            self.change.name(),
+            self.route,
+            self.spot.describe(),
+        );
+        if let Seat::Variable(names) = self.part.seat {
+            text += names[self.spot.n % names.len()];
+        }
+        if self.setting != Setting::default() {
+            text += &format!("\n    {:?}", self.setting);
+        }
+        for (part, spot) in &self.others {
+            text += &format!("\n    beside: {}, at {}", part.name, spot.describe());
+        }
+        text
+    }
+
+    /// The subject, and the world before the change.
+    fn build(&self) -> (World, Subject<'_>) {
+        let mut draft = Draft::new(self.tool);
+        let mut world = World::new();
+        for (part, spot) in std::iter::once((self.part, &self.spot))
+            .chain(self.others.iter().map(|(part, spot)| (*part, spot)))
+        {
+            (part.draft)(&mut draft, spot);
+            spot.ignored.iter().for_each(|path| draft.ignore(path));
+        }
+        let texts = [self.part.good, self.part.bad].map(|text| match self.part.seat {
+            Seat::Shared(_) => draft.shared()[self.spot_path()].replace(&self.spot.hole(), text),
+            _ => text.to_owned(),
+        });
+        let except = if matches!(self.part.seat, Seat::Shared(_)) { self.spot_path() } else { "" };
+        draft.write(&mut world, except);
+        let is_program = self.part.good.starts_with("#!");
+        for (part, spot) in &self.others {
+            let texts = [part.good, part.bad].map(str::to_owned);
+            let is_program = part.good.starts_with("#!");
+            let other = Subject { part, spot, texts, is_bad_first: false, is_program };
+            let change =
+                if matches!(part.seat, Seat::Variable(_)) { Change::Set } else { Change::Edit(Times::Now) };
+            other.set_up(&change, &mut world);
+        }
+        let subject =
+            Subject { part: self.part, spot: &self.spot, texts, is_bad_first: self.is_bad_first, is_program };
+        subject.set_up(&self.change, &mut world);
+        (world, subject)
+    }
+
+    /// The shared file that the part has left a hole in.
+    fn spot_path(&self) -> &'static str {
+        match self.part.seat {
+            Seat::Shared(paths) => paths[0],
+            _ => LIB,
+        }
+    }
+
+    pub(crate) fn run(&self) -> Outcome {
+        let (mut world, subject) = self.build();
+        let mut outcome = Outcome::default();
+        self.setting.set_up(&mut world);
+        if self.route == Route::Settled {
+            std::thread::sleep(std::time::Duration::from_millis(2100));
+        }
+        let before = world.warm();
+        outcome.note("before", &before);
+        self.expect(&before, subject.is_bad(&self.change, false), &mut outcome);
+        let is_bad_after = subject.is_bad(&self.change, true);
+        match self.route {
+            Route::Carried => {
+                let mut there = world.second_checkout();
+                self.apply(&subject, &mut there);
+                let fresh = self.check(&there, &before, &mut outcome, Self::CARRIED);
+                self.expect(&fresh, is_bad_after, &mut outcome);
+                return outcome;
+            }
+            Route::Forgotten => world.forget(),
+            Route::InPlace | Route::Settled | Route::NoCache => {}
+        }
+        self.apply(&subject, &mut world);
+        let fresh = self.check(&world, &before, &mut outcome, "after the change");
+        self.expect(&fresh, is_bad_after, &mut outcome);
+
+        subject.undo(&self.change, &mut world);
+        let back = world.warm();
+        outcome.note("after it was taken back", &back);
+        self.compare(&back, &before, &fresh, &mut outcome, "after it was taken back");
+        // What has no verdict is tried again.
+        outcome.ran_again = !back.ran.is_empty() && before.code != 3;
+        if self.route == Route::NoCache {
+            return outcome;
+        }
+
+        self.apply(&subject, &mut world);
+        let there = world.second_checkout();
+        let seen = there.warm();
+        outcome.note(Self::CARRIED, &seen);
+        self.compare(&seen, &fresh, &before, &mut outcome, Self::CARRIED);
+        outcome
+    }
+
+    const CARRIED: &str = "carried to a second checkout";
+
+    fn apply(&self, subject: &Subject<'_>, world: &mut World) {
+        subject.apply(&self.change, world);
+        if let Some(idle) = self.setting.idle {
+            subject.apply_idle(idle, world, "");
+        }
+    }
+
+    /// Runs warm and fresh after the change. What fresh says.
+    fn check(&self, world: &World, before: &Seen, outcome: &mut Outcome, when: &str) -> Seen {
+        let warm = if self.route == Route::NoCache { world.without_cache() } else { world.warm() };
+        outcome.note(when, &warm);
+        let fresh = world.fresh();
+        outcome.note("fresh", &fresh);
+        self.compare(&warm, &fresh, before, outcome, when);
+        let may_run = self.change.matters() || matches!(self.route, Route::NoCache | Route::Forgotten);
+        if !may_run && !warm.ran.is_empty() && before.code != 3 {
+            outcome.needless.push(format!("{when}: {}", listed(&warm)));
+        }
+        fresh
+    }
+
+    /// Whether `seen` says what it should; `other` is what was said in the same place before.
+    fn compare(&self, seen: &Seen, expected: &Seen, other: &Seen, outcome: &mut Outcome, when: &str) {
+        // Where nobody is told what is read, or genti must leave cargo's directory alone, cargo's own answer is good
+        // enough, as long as it stays there.
+        let is_cargos =
+            self.part.sight == Sight::Untracked || self.setting.is_shared && self.tool != Tool::Fmt;
+        let is_excused = is_cargos && when != Self::CARRIED && seen.agrees(other);
+        if let Some(difference) = seen.difference(expected).filter(|_| !is_excused) {
+            outcome.wrong.push((when.to_owned(), difference));
+        }
+    }
+
+    /// A run that knows nothing passes exactly if nothing is bad.
+    fn expect(&self, seen: &Seen, is_bad: bool, outcome: &mut Outcome) {
+        if (seen.code != 0) != is_bad && self.part.sight != Sight::Optional {
+            outcome.unexpected.push(seen.text.clone());
+        }
+    }
+}
+
+impl Outcome {
+    fn note(&mut self, when: &str, seen: &Seen) {
+        self.log += &format!("    {when}: {}\n", seen.describe());
+    }
+
+    pub(crate) fn is_stale_pass(&self) -> bool {
+        self.wrong.iter().any(|(_, difference)| *difference == Difference::StalePass)
+    }
+}
+
+fn spot(part: &Part, n: usize, dice: &mut Dice) -> Spot {
+    let mut spot = Spot::random(&part.seat, n, dice);
+    // What nobody is told of and git does not list, nobody can know.
+    if part.sight == Sight::Untracked {
+        spot.ignored.clear();
+    }
+    spot
+}
+
+fn listed(seen: &Seen) -> String {
+    seen.ran.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,421 @@
+//! Tools that the configuration defines: what they look at, what they are made of, what they look for.
+
+use super::{Absent, Part, Seat, Sight, Tool, WORD};
+use crate::suite::draft::{CONFIG, Draft, Entry};
+use crate::suite::world::WS;
+
+const OWN: &[Tool] = &[Tool::Own];
+
+/// Reports each line of its files with the word that is bad.
+const PER_FILE: &str = r#"run = ["sh", "-c", 'grep -Hn evil "$@"; true', "sh", "{files}"]
+parse = { regex = '^(?<path>[^:]+):(?<line>\d+):(?<message>.+)$' }
+"#;
+
+/// Scripts that do what their own text says.
+const SCRIPT: [&str; 2] = ["#!/bin/sh\nexit 0\n", "#!/bin/sh\nexit 1\n"];
+
+const fn anywhere(beside: &'static str, name: &'static str) -> Seat {
+    Seat::Anywhere { beside, name, fixed: false, near: false }
+}
+
+const fn fixed(beside: &'static str, name: &'static str) -> Seat {
+    Seat::Anywhere { beside, name, fixed: true, near: false }
+}
+
+pub(super) const PARTS: &[Part] = &[
+    Part {
+        name: "a file that a tool looks at",
+        tools: OWN,
+        seat: fixed("repo/ws/many{n}", "x.txt"),
+        good: WORD[0],
+        bad: WORD[1],
+        absent: Absent::Good,
+        sight: Sight::Optional,
+        draft: |draft, spot| {
+            let n = spot.n;
+            draft.file(format!("repo/ws/many{n}/y.txt"), "fine\n");
+            draft.config += &format!("[tools.own{n}]\nfiles = [\"many{n}/**\"]\nper = \"file\"\n{PER_FILE}");
+        },
+    },
+    Part {
+        name: "a file that a tool of the workspace looks at",
+        tools: OWN,
+        seat: fixed("repo/ws/many{n}", "x.txt"),
+        good: WORD[0],
+        bad: WORD[1],
+        absent: Absent::Good,
+        sight: Sight::Optional,
+        draft: |draft, spot| {
+            let n = spot.n;
+            draft.file(format!("repo/ws/many{n}/y.txt"), "fine\n");
+            draft.config += &format!(
+                "[tools.own{n}]\nfiles = [\"many{n}/**\"]\nrun = [\"sh\", \"-c\", \"! grep -Rq evil many{n}\"]\n"
+            );
+        },
+    },
+    Part {
+        name: "a file of a package that a tool looks at",
+        tools: OWN,
+        seat: fixed("repo/ws/a/many{n}", "x.txt"),
+        good: WORD[0],
+        bad: WORD[1],
+        absent: Absent::Good,
+        sight: Sight::Optional,
+        draft: |draft, spot| {
+            let n = spot.n;
+            draft.file(format!("repo/ws/a/many{n}/y.txt"), "fine\n");
+            draft.config += &format!(
+                "[tools.own{n}]\nper = \"package\"\nrun = [\"sh\", \"-c\", \"! grep -Rq evil \\\"$1/many{n}\\\"\", \"sh\", \"{{dir}}\"]\n"
+            );
+        },
+    },
+    Part {
+        name: "a further input of a tool",
+        tools: OWN,
+        seat: fixed(WS, "conf{n}.txt"),
+        good: WORD[0],
+        bad: WORD[1],
+        absent: Absent::Good,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let path = spot.from(WS);
+            draft.own_tool(
+                spot.n,
+                &format!("inputs = [\"{path}\"]\nrun = [\"sh\", \"-c\", \"! grep -q evil {path}\"]"),
+            );
+        },
+    },
+    Part {
+        name: "a further input of a tool for each file",
+        tools: OWN,
+        seat: fixed(WS, "conf{n}.txt"),
+        good: WORD[0],
+        bad: WORD[1],
+        absent: Absent::Good,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let path = spot.from(WS);
+            draft.own_tool(
+                spot.n,
+                &format!("inputs = [\"{path}\"]\nper = \"file\"\nrun = [\"sh\", \"-c\", \"! grep -q evil {path}\", \"sh\", \"{{files}}\"]"),
+            );
+        },
+    },
+    Part {
+        name: "a file of a directory that is an input of a tool",
+        tools: OWN,
+        seat: fixed("repo/ws/conf{n}", "x.txt"),
+        good: WORD[0],
+        bad: WORD[1],
+        absent: Absent::Good,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let n = spot.n;
+            draft.file(format!("repo/ws/conf{n}/y.txt"), "fine\n");
+            draft.own_tool(
+                n,
+                &format!("inputs = [\"conf{n}/**\"]\nrun = [\"sh\", \"-c\", \"! grep -Rq evil conf{n}\"]"),
+            );
+        },
+    },
+    Part {
+        name: "a file that a tool searches for",
+        tools: OWN,
+        seat: Seat::At(&["repo/ws/.toolrc{n}", "repo/ws/a/.toolrc{n}", "repo/.toolrc{n}", ".toolrc{n}"]),
+        good: WORD[0],
+        bad: WORD[1],
+        absent: Absent::Good,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let (name, path) = (format!(".toolrc{}", spot.n), spot.from(WS));
+            draft.own_tool(
+                spot.n,
+                &format!("searches = [\"{name}\"]\nrun = [\"sh\", \"-c\", \"! grep -q evil {path}\"]"),
+            );
+        },
+    },
+    Part {
+        name: "a file in a directory that a tool searches for",
+        tools: OWN,
+        seat: Seat::At(&[
+            "repo/ws/.own/toolrc{n}",
+            "repo/ws/a/.own/toolrc{n}",
+            "repo/.own/toolrc{n}",
+            ".own/toolrc{n}",
+        ]),
+        good: WORD[0],
+        bad: WORD[1],
+        absent: Absent::Good,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let (name, path) = (format!(".own/toolrc{}", spot.n), spot.from(WS));
+            draft.own_tool(
+                spot.n,
+                &format!("searches = [\"{name}\"]\nrun = [\"sh\", \"-c\", \"! grep -q evil {path}\"]"),
+            );
+        },
+    },
+    Part {
+        name: "a suppression of the configuration",
+        tools: OWN,
+        seat: Seat::Shared(&[CONFIG]),
+        good: "[[suppress]]\ntool = \"own0\"\nreason = \"known\"",
+        bad: "# [suppress]\n# ol = \"own0\"\n# ason = \"known\"",
+        absent: Absent::Never,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            draft.own_tool(spot.n, "run = [\"false\"]");
+            draft.config += &format!("{}\n", spot.hole());
+        },
+    },
+    Part {
+        name: "a file that a tool searches for at home",
+        tools: OWN,
+        seat: Seat::At(&["home/.config/own{n}/rc"]),
+        good: WORD[0],
+        bad: WORD[1],
+        absent: Absent::Good,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let path = spot.via.strip_prefix("home/").unwrap();
+            draft.own_tool(
+                spot.n,
+                &format!(
+                    "searches = [\"~/{path}\"]\nrun = [\"sh\", \"-c\", '! grep -q evil \"$HOME/{path}\"']"
+                ),
+            );
+        },
+    },
+    Part {
+        name: "a file that a tool searches for where a variable says",
+        tools: OWN,
+        seat: Seat::At(&["out/rc{n}/conf"]),
+        good: WORD[0],
+        bad: WORD[1],
+        absent: Absent::Good,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let n = spot.n;
+            draft.env.insert(format!("OWN_DIR{n}"), format!("{{HERE}}/out/rc{n}"));
+            draft.own_tool(
+                n,
+                &format!("env = [\"OWN_DIR{n}\"]\nsearches = [\"$OWN_DIR{n}/conf\"]\nrun = [\"sh\", \"-c\", '! grep -q evil \"$OWN_DIR{n}/conf\"']"),
+            );
+        },
+    },
+    Part {
+        name: "a variable of a tool's list",
+        tools: OWN,
+        seat: Seat::Variable(&["LEVER_OWN"]),
+        good: "good",
+        bad: "evil",
+        absent: Absent::Good,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            draft.own_tool(
+                spot.n,
+                "env = [\"LEVER_OWN\"]\nrun = [\"sh\", \"-c\", 'test \"$LEVER_OWN\" != evil']",
+            );
+        },
+    },
+    Part {
+        name: "a variable that a tool inherits",
+        tools: OWN,
+        seat: Seat::Variable(&["LEVER_MODE", "LC_LEVER", "my_lever"]),
+        good: "good",
+        bad: "evil",
+        absent: Absent::Good,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            draft.own_tool(
+                spot.n,
+                "inherit-env = true\nrun = [\"sh\", \"-c\", 'test \"$LEVER_MODE$LC_LEVER$my_lever\" != evil']",
+            );
+        },
+    },
+    Part {
+        name: "a variable that every tool sees",
+        tools: OWN,
+        seat: Seat::Variable(&["LOGNAME", "USER", "SHELL", "NO_PROXY", "XDG_CACHE_HOME"]),
+        good: "good",
+        bad: "evil",
+        absent: Absent::Never,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            draft.own_tool(
+                spot.n,
+                "run = [\"sh\", \"-c\", 'test \"$LOGNAME\" != evil && test \"$USER\" != evil && test \"$SHELL\" != evil && test \"$NO_PROXY\" != evil && test \"$XDG_CACHE_HOME\" != evil']",
+            );
+        },
+    },
+    Part {
+        name: "a script of the workspace",
+        tools: OWN,
+        seat: fixed(WS, "own{n}.sh"),
+        good: SCRIPT[0],
+        bad: SCRIPT[1],
+        absent: Absent::Never,
+        sight: Sight::Full,
+        draft: |draft, spot| draft.own_tool(spot.n, &format!("run = [\"./{}\"]", spot.from(WS))),
+    },
+    Part {
+        name: "a script that an interpreter runs",
+        tools: OWN,
+        seat: anywhere(WS, "own{n}.sh"),
+        good: SCRIPT[0],
+        bad: SCRIPT[1],
+        absent: Absent::Never,
+        sight: Sight::Full,
+        draft: |draft, spot| draft.own_tool(spot.n, &format!("run = [\"sh\", \"{}\"]", spot.from(WS))),
+    },
+    Part {
+        name: "the interpreter of a script of the workspace",
+        tools: OWN,
+        seat: Seat::At(&["bin/interpreter{n}", "out/interpreter{n}"]),
+        good: SCRIPT[0],
+        bad: SCRIPT[1],
+        absent: Absent::Never,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let n = spot.n;
+            let first = match spot.via.starts_with("bin") {
+                true => format!("#!/usr/bin/env interpreter{n}\n"),
+                false => format!("#!{{HERE}}/{}\n", spot.via),
+            };
+            draft.files.insert(format!("repo/ws/own{n}"), Entry::Program(first));
+            draft.own_tool(n, &format!("run = [\"./own{n}\"]"));
+        },
+    },
+    Part {
+        name: "a program in PATH",
+        tools: OWN,
+        seat: Seat::At(&["bin/own{n}"]),
+        good: SCRIPT[0],
+        bad: SCRIPT[1],
+        absent: Absent::Never,
+        sight: Sight::Full,
+        draft: |draft, spot| draft.own_tool(spot.n, &format!("run = [\"own{}\"]", spot.n)),
+    },
+    Part {
+        name: "a program that is first in PATH",
+        tools: OWN,
+        seat: Seat::At(&["bin/own{n}"]),
+        good: SCRIPT[0],
+        bad: SCRIPT[1],
+        absent: Absent::Bad,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let n = spot.n;
+            draft.files.insert(format!("out/bin/own{n}"), Entry::Program(SCRIPT[1].to_owned()));
+            let path = "{HERE}/bin:{HERE}/out/bin:/usr/local/bin:/usr/bin:/bin";
+            draft.env.insert("PATH".to_owned(), path.to_owned());
+            draft.own_tool(n, &format!("run = [\"own{n}\"]"));
+        },
+    },
+    Part {
+        name: "the variable PATH",
+        tools: OWN,
+        seat: Seat::Variable(&["PATH"]),
+        good: "{HERE}/out/good:{HERE}/out/evil:/usr/local/bin:/usr/bin:/bin",
+        bad: "{HERE}/out/evil:{HERE}/out/good:/usr/local/bin:/usr/bin:/bin",
+        absent: Absent::Never,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let n = spot.n;
+            for (name, text) in ["good", "evil"].into_iter().zip(SCRIPT) {
+                draft.files.insert(format!("out/{name}/own{n}"), Entry::Program(text.to_owned()));
+            }
+            draft.own_tool(n, &format!("run = [\"own{n}\"]"));
+        },
+    },
+    Part {
+        name: "a program that a script of the workspace names",
+        tools: OWN,
+        seat: fixed(WS, "part{n}.sh"),
+        good: SCRIPT[0],
+        bad: SCRIPT[1],
+        absent: Absent::Never,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let (n, path) = (spot.n, spot.from(WS));
+            draft.own_tool(n, &format!("inputs = [\"{path}\"]\nrun = [\"sh\", \"-c\", \". ./{path}\"]"));
+        },
+    },
+    Part {
+        name: "a subcommand of cargo",
+        tools: OWN,
+        seat: Seat::At(&["bin/cargo-own{n}", "home/.cargo/bin/cargo-own{n}"]),
+        good: SCRIPT[0],
+        bad: SCRIPT[1],
+        absent: Absent::Never,
+        sight: Sight::Full,
+        draft: |draft, spot| draft.own_tool(spot.n, &format!("run = [\"cargo\", \"own{}\"]", spot.n)),
+    },
+    Part {
+        name: "the arguments of a tool",
+        tools: OWN,
+        seat: Seat::Shared(&[CONFIG]),
+        good: "args = [\"good\"]",
+        bad: "args = [\"evil\"]",
+        absent: Absent::Never,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let hole = spot.hole();
+            draft.own_tool(
+                spot.n,
+                &format!("{hole}\nrun = [\"sh\", \"-c\", 'test \"$1\" = good', \"sh\", \"{{args}}\"]"),
+            );
+        },
+    },
+    Part {
+        name: "a golden file",
+        tools: OWN,
+        seat: Seat::At(&["repo/ws/.config/genti/golden/own{n}.out"]),
+        good: WORD[0],
+        bad: WORD[1],
+        absent: Absent::Bad,
+        sight: Sight::Optional,
+        draft: |draft, spot| draft.own_tool(spot.n, "compare = \"golden\"\nrun = [\"echo\", \"good\"]"),
+    },
+    Part {
+        name: "what a tool with a golden file reads",
+        tools: OWN,
+        seat: fixed(WS, "conf{n}.txt"),
+        good: WORD[0],
+        bad: WORD[1],
+        absent: Absent::Bad,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let (n, path) = (spot.n, spot.from(WS));
+            draft.file(format!("repo/ws/.config/genti/golden/own{n}.out"), WORD[0]);
+            draft.own_tool(
+                n,
+                &format!("compare = \"golden\"\ninputs = [\"{path}\"]\nrun = [\"cat\", \"{path}\"]"),
+            );
+        },
+    },
+    Part {
+        name: "what a tool leaves for another one",
+        tools: OWN,
+        seat: fixed(WS, "conf{n}.txt"),
+        good: WORD[0],
+        bad: WORD[1],
+        absent: Absent::Never,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let (n, path) = (spot.n, spot.from(WS));
+            draft.own_tool(
+                n,
+                &format!("inputs = [\"{path}\"]\nrun = [\"cp\", \"{path}\", \"target/left{n}\"]"),
+            );
+            draft.config += &format!(
+                "[tools.next{n}]\nfiles = [\"a/Cargo.toml\"]\nneeds = [\"own{n}\"]\nrun = [\"sh\", \"-c\", \"! grep -q evil target/left{n}\"]\n"
+            );
+        },
+    },
+];
+
+/// A tool for each of the ways in which scripts are installed beside a workspace.
+pub(super) fn installed(draft: &mut Draft, n: usize, run: &str) {
+    draft.own_tool(n, &format!("run = [{run}]\nversion = [{run}, \"--version\"]"));
+}

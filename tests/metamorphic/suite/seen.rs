@@ -1,0 +1,103 @@
+//! What a run says, and how two runs differ.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::Value;
+
+/// The exit code and the artifacts of a run.
+#[derive(Clone)]
+pub(crate) struct Seen {
+    pub(crate) code: i32,
+    /// `report.json`; null where the run wrote none.
+    report: Value,
+    /// What became of each task, a line each.
+    statuses: BTreeSet<String>,
+    /// The tasks that were not answered from the cache, as `tool:unit`. Tasks of tools that run every time are left out.
+    pub(crate) ran: BTreeSet<String>,
+    /// What was printed.
+    pub(crate) text: String,
+}
+
+/// How a warm run differs from a fresh one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Difference {
+    /// Fresh finds something, or has no verdict, and warm does not say so.
+    StalePass,
+    /// Warm finds something that fresh does not.
+    StaleFailure,
+}
+
+impl Seen {
+    pub(crate) fn new(output: &Output, artifacts: &Path) -> Self {
+        let text =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let code = output.status.code().unwrap_or(-1);
+        let mut seen =
+            Self { code, report: Value::Null, statuses: BTreeSet::new(), ran: BTreeSet::new(), text };
+        // With any other code, these are of a run before.
+        if matches!(code, 0 | 1 | 3) {
+            let read = |name: &str| std::fs::read_to_string(artifacts.join(name)).unwrap();
+            seen.report = serde_json::from_str(&read("report.json")).unwrap();
+            read("tasks.jsonl").lines().for_each(|line| seen.add(&serde_json::from_str(line).unwrap()));
+        }
+        seen
+    }
+
+    fn add(&mut self, line: &Value) {
+        if line["kind"] != "task" {
+            return;
+        }
+        let text = |name: &str| line[name].as_str().unwrap_or_default();
+        let name = format!("{}:{}", text("tool"), text("unit"));
+        self.statuses.insert(format!("{name} {} {}", text("status"), text("reason")));
+        let runs_each_time = ["test-build", "test", "doctest", "codegen"].contains(&text("tool"));
+        if line["timing"]["cache"] == "miss" && !runs_each_time {
+            self.ran.insert(name);
+        }
+    }
+
+    /// Findings, and whatever stands for what was not looked at.
+    fn complaints(&self) -> BTreeSet<String> {
+        let findings = self.report["findings"].as_array().into_iter().flatten();
+        let findings = findings.map(|finding| {
+            let text = |name: &str| finding[name].as_str().unwrap_or("-");
+            let line = &finding["range"]["start"]["line"];
+            format!("{} {} {}:{line} {}", text("state"), text("rule"), text("path"), text("message"))
+        });
+        let is_bad = |status: &&String| !status.contains(" clean ") && !status.contains(" findings ");
+        findings.chain(self.statuses.iter().filter(is_bad).cloned()).collect()
+    }
+
+    /// How `self`, which is warm, differs from `fresh`.
+    pub(crate) fn difference(&self, fresh: &Self) -> Option<Difference> {
+        if self.agrees(fresh) {
+            return None;
+        }
+        let (warm, fresh) = ((self.code, self.complaints()), (fresh.code, fresh.complaints()));
+        let is_greener = warm.0 < fresh.0 || fresh.1.difference(&warm.1).next().is_some();
+        Some(if is_greener { Difference::StalePass } else { Difference::StaleFailure })
+    }
+
+    pub(crate) fn agrees(&self, other: &Self) -> bool {
+        (self.code, &self.report, &self.statuses) == (other.code, &other.report, &other.statuses)
+    }
+
+    /// In a few lines, for whoever reads of a difference.
+    pub(crate) fn describe(&self) -> String {
+        let mut text = format!("exit {}", self.code);
+        let lines = self.complaints();
+        for line in lines.iter().take(6) {
+            text += &format!("\n      {}", line.lines().next().unwrap_or_default());
+        }
+        if self.report.is_null() {
+            text += &format!("\n      {}", self.text.trim().replace('\n', "\n      "));
+        }
+        if !self.ran.is_empty() {
+            let ran: Vec<_> = self.ran.iter().map(String::as_str).collect();
+            text += &format!("\n      ran: {}", ran.join(", "));
+        }
+        text
+    }
+}

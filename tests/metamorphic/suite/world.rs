@@ -1,0 +1,318 @@
+//! A directory that holds a repository with a workspace, directories beside both, a home, and the runs in it.
+//!
+//! Every path is relative to that directory: `repo/ws` is the workspace, `repo` the repository, `home` the user's home,
+//! `bin` is in `PATH`, `out` is nobody's. Knows nothing of what the files are for.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use super::seen::Seen;
+use super::support::scrub;
+
+/// The root of the workspace.
+pub(crate) const WS: &str = "repo/ws";
+
+/// Stands for the absolute path of the world in texts, link targets and variables.
+pub(crate) const HERE: &str = "{HERE}";
+
+/// A directory of its own, removed when dropped.
+pub(crate) struct World {
+    _dir: tempfile::TempDir,
+    root: PathBuf,
+    /// Where `home` and `bin` are: those of the machine, the same for each checkout.
+    machine: PathBuf,
+    /// Where results are kept: shared with the worlds that are copies of this one.
+    cache: PathBuf,
+    /// Where runs are started.
+    pub(crate) cwd: &'static str,
+    /// What is set for each run.
+    pub(crate) env: BTreeMap<String, String>,
+}
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Times {
+    /// As any editor does it.
+    Now,
+    /// With a time of modification long ago, as `cp -p`, `tar x` and some checkouts do it.
+    Old,
+    /// With the time of modification that the file had before.
+    Kept,
+    /// As a new file, made long ago, that is moved over the one that was there.
+    Moved,
+    /// With a time of modification that is still to come, as after a clock was wrong.
+    Future,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let world = Self {
+            cache: root.join("cache"),
+            machine: root.clone(),
+            _dir: dir,
+            root,
+            cwd: WS,
+            env: BTreeMap::new(),
+        };
+        for dir in ["repo/ws", "home/.cargo", "bin", "out"] {
+            fs::create_dir_all(world.path(dir)).unwrap();
+        }
+        let init = Command::new("git").args(["init", "-q", "repo"]).current_dir(&world.root).status();
+        assert!(init.unwrap().success());
+        world
+    }
+
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        match is_of_machine(path) {
+            true => self.machine.join(path),
+            false => self.root.join(path),
+        }
+    }
+
+    fn expand(&self, text: &str) -> String {
+        let mut parts = text.split(HERE);
+        let mut expanded = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let root = if is_of_machine(&part[1..]) { &self.machine } else { &self.root };
+            expanded += root.to_str().unwrap();
+            expanded += part;
+        }
+        expanded
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        self.write_at(path, text, Times::Now);
+    }
+
+    /// Writes what is at `path`, through the links that lead there.
+    pub(crate) fn write_at(&self, path: &str, text: &str, times: Times) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let before = fs::metadata(&path).ok();
+        let text = self.expand(text);
+        if times == Times::Moved {
+            let place = path.canonicalize().unwrap_or(path);
+            let other = place.with_extension("moved");
+            fs::write(&other, text).unwrap();
+            if let Some(before) = &before {
+                fs::set_permissions(&other, before.permissions()).unwrap();
+            }
+            set_modified(&other, long_ago());
+            fs::rename(&other, &place).unwrap();
+            return;
+        }
+        fs::write(&path, text).unwrap();
+        match times {
+            Times::Old => set_modified(&path, long_ago()),
+            Times::Future => set_modified(&path, SystemTime::now() + Duration::from_secs(100_000)),
+            Times::Kept => set_modified(&path, before.unwrap().modified().unwrap()),
+            Times::Now | Times::Moved => {}
+        }
+    }
+
+    pub(crate) fn read(&self, path: &str) -> String {
+        let path = self.path(path);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    pub(crate) fn edit(&self, path: &str, from: &str, to: &str) {
+        let text = self.read(path);
+        assert!(text.contains(from), "{path} has no {from:?}");
+        self.write(path, &text.replace(from, to));
+    }
+
+    pub(crate) fn touch(&self, path: &str) {
+        set_modified(&self.path(path), SystemTime::now());
+    }
+
+    pub(crate) fn set_mode(&self, path: &str, mode: u32) {
+        fs::set_permissions(self.path(path), Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// A file that can be run.
+    pub(crate) fn program(&self, path: &str, text: &str) {
+        self.write(path, text);
+        self.set_mode(path, 0o755);
+    }
+
+    pub(crate) fn make_dir(&self, path: &str) {
+        fs::create_dir_all(self.path(path)).unwrap();
+    }
+
+    /// Makes `path` a link to `target`, which is a path as any other; [`HERE`] before it makes the link absolute.
+    pub(crate) fn link(&self, path: &str, target: &str) {
+        let place = self.path(path);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        let text = match target.strip_prefix(HERE) {
+            Some(_) => self.expand(target),
+            None => relative(path.rsplit_once('/').map_or("", |(dir, _)| dir), target),
+        };
+        symlink(text, place).unwrap();
+    }
+
+    /// Removes a file, a link or a directory with all that is in it.
+    pub(crate) fn remove(&self, path: &str) {
+        let path = self.path(path);
+        match fs::symlink_metadata(&path).unwrap().is_dir() {
+            true => fs::remove_dir_all(&path).unwrap(),
+            false => fs::remove_file(&path).unwrap(),
+        }
+    }
+
+    pub(crate) fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.path(from), self.path(to)).unwrap();
+    }
+
+    pub(crate) fn exists(&self, path: &str) -> bool {
+        self.path(path).symlink_metadata().is_ok()
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: Option<&str>) {
+        match value {
+            Some(value) => self.env.insert(name.to_owned(), value.to_owned()),
+            None => self.env.remove(name),
+        };
+    }
+
+    pub(crate) fn git(&self, args: &[&str]) {
+        let identity = ["-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false"];
+        let mut command = Command::new("git");
+        command.args(identity).args(args).env("GIT_CONFIG_GLOBAL", "/dev/null").current_dir(self.path(WS));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// What a run with the cache says.
+    #[track_caller]
+    pub(crate) fn warm(&self) -> Seen {
+        self.run(&["run"])
+    }
+
+    /// What a run says that looks up no result, in the directory where it was built before.
+    pub(crate) fn without_cache(&self) -> Seen {
+        self.run(&["run", "--no-cache"])
+    }
+
+    /// Loses what runs have kept, but not what was built.
+    pub(crate) fn forget(&self) {
+        let _ = fs::remove_dir_all(&self.cache);
+        for entry in fs::read_dir(self.path("repo/ws/target/genti")).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            match path.file_name().unwrap().to_str() {
+                Some("build") => {}
+                _ if path.is_dir() => fs::remove_dir_all(path).unwrap(),
+                _ => fs::remove_file(path).unwrap(),
+            }
+        }
+    }
+
+    /// What a run says that knows nothing: no result is looked up, and nothing was built before.
+    pub(crate) fn fresh(&self) -> Seen {
+        let (target, aside) = (self.path("repo/ws/target"), self.path("target-aside"));
+        let is_there = target.symlink_metadata().is_ok();
+        if is_there {
+            fs::rename(&target, &aside).unwrap();
+        }
+        let seen = self.run(&["run", "--no-cache"]);
+        let _ = fs::remove_dir_all(&target);
+        if is_there {
+            fs::rename(&aside, &target).unwrap();
+        }
+        seen
+    }
+
+    /// `cargo genti ARGS` in the workspace.
+    pub(crate) fn run(&self, args: &[&str]) -> Seen {
+        let artifacts = self.path("repo/ws/target/genti/artifacts");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-genti"));
+        command.arg("genti").args(args).current_dir(self.path(self.cwd));
+        self.clean_environment(&mut command);
+        Seen::new(&command.output().unwrap(), &artifacts)
+    }
+
+    fn clean_environment(&self, command: &mut Command) {
+        scrub(command);
+        let user_home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+        if std::env::var_os("RUSTUP_HOME").is_none() && user_home.join(".rustup").is_dir() {
+            command.env("RUSTUP_HOME", user_home.join(".rustup"));
+        }
+        for name in ["XDG_CONFIG_HOME", "CLIPPY_CONF_DIR", "CARGO_INCREMENTAL", "LD_LIBRARY_PATH"] {
+            command.env_remove(name);
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths([self.path("bin")].into_iter().chain(std::env::split_paths(&path)));
+        command.env("PATH", path.unwrap());
+        command.env("HOME", self.path("home")).env("CARGO_HOME", self.path("home/.cargo"));
+        command.env("GENTI_CACHE_DIR", &self.cache).env("CARGO_PROFILE_DEV_DEBUG", "0");
+        command.envs(self.env.iter().map(|(name, value)| (name, self.expand(value))));
+    }
+
+    /// A second checkout with all that is around it, which has the same cache and in which nothing was built or run.
+    pub(crate) fn second_checkout(&self) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let (cache, machine) = (self.cache.clone(), self.machine.clone());
+        let world = Self { _dir: dir, root, machine, cache, cwd: self.cwd, env: self.env.clone() };
+        world.copy(self, Path::new(""));
+        world
+    }
+
+    fn copy(&self, from: &Self, below: &Path) {
+        let text = |text: &str| text.replace(from.root.to_str().unwrap(), self.root.to_str().unwrap());
+        for entry in fs::read_dir(from.root.join(below)).unwrap() {
+            let entry = entry.unwrap();
+            let below = below.join(entry.file_name());
+            let (old, new) = (entry.path(), self.root.join(&below));
+            let kind = entry.file_type().unwrap();
+            let is_left_out = below == Path::new("repo/ws/target") || is_of_machine(below.to_str().unwrap());
+            if old == from.cache || is_left_out {
+                continue;
+            }
+            if kind.is_symlink() {
+                let target = fs::read_link(&old).unwrap();
+                symlink(text(target.to_str().unwrap()), &new).unwrap();
+            } else if kind.is_dir() {
+                fs::create_dir(&new).unwrap();
+                self.copy(from, &below);
+            } else {
+                match String::from_utf8(fs::read(&old).unwrap()) {
+                    Ok(old) => fs::write(&new, text(&old)).unwrap(),
+                    Err(error) => fs::write(&new, error.into_bytes()).unwrap(),
+                }
+                fs::set_permissions(&new, fs::metadata(&old).unwrap().permissions()).unwrap();
+            }
+        }
+    }
+}
+
+fn is_of_machine(path: &str) -> bool {
+    ["home", "bin"]
+        .iter()
+        .any(|dir| path == *dir || path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/')))
+}
+
+/// The path of `target`, seen from the directory `dir`.
+pub(crate) fn relative(dir: &str, target: &str) -> String {
+    let dir: Vec<_> = dir.split('/').filter(|part| !part.is_empty()).collect();
+    let target: Vec<_> = target.split('/').filter(|part| !part.is_empty()).collect();
+    let common = dir.iter().zip(&target).take_while(|(a, b)| a == b).count();
+    let up = std::iter::repeat_n("..", dir.len() - common);
+    let path: Vec<_> = up.chain(target[common..].iter().copied()).collect();
+    if path.is_empty() { ".".to_owned() } else { path.join("/") }
+}
+
+/// Older than everything that a test builds, and the same each time.
+fn long_ago() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000)
+}
+
+fn set_modified(path: &Path, to: SystemTime) {
+    let file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    file.set_modified(to).unwrap();
+}
