@@ -8,6 +8,7 @@
 mod around;
 mod as_of;
 mod conditions;
+mod empty;
 mod finished;
 mod golden;
 mod judge;
@@ -40,7 +41,7 @@ use crate::plan::{self, Drift, Facts, PlanError};
 use crate::scan::{BuildDirs, Client, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
 use crate::store::{BaselineError, OutputDir, Results, State};
 use crate::workspace::{GitError, Listing, LoadError};
-use crate::{disk, store, workspace};
+use crate::{disk, scan, store, workspace};
 use jiff::civil::Date;
 
 pub use self::around::{Located, around, base, forget_changed, locate};
@@ -389,8 +390,15 @@ pub fn run(
         parallel: session.parallel,
     };
     let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
-    let mut outcome =
-        judge::outcome(case, judge::Ran { runs, fates, changed, failed_fast }, is_as_accepted, &exists)?;
+    let asked_for = || plan.selection.target.clone();
+    let target = || asked_for().or_else(|| scan::default_target(workspace, programs, session.env));
+    let mut outcome = judge::outcome(
+        case,
+        judge::Ran { runs, fates, changed, failed_fast },
+        is_as_accepted,
+        &exists,
+        &target,
+    )?;
     lock::explain(project, &mut outcome, session.env, session.stop);
     Ok(outcome)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 use serde::Deserialize;
 
+use super::census::Totals;
 use super::finding::{Entry, Finding, State};
 use super::generated::Generated;
 use super::path::RelPath;
@@ -183,6 +184,8 @@ pub struct ToolOutcome {
     pub version: Option<String>,
     /// The revision of the database that it looked things up in, if it told.
     pub database: Option<String>,
+    /// What it looked at, in numbers that it states.
+    pub census: Totals,
     /// How it ended.
     pub verdict: Verdict,
     /// Findings that are not in the baseline.

@@ -26,7 +26,8 @@ mod rustfmt;
 mod said;
 mod sarif;
 mod scrub;
-mod sources;
+mod settle;
+pub mod sources;
 mod stated;
 #[cfg(test)]
 mod testing;
@@ -35,11 +36,12 @@ mod typos;
 pub use attribute::attribute;
 pub use rules::rules;
 pub use scrub::Scrub;
-pub use sources::Unsettled;
+pub use settle::Unsettled;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use crate::model::census::Census;
 use crate::model::finding::{Diagnostic, Level, Place, Position, Range};
 use crate::model::generated::Generated;
 use crate::model::golden::Printed;
@@ -92,6 +94,8 @@ pub struct Parsed {
     pub unsettled: Unsettled,
     /// What is to be compared with the golden file of the one unit.
     pub printed: Option<Printed>,
+    /// What the process looked at, in numbers that it states.
+    pub census: Census,
 }
 
 impl Parsed {
@@ -115,6 +119,7 @@ impl Parsed {
         self.diagnostics.sort();
         self.traces.extend(second.traces);
         self.notices.extend(second.notices);
+        self.census.add(second.census);
         Self { gaps: second.gaps, hidden: second.hidden, ..self }
     }
 
@@ -127,6 +132,7 @@ impl Parsed {
         self.gaps.extend(next.gaps);
         self.traces.extend(next.traces);
         self.notices.extend(next.notices);
+        self.census.add(next.census);
         Self { database: self.database.take().max(next.database), ..self }
     }
 }

@@ -5,6 +5,8 @@
 //!
 //! Names of tests are those that [`libtest`] gives them, so that a baseline holds whoever runs the tests.
 
+mod census;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -26,7 +28,7 @@ fn regex(pattern: &str) -> Regex {
 /// Reads the output of a nextest that ended with `code`.
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
     if code == NO_TESTS {
-        return Ok(Parsed::default());
+        return Ok(Parsed { census: census::none(), ..Parsed::default() });
     }
     if code != 0 && code != FAILED {
         let reason = input.build_failure().or_else(|| input.complaint());
@@ -62,7 +64,9 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     };
     let diagnostics = failed.iter().flat_map(diagnostics);
     let diagnostics = diagnostics.map(|diagnostic| Diagnostic { ns: "test".to_owned(), ..diagnostic });
-    Ok(Parsed { diagnostics: diagnostics.collect(), gaps, ..Parsed::default() })
+    let failed_in = failed.iter().map(|test| test.program);
+    let census = census::read(lines[rule + 1], &lines[..rule], failed_in);
+    Ok(Parsed { diagnostics: diagnostics.collect(), gaps, census, ..Parsed::default() })
 }
 
 /// The line `Summary [ 0.010s] 5 tests run: 4 passed, 1 failed, 0 skipped`.

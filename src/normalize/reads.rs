@@ -258,7 +258,7 @@ fn unquoted(text: &str) -> String {
 }
 
 /// `path` seen from `dir`. A `..` stays: where it leads depends on whether what stands before it is a link.
-fn join(dir: &RelPath, path: &str) -> RelPath {
+pub(super) fn join(dir: &RelPath, path: &str) -> RelPath {
     if path.starts_with('/') {
         return RelPath::new(path);
     }

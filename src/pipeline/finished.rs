@@ -176,7 +176,8 @@ fn recompute(
     for ((id, (tool, result)), _) in (0..).map(ToolId).zip(run.tools()).zip(&graph.tools) {
         let incomplete = result.incomplete.iter().map(|one| (one.unit.clone(), one.reason.clone()));
         let notices = result.notices.iter().cloned().collect();
-        ledger.recall_tool(id, incomplete.collect(), tool.database.clone(), notices);
+        let census = result.census.clone();
+        ledger.recall_tool(id, incomplete.collect(), census, tool.database.clone(), notices);
     }
     let ids: BTreeMap<_, _> =
         (0..).map(TaskIx).zip(&graph.tasks).map(|(at, task)| (task.id.to_string(), at)).collect();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::empty;
 use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
 use super::recall::{Fate, Recall};
@@ -199,8 +200,9 @@ pub(super) fn outcome(
     ran: Ran,
     is_as_accepted: Vec<bool>,
     exists: &dyn Fn(&RelPath) -> bool,
+    target: &dyn Fn() -> Option<String>,
 ) -> Result<Outcome, LoadError> {
-    let Case { workspace, plan, .. } = case;
+    let Case { workspace, plan, read, .. } = case;
     let Ran { runs, fates, changed, failed_fast } = ran;
     let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(case.stopped) };
     let mut ledger = Ledger::new(workspace, plan, is_as_accepted, not_run, exists);
@@ -222,6 +224,7 @@ pub(super) fn outcome(
     ledger.enter_known(fates);
     ledger.enter_not_built();
     ledger.enter_changed(changed);
+    let blind_spots = empty::judge(&mut ledger, &empty::Sources { read, target })?;
     for (batch, timing) in plan.batches.iter().zip(&mut batches) {
         let mut tasks = batch.steps.iter().flat_map(|step| &step.tasks);
         let is_known = tasks.all(|task| ledger.tasks[task.0 as usize].timing.cache == Cache::Hit);

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::empty;
 use super::judge::Normalized;
 use super::recall::Fate;
 use crate::compare::matching::Reach;
+use crate::model::census::{Census, Totals};
 use crate::model::finding::{Diagnostic, Entry, Place, Site};
 use crate::model::generated::{Generated, split_out_dir};
 use crate::model::outcome::{Cache, TaskOutcome, Timing, ToolOutcome, Verdict};
@@ -19,10 +21,16 @@ use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{self, Gap, Parsed, Unparsable};
 use crate::scan::{Ended, Piece, StepRun, StopReason};
 
+/// What a tool looked at: summed up here, or as another run has stated it.
+enum Looked {
+    At(Census),
+    Stated(Totals),
+}
+
 /// What is known of every task, and what is not.
 pub(super) struct Ledger<'a> {
-    workspace: &'a Workspace,
-    plan: &'a Plan,
+    pub(super) workspace: &'a Workspace,
+    pub(super) plan: &'a Plan,
     /// The first task of each tool, and one entry more: the tasks of a tool are contiguous.
     first: Vec<usize>,
     units: Vec<Unit>,
@@ -37,6 +45,8 @@ pub(super) struct Ledger<'a> {
     databases: Vec<Option<String>>,
     /// For each tool, messages that are no findings.
     notices: Vec<BTreeSet<String>>,
+    /// For each tool, what it looked at.
+    census: Vec<Looked>,
     pub(super) diagnostics: Vec<(String, Diagnostic)>,
     /// What build scripts have generated.
     pub(super) generated: Vec<Generated>,
@@ -69,6 +79,7 @@ impl<'a> Ledger<'a> {
             incomplete: vec![BTreeSet::new(); graph.tools.len()],
             databases: vec![None; graph.tools.len()],
             notices: vec![BTreeSet::new(); graph.tools.len()],
+            census: graph.tools.iter().map(|_| Looked::At(Census::default())).collect(),
             diagnostics: Vec::new(),
             generated: Vec::new(),
             not_built: Vec::new(),
@@ -160,6 +171,9 @@ impl<'a> Ledger<'a> {
         *database = database.take().max(parsed.database);
         self.notices[tool.0 as usize].extend(parsed.notices);
         self.generated.extend(parsed.generated);
+        if let Looked::At(census) = &mut self.census[tool.0 as usize] {
+            census.add(parsed.census);
+        }
         for Gap { package, path, reason } in parsed.gaps {
             if let Some(package) = package {
                 self.gaps[tool.0 as usize].insert(package);
@@ -200,6 +214,41 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// What `tool` looked at, unless it has no verdict on something, or nothing to do.
+    pub(super) fn complete_census(&self, tool: ToolId) -> Option<Census> {
+        let tasks = &self.tasks[self.tasks_of(tool)];
+        let is_done =
+            |task: &TaskOutcome| task.status.is_verdict() || matches!(task.status, Status::Skipped(_));
+        match &self.census[tool.0 as usize] {
+            Looked::At(census) if !tasks.is_empty() && tasks.iter().all(is_done) => Some(census.clone()),
+            _ => None,
+        }
+    }
+
+    /// What became of the task of `tool` for `unit`.
+    pub(super) fn status_of(&self, tool: ToolId, unit: Unit) -> Option<&Status> {
+        let at = self.tasks_of(tool).find(|at| self.units[*at] == unit)?;
+        Some(&self.tasks[at].status)
+    }
+
+    /// Takes down that `tool` has no verdict at all.
+    pub(super) fn note_all(&mut self, tool: ToolId, reason: &str) {
+        self.incomplete[tool.0 as usize].insert((".".to_owned(), reason.to_owned()));
+        for at in self.tasks_of(tool) {
+            self.raise(TaskIx(at as u32), Status::Incomplete(reason.to_owned()));
+        }
+    }
+
+    /// Takes down what this program has found itself, about `unit` of `tool`.
+    pub(super) fn enter_own(&mut self, tool: ToolId, unit: Unit, diagnostic: Diagnostic) {
+        let mut tasks = self.tasks_of(tool);
+        let own = tasks.clone().find(|at| self.units[*at] == unit).or(tasks.next());
+        if let Some(at) = own {
+            self.raise(TaskIx(at as u32), Status::Findings);
+        }
+        self.diagnostics.push((self.plan.graph.tool(tool).name.clone(), diagnostic));
+    }
+
     /// Takes down what another run has left of `task`.
     pub(super) fn recall(&mut self, at: TaskIx, status: Status) {
         let tool = self.plan.graph.task(at).tool.0 as usize;
@@ -215,14 +264,17 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Takes down what another run has left of a tool: what got no verdict, the revision of its database, and its notices.
+    /// Takes down what another run has left of a tool: what got no verdict, what it looked at, the revision of its database,
+    /// and its notices.
     pub(super) fn recall_tool(
         &mut self,
         tool: ToolId,
         incomplete: BTreeSet<(String, String)>,
+        census: Totals,
         database: Option<String>,
         notices: BTreeSet<String>,
     ) {
+        self.census[tool.0 as usize] = Looked::Stated(census);
         let names: BTreeSet<_> = incomplete.iter().map(|(name, _)| name).collect();
         if self.plan.graph.tool(tool).per == Per::Workspace {
             let gaps = self.workspace.packages().filter(|(_, package)| names.contains(&package.name));
@@ -305,6 +357,7 @@ impl<'a> Ledger<'a> {
         let mut notices = std::mem::take(&mut self.notices);
         let tool = |((at, version), incomplete): ((usize, _), BTreeSet<_>)| ToolOutcome {
             version,
+            census: self.totals(at),
             database: databases[at].take(),
             verdict: match (incomplete.is_empty(), self.is_merely_missing(at)) {
                 _ if self.lacks_work(at).is_some() => Verdict::Empty,
@@ -317,6 +370,27 @@ impl<'a> Ledger<'a> {
             ..ToolOutcome::default()
         };
         versions.into_iter().enumerate().zip(incomplete).map(tool).collect()
+    }
+
+    /// What the tool at this index looked at. A tool that is given one file at a time states no number itself.
+    fn totals(&self, at: usize) -> Totals {
+        // Whether it has to run depends on what is cached of the tools that need it.
+        if self.plan.graph.tools[at].on_demand {
+            return Totals::default();
+        }
+        let mut totals = match &self.census[at] {
+            Looked::At(census) => census.totals(),
+            Looked::Stated(totals) => totals.clone(),
+        };
+        if self.plan.graph.tools[at].per == Per::File {
+            let tasks = &self.tasks[self.tasks_of(ToolId(at as u32))];
+            let files = tasks.iter().filter(|task| task.status.is_verdict()).count();
+            totals.files = (files > 0).then_some(files as u64);
+        }
+        for of in totals.tests.iter_mut().flat_map(|tests| &mut tests.by_target) {
+            of.path = self.workspace.test_target(&of.target).map(|target| target.root.to_string());
+        }
+        totals
     }
 
     /// How many tasks of `tool` had nothing to judge.
@@ -396,6 +470,17 @@ impl Ledger<'_> {
             && self.tasks[self.tasks_of(id)].iter().all(|task| task.status.is_verdict())
     }
 
+    /// Whether the rules of this program itself hold here, and all that they are about was looked at.
+    fn has_applied_rules(&self) -> bool {
+        let is_done = |id: ToolId| {
+            self.is_as_accepted[id.0 as usize]
+                && self.tasks[self.tasks_of(id)]
+                    .iter()
+                    .all(|task| task.status.is_verdict() || matches!(task.status, Status::Skipped(_)))
+        };
+        self.plan.is_full(self.workspace) && self.plan.graph.tools().all(|(id, _)| is_done(id))
+    }
+
     /// Whether the subject `site` is a test of the target of task `at`.
     fn is_of(&self, at: usize, site: &Site) -> bool {
         let unit = self.units[at];
@@ -437,6 +522,9 @@ impl Reach for Ledger<'_> {
     }
 
     fn looked_at(&self, ns: &str, entry: &Entry) -> bool {
+        if ns == empty::NAMESPACE {
+            return self.has_applied_rules();
+        }
         if self.plan.unasked.contains(ns) {
             return false;
         }

@@ -40,6 +40,7 @@ fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
     let incomplete: Vec<_> =
         outcome.incomplete.iter().map(|(unit, reason)| json!({ "reason": reason, "unit": unit })).collect();
     let mut object = json!({
+        "census": outcome.census,
         "fixed": outcome.fixed,
         "incomplete": incomplete,
         "name": tool.name,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::finished::{Finding, Finished, ToolReport};
 use super::text::{counted, inert, visible, visible_line};
-use super::{excerpt, links};
+use super::{census, excerpt, links};
 use crate::model::finding::State;
 use crate::model::outcome::Verdict;
 use crate::model::sources::Sources;
@@ -61,7 +61,9 @@ fn tools(run: &Finished, out: &mut String) {
     let columns: Vec<_> = (0..names.len()).filter(has).collect();
     let heads: String = columns.iter().map(|&column| format!(" {} |", names[column])).collect();
     let rule = " ---: |".repeat(columns.len());
-    out.push_str(&format!("| verdict | tool |{heads}\n| --- | --- |{rule}\n"));
+    let has_census = rows.iter().any(|(_, report)| !census::facts(&report.census).is_empty());
+    let (head, line) = if has_census { (" looked at |", " --- |") } else { ("", "") };
+    out.push_str(&format!("| verdict | tool |{heads}{head}\n| --- | --- |{rule}{line}\n"));
     for (tool, report) in rows {
         let optional = if tool.required { "" } else { " (optional)" };
         let cell = |&column: &usize| match counts(report)[column] {
@@ -69,7 +71,12 @@ fn tools(run: &Finished, out: &mut String) {
             count => format!(" {count} |"),
         };
         let cells: String = columns.iter().map(cell).collect();
-        out.push_str(&format!("| {} | {}{optional} |{cells}\n", report.verdict.as_str(), code(&tool.name)));
+        let looked_at = match has_census {
+            true => format!(" {} |", census::facts(&report.census).join(", ")),
+            false => String::new(),
+        };
+        let verdict = report.verdict.as_str();
+        out.push_str(&format!("| {verdict} | {}{optional} |{cells}{looked_at}\n", code(&tool.name)));
     }
     out.push('\n');
 }

@@ -4,6 +4,7 @@
 //! And the other way round: artifacts → a [`Finished`] run → a report in some [`Format`], the same bytes each time.
 
 mod canonical;
+pub mod census;
 mod difference;
 mod dot;
 mod excerpt;

@@ -53,7 +53,10 @@ fn each_failing_test_is_a_finding_and_each_target_a_task() {
             "macros/src/lib.rs clean",
         ]
     );
-    assert!(text.contains("Failed test       2  7 test targets, 1 skipped"), "{text}");
+    assert!(
+        text.contains("Failed test       2  11 tests, 1 ignored, 6 targets, 1 test target skipped"),
+        "{text}"
+    );
     assert!(!text.contains("test-build"), "what passes and is there for others is not worth a line: {text}");
     let finding = sandbox.json("report.json")["findings"][0].clone();
     assert_eq!((&finding["rule"], &finding["message"]), (&"failed".into(), &"test failed".into()));

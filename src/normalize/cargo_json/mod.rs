@@ -7,6 +7,7 @@
 //! Of a mere build ([`Parse::CargoBuild`]) only errors are kept: what warns there warns clippy's build too. Of one that is
 //! there for build scripts ([`Parse::BuildScripts`]) only theirs, and who has run is judged, whatever else failed.
 
+mod census;
 mod diagnostic;
 mod merge;
 mod message;
@@ -140,7 +141,9 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         });
     }
     let hidden = !gaps.is_empty() && reach.has_denied();
-    let mut parsed = Parsed { diagnostics, gaps, programs, traces, hidden, made_in, ..Parsed::default() };
+    let census = census::of(input, &reach, gaps.is_empty());
+    let mut parsed =
+        Parsed { census, diagnostics, gaps, programs, traces, hidden, made_in, ..Parsed::default() };
     if !is_build {
         let (of_cargo, notices) = warnings::read(&places);
         parsed.diagnostics.extend(scripts::warnings(&places).into_iter().chain(of_cargo));

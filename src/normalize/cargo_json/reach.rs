@@ -94,6 +94,18 @@ impl Reach {
             && !self.named.iter().any(|package| packages.contains(package))
     }
 
+    /// The targets that cargo was asked for and got through, or of which it reported the lints.
+    pub(super) fn looked_at(&self) -> impl Iterator<Item = (PackageId, TargetKind, &str)> {
+        let is_wanted = |mode| match (self.wanted.docs, self.wanted.programs) {
+            (true, _) => mode == Mode::Doc,
+            (_, true) => mode == Mode::Test,
+            _ => true,
+        };
+        let made = self.made.iter().filter(move |(_, compilation)| is_wanted(compilation.mode));
+        let made = made.map(|(package, Compilation { kind, name, .. })| (*package, *kind, name.as_str()));
+        made.chain(self.denied.iter().map(|(package, kind, name)| (*package, *kind, name.as_str())))
+    }
+
     /// Whether errors that are only lints may have kept cargo from going on.
     pub(super) fn has_denied(&self) -> bool {
         !self.denied.is_empty()

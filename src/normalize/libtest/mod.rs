@@ -10,6 +10,7 @@
 
 mod cargo;
 pub(super) mod cases;
+mod census;
 mod doc;
 mod report;
 pub(super) mod story;
@@ -19,6 +20,7 @@ use super::{Gap, Input, PANIC, Parsed, Unparsable, is_crash, whole_line};
 use crate::model::finding::{Diagnostic, Level, Place, Related};
 use crate::model::task::Unit;
 use cargo::Cargo;
+use census::Reported;
 use doc::{DocTest, DocTests};
 use report::{Report, Reports};
 
@@ -52,8 +54,9 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
         let output = [&input.output.stdout, &input.output.stderr].into_iter();
         let related =
             output.filter_map(|text| Some(Related { message: excerpt(input.scrub, text)?, place: None }));
+        let census = census::of_program(&name, None);
         let failed = (code != 0).then(|| failed(input, name, related.collect()));
-        return Ok(Parsed { diagnostics: failed.into_iter().collect(), ..Parsed::default() });
+        return Ok(Parsed { diagnostics: failed.into_iter().collect(), census, ..Parsed::default() });
     };
     let report = report::ends(lines).last().and_then(|end| Report::read(lines, begin, end));
     let Some(report) = report else {
@@ -66,7 +69,8 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
         .failed
         .iter()
         .flat_map(|test| cases::of_test(input, (&name, package), test, report.output_of(test), &beside));
-    Ok(Parsed { diagnostics: diagnostics.collect(), ..Parsed::default() })
+    let census = census::of_program(&name, census::tests(lines[report.end]));
+    Ok(Parsed { diagnostics: diagnostics.collect(), census, ..Parsed::default() })
 }
 
 /// A cargo: one program after the other, or the documentation of one crate after the other.
@@ -125,7 +129,13 @@ fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Resul
         let is_libtest = !cargo.has_failures() && all.iter().all(|report| report.is_libtest);
         agree(code, !diagnostics.is_empty(), is_libtest)?;
     }
-    Ok(Parsed { diagnostics, gaps, ..Parsed::default() })
+    let reported = |report: &Report<'_>| {
+        let lines = &lines[report.begin..=report.end];
+        census::tests(lines.last()?).map(|tests| Reported { tests, lines })
+    };
+    let counted: Vec<_> = all.iter().filter_map(reported).collect();
+    let census = census::of_cargo(input, &counted, &stderr);
+    Ok(Parsed { diagnostics, gaps, census, ..Parsed::default() })
 }
 
 /// Both rustc's harness and cargo exit like a panic if a test failed; what else runs tests may do otherwise.

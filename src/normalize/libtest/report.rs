@@ -15,8 +15,8 @@ pub(super) struct Report<'a> {
     /// Whether the summary is word for word that of rustc's harness, which exits like a panic after a failure.
     pub(super) is_libtest: bool,
     /// The first and the last line.
-    begin: usize,
-    end: usize,
+    pub(super) begin: usize,
+    pub(super) end: usize,
     /// How many tests there were.
     total: usize,
     /// What was kept of the output of failed tests, where it is clear.

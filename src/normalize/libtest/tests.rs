@@ -1,6 +1,7 @@
 use snapbox::{assert_data_eq, str};
 
 use super::*;
+use crate::model::census::Tests;
 use crate::model::tool::{Parse, Per};
 use crate::model::workspace::{PackageId, TargetKind, Workspace};
 use crate::normalize::testing::{run, show, tool, with_cases, workspace};
@@ -41,6 +42,59 @@ error test failed alpha::it bad: test failed
   panicked at alpha/tests/it.rs 3:5-3:5
   boom
 ";
+
+/// The group, run, failed, ignored and filtered out, for each group.
+#[track_caller]
+fn check_census(unit: Unit, stdout: &str, stderr: &str, code: i32, expected: &[&str]) {
+    let mut test = tool("test", Parse::Libtest, &["test"]);
+    test.per = if unit == Unit::Workspace { Per::Workspace } else { Per::TestTarget };
+    let parsed = run(&sample(), &test, &[unit], stdout, stderr, code).unwrap();
+    let shown = parsed.census.tests.iter().map(|(group, tests)| match tests {
+        Some(Tests { run, failed, ignored, filtered_out, .. }) => {
+            format!("{group:?} {run} {failed} {} {}", ignored.unwrap(), filtered_out.unwrap())
+        }
+        None => format!("{group:?}"),
+    });
+    assert_eq!(shown.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn the_tests_of_a_program_are_counted_as_its_harness_counts_them() {
+    check_census(IT, &report("", ""), "", 101, &["Target(\"alpha::it\") 2 1 0 0"]);
+    check_census(LIB, include_str!("../testdata/libtest.stdout"), "", 101, &["Target(\"alpha\") 7 4 1 0"]);
+    check_census(IT, "whatever\n", "", 0, &["Target(\"alpha::it\")"]);
+}
+
+#[test]
+fn a_cargo_counts_the_tests_of_each_target_and_the_doc_tests_of_each_package() {
+    let of = |passed: usize| {
+        format!(
+            "\nrunning {passed} tests\n\ntest result: ok. {passed} passed; 0 failed; 0 ignored; 0 measured; 1 filtered out\n"
+        )
+    };
+    let stdout = [of(1), of(2), of(3)].concat();
+    let started = "     Running unittests src/lib.rs (target/debug/deps/beta-0123456789abcdef)\n     \
+                   Running tests/it.rs (target/debug/deps/it-0123456789abcdef)\n   Doc-tests beta\n";
+    let expected = ["Target(\"alpha::it\") 2 0 0 1", "Target(\"beta\") 1 0 0 1", "Package(\"beta\") 3 0 0 1"];
+    check_census(Unit::Workspace, &stdout, started, 0, &expected);
+    // Where it is not known which is which, only the sum is.
+    let (first, _) = started.split_once('\n').unwrap();
+    check_census(Unit::Workspace, &stdout, first, 0, &["Unknown 6 0 0 3"]);
+}
+
+#[test]
+fn doc_tests_that_are_reported_in_several_parts_belong_to_their_package() {
+    let (stdout, stderr) =
+        (include_str!("../testdata/doctest.stdout"), include_str!("../testdata/doctest.stderr"));
+    let stderr = &stderr.replace("mac", "beta");
+    check_census(
+        Unit::Workspace,
+        stdout,
+        stderr,
+        101,
+        &["Package(\"alpha\") 6 2 1 0", "Package(\"beta\") 4 3 0 0"],
+    );
+}
 
 /// Of Rust 1.95.
 #[test]

@@ -53,6 +53,40 @@ error test failed mac unit_bad: test failed
     );
 }
 
+/// The group, run and failed, for each group.
+fn census(stderr: &str, code: i32) -> Vec<String> {
+    let tool = tool("nextest", Parse::Nextest, &["cargo"]);
+    let parsed = run(&workspace(&[], &[]), &tool, &[Unit::Workspace], "", stderr, code).unwrap();
+    let shown = parsed.census.tests.iter().map(|(group, tests)| {
+        let tests = tests.unwrap();
+        assert_eq!(tests.run, tests.passed + tests.failed);
+        format!("{group:?} {} {} {:?}", tests.run, tests.failed, tests.skipped)
+    });
+    shown.collect()
+}
+
+#[test]
+fn tests_are_counted_by_target_where_each_has_a_line() {
+    let lines = "        PASS [   0.008s] (1/4) alpha::it one\n  TRY 1 FAIL [   0.008s] (-/-) alpha two\n  TRY 2 PASS [   0.008s] (2/4) alpha two\n        \
+                 FAIL [   0.316s] (3/4) alpha three\n        PASS [   0.1s] (4/4) alpha::bin/alpha one\n";
+    let summary = |run: u32| {
+        format!(
+            "{RULE}\n     Summary [   0.331s] {run} tests run: {} passed (1 flaky), 1 failed, 3 skipped\n        \
+                 FAIL [   0.316s] (3/4) alpha three\nerror: test run failed\n",
+            run - 1
+        )
+    };
+    let expected = [
+        "Target(\"alpha\") 2 1 None",
+        "Target(\"alpha::bin/alpha\") 1 0 None",
+        "Target(\"alpha::it\") 1 0 None",
+        "Unknown 0 0 Some(3)",
+    ];
+    assert_eq!(census(&format!("{lines}{}", summary(4)), 100), expected);
+    assert_eq!(census(&format!("{lines}{}", summary(5)), 100), ["Unknown 5 1 Some(3)"], "one has no line");
+    assert_eq!(census("", 4), ["Unknown 0 0 None"]);
+}
+
 /// The end of an output with these lines behind the rule.
 fn summary(lines: &str) -> String {
     format!("{RULE}\n{lines}error: test run failed\n")

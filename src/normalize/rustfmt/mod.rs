@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 
 use regex::bytes::{Captures, Regex};
 
-use super::sources::Unsettled;
+use super::settle::Unsettled;
 use super::{Gap, Input, Parsed, Unparsable};
 use crate::model::finding::{Diagnostic, Level, Place};
 use hunk::{Change, Hunk};

@@ -44,6 +44,7 @@ use self::replays::Known;
 use self::searched::Dirs;
 use super::Project;
 use super::judge::Normalized;
+use crate::model::census::Census;
 use crate::model::digest::Digest;
 use crate::model::event::Event;
 use crate::model::finding::{Diagnostic, Place};
@@ -68,9 +69,9 @@ const FLUSH: Duration = Duration::from_millis(500);
 pub(super) enum Fate {
     /// It has to run.
     Due(Cause),
-    /// Nothing was found.
+    /// Nothing was found, and nothing was stated.
     Clean,
-    /// This was found.
+    /// This was found or stated.
     Found(Box<Parsed>),
 }
 
@@ -362,7 +363,8 @@ impl<'a> Recall<'a> {
                         }
                     };
                     let workspace = &self.project.workspace;
-                    Some((key, Record::new(workspace, extras.clone(), split[at].clone(), parsed)))
+                    let (found, census) = split[at].clone();
+                    Some((key, Record::new(workspace, extras.clone(), found, census, parsed)))
                 });
                 pending.push(Pending { task, kept });
             }
@@ -374,10 +376,10 @@ impl<'a> Recall<'a> {
         }
     }
 
-    /// What was found of each of `tasks`; `None` if something is about none of them.
-    fn split(&self, tasks: &[TaskIx], parsed: &Parsed) -> Option<Vec<Vec<Diagnostic>>> {
+    /// What was found of each of `tasks`, and what each looked at; `None` if something is about none of them.
+    fn split(&self, tasks: &[TaskIx], parsed: &Parsed) -> Option<Vec<(Vec<Diagnostic>, Census)>> {
         if let [_] = tasks {
-            return Some(vec![parsed.diagnostics.clone()]);
+            return Some(vec![(parsed.diagnostics.clone(), parsed.census.clone())]);
         }
         let Project { workspace, plan, .. } = self.project;
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
@@ -393,7 +395,12 @@ impl<'a> Recall<'a> {
             };
             split[at].push(found.clone());
         }
-        Some(split)
+        let of_file = |path: &RelPath| {
+            let place = Place::File { path: path.clone(), range: None };
+            normalize::attribute(workspace, &units, &place, None)
+        };
+        let census = parsed.census.clone().split(tasks.len(), of_file)?;
+        Some(split.into_iter().zip(census).collect())
     }
 
     fn extras(&self, tasks: &[TaskIx], traces: &Traces) -> Option<Vec<Extra>> {

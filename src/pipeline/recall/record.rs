@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::census::Census;
 use crate::model::digest::Digest;
 use crate::model::finding::Diagnostic;
 use crate::model::path::RelPath;
@@ -38,6 +39,8 @@ pub(super) struct Record {
     notices: BTreeSet<String>,
     /// The names of the packages that the diagnostics speak of, by their index in here.
     packages: Vec<String>,
+    /// What the process looked at.
+    census: Census,
 }
 
 impl Record {
@@ -46,6 +49,7 @@ impl Record {
         workspace: &Workspace,
         extras: Vec<Extra>,
         mut diagnostics: Vec<Diagnostic>,
+        census: Census,
         of: &Parsed,
     ) -> Self {
         let mut packages = Vec::new();
@@ -58,7 +62,7 @@ impl Record {
             *package = PackageId(at as u32);
         }
         let (database, notices) = (of.database.clone(), of.notices.clone());
-        Self { extras, diagnostics, database, notices, packages }
+        Self { extras, diagnostics, database, notices, packages, census }
     }
 
     /// What to store under a key that holds `before`: this result, and the newest of those with other discovered inputs.
@@ -82,7 +86,35 @@ impl Record {
         for package in diagnostics.iter_mut().filter_map(|found| found.package.as_mut()) {
             *package = *ids.get(package.0 as usize)?;
         }
-        let (database, notices) = (self.database, self.notices);
-        Some(Parsed { diagnostics, database, notices, ..Parsed::default() })
+        let (database, notices, census) = (self.database, self.notices, self.census);
+        Some(Parsed { diagnostics, database, notices, census, ..Parsed::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::model::census::{CompiledTarget, Group, Tests};
+    use crate::model::testing::workspace;
+
+    #[test]
+    fn a_record_keeps_what_was_looked_at() {
+        let target = CompiledTarget { package: "a".into(), kind: "lib".into(), name: "a".into() };
+        let tests = Tests { run: 3, passed: 2, failed: 1, ignored: Some(0), ..Tests::default() };
+        let groups = [(Group::Target("a::it".into()), Some(tests)), (Group::Unknown, None)];
+        let census = Census {
+            tests: BTreeMap::from(groups),
+            targets: [target].into(),
+            files: [RelPath::new("a.rs")].into(),
+            crates: None,
+            database_date: Some("2026-11-01".into()),
+        };
+        let workspace = workspace(&[], &[]);
+        let record = Record::new(&workspace, Vec::new(), Vec::new(), census.clone(), &Parsed::default());
+        let mut all = Record::decode_all(&record.encode_before(None).unwrap()).unwrap();
+        let read = all.remove(0).parsed(&workspace);
+        assert_eq!(read.map(|parsed| parsed.census), Some(census));
     }
 }

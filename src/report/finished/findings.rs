@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::Ended;
+use crate::model::census::Totals;
 use crate::model::finding::{self, Fix, Level, Place, Related, Site, State};
 use crate::model::outcome::{Effect, Verdict};
 use crate::model::path::RelPath;
@@ -156,6 +157,9 @@ pub struct ToolReport {
     pub name: String,
     /// Whether its verdict decides.
     pub required: bool,
+    /// What it looked at, in numbers that it states.
+    #[serde(default)]
+    pub census: Totals,
     /// How it ended.
     pub verdict: Verdict,
     /// Findings that are not in the baseline.

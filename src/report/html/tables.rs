@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::schedule::Schedule;
 use super::text::{duration, escape, in_fragment, number, prose};
 use crate::model::outcome::Verdict;
+use crate::report::census;
 use crate::report::finished::{Finished, Run, ToolReport};
 
 /// Lines of one kind that are shown before the rest is only counted.
@@ -39,6 +40,10 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
     for (at, (name, _)) in columns.iter().enumerate() {
         let _ = write!(html, "<th scope=\"col\" class=\"{}\">{name}</th>", class(at));
     }
+    let has_census = run.report.tools.iter().any(|report| !census::facts(&report.census).is_empty());
+    if has_census {
+        html.push_str("<th scope=\"col\" class=\"wide\">Looked at</th>");
+    }
     if schedule.is_some() {
         html.push_str("<th scope=\"col\" class=\"num\">Time</th>");
     }
@@ -66,6 +71,10 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
             let zero = if count == 0 { " zero" } else { "" };
             let _ = write!(html, "<td class=\"{}{zero}\">{}</td>", class(at), number(count));
         }
+        if has_census {
+            let facts = census::facts(&report.census).join(", ");
+            let _ = write!(html, "<td class=\"wide\">{}</td>", escape(&facts));
+        }
         if let Some(schedule) = schedule {
             let bars = schedule.bars.iter().filter(|bar| bar.tool == tool.name);
             let _ = write!(
@@ -75,7 +84,7 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
             );
         }
         html.push_str("</tr>\n");
-        let width = columns.len() + 2 + usize::from(schedule.is_some());
+        let width = columns.len() + 2 + usize::from(has_census) + usize::from(schedule.is_some());
         reasons(&mut html, report, width);
     }
     html.push_str("</tbody></table></div>\n</section>\n");

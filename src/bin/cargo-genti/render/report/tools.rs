@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anstyle::Style;
 use genti::model::outcome::Verdict;
+use genti::report::census;
 use genti::report::finished::{Finished, Tasks, Tool, ToolReport};
 
 use super::super::{plural, text, visible_line};
@@ -66,9 +67,11 @@ impl<'a> Row<'a> {
         }
         let ToolReport { new, unchanged, updated, suppressed, skipped, fixed, unknown, .. } = report;
         let mut facts = Vec::new();
+        let census = census::facts(&report.census);
         match (view.run.task_count_of(&tool.name), tool.per.as_str()) {
             (0, _) if report.verdict == Verdict::Empty => {}
             (0, _) => facts.push("nothing to look at".to_owned()),
+            _ if !census.is_empty() => facts.extend(census),
             (_, "workspace") => {}
             (count, per) => facts.push(text::units(count, per)),
         }
@@ -80,7 +83,7 @@ impl<'a> Row<'a> {
             }
         }
         if *skipped > 0 {
-            facts.push(format!("{skipped} skipped"));
+            facts.push(format!("{} skipped", text::units(*skipped, &tool.per)));
         }
         if !tool.required {
             facts.push("optional".to_owned());
