@@ -248,7 +248,7 @@ fn a_target_counts_once_however_often_it_is_compiled_and_whatever_it_denies() {
         "f custom-build build-script-build",
     ];
     assert_eq!(targets.collect::<Vec<_>>(), TARGETS);
-    let tool = tool("doc", Parse::RustcJson, &["cargo", "doc", "--no-deps"]);
+    let tool = tool("doc", Parse::RustcJson, &["cargo", "doc", "--no-deps", "--keep-going"]);
     let parsed = run(&sample(), &tool, &[Unit::Workspace], DOC, DOC_STDERR, 101).expect("readable");
     let targets = parsed.census.targets.iter().map(|it| format!("{} {} {}", it.package, it.kind, it.name));
     assert_eq!(targets.collect::<Vec<_>>(), ["a lib a", "b lib b", "c lib c", "d lib d", "e lib e"]);

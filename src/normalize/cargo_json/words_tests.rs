@@ -113,7 +113,7 @@ warning cargo cargo::build_script_warning a/build.rs @0: from a's script
 warning cargo cargo::build_script_warning a/build.rs @0: not built:
 one
   two
-build.rs: see this
+warning cargo cargo::build_script_warning a/build.rs @0: see this
 warning cargo cargo::build_script_warning a/src/x.c 3:1-4:1 @0: unused `y`
   In file included from src/x.c:1:
     3 | int y;

@@ -368,8 +368,7 @@ warning rustfmt rustfmt::newline_style crlf.rs: incorrect newline style
 warning rustfmt rustfmt::unformatted diff.rs 1:1-2:1: not formatted as rustfmt would
   fix: format it
     diff.rs 1:1-2:1 "fn a() {}\r\n"
-warning rustfmt rustfmt::newline_style new
-line.rs: incorrect newline style
+warning rustfmt rustfmt::newline_style new%0Aline.rs: incorrect newline style
 
 "#]],
     );
