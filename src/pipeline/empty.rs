@@ -62,7 +62,7 @@ pub(super) fn judge(ledger: &mut Ledger<'_>, sources: &Sources<'_>) -> Result<Ve
             match found {
                 Found::Tests(cfg) => ledger.enter_own(id, one.unit, finding(one, cfg.as_ref())),
                 Found::Off(cfg) => {
-                    drop(blind.insert(one.blind(&format!("its tests are switched off: `cfg({cfg})`"))))
+                    _ = blind.insert(one.blind(&format!("its tests are switched off: `cfg({cfg})`")))
                 }
                 Found::OwnHarness => drop(blind.insert(one.blind("its harness states no count"))),
                 Found::OfMacros => drop(blind.insert(one.blind("a macro makes its tests, and none ran"))),

@@ -224,7 +224,7 @@ pub(super) fn outcome(
     ledger.enter_known(fates);
     ledger.enter_not_built();
     ledger.enter_changed(changed);
-    let blind_spots = empty::judge(&mut ledger, &empty::Sources { read, target })?;
+    let _blind_spots = empty::judge(&mut ledger, &empty::Sources { read, target })?;
     for (batch, timing) in plan.batches.iter().zip(&mut batches) {
         let mut tasks = batch.steps.iter().flat_map(|step| &step.tasks);
         let is_known = tasks.all(|task| ledger.tasks[task.0 as usize].timing.cache == Cache::Hit);

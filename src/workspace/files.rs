@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime};
 
 use rayon::prelude::*;
 
-use super::links::{Leads, Links};
+use super::links::{Expanded, Leads, Links};
 use super::walk::{self, Found};
 use super::{Listing, LoadError, place, unreadable};
 use crate::disk;
@@ -83,7 +83,7 @@ pub(super) fn list(
         return read(root, runs, known, None);
     }
     let links = Links::new(root, &build, listing).map_err(unreadable(root))?;
-    let (leads, behind) = links.expand(runs.iter().flatten())?;
+    let Expanded { leads, behind } = links.expand(runs.iter().flatten())?;
     if !behind.is_empty() {
         runs.push(behind);
         let mut all = walk::merged(runs);
@@ -102,7 +102,7 @@ fn look(root: &Path, path: RelPath) -> Option<Found> {
     // Cargo would wait for it.
     let seen = disk::refuse_special(&place).map(|()| stamp_of(&meta));
     let is_there = is_link || meta.is_file() || seen.is_err();
-    is_there.then(|| Found { path, is_link, is_behind_link: false, seen })
+    is_there.then_some(Found { path, is_link, is_behind_link: false, seen })
 }
 
 /// Finds out what is in the files of `runs`, which come sorted: by what is `known`, which is sorted too, or by reading them.

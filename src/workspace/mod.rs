@@ -198,7 +198,7 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
     let mut starts = vec![RelPath::default()];
     for package in &packages {
         // The walk of the root does not come by what lies outside of it, or behind a link.
-        let is_met = !package.dir.is_outside() && !is_behind_link(root, &package.dir);
+        let is_met = !package.dir.is_outside() && !links::is_behind(root, &package.dir);
         if !is_met && !starts.iter().skip(1).any(|start| package.dir.is_within(start)) {
             starts.push(package.dir.clone());
         }
@@ -285,12 +285,6 @@ fn owners(workspace: &Workspace) -> Vec<Option<PackageId>> {
 fn place(root: &Path, path: &RelPath) -> PathBuf {
     let place = path.to_path(root);
     if path.is_outside() { RelPath::without_dots(&place) } else { place }
-}
-
-/// Whether a link leads from `root` to the directory `dir`.
-fn is_behind_link(root: &Path, dir: &RelPath) -> bool {
-    let (real, place) = (root.canonicalize(), place(root, dir).canonicalize());
-    real.ok().zip(place.ok()).is_some_and(|(real, place)| place != dir.to_path(&real))
 }
 
 /// The path from `root` to the absolute path `path`.

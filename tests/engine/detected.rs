@@ -97,7 +97,9 @@ fn what_somebody_names_must_be_installed() {
 
 #[test]
 fn a_gate_that_fails_fast_starts_nothing_after_a_tool_that_is_not_installed() {
-    let sandbox = with_typos("[tools.zz]\nrun = ['true']\ncache = false\n");
+    let sandbox = with_typos(
+        "[policy]\norder = 'required-first'\n[tools.zz]\nrun = ['true']\ncache = false\nrequired = false\n",
+    );
     let args = ["--fail-fast", "--parallel", "1"];
     run(&sandbox, &[&["run"], &args[..]].concat(), 0);
     run(&sandbox, &[&["check"], &args[..]].concat(), 3);

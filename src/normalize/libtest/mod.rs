@@ -85,6 +85,9 @@ fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Resul
     if is_torn && !cargo.has_dead() {
         return Err(Unparsable(format!("exited with {code} before its tests were done")));
     }
+    if all.is_empty() && code == 0 && cargo.is_silent() {
+        return Err(Unparsable("exited with 0 without a report of any test".to_owned()));
+    }
     if all.is_empty() && !cargo.has_failures() && code != 0 {
         let reason = input.build_failure().or_else(|| input.complaint());
         let reason = reason.unwrap_or_else(|| format!("cargo exited with {code}"));

@@ -23,7 +23,10 @@ impl SourceFile {
     pub fn candidates(&self, module: &Module) -> Vec<Self> {
         if module.is_included {
             let beside = RelPath::new(self.path.dir());
-            let included = |path: &String| Self { path: without_dots(&join(&beside, path)), modules: self.modules.clone() };
+            let included = |path: &String| Self {
+                path: without_dots(&join(&beside, path)),
+                modules: self.modules.clone(),
+            };
             return module.paths.iter().map(included).collect();
         }
         let Some((name, outer)) = module.names.split_last() else { return Vec::new() };
