@@ -85,7 +85,7 @@ impl Spot {
         match way {
             Way::Direct => {
                 // Only who can be told where to look finds it elsewhere.
-                if matches!(seat, Seat::Anywhere { fixed: false, .. }) && place != "" {
+                if matches!(seat, Seat::Anywhere { fixed: false, .. }) && !place.is_empty() {
                     spot.via = far.clone();
                     spot.real = far;
                 }

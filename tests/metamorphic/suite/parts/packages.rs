@@ -57,7 +57,7 @@ pub(super) const PARTS: &[Part] = &[
             // What is a path is the same from the link, two directories further up or down.
             with_module(draft, spot, "out/p", "../far");
             let line = draft.manifest.get_mut("dependencies").unwrap().last_mut().unwrap();
-            *line = line.replace("../far", &format!("../far/p"));
+            *line = line.replace("../far", "../far/p");
             draft.link("repo/ws/far", "out");
             draft.root("workspace", "exclude = [\"far\"]");
         },
