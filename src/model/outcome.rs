@@ -183,6 +183,8 @@ pub struct ToolOutcome {
     pub version: Option<String>,
     /// The revision of the database that it looked things up in, if it told.
     pub database: Option<String>,
+    /// The command that applies the fixes which it proposes, if it is known.
+    pub fix: Option<Vec<String>>,
     /// How it ended.
     pub verdict: Verdict,
     /// Findings that are not in the baseline.

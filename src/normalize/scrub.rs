@@ -21,6 +21,8 @@ pub struct Scrub {
     sources: Vec<(PathBuf, RelPath)>,
     /// Where cargo builds.
     targets: Vec<PathBuf>,
+    /// Where the top of the repository lies, seen from the root; the root itself, if it is that.
+    top: RelPath,
     /// Where cargo keeps what it has downloaded: below the repository, perhaps, and no part of it.
     downloads: Vec<PathBuf>,
     /// Directories with what stands for them, the longest first; an empty stand-in is the root's.
@@ -36,6 +38,7 @@ impl Scrub {
             outside: dirs.filter(|dir| dir.is_outside()).cloned().collect(),
             sources: Vec::new(),
             targets: Vec::new(),
+            top: RelPath::default(),
             downloads: Vec::new(),
             prefixes: Vec::new(),
         };
@@ -77,8 +80,14 @@ impl Scrub {
         let top = plain(&up.to_path(root));
         self.add_prefix(&top, &up.to_string());
         self.sources.push((top, up.clone()));
+        self.top = up.clone();
         self.downloads.extend(downloads.map(Path::to_path_buf));
         self
+    }
+
+    /// The path that `raw` is, seen from the top of the repository.
+    pub(super) fn from_top(&self, raw: &[u8]) -> Option<RelPath> {
+        self.path(self.top.join(raw).as_bytes())
     }
 
     fn add_prefix(&mut self, dir: &Path, stand_in: &str) {
