@@ -186,6 +186,8 @@ pub struct ToolOutcome {
     pub database: Option<String>,
     /// What it looked at, in numbers that it states.
     pub census: Totals,
+    /// The command that applies the fixes which it proposes, if it is known.
+    pub fix: Option<Vec<String>>,
     /// How it ended.
     pub verdict: Verdict,
     /// Findings that are not in the baseline.

@@ -220,6 +220,8 @@ pub enum Parse {
     Machete,
     /// SARIF 2.1.0 on stdout.
     Sarif,
+    /// Unified diffs on stdout.
+    Diff,
     /// A regular expression with named groups `path`, `line`, `column`, `rule`, `level`, `message`, on each
     /// line of stdout and stderr.
     Regex(String),
@@ -255,7 +257,7 @@ impl Streams {
 
 impl Parse {
     /// Each that goes by its name alone: all but [`Parse::Regex`].
-    pub const NAMED: [Self; 13] = [
+    pub const NAMED: [Self; 14] = [
         Self::RustcJson,
         Self::CargoBuild,
         Self::BuildScripts,
@@ -267,6 +269,7 @@ impl Parse {
         Self::TyposJson,
         Self::Machete,
         Self::Sarif,
+        Self::Diff,
         Self::Lines,
         Self::ExitCode,
     ];
@@ -285,6 +288,7 @@ impl Parse {
             Self::TyposJson => "typos-json",
             Self::Machete => "machete",
             Self::Sarif => "sarif",
+            Self::Diff => "diff",
             Self::Regex(_) => "regex",
             Self::Lines => "lines",
             Self::ExitCode => "exit-code",
@@ -302,7 +306,8 @@ impl Parse {
             Self::BuildScripts => &[tool],
             Self::Nextest => &["test"],
             Self::Libtest | Self::DenyJson | Self::AuditJson | Self::TyposJson | Self::Machete => &[tool],
-            Self::Sarif | Self::Regex(_) | Self::Lines | Self::ExitCode | Self::Golden(_) => &[tool],
+            Self::Sarif | Self::Diff | Self::Regex(_) => &[tool],
+            Self::Lines | Self::ExitCode | Self::Golden(_) => &[tool],
         };
         names.iter().map(|name| (*name).to_owned()).collect()
     }
@@ -412,7 +417,7 @@ impl Tool {
     pub fn takes_many(&self) -> bool {
         let single = |piece: &Piece| matches!(piece, Piece::File | Piece::Package | Piece::Dir);
         let tells_apart = match &self.parse {
-            Parse::RustcJson | Parse::Rustfmt | Parse::TyposJson | Parse::Sarif => true,
+            Parse::RustcJson | Parse::Rustfmt | Parse::TyposJson | Parse::Sarif | Parse::Diff => true,
             Parse::Regex(pattern) => pattern.contains("<path>"),
             Parse::CargoBuild | Parse::BuildScripts | Parse::Libtest | Parse::Nextest => false,
             Parse::Lines | Parse::ExitCode => false,

@@ -115,6 +115,9 @@ fn said(parse: &Parse) -> Vec<Said> {
             "./beta",
             Form::Text,
         )],
+        Parse::Diff => {
+            vec![said(include_str!("testdata/shfmt.diff"), "", 1, ALL, "sh/a.sh", Form::Text)]
+        }
         Parse::Sarif => vec![said(
             r#"{"version":"2.1.0","runs":[{"tool":{"driver":{}},"results":[{"message":{"text":"bad"}}]}]}"#,
             "",

@@ -12,6 +12,7 @@ mod audit;
 mod cargo_json;
 mod columns;
 mod deny;
+mod diff;
 mod exit_code;
 mod golden;
 mod libtest;
@@ -241,6 +242,7 @@ pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
         Parse::TyposJson => typos::parse(input, code),
         Parse::Machete => machete::parse(input, code),
         Parse::Sarif => sarif::parse(input, code),
+        Parse::Diff => diff::parse(input, code),
         Parse::Regex(pattern) => lines::by_pattern(input, code, pattern),
         Parse::Lines => lines::plain(input, code),
         Parse::ExitCode => exit_code::parse(input, code),

@@ -24,6 +24,8 @@ pub struct Scrub {
     targets: Vec<PathBuf>,
     /// What would break the output of tools.
     odd_names: OddNames,
+    /// Where the top of the repository lies, seen from the root; the root itself, if it is that.
+    top: RelPath,
     /// Where cargo keeps what it has downloaded: below the repository, perhaps, and no part of it.
     downloads: Vec<PathBuf>,
     /// Directories with what stands for them, the longest first; an empty stand-in is the root's.
@@ -40,6 +42,7 @@ impl Scrub {
             sources: Vec::new(),
             targets: Vec::new(),
             odd_names: OddNames::of(workspace),
+            top: RelPath::default(),
             downloads: Vec::new(),
             prefixes: Vec::new(),
         };
@@ -81,8 +84,14 @@ impl Scrub {
         let top = plain(&up.to_path(root));
         self.add_prefix(&top, &up.to_string());
         self.sources.push((top, up.clone()));
+        self.top = up.clone();
         self.downloads.extend(downloads.map(Path::to_path_buf));
         self
+    }
+
+    /// The path that `raw` is, seen from the top of the repository.
+    pub(super) fn from_top(&self, raw: &[u8]) -> Option<RelPath> {
+        self.path(self.top.join(raw).as_bytes())
     }
 
     fn add_prefix(&mut self, dir: &Path, stand_in: &str) {

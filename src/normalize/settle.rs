@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Parsed, cargo_json, columns, rustfmt};
+use super::{Parsed, cargo_json, columns, diff, rustfmt};
 use crate::model::path::RelPath;
 
 /// What only the sources can settle.
@@ -13,6 +13,8 @@ pub enum Unsettled {
     Nothing,
     /// Columns count bytes and must count characters.
     ByteColumns,
+    /// Which side of a diff a file is, and how it ends.
+    Diff(Vec<diff::Open>),
     /// Lines of keys in manifests.
     Manifests,
     /// Line ends, and places in configuration files.
@@ -27,6 +29,7 @@ impl Parsed {
             Unsettled::ByteColumns => {
                 self.diagnostics.iter().filter_map(|found| found.place.path()).collect()
             }
+            Unsettled::Diff(open) => diff::unsettled(open).collect(),
             Unsettled::Manifests => cargo_json::warnings::unsettled(&self.diagnostics).collect(),
             Unsettled::Rustfmt(open) => open.paths(&self.diagnostics).collect(),
         };
@@ -38,6 +41,7 @@ impl Parsed {
         match std::mem::take(&mut self.unsettled) {
             Unsettled::Nothing => {}
             Unsettled::ByteColumns => columns::count_characters(&mut self.diagnostics, sources),
+            Unsettled::Diff(open) => diff::settle(&open, self, sources),
             Unsettled::Manifests => cargo_json::warnings::settle(self, sources),
             Unsettled::Rustfmt(open) => open.settle(self, sources),
         }

@@ -54,7 +54,7 @@ pub fn locate(cwd: &Path, manifest_path: Option<&Path>, env: &Env) -> Result<Loc
 pub fn around(root: &Path, run: &Finished) -> Result<Around, LoadError> {
     let paths: BTreeSet<_> = run.report.findings.iter().filter_map(|finding| finding.place.path()).collect();
     let sources = Sources(workspace::read_sources(root, paths)?);
-    Ok(Around { sources, base: base(root) })
+    Ok(Around { sources, base: base(root), in_repository: workspace::repository(root).is_some() })
 }
 
 /// Where the workspace at `root` lies below the top of its repository; at the top if there is none.

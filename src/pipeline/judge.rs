@@ -250,6 +250,7 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
     for ((id, tool), outcome) in plan.graph.tools().zip(&mut tools) {
         count(tool, outcome, &matched.findings, &matched.gone);
         outcome.skipped = ledger.skipped(id);
+        outcome.fix = crate::plan::fix_command(case.workspace, plan, tool);
     }
     let as_of = suppressions.as_of();
     let suppressions = suppressions.judge(&matched.findings, |one| ledger.has_looked(one));

@@ -95,7 +95,7 @@ fn rendered(format: Format, artifacts: &Artifacts) -> Rendered {
     let (run, tasks) = artifacts.read().unwrap();
     let paths = run.report.findings.iter().filter_map(|finding| finding.place.path());
     let sources = paths.map(|path| (path.clone(), HOSTILE.as_bytes().to_vec())).collect::<BTreeMap<_, _>>();
-    let around = Around { sources: Sources(sources), base: RelPath::default() };
+    let around = Around { sources: Sources(sources), base: RelPath::default(), in_repository: true };
     render(format, &artifacts.report, &run, &|| Ok(&tasks), &around).unwrap()
 }
 

@@ -176,3 +176,54 @@ fn a_file_beside_the_workspace_that_two_packages_share_has_its_findings_once_wit
         .collect();
     assert_eq!(gone, ["fixed", "fixed"]);
 }
+
+#[test]
+fn the_command_that_is_printed_fixes_what_it_says() {
+    let sandbox = Sandbox::of("clean", "workspace");
+    let others = disabled(&["doc", "test", "doctest"]);
+    let args = "[tools.clippy]\nargs = ['--all-targets', '--', '-W', 'clippy::str_to_string']\n";
+    sandbox.write("genti.toml", &format!("{others}{args}"));
+    sandbox.write("tests/more.rs", "//! Text.\n\n#[test]\nfn one() {\n    let one = || -> u8 { return 1; };\n    assert_eq!(one(), 1);\n}\n");
+    sandbox.write(
+        "src/words.rs",
+        "//! Text.\n\n/// One.\npub  fn one(text: &str) -> String {\n    text.to_string()\n}\n",
+    );
+    let lib = std::fs::read_to_string(sandbox.root().join("src/lib.rs")).unwrap();
+    let (docs, items) = lib.split_once("\n\n").unwrap();
+    sandbox.write("src/lib.rs", &format!("{docs}\n\npub mod words;\n\n{items}"));
+    let printed = sandbox.run(&["run"], 1);
+    assert!(printed.contains("fixes 2, `cargo fmt` fixes 1"), "{printed}");
+    let note = printed.lines().find(|line| line.contains(" fixes 2, ")).unwrap();
+    for command in note.split('`').skip(1).step_by(2) {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", command]);
+        sandbox.scrub(&mut shell);
+        sandbox.expect(&shell.output().unwrap(), 0);
+    }
+    sandbox.run(&["run"], 0);
+}
+
+#[test]
+fn a_diff_of_a_tool_of_ones_own_is_findings_with_fixes() {
+    let sandbox = Sandbox::with_tools(
+        "[tools.format]\nrun = ['sh', 'format.sh', '{files}']\nper = 'file'\nfiles = ['**/*.txt']\nparse = 'diff'\n",
+    );
+    let script = "for file; do sed 's/bad/good/' \"$file\" | diff -u \"$file\" - || result=1; done\nexit ${result:-0}\n";
+    sandbox.write("format.sh", script);
+    sandbox.write("a b.txt", "fine\nbad\nfine\n");
+    sandbox.write("c.txt", "fine\n");
+    sandbox.write("d.txt", "one\ntwo bad");
+    let printed = sandbox.run(&["run"], 1);
+    assert_eq!(sandbox.findings(), ["new format a b.txt:2", "new format d.txt:2"]);
+    assert!(printed.contains("`format` would change this"), "{printed}");
+    let report = sandbox.json("report.json");
+    let edit = |at: usize| report["findings"][at]["fix"]["edits"][0].clone();
+    assert_eq!(edit(0)["text"], "good\n");
+    assert_eq!(
+        (edit(1)["text"].clone(), edit(1)["range"]["end"]["column"].clone()),
+        ("two good".into(), 8.into())
+    );
+    let warm = sandbox.artifact("report.json");
+    sandbox.run(&["run", "--batch", "1", "--no-cache"], 1);
+    assert_eq!(sandbox.artifact("report.json"), warm);
+}

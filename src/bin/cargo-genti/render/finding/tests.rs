@@ -57,6 +57,7 @@ fn view<'a>(run: &'a Finished, sources: &'a Sources) -> View<'a> {
         run,
         tasks: None,
         sources,
+        in_repository: true,
         may_begin_baseline: true,
         artifacts: None,
         kept: Vec::new(),

@@ -121,17 +121,7 @@ fn next(view: &View<'_>, new: &[&Finding], extra: &[&Finding], page: &mut Page) 
     if all().any(|finding| is_of_golden(finding)) {
         page.note("if what is printed now is right, `cargo genti run --bless` writes it to the golden files");
     }
-    let count = |tool: &str| {
-        let is_of =
-            |finding: &&&Finding| finding.fix.is_some() && finding.tools.iter().any(|name| name == tool);
-        all().filter(is_of).count()
-    };
-    let (unformatted, fixable) = (count("fmt"), count("clippy"));
-    let how: Vec<_> = [(unformatted, "`cargo fmt`"), (fixable, "`cargo clippy --fix`")]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, how)| format!("{how} mends {count}"))
-        .collect();
+    let how: Vec<_> = fixes(view, || all().copied()).collect();
     if !how.is_empty() {
         page.note(how.join(", "));
     }
@@ -145,6 +135,50 @@ fn next(view: &View<'_>, new: &[&Finding], extra: &[&Finding], page: &mut Page) 
     } else if has_baseline && can_accept {
         page.note("to accept what is new, with a reason: `cargo genti baseline accept --reason TEXT`");
     }
+}
+
+/// For each tool that knows how, the command that fixes some of its findings, and how many.
+fn fixes<'a, I: Iterator<Item = &'a Finding>>(
+    view: &'a View<'_>,
+    findings: impl Fn() -> I,
+) -> impl Iterator<Item = String> {
+    view.run.run.tools.iter().filter_map(move |tool| {
+        // rustfmt fixes whatever it would write differently, also where a single change can't be told.
+        let is_fixed = |finding: &&Finding| {
+            let by = finding.tools.iter().find(|name| has_command(view, name)) == Some(&tool.name);
+            let is_format = ["rustfmt::unformatted", "rustfmt::newline_style"].contains(&&*finding.rule);
+            by && (finding.fix.is_some() || is_format)
+        };
+        let command = command(tool.fix.as_ref()?, view.in_repository);
+        match findings().filter(is_fixed).count() {
+            0 => None,
+            count => Some(format!("`{}` fixes {count}", visible_line(&command))),
+        }
+    })
+}
+
+fn has_command(view: &View<'_>, name: &str) -> bool {
+    view.run.run.tools.iter().any(|tool| tool.name == name && tool.fix.is_some())
+}
+
+/// The command as a shell takes it. Cargo fixes nothing that can't be undone, unless it is told so.
+fn command(words: &[String], in_repository: bool) -> String {
+    let changes: &[&str] =
+        if in_repository { &["--allow-dirty", "--allow-staged"] } else { &["--allow-no-vcs"] };
+    let fixes =
+        words.iter().take_while(|word| *word != "--").position(|word| word == "--fix" || word == "fix");
+    let mut all: Vec<String> = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@,+%".contains(c);
+        match !word.is_empty() && word.chars().all(is_plain) {
+            true => all.push(word.clone()),
+            false => all.push(format!("'{}'", word.replace('\'', "'\\''"))),
+        }
+        if Some(at) == fixes {
+            all.extend(changes.iter().map(|word| (*word).to_owned()));
+        }
+    }
+    all.join(" ")
 }
 
 /// Whether this is a difference from a golden file.
