@@ -120,6 +120,28 @@ impl Parsed {
     }
 }
 
+impl Parsed {
+    /// The same, without a verdict if the tool counts more failures than can be told apart: else one that is accepted would
+    /// stand for another one.
+    fn of_counted(mut self, failures: usize) -> Self {
+        let key = |found: &Diagnostic| {
+            (
+                found.place.clone(),
+                found.ns.clone(),
+                found.rule.clone(),
+                found.message.clone(),
+                found.test.clone(),
+            )
+        };
+        let distinct = self.diagnostics.iter().map(key).collect::<BTreeSet<_>>().len();
+        if distinct < failures && self.gaps.is_empty() {
+            self.gaps
+                .push(Gap::all(format!("{failures} tests failed, and {distinct} of them can be told apart")));
+        }
+        self
+    }
+}
+
 /// What a build left behind that tells what it has read. Holds absolute paths: reaches no id and no artifact.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traces {
@@ -237,6 +259,7 @@ impl Input<'_> {
             },
             related: Vec::new(),
             fix: None,
+            test: None,
         }
     }
 

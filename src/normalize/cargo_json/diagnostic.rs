@@ -44,6 +44,7 @@ pub(super) fn read(input: &Input<'_>, package: PackageId, message: &Message<'_>)
             package: Some(package),
             related,
             fix: message.children.iter().find_map(|child| read.fix(child)),
+            test: None,
         },
         primaries,
     })
