@@ -138,6 +138,28 @@ impl Parsed {
     }
 }
 
+impl Parsed {
+    /// The same, without a verdict if the tool counts more failures than can be told apart: else one that is accepted would
+    /// stand for another one.
+    fn of_counted(mut self, failures: usize) -> Self {
+        let key = |found: &Diagnostic| {
+            (
+                found.place.clone(),
+                found.ns.clone(),
+                found.rule.clone(),
+                found.message.clone(),
+                found.test.clone(),
+            )
+        };
+        let distinct = self.diagnostics.iter().map(key).collect::<BTreeSet<_>>().len();
+        if distinct < failures && self.gaps.is_empty() {
+            self.gaps
+                .push(Gap::all(format!("{failures} tests failed, and {distinct} of them can be told apart")));
+        }
+        self
+    }
+}
+
 /// What a process states, or leaves behind, of what it looked at beyond the declared inputs. Holds absolute paths: reaches no
 /// id and no artifact.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -303,6 +325,7 @@ impl Input<'_> {
             },
             related: Vec::new(),
             fix: None,
+            test: None,
         }
     }
 

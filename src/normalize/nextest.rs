@@ -60,13 +60,17 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         let package = input.workspace.packages.iter().find(|package| Some(package.name.as_str()) == name);
         let output = outputs.get(&(test.program, test.name)).map(Vec::as_slice);
         let beside = output.unwrap_or_default();
-        cases::of_test(input, (test.program, package), test.name, output, beside)
+        let mut found = cases::of_test(input, (test.program, package), test.name, output, beside);
+        if let ([found], true) = (found.as_mut_slice(), test.is_flaky) {
+            found.message = "passed on a retry, and is configured to fail then".to_owned();
+        }
+        found
     };
     let diagnostics = failed.iter().flat_map(diagnostics);
     let diagnostics = diagnostics.map(|diagnostic| Diagnostic { ns: "test".to_owned(), ..diagnostic });
     let failed_in = failed.iter().map(|test| test.program);
     let census = census::read(lines[rule + 1], &lines[..rule], failed_in);
-    Ok(Parsed { diagnostics: diagnostics.collect(), gaps, census, ..Parsed::default() })
+    Ok(Parsed { diagnostics: diagnostics.collect(), gaps, census, ..Parsed::default() }.of_counted(counted))
 }
 
 /// The line `Summary [ 0.010s] 5 tests run: 4 passed, 1 failed, 0 skipped`.
@@ -108,6 +112,8 @@ struct Test<'a> {
     name: &'a str,
     /// Whether the status is that of a test that passed in the end.
     has_passed: bool,
+    /// Whether it passed in the end, and counts as failed.
+    is_flaky: bool,
 }
 
 /// The statuses of tests that passed. Every other status is that of a failed test: they differ between versions, and
@@ -127,7 +133,8 @@ impl<'a> Test<'a> {
         let status = text(1)?;
         // `FLAKY 2/3`: it passed on a retry, and that is no failure (`FLKY-FL 2/3` is).
         let has_passed = PASSED.contains(&status) || status.starts_with("FLAKY ");
-        Some(Self { program: text(2)?, name: text(3)?, has_passed })
+        let is_flaky = status.starts_with("FLKY-FL ");
+        Some(Self { program: text(2)?, name: text(3)?, has_passed, is_flaky })
     }
 
     /// Whether `line` is none that the test printed, but its harness around it.

@@ -72,6 +72,9 @@ pub(super) fn show(parsed: &Parsed) -> String {
             diagnostic.message,
         )
         .expect("writing to a string");
+        if let Some(at) = diagnostic.test.as_ref().and_then(|test| test.at.as_ref()) {
+            writeln!(out, "  --> {}", place(at)).expect("writing to a string");
+        }
         for related in &diagnostic.related {
             let at = related.place.as_ref().map_or_else(String::new, |at| format!(" at {}", place(at)));
             writeln!(out, "  {}{at}", related.message).expect("writing to a string");

@@ -293,6 +293,7 @@ fn finding(one: &Looked<'_>, cfg: Option<&Cfg>) -> Diagnostic {
         }
     };
     Diagnostic {
+        test: None,
         place: one.place(),
         ns: NAMESPACE.to_owned(),
         rule: EMPTY.to_owned(),

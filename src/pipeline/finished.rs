@@ -262,7 +262,7 @@ fn contradictions(project: &Project, run: &Finished, ledger: &Ledger<'_>) -> Vec
 
 /// What the tools said of `finding`.
 fn diagnostics(finding: &Finding) -> impl Iterator<Item = (String, Diagnostic)> {
-    let Finding { place, ns, rule, level, message, fatal, related, fix, tools, .. } = finding;
+    let Finding { place, ns, rule, level, message, fatal, related, fix, test, tools, .. } = finding;
     tools.iter().map(move |tool| {
         let diagnostic = Diagnostic {
             place: place.clone(),
@@ -274,6 +274,7 @@ fn diagnostics(finding: &Finding) -> impl Iterator<Item = (String, Diagnostic)> 
             package: None,
             related: related.clone(),
             fix: fix.clone(),
+            test: test.clone(),
         };
         (tool.clone(), diagnostic)
     })

@@ -149,7 +149,7 @@ pub(super) fn is_new(
     read: &ReadSources<'_>,
 ) -> bool {
     // What can't be read now can't be read in the end: then the run fails for that.
-    let sources = read(&mut diagnostics.iter().filter_map(|diagnostic| diagnostic.place.path()));
+    let sources = read(&mut diagnostics.iter().filter_map(|diagnostic| diagnostic.shown_at().path()));
     let sources = Sources(sources.unwrap_or_default());
     let diagnostics = diagnostics.iter().map(|diagnostic| (tool.to_owned(), diagnostic.clone()));
     let mut findings = identify(diagnostics.collect(), &sources);
@@ -243,7 +243,7 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
     let Case { plan, versions, suppressions, baseline, read, goldens, stopped, strict, .. } = case;
     let diagnostics = std::mem::take(&mut ledger.diagnostics);
     let sources =
-        Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.place.path()))?);
+        Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.shown_at().path()))?);
     let findings = identify(diagnostics, &sources);
     let matched = matching::compare(findings, suppressions, baseline, &ledger);
     let mut tools = ledger.tools(versions);

@@ -80,7 +80,12 @@ fn of_finding(finding: &Finding, base: &RelPath) -> Command {
         message.push('\n');
         message.push_str(&related.message);
     }
-    Command { level: finding.level, place: place(&finding.place, base), title: finding.rule.clone(), message }
+    Command {
+        level: finding.level,
+        place: place(finding.shown_at(), base),
+        title: finding.rule.clone(),
+        message,
+    }
 }
 
 fn place(place: &Place, base: &RelPath) -> Option<String> {

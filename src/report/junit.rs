@@ -117,7 +117,7 @@ fn case(finding: &Finding, name: &str) -> TestCase {
     };
     let mut case = TestCase::new(legal(name), status);
     case.set_classname(legal(&finding.place.name()));
-    if let Place::File { path, range } = &finding.place {
+    if let Place::File { path, range } = finding.shown_at() {
         case.extra.insert("file".into(), legal(&path.to_string()).into());
         if let Some(range) = range {
             case.extra.insert("line".into(), range.start.line.to_string().into());
@@ -142,9 +142,10 @@ fn because(what: &str, finding: &Finding) -> String {
 
 /// The finding as text: its place, what it says, and what the tool says beside.
 fn description(finding: &Finding) -> String {
-    let at = finding.place.range().map(|range| format!(":{}:{}", range.start.line, range.start.column));
-    let place = format!("{}{}", finding.place.name(), at.unwrap_or_default());
-    let mut text = format!("{place}: {}[{}]: {}", finding.level.as_str(), finding.rule, finding.message);
+    let place = finding.shown_at();
+    let at = place.range().map(|range| format!(":{}:{}", range.start.line, range.start.column));
+    let place = format!("{}{}", place.name(), at.unwrap_or_default());
+    let mut text = format!("{place}: {}[{}]: {}", finding.level.as_str(), finding.rule, finding.title());
     for related in &finding.related {
         text.push_str("\n  ");
         text.push_str(&related.message.replace('\n', "\n  "));

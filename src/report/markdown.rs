@@ -154,17 +154,17 @@ fn findings(new: &[&Finding], sources: &Sources, out: &mut String) {
 
 /// An item of the list, with the source below it.
 fn finding(finding: &Finding, sources: Option<&Sources>) -> String {
-    let at = finding.place.range().map(|range| format!(":{}:{}", range.start.line, range.start.column));
-    let place = format!("{}{}", finding.place.name(), at.unwrap_or_default());
+    let place = finding.shown_at();
+    let at = place.range().map(|range| format!(":{}:{}", range.start.line, range.start.column));
     let mut text = format!(
         "- {} {} {}: {}\n",
         finding.level.as_str(),
         linked(&finding.ns, &finding.rule),
-        code(&place),
-        code(&finding.message)
+        code(&format!("{}{}", place.name(), at.unwrap_or_default())),
+        code(&finding.title())
     );
-    let source = finding.place.path().zip(sources).and_then(|(path, sources)| sources.get(path));
-    if let Some((range, source)) = finding.place.range().zip(source)
+    let source = place.path().zip(sources).and_then(|(path, sources)| sources.get(path));
+    if let Some((range, source)) = place.range().zip(source)
         && let Some(lines) = excerpt::numbered(source, range)
     {
         text.push_str(&fenced(&lines));

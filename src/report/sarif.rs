@@ -2,7 +2,8 @@
 //!
 //! No time, no GUID, no command line and no absolute path is in it, so that the same run is the same bytes. Findings
 //! that are no more have no results: GitHub takes every result for one that is there. Nor does it take results without
-//! a place: those about no file stand at the manifest of the workspace, with what they are about as logical location.
+//! a place: those about no file stand at the manifest of the workspace, with what they are about as logical location; a
+//! failed test stands where it failed.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -205,7 +206,7 @@ impl File<'_> {
         };
         let mut result = json!({
             "level": finding.level.as_str(),
-            "locations": [self.location(&finding.place, &finding.scope)],
+            "locations": [self.location(finding)],
             "message": { "text": sentence(&message) },
             "partialFingerprints": fingerprints,
             "ruleId": finding.rule,
@@ -231,15 +232,16 @@ impl File<'_> {
         result
     }
 
-    fn location(&self, place: &Place, scope: &str) -> Value {
-        let name = match (place, self.physical(place)) {
+    fn location(&self, finding: &Finding) -> Value {
+        let physical = self.physical(finding.shown_at());
+        let name = match (&finding.place, &physical) {
             (Place::Subject(subject), _) => subject.clone(),
             // Above the repository; there is no address for it.
             (Place::File { path, .. }, None) => path.to_string(),
-            _ => scope.to_owned(),
+            _ => finding.scope.clone(),
         };
         let manifest = || json!({ "artifactLocation": self.manifest(), "region": { "startLine": 1 } });
-        let mut location = json!({ "physicalLocation": self.physical(place).unwrap_or_else(manifest) });
+        let mut location = json!({ "physicalLocation": physical.unwrap_or_else(manifest) });
         if !name.is_empty() {
             location["logicalLocations"] = json!([{ "fullyQualifiedName": name }]);
         }

@@ -66,12 +66,87 @@ fn a_cargo_that_stops_at_an_accepted_failure_is_incomplete() {
 const DOCUMENTED: &str =
     "/// ```\n/// assert_eq!(1, 1);\n/// ```\n///\n/// ```\n/// assert_eq!(1, 2);\n/// ```\npub fn f() {}\n";
 
+/// A workspace in which only `tool` runs, with this library of `b`.
+fn with_tool(tool: &str, text: &str) -> Sandbox {
+    let sandbox = two("", text, "");
+    sandbox.edit("genti.toml", &format!("[tools.{tool}]\nenabled = false\n"), "");
+    sandbox
+}
+
+#[test]
+fn a_doc_test_more_above_an_accepted_one_makes_no_other_finding() {
+    let sandbox = with_tool("doctest", DOCUMENTED);
+    sandbox.run(&["baseline", "init"], 0);
+    let baseline =
+        std::fs::read_to_string(sandbox.root().join(".config/genti/baseline/doctest.jsonl")).unwrap();
+    assert!(
+        baseline.contains(r#""subject":"b/src/lib.rs - f #2""#) && baseline.contains("assert_eq!(1,2);"),
+        "{baseline}"
+    );
+    let more = "/// ```\n/// assert_eq!(0, 0);\n/// ```\n///\n";
+    sandbox.write("b/src/lib.rs", &format!("{more}{DOCUMENTED}"));
+    sandbox.run(&["check"], 0);
+    assert_eq!(subjects(&sandbox), ["unchanged b/src/lib.rs - f #3"]);
+    // Another block that fails is another finding, also at the number of the accepted one.
+    let broken = more.replace("0, 0", "0, 7");
+    sandbox.write("b/src/lib.rs", &format!("{broken}{broken}{DOCUMENTED}"));
+    sandbox.run(&["check"], 1);
+    assert_eq!(
+        subjects(&sandbox),
+        ["new b/src/lib.rs - f", "new b/src/lib.rs - f #2", "unchanged b/src/lib.rs - f #4"]
+    );
+}
+
+#[test]
+fn an_old_entry_of_a_doc_test_holds_and_is_brought_up_to_date() {
+    let sandbox = with_tool("doctest", DOCUMENTED);
+    sandbox.run(&["baseline", "init"], 0);
+    let path = ".config/genti/baseline/doctest.jsonl";
+    sandbox.edit(path, r#""code":"assert_eq!(1,2);""#, r#""code":"""#);
+    sandbox.run(&["check"], 0);
+    assert_eq!(subjects(&sandbox), ["unchanged b/src/lib.rs - f #2"]);
+    sandbox.run(&["baseline", "update"], 0);
+    let baseline = std::fs::read_to_string(sandbox.root().join(path)).unwrap();
+    assert!(baseline.contains("assert_eq!(1,2);"), "{baseline}");
+}
+
+#[test]
+fn a_failed_test_is_shown_where_it_panicked_and_keeps_its_identity() {
+    let sandbox = with_tool("test", &with_test("\n        panic!(\"boom {}\", 1)\n    "));
+    let text = sandbox.run(&["run"], 1);
+    assert!(text.contains("b tests::works: boom 1") && text.contains("--> b/src/lib.rs:5:9"), "{text}");
+    let report = |format: &str| sandbox.run(&["report", "--format", format], 0);
+    let sarif: Value = serde_json::from_str(&report("sarif")).unwrap();
+    let runs = sarif["runs"].as_array().unwrap().iter();
+    let result = runs.flat_map(|run| run["results"].as_array().unwrap()).next().unwrap();
+    let physical = &result["locations"][0]["physicalLocation"];
+    assert_eq!(physical["artifactLocation"]["uri"], "b/src/lib.rs");
+    assert_eq!(physical["region"]["startLine"], 5);
+    assert_eq!(result["message"]["text"], "b tests::works: boom 1.");
+    let junit = report("junit");
+    assert!(
+        junit.contains(r#"file="b/src/lib.rs" line="5""#) && junit.contains(r#"message="boom 1""#),
+        "{junit}"
+    );
+    let github = report("github");
+    assert!(github.contains("::error file=b/src/lib.rs,line=5,endLine=5,"), "{github}");
+    assert!(github.contains("b tests::works: boom 1"), "{github}");
+    let markdown = report("markdown");
+    assert!(markdown.contains("`b/src/lib.rs:5:9`: `b tests::works: boom 1`"), "{markdown}");
+    assert!(report("html").contains("b/src/lib.rs:5"));
+
+    sandbox.run(&["baseline", "init"], 0);
+    sandbox.write("b/src/lib.rs", &with_test("\n\n\n        assert_eq!(1, 2);\n    "));
+    sandbox.run(&["check"], 0);
+    assert_eq!(subjects(&sandbox), ["unchanged b tests::works"]);
+    assert_eq!(sandbox.json("report.json")["findings"][0]["test"]["range"]["start"]["line"], 7);
+    sandbox.run(&["check", "--artifacts", "target/genti/artifacts"], 0);
+}
+
 #[test]
 fn no_setting_of_the_user_makes_one_failure_of_two() {
     let check = |variables: &[(&str, &str)], config: &str| {
-        let sandbox = two("", DOCUMENTED, "");
-        let genti = std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap();
-        sandbox.write("genti.toml", &genti.replace("[tools.doctest]\nenabled = false\n", ""));
+        let sandbox = with_tool("doctest", DOCUMENTED);
         sandbox.write(".cargo/config.toml", config);
         let run = |args: &[&str], code| {
             let mut command: Command = sandbox.command(args);

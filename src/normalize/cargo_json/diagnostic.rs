@@ -46,6 +46,7 @@ pub(super) fn read(places: &Places<'_>, package: PackageId, message: &Message<'_
             package: Some(about),
             related,
             fix: message.children.iter().find_map(|child| read.fix(child)),
+            test: None,
         },
         primaries,
     })

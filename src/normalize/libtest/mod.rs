@@ -17,12 +17,13 @@ pub(super) mod story;
 
 use super::exit_code::excerpt;
 use super::{Gap, Input, PANIC, Parsed, Unparsable, is_crash, whole_line};
-use crate::model::finding::{Diagnostic, Level, Place, Related};
+use crate::model::finding::{Diagnostic, FailedTest, Level, Place, Related};
 use crate::model::task::Unit;
 use cargo::Cargo;
 use census::Reported;
 use doc::{DocTest, DocTests};
 use report::{Report, Reports};
+use story::Story;
 
 /// The rule of a test that failed: the subject tells which.
 const RULE: &str = "failed";
@@ -55,7 +56,8 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
         let related =
             output.filter_map(|text| Some(Related { message: excerpt(input.scrub, text)?, place: None }));
         let census = census::of_program(&name, None);
-        let failed = (code != 0).then(|| failed(input, name, related.collect()));
+        let story = Story { related: related.collect(), ..Story::none() };
+        let failed = (code != 0).then(|| failed(input, name, story));
         return Ok(Parsed { diagnostics: failed.into_iter().collect(), census, ..Parsed::default() });
     };
     let report = report::ends(lines).last().and_then(|end| Report::read(lines, begin, end));
@@ -70,7 +72,8 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
         .iter()
         .flat_map(|test| cases::of_test(input, (&name, package), test, report.output_of(test), &beside));
     let census = census::of_program(&name, census::tests(lines[report.end]));
-    Ok(Parsed { diagnostics: diagnostics.collect(), census, ..Parsed::default() })
+    let parsed = Parsed { diagnostics: diagnostics.collect(), census, ..Parsed::default() };
+    Ok(parsed.of_counted(report.failed.len()))
 }
 
 /// A cargo: one program after the other, or the documentation of one crate after the other.
@@ -106,7 +109,7 @@ fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Resul
     let names = match of_programs.as_slice() {
         [] => {
             let names = cargo.without_reports(input).into_iter();
-            diagnostics.extend(names.map(|name| failed(input, name, Vec::new())));
+            diagnostics.extend(names.map(|name| failed(input, name, Story::none())));
             Vec::new()
         }
         // Of a single program there is nothing to tell it from.
@@ -124,7 +127,7 @@ fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Resul
         let one = |test: &&str| {
             let subject =
                 program.as_ref().map_or_else(|| (*test).to_owned(), |program| format!("{program} {test}"));
-            failed(input, subject, story::of_test(input, test, report.output_of(test)))
+            failed(input, subject, story::of_test(input, test, report.output_of(test), &[]))
         };
         diagnostics.extend(report.failed.iter().map(one));
     }
@@ -138,7 +141,8 @@ fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Resul
     };
     let counted: Vec<_> = all.iter().filter_map(reported).collect();
     let census = census::of_cargo(input, &counted, &stderr);
-    Ok(Parsed { diagnostics, gaps, census, ..Parsed::default() })
+    let failures = all.iter().map(|report| report.failed.len()).sum();
+    Ok(Parsed { diagnostics, gaps, census, ..Parsed::default() }.of_counted(failures))
 }
 
 /// Both rustc's harness and cargo exit like a panic if a test failed; what else runs tests may do otherwise.
@@ -159,7 +163,7 @@ fn of_documentation(
     output: Option<&[&str]>,
 ) -> Diagnostic {
     let Some(doc) = DocTest::read(test) else {
-        return failed(input, test.to_owned(), story::of_test(input, test, output));
+        return failed(input, test.to_owned(), story::of_test(input, test, output, &[]));
     };
     let place = input.place_at(doc.path.as_bytes(), whole_line(doc.line));
     let item = if doc.item.is_empty() { String::new() } else { format!(" - {}", doc.item) };
@@ -168,17 +172,22 @@ fn of_documentation(
         number => format!(" #{number}"),
     };
     let subject = format!("{}{item}{number}", place.name());
-    let mut related = vec![Related { message: "the code".to_owned(), place: Some(place) }];
-    related.extend(story::of_doc_test(input, output));
-    failed(input, subject, related)
+    let (message, related) = story::of_doc_test(input, output);
+    let story = Story { message, related: related.into_iter().collect(), at: Some(place) };
+    let found = failed(input, subject, story);
+    let test = found.test.map(|test| FailedTest { item: Some(doc.item.to_owned()), ..test });
+    Diagnostic { test, ..found }
 }
 
-/// The namespace and the words are the same whoever runs the tests: the baseline holds for all of them.
-pub(super) fn failed(input: &Input<'_>, subject: String, related: Vec<Related>) -> Diagnostic {
+/// The namespace and the identity are the same whoever runs the tests: the baseline holds for all of them.
+pub(super) fn failed(input: &Input<'_>, subject: String, story: Story) -> Diagnostic {
+    let Story { message, related, at } = story;
     let place = Place::Subject(subject);
-    let message = "test failed".to_owned();
+    let message = message.unwrap_or_else(|| FailedTest::MESSAGE.to_owned());
+    let at = at.filter(|at| at.path().is_some());
+    let found = input.diagnostic(place, RULE.to_owned(), Level::Error, message);
     // The task is that of the process, not the first one of its package.
-    Diagnostic { related, package: None, ..input.diagnostic(place, RULE.to_owned(), Level::Error, message) }
+    Diagnostic { related, package: None, test: Some(FailedTest { at, item: None }), ..found }
 }
 
 #[cfg(test)]

@@ -96,6 +96,7 @@ impl Open {
             });
         }
         let diagnostic = |place| Diagnostic {
+            test: None,
             place,
             ns: NS.to_owned(),
             rule: rule("config"),

@@ -195,14 +195,15 @@ pub(super) fn without_script(run: &Finished) -> String {
         "<table><thead><tr><th scope=\"col\">State</th><th scope=\"col\">Level</th><th scope=\"col\">Place</th><th scope=\"col\">Message</th><th scope=\"col\">Rule</th></tr></thead>\n<tbody>\n",
     );
     for finding in &findings {
-        let line = finding.place.range().map(|range| format!(":{}", range.start.line)).unwrap_or_default();
+        let place = finding.shown_at();
+        let line = place.range().map(|range| format!(":{}", range.start.line)).unwrap_or_default();
         let _ = writeln!(
             html,
             "<tr><td>{}</td><td>{}</td><td>{}{line}</td><td>{}</td><td>{}</td></tr>",
             finding.state.as_str(),
             finding.level.as_str(),
-            escape(&finding.place.name()),
-            escape(&finding.message),
+            escape(&place.name()),
+            escape(&finding.title()),
             escape(&finding.rule)
         );
     }

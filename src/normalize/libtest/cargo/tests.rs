@@ -54,38 +54,30 @@ fn tests_of_the_same_name_in_two_programs_are_two_findings() {
         LOUD.1,
         101,
         str![[r#"
-error mine failed a tests::dep: test failed
-  panicked at a/src/lib.rs 17:95-17:95
-  no entry found for key
-error mine failed a tests::works: test failed
-  panicked at a/src/lib.rs 13:18-13:18
-  assertion `left == right` failed: in lib
-  left: 1
+error mine failed a tests::dep: no entry found for key
+  --> a/src/lib.rs 17:95-17:95
+error mine failed a tests::works: assertion `left == right` failed: in lib
+  --> a/src/lib.rs 13:18-13:18
+    left: 1
  right: 2
-error mine failed a/src/lib.rs - f #2: test failed
-  the code at a/src/lib.rs 6:1-7:1
-  assertion `left == right` failed
-  left: 1
+error mine failed a/src/lib.rs - f #2: assertion `left == right` failed
+  --> a/src/lib.rs 6:1-7:1
+    left: 1
  right: 2
-error mine failed a::it tests::works: test failed
-  panicked at a/tests/it.rs 1:34-1:34
-  in it
-error mine failed b tests::dep: test failed
-  panicked at b/src/lib.rs 17:95-17:95
-  no entry found for key
-error mine failed b tests::works: test failed
-  panicked at b/src/lib.rs 13:18-13:18
-  assertion `left == right` failed: in lib
-  left: 1
+error mine failed a::it tests::works: in it
+  --> a/tests/it.rs 1:34-1:34
+error mine failed b tests::dep: no entry found for key
+  --> b/src/lib.rs 17:95-17:95
+error mine failed b tests::works: assertion `left == right` failed: in lib
+  --> b/src/lib.rs 13:18-13:18
+    left: 1
  right: 2
-error mine failed b/src/lib.rs - f #2: test failed
-  the code at b/src/lib.rs 6:1-7:1
-  assertion `left == right` failed
-  left: 1
+error mine failed b/src/lib.rs - f #2: assertion `left == right` failed
+  --> b/src/lib.rs 6:1-7:1
+    left: 1
  right: 2
-error mine failed b::it tests::works: test failed
-  panicked at b/tests/it.rs 1:34-1:34
-  in it
+error mine failed b::it tests::works: in it
+  --> b/tests/it.rs 1:34-1:34
 
 "#]],
     );
@@ -98,38 +90,30 @@ fn under_quiet_each_failure_is_a_finding_of_its_own_too() {
         QUIET.1,
         101,
         str![[r#"
-error mine failed a tests::dep: test failed
-  panicked at a/src/lib.rs 17:95-17:95
-  no entry found for key
-error mine failed a tests::works: test failed
-  panicked at a/src/lib.rs 13:18-13:18
-  assertion `left == right` failed: in lib
-  left: 1
+error mine failed a tests::dep: no entry found for key
+  --> a/src/lib.rs 17:95-17:95
+error mine failed a tests::works: assertion `left == right` failed: in lib
+  --> a/src/lib.rs 13:18-13:18
+    left: 1
  right: 2
-error mine failed a/src/lib.rs - f: test failed
-  the code at a/src/lib.rs 6:1-7:1
-  assertion `left == right` failed
-  left: 1
+error mine failed a/src/lib.rs - f: assertion `left == right` failed
+  --> a/src/lib.rs 6:1-7:1
+    left: 1
  right: 2
-error mine failed a::it tests::works: test failed
-  panicked at a/tests/it.rs 1:34-1:34
-  in it
-error mine failed b tests::dep: test failed
-  panicked at b/src/lib.rs 17:95-17:95
-  no entry found for key
-error mine failed b tests::works: test failed
-  panicked at b/src/lib.rs 13:18-13:18
-  assertion `left == right` failed: in lib
-  left: 1
+error mine failed a::it tests::works: in it
+  --> a/tests/it.rs 1:34-1:34
+error mine failed b tests::dep: no entry found for key
+  --> b/src/lib.rs 17:95-17:95
+error mine failed b tests::works: assertion `left == right` failed: in lib
+  --> b/src/lib.rs 13:18-13:18
+    left: 1
  right: 2
-error mine failed b/src/lib.rs - f: test failed
-  the code at b/src/lib.rs 6:1-7:1
-  assertion `left == right` failed
-  left: 1
+error mine failed b/src/lib.rs - f: assertion `left == right` failed
+  --> b/src/lib.rs 6:1-7:1
+    left: 1
  right: 2
-error mine failed b::it tests::works: test failed
-  panicked at b/tests/it.rs 1:34-1:34
-  in it
+error mine failed b::it tests::works: in it
+  --> b/tests/it.rs 1:34-1:34
 
 "#]],
     );

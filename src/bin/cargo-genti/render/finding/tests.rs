@@ -32,6 +32,7 @@ fn hostile(place: Place) -> Finding {
             Related { message: text(), place: None },
         ],
         fix: Some(Fix { message: text(), edits: vec![(path(), range, text())] }),
+        test: None,
         id: text(),
         code: text(),
         scope: text(),
