@@ -264,6 +264,8 @@ pub struct Session<'a> {
 /// Why a run came to no outcome. Nobody made a mistake, and nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// This program, if its `main` calls [`crate::scan::wrap_rustc`] first.
+    pub own_program: Option<&'a Path>,
     /// The system has no threads left.
     #[error(
         "could not set up the run: {0}; raise the limits on open files and processes (`ulimit -n`, `ulimit -u`)"
@@ -333,6 +335,7 @@ pub fn run(
     };
     let goldens = golden::Goldens::new(workspace, session.bless);
     let normalize = judge::normalizer(workspace, plan, scrub, &read, &goldens, is_new);
+        own_program: session.own_program,
     let client = Client {
         judge: &normalize,
         recall: &|task, program| recall.of_program(task, program).map(Ok),

@@ -5,11 +5,15 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::build_dirs::BuildDirs;
+use super::lint_levels::{self, Ignored};
 use crate::model::tool::{Environment, Tool};
 
-/// A snapshot of the environment.
+/// A snapshot of the environment, without the lint levels that it would set for compilers.
 #[derive(Clone, Debug, Default)]
-pub struct Env(BTreeMap<OsString, OsString>);
+pub struct Env {
+    vars: BTreeMap<OsString, OsString>,
+    ignored: Vec<Ignored>,
+}
 
 /// What every tool may see.
 const HARMLESS: [&str; 22] = [
@@ -53,22 +57,34 @@ pub(super) const JOBSERVER: [&str; 3] = ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS
 impl Env {
     /// The environment of this process.
     pub fn capture() -> Self {
-        Self(std::env::vars_os().collect())
+        let mut vars = std::env::vars_os().collect();
+        let ignored = lint_levels::take_out(&mut vars, &|path| std::fs::read_to_string(path).ok());
+        Self { vars, ignored }
+    }
+
+    /// The lint levels that were in the environment, and that no tool sees.
+    pub fn ignored(&self) -> &[Ignored] {
+        &self.ignored
     }
 
     /// The value of `name`, if it is set and not empty.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
-        self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+        self.vars.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether `name` is set, to whatever value.
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        self.vars.contains_key(OsStr::new(name))
     }
 
     /// Every variable.
     pub(super) fn vars(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
-        self.0.iter()
+        self.vars.iter()
     }
 
     /// The names of the variables that begin with `prefix`, sorted.
     pub fn names<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.keys().filter_map(|name| name.to_str()).filter(move |name| name.starts_with(prefix))
+        self.vars.keys().filter_map(|name| name.to_str()).filter(move |name| name.starts_with(prefix))
     }
 
     /// What a process of `tool` sees. `dirs` are where cargo builds; `pool` are the variables of the jobserver,
@@ -81,13 +97,13 @@ impl Env {
         jobs: usize,
     ) -> BTreeMap<OsString, OsString> {
         let mut vars: BTreeMap<_, _> = match &tool.environment {
-            Environment::Inherit => self.0.iter().filter(|(name, _)| !is_ours(name)).map(owned).collect(),
+            Environment::Inherit => self.vars.iter().filter(|(name, _)| !is_ours(name)).map(owned).collect(),
             Environment::Only(names) => {
                 let allowed = |name: &OsStr| {
                     name.to_str()
                         .is_some_and(|name| HARMLESS.contains(&name) || names.iter().any(|own| own == name))
                 };
-                self.0.iter().filter(|(name, _)| allowed(name)).map(owned).collect()
+                self.vars.iter().filter(|(name, _)| allowed(name)).map(owned).collect()
             }
         };
         // What a test starts is none of the run's own builds.
@@ -118,7 +134,7 @@ impl Env {
             Environment::Inherit => is_cargos_variable(name),
             Environment::Only(_) => HARMLESS.contains(&name) || names.iter().any(|own| own == name),
         };
-        let vars = self.0.iter().filter_map(|(name, value)| Some((name.to_str()?, value.as_os_str())));
+        let vars = self.vars.iter().filter_map(|(name, value)| Some((name.to_str()?, value.as_os_str())));
         let is_set_for_it = |name: &str| FIXED.iter().any(|(own, _)| *own == name) || DIRS.contains(&name);
         vars.filter(|(name, _)| is_decisive(name) && !is_ours(OsStr::new(name)) && !is_set_for_it(name))
             .collect()

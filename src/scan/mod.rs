@@ -12,11 +12,13 @@
 #![expect(clippy::disallowed_methods, reason = "this layer is where processes, threads and the clock live")]
 
 mod build_dirs;
+mod cap_lints;
 mod cargo_config;
 mod children;
 mod environment;
 mod executor;
 mod launch;
+mod lint_levels;
 mod pool;
 mod process;
 mod program;
@@ -28,9 +30,11 @@ mod sys;
 mod version;
 
 pub use build_dirs::BuildDirs;
+pub use cap_lints::wrap_rustc;
 pub use cargo_config::default_target;
 pub use environment::{Env, is_cargos_variable};
 pub use executor::{Client, Ended, Executor, Judge, Judged, Piece, Recall, Record, Runs, StepRun};
+pub use lint_levels::Ignored;
 pub use pool::{Inherited, Pool};
 pub use program::{Missing, Programs};
 pub use spool::{Kept, Outputs, Truncated};

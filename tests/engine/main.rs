@@ -18,6 +18,8 @@ mod hostile;
 mod init;
 mod judging;
 mod locks;
+mod lint_levels;
+mod lockfile;
 mod output;
 mod policies;
 mod processes;
