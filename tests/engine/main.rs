@@ -16,6 +16,7 @@ mod goldens;
 mod history;
 mod hostile;
 mod init;
+mod inputs;
 mod judging;
 mod locks;
 mod lint_levels;

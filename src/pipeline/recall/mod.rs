@@ -20,19 +20,22 @@
 //! - All roots of a package if one of them runs: several may reach one file, and whose finding it is, is decided among
 //!   those that one process covers.
 
+mod again;
 mod causes;
 mod elsewhere;
 mod extras;
 mod keys;
+mod known;
 mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
+use self::again::{Again, Change};
 use self::elsewhere::Elsewhere;
 use self::extras::Wide;
 use self::keys::{Ground, ToolKey};
@@ -42,16 +45,14 @@ use super::judge::Normalized;
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::event::Event;
 use crate::model::finding::{Diagnostic, Place};
-use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
-use crate::model::task::{Program, Task, TaskIx, Unit};
+use crate::model::task::{Program, Task, TaskIx};
 use crate::model::tool::{Per, ToolId};
-use crate::model::workspace::{FileId, PackageId};
 use crate::normalize::{self, Parsed, Traces};
 use crate::plan::Declared;
+use crate::scan;
 use crate::scan::{Ended, Env, Piece, StepRun, Stop};
 use crate::store::{Next, Results, State};
-use crate::{scan, workspace};
 
 pub(super) use self::causes::Cause;
 
@@ -109,6 +110,8 @@ struct Pending {
     task: TaskIx,
     /// `None` if it is not to be kept.
     kept: Option<(Digest, Record)>,
+    /// What the process left that tells of what it read.
+    traces: Option<Arc<Traces>>,
 }
 
 /// What is needed to look at things outside of the workspace, to outlive [`Recall`].
@@ -326,6 +329,7 @@ impl<'a> Recall<'a> {
         for (tasks, parsed) in &mut judged {
             let split = parsed.as_ref().and_then(|parsed| self.split(tasks, parsed));
             let extras = parsed.as_ref().and_then(|parsed| self.extras(tasks, &parsed.traces));
+            let traces = parsed.as_ref().map(|parsed| Arc::new(parsed.traces.clone()));
             for (at, &task) in tasks.iter().enumerate() {
                 let kept = split.as_ref().zip(extras.as_ref()).zip(parsed.as_ref());
                 let kept = kept.and_then(|((split, extras), parsed)| {
@@ -342,7 +346,7 @@ impl<'a> Recall<'a> {
                     let (found, database) = (split[at].clone(), parsed.database.clone());
                     Some((key, Record::new(workspace, extras.clone(), found, database)))
                 });
-                pending.push(Pending { task, kept });
+                pending.push(Pending { task, kept, traces: traces.clone() });
             }
         }
         let mut memory = self.lock();
@@ -388,12 +392,11 @@ impl<'a> Recall<'a> {
         if pending.is_empty() {
             return;
         }
-        let mut again =
-            Again { recall: self, files: BTreeMap::new(), tools: BTreeMap::new(), sets: BTreeMap::new() };
-        for Pending { task, kept } in pending {
+        let mut again = Again::new(self);
+        for Pending { task, kept, traces } in pending {
             let tool = self.project.plan.graph.task(task).tool;
-            match again.changed(task) {
-                None => match kept {
+            match again.changed(task, traces.as_deref()) {
+                Change::None => match kept {
                     Some((key, record)) => {
                         let (results, bytes) = (memory.results.as_mut(), record.encode());
                         results.zip(bytes).into_iter().for_each(|(results, bytes)| results.put(key, bytes));
@@ -401,8 +404,9 @@ impl<'a> Recall<'a> {
                     None => drop(memory.unkept.insert(tool)),
                 },
                 // Cargo itself brings it up to date; that is told on its own.
-                Some(path) if path == "Cargo.lock" => drop(memory.unkept.insert(tool)),
-                Some(path) => {
+                Change::Input(path) if path == "Cargo.lock" => drop(memory.unkept.insert(tool)),
+                Change::Presumed => drop(memory.unkept.insert(tool)),
+                Change::Input(path) => {
                     memory.unkept.insert(tool);
                     memory.changed.insert(task, path);
                 }
@@ -525,56 +529,5 @@ fn describe(extra: &Extra) -> String {
         Extra::Everything(_) => {
             "a file of the workspace: it can't be told which of them its sources include".to_owned()
         }
-    }
-}
-
-/// Looks at inputs again, each once.
-struct Again<'a, 'b> {
-    recall: &'a Recall<'b>,
-    files: BTreeMap<FileId, bool>,
-    tools: BTreeMap<ToolId, Option<String>>,
-    /// By tool and package: the roots of a package have the same inputs.
-    sets: BTreeMap<(ToolId, Option<PackageId>), Option<String>>,
-}
-
-impl Again<'_, '_> {
-    /// What has changed that decides the result of `task`, as a user would name it.
-    fn changed(&mut self, task: TaskIx) -> Option<String> {
-        let Recall { project: Project { workspace, plan, .. }, ground, programs, .. } = self.recall;
-        let Task { tool, unit, .. } = *plan.graph.task(task);
-        if !self.tools.contains_key(&tool) {
-            let program = programs[tool.0 as usize].as_deref();
-            let is_other = program.is_some_and(|program| !ground.elsewhere.is_as_seen(program));
-            let changed = match is_other {
-                true => Some(format!("the program of {}", plan.graph.tool(tool).name)),
-                false => self.first_changed(ground.declared.shared(tool).to_vec()),
-            };
-            self.tools.insert(tool, changed);
-        }
-        if let Some(Some(changed)) = self.tools.get(&tool) {
-            return Some(changed.clone());
-        }
-        if let Unit::File(file) = unit {
-            return self.first_changed(vec![file]);
-        }
-        let set = (tool, unit.package(workspace));
-        if !self.sets.contains_key(&set) {
-            let changed = self.first_changed(ground.declared.own(task));
-            self.sets.insert(set, changed);
-        }
-        self.sets.get(&set).cloned().flatten()
-    }
-
-    fn first_changed(&mut self, files: Vec<FileId>) -> Option<String> {
-        let workspace = &self.recall.project.workspace;
-        let new: Vec<_> = files.iter().copied().filter(|id| !self.files.contains_key(id)).collect();
-        let looked: Vec<_> =
-            new.into_par_iter().map(|id| (id, !workspace::still_as_seen(workspace, id))).collect();
-        self.files.extend(looked);
-        let changed = files.into_iter().filter(|id| self.files.get(id) == Some(&true));
-        let paths: Vec<&RelPath> = changed.map(|id| &workspace.file(id).path).collect();
-        // The lock file last: it is no fault of anybody's.
-        let lockfile = RelPath::new("Cargo.lock");
-        paths.iter().find(|path| ***path != lockfile).or(paths.first()).map(|path| path.to_string())
     }
 }
