@@ -464,7 +464,7 @@ impl<'a> Recall<'a> {
         }
         drop(memory);
         let elsewhere = merged(&before.elsewhere, &self.ground.elsewhere.table());
-        let state = State { run, files, elsewhere, tools };
+        let state = State { run, files, elsewhere, tools, lockfile: self.project.lockfile };
         if state != *before {
             let _ = state.save(&workspace.target_dir);
         }
