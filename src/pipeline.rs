@@ -14,18 +14,19 @@ mod golden;
 mod judge;
 mod ledger;
 mod lock;
+mod lockfile;
 mod recall;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
 use self::conditions::Conditions;
 use self::recall::{Fate, Outside, Recall};
 use crate::compare::suppressions::Suppressions;
+use crate::model::digest::Digest;
 use crate::model::error::Problems;
 use crate::model::event::Event;
 use crate::model::finding::Entry;
@@ -49,6 +50,7 @@ pub use self::as_of::Later;
 pub use self::conditions::builds_like_baseline;
 pub use self::finished::{Difference, Judged, NotJudged, judge_finished};
 pub use self::lock::{lock, lock_drift};
+pub use self::lockfile::Lockfile;
 pub use self::verify::{Varies, Witness, varies};
 
 /// What the user asked for.
@@ -68,24 +70,12 @@ pub struct Request {
     pub selection: Selection,
     /// `--locked`, `--offline` and `--frozen`, as given.
     pub cargo_flags: Vec<String>,
-    /// What a missing `Cargo.lock` means.
+    /// What is wanted of `Cargo.lock`.
     pub lockfile: Lockfile,
     /// The day by which suppressions expire; without one, none does.
     pub as_of: Option<Date>,
     /// In which order files and packages are met.
     pub listing: Listing,
-}
-
-/// What a missing `Cargo.lock` means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Lockfile {
-    /// It is created, and the user told.
-    Create,
-    /// It is an error.
-    Require,
-    /// It does not matter: nothing is built.
-    #[default]
-    Ignore,
 }
 
 /// A workspace with its configuration and its plan.
@@ -117,6 +107,8 @@ pub struct Project {
     pub suppressions: Vec<Suppression>,
     /// What the last run here saw.
     state: State,
+    /// The digest under which `Cargo.lock` is known to be up to date.
+    lockfile: Option<Digest>,
     /// The day by which that expires.
     as_of: Option<Date>,
     /// The tools that are configured and turned off.
@@ -157,6 +149,9 @@ pub enum Error {
     /// There is no `Cargo.lock` and none may be made.
     #[error("`{0}` is missing; create it with `cargo generate-lockfile` and commit it")]
     NoLockfile(PathBuf),
+    /// `Cargo.lock` is not what the manifests want, and may not be written.
+    #[error("`{0}` is out of date; update it with `cargo update --workspace` and commit it")]
+    OldLockfile(PathBuf),
     /// Cargo could not make a `Cargo.lock`.
     #[error("could not create `{path}`: {message}")]
     Lockfile {
@@ -206,17 +201,26 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
     let (programs, of_workspace) = find(request, env)?;
     let mut state = State::default();
     let mut unknown = None;
-    let mut known = |target_dir: &Path| {
+    let known = |target_dir: &Path| {
         match State::load(target_dir) {
             Ok(loaded) => state = loaded,
             Err(error) => unknown = Some(error),
         }
         state.files.clone()
     };
-    let mut loaded = workspace::load(&of_workspace, &mut known)?;
+    let mut loaded = workspace::load(&of_workspace, known)?;
+    let known = |_: &Path| state.files.clone();
     if !loaded.lockfile && request.lockfile != Lockfile::Ignore {
-        make_lockfile(request, &programs, &loaded.workspace.root, events)?;
-        loaded = workspace::load(&of_workspace, &mut known)?;
+        lockfile::make(request, &programs, &loaded.workspace.root, events)?;
+        loaded = workspace::load(&of_workspace, known)?;
+    }
+    let mut lockfile = lockfile::settle(request, &programs, &loaded.workspace, state.lockfile, env)?;
+    if lockfile.is_updated {
+        events(Event::Notice(
+            "Cargo.lock was out of date, and cargo has updated it; commit it, since `check` does not update it",
+        ));
+        loaded = workspace::load(&of_workspace, known)?;
+        lockfile.digest = Some(lockfile::inputs(&programs, &loaded.workspace, env));
     }
     if let Some(error) = unknown {
         events(Event::Notice(&error.to_string()));
@@ -244,6 +248,7 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
         lock_name,
         locked: config.locked,
         suppressions: config.suppressions,
+        lockfile: lockfile.digest,
         state,
         as_of: request.as_of,
         disabled: config.disabled,
@@ -271,6 +276,8 @@ pub struct Session<'a> {
     pub strict: Strict,
     /// Where output goes that is too long for memory, or is to be kept.
     pub outputs: Option<&'a OutputDir>,
+    /// This program, if its `main` calls [`crate::scan::wrap_rustc`] first.
+    pub own_program: Option<&'a Path>,
 }
 
 /// Why a run came to no outcome. Nobody made a mistake, and nothing was written.
@@ -346,6 +353,7 @@ pub fn run(
         due: &due,
         outputs: &Outputs::new(session.outputs),
         build_dirs,
+        own_program: session.own_program,
         cargo_flags: cargo_flags.clone(),
         started: session.started,
     };
@@ -418,31 +426,6 @@ pub fn parallelism(asked: Parallel) -> usize {
             cores.min(Parallel::MOST as usize)
         }
     }
-}
-
-fn make_lockfile(
-    request: &Request,
-    programs: &Programs,
-    root: &Path,
-    events: &mut dyn FnMut(Event<'_>),
-) -> Result<(), Error> {
-    let path = root.join("Cargo.lock");
-    let is_locked = request.cargo_flags.iter().any(|flag| flag == "--locked" || flag == "--frozen");
-    if request.lockfile == Lockfile::Require || is_locked {
-        return Err(Error::NoLockfile(path));
-    }
-    let output = Command::new(programs.cargo())
-        .arg("generate-lockfile")
-        .args(&request.cargo_flags)
-        .current_dir(root)
-        .output()
-        .map_err(|error| Error::Lockfile { path: path.clone(), message: error.to_string() })?;
-    if !output.status.success() {
-        let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(Error::Lockfile { path, message });
-    }
-    events(Event::Notice("there was no Cargo.lock: created one; commit it, for `check` does not create it"));
-    Ok(())
 }
 
 /// What selection and risk depend on, read only where somebody asks for it.

@@ -480,6 +480,13 @@ impl Tool {
         self.targets.is_some() || self.uses_executable()
     }
 
+    /// Whether it builds members and judges no lints of them: then none may keep it from building.
+    pub fn caps_lints(&self) -> bool {
+        let judges_none =
+            matches!(self.parse, Parse::CargoBuild | Parse::BuildScripts | Parse::Libtest | Parse::Nextest);
+        judges_none && self.inherits() && !self.uses_executable()
+    }
+
     /// Whether what it prints is compared with golden files.
     pub fn has_goldens(&self) -> bool {
         matches!(self.parse, Parse::Golden(_))

@@ -5,13 +5,17 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::build_dirs::BuildDirs;
+use super::lint_levels::{self, Ignored};
 use super::output_form;
 use super::recursion::VARIABLE as RUNNING;
 use crate::model::tool::{Counted, Environment, Tool};
 
-/// A snapshot of the environment.
+/// A snapshot of the environment, without the lint levels that it would set for compilers.
 #[derive(Clone, Debug, Default)]
-pub struct Env(BTreeMap<OsString, OsString>);
+pub struct Env {
+    vars: BTreeMap<OsString, OsString>,
+    ignored: Vec<Ignored>,
+}
 
 /// What every tool may see.
 const HARMLESS: [&str; 23] = [
@@ -62,33 +66,46 @@ pub(super) const JOBSERVER: [&str; 3] = ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS
 impl Env {
     /// The environment of this process.
     pub fn capture() -> Self {
-        Self(std::env::vars_os().collect())
+        let mut vars = std::env::vars_os().collect();
+        let ignored = lint_levels::take_out(&mut vars, &|path| std::fs::read_to_string(path).ok());
+        Self { vars, ignored }
+    }
+
+    /// The lint levels that were in the environment, and that no tool sees.
+    pub fn ignored(&self) -> &[Ignored] {
+        &self.ignored
     }
 
     /// An environment of these variables.
     #[cfg(test)]
     pub(super) fn of(vars: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self(vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        let vars = vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { vars, ..Self::default() }
     }
 
     /// The value of `name`, if it is set and not empty.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
-        self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+        self.vars.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether `name` is set, to whatever value.
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        self.vars.contains_key(OsStr::new(name))
     }
 
     /// Sets `name` for this program and what it tells its children.
     pub(super) fn set(&mut self, name: &str, value: &str) {
-        self.0.insert(name.into(), value.into());
+        self.vars.insert(name.into(), value.into());
     }
 
     /// Every variable.
     pub(super) fn vars(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
-        self.0.iter()
+        self.vars.iter()
     }
 
     /// The names of the variables that begin with `prefix`, sorted.
     pub fn names<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.keys().filter_map(|name| name.to_str()).filter(move |name| name.starts_with(prefix))
+        self.vars.keys().filter_map(|name| name.to_str()).filter(move |name| name.starts_with(prefix))
     }
 
     /// What a process of `tool` sees. `dirs` are where cargo builds; `pool` are the variables of the jobserver,
@@ -128,7 +145,8 @@ impl Env {
                 name.to_str().is_some_and(|name| is_allowed(name, names) || is_searched_by(tool, name))
             }
         };
-        let mut seen: BTreeMap<_, _> = self.0.iter().filter(|(name, _)| allowed(name)).map(owned).collect();
+        let mut seen: BTreeMap<_, _> =
+            self.vars.iter().filter(|(name, _)| allowed(name)).map(owned).collect();
         if tool.inherits() {
             self.clean_library_path(&mut seen);
         }

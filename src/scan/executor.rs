@@ -11,7 +11,7 @@ mod tests;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -58,6 +58,8 @@ pub struct Executor<'a> {
     pub outputs: &'a Outputs<'a>,
     /// Where cargo builds.
     pub build_dirs: BuildDirs,
+    /// This program, if it can stand between cargo and rustc.
+    pub own_program: Option<&'a Path>,
     /// `--locked`, `--offline`, `--frozen`: how cargo may work, no part of what is selected.
     pub cargo_flags: Vec<String>,
     /// When the run began.

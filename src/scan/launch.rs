@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cargo_config2::PathAndArgs;
 
-use super::cargo_config;
 use super::executor::Executor;
 use super::output_form;
 use super::pool::Threads;
 use super::program::{NO_INSTALL, toolchain_of, words_of};
+use super::{cap_lints, cargo_config};
 use crate::model::task::{Program, Unit};
 use crate::model::tool::Tool;
 use crate::model::workspace::PackageId;
@@ -36,6 +36,8 @@ pub(super) struct Launcher<'a> {
     built: Mutex<BTreeMap<(PackageId, u32), Arc<Program>>>,
     /// Read when it is first needed.
     cargo: OnceLock<Result<Cargo, String>>,
+    /// What caps the lints of members. Made when it is first needed.
+    wrapper: OnceLock<Result<Option<PathBuf>, String>>,
 }
 
 /// The variables of a process.
@@ -44,7 +46,7 @@ type Vars = BTreeMap<OsString, OsString>;
 impl<'a> Launcher<'a> {
     /// Nothing is built yet.
     pub(super) fn new(executor: &'a Executor<'a>) -> Self {
-        Self { executor, built: Mutex::default(), cargo: OnceLock::new() }
+        Self { executor, built: Mutex::default(), cargo: OnceLock::new(), wrapper: OnceLock::new() }
     }
 
     /// Takes note of programs that are there now.
@@ -76,6 +78,9 @@ impl<'a> Launcher<'a> {
         let mut vars = env.for_tool(tool, build_dirs, pool.vars(), *parallel);
         if toolchain_of(words_of(tool)).is_some() {
             vars.insert(NO_INSTALL.0.into(), NO_INSTALL.1.into());
+        }
+        if tool.caps_lints() {
+            vars.extend(self.cap_lints()?.map(|wrapper| (cap_lints::VARIABLE.into(), wrapper.into())));
         }
         let threads = tool.threads.as_ref().map(|name| {
             let most = self.most_threads(name, &vars).unwrap_or(*parallel).min(*parallel);
@@ -156,6 +161,25 @@ impl<'a> Launcher<'a> {
         std::env::join_paths(unique(dirs)).unwrap_or_default()
     }
 
+    /// The program that caps the lints of members, if there is one.
+    fn cap_lints(&self) -> Result<Option<PathBuf>, String> {
+        let make = || {
+            let Executor { workspace, env, own_program, .. } = self.executor;
+            let Some(program) = own_program else { return Ok(None) };
+            // An empty variable turns off what is configured.
+            let own = match env.is_set(cap_lints::VARIABLE) {
+                true => env.get(cap_lints::VARIABLE).map(PathBuf::from),
+                false => self.cargo()?.wrapper.clone(),
+            };
+            let is_name = |path: &Path| path.components().count() == 1;
+            let next = own.map(|own| if is_name(&own) { own } else { workspace.root.join(own) });
+            cap_lints::prepare(&workspace.target_dir, program, next.as_deref())
+                .map(Some)
+                .map_err(|error| format!("could not make a wrapper for rustc: {error}"))
+        };
+        self.wrapper.get_or_init(make).clone()
+    }
+
     fn cargo(&self) -> Result<&Cargo, String> {
         let read = || {
             Cargo::read(self.executor)
@@ -184,6 +208,8 @@ struct Cargo {
     runners: BTreeMap<String, PathAndArgs>,
     /// `[env]`: name, value, and whether it overrides the environment.
     vars: Vec<(OsString, OsString, bool)>,
+    /// `build.rustc-workspace-wrapper`.
+    wrapper: Option<PathBuf>,
 }
 
 impl Cargo {
@@ -199,8 +225,9 @@ impl Cargo {
                 runners.insert(triple.clone(), runner);
             }
         }
+        let wrapper = config.build.rustc_workspace_wrapper.filter(|path| !path.as_os_str().is_empty());
         let vars = config.env.into_iter().map(|(name, entry)| (name.into(), entry.value, entry.force));
-        Ok(Self { host, targets, runners, vars: vars.collect() })
+        Ok(Self { host, targets, runners, vars: vars.collect(), wrapper })
     }
 
     /// What starts `program`, if it is not started by itself. Beside those for another target there are programs for the

@@ -24,7 +24,7 @@ pub(crate) fn check(
     shell: &mut Shell,
 ) -> Result<End, End> {
     let reports = Reports::resolve(&args.reports, env, shell)?;
-    let project = prepare(&args.run, Lockfile::Require, env, shell)?;
+    let project = prepare(&args.run, Lockfile::Exist, env, shell)?;
     if gate.has_drifted(&project, shell) {
         return Err(End::Drift);
     }

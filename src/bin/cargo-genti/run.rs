@@ -11,7 +11,7 @@ use genti::model::workspace::Workspace;
 use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
 use genti::plan::{Drift, DriftKind};
 use genti::report::Draft;
-use genti::scan::{self, Env, Inherited, Pool, Stop, StopReason};
+use genti::scan::{self, Env, Ignored, Inherited, Pool, Stop, StopReason};
 use genti::store::{self, ArtifactDir, Results, StoreError};
 
 use crate::args::{BlessArgs, CheckArgs, GateArgs, RunArgs};
@@ -96,6 +96,7 @@ fn main(
     shell: &mut Shell,
 ) -> Result<End, End> {
     let reports = Reports::resolve(&args.reports, &start.env, shell)?;
+    say_ignored(&start.env, shell);
     // As long as the process lives: the system frees it at once, and not a hundred thousand paths one by one.
     let project = Box::leak(Box::new(prepare(&args.run, lockfile, &start.env, shell)?));
     if gate.as_configured {
@@ -195,6 +196,25 @@ pub(crate) fn load(request: &Request, env: &Env, shell: &mut Shell) -> Result<Pr
     Ok(project)
 }
 
+/// Says which lint levels of the environment count for nothing. To be called once a command.
+pub(crate) fn say_ignored(env: &Env, shell: &mut Shell) {
+    let from = |ignored: &Ignored| {
+        let levels: Vec<_> = ignored.levels.iter().map(|level| format!("`{level}`")).collect();
+        format!("{} from {}", levels.join(", "), ignored.variable)
+    };
+    let all: Vec<_> = env.ignored().iter().map(from).collect();
+    if all.is_empty() {
+        return;
+    }
+    let why = match env.ignored().iter().all(|ignored| ignored.only_raises) {
+        true => "every new finding fails already",
+        false => "set lint levels in `[lints]`, where they hold for everybody",
+    };
+    let text = visible_line(&format!("ignoring {}: {why}", all.join(" and ")));
+    shell.tell_notice(&text);
+    shell.note(text);
+}
+
 /// Where the output of a tool is that has no verdict on something; nothing if there is none.
 pub(crate) fn kept(result: &ToolOutcome) -> Vec<String> {
     let shown = |path: &PathBuf| visible_line(&path.display().to_string());
@@ -253,6 +273,7 @@ pub(crate) fn execute(
         true => open_results(project, &env, shell),
         false => None,
     };
+    let own_program = std::env::current_exe().ok();
     let session = Session {
         env: &env,
         pool: &pool,
@@ -263,6 +284,7 @@ pub(crate) fn execute(
         bless: bless.accept,
         strict,
         outputs,
+        own_program: own_program.as_deref(),
     };
     let outcome = pipeline::run(project, &session, results, baseline, &mut |event| bar.on(event, shell));
     drop(bar);

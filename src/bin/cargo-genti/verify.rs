@@ -50,6 +50,7 @@ impl Way {
 
 fn verify(args: &VerifyArgs, start: &mut Start, shell: &mut Shell) -> Result<End, End> {
     let request = run::request(&args.run, Lockfile::Require, &start.env, shell)?;
+    run::say_ignored(&start.env, shell);
     let first = run::load(&request, &start.env, shell)?;
     run::enter(&first, &mut start.env, shell)?;
     let root = &first.workspace.root;
@@ -116,6 +117,7 @@ fn run_once(
     shell: &mut Shell,
 ) -> Result<Outcome, End> {
     let pool = Pool::new(start.inherited.clone(), &start.env, way.parallel);
+    let own_program = std::env::current_exe().ok();
     let session = Session {
         env: &start.env,
         pool: &pool.map_err(|error| unable(shell, error))?,
@@ -126,6 +128,7 @@ fn run_once(
         bless: false,
         strict: Strict::default(),
         outputs: Some(dir.outputs()),
+        own_program: own_program.as_deref(),
     };
     let mut bar = Bar::new(project, shell);
     let outcome = pipeline::run(project, &session, None, baseline, &mut |event| bar.on(event, shell));

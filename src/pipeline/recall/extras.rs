@@ -26,7 +26,7 @@ pub(super) struct Wide {
 }
 
 /// Collects what was read.
-struct Collector<'a> {
+pub(super) struct Collector<'a> {
     ground: &'a Ground<'a>,
     /// The packages whose files are declared inputs.
     closure: BTreeSet<PackageId>,
@@ -57,13 +57,32 @@ impl Ground<'_> {
         build_dirs: &[PathBuf],
         wide: &Wide,
     ) -> Result<Vec<Extra>, Unknown> {
+        if tool.discovers() == Discovers::Nothing {
+            return Ok(Vec::new());
+        }
+        let mut discovered = self.discovered(tool, units, traces, build_dirs)?;
+        // What a tool sees but a list of, is in its key, and so is all of what counts altogether.
+        if matches!(tool.environment, Environment::Only(_) | Environment::Inherit(Counted::All)) {
+            discovered.variables.clear();
+        }
+        discovered.finish(wide)
+    }
+
+    /// What a process of `tool` over `units` has read by all accounts, where `traces` are what it left.
+    pub(super) fn discovered<'a>(
+        &'a self,
+        tool: &Tool,
+        units: &[Unit],
+        traces: &Traces,
+        build_dirs: &'a [PathBuf],
+    ) -> Result<Collector<'a>, Unknown> {
         let discovers = tool.discovers();
         let packages = match tool.per {
             Per::Workspace => self.plan.packages.clone(),
             _ => units.iter().filter_map(|unit| unit.package(self.workspace)).collect(),
         };
         let closure = match discovers {
-            Discovers::Nothing => return Ok(Vec::new()),
+            Discovers::Nothing => return Ok(self.collector(BTreeSet::new(), build_dirs)),
             Discovers::Modules => packages.iter().copied().collect(),
             Discovers::Build => self.declared.closure(&packages),
         };
@@ -93,11 +112,7 @@ impl Ground<'_> {
                 collector.add_script(script)?;
             }
         }
-        // What a tool sees but a list of, is in its key, and so is all of what counts altogether.
-        if matches!(tool.environment, Environment::Only(_) | Environment::Inherit(Counted::All)) {
-            collector.variables.clear();
-        }
-        collector.finish(wide)
+        Ok(collector)
     }
 
     /// What `unit` has read, or is known to read: equal digests mean that it would read the same again.
@@ -261,6 +276,16 @@ impl Collector<'_> {
     fn add(&mut self, read: Reads, base: &Path) -> Result<(), Unknown> {
         self.variables.extend(read.variables);
         read.files.iter().try_for_each(|file| self.add_file(&base.join(file)))
+    }
+
+    /// Whether the file at `path` is among what was read.
+    pub(super) fn contains(&self, path: &RelPath) -> bool {
+        self.files.contains(path) || self.watched.iter().any(|watched| path.is_within(watched))
+    }
+
+    /// Whether any other file may have been read.
+    pub(super) fn is_open(&self) -> bool {
+        self.wants_everything
     }
 
     fn add_file(&mut self, path: &Path) -> Result<(), Unknown> {

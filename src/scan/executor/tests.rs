@@ -39,6 +39,7 @@ fn run<R: Send>(
         due: &vec![true; files],
         outputs: &Outputs::new(None),
         build_dirs: BuildDirs::new(BuildDir::Auto, 1, &workspace),
+        own_program: None,
         cargo_flags: Vec::new(),
         started: Instant::now(),
     };
