@@ -93,7 +93,7 @@ fn git_tells_what_was_changed_also_of_whole_files() {
     assert_shown(
         &settled(parsed, &sources),
         str![[r#"
-warning format format a	b.txt: this file is new
+warning format format a%09b.txt: this file is new
 warning format format bin.dat: the binary content differs
 warning format format fresh.txt: this file is new
 warning format format gone.txt: this file was deleted

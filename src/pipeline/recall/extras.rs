@@ -243,7 +243,8 @@ impl Collector<'_> {
             }
             return Ok(());
         }
-        let text = unit.dep_infos.iter().find_map(|path| read(path)).ok_or(Unknown)?;
+        let text = unit.dep_infos.iter().find_map(|path| read(path));
+        let text = text.or_else(|| read(&linked_dep_info(&unit.artifact)?)).ok_or(Unknown)?;
         self.add(reads::dep_info(&text).ok_or(Unknown)?, base)?;
         self.add_absent_modules(source, &package);
         Ok(())
@@ -455,6 +456,32 @@ fn dep_infos_beside(unit: &BuiltUnit) -> Vec<PathBuf> {
     };
     let own = files.flatten().filter(|file| file.file_name().to_str().is_some_and(is_its));
     own.map(|file| file.path()).collect()
+}
+
+/// The list of what rustc has read of the program that cargo has linked to `artifact`, a name without a hash.
+fn linked_dep_info(artifact: &Path) -> Option<PathBuf> {
+    let seen = |path: &Path| path.metadata().and_then(|meta| Ok((meta.len(), meta.modified()?))).ok();
+    let program = seen(artifact)?;
+    let name = artifact.file_name()?.to_str()?;
+    let stem = name.strip_suffix(std::env::consts::EXE_SUFFIX).unwrap_or(name).replace('-', "_");
+    let dir = artifact.parent()?;
+    let files =
+        [dir.join("deps"), dir.to_path_buf()].into_iter().filter_map(|dir| std::fs::read_dir(dir).ok());
+    let mut lists = files.flatten().flatten().map(|entry| entry.path()).filter(|path| {
+        let name = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .filter(|_| path.extension() == Some("d".as_ref()));
+        name.and_then(|name| name.rsplit_once('-')).is_some_and(|(own, _)| own.replace('-', "_") == stem)
+    });
+    lists.find(|list| {
+        let built = list.with_file_name(format!(
+            "{}{}",
+            list.file_stem().unwrap_or_default().to_string_lossy(),
+            std::env::consts::EXE_SUFFIX
+        ));
+        seen(&built) == Some(program)
+    })
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {
