@@ -43,8 +43,8 @@ use crate::workspace::{GitError, Listing, LoadError};
 use crate::{disk, store, workspace};
 use jiff::civil::Date;
 
-pub use self::as_of::Later;
 pub use self::around::{Located, around, base, forget_changed, locate};
+pub use self::as_of::Later;
 pub use self::conditions::builds_like_baseline;
 pub use self::finished::{Difference, Judged, NotJudged, judge_finished};
 pub use self::lock::{lock, lock_drift};

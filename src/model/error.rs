@@ -92,7 +92,7 @@ mod tests {
             (6..7, 5..8, (2, 1)),
             (8..8, 8..8, (2, 2)),
             (9..usize::MAX, 8..8, (2, 2)),
-            (5..1, 5..8, (2, 1)),
+            (Range { start: 5, end: 1 }, 5..8, (2, 1)),
         ] {
             let problem = problem(span.clone());
             assert_eq!(problem.clamped(), Some(clamped), "{span:?}");

@@ -357,7 +357,8 @@ fn check_damaged(damaged: impl Fn(&str) -> Vec<u8>, expected: [bool; 6]) {
         (Parse::RustcJson, format!("{artifact}\n{finished}")),
         (
             Parse::Sarif,
-            r#"{"version":"2.1.0","runs":[{"tool":{"driver":{}},"results":[{"message":{"text":"bad"}}]}]}"#.to_owned(),
+            r#"{"version":"2.1.0","runs":[{"tool":{"driver":{}},"results":[{"message":{"text":"bad"}}]}]}"#
+                .to_owned(),
         ),
         (Parse::Rustfmt, "Diff in /w/ws/x.rs:1:\n-bad\n+good\n".to_owned()),
         (pattern(), "x.wgsl:1: warning: bad\n".to_owned()),

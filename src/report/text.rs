@@ -92,13 +92,18 @@ mod tests {
             ("a ##[error]b ##vso[task.complete]c", "a ##\\[error]b ##\\vso[task.complete]c"),
             ("###[x ##teamcity[y", "###\\[x ##\\teamcity[y"),
             ("a\n  ::error::b", "a\n  \\::error::b"),
-            ("--- group\n+++ open\n~~~ quiet\n^^^ +++\n---", "\\--- group\n\\+++ open\n\\~~~ quiet\n\\^^^ +++\n\\---"),
+            (
+                "--- group\n+++ open\n~~~ quiet\n^^^ +++\n---",
+                "\\--- group\n\\+++ open\n\\~~~ quiet\n\\^^^ +++\n\\---",
+            ),
             ("section_start:1:a\n section_end:1:a", "\\section_start:1:a\n \\section_end:1:a"),
         ] {
             assert_eq!(inert(text), shown);
             assert_eq!(inert(shown), shown, "once is enough");
         }
-        for harmless in ["## [a]", "##a-b[", "a::b", " --- a", "---a", "--> a.rs", "-- -", "a section_start:1:a"] {
+        for harmless in
+            ["## [a]", "##a-b[", "a::b", " --- a", "---a", "--> a.rs", "-- -", "a section_start:1:a"]
+        {
             assert_eq!(inert(harmless), harmless);
         }
     }

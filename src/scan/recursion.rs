@@ -32,10 +32,13 @@ impl Env {
     pub fn enter(&mut self, root: &Path, target_dir: &Path) -> Result<(), Recursion> {
         let names = [name_of(root), name_of(target_dir)];
         let told = self.get(VARIABLE).map(|value| value.to_string_lossy().into_owned()).unwrap_or_default();
-        let is_told = |told: &str| told.split_whitespace().any(|other| names.iter().any(|name| name == other));
+        let is_told =
+            |told: &str| told.split_whitespace().any(|other| names.iter().any(|name| name == other));
         let prefix = format!("{VARIABLE}=");
         let was_told = |variable: &[u8]| {
-            variable.strip_prefix(prefix.as_bytes()).is_some_and(|told| is_told(&String::from_utf8_lossy(told)))
+            variable
+                .strip_prefix(prefix.as_bytes())
+                .is_some_and(|told| is_told(&String::from_utf8_lossy(told)))
         };
         let above = sys::ancestors();
         if is_told(&told) || above.iter().flat_map(|process| process.variables()).any(was_told) {

@@ -134,7 +134,10 @@ mod tests {
         {
             let link = dir.path().join("link.toml");
             std::os::unix::fs::symlink(dir.path().join("nowhere"), &link).unwrap();
-            assert_eq!(create_file(dir.path(), &link, b"two").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(
+                create_file(dir.path(), &link, b"two").unwrap_err().kind(),
+                io::ErrorKind::AlreadyExists
+            );
             assert!(!dir.path().join("nowhere").exists());
         }
         let left = std::fs::read_dir(dir.path().join("a")).unwrap().count();

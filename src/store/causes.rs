@@ -41,7 +41,9 @@ pub fn load_causes(target_dir: &Path) -> Result<Option<Causes>, NoCauses> {
     let path = target_dir.join(NAME);
     match disk::read(&path) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         Err(error) => Err(NoCauses { path, error }),
     }
 }

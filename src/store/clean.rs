@@ -149,7 +149,10 @@ mod tests {
         assert!(base.join("mine").exists());
         // Nor is a directory taken over that somebody else has put there.
         let refused = ArtifactDir::open(dir.path(), &mut || false);
-        assert!(matches!(refused, Err(StoreError::Foreign { what: "a directory with files of somebody else's", .. })));
+        assert!(matches!(
+            refused,
+            Err(StoreError::Foreign { what: "a directory with files of somebody else's", .. })
+        ));
         std::fs::rename(base.join("mine"), base.join(tag::NAME)).unwrap();
         let refused = ArtifactDir::open(dir.path(), &mut || false);
         assert!(matches!(refused, Err(StoreError::Foreign { what: "a directory of another program", .. })));

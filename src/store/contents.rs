@@ -72,7 +72,8 @@ pub(super) fn claim(base: &Path) -> Result<(), StoreError> {
     }
     let entries = walkdir::WalkDir::new(base).min_depth(1).max_depth(1);
     for entry in entries {
-        let entry = entry.map_err(|error| StoreError::Io { path: base.to_path_buf(), error: error.into() })?;
+        let entry =
+            entry.map_err(|error| StoreError::Io { path: base.to_path_buf(), error: error.into() })?;
         let name = entry.file_name().to_str().unwrap_or_default();
         if !may_be_there(name, entry.path(), entry.file_type()) {
             return foreign("a directory with files of somebody else's");

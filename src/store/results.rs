@@ -175,7 +175,9 @@ impl Results {
             Ok(log) => (log, None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), None),
             // To be written anew.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none() => {
+            Err(error)
+                if error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none() =>
+            {
                 (Vec::new(), Some(format!("`{}` was not used: {error}; it is written anew", path.display())))
             }
             Err(error) => return Err(StoreError::Io { path, error }),

@@ -70,7 +70,8 @@ pub(super) fn check(file: &File, path: &Path) -> io::Result<()> {
     if is_open_to_others(meta.mode()) && knows_modes(dir) {
         return refused(format!("others than its owner can write to it (mode {:o})", meta.mode() & 0o7777));
     }
-    let (owner, of_dir, own) = (meta.uid(), std::fs::metadata(dir)?.uid(), rustix::process::geteuid().as_raw());
+    let (owner, of_dir, own) =
+        (meta.uid(), std::fs::metadata(dir)?.uid(), rustix::process::geteuid().as_raw());
     if !is_trusted(owner, of_dir, own) {
         return refused(format!("another user put it there (uid {owner})"));
     }

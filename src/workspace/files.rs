@@ -108,7 +108,7 @@ fn look(root: &Path, path: RelPath) -> Option<Found> {
     // Cargo would wait for it.
     let seen = disk::refuse_special(&place).map(|()| stamp_of(&meta));
     let is_there = is_link || meta.is_file() || seen.is_err();
-    is_there.then(|| Found { path, is_link, is_behind_link: false, is_tracked: false, seen })
+    is_there.then_some(Found { path, is_link, is_behind_link: false, is_tracked: false, seen })
 }
 
 /// Finds out what is in the files of `runs`, which come sorted: by what is `known`, which is sorted too, or by reading them.

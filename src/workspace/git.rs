@@ -57,7 +57,8 @@ pub fn changed_since(root: &Path, reference: &str) -> Result<BTreeSet<RelPath>, 
     let unwatched = git(root, reference, &["ls-files", "-v", "--cached", "--full-name", "-z", "--", ":/"])?;
     let top = git(root, reference, &["rev-parse", "--show-toplevel"])?;
     let top = os_path(top.strip_suffix(b"\n").unwrap_or(&top)).into_owned();
-    let unwatched: Vec<_> = unwatched.split(|&byte| byte == 0).filter_map(|line| self::unwatched(line, &top)).collect();
+    let unwatched: Vec<_> =
+        unwatched.split(|&byte| byte == 0).filter_map(|line| self::unwatched(line, &top)).collect();
     let prefix = git(root, reference, &["rev-parse", "--show-prefix"])?;
     let prefix = prefix.strip_suffix(b"\n").unwrap_or(&prefix);
     let listed = [&*changed, &*unknown].into_iter().flat_map(|list| list.split(|&byte| byte == 0));

@@ -160,6 +160,7 @@ fn varint(bytes: &[u8]) -> Option<(usize, &[u8])> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests start git and write files")]
 mod tests {
     use std::process::Command;
 
@@ -167,7 +168,10 @@ mod tests {
 
     fn git(dir: &Path, args: &[&str]) -> bool {
         let mut command = Command::new("git");
-        command.args(["-c", "user.name=n", "-c", "user.email=e"]).args(args).env("GIT_CONFIG_GLOBAL", "/dev/null");
+        command
+            .args(["-c", "user.name=n", "-c", "user.email=e"])
+            .args(args)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null");
         command.current_dir(dir).output().unwrap().status.success()
     }
 
@@ -180,7 +184,9 @@ mod tests {
     fn repository(init: &[&str]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         assert!(git(dir.path(), &[&["init", "-q"], init].concat()));
-        for name in ["a", "a.txt", "a/../b", "deep/er/file", "deep/er/file2", "größe", "x".repeat(200).as_str()] {
+        for name in
+            ["a", "a.txt", "a/../b", "deep/er/file", "deep/er/file2", "größe", "x".repeat(200).as_str()]
+        {
             let path = dir.path().join(name.replace("a/../", ""));
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, name).unwrap();
@@ -203,7 +209,10 @@ mod tests {
                 assert_eq!(index[7], version.as_bytes()[0] - b'0');
                 assert_eq!(Index::read(dir.path()).unwrap().0, listed(dir.path()), "{init:?} {version}");
                 for len in 0..index.len() {
-                    assert!(DIGESTS.iter().all(|digest| Index::parse(&index[..len], *digest).is_none()), "{len}");
+                    assert!(
+                        DIGESTS.iter().all(|digest| Index::parse(&index[..len], *digest).is_none()),
+                        "{len}"
+                    );
                 }
             }
         }

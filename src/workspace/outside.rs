@@ -3,7 +3,6 @@
 //! Cargo is not asked about them: `cargo metadata` refuses a package below a workspace that doesn't list it, which
 //! is nonetheless a fine dependency. What is read of their manifests is little: the name, and what they need by
 //! path. Whether features or platforms switch a dependency on is not looked at.
-#![expect(clippy::disallowed_methods, reason = "part of the shell: reads manifests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -3,7 +3,6 @@
 //! The matching is that of the `ignore` crate. Its walks are not used: one of them reads directory by directory on one
 //! thread, and takes as long as it takes to look at all that it finds; the other waits for ever where it can't have the
 //! threads that it asks for.
-#![expect(clippy::disallowed_methods, reason = "part of the shell: lists directories")]
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

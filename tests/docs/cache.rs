@@ -10,13 +10,11 @@ const PAGE: &str = "docs/cache.md";
 /// The built-in tools, those that are turned off included.
 fn built_in() -> Vec<Tool> {
     let enabled = "tools.nextest.enabled = true\n";
-    let file = config::ConfigFile {
-        name: "genti.toml".into(),
-        text: enabled.into(),
-        place: config::Place::File,
-    };
+    let file =
+        config::ConfigFile { name: "genti.toml".into(), text: enabled.into(), place: config::Place::File };
     let mut tools = config::load(&[], None).unwrap().tools;
-    tools.extend(config::load(&[file], None).unwrap().tools.into_iter().filter(|tool| tool.name == "nextest"));
+    tools
+        .extend(config::load(&[file], None).unwrap().tools.into_iter().filter(|tool| tool.name == "nextest"));
     tools.sort_by(|a, b| a.name.cmp(&b.name));
     tools
 }

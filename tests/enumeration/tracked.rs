@@ -32,7 +32,10 @@ fn tree() -> Tree {
         .write("ws/target/debug/tracked", "");
     git(&tree, &["init", "-q"]);
     git(&tree, &["add", "."]);
-    git(&tree, &["add", "-f", "a.gen", "src/deep.gen", "vendor/a/tracked.c", "vendor/z", "target/debug/tracked"]);
+    git(
+        &tree,
+        &["add", "-f", "a.gen", "src/deep.gen", "vendor/a/tracked.c", "vendor/z", "target/debug/tracked"],
+    );
     tree
 }
 
@@ -49,7 +52,8 @@ fn a_tracked_file_counts_though_a_rule_matches_it() {
     // Git agrees, but for what cargo builds.
     let output = Command::new("git").args(["ls-files"]).current_dir(tree.path("ws")).output().unwrap();
     let tracked = String::from_utf8(output.stdout).unwrap();
-    let tracked: Vec<_> = tracked.lines().filter(|path| !["target/debug/tracked", "vendor/z"].contains(path)).collect();
+    let tracked: Vec<_> =
+        tracked.lines().filter(|path| !["target/debug/tracked", "vendor/z"].contains(path)).collect();
     let mut all = listed(&tree.load());
     all.sort();
     assert_eq!(all, tracked);

@@ -7,10 +7,10 @@ use std::time::Instant;
 use genti::model::event::{Event, Waiting};
 use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome, ToolOutcome};
+use genti::model::workspace::Workspace;
 use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
 use genti::plan::{Drift, DriftKind};
 use genti::report::Draft;
-use genti::model::workspace::Workspace;
 use genti::scan::{self, Env, Inherited, Pool, Stop, StopReason};
 use genti::store::{self, ArtifactDir, Results, StoreError};
 

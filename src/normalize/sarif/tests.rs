@@ -115,7 +115,10 @@ fn a_run_that_failed_is_a_gap() {
     let said = r#"[{"level":"warning","message":{"text":"w"}},{"level":"error","message":{"text":"e"}}]"#;
     for kind in ["toolExecutionNotifications", "toolConfigurationNotifications"] {
         check(&format!(r#"{{"executionSuccessful":true,"{kind}":{said}}}"#), "e");
-        check(&format!(r#"{{"executionSuccessful":true}},{{"executionSuccessful":true,"{kind}":{said}}}"#), "e");
+        check(
+            &format!(r#"{{"executionSuccessful":true}},{{"executionSuccessful":true,"{kind}":{said}}}"#),
+            "e",
+        );
     }
     check(r#"{"executionSuccessful":true,"processStartFailureMessage":"no such file"}"#, "no such file");
     check(r#"{"executionSuccessful":true,"exitSignalName":"SIGSEGV"}"#, "the tool says that it failed");
@@ -130,7 +133,8 @@ fn a_run_that_failed_is_a_gap() {
 
 #[test]
 fn a_log_that_tells_of_no_run_or_keeps_results_elsewhere_is_a_gap() {
-    let reason = |log: &str| sarif(log, "", 0).expect("readable").gaps.into_iter().map(|gap| gap.reason).next();
+    let reason =
+        |log: &str| sarif(log, "", 0).expect("readable").gaps.into_iter().map(|gap| gap.reason).next();
     let none = r#"{"version":"2.1.0","runs":[]}"#;
     assert_eq!(reason(none).as_deref(), Some("the SARIF log contains no run"));
     let elsewhere = "the SARIF log keeps results outside of its runs, where they are not read";

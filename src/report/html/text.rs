@@ -58,7 +58,10 @@ pub(super) fn prose(text: &str) -> String {
 /// `json` as the content of a `script` element: neither `</script` nor `<!--` can stand in it.
 pub(super) fn in_script(json: &str) -> String {
     // And nothing that a CI service would obey in a log.
-    text::without_hash_commands(json, "\\u0023#").replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+    text::without_hash_commands(json, "\\u0023#")
+        .replace('<', "\\u003c")
+        .replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
 }
 
 /// `text` as a value in a link to a filter, `#tool=…`, as `URLSearchParams` reads it.

@@ -294,7 +294,10 @@ pub(crate) fn leads_out_of_the_workspace() -> Tried {
             let ended = run(&mut sandbox.command(args));
             let what = format!("{link}, {args:?}, {leads_somewhere}");
             assert_eq!(ended.code(), Some(code), "{what}: {ended}");
-            assert!(ended.err.contains("a link leads elsewhere") || ended.err.contains("is a symbolic link"), "{what}: {ended}");
+            assert!(
+                ended.err.contains("a link leads elsewhere") || ended.err.contains("is a symbolic link"),
+                "{what}: {ended}"
+            );
             assert_eq!(outside.exists(), leads_somewhere, "{what}");
             if leads_somewhere {
                 assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1, "{what}");
@@ -350,9 +353,10 @@ pub(crate) fn holds_files_of_others() -> Tried {
         assert!(ended.err.contains(&format!("left `target/genti/{left}`")), "{ended}");
     }
     let left: Vec<_> = files(&world.path("target/genti")).into_keys().collect();
-    let left: Vec<_> = left.iter().filter_map(|path| path.strip_prefix(world.path("target/genti")).ok()).collect();
-    let expected =
-        ["CACHEDIR.TAG", "artifacts/mine.md", "deep/er/mine", "lock", "mine.txt", "output/mine"].map(Path::new);
+    let left: Vec<_> =
+        left.iter().filter_map(|path| path.strip_prefix(world.path("target/genti")).ok()).collect();
+    let expected = ["CACHEDIR.TAG", "artifacts/mine.md", "deep/er/mine", "lock", "mine.txt", "output/mine"]
+        .map(Path::new);
     assert_eq!(left, expected);
     // What a CI service restores is no obstacle, and the first run marks it.
     let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"true\"]\n");
@@ -394,13 +398,18 @@ pub(crate) fn standard_output_is_lost() -> Tried {
         &["--help"],
     ];
     // Where cargo was called so, its runtime has opened something in the place of what is closed.
-    for (redirection, by_cargo) in [(">&-", false), (">&-", true), (">/dev/full", false), ("1</dev/null", false)] {
+    for (redirection, by_cargo) in
+        [(">&-", false), (">&-", true), (">/dev/full", false), ("1</dev/null", false)]
+    {
         for args in commands.into_iter().chain([&["run", "--message-format", "json"][..], &["--version"]]) {
             let script = format!("exec \"$@\" {redirection}");
             let mut command = under(&["sh", "-c", &script, "sh"], &world.sandbox.command(args));
             command.env_remove("CARGO");
             if by_cargo {
-                command = under(&["sh", "-c", "exec 1<>/dev/null; exec \"$@\"", "sh"], &world.sandbox.command(args));
+                command = under(
+                    &["sh", "-c", "exec 1<>/dev/null; exec \"$@\"", "sh"],
+                    &world.sandbox.command(args),
+                );
                 command.env("CARGO", env!("CARGO"));
             }
             let ended = run(&mut command);

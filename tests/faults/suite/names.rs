@@ -105,7 +105,10 @@ pub(crate) fn are_printed_as_they_are() -> Tried {
         run(&mut sandbox.command(&["baseline", "init"])).expect(0, &[]);
         let baseline = sandbox.root().join(".config/genti/baseline/t.jsonl");
         let baseline = std::fs::read_to_string(baseline).unwrap();
-        assert!(written.iter().all(|name| baseline.contains(&serde_json::to_string(name).unwrap())), "{baseline}");
+        assert!(
+            written.iter().all(|name| baseline.contains(&serde_json::to_string(name).unwrap())),
+            "{baseline}"
+        );
         run(&mut sandbox.command(&["check"])).expect(0, &[]);
     }
     Ok(())

@@ -112,7 +112,8 @@ pub(crate) fn genti_is_killed_below_make() -> Tried {
     let world = World::new();
     world.tool("echo > ../ready-$(basename \"$1\"); exec sleep 600");
     let genti = world.command(&["--parallel", "3"]);
-    let genti = genti.get_args().fold(format!("{:?}", genti.get_program()), |line, arg| format!("{line} {arg:?}"));
+    let genti =
+        genti.get_args().fold(format!("{:?}", genti.get_program()), |line, arg| format!("{line} {arg:?}"));
     // The second one ends when the test says so: not before the guard has done its work.
     let rules = format!(
         "all: genti other\ngenti:\n\t+echo $$$$ > ../pid; exec {genti}\nother:\n\tread line < ../go\n"

@@ -47,12 +47,8 @@ fn device(path: &Path) {
     symlink("/dev/zero", path).unwrap();
 }
 
-const KINDS: [(fn(&Path), &str); 4] = [
-    (pipe, "a named pipe"),
-    (link_to_pipe, "a named pipe"),
-    (socket, "a socket"),
-    (device, "a device"),
-];
+const KINDS: [(fn(&Path), &str); 4] =
+    [(pipe, "a named pipe"), (link_to_pipe, "a named pipe"), (socket, "a socket"), (device, "a device")];
 
 /// With `path` being anything but a file, each of these commands says so and is done.
 #[track_caller]
@@ -95,9 +91,11 @@ pub(crate) fn of_what_runs_left() -> Tried {
         let path = format!("target/genti/artifacts/{name}");
         refused(sandbox, &path, &["report", "check --artifacts target/genti/artifacts"]);
     }
-    refused(sandbox, "target/genti/artifacts/report.json", &[
-        "baseline diff target/genti/artifacts .config/genti/baseline",
-    ]);
+    refused(
+        sandbox,
+        "target/genti/artifacts/report.json",
+        &["baseline diff target/genti/artifacts .config/genti/baseline"],
+    );
     refused(sandbox, "target/genti/explain.json", &["explain"]);
     // What is written there anyway takes the place of a pipe.
     for name in ["run.json", "report.json", "tasks.jsonl"] {
