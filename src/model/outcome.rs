@@ -57,6 +57,8 @@ pub struct Goldens {
 pub struct TaskOutcome {
     /// Its own normalized verdict.
     pub status: Status,
+    /// Whether it left something running that held its output open, which was complete all the same.
+    pub is_leaky: bool,
     /// When and how it ran: the same for all tasks of a process.
     pub timing: Arc<Timing>,
 }
@@ -201,6 +203,9 @@ pub struct ToolOutcome {
     pub skipped: usize,
     /// What got no verdict and why: a unit or a package, and the reason; sorted.
     pub incomplete: Vec<(String, String)>,
+    /// What passed and left something running that held its output open: units, or tests where the runner names them;
+    /// sorted.
+    pub leaky: Vec<String>,
     /// Where that is kept which its processes printed, if they left something without a verdict. No part of any artifact.
     pub kept: Vec<PathBuf>,
     /// Why not all of that could be kept.

@@ -66,7 +66,8 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     };
     let diagnostics = failed.iter().flat_map(diagnostics);
     let diagnostics = diagnostics.map(|diagnostic| Diagnostic { ns: "test".to_owned(), ..diagnostic });
-    Ok(Parsed { diagnostics: diagnostics.collect(), gaps, ..Parsed::default() }.of_counted(counted))
+    let (diagnostics, is_whole, is_leaky) = (diagnostics.collect(), gaps.is_empty(), summary.is_leaky);
+    Ok(Parsed { diagnostics, gaps, is_whole, is_leaky, ..Parsed::default() }.of_counted(counted))
 }
 
 /// The line `Summary [ 0.010s] 5 tests run: 4 passed, 1 failed, 0 skipped`.
@@ -75,12 +76,15 @@ struct Summary {
     failed: usize,
     /// Whether there are tests that did not get their turn.
     is_cut_short: bool,
+    /// Whether tests passed that left something running.
+    is_leaky: bool,
 }
 
 impl Summary {
     fn read(line: &str) -> Option<Self> {
         static LINE: LazyLock<Regex> =
             LazyLock::new(|| regex(r"^ *Summary \[ *[\d.]+s\] (\d+)(/\d+)? tests? run: (.*)$"));
+        static LEAKY: LazyLock<Regex> = LazyLock::new(|| regex(r"^\d+ passed \([^)]*\d+ leaky\)"));
         static ASIDE: LazyLock<Regex> = LazyLock::new(|| regex(r" \([^)]*\)"));
         let found = LINE.captures(line)?;
         // Counts in parentheses are part of the count before them.
@@ -98,7 +102,9 @@ impl Summary {
         }
         // Where the counts do not add up, the greater one holds: too few failures are listed then.
         let run: usize = found[1].parse().ok()?;
-        Some(Self { failed: failed.max(run.saturating_sub(passed)), is_cut_short: found.get(2).is_some() })
+        let is_leaky = LEAKY.is_match(&found[3]);
+        let failed = failed.max(run.saturating_sub(passed));
+        Some(Self { failed, is_cut_short: found.get(2).is_some(), is_leaky })
     }
 }
 

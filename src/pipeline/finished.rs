@@ -164,7 +164,8 @@ fn recompute(
     let mut ledger = Ledger::new(workspace, plan, is_as_accepted, String::new(), &exists);
     for ((id, (tool, result)), _) in (0..).map(ToolId).zip(run.tools()).zip(&graph.tools) {
         let incomplete = result.incomplete.iter().map(|one| (one.unit.clone(), one.reason.clone()));
-        ledger.recall_tool(id, incomplete.collect(), tool.database.clone());
+        let leaky = result.leaky.iter().cloned().collect();
+        ledger.recall_tool(id, incomplete.collect(), leaky, tool.database.clone());
     }
     let ids: BTreeMap<_, _> =
         (0..).map(TaskIx).zip(&graph.tasks).map(|(at, task)| (task.id.to_string(), at)).collect();
@@ -180,6 +181,9 @@ fn recompute(
         };
         told.insert(at);
         ledger.recall(at, status);
+        if line.leaky {
+            ledger.recall_leak(at);
+        }
     }
     if told.len() != graph.tasks.len() {
         let missing = graph.tasks.len() - told.len();
@@ -234,6 +238,11 @@ fn contradictions(project: &Project, run: &Finished, ledger: &Ledger<'_>) -> Vec
         }
         if !has_findings && statuses().any(|status| *status == Status::Findings) {
             all.push(format!("report.json: it has no findings of {}, and a task has some", tool.name));
+        }
+        let has_leaks =
+            || graph.tasks.iter().zip(&ledger.tasks).any(|(task, at)| task.tool == id && at.is_leaky);
+        if result.leaky.is_empty() == has_leaks() {
+            all.push(format!("report.json: `leaky` of {} is not what its tasks say", tool.name));
         }
         let is_open = |status: &Status| !status.is_verdict() && !matches!(status, Status::Skipped(_));
         if !result.incomplete.is_empty() && !statuses().any(is_open) {

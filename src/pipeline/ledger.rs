@@ -35,6 +35,8 @@ pub(super) struct Ledger<'a> {
     incomplete: Vec<BTreeSet<(String, String)>>,
     /// For each tool, the revision of its database.
     databases: Vec<Option<String>>,
+    /// For each tool, what passed and left something running.
+    leaky: Vec<BTreeSet<String>>,
     pub(super) diagnostics: Vec<(String, Diagnostic)>,
     /// What build scripts have generated.
     pub(super) generated: Vec<Generated>,
@@ -55,7 +57,8 @@ impl<'a> Ledger<'a> {
     ) -> Self {
         let graph = &plan.graph;
         let start_of = |tool: u32| graph.tasks.partition_point(|task| task.tool.0 < tool);
-        let due = TaskOutcome { status: Status::NotRun(String::new()), timing: Arc::default() };
+        let due =
+            TaskOutcome { status: Status::NotRun(String::new()), is_leaky: false, timing: Arc::default() };
         Self {
             workspace,
             plan,
@@ -66,6 +69,7 @@ impl<'a> Ledger<'a> {
             gaps: vec![BTreeSet::new(); graph.tools.len()],
             incomplete: vec![BTreeSet::new(); graph.tools.len()],
             databases: vec![None; graph.tools.len()],
+            leaky: vec![BTreeSet::new(); graph.tools.len()],
             diagnostics: Vec::new(),
             generated: Vec::new(),
             not_built: Vec::new(),
@@ -87,7 +91,7 @@ impl<'a> Ledger<'a> {
             });
             for task in &piece.tasks {
                 let timing = Arc::clone(&timing);
-                self.tasks[task.0 as usize] = TaskOutcome { status: Status::Clean, timing };
+                self.tasks[task.0 as usize] = TaskOutcome { status: Status::Clean, is_leaky: false, timing };
             }
         }
     }
@@ -96,7 +100,7 @@ impl<'a> Ledger<'a> {
     pub(super) fn mark_known(&mut self, fates: &[Fate]) {
         let timing = Arc::new(Timing { cache: Cache::Hit, ..Timing::default() });
         for (outcome, _) in self.tasks.iter_mut().zip(fates).filter(|(_, fate)| !fate.is_due()) {
-            *outcome = TaskOutcome { status: Status::Clean, timing: Arc::clone(&timing) };
+            *outcome = TaskOutcome { status: Status::Clean, is_leaky: false, timing: Arc::clone(&timing) };
         }
     }
 
@@ -156,6 +160,13 @@ impl<'a> Ledger<'a> {
         let database = &mut self.databases[tool.0 as usize];
         *database = database.take().max(parsed.database);
         self.generated.extend(parsed.generated);
+        if parsed.is_leaky {
+            let units =
+                || tasks.iter().map(|task| self.units[task.0 as usize].path(self.workspace).to_string());
+            let who = if parsed.leaks.is_empty() { units().collect() } else { parsed.leaks };
+            self.leaky[tool.0 as usize].extend(who);
+            tasks.iter().for_each(|task| self.tasks[task.0 as usize].is_leaky = true);
+        }
         for Gap { package, path, reason } in parsed.gaps {
             if let Some(package) = package {
                 self.gaps[tool.0 as usize].insert(package);
@@ -211,13 +222,21 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Takes down what another run has left of a tool: what got no verdict, and the revision of its database.
+    /// Takes down that another run has left something running with the task at `at`.
+    pub(super) fn recall_leak(&mut self, at: TaskIx) {
+        self.tasks[at.0 as usize].is_leaky = true;
+    }
+
+    /// Takes down what another run has left of a tool: what got no verdict, what left something running, and the revision of
+    /// its database.
     pub(super) fn recall_tool(
         &mut self,
         tool: ToolId,
         incomplete: BTreeSet<(String, String)>,
+        leaky: BTreeSet<String>,
         database: Option<String>,
     ) {
+        self.leaky[tool.0 as usize] = leaky;
         let names: BTreeSet<_> = incomplete.iter().map(|(name, _)| name).collect();
         if self.plan.graph.tool(tool).per == Per::Workspace {
             let gaps = self.workspace.packages().filter(|(_, package)| names.contains(&package.name));
@@ -291,9 +310,11 @@ impl<'a> Ledger<'a> {
         }
         let incomplete = std::mem::take(&mut self.incomplete);
         let mut databases = std::mem::take(&mut self.databases);
+        let mut leaky = std::mem::take(&mut self.leaky);
         let tool = |((at, version), incomplete): ((usize, _), BTreeSet<_>)| ToolOutcome {
             version,
             database: databases[at].take(),
+            leaky: std::mem::take(&mut leaky[at]).into_iter().collect(),
             verdict: match (incomplete.is_empty(), self.is_merely_missing(at)) {
                 (true, _) => Verdict::Passed,
                 (false, true) => Verdict::Missing,

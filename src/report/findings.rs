@@ -39,7 +39,7 @@ pub(super) fn render(outcome: &Outcome) -> Vec<u8> {
 fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
     let incomplete: Vec<_> =
         outcome.incomplete.iter().map(|(unit, reason)| json!({ "reason": reason, "unit": unit })).collect();
-    json!({
+    let mut value = json!({
         "fixed": outcome.fixed,
         "incomplete": incomplete,
         "name": tool.name,
@@ -51,7 +51,11 @@ fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
         "unknown": outcome.unknown,
         "updated": outcome.updated,
         "verdict": outcome.verdict.as_str(),
-    })
+    });
+    if !outcome.leaky.is_empty() {
+        value["leaky"] = json!(outcome.leaky);
+    }
+    value
 }
 
 fn generated(generated: &Generated) -> Value {

@@ -11,6 +11,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use super::finished::{Finding, Finished, Tasks, Tool, ToolReport};
 use super::text::visible;
 use crate::model::finding::{Place, State};
+use crate::model::tool::Leaky;
 
 /// Renders `run`.
 pub(super) fn render(run: &Finished, tasks: &Tasks) -> Vec<u8> {
@@ -40,7 +41,11 @@ fn suite(run: &Finished, tasks: &Tasks, tool: &Tool, outcome: &ToolReport) -> Te
             "skipped" => skipped(task.reason.as_deref().unwrap_or_default()),
             _ => continue,
         };
-        suite.add_test_case(of_unit(tool, &task.unit, status));
+        let mut case = of_unit(tool, &task.unit, status);
+        if task.leaky {
+            case.set_system_out(Leaky::MESSAGE);
+        }
+        suite.add_test_case(case);
     }
     for gap in &outcome.incomplete {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);

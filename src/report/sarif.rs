@@ -20,6 +20,7 @@ use crate::model::digest::Digest;
 use crate::model::finding::{Fix, Place, Range, Related, State};
 use crate::model::outcome::Verdict;
 use crate::model::path::RelPath;
+use crate::model::tool::Leaky;
 
 /// What GitHub takes: runs in a file.
 const MOST_RUNS: usize = 20;
@@ -138,6 +139,10 @@ impl File<'_> {
                 json!({ "level": "error", "message": { "text": text } })
             })
             .collect();
+        notifications.extend(report.leaky.iter().map(|who| {
+            let of = if who == "." { &tool.name } else { who };
+            json!({ "level": "note", "message": { "text": sentence(&format!("{of} {}", Leaky::MESSAGE)) } })
+        }));
         if findings.len() > MOST_RESULTS {
             let more = findings.len() - MOST_RESULTS;
             // What is new is kept; then all are in their order again.

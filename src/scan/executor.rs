@@ -97,6 +97,8 @@ pub struct Judged<R> {
     pub programs: Vec<Program>,
     /// Whether the tool is to be run once more, in its second pass, for what this output does not tell.
     pub again: bool,
+    /// Whether the output shows by itself that it is complete: it ends with a count that all of it agrees with.
+    pub is_whole: bool,
 }
 
 /// How the processes of a step, or of one of its units alone, ended.
@@ -114,7 +116,7 @@ pub enum Ended<R> {
     Truncated(Truncated),
     /// The program is one that another step builds, and it did not. Whether that is a failure, the other step says.
     NotBuilt,
-    /// Something that it started still held its output open: what it would have said is lost.
+    /// Something that it started still held its output open, and nothing in the output shows that it is complete.
     Leaky,
     /// The run ended first.
     Stopped(StopReason),

@@ -68,7 +68,7 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
         .failed
         .iter()
         .flat_map(|test| cases::of_test(input, (&name, package), test, report.output_of(test), &beside));
-    let parsed = Parsed { diagnostics: diagnostics.collect(), ..Parsed::default() };
+    let parsed = Parsed { diagnostics: diagnostics.collect(), is_whole: true, ..Parsed::default() };
     Ok(parsed.of_counted(report.failed.len()))
 }
 
@@ -129,7 +129,8 @@ fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Resul
         agree(code, !diagnostics.is_empty(), is_libtest)?;
     }
     let counted = all.iter().map(|report| report.failed.len()).sum();
-    Ok(Parsed { diagnostics, gaps, ..Parsed::default() }.of_counted(counted))
+    let is_whole = !all.is_empty() && !is_torn && gaps.is_empty();
+    Ok(Parsed { diagnostics, gaps, is_whole, ..Parsed::default() }.of_counted(counted))
 }
 
 /// Both rustc's harness and cargo exit like a panic if a test failed; what else runs tests may do otherwise.

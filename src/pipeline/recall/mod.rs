@@ -509,7 +509,8 @@ fn judged(run: &StepRun<Normalized>) -> Vec<(Vec<TaskIx>, Option<Parsed>)> {
         }
     }
     for (_, parsed) in &mut judged {
-        parsed.take_if(|parsed| !parsed.gaps.is_empty());
+        // What leaks may leak another time or not.
+        parsed.take_if(|parsed| !parsed.gaps.is_empty() || parsed.is_leaky);
     }
     judged
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::policy::{Batch, BuildDir, Order, Parallel};
-use crate::model::tool::{Arg, Environment, Parse, Per, Piece, Signs, StepCaps, Streams};
+use crate::model::tool::{Arg, Environment, Leaky, Parse, Per, Piece, Signs, StepCaps, Streams};
 
 /// The page for users, whose examples must hold.
 const PAGE: &str = include_str!("../../../docs/configuration.md");
@@ -288,6 +288,7 @@ fn a_tool_is_read() {
             }),
             weight: NonZeroU32::new(3).unwrap(),
             caps: StepCaps { tasks: 5, bytes: 6 },
+            leaky: Leaky::Pass,
             configured: true,
         }
     );
@@ -298,6 +299,7 @@ fn a_tool_that_says_little_gets_the_defaults() {
     let plain = tool("tools.x.run = ['x']", "x");
     assert_eq!((plain.per, plain.parse, plain.required), (Per::Workspace, Parse::ExitCode, true));
     assert_eq!(plain.namespaces, ["x"]);
+    assert_eq!(tool("tools.test.leaky = 'fail'", "test").leaky, Leaky::Fail);
     assert_eq!(plain.environment, Environment::Only(vec![]));
     assert_eq!(tool("tools.x.run = ['x', '{files}']", "x").per, Per::File);
     assert_eq!(tool("tools.x.run = ['x', 'a{file}']", "x").per, Per::File);

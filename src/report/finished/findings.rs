@@ -196,6 +196,9 @@ pub struct ToolReport {
     pub unknown: usize,
     /// What got no verdict, and why.
     pub incomplete: Vec<Incomplete>,
+    /// What has a verdict and left something running that held its output open: units, or tests; sorted.
+    #[serde(default)]
+    pub leaky: Vec<String>,
 }
 
 /// What got no verdict.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::schedule::Schedule;
 use super::text::{duration, escape, in_fragment, number, prose};
 use crate::model::outcome::Verdict;
+use crate::model::tool::Leaky;
 use crate::report::finished::{Finished, Run, ToolReport};
 
 /// Lines of one kind that are shown before the rest is only counted.
@@ -100,6 +101,13 @@ fn reasons(html: &mut String, report: &ToolReport, width: usize) {
     }
     if reasons.len() > MOST {
         row(html, &format!("and {} more", number(reasons.len() - MOST)));
+    }
+    for who in report.leaky.iter().take(MOST) {
+        let who = if who == "." { String::new() } else { format!("<code>{}</code>: ", escape(who)) };
+        row(html, &format!("{who}leaky: {}", Leaky::MESSAGE));
+    }
+    if report.leaky.len() > MOST {
+        row(html, &format!("and {} more", number(report.leaky.len() - MOST)));
     }
 }
 

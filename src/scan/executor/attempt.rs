@@ -109,10 +109,10 @@ impl<R> Attempt<'_, R> {
                         if code != 0 && says_missing(&output.stderr) {
                             return Ended::Missing(Missing::subcommand(tool));
                         }
-                        if ran.leaky {
+                        let judged = (self.client.judge)(self.step, tasks, output);
+                        if ran.leaky && !judged.is_whole {
                             return Ended::Leaky;
                         }
-                        let judged = (self.client.judge)(self.step, tasks, output);
                         self.launcher.keep(judged.programs);
                         again |= judged.again && !self.is_second;
                         is_clear &= judged.is_clear;

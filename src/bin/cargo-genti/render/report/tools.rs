@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anstyle::Style;
 use genti::model::outcome::Verdict;
+use genti::model::tool::Leaky;
 use genti::report::finished::{Finished, Tasks, Tool, ToolReport};
 
 use super::super::{plural, text, visible_line};
@@ -41,6 +42,7 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
         }
         page.status(row.style(), row.word(), line.trim_end());
         gaps(row.report, page);
+        leaks(row.report, page);
         for line in view.kept.get(row.at).into_iter().flatten() {
             page.below(line);
         }
@@ -78,6 +80,9 @@ impl<'a> Row<'a> {
         }
         if *skipped > 0 {
             facts.push(format!("{skipped} skipped"));
+        }
+        if !report.leaky.is_empty() {
+            facts.push(format!("{} leaky", report.leaky.len()));
         }
         if !tool.required {
             facts.push("optional".to_owned());
@@ -144,6 +149,17 @@ fn gaps(report: &ToolReport, page: &mut Page) {
     }
     if reasons.len() > MOST {
         page.below(format_args!("and {} more", reasons.len() - MOST));
+    }
+}
+
+/// What has left something running.
+fn leaks(report: &ToolReport, page: &mut Page) {
+    for who in report.leaky.iter().take(MOST) {
+        let who = if who == "." { String::new() } else { format!("{}: ", visible_line(who)) };
+        page.below(format_args!("{who}leaky: {}", Leaky::MESSAGE));
+    }
+    if report.leaky.len() > MOST {
+        page.below(format_args!("and {} more", report.leaky.len() - MOST));
     }
 }
 
