@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
-use crate::model::tool::{Arg, Caching, Counted, Environment, Parse, Per, Piece, StepCaps, Tool};
+use crate::model::tool::{Arg, Caching, Counted, Environment, Leaky, Parse, Per, Piece, StepCaps, Tool};
 use crate::model::workspace::{File, Package, Seen, Target, TargetKind, Workspace};
 
 /// A workspace at `/w/ws`: packages by directory with the kinds and roots of their targets, and files; both
@@ -102,6 +102,7 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         detect: None,
         weight: std::num::NonZeroU32::MIN,
         caps: StepCaps::default(),
+        leaky: Leaky::Pass,
         configured: true,
     }
 }

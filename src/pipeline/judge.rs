@@ -99,7 +99,8 @@ pub(super) fn normalizer<'a>(
         let is_told =
             |parsed: &Parsed| parsed.gaps.is_empty() || parsed.diagnostics.iter().any(|found| found.fatal);
         let is_kept = !again && !result.as_ref().is_ok_and(is_told);
-        Judged { result, is_clear, fails, is_kept, programs, again, repeat }
+        let is_whole = result.as_ref().is_ok_and(|parsed| parsed.is_whole);
+        Judged { result, is_clear, fails, is_kept, programs, again, repeat, is_whole }
     }
 }
 

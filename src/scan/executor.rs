@@ -104,6 +104,8 @@ pub struct Judged<R> {
     /// Whether the same process is to be run once more, because it replayed what it had said of other inputs. Nothing else
     /// of this counts then.
     pub repeat: bool,
+    /// Whether the output shows by itself that it is complete: it ends with a count that all of it agrees with.
+    pub is_whole: bool,
 }
 
 /// How the processes of a step, or of one of its units alone, ended.
@@ -121,7 +123,7 @@ pub enum Ended<R> {
     Truncated(Truncated),
     /// The program is one that another step builds, and it did not. Whether that is a failure, the other step says.
     NotBuilt,
-    /// Something that it started still held its output open: what it would have said is lost.
+    /// Something that it started still held its output open, and nothing in the output shows that it is complete.
     Leaky,
     /// The run ended first.
     Stopped(StopReason),

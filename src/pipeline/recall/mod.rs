@@ -357,7 +357,11 @@ impl<'a> Recall<'a> {
                 let kept = kept.and_then(|((split, extras), parsed)| {
                     let of = self.project.plan.graph.task(task);
                     let tool = self.project.plan.graph.tool(of.tool);
-                    if !tool.is_cached() || parsed.traces.is_replayed || self.bless && tool.has_goldens() {
+                    if !tool.is_cached()
+                        || parsed.traces.is_replayed
+                        || parsed.is_leaky
+                        || self.bless && tool.has_goldens()
+                    {
                         return None;
                     }
                     let key = match tool.uses_executable() {
@@ -552,7 +556,8 @@ fn judged(run: &StepRun<Normalized>) -> Vec<(Vec<TaskIx>, Option<Parsed>)> {
         }
     }
     for (_, parsed) in &mut judged {
-        parsed.take_if(|parsed| !parsed.gaps.is_empty());
+        // What leaks may leak another time or not.
+        parsed.take_if(|parsed| !parsed.gaps.is_empty() || parsed.is_leaky);
     }
     judged
 }

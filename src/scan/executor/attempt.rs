@@ -113,10 +113,10 @@ impl<R> Attempt<'_, R> {
                         if let Some(missing) = (code != 0).then(missing).flatten() {
                             return Ended::Missing(missing);
                         }
-                        if ran.leaky {
+                        let judged = (self.client.judge)(self.step, tasks, output);
+                        if ran.leaky && !judged.is_whole {
                             return Ended::Leaky;
                         }
-                        let judged = (self.client.judge)(self.step, tasks, output);
                         if judged.repeat {
                             repeat = true;
                             return Ended::Judged(judged.result);

@@ -78,6 +78,7 @@ fn nothing_is_started_while_as_many_outputs_as_workers_wait_to_be_judged() {
                 programs: Vec::new(),
                 again: false,
                 repeat: false,
+                is_whole: true,
             }
         };
         let script = format!(": > '{}'/$$; head -c 500000 /dev/zero", dir.path().display());
