@@ -35,7 +35,7 @@ use crate::model::path::RelPath;
 use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection};
 use crate::model::suppression::Suppression;
 use crate::model::task::Plan;
-use crate::model::tool::ToolId;
+use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::Workspace;
 use crate::plan::config::{self, BaselineConfig, Config, ConfigFile, Lock, PolicyConfig};
 use crate::plan::{self, Drift, Facts, PlanError};
@@ -115,6 +115,24 @@ pub struct Project {
     disabled: Vec<String>,
     /// What was asked of cargo.
     cargo_flags: Vec<String>,
+    /// What the plan was made of, beside the workspace and what the plan holds itself.
+    tools: Vec<Tool>,
+    facts: Facts,
+}
+
+impl Project {
+    /// Plans again with another seed, from what was read already.
+    ///
+    /// # Errors
+    ///
+    /// None that there was not for the first seed.
+    pub fn reseed(&mut self, seed: u64) -> Result<(), PlanError> {
+        let policy = Policy { seed, ..self.plan.policy.clone() };
+        let selection = self.plan.selection.clone();
+        let plan = plan::plan(&self.workspace, self.tools.clone(), selection, policy, &self.facts)?;
+        self.plan = Arc::new(plan);
+        Ok(())
+    }
 }
 
 /// Why there is no plan.
@@ -233,7 +251,7 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
     let effective = request.policy.over(&config.policy);
     let policy = effective.policy();
     let facts = facts(request, &workspace, &policy)?;
-    let plan = plan::plan(&workspace, config.tools, request.selection.clone(), policy, &facts)?;
+    let plan = plan::plan(&workspace, config.tools.clone(), request.selection.clone(), policy, &facts)?;
     let drift = plan::drift(&workspace, &plan, &request.policy, &config.policy, &config.baseline);
     Ok(Project {
         workspace,
@@ -253,6 +271,8 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
         as_of: request.as_of,
         disabled: config.disabled,
         cargo_flags: request.cargo_flags.clone(),
+        tools: config.tools,
+        facts,
     })
 }
 

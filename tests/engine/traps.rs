@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::support::Sandbox;
+use crate::support::process::wait_until;
 
 /// A tool that reports each line of a file that holds `bad`, placed by file name.
 const BAD: &str = "[tools.bad]\nrun = [\"awk\", \"/bad/ {print FILENAME \\\":\\\" FNR \\\":\\\" $0}\", \"{files}\"]\nper = \"file\"\nfiles = [\"text/*\"]\n\
@@ -103,27 +104,21 @@ fn what_a_required_tool_needs_is_required() {
 
 #[test]
 fn a_tool_that_does_not_tell_its_version_holds_nobody_up() {
-    let sandbox = Sandbox::with_tools(
-        "[tools.t]\nrun = [\"true\"]\nversion = [\"sh\", \"-c\", \": > ../asked; exec sleep 620\"]\n",
-    );
-    let mut child = sandbox.command(&["run"]).spawn().unwrap();
-    while !sandbox.beside().join("asked").exists() {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    let kill = Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status();
-    assert!(kill.unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(143));
+    let asked = "version = [\"sh\", \"-c\", \"echo > ../asked; exec sleep 600\"]\n";
+    let sandbox = Sandbox::with_tools(&format!("[tools.t]\nrun = [\"true\"]\n{asked}"));
+    let run = sandbox.start(&["run"]);
+    wait_until("the question", || sandbox.beside().join("asked").exists());
+    run.send("TERM");
+    sandbox.expect(&run.finish(), 143);
 }
 
 #[test]
 fn output_that_comes_after_the_end_is_no_verdict() {
     let sandbox = Sandbox::with_tools(
-        "[tools.t]\nrun = [\"sh\", \"-c\", \"(sleep 621; echo late) & exit 0\"]\nparse = \"lines\"\n",
+        "[tools.t]\nrun = [\"sh\", \"-c\", \"(sleep 600; echo late) & exit 0\"]\nparse = \"lines\"\n",
     );
-    sandbox.run(&["run"], 3);
+    sandbox.run_alone(&["run"], 3);
     assert_eq!(sandbox.lines("task")[0]["status"], "leaky");
-    let left = Command::new("pgrep").args(["-f", "-x", "sleep 621"]).output().unwrap();
-    assert!(!left.status.success(), "nothing is left behind");
 }
 
 #[test]

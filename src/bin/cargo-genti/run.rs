@@ -292,7 +292,7 @@ pub(crate) fn execute(
 }
 
 /// Opens the results of earlier runs, unless the environment says not to. They are only there to save time.
-fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<Results> {
+pub(crate) fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<Results> {
     if resolve::no_cache(env) {
         return None;
     }

@@ -81,7 +81,7 @@ fn nothing_is_started_while_as_many_outputs_as_workers_wait_to_be_judged() {
                 is_whole: true,
             }
         };
-        let script = format!(": > '{}'/$$; head -c 500000 /dev/zero", dir.path().display());
+        let script = format!(": > '{}'/${{0##*/}}; head -c 500000 /dev/zero", dir.path().display());
         run(&script, 12, parallel, &judge, &mut |_| {});
         assert_eq!((judged.load(Ordering::SeqCst), started()), (12, 12));
     }
