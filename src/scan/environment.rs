@@ -65,7 +65,8 @@ pub(super) const JOBSERVER: [&str; 3] = ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS
 
 impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Env {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        let vars = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { vars, ignored: Vec::new() }
     }
 }
 
@@ -80,13 +81,6 @@ impl Env {
     /// The lint levels that were in the environment, and that no tool sees.
     pub fn ignored(&self) -> &[Ignored] {
         &self.ignored
-    }
-
-    /// An environment of these variables.
-    #[cfg(test)]
-    pub(super) fn of(vars: impl IntoIterator<Item = (String, String)>) -> Self {
-        let vars = vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Self { vars, ..Self::default() }
     }
 
     /// The value of `name`, if it is set and not empty.

@@ -55,7 +55,7 @@ impl Place {
             ("CARGO", self.path("toolchain/bin/cargo")),
         ];
         let own = own.map(|(name, value)| (name.to_owned(), value.to_string_lossy().into_owned()));
-        Env::of(own.into_iter().chain(self.vars.iter().cloned()))
+        Env::from_iter(own.into_iter().chain(self.vars.iter().cloned()))
     }
 
     fn identity(&self, run: &[&str]) -> Identity {
