@@ -90,7 +90,7 @@ impl Scrub {
     }
 
     /// The path that `raw` is, seen from the top of the repository.
-    pub(super) fn from_top(&self, raw: &[u8]) -> Option<RelPath> {
+    pub(super) fn seen_from_top(&self, raw: &[u8]) -> Option<RelPath> {
         self.path(self.top.join(raw).as_bytes())
     }
 

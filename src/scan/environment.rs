@@ -8,6 +8,7 @@ use super::build_dirs::BuildDirs;
 use super::lint_levels::{self, Ignored};
 use super::output_form;
 use super::recursion::VARIABLE as RUNNING;
+use crate::disk;
 use crate::model::tool::{Counted, Environment, Tool};
 
 /// A snapshot of the environment, without the lint levels that it would set for compilers.
@@ -74,7 +75,7 @@ impl Env {
     /// The environment of this process.
     pub fn capture() -> Self {
         let mut vars = std::env::vars_os().collect();
-        let ignored = lint_levels::take_out(&mut vars, &|path| std::fs::read_to_string(path).ok());
+        let ignored = lint_levels::take_out(&mut vars, &|path| disk::read_to_string(Path::new(path)).ok());
         Self { vars, ignored }
     }
 

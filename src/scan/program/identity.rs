@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use super::words::Word;
 use super::{Programs, exe, is_program, rustup};
+use crate::disk;
 use crate::model::tool::{Arg, Piece, Tool};
 use crate::scan::cargo_config::CargoConfig;
 use crate::scan::environment::Env;
@@ -402,7 +403,7 @@ fn plain(name: &str) -> String {
 /// script.
 fn shebang(path: &Path) -> std::io::Result<Option<Vec<String>>> {
     let mut head = Vec::new();
-    std::fs::File::open(path)?.take(1024).read_to_end(&mut head)?;
+    disk::open(path)?.take(1024).read_to_end(&mut head)?;
     let Some(line) = head.strip_prefix(b"#!") else { return Ok(None) };
     let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let line = String::from_utf8_lossy(line);
