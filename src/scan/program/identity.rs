@@ -366,7 +366,9 @@ impl Tracer<'_> {
         }
         self.add(self.name_of(program), program);
         let names = [plain(&name), plain(&file_name(&real))];
-        if let Some(name) = names.iter().find(|name| LAUNCHERS.contains(&name.as_str())) {
+        let launcher = names.iter().find(|name| LAUNCHERS.contains(&name.as_str()));
+        // A script of the workspace may have any name.
+        if let Some(name) = launcher.filter(|_| !self.is_in_workspace(&real) || is_installed(&real)) {
             return self.unknown(format!("`{name}` chooses itself what it runs"));
         }
         if let Some(wrapped) = wrapped(&names[0], args) {
@@ -387,6 +389,13 @@ impl Tracer<'_> {
             Err(error) => self.unknown(format!("could not read `{}`: {error}", program.display())),
         }
     }
+}
+
+/// Whether a package manager has put the program at `real` there, be it in the workspace.
+fn is_installed(real: &Path) -> bool {
+    let is_in_environment = |bin: &Path| bin.with_file_name("pyvenv.cfg").is_file();
+    real.components().any(|part| part.as_os_str() == "node_modules")
+        || real.parent().is_some_and(is_in_environment)
 }
 
 /// The last part of `path`.
