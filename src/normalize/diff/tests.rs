@@ -37,7 +37,9 @@ fn settled(mut parsed: Parsed, sources: &[(&str, &str)]) -> Parsed {
 #[test]
 fn black_has_a_finding_for_each_change_with_its_fix() {
     let parsed = diff(include_str!("../testdata/black.diff"), include_str!("../testdata/black.stderr"), 0);
-    assert_shown(&parsed.expect("readable"), str![[r#"
+    assert_shown(
+        &parsed.expect("readable"),
+        str![[r#"
 warning format format py/a.py 1:1-2:1: `format` would change this
   fix: apply what `format` prints
     py/a.py 1:1-2:1 "def a(x):\n"
@@ -48,21 +50,27 @@ warning format format py/b c.py 1:1-2:1: `format` would change this
   fix: apply what `format` prints
     py/b c.py 1:1-2:1 "y = 1\n"
 
-"#]]);
+"#]],
+    );
 }
 
 #[test]
 fn shfmt_and_taplo_are_read_with_their_own_ideas_of_names_and_numbers() {
     let shfmt = diff(include_str!("../testdata/shfmt.diff"), "", 1).expect("readable");
-    assert_shown(&shfmt, str![[r#"
+    assert_shown(
+        &shfmt,
+        str![[r#"
 warning format format sh/a.sh 2:1-3:1: `format` would change this
   fix: apply what `format` prints
     sh/a.sh 2:1-3:1 "\techo \"é\"\n"
 
-"#]]);
+"#]],
+    );
     let taplo = diff(include_str!("../testdata/taplo.diff"), include_str!("../testdata/taplo.stderr"), 1);
     let sources = [("toml/a.toml", "a=1\nb = [1,2]\n\n\n\n[t]\nx   = 1")];
-    assert_shown(&settled(taplo.expect("readable"), &sources), str![[r#"
+    assert_shown(
+        &settled(taplo.expect("readable"), &sources),
+        str![[r#"
 warning format format toml/a.toml 1:1-3:1: `format` would change this
   fix: apply what `format` prints
     toml/a.toml 1:1-3:1 "a = 1\nb = [1, 2]\n"
@@ -74,14 +82,17 @@ warning format format toml/a.toml 7:1-7:8: `format` would change this
     toml/a.toml 7:1-7:8 "x = 1\n"
 gap: invalid TOML
 
-"#]]);
+"#]],
+    );
 }
 
 #[test]
 fn git_tells_what_was_changed_also_of_whole_files() {
     let parsed = diff(include_str!("../testdata/git.diff"), "", 1).expect("readable");
     let sources = [("src/lib.rs", "a\nB\nc\nd\n"), ("sp ace.txt", "x\nz"), ("ü.txt", "e\n")];
-    assert_shown(&settled(parsed, &sources), str![[r#"
+    assert_shown(
+        &settled(parsed, &sources),
+        str![[r#"
 warning format format a	b.txt: this file is new
 warning format format bin.dat: the binary content differs
 warning format format fresh.txt: this file is new
@@ -107,7 +118,8 @@ warning format format ü.txt 1:1-2:1: this differs from what git has
   -é
 +e
 
-"#]]);
+"#]],
+    );
 }
 
 #[test]
