@@ -183,7 +183,10 @@ fn the_command_that_is_printed_fixes_what_it_says() {
     let others = disabled(&["doc", "test", "doctest"]);
     let args = "[tools.clippy]\nargs = ['--all-targets', '--', '-W', 'clippy::str_to_string']\n";
     sandbox.write("genti.toml", &format!("{others}{args}"));
-    sandbox.write("tests/more.rs", "//! Text.\n\n#[test]\nfn one() {\n    let one = || -> u8 { return 1; };\n    assert_eq!(one(), 1);\n}\n");
+    sandbox.write(
+        "tests/more.rs",
+        "//! Text.\n\nfn one() -> u8 {\n    return 1;\n}\n\n#[test]\nfn is_one() {\n    assert_eq!(one(), 1);\n}\n",
+    );
     sandbox.write(
         "src/words.rs",
         "//! Text.\n\n/// One.\npub  fn one(text: &str) -> String {\n    text.to_string()\n}\n",
