@@ -66,7 +66,9 @@ pub(super) fn normalizer<'a>(
             parsed.count_characters(&sources);
         }
         let again = !tool.second_pass.is_empty() && result.as_ref().is_ok_and(|parsed| parsed.hidden);
-        let programs = result.as_mut().map(|parsed| std::mem::take(&mut parsed.programs)).unwrap_or_default();
+        let take =
+            |parsed: &mut Parsed| (std::mem::take(&mut parsed.programs), std::mem::take(&mut parsed.outputs));
+        let (programs, outputs) = result.as_mut().map(take).unwrap_or_default();
         // What is hidden now, the second pass will tell.
         let is_clear = again || result.as_ref().is_ok_and(|parsed| parsed.gaps.is_empty());
         let finds_new =
@@ -76,7 +78,7 @@ pub(super) fn normalizer<'a>(
         let is_told =
             |parsed: &Parsed| parsed.gaps.is_empty() || parsed.diagnostics.iter().any(|found| found.fatal);
         let is_kept = !again && !result.as_ref().is_ok_and(is_told);
-        Judged { result, is_clear, fails, is_kept, programs, again }
+        Judged { result, is_clear, fails, is_kept, programs, outputs, again }
     }
 }
 

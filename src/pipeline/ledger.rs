@@ -140,6 +140,10 @@ impl<'a> Ledger<'a> {
                 Ended::Missing(missing) => Status::Missing(missing.to_string()),
                 Ended::Truncated(why) => Status::Unparsable(why.to_string()),
                 Ended::NotBuilt => {
+                Ended::Replaced(program) => Status::InputChanged(format!(
+                    "another build replaced {program} while the tests ran; run again"
+                )),
+                Ended::Withheld(why) => Status::NotRun(why),
                     self.not_built.extend(piece.tasks);
                     continue;
                 }

@@ -23,6 +23,7 @@ mod lockfile;
 mod locks;
 mod output;
 mod policies;
+mod outputs;
 mod processes;
 mod progress;
 mod reports;

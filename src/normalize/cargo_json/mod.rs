@@ -116,6 +116,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         },
         None => return Err(Unparsable("cargo's JSON ends before `build-finished`".to_owned())),
     };
+    let outputs = if is_build { programs.outputs() } else { Vec::new() };
     let programs = if is_build { programs.finish(input.workspace) } else { Vec::new() };
     if is_for_scripts {
         let diagnostics = merge::merge(occurrences).into_iter().chain(scripts.errors(input)).collect();
@@ -123,7 +124,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     }
     let hidden = !gaps.is_empty() && reach.has_denied();
     let diagnostics = merge::merge(occurrences);
-    Ok(Parsed { diagnostics, gaps, programs, traces, hidden, ..Parsed::default() })
+    Ok(Parsed { diagnostics, gaps, programs, outputs, traces, hidden, ..Parsed::default() })
 }
 
 #[cfg(test)]
