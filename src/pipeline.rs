@@ -15,6 +15,7 @@ mod lock;
 mod lockfile;
 mod recall;
 mod verify;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use std::time::Instant;
 
 use self::conditions::Conditions;
 use self::recall::{Fate, Outside, Recall};
+use self::watch::Watch;
 use crate::compare::suppressions::Suppressions;
 use crate::model::digest::Digest;
 use crate::model::error::Problems;
@@ -340,18 +342,23 @@ pub fn run(
         started: session.started,
     };
     let goldens = golden::Goldens::new(workspace, session.bless);
+    let watch = Watch::new(project, due.contains(&true));
     let normalize = judge::normalizer(workspace, plan, scrub, &read, &goldens, is_new);
     let client = Client {
         judge: &normalize,
         recall: &|task, program| recall.of_program(task, program).map(Ok),
-        admit: &|_| None,
-        record: &|run| recall.record(run),
+        admit: &|step| watch.admit(step),
+        record: &|run| match watch.ended(run) {
+            true => recall.forget(plan.step(run.step).tool),
+            false => recall.record(run),
+        },
     };
     let Runs { steps: runs, failed_fast } = executor.run(&client, events)?;
     drop(normalize);
     events(Event::Comparing);
     let changed = recall.finish(&fates, events);
-    if workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {
+    let moved = watch.finish();
+    if moved.is_empty() && workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {
         events(Event::Notice(
             "cargo updated Cargo.lock during the run: the ids in the artifacts are those of the old one; run again",
         ));
@@ -372,8 +379,12 @@ pub fn run(
         parallel: session.parallel,
     };
     let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
-    let mut outcome =
-        judge::outcome(case, judge::Ran { runs, fates, changed, failed_fast }, is_as_accepted, &exists)?;
+    let mut outcome = judge::outcome(
+        case,
+        judge::Ran { runs, fates, changed, moved, failed_fast },
+        is_as_accepted,
+        &exists,
+    )?;
     lock::explain(project, &mut outcome, session.env, session.stop);
     Ok(outcome)
 }

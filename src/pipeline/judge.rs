@@ -18,7 +18,7 @@ use crate::model::outcome::{
 };
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
-use crate::model::task::{Output, Plan, Step, TaskIx};
+use crate::model::task::{Output, Plan, Status, Step, TaskIx};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
 use crate::normalize::{self, Input, Parsed, Scrub, Unparsable};
@@ -154,6 +154,8 @@ pub(super) struct Ran {
     pub(super) fates: Vec<Fate>,
     /// The tasks that have no verdict because something changed while they ran, and what.
     pub(super) changed: BTreeMap<TaskIx, String>,
+    /// The tasks that have no verdict because a tool has changed what others are built against.
+    pub(super) moved: BTreeMap<TaskIx, Status>,
     pub(super) failed_fast: bool,
 }
 
@@ -166,7 +168,7 @@ pub(super) fn outcome(
     exists: &dyn Fn(&RelPath) -> bool,
 ) -> Result<Outcome, LoadError> {
     let Case { workspace, plan, .. } = case;
-    let Ran { runs, fates, changed, failed_fast } = ran;
+    let Ran { runs, fates, changed, moved, failed_fast } = ran;
     let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(case.stopped) };
     let mut ledger = Ledger::new(workspace, plan, is_as_accepted, not_run, exists);
     let mut batches = vec![Timing::default(); plan.batches.len()];
@@ -187,6 +189,7 @@ pub(super) fn outcome(
     ledger.enter_known(fates);
     ledger.enter_not_built();
     ledger.enter_changed(changed);
+    ledger.enter_moved(moved);
     for (batch, timing) in plan.batches.iter().zip(&mut batches) {
         let mut tasks = batch.steps.iter().flat_map(|step| &step.tasks);
         let is_known = tasks.all(|task| ledger.tasks[task.0 as usize].timing.cache == Cache::Hit);

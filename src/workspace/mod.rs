@@ -24,7 +24,7 @@ use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
 
 pub use generated::{Unreadable, generated};
 pub use git::{GitError, changed_since, is_ignored, merge_sides, tracked};
-pub use seen::{Look, has_changed, look_at, still_as_seen};
+pub use seen::{Look, has_changed, look_at, stamp_of, still_as_seen};
 pub use sources::read_sources;
 
 /// Which workspace to load, in cargo's own words.

@@ -356,6 +356,11 @@ impl<'a> Recall<'a> {
         }
     }
 
+    /// Takes down that something of `tool` is not to be kept.
+    pub(super) fn forget(&self, tool: ToolId) {
+        self.lock().unkept.insert(tool);
+    }
+
     /// What was found of each of `tasks`; `None` if something is about none of them.
     fn split(&self, tasks: &[TaskIx], parsed: &Parsed) -> Option<Vec<Vec<Diagnostic>>> {
         if let [_] = tasks {
