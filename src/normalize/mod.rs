@@ -77,6 +77,8 @@ pub struct Parsed {
     pub gaps: Vec<Gap>,
     /// The test programs that were built.
     pub programs: Vec<Program>,
+    /// The programs and libraries that a build put where others look for them. Absolute paths: reach no artifact.
+    pub outputs: Vec<PathBuf>,
     /// Where build scripts left what they generated. Absolute paths: reach no artifact.
     pub out_dirs: Vec<(PackageId, PathBuf)>,
     /// The same for the packages in whose generated files something was found: there it stands what they were made from.

@@ -149,6 +149,11 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// Takes down what has no verdict because a tool has changed what others are built against.
+    pub(super) fn enter_moved(&mut self, moved: BTreeMap<TaskIx, Status>) {
+        moved.into_iter().for_each(|(task, status)| self.note(task, status));
+    }
+
     pub(super) fn enter(&mut self, run: StepRun<Normalized>) {
         let tool = self.plan.step(run.step).tool;
         let mut pieces = run.pieces.into_iter().peekable();
@@ -167,6 +172,10 @@ impl<'a> Ledger<'a> {
                 }
                 Ended::Judged(Err(Unparsable(why))) => Status::Unparsable(why),
                 Ended::TimedOut => Status::TimedOut(timed_out(self.plan)),
+                Ended::Replaced(program) => Status::InputChanged(format!(
+                    "another build replaced {program} while the tests ran; run again"
+                )),
+                Ended::Withheld(why) => Status::NotRun(why),
                 Ended::Leaky => Status::Leaky,
                 Ended::Crashed(how) => Status::Crashed(how),
                 Ended::Missing(missing) => Status::Missing(missing.to_string()),

@@ -125,6 +125,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         },
         None => return Err(Unparsable("cargo's JSON ends before `build-finished`".to_owned())),
     };
+    let outputs = if is_build { programs.outputs() } else { Vec::new() };
     let programs = if is_build { programs.finish(input.workspace) } else { Vec::new() };
     let traces = traces.finish();
     let mut diagnostics = merge::merge(occurrences);
@@ -138,7 +139,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let hidden = !gaps.is_empty() && reach.has_denied();
     let census = census::of(input, &reach, gaps.is_empty());
     let mut parsed =
-        Parsed { census, diagnostics, gaps, programs, traces, hidden, made_in, ..Parsed::default() };
+        Parsed { census, diagnostics, gaps, programs, outputs, traces, hidden, made_in, ..Parsed::default() };
     if !is_build {
         let ((of_scripts, ours), (of_cargo, notices)) = (scripts::warnings(&places), warnings::read(&places));
         parsed.diagnostics.extend(of_scripts.into_iter().chain(of_cargo));

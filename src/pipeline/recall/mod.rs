@@ -384,6 +384,11 @@ impl<'a> Recall<'a> {
         }
     }
 
+    /// Takes down that something of `tool` is not to be kept.
+    pub(super) fn forget(&self, tool: ToolId) {
+        self.lock().unkept.insert(tool);
+    }
+
     /// What was found of each of `tasks`, and what each looked at; `None` if something is about none of them.
     fn split(&self, tasks: &[TaskIx], parsed: &Parsed) -> Option<Vec<(Vec<Diagnostic>, Census)>> {
         if let [_] = tasks {
