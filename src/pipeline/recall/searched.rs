@@ -99,14 +99,6 @@ impl Ground<'_> {
                     climb(&place);
                 }
             }
-            // What is behind a link that leads out of the repository is not listed.
-            for link in self.workspace.files.iter().filter(|file| file.is_link) {
-                let place = RelPath::without_dots(&link.path.to_path(root));
-                if let Some(real) = place.canonicalize().ok().filter(|real| real.is_dir()) {
-                    climb(&place);
-                    climb(&real);
-                }
-            }
             dirs.into_iter().collect()
         })
     }
