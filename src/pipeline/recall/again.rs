@@ -76,9 +76,8 @@ impl<'a, 'b> Again<'a, 'b> {
         let at = id.0 as usize;
         let is_other = |path: &Path| !ground.elsewhere.is_as_seen(path);
         let mut own = ground.identities[at].files.iter().map(|(_, path)| path).chain(&programs[at]);
-        if let Some(path) = own.find(|path| is_other(path)) {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            return Some(format!("{name}, which is part of the program of {},", plan.graph.tool(id).name));
+        if own.any(|path| is_other(path)) {
+            return Some(format!("the program of {}", plan.graph.tool(id).name));
         }
         let mut files = ground.declared.shared(id).to_vec();
         if let Ok(key) = &keys[at] {
