@@ -172,7 +172,7 @@ fn no_tool_left_is_a_mistake_and_no_unit_is_not() {
         assert!(text.contains("no tool is left"), "{text}");
     }
     let config = "[tools.t]\nrun = [\"false\", \"{file}\"]\nper = \"file\"\nfiles = [\"*.none\"]\n";
-    Sandbox::with_tools(config).run(&["check"], 0);
+    Sandbox::with_tools(config).run(&["run"], 0);
     Sandbox::with_tools("").run(&["check"], 0);
 }
 
