@@ -86,7 +86,7 @@ impl Scrub {
     }
 
     /// The path that `raw` is, seen from the top of the repository.
-    pub(super) fn from_top(&self, raw: &[u8]) -> Option<RelPath> {
+    pub(super) fn below_top(&self, raw: &[u8]) -> Option<RelPath> {
         self.path(self.top.join(raw).as_bytes())
     }
 
@@ -408,8 +408,8 @@ mod tests {
             assert_eq!(path(outside), None);
         }
         assert_eq!(scrub.text("/home/shared/s.rs:3 in /home"), "../../shared/s.rs:3 in ../..");
-        assert_eq!(scrub.from_top(b"shared/s.rs"), Some(RelPath::new("../../shared/s.rs")));
-        assert_eq!(scrub.from_top(b"me/ws/src/lib.rs"), Some(RelPath::new("src/lib.rs")));
+        assert_eq!(scrub.below_top(b"shared/s.rs"), Some(RelPath::new("../../shared/s.rs")));
+        assert_eq!(scrub.below_top(b"me/ws/src/lib.rs"), Some(RelPath::new("src/lib.rs")));
     }
 
     #[test]

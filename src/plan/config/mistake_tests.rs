@@ -439,7 +439,7 @@ fn mistakes_about_tests_are_found() {
     check_tool(
         "parse = 'junit'",
         &[
-            "2:9: unknown output format `junit` (`{ regex = \"…\" }` or one of: `rustc-json`, `cargo-build`, `build-scripts`, `libtest`, `nextest`, `rustfmt`, `deny-json`, `audit-json`, `typos-json`, `machete`, `sarif`, `lines`, `exit-code`)",
+            "2:9: unknown output format `junit` (`{ regex = \"…\" }` or one of: `rustc-json`, `cargo-build`, `build-scripts`, `libtest`, `nextest`, `rustfmt`, `deny-json`, `audit-json`, `typos-json`, `machete`, `sarif`, `diff`, `lines`, `exit-code`)",
         ],
     );
     check(
