@@ -172,13 +172,8 @@ fn no_tool_left_is_a_mistake_and_no_unit_is_not() {
         let text = sandbox.run(args, 2);
         assert!(text.contains("no tool is left"), "{text}");
     }
-<<<<<<< HEAD
     let config = "[tools.t]\nrun = [\"false\", \"{file}\"]\nper = \"file\"\nfiles = [\"*.none\"]\nmay-be-empty = true\n";
     Sandbox::with_tools(config).run(&["check"], 0);
-=======
-    let config = "[tools.t]\nrun = [\"false\", \"{file}\"]\nper = \"file\"\nfiles = [\"*.none\"]\n";
-    Sandbox::with_tools(config).run(&["run"], 0);
->>>>>>> h/gates
     Sandbox::with_tools("").run(&["check"], 0);
 }
 

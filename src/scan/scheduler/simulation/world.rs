@@ -80,17 +80,6 @@ impl World {
         if rng.chance(30) {
             world.limits.parallel = 1;
         }
-        for tool in &mut world.plan.graph.tools {
-            if rng.chance(20) {
-                tool.parse = Parse::CargoBuild;
-            }
-            if rng.chance(20) {
-                tool.run = vec![Arg::Text(vec![Piece::Executable])];
-            }
-            if rng.chance(30) {
-                (tool.configured, tool.environment) = (true, Environment::Inherit);
-            }
-        }
         // An inherited pool gives what it has, our own as much as may run.
         world.limits.own_slot = rng.chance(40);
         world.tokens = match world.limits.own_slot {
@@ -192,15 +181,12 @@ fn random_tools(rng: &mut Rng) -> Tools {
         tool.weight = NonZeroU32::MIN.saturating_add(rng.below(3) as u32);
         tool.jobserver = tool.lane.is_some() || rng.chance(20);
         tool.required = rng.chance(80);
-<<<<<<< HEAD
         tool.parse = if rng.chance(20) { Parse::CargoBuild } else { tool.parse };
         tool.configured = true;
         tool.environment = if rng.chance(30) { Environment::Inherit(Counted::All) } else { tool.environment };
         if rng.chance(20) {
             tool.run = vec![Arg::Text(vec![Piece::Executable])];
         }
-=======
->>>>>>> h/gates
         tools.push((tool, (0..at).filter(|_| rng.chance(12)).map(ToolId).collect()));
     }
     tools
