@@ -81,7 +81,7 @@ fn is_command(line: &str) -> bool {
     hash("##[")
         || hash("##vso[")
         || hash("##teamcity[")
-        || ["--- ", "+++ ", "~~~ ", "^^^ "].iter().any(|mark| begins(&mark))
+        || ["--- ", "+++ ", "~~~ ", "^^^ "].iter().any(begins)
         || ["::", "section_start:", "section_end:"].iter().any(|mark| line.trim_start().starts_with(mark))
 }
 

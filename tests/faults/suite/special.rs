@@ -47,7 +47,10 @@ fn device(path: &Path) {
     symlink("/dev/zero", path).unwrap();
 }
 
-const KINDS: [(fn(&Path), &str); 4] =
+/// Puts something at a path.
+type Put = fn(&Path);
+
+const KINDS: [(Put, &str); 4] =
     [(pipe, "a named pipe"), (link_to_pipe, "a named pipe"), (socket, "a socket"), (device, "a device")];
 
 /// With `path` being anything but a file, each of these commands says so and is done.
