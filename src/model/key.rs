@@ -26,6 +26,8 @@ pub enum What {
     Inputs,
     /// What decides the results of a tool that this one needs.
     Need,
+    /// What a tool says its version is, where its files alone don't tell.
+    Version,
 }
 
 impl What {
@@ -40,6 +42,7 @@ impl What {
             Self::File => format!("the file {name}"),
             Self::Inputs => format!("the {name}"),
             Self::Need => format!("the tool {name}, which it needs"),
+            Self::Version => format!("the version that {name} reports"),
         }
     }
 }

@@ -1,6 +1,10 @@
 //! The values that every layer shares. Knows nothing of how they are made or shown.
 
 #[cfg(feature = "engine")]
+pub mod blind_spot;
+#[cfg(feature = "engine")]
+pub mod census;
+#[cfg(feature = "engine")]
 pub mod digest;
 #[cfg(feature = "engine")]
 pub mod error;

@@ -34,15 +34,16 @@ pub struct Tool {
     pub inputs: Vec<String>,
     /// How its output is read.
     pub parse: Parse,
-    /// Names of files that it looks for in the directories of what it looks at and in all above them, outside of the
-    /// workspace too, or at `~/…` or `$VARIABLE/…`. They decide what is cached, and no id.
-    pub searches: Vec<String>,
-    /// Whether its results are kept, to be used again when nothing has changed that decides them.
-    pub cache: bool,
+    /// The files that it searches for. They decide what is cached, and no id.
+    pub searches: Vec<Search>,
+    /// Whether its results are cached, to be used again when nothing has changed that decides them.
+    pub cache: Caching,
     /// The namespaces whose findings are fixed when this tool no longer reports them.
     pub namespaces: Vec<String>,
     /// Whether its verdict decides the exit code.
     pub required: bool,
+    /// Whether it is fine that there is nothing for it to look at.
+    pub may_be_empty: bool,
     /// Names of the tools whose tasks come first.
     pub needs: Vec<String>,
     /// Whether it takes part only where a tool that needs it does.
@@ -67,6 +68,8 @@ pub struct Tool {
     pub weight: NonZeroU32,
     /// The caps of one step under `--batch auto`.
     pub caps: StepCaps,
+    /// What it means if something is left running that holds the output open, which is complete by its own count.
+    pub leaky: Leaky,
     /// Whether the user's configuration names it.
     pub configured: bool,
 }
@@ -102,6 +105,19 @@ pub enum Arg {
     Args,
     /// `{selection}`: cargo's words for the packages, features and target of this run.
     Selection,
+}
+
+impl Arg {
+    /// The text, if it has no placeholder.
+    pub fn literal(&self) -> Option<&str> {
+        match self {
+            Self::Text(pieces) => match pieces.as_slice() {
+                [Piece::Literal(text)] => Some(text),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 /// A piece of a text argument.
@@ -206,6 +222,8 @@ pub enum Parse {
     Machete,
     /// SARIF 2.1.0 on stdout.
     Sarif,
+    /// Unified diffs on stdout.
+    Diff,
     /// A regular expression with named groups `path`, `line`, `column`, `rule`, `level`, `message`, on each
     /// line of stdout and stderr.
     Regex(String),
@@ -241,7 +259,7 @@ impl Streams {
 
 impl Parse {
     /// Each that goes by its name alone: all but [`Parse::Regex`].
-    pub const NAMED: [Self; 13] = [
+    pub const NAMED: [Self; 14] = [
         Self::RustcJson,
         Self::CargoBuild,
         Self::BuildScripts,
@@ -253,6 +271,7 @@ impl Parse {
         Self::TyposJson,
         Self::Machete,
         Self::Sarif,
+        Self::Diff,
         Self::Lines,
         Self::ExitCode,
     ];
@@ -271,6 +290,7 @@ impl Parse {
             Self::TyposJson => "typos-json",
             Self::Machete => "machete",
             Self::Sarif => "sarif",
+            Self::Diff => "diff",
             Self::Regex(_) => "regex",
             Self::Lines => "lines",
             Self::ExitCode => "exit-code",
@@ -281,16 +301,40 @@ impl Parse {
     /// The namespaces, sorted, of what is found in the output of a tool called `tool`.
     pub fn namespaces(&self, tool: &str) -> Vec<String> {
         let names = match self {
-            Self::RustcJson => &["clippy", "rustc", "rustdoc"][..],
+            Self::RustcJson => &["cargo", "clippy", "rustc", "rustdoc"][..],
             Self::Rustfmt => &["rustfmt"],
             // Its errors are the other compilers' too, and its silence says nothing of their warnings.
             Self::CargoBuild => &[],
             Self::BuildScripts => &[tool],
             Self::Nextest => &["test"],
             Self::Libtest | Self::DenyJson | Self::AuditJson | Self::TyposJson | Self::Machete => &[tool],
-            Self::Sarif | Self::Regex(_) | Self::Lines | Self::ExitCode | Self::Golden(_) => &[tool],
+            Self::Sarif | Self::Diff | Self::Regex(_) => &[tool],
+            Self::Lines | Self::ExitCode | Self::Golden(_) => &[tool],
         };
         names.iter().map(|name| (*name).to_owned()).collect()
+    }
+}
+
+/// What it means if a process passes and leaves something running that holds its output open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Leaky {
+    /// It passes, and is reported as leaky.
+    #[default]
+    Pass,
+    /// That is a finding.
+    Fail,
+}
+
+impl Leaky {
+    /// What is said of it, in both cases.
+    pub const MESSAGE: &str = "left a process running that held its output open";
+
+    /// As written in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+        }
     }
 }
 
@@ -298,9 +342,83 @@ impl Parse {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Environment {
     /// Everything but what belongs to this program.
-    Inherit,
+    Inherit(Counted),
     /// A fixed list of harmless variables, and these.
     Only(Vec<String>),
+}
+
+/// Which of the variables that a tool inherits decide its results.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// All of them.
+    All,
+    /// These, beside the harmless ones and those that cargo and compilers read.
+    Listed(Vec<String>),
+    /// Those that cargo and compilers read, and these. The other ones that a build reads are reported by the build.
+    Build(Vec<String>),
+}
+
+/// Whether the results of a tool are cached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caching {
+    /// Never.
+    Never,
+    /// If everything that decides them can be established.
+    Established,
+    /// Also if its program can't be established: the configuration asks for it.
+    Always,
+}
+
+/// A file that a tool searches for: its name, and in which directories.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// Where the search begins.
+    pub start: Start,
+    /// Whether it goes on through all directories above.
+    pub upwards: bool,
+    /// The path of the file from there.
+    pub name: String,
+}
+
+/// Where a tool begins to search for a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// In the directory of each file that it looks at.
+    Files,
+    /// In the directory where it is started: the workspace root.
+    Root,
+    /// In the user's home directory.
+    Home,
+    /// In the directory that this variable names.
+    Variable(String),
+    /// Nowhere: the name is an absolute path.
+    Absolute,
+}
+
+impl Search {
+    /// Reads what the configuration says: `name`, `./name`, `~/name`, `$VARIABLE/name` or `/absolute/name`. A search for
+    /// the first goes upwards, and one for the next three does so with a `^` before them.
+    pub fn parse(text: &str) -> Self {
+        let (upwards, place) = text.strip_prefix('^').map_or((false, text), |place| (true, place));
+        let of = |start, upwards, name: &str| Self { start, upwards, name: name.to_owned() };
+        match place.split_once('/') {
+            Some((".", name)) => of(Start::Root, upwards, name),
+            Some(("~", name)) => of(Start::Home, upwards, name),
+            Some((variable, name)) if variable.starts_with('$') => {
+                of(Start::Variable(variable[1..].to_owned()), upwards, name)
+            }
+            Some(("", _)) => of(Start::Absolute, false, place),
+            _ => of(Start::Files, true, place),
+        }
+    }
+
+    /// The variable without which the tool would search elsewhere.
+    pub fn variable(&self) -> Option<&str> {
+        match &self.start {
+            Start::Variable(name) => Some(name),
+            Start::Files | Start::Root | Start::Home | Start::Absolute => None,
+        }
+    }
 }
 
 /// What one step may hold under `--batch auto`. Part of the policy, not of any task's id.
@@ -324,7 +442,7 @@ impl Tool {
     pub fn takes_many(&self) -> bool {
         let single = |piece: &Piece| matches!(piece, Piece::File | Piece::Package | Piece::Dir);
         let tells_apart = match &self.parse {
-            Parse::RustcJson | Parse::Rustfmt | Parse::TyposJson | Parse::Sarif => true,
+            Parse::RustcJson | Parse::Rustfmt | Parse::TyposJson | Parse::Sarif | Parse::Diff => true,
             Parse::Regex(pattern) => pattern.contains("<path>"),
             Parse::CargoBuild | Parse::BuildScripts | Parse::Libtest | Parse::Nextest => false,
             Parse::Lines | Parse::ExitCode => false,
@@ -355,6 +473,23 @@ impl Tool {
         self.detect.is_some() && !self.configured
     }
 
+    /// Whether it sees every variable.
+    pub fn inherits(&self) -> bool {
+        matches!(self.environment, Environment::Inherit(_))
+    }
+
+    /// Lets only those of the variables that it inherits count that its builds read: it is known to run nothing else.
+    pub fn count_build_variables(&mut self) {
+        if self.inherits() {
+            self.environment = Environment::Inherit(Counted::Build(Vec::new()));
+        }
+    }
+
+    /// Whether its results may be cached.
+    pub fn is_cached(&self) -> bool {
+        self.cache != Caching::Never
+    }
+
     /// Whether its command line names a program that another tool builds.
     pub fn uses_executable(&self) -> bool {
         self.run.iter().any(|arg| matches!(arg, Arg::Text(pieces) if pieces.contains(&Piece::Executable)))
@@ -368,6 +503,13 @@ impl Tool {
     /// Whether it runs tests: what these depend on, nobody knows.
     pub fn runs_tests(&self) -> bool {
         self.targets.is_some() || self.uses_executable()
+    }
+
+    /// Whether it builds members and judges no lints of them: then none may keep it from building.
+    pub fn caps_lints(&self) -> bool {
+        let judges_none =
+            matches!(self.parse, Parse::CargoBuild | Parse::BuildScripts | Parse::Libtest | Parse::Nextest);
+        judges_none && self.inherits() && !self.uses_executable()
     }
 
     /// Whether what it prints is compared with golden files.
@@ -441,8 +583,18 @@ impl ContentHash for Tool {
             Parse::Golden(streams) => sink.field("parse.golden", streams.as_str().as_bytes()),
             _ => {}
         }
+        if self.leaky == Leaky::Fail {
+            sink.field("leaky", self.leaky.as_str().as_bytes());
+        }
         match &self.environment {
-            Environment::Inherit => sink.field("env", b"inherit"),
+            Environment::Inherit(counted) => {
+                sink.field("env", b"inherit");
+                match counted {
+                    Counted::Listed(names) => sink.texts("env.listed", names),
+                    Counted::Build(names) if !names.is_empty() => sink.texts("env.listed", names),
+                    Counted::Build(_) | Counted::All => {}
+                }
+            }
             Environment::Only(names) => sink.texts("env", names),
         }
     }

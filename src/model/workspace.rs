@@ -115,6 +115,16 @@ impl Workspace {
         self.files.binary_search_by(|file| file.path.cmp(path)).ok().map(|at| FileId(at as u32))
     }
 
+    /// The target whose test program cargo-nextest calls `name`, if there is exactly one.
+    pub fn test_target(&self, name: &str) -> Option<&Target> {
+        let fitting = |package: &'_ Package| name.split("::").next() == Some(&*package.name);
+        let targets = self.packages.iter().filter(|package| fitting(package)).flat_map(|package| {
+            package.targets.iter().filter(move |target| package.test_name(target) == name)
+        });
+        let mut targets = targets.filter(|target| target.test);
+        targets.next().filter(|_| targets.next().is_none())
+    }
+
     /// The members that `package` depends on, directly or not; itself only if it is part of a circle.
     pub fn dependencies_of(&self, package: PackageId) -> BTreeSet<PackageId> {
         let mut found = BTreeSet::new();

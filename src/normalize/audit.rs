@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{Input, Parsed, Unparsable};
+use crate::model::census::Census;
 use crate::model::finding::{Diagnostic, Level, Place, Related};
 
 /// Something was found that it was told to refuse; or it could not begin.
@@ -16,16 +17,26 @@ const REFUSED: i32 = 1;
 #[derive(Deserialize)]
 struct Report {
     database: Option<Database>,
+    lockfile: Option<Lockfile>,
     vulnerabilities: Vulnerabilities,
     /// By kind: `unmaintained`, `yanked`.
     warnings: BTreeMap<String, Vec<Found>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Database {
     /// None for a directory that is no checkout.
     #[serde(rename = "last-commit")]
     last_commit: Option<String>,
+    /// The time of its latest commit.
+    #[serde(rename = "last-updated")]
+    last_updated: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Lockfile {
+    #[serde(rename = "dependency-count")]
+    dependency_count: u64,
 }
 
 #[derive(Deserialize)]
@@ -71,7 +82,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         // It exits with the same code where it can't begin.
         _ => input.crashed(code),
     })?;
-    let Report { database, vulnerabilities, warnings } = report;
+    let Report { database, lockfile, vulnerabilities, warnings } = report;
     let Vulnerabilities { found, count, list } = vulnerabilities;
     if count != list.len() || found == list.is_empty() {
         let listed = list.len();
@@ -87,8 +98,20 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         .iter()
         .flat_map(|(kind, found)| found.iter().map(|found| diagnostic(input, found, Level::Warning, kind)));
     let diagnostics = vulnerabilities.chain(warnings).collect();
-    let database = database.and_then(|database| database.last_commit).map(|commit| input.scrub.text(&commit));
-    Ok(Parsed { diagnostics, database, ..Parsed::default() })
+    let Database { last_commit, last_updated } = database.unwrap_or_default();
+    let database = last_commit.map(|commit| input.scrub.text(&commit));
+    let census = Census {
+        crates: lockfile.map(|lockfile| lockfile.dependency_count),
+        database_date: last_updated.as_deref().and_then(day),
+        ..Census::default()
+    };
+    Ok(Parsed { diagnostics, database, census, ..Parsed::default() })
+}
+
+/// The day of `2026-11-01T10:00:00Z`.
+fn day(time: &str) -> Option<String> {
+    let day: jiff::civil::Date = time.get(..10)?.parse().ok()?;
+    Some(day.to_string())
 }
 
 fn diagnostic(input: &Input<'_>, found: &Found, level: Level, kind: &str) -> Diagnostic {
@@ -177,6 +200,15 @@ warning audit RUSTSEC-2099-0002 getrandom: Made up: `getrandom` is unmaintained
     }
 
     #[test]
+    fn crates_and_the_day_of_the_database_are_counted() {
+        let said =
+            CAPTURED.replace(r#""last-updated":null"#, r#""last-updated":"2026-11-01T10:20:30+01:00""#);
+        let census = audit(&said, "", REFUSED).expect("readable").census;
+        assert_eq!((census.crates, census.database_date.as_deref()), (Some(10), Some("2026-11-01")));
+        assert_eq!(audit(CAPTURED, "", REFUSED).expect("readable").census.database_date, None);
+    }
+
+    #[test]
     fn what_was_yanked_is_told_of_its_crate() {
         let yanked = r#"{"vulnerabilities":{"found":false,"count":0,"list":[]},"warnings":{"yanked":[{"kind":"yanked","package":{"name":"a","version":"1.0.0"},"advisory":null,"versions":null}]}}"#;
         assert_shown(
@@ -193,7 +225,7 @@ warning audit yanked a: `a` is yanked
     fn why_it_could_not_begin_is_told() {
         let stderr =
             "error: couldn't fetch advisory database: git operation failed\nCaused by:\n  -> no network\n";
-        let expected = "exited with 1: couldn't fetch advisory database: git operation failed";
+        let expected = "exited with 1: couldn't fetch advisory database: git operation failed: no network";
         assert_eq!(audit("", stderr, REFUSED), Err(Unparsable(expected.to_owned())));
     }
 }

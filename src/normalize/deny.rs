@@ -112,6 +112,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                 if log.level == "ERROR" {
                     complaints.push(input.scrub.quote(log.message.as_bytes()));
                 }
+                parsed.census.crates = parsed.census.crates.max(gathered(&log.message));
             }
             "summary" => summary = Some(serde_json::from_str::<Summary>(fields.get()).map_err(broken)?),
             _ => {}
@@ -128,6 +129,11 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     };
     check(&summary, code, errors)?;
     Ok(parsed)
+}
+
+/// How many crates it checks: `gathered 312 crates in 5ms`.
+fn gathered(message: &str) -> Option<u64> {
+    message.strip_prefix("gathered ")?.split_once(" crates")?.0.parse().ok()
 }
 
 /// Whether the summary, the exit code and what was told agree.
@@ -308,6 +314,14 @@ warning deny unmatched-skip serde@1: skipped crate 'serde = =1' was not encounte
         );
         check_no_verdict(&log("failed to fetch advisory database"), 1, "failed to fetch advisory database");
         check_no_verdict("error: no such option\n", 2, "exited with 2: no such option");
+    }
+
+    #[test]
+    fn the_crates_that_it_gathered_are_counted() {
+        let log = r#"{"type":"log","fields":{"level":"INFO","message":"gathered 312 crates in 5ms"}}"#;
+        let summary = r#"{"type":"summary","fields":{"bans":{"errors":0,"warnings":0,"notes":0,"helps":0}}}"#;
+        assert_eq!(deny(&format!("{log}\n{summary}\n"), 0).expect("readable").census.crates, Some(312));
+        assert_eq!(deny(summary, 0).expect("readable").census.crates, None);
     }
 
     #[test]

@@ -257,21 +257,25 @@ fn unquoted(text: &str) -> String {
     text.trim_start_matches(['r', '#']).trim_end_matches('#').trim_matches('"').to_owned()
 }
 
-/// `path` seen from `dir`, without `.` and `..` where that can be told.
-fn join(dir: &RelPath, path: &str) -> RelPath {
+/// `path` seen from `dir`. A `..` stays: where it leads depends on whether what stands before it is a link.
+pub(super) fn join(dir: &RelPath, path: &str) -> RelPath {
     if path.starts_with('/') {
         return RelPath::new(path);
     }
-    let mut parts: Vec<&[u8]> =
-        dir.as_bytes().split(|&byte| byte == b'/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/') {
+    let parts = dir.as_bytes().split(|&byte| byte == b'/').chain(path.split('/').map(str::as_bytes));
+    RelPath::new(parts.filter(|part| !part.is_empty() && *part != b".").collect::<Vec<_>>().join(&b'/'))
+}
+
+/// `path` without `..` where that can be told by its text alone, as if no directory on the way were a link.
+pub(super) fn without_dots(path: &RelPath) -> RelPath {
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for part in path.as_bytes().split(|&byte| byte == b'/') {
         match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|last| *last != b"..") => drop(parts.pop()),
-            part => parts.push(part.as_bytes()),
+            b".." if kept.last().is_some_and(|last| *last != b"..") => drop(kept.pop()),
+            part => kept.push(part),
         }
     }
-    RelPath::new(parts.join(&b'/'))
+    RelPath::new(kept.join(&b'/'))
 }
 
 #[cfg(test)]
@@ -314,14 +318,18 @@ mod tests {
 
     #[test]
     fn what_a_source_includes_is_found_where_it_is_spelt_out() {
-        check(r#"#![doc = include_str!("../../README.md")]"#, &["README.md"], false);
+        check(r#"#![doc = include_str!("../../README.md")]"#, &["a/src/../../README.md"], false);
         check(r##"const A: &[u8] = include_bytes!(r#"x y.bin"#,);"##, &["a/src/x y.bin"], false);
-        check(r#"include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../gen/", "a.rs"));"#, &["gen/a.rs"], false);
+        check(
+            r#"include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../gen/", "a.rs"));"#,
+            &["a/../gen/a.rs"],
+            false,
+        );
         check(r#"include!(concat!(env!("OUT_DIR"), "/a.rs"));"#, &[], false);
         check(r#"macro_rules! m { ($f:expr) => { include_str!($f) } }"#, &[], true);
         check(r#"include_str!(concat!(env!("HOME"), "/a"))"#, &[], true);
         check(r#"// include_str!("a")"#, &[], false);
-        check(r#"include_str!("../../../up")"#, &["../up"], false);
+        check(r#"include_str!("../../../up")"#, &["a/src/../../../up"], false);
     }
 
     #[test]
@@ -350,7 +358,7 @@ mod tests {
     #[test]
     fn paths_of_modules_count_whatever_their_condition() {
         let unix = r#"#[cfg_attr(unix, path = "../../b/x.rs")] #[path = "y.rs"] mod x; mod z;"#;
-        let expected = ["s/x.rs", "s/x/mod.rs", "../b/x.rs", "s/y.rs", "s/z.rs", "s/z/mod.rs"];
+        let expected = ["s/x.rs", "s/x/mod.rs", "s/../../b/x.rs", "s/y.rs", "s/z.rs", "s/z/mod.rs"];
         check_modules("s/lib.rs", true, unix, &expected);
         let inline = r#"#[path = "p"] mod a { #[path = "q.rs"] mod b; }"#;
         let expected = ["s/p/b.rs", "s/p/b/mod.rs", "s/a/b.rs", "s/a/b/mod.rs", "s/p/q.rs", "s/a/q.rs"];

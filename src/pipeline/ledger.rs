@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::empty;
 use super::judge::Normalized;
 use super::recall::Fate;
 use crate::compare::matching::Reach;
+use crate::model::census::{Census, Totals};
 use crate::model::finding::{Diagnostic, Entry, Place, Site};
-use crate::model::generated::Generated;
+use crate::model::generated::{Generated, split_out_dir};
 use crate::model::outcome::{Cache, TaskOutcome, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
 use crate::model::suppression::Suppression;
@@ -19,10 +21,30 @@ use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{self, Gap, Parsed, Unparsable};
 use crate::scan::{Ended, Piece, StepRun, StopReason};
 
+/// What a tool looked at: summed up here, or as another run has stated it.
+enum Looked {
+    At(Census),
+    Stated(Totals),
+}
+
+/// What another run has left of a tool.
+pub(super) struct Stated {
+    /// The units without a verdict, each with the reason.
+    pub(super) incomplete: BTreeSet<(String, String)>,
+    /// What it looked at.
+    pub(super) census: Totals,
+    /// What passed and left something running.
+    pub(super) leaky: BTreeSet<String>,
+    /// The revision of its database.
+    pub(super) database: Option<String>,
+    /// Messages that are no findings.
+    pub(super) notices: BTreeSet<String>,
+}
+
 /// What is known of every task, and what is not.
 pub(super) struct Ledger<'a> {
-    workspace: &'a Workspace,
-    plan: &'a Plan,
+    pub(super) workspace: &'a Workspace,
+    pub(super) plan: &'a Plan,
     /// The first task of each tool, and one entry more: the tasks of a tool are contiguous.
     first: Vec<usize>,
     units: Vec<Unit>,
@@ -35,6 +57,12 @@ pub(super) struct Ledger<'a> {
     incomplete: Vec<BTreeSet<(String, String)>>,
     /// For each tool, the revision of its database.
     databases: Vec<Option<String>>,
+    /// For each tool, messages that are no findings.
+    notices: Vec<BTreeSet<String>>,
+    /// For each tool, what it looked at.
+    census: Vec<Looked>,
+    /// For each tool, what passed and left something running.
+    leaky: Vec<BTreeSet<String>>,
     pub(super) diagnostics: Vec<(String, Diagnostic)>,
     /// What build scripts have generated.
     pub(super) generated: Vec<Generated>,
@@ -55,7 +83,8 @@ impl<'a> Ledger<'a> {
     ) -> Self {
         let graph = &plan.graph;
         let start_of = |tool: u32| graph.tasks.partition_point(|task| task.tool.0 < tool);
-        let due = TaskOutcome { status: Status::NotRun(String::new()), timing: Arc::default() };
+        let due =
+            TaskOutcome { status: Status::NotRun(String::new()), is_leaky: false, timing: Arc::default() };
         Self {
             workspace,
             plan,
@@ -66,6 +95,9 @@ impl<'a> Ledger<'a> {
             gaps: vec![BTreeSet::new(); graph.tools.len()],
             incomplete: vec![BTreeSet::new(); graph.tools.len()],
             databases: vec![None; graph.tools.len()],
+            notices: vec![BTreeSet::new(); graph.tools.len()],
+            census: graph.tools.iter().map(|_| Looked::At(Census::default())).collect(),
+            leaky: vec![BTreeSet::new(); graph.tools.len()],
             diagnostics: Vec::new(),
             generated: Vec::new(),
             not_built: Vec::new(),
@@ -87,7 +119,7 @@ impl<'a> Ledger<'a> {
             });
             for task in &piece.tasks {
                 let timing = Arc::clone(&timing);
-                self.tasks[task.0 as usize] = TaskOutcome { status: Status::Clean, timing };
+                self.tasks[task.0 as usize] = TaskOutcome { status: Status::Clean, is_leaky: false, timing };
             }
         }
     }
@@ -96,7 +128,7 @@ impl<'a> Ledger<'a> {
     pub(super) fn mark_known(&mut self, fates: &[Fate]) {
         let timing = Arc::new(Timing { cache: Cache::Hit, ..Timing::default() });
         for (outcome, _) in self.tasks.iter_mut().zip(fates).filter(|(_, fate)| !fate.is_due()) {
-            *outcome = TaskOutcome { status: Status::Clean, timing: Arc::clone(&timing) };
+            *outcome = TaskOutcome { status: Status::Clean, is_leaky: false, timing: Arc::clone(&timing) };
         }
     }
 
@@ -117,6 +149,11 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// Takes down what has no verdict because a tool has changed what others are built against.
+    pub(super) fn enter_moved(&mut self, moved: BTreeMap<TaskIx, Status>) {
+        moved.into_iter().for_each(|(task, status)| self.note(task, status));
+    }
+
     pub(super) fn enter(&mut self, run: StepRun<Normalized>) {
         let tool = self.plan.step(run.step).tool;
         let mut pieces = run.pieces.into_iter().peekable();
@@ -135,6 +172,10 @@ impl<'a> Ledger<'a> {
                 }
                 Ended::Judged(Err(Unparsable(why))) => Status::Unparsable(why),
                 Ended::TimedOut => Status::TimedOut(timed_out(self.plan)),
+                Ended::Replaced(program) => Status::InputChanged(format!(
+                    "another build replaced {program} while the tests ran; run again"
+                )),
+                Ended::Withheld(why) => Status::NotRun(why),
                 Ended::Leaky => Status::Leaky,
                 Ended::Crashed(how) => Status::Crashed(how),
                 Ended::Missing(missing) => Status::Missing(missing.to_string()),
@@ -155,7 +196,18 @@ impl<'a> Ledger<'a> {
         // Of several processes at once, one may have updated it: whichever came first, the same is told.
         let database = &mut self.databases[tool.0 as usize];
         *database = database.take().max(parsed.database);
+        self.notices[tool.0 as usize].extend(parsed.notices);
         self.generated.extend(parsed.generated);
+        if let Looked::At(census) = &mut self.census[tool.0 as usize] {
+            census.add(parsed.census);
+        }
+        if parsed.is_leaky {
+            let units =
+                || tasks.iter().map(|task| self.units[task.0 as usize].path(self.workspace).to_string());
+            let who = if parsed.leaks.is_empty() { units().collect() } else { parsed.leaks };
+            self.leaky[tool.0 as usize].extend(who);
+            tasks.iter().for_each(|task| self.tasks[task.0 as usize].is_leaky = true);
+        }
         for Gap { package, path, reason } in parsed.gaps {
             if let Some(package) = package {
                 self.gaps[tool.0 as usize].insert(package);
@@ -196,6 +248,41 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// What `tool` looked at, unless it has no verdict on something, or nothing to do.
+    pub(super) fn complete_census(&self, tool: ToolId) -> Option<Census> {
+        let tasks = &self.tasks[self.tasks_of(tool)];
+        let is_done =
+            |task: &TaskOutcome| task.status.is_verdict() || matches!(task.status, Status::Skipped(_));
+        match &self.census[tool.0 as usize] {
+            Looked::At(census) if !tasks.is_empty() && tasks.iter().all(is_done) => Some(census.clone()),
+            _ => None,
+        }
+    }
+
+    /// What became of the task of `tool` for `unit`.
+    pub(super) fn status_of(&self, tool: ToolId, unit: Unit) -> Option<&Status> {
+        let at = self.tasks_of(tool).find(|at| self.units[*at] == unit)?;
+        Some(&self.tasks[at].status)
+    }
+
+    /// Takes down that `tool` has no verdict at all.
+    pub(super) fn note_all(&mut self, tool: ToolId, reason: &str) {
+        self.incomplete[tool.0 as usize].insert((".".to_owned(), reason.to_owned()));
+        for at in self.tasks_of(tool) {
+            self.raise(TaskIx(at as u32), Status::Incomplete(reason.to_owned()));
+        }
+    }
+
+    /// Takes down what this program has found itself, about `unit` of `tool`.
+    pub(super) fn enter_own(&mut self, tool: ToolId, unit: Unit, diagnostic: Diagnostic) {
+        let mut tasks = self.tasks_of(tool);
+        let own = tasks.clone().find(|at| self.units[*at] == unit).or(tasks.next());
+        if let Some(at) = own {
+            self.raise(TaskIx(at as u32), Status::Findings);
+        }
+        self.diagnostics.push((self.plan.graph.tool(tool).name.clone(), diagnostic));
+    }
+
     /// Takes down what another run has left of `task`.
     pub(super) fn recall(&mut self, at: TaskIx, status: Status) {
         let tool = self.plan.graph.task(at).tool.0 as usize;
@@ -211,13 +298,16 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Takes down what another run has left of a tool: what got no verdict, and the revision of its database.
-    pub(super) fn recall_tool(
-        &mut self,
-        tool: ToolId,
-        incomplete: BTreeSet<(String, String)>,
-        database: Option<String>,
-    ) {
+    /// Takes down that another run has left something running with the task at `at`.
+    pub(super) fn recall_leak(&mut self, at: TaskIx) {
+        self.tasks[at.0 as usize].is_leaky = true;
+    }
+
+    /// Takes down what another run has left of a tool.
+    pub(super) fn recall_tool(&mut self, tool: ToolId, stated: Stated) {
+        let Stated { incomplete, census, leaky, database, notices } = stated;
+        self.census[tool.0 as usize] = Looked::Stated(census);
+        self.leaky[tool.0 as usize] = leaky;
         let names: BTreeSet<_> = incomplete.iter().map(|(name, _)| name).collect();
         if self.plan.graph.tool(tool).per == Per::Workspace {
             let gaps = self.workspace.packages().filter(|(_, package)| names.contains(&package.name));
@@ -225,6 +315,7 @@ impl<'a> Ledger<'a> {
         }
         self.incomplete[tool.0 as usize] = incomplete;
         self.databases[tool.0 as usize] = database;
+        self.notices[tool.0 as usize] = notices;
     }
 
     /// A program that was not built is a failure, unless its target is one that cargo leaves out. To be asked when it is
@@ -289,26 +380,71 @@ impl<'a> Ledger<'a> {
                 self.note(TaskIx(at), status);
             }
         }
+        for at in 0..self.plan.graph.tools.len() {
+            if let Some(why) = self.lacks_work(at) {
+                self.incomplete[at].insert((".".to_owned(), why.to_owned()));
+            }
+        }
         let incomplete = std::mem::take(&mut self.incomplete);
         let mut databases = std::mem::take(&mut self.databases);
+        let mut notices = std::mem::take(&mut self.notices);
+        let mut leaky = std::mem::take(&mut self.leaky);
         let tool = |((at, version), incomplete): ((usize, _), BTreeSet<_>)| ToolOutcome {
             version,
+            census: self.totals(at),
             database: databases[at].take(),
+            leaky: std::mem::take(&mut leaky[at]).into_iter().collect(),
             verdict: match (incomplete.is_empty(), self.is_merely_missing(at)) {
+                _ if self.lacks_work(at).is_some() => Verdict::Empty,
                 (true, _) => Verdict::Passed,
                 (false, true) => Verdict::Missing,
                 (false, false) => Verdict::Incomplete,
             },
             incomplete: incomplete.into_iter().collect(),
+            notices: std::mem::take(&mut notices[at]).into_iter().collect(),
             ..ToolOutcome::default()
         };
         versions.into_iter().enumerate().zip(incomplete).map(tool).collect()
+    }
+
+    /// What the tool at this index looked at. A tool that is given one file at a time states no number itself.
+    fn totals(&self, at: usize) -> Totals {
+        // Whether it has to run depends on what is cached of the tools that need it.
+        if self.plan.graph.tools[at].on_demand {
+            return Totals::default();
+        }
+        let mut totals = match &self.census[at] {
+            Looked::At(census) => census.totals(),
+            Looked::Stated(totals) => totals.clone(),
+        };
+        if self.plan.graph.tools[at].per == Per::File {
+            let tasks = &self.tasks[self.tasks_of(ToolId(at as u32))];
+            let files = tasks.iter().filter(|task| task.status.is_verdict()).count();
+            totals.files = (files > 0).then_some(files as u64);
+        }
+        for of in totals.tests.iter_mut().flat_map(|tests| &mut tests.by_target) {
+            of.path = self.workspace.test_target(&of.target).map(|target| target.root.to_string());
+        }
+        totals
     }
 
     /// How many tasks of `tool` had nothing to judge.
     pub(super) fn skipped(&self, tool: ToolId) -> usize {
         let is_skipped = |task: &&TaskOutcome| matches!(task.status, Status::Skipped(_));
         self.tasks[self.tasks_of(tool)].iter().filter(is_skipped).count()
+    }
+
+    /// Says so if the tool at this index should have something to look at, and has nothing in all of the workspace.
+    fn lacks_work(&self, at: usize) -> Option<&'static str> {
+        let tool = &self.plan.graph.tools[at];
+        let is_empty = self.tasks_of(ToolId(at as u32)).is_empty()
+            && !tool.may_be_empty
+            && !tool.on_demand
+            && self.plan.is_full(self.workspace);
+        is_empty.then_some(match tool.files.is_empty() {
+            true => "the workspace has nothing for it to look at",
+            false => "no file of the workspace matches its `files`",
+        })
     }
 
     /// Whether the tool at this index is not installed, and the workspace only shows that it uses it.
@@ -369,6 +505,17 @@ impl Ledger<'_> {
             && self.tasks[self.tasks_of(id)].iter().all(|task| task.status.is_verdict())
     }
 
+    /// Whether the rules of this program itself hold here, and all that they are about was looked at.
+    fn has_applied_rules(&self) -> bool {
+        let is_done = |id: ToolId| {
+            self.is_as_accepted[id.0 as usize]
+                && self.tasks[self.tasks_of(id)]
+                    .iter()
+                    .all(|task| task.status.is_verdict() || matches!(task.status, Status::Skipped(_)))
+        };
+        self.plan.is_full(self.workspace) && self.plan.graph.tools().all(|(id, _)| is_done(id))
+    }
+
     /// Whether the subject `site` is a test of the target of task `at`.
     fn is_of(&self, at: usize, site: &Site) -> bool {
         let unit = self.units[at];
@@ -393,8 +540,9 @@ impl Ledger<'_> {
             return self.plan.is_whole(self.workspace) && tasks.all(has_verdict);
         }
         if tool.per == Per::TargetRoot {
-            // Any root of the package may be the one that reaches the file.
-            let mut own = tasks.filter(|at| self.units[*at].package(self.workspace) == owner).peekable();
+            // Any root of the package may be the one that reaches the file; of any package, where it lies in none.
+            let is_own = |at: &usize| owner.is_none() || self.units[*at].package(self.workspace) == owner;
+            let mut own = tasks.filter(is_own).peekable();
             return own.peek().is_some() && own.all(has_verdict);
         }
         let place = Place::File { path: path.clone(), range: None };
@@ -404,11 +552,14 @@ impl Ledger<'_> {
 
 impl Reach for Ledger<'_> {
     fn exists(&self, path: &RelPath) -> bool {
-        // What is ignored is not listed, and may be there all the same.
-        self.workspace.find(path).is_some() || (self.exists)(path)
+        // What is ignored is not listed, and may be there all the same; what is generated is in no checkout.
+        self.workspace.find(path).is_some() || split_out_dir(path).is_some() || (self.exists)(path)
     }
 
     fn looked_at(&self, ns: &str, entry: &Entry) -> bool {
+        if ns == empty::NAMESPACE {
+            return self.has_applied_rules();
+        }
         if self.plan.unasked.contains(ns) {
             return false;
         }

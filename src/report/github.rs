@@ -7,7 +7,9 @@
 use super::finished::{Finding, Finished};
 use super::text::{BROKEN, counted, visible, without_hash_commands};
 use crate::model::finding::{Level, Place, State};
+use crate::model::generated::split_out_dir;
 use crate::model::path::RelPath;
+use crate::model::tool::Leaky;
 
 /// Annotations that GitHub shows of one level and one step.
 const MOST: usize = 10;
@@ -21,6 +23,11 @@ pub fn render(run: &Finished, base: &RelPath) -> Vec<u8> {
             let unit = if gap.unit == "." { String::new() } else { format!("{}: ", gap.unit) };
             let title = format!("{}: no verdict", tool.name);
             commands.push(Command { level, place: None, title, message: format!("{unit}{}", gap.reason) });
+        }
+        for who in &report.leaky {
+            let unit = if who == "." { String::new() } else { format!("{who}: ") };
+            let (title, message) = (format!("{}: leaky", tool.name), format!("{unit}{}", Leaky::MESSAGE));
+            commands.push(Command { level: Level::Note, place: None, title, message });
         }
     }
     let new = run.report.findings.iter().filter(|finding| finding.state == State::New);
@@ -72,16 +79,24 @@ fn of_finding(finding: &Finding, base: &RelPath) -> Command {
     let mut message = finding.message.clone();
     if let Place::Subject(subject) = &finding.place {
         message = format!("{subject}: {message}");
+    } else if place(&finding.place, base).is_none() {
+        message = format!("{}: {message}", finding.place.name());
     }
     for related in &finding.related {
         message.push('\n');
         message.push_str(&related.message);
     }
-    Command { level: finding.level, place: place(&finding.place, base), title: finding.rule.clone(), message }
+    Command {
+        level: finding.level,
+        place: place(finding.shown_at(), base),
+        title: finding.rule.clone(),
+        message,
+    }
 }
 
 fn place(place: &Place, base: &RelPath) -> Option<String> {
-    let path = base.resolve(place.path()?)?;
+    // A generated file is in no checkout.
+    let path = base.resolve(place.path().filter(|path| split_out_dir(path).is_none())?)?;
     let mut properties = format!("file={}", property(&name(&path)));
     if let Some(range) = place.range() {
         // The end is the first position behind it. GitHub takes columns for one line only, and none that is before the

@@ -1,16 +1,20 @@
 //! JUnit, for test reports: a suite for each tool.
 //!
 //! A case for each unit that is clean, for each finding, and for each unit without a verdict: what is new fails, what
-//! is accepted or suppressed is skipped, what has no verdict is an error. No time and no UUID is in it, and names do
+//! is accepted or suppressed is skipped, what has no verdict is an error. A test target that ran no test is no case. What a
+//! tool looked at is a property of its suite. No time and no UUID is in it, and names do
 //! not hold lines, so that a case is the same one tomorrow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
+use super::census;
 use super::finished::{Finding, Finished, Tasks, Tool, ToolReport};
 use super::text::{inert, visible};
+use crate::model::census::{OfTarget, TestTotals};
 use crate::model::finding::{Place, State};
+use crate::model::tool::Leaky;
 
 /// Renders `run`.
 pub(super) fn render(run: &Finished, tasks: &Tasks) -> Vec<u8> {
@@ -24,6 +28,10 @@ pub(super) fn render(run: &Finished, tasks: &Tasks) -> Vec<u8> {
 
 fn suite(run: &Finished, tasks: &Tasks, tool: &Tool, outcome: &ToolReport) -> TestSuite {
     let mut suite = TestSuite::new(legal(&tool.name));
+    let facts = census::facts(&outcome.census).join(", ");
+    if !facts.is_empty() {
+        suite.add_property(("looked at", legal(&facts).as_str()));
+    }
     let mut times: BTreeMap<String, u32> = BTreeMap::new();
     for finding in run.report.findings.iter().filter(|finding| finding.tools.first() == Some(&tool.name)) {
         let mut name = name(finding);
@@ -34,13 +42,19 @@ fn suite(run: &Finished, tasks: &Tasks, tool: &Tool, outcome: &ToolReport) -> Te
         }
         suite.add_test_case(case(finding, &name));
     }
+    let empty = Empty::of(outcome);
     for task in tasks.of(&tool.name) {
         let status = match task.status.as_str() {
+            "clean" if empty.has(&task.unit) => continue,
             "clean" => TestCaseStatus::success(),
             "skipped" => skipped(task.reason.as_deref().unwrap_or_default()),
             _ => continue,
         };
-        suite.add_test_case(of_unit(tool, &task.unit, status));
+        let mut case = of_unit(tool, &task.unit, status);
+        if task.leaky {
+            case.set_system_out(Leaky::MESSAGE);
+        }
+        suite.add_test_case(case);
     }
     for gap in &outcome.incomplete {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
@@ -48,6 +62,38 @@ fn suite(run: &Finished, tasks: &Tasks, tool: &Tool, outcome: &ToolReport) -> Te
         suite.add_test_case(of_unit(tool, &gap.unit, status));
     }
     suite
+}
+
+/// The units that ran no test: they are no cases, because nothing passed there.
+enum Empty<'a> {
+    /// All of them.
+    All,
+    /// Those with one of these roots.
+    Roots(BTreeSet<&'a str>),
+}
+
+impl<'a> Empty<'a> {
+    fn of(outcome: &'a ToolReport) -> Self {
+        let Some(TestTotals { all, by_target, .. }) = &outcome.census.tests else {
+            return Self::Roots(BTreeSet::new());
+        };
+        if all.run == 0 && by_target.iter().all(|of| of.tests.is_some()) {
+            return Self::All;
+        }
+        let is_empty = |of: &&OfTarget| of.tests.is_some_and(|tests| tests.run == 0);
+        let (empty, full): (Vec<_>, Vec<_>) = by_target.iter().partition(is_empty);
+        let roots = |of: Vec<&'a OfTarget>| of.into_iter().filter_map(|of| of.path.as_deref()).collect();
+        let full: BTreeSet<_> = roots(full);
+        let empty: BTreeSet<_> = roots(empty);
+        Self::Roots(empty.difference(&full).copied().collect())
+    }
+
+    fn has(&self, unit: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Roots(roots) => roots.contains(unit),
+        }
+    }
 }
 
 fn of_unit(tool: &Tool, unit: &str, status: TestCaseStatus) -> TestCase {
@@ -76,7 +122,7 @@ fn case(finding: &Finding, name: &str) -> TestCase {
     };
     let mut case = TestCase::new(legal(name), status);
     case.set_classname(legal(&finding.place.name()));
-    if let Place::File { path, range } = &finding.place {
+    if let Place::File { path, range } = finding.shown_at() {
         case.extra.insert("file".into(), legal(&path.to_string()).into());
         if let Some(range) = range {
             case.extra.insert("line".into(), range.start.line.to_string().into());
@@ -101,9 +147,10 @@ fn because(what: &str, finding: &Finding) -> String {
 
 /// The finding as text: its place, what it says, and what the tool says beside.
 fn description(finding: &Finding) -> String {
-    let at = finding.place.range().map(|range| format!(":{}:{}", range.start.line, range.start.column));
-    let place = format!("{}{}", finding.place.name(), at.unwrap_or_default());
-    let mut text = format!("{place}: {}[{}]: {}", finding.level.as_str(), finding.rule, finding.message);
+    let place = finding.shown_at();
+    let at = place.range().map(|range| format!(":{}:{}", range.start.line, range.start.column));
+    let place = format!("{}{}", place.name(), at.unwrap_or_default());
+    let mut text = format!("{place}: {}[{}]: {}", finding.level.as_str(), finding.rule, finding.title());
     for related in &finding.related {
         text.push_str("\n  ");
         text.push_str(&related.message.replace('\n', "\n  "));

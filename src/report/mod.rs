@@ -4,6 +4,7 @@
 //! And the other way round: artifacts → a [`Finished`] run → a report in some [`Format`], the same bytes each time.
 
 mod canonical;
+pub mod census;
 mod difference;
 mod dot;
 mod excerpt;
@@ -142,6 +143,8 @@ pub struct Around {
     pub sources: Sources,
     /// Where the workspace lies below the top of its repository.
     pub base: RelPath,
+    /// Whether it lies in a repository.
+    pub in_repository: bool,
 }
 
 /// A report.

@@ -26,6 +26,8 @@ pub struct State {
     pub elsewhere: FileTable,
     /// For each tool, when it was last part of a run, and what decided its results then.
     pub tools: BTreeMap<String, (u32, Parts)>,
+    /// The digest over what decides whether `Cargo.lock` is up to date, where it was.
+    pub lockfile: Option<Digest>,
 }
 
 /// Why what the last run saw is not known. It costs time only.
@@ -41,11 +43,12 @@ pub struct StateError {
 struct Head {
     run: u32,
     tools: BTreeMap<String, (u32, Parts)>,
+    lockfile: Option<Digest>,
     /// The bytes of the first table.
     files: usize,
 }
 
-const MAGIC: &[u8] = b"genti-state-2\n";
+const MAGIC: &[u8] = b"genti-state-3\n";
 
 impl State {
     /// Where it is kept.
@@ -74,12 +77,12 @@ impl State {
         if Digest::of_bytes(body).0 != *check {
             return None;
         }
-        let (Head { run, tools, files }, tables) = postcard::take_from_bytes(body).ok()?;
+        let (Head { run, tools, lockfile, files }, tables) = postcard::take_from_bytes(body).ok()?;
         let (start, end) = (bytes.len() - tables.len(), bytes.len());
         let middle = start.checked_add(files).filter(|middle| *middle <= end)?;
         let bytes = Arc::new(bytes);
         let table = |range| FileTable::from_bytes(Arc::clone(&bytes), range);
-        Some(Self { run, files: table(start..middle), elsewhere: table(middle..end), tools })
+        Some(Self { run, files: table(start..middle), elsewhere: table(middle..end), tools, lockfile })
     }
 
     /// Writes it. It need not last through a power cut.
@@ -89,7 +92,8 @@ impl State {
     /// If it can't be written; then the one before is untouched.
     pub fn save(&self, target_dir: &Path) -> io::Result<()> {
         let (files, elsewhere) = (self.files.as_bytes(), self.elsewhere.as_bytes());
-        let head = Head { run: self.run, tools: self.tools.clone(), files: files.len() };
+        let (tools, lockfile) = (self.tools.clone(), self.lockfile);
+        let head = Head { run: self.run, tools, lockfile, files: files.len() };
         let mut body = postcard::to_stdvec(&head).map_err(io::Error::other)?;
         body.extend_from_slice(files);
         body.extend_from_slice(elsewhere);
@@ -118,6 +122,7 @@ mod tests {
         let mut parts = Parts::default();
         parts.add(What::Variable, "A", digest);
         state.tools.insert("fmt".to_owned(), (7, parts));
+        state.lockfile = Some(digest);
         state
     }
 

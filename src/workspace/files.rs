@@ -26,7 +26,7 @@ use std::time::{Duration, SystemTime};
 
 use rayon::prelude::*;
 
-use super::links::{Leads, Links};
+use super::links::{Expanded, Leads, Links};
 use super::walk::{self, Found};
 use super::{Listing, LoadError, place, unreadable};
 use crate::disk;
@@ -89,7 +89,7 @@ pub(super) fn list(
         return Ok(Listed { left_out, ..read(root, runs, known, None)? });
     }
     let links = Links::new(root, &build, listing).map_err(unreadable(root))?;
-    let (leads, behind) = links.expand(runs.iter().flatten())?;
+    let Expanded { leads, behind } = links.expand(runs.iter().flatten())?;
     if !behind.is_empty() {
         runs.push(behind);
         let mut all = walk::merged(runs);
@@ -239,14 +239,14 @@ pub(super) fn stamp(place: &Path) -> io::Result<Stamp> {
 }
 
 #[cfg(unix)]
-fn stamp_of(meta: &fs::Metadata) -> Stamp {
+pub(super) fn stamp_of(meta: &fs::Metadata) -> Stamp {
     use std::os::unix::fs::MetadataExt;
     let (modified, changed) = ((meta.mtime(), meta.mtime_nsec()), (meta.ctime(), meta.ctime_nsec()));
     Stamp::of_unix(meta.size(), modified, changed, meta.ino())
 }
 
 #[cfg(not(unix))]
-fn stamp_of(meta: &fs::Metadata) -> Stamp {
+pub(super) fn stamp_of(meta: &fs::Metadata) -> Stamp {
     let modified = meta.modified().map_or(i64::MAX, nanos);
     Stamp { len: meta.len(), modified, changed: modified, inode: 0 }
 }

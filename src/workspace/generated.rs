@@ -89,11 +89,7 @@ pub fn generated(
     if let Some(tool) = manifest.missing_tool {
         return Err(Unreadable::NotCompared { dir: manifest.checked_in.unwrap_or_default(), tool });
     }
-    let dir = workspace.package(package).dir.to_path(&workspace.root);
-    let within = |path: &String| {
-        let path = RelPath::between(&workspace.root, &RelPath::without_dots(&dir.join(path)))?;
-        (!path.is_outside()).then_some(path)
-    };
+    let within = |path: &String| in_workspace(workspace, package, path);
     let unit = |unit: &Unit| {
         let mut inputs: Vec<_> = unit.inputs.iter().chain(&unit.discovered).filter_map(within).collect();
         inputs.sort();
@@ -105,6 +101,28 @@ pub fn generated(
         checked_in: manifest.checked_in.as_ref().and_then(within),
         units: manifest.units.iter().map(unit).collect::<Result<_, _>>()?,
     }))
+}
+
+/// The files of the workspace that the file `below` in `out_dir` was made from, as far as the build script of `package` says
+/// so.
+pub fn inputs_of(workspace: &Workspace, package: PackageId, out_dir: &Path, below: &RelPath) -> Vec<RelPath> {
+    let manifest = disk::read(&out_dir.join(MANIFEST)).ok();
+    let manifest = manifest.and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());
+    let Some(manifest) = manifest.filter(|manifest| manifest.schema == 1) else { return Vec::new() };
+    let makes = |unit: &&Unit| unit.outputs.iter().any(|output| RelPath::unescape(&output.path) == *below);
+    let unit = manifest.units.iter().find(makes);
+    let inputs = unit.into_iter().flat_map(|unit| unit.inputs.iter().chain(&unit.discovered));
+    let mut inputs: Vec<_> = inputs.filter_map(|path| in_workspace(workspace, package, path)).collect();
+    inputs.sort();
+    inputs.dedup();
+    inputs
+}
+
+/// The file that a build script of `package` calls `path`, if it lies in the workspace.
+fn in_workspace(workspace: &Workspace, package: PackageId, path: &str) -> Option<RelPath> {
+    let dir = workspace.package(package).dir.to_path(&workspace.root);
+    let path = RelPath::between(&workspace.root, &RelPath::without_dots(&dir.join(path)))?;
+    (!path.is_outside()).then_some(path)
 }
 
 /// The file that the manifest speaks of. What lies elsewhere is not read, whoever says so.

@@ -25,6 +25,12 @@ pub enum GitError {
     },
 }
 
+/// The files below `root` that git tracks; none if there is no git, or no repository.
+pub fn tracked(root: &Path) -> BTreeSet<RelPath> {
+    let listed = git(root, "HEAD", &["ls-files", "-z", "--", "."]).unwrap_or_default();
+    listed.split(|&byte| byte == 0).filter(|path| !path.is_empty()).map(RelPath::new).collect()
+}
+
 /// The files of the repository around `root` that differ from those of commit `reference`, those that git does not know yet,
 /// and those that it was told not to look at, as seen from `root`. A repository within counts as one file, by its directory.
 ///

@@ -26,10 +26,10 @@ use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
 use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
 
-pub use generated::{Unreadable, generated};
-pub use git::{GitError, changed_since, commit_time, is_ignored, merge_sides};
+pub use generated::{Unreadable, generated, inputs_of};
+pub use git::{GitError, changed_since, commit_time, is_ignored, merge_sides, tracked};
 pub use links::outside_digest;
-pub use seen::{Look, has_changed, look_at, still_as_seen};
+pub use seen::{Look, has_changed, look_at, stamp_of, still_as_seen};
 pub use sources::read_sources;
 pub use walk::{Ignores, everything_below};
 
@@ -200,7 +200,7 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
     let mut starts = vec![RelPath::default()];
     for package in &packages {
         // The walk of the root does not come by what lies outside of it, or behind a link.
-        let is_met = !package.dir.is_outside() && !is_behind_link(root, &package.dir);
+        let is_met = !package.dir.is_outside() && !links::is_behind(root, &package.dir);
         if !is_met && !starts.iter().skip(1).any(|start| package.dir.is_within(start)) {
             starts.push(package.dir.clone());
         }
@@ -250,6 +250,11 @@ pub fn base(root: &Path) -> RelPath {
     walk::repository(root).and_then(|top| RelPath::between(top, root)).unwrap_or_default()
 }
 
+/// The top of the repository around `root`, if there is one.
+pub fn repository(root: &Path) -> Option<&Path> {
+    walk::repository(root)
+}
+
 /// Starts the threads that work on all files at once: started where they are first used, rayon would panic if
 /// there are none.
 fn start_pool() -> Result<(), LoadError> {
@@ -282,12 +287,6 @@ fn owners(workspace: &Workspace) -> Vec<Option<PackageId>> {
 fn place(root: &Path, path: &RelPath) -> PathBuf {
     let place = path.to_path(root);
     if path.is_outside() { RelPath::without_dots(&place) } else { place }
-}
-
-/// Whether a link leads from `root` to the directory `dir`.
-fn is_behind_link(root: &Path, dir: &RelPath) -> bool {
-    let (real, place) = (root.canonicalize(), place(root, dir).canonicalize());
-    real.ok().zip(place.ok()).is_some_and(|(real, place)| place != dir.to_path(&real))
 }
 
 /// The path from `root` to the absolute path `path`.

@@ -1,6 +1,6 @@
 //! Whether files are still what they were when they were looked at, and what is in files that are no part of the
 //! workspace.
-#![expect(clippy::disallowed_methods, reason = "part of the shell: looks at files")]
+#![expect(clippy::disallowed_methods, reason = "part of the shell: resolves links")]
 
 use std::io;
 use std::path::Path;
@@ -29,14 +29,15 @@ pub fn look_at(path: &Path, known: impl FnOnce(&Stamp) -> Option<Digest>) -> io:
     let absent =
         |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
     let look = || {
-        let real = path.canonicalize()?;
-        let stamp = files::stamp(&real)?;
-        if !real.metadata()?.is_file() {
+        // Most of what is looked for is not there: this is the only call then.
+        let meta = path.metadata()?;
+        if !meta.is_file() {
             return Err(io::ErrorKind::NotFound.into());
         }
+        let stamp = files::stamp_of(&meta);
         let digest = match known(&stamp) {
             Some(digest) => digest,
-            None => files::digest(&real)?,
+            None => files::digest(path)?,
         };
         Ok(Look { stamp, digest })
     };
@@ -74,4 +75,9 @@ pub fn has_changed(workspace: &Workspace, path: &RelPath) -> bool {
         Some(id) => !still_as_seen(workspace, id),
         None => place(&workspace.root, path).symlink_metadata().is_ok(),
     }
+}
+
+/// How the system sees the file at `path` now; `None` if it can't tell.
+pub fn stamp_of(workspace: &Workspace, path: &RelPath) -> Option<Stamp> {
+    files::stamp(&place(&workspace.root, path)).ok()
 }

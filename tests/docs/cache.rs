@@ -1,6 +1,6 @@
 //! The page about the cache says for each built-in tool what its results are kept under.
 
-use genti::model::tool::{Discovers, Environment, Per, Tool};
+use genti::model::tool::{Discovers, Per, Search, Start, Tool};
 use genti::plan::config;
 
 use crate::generated;
@@ -17,6 +17,17 @@ fn built_in() -> Vec<Tool> {
         .extend(config::load(&[file], None).unwrap().tools.into_iter().filter(|tool| tool.name == "nextest"));
     tools.sort_by(|a, b| a.name.cmp(&b.name));
     tools
+}
+
+/// The files that a tool searches for, as the configuration names them.
+fn names(searches: &[Search]) -> String {
+    let name = |Search { start, name, .. }: &Search| match start {
+        Start::Files | Start::Absolute => format!("`{name}`"),
+        Start::Root => format!("`./{name}`"),
+        Start::Home => format!("`~/{name}`"),
+        Start::Variable(variable) => format!("`${variable}/{name}`"),
+    };
+    searches.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 fn row(tool: &Tool) -> String {
@@ -37,13 +48,13 @@ fn row(tool: &Tool) -> String {
         Discovers::Modules => "the files it formats, modules",
         Discovers::Build => "dep-info, build scripts",
     };
-    let searched = match (tool.searches.is_empty(), tool.environment == Environment::Inherit) {
+    let searched = match (tool.searches.is_empty(), tool.inherits()) {
         (true, true) => "cargo's configuration".to_owned(),
         (true, false) => String::new(),
-        (false, true) => format!("{}, cargo's configuration", list(&tool.searches)),
-        (false, false) => list(&tool.searches),
+        (false, true) => format!("{}, cargo's configuration", names(&tool.searches)),
+        (false, false) => names(&tool.searches),
     };
-    let kept = if tool.cache { "yes" } else { "no" };
+    let kept = if tool.is_cached() { "yes" } else { "no" };
     format!("| `{}` | {kept} | {inputs} | {discovered} | {searched} |\n", tool.name)
 }
 

@@ -29,7 +29,7 @@ struct ArgError {
 /// What of the workspace is asked for; no selection, no policy.
 pub(crate) fn workspace(args: &WorkspaceArgs, lockfile: Lockfile) -> Request {
     // What must not write must not update the lock file either.
-    let locked = args.locked || lockfile == Lockfile::Require;
+    let locked = args.locked || matches!(lockfile, Lockfile::Require | Lockfile::Exist);
     let flags = [("--locked", locked), ("--offline", args.offline), ("--frozen", args.frozen)];
     Request {
         cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),

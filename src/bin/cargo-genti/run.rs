@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use genti::model::event::{Event, Waiting};
 use genti::model::finding::Entry;
-use genti::model::outcome::{End, Outcome, ToolOutcome};
+use genti::model::outcome::{End, Outcome, Strict, ToolOutcome};
 use genti::model::workspace::Workspace;
 use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
 use genti::plan::{Drift, DriftKind};
 use genti::report::Draft;
-use genti::scan::{self, Env, Inherited, Pool, Stop, StopReason};
+use genti::scan::{self, Env, Ignored, Inherited, Pool, Stop, StopReason};
 use genti::store::{self, ArtifactDir, Results, StoreError};
 
 use crate::args::{BlessArgs, CheckArgs, GateArgs, RunArgs};
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &BlessArgs, start: Start, shell: &mut Shell) -> End {
 pub(crate) fn check(args: &CheckArgs, start: Start, shell: &mut Shell) -> End {
     let gate = Gate {
         bless: Bless::default(),
-        stale_fails: true,
+        strict: Strict { stale: true, absent: true },
         fail_fast: args.gate.fail_fast,
         no_cache: args.gate.run.no_cache,
         as_configured: true,
@@ -57,8 +57,8 @@ pub(crate) fn check(args: &CheckArgs, start: Start, shell: &mut Shell) -> End {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Gate {
     bless: Bless,
-    /// A baseline entry that was fixed fails it, and an orphaned golden file.
-    stale_fails: bool,
+    /// What fails it beside new findings.
+    strict: Strict,
     /// Nothing starts any more once a required tool has failed.
     fail_fast: bool,
     /// Everything is run, and no result kept.
@@ -96,6 +96,7 @@ fn main(
     shell: &mut Shell,
 ) -> Result<End, End> {
     let reports = Reports::resolve(&args.reports, &start.env, shell)?;
+    say_ignored(&start.env, shell);
     // As long as the process lives: the system frees it at once, and not a hundred thousand paths one by one.
     let project = Box::leak(Box::new(prepare(&args.run, lockfile, &start.env, shell)?));
     if gate.as_configured {
@@ -195,6 +196,25 @@ pub(crate) fn load(request: &Request, env: &Env, shell: &mut Shell) -> Result<Pr
     Ok(project)
 }
 
+/// Says which lint levels of the environment count for nothing. To be called once a command.
+pub(crate) fn say_ignored(env: &Env, shell: &mut Shell) {
+    let from = |ignored: &Ignored| {
+        let levels: Vec<_> = ignored.levels.iter().map(|level| format!("`{level}`")).collect();
+        format!("{} from {}", levels.join(", "), ignored.variable)
+    };
+    let all: Vec<_> = env.ignored().iter().map(from).collect();
+    if all.is_empty() {
+        return;
+    }
+    let why = match env.ignored().iter().all(|ignored| ignored.only_raises) {
+        true => "every new finding fails already",
+        false => "set lint levels in `[lints]`, where they hold for everybody",
+    };
+    let text = visible_line(&format!("ignoring {}: {why}", all.join(" and ")));
+    shell.tell_notice(&text);
+    shell.note(text);
+}
+
 /// Where the output of a tool is that has no verdict on something; nothing if there is none.
 pub(crate) fn kept(result: &ToolOutcome) -> Vec<String> {
     let shown = |path: &PathBuf| visible_line(&path.display().to_string());
@@ -224,8 +244,8 @@ pub(crate) fn execute(
     start: Start,
     shell: &mut Shell,
 ) -> Result<Run, End> {
-    let Gate { bless, stale_fails, fail_fast, no_cache, .. } = gate;
-    let stale_fails = stale_fails && !project.baseline.stale_warns;
+    let Gate { bless, fail_fast, no_cache, .. } = gate;
+    let strict = Strict { stale: gate.strict.stale && !project.baseline.stale_warns, ..gate.strict };
     let Start { mut env, inherited, at } = start;
     enter(project, &mut env, shell)?;
     if let Some(warning) = &inherited.warning {
@@ -253,6 +273,7 @@ pub(crate) fn execute(
         true => open_results(project, &env, shell),
         false => None,
     };
+    let own_program = std::env::current_exe().ok();
     let session = Session {
         env: &env,
         pool: &pool,
@@ -261,8 +282,9 @@ pub(crate) fn execute(
         fail_fast,
         started: at,
         bless: bless.accept,
-        stale_fails,
+        strict,
         outputs,
+        own_program: own_program.as_deref(),
     };
     let outcome = pipeline::run(project, &session, results, baseline, &mut |event| bar.on(event, shell));
     drop(bar);
@@ -270,7 +292,7 @@ pub(crate) fn execute(
 }
 
 /// Opens the results of earlier runs, unless the environment says not to. They are only there to save time.
-fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<Results> {
+pub(crate) fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<Results> {
     if resolve::no_cache(env) {
         return None;
     }

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use genti::model::outcome::End;
+use genti::model::tool::Caching;
 use genti::pipeline::{self, Lockfile};
-use genti::scan::{self, Env, NoVersion, StopReason};
+use genti::scan::{self, Env, Identifier, NoVersion, StopReason};
 
 use crate::args::ToolsArgs;
 use crate::render::{Shell, visible_line};
@@ -17,6 +18,7 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
         Err(error) => return fail(shell, error),
     };
     let Ok(stop) = signals::stop() else { return End::Incomplete };
+    let identifier = Identifier::new(&project.programs, env);
     let mut out = String::new();
     for tool in &project.plan.graph.tools {
         let _ = writeln!(out, "{}", tool.name);
@@ -50,6 +52,10 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
                     Err(why) => format!("{} (version unknown: {why})", path.display()),
                 };
                 let _ = writeln!(out, "  {}", visible_line(&line));
+                let unknown = identifier.of(tool).unknown.filter(|_| tool.cache == Caching::Established);
+                if let Some(why) = unknown {
+                    let _ = writeln!(out, "  results are not cached: {}", visible_line(&why));
+                }
             }
             Err(missing) => {
                 let _ = writeln!(out, "  {}", visible_line(&missing.to_string()));

@@ -1,5 +1,6 @@
 use snapbox::str;
 
+use crate::model::census::Census;
 use crate::model::finding::Diagnostic;
 use crate::model::task::Unit;
 use crate::model::tool::Parse;
@@ -209,7 +210,7 @@ gap: cannot update the lock file Cargo.lock because --locked was passed to preve
 
 /// All but where it stands what was read.
 fn untraced(parsed: Parsed) -> Parsed {
-    Parsed { traces: Traces::default(), ..parsed }
+    Parsed { traces: Traces::default(), census: Census::default(), ..parsed }
 }
 
 #[test]
@@ -230,6 +231,27 @@ fn traces_name_each_unit_and_what_lists_its_inputs() {
         .collect();
     let dep_info = std::path::PathBuf::from("/t/debug/deps/a-1.d");
     assert_eq!(seen, [("a", "lib-a", Some(&dep_info)), ("c", "doc-lib-c", None)]);
+}
+
+#[test]
+fn a_target_counts_once_however_often_it_is_compiled_and_whatever_it_denies() {
+    let parsed = clippy(CLIPPY, CLIPPY_STDERR, 101).expect("readable");
+    let targets = parsed.census.targets.iter().map(|it| format!("{} {} {}", it.package, it.kind, it.name));
+    // `d` denies a lint that it breaks, `c` needs `d`, and `e` does not compile.
+    const TARGETS: [&str; 7] = [
+        "a example ex",
+        "a lib a",
+        "a test it",
+        "b bin b",
+        "b lib b",
+        "d lib d",
+        "f custom-build build-script-build",
+    ];
+    assert_eq!(targets.collect::<Vec<_>>(), TARGETS);
+    let tool = tool("doc", Parse::RustcJson, &["cargo", "doc", "--no-deps", "--keep-going"]);
+    let parsed = run(&sample(), &tool, &[Unit::Workspace], DOC, DOC_STDERR, 101).expect("readable");
+    let targets = parsed.census.targets.iter().map(|it| format!("{} {} {}", it.package, it.kind, it.name));
+    assert_eq!(targets.collect::<Vec<_>>(), ["a lib a", "b lib b", "c lib c", "d lib d", "e lib e"]);
 }
 
 #[test]
@@ -289,7 +311,8 @@ fn a_dependency_that_does_not_compile_is_named() {
 #[test]
 fn a_compiler_that_died_after_a_denied_lint_did_not_judge() {
     let denied = message("d", r#""message":"m","code":{"code":"clippy::l"},"level":"error""#);
-    let stdout = format!("{denied}\n{{\"reason\":\"build-finished\",\"success\":false}}\n");
+    // Once for each of the two compilations.
+    let stdout = format!("{denied}\n{denied}\n{{\"reason\":\"build-finished\",\"success\":false}}\n");
     let both = |end: &str| {
         ["lib", "lib test"]
             .map(|what| format!("error: could not compile `d` ({what}) due to 1 previous error{end}\n"))

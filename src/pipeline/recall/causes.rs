@@ -18,8 +18,8 @@ pub(in crate::pipeline) enum Cause {
     Off,
     /// Results of its tool are never kept.
     NeverKept,
-    /// It can't be told what its tool is.
-    Unknowable,
+    /// It can't be told what decides the results of its tool, and why.
+    Unknowable(String),
     /// It depends on what is behind this link, which is too much to look at.
     Unbounded(String),
     /// What it prints is to be accepted.
@@ -47,9 +47,7 @@ impl Cause {
                 "nothing is looked up in this run: --no-cache, or the cache can't be used".to_owned()
             }
             Self::NeverKept => "results of this tool are never kept (`cache = false`)".to_owned(),
-            Self::Unknowable => {
-                "it can't be told which program it is, or what it needs always runs".to_owned()
-            }
+            Self::Unknowable(why) => format!("results of this tool are not cached: {why}"),
             Self::Unbounded(link) => {
                 format!(
                     "not cached: the link {link} leads to more files than are looked at, or to one that can't be read"
@@ -99,7 +97,7 @@ pub(super) fn log(recall: &Recall<'_>, fates: &[Fate]) -> Causes {
         let start = plan.graph.tasks.partition_point(|task| task.tool < id);
         let end = plan.graph.tasks.partition_point(|task| task.tool <= id);
         let before = recall.project.state.tools.get(&tool.name);
-        let key = recall.keys[id.0 as usize].as_ref();
+        let key = recall.keys[id.0 as usize].as_ref().ok();
         let of_tool = match (key, before) {
             (Some(key), Some((_, before))) => key.parts.changes(before).into_iter().map(changed).collect(),
             _ => Vec::new(),

@@ -1,30 +1,26 @@
 //! What decides the results of each tool, and so the keys of its tasks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::elsewhere::Elsewhere;
+use super::searched::Dirs;
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::golden;
 use crate::model::key::{Parts, What};
 use crate::model::path::RelPath;
 use crate::model::task::{Plan, TaskIx};
-use crate::model::tool::{Environment, Per, Tool, ToolId};
-use crate::model::workspace::{Beyond, Target, Workspace};
+use crate::model::tool::{Caching, Per, ToolId};
+use crate::model::workspace::{Beyond, FileId, Target, Workspace};
 use crate::plan::Declared;
-use crate::scan::{Env, Programs};
+use crate::scan::{CargoConfig, Env, Identity};
 use crate::workspace;
-
-/// What cargo looks for in every directory above the one that it is started in. What it says of the toolchain shows in the
-/// programs.
-const CARGOS: [&str; 2] = [".cargo/config.toml", ".cargo/config"];
 
 /// What of the workspace and the machine keys are made of.
 pub(super) struct Ground<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) plan: &'a Plan,
-    pub(super) programs: &'a Programs,
     pub(super) env: &'a Env,
     pub(super) elsewhere: &'a Elsewhere,
     pub(super) declared: &'a Declared<'a>,
@@ -32,6 +28,13 @@ pub(super) struct Ground<'a> {
     pub(super) genti: Option<Digest>,
     /// What is behind the links that lead out of the repository, by the path of the link.
     pub(super) behind: Mutex<BTreeMap<PathBuf, Option<Digest>>>,
+    /// What each tool runs.
+    pub(super) identities: Vec<Identity>,
+    /// What each tool says its version is.
+    pub(super) versions: Vec<Option<String>>,
+    /// Cargo's configuration.
+    pub(super) config: CargoConfig,
+    pub(super) dirs: Dirs,
 }
 
 /// A link with more files behind it than are looked at, or with one that can't be read: nothing that depends on it is
@@ -42,120 +45,126 @@ pub(super) struct Unbounded(pub(super) RelPath);
 pub(super) struct ToolKey {
     pub(super) parts: Parts,
     digest: Digest,
+    /// What was looked at for it: to be looked at again before a result is cached.
+    pub(super) looked_at: LookedAt,
 }
 
+/// Files that decide the results of a tool and are no inputs of its tasks.
+#[derive(Default)]
+pub(super) struct LookedAt {
+    /// Those of the workspace.
+    pub(super) files: Vec<FileId>,
+    /// Those that are no part of it, there or not.
+    pub(super) elsewhere: Vec<PathBuf>,
+}
+
+/// Why it can't be told what decides the results of a tool.
+pub(super) type NoKey = String;
+
 impl Ground<'_> {
-    /// For each tool, what decides its results; `None` if that can't be told.
-    pub(super) fn tools(&self) -> Vec<Option<ToolKey>> {
-        let mut keys: Vec<Option<ToolKey>> = self.plan.graph.tools.iter().map(|_| None).collect();
+    /// For each tool, what decides its results, or why that can't be told.
+    pub(super) fn tools(&self) -> Vec<Result<ToolKey, NoKey>> {
+        let count = self.plan.graph.tools.len();
+        let mut keys: Vec<Result<ToolKey, NoKey>> = (0..count).map(|_| Err(String::new())).collect();
         // What a tool needs decides its results too.
         for id in self.plan.graph.needs_first() {
-            let parts = self.parts(id).and_then(|mut parts| {
+            let key = self.parts(id).and_then(|(mut parts, looked_at)| {
                 for need in &self.plan.graph.needs[id.0 as usize] {
                     let tool = self.plan.graph.tool(*need);
                     // Who asks for it although what it needs always runs, knows that.
-                    match keys[need.0 as usize].as_ref().filter(|_| tool.cache) {
+                    match keys[need.0 as usize].as_ref().ok().filter(|_| tool.is_cached()) {
                         Some(key) => parts.add(What::Need, &tool.name, key.digest),
                         None if self.plan.graph.tool(id).runs_tests() => {}
-                        None => return None,
+                        None => return Err(format!("`{}` always runs, and it needs that", tool.name)),
                     }
                 }
-                Some(parts)
+                Ok(ToolKey { digest: Digest::of("genti.parts.1", &parts), parts, looked_at })
             });
-            keys[id.0 as usize] =
-                parts.map(|parts| ToolKey { digest: Digest::of("genti.parts.1", &parts), parts });
+            keys[id.0 as usize] = key;
         }
         keys
     }
 
-    fn parts(&self, id: ToolId) -> Option<Parts> {
+    fn parts(&self, id: ToolId) -> Result<(Parts, LookedAt), NoKey> {
         let tool = self.plan.graph.tool(id);
+        let identity = &self.identities[id.0 as usize];
+        if let Some(why) = identity.unknown.as_ref().filter(|_| tool.cache != Caching::Always) {
+            return Err(why.clone());
+        }
         let mut parts = Parts::default();
-        parts.add(What::Genti, "", self.genti?);
+        let mut looked_at = LookedAt::default();
+        parts.add(What::Genti, "", self.genti.ok_or("the program of genti itself can't be read")?);
         parts.add_fields(What::Definition, tool);
         if tool.uses_selection() {
             parts.add_fields(What::Selection, &self.plan.selection);
             // Cargo finds targets by itself, in ignored files too.
             parts.add(What::Inputs, "targets of the packages", targets(self.workspace));
         }
-        for (name, path) in self.programs.parts_of(tool, self.env)? {
-            if let Some(digest) = self.elsewhere.digest(&path).ok()? {
+        if identity.runs_cargo && !tool.uses_selection() {
+            // Its tasks' own inputs are files of the workspace, and cargo builds more than these.
+            parts.add(What::Inputs, "targets of the packages", targets(self.workspace));
+            parts.add(What::Inputs, "packages outside of the workspace", outside(self.workspace));
+        }
+        for (name, path) in &identity.files {
+            looked_at.elsewhere.push(path.clone());
+            if let Some(digest) = self.read(path)? {
                 parts.add(What::Program, name, digest);
+            }
+        }
+        if identity.has_foreign_script && !tool.version.is_empty() {
+            match &self.versions[id.0 as usize] {
+                Some(version) => parts.add(What::Version, &tool.name, Digest::of_bytes(version.as_bytes())),
+                None if tool.cache == Caching::Always => {}
+                None => return Err(format!("`{}` does not tell its version", tool.version.join(" "))),
             }
         }
         for (name, value) in self.env.decisive(tool) {
             parts.add(What::Variable, name, Digest::of_bytes(value.as_encoded_bytes()));
         }
-        for (name, path) in self.searched(tool) {
-            if let Some(digest) = self.elsewhere.digest(&path).ok()? {
+        for (name, path) in self.searched(id) {
+            let within =
+                RelPath::between(&self.workspace.root, &path).and_then(|path| self.workspace.find(&path));
+            // The digest of a link says where it leads, not what is there.
+            let digest = match within.filter(|file| !self.workspace.file(*file).is_link) {
+                Some(file) => {
+                    looked_at.files.push(file);
+                    Some(self.workspace.file(file).digest)
+                }
+                None => {
+                    let digest = self.read(&path)?;
+                    looked_at.elsewhere.push(path);
+                    digest
+                }
+            };
+            if let Some(digest) = digest {
                 parts.add(What::File, name, digest);
             }
         }
         if tool.per != Per::File {
             for package in &self.workspace.outside {
                 for (link, beyond) in &package.beyond {
-                    let path = RelPath::between(&self.workspace.root, link)?;
-                    parts.add(What::File, format!("behind the link {path}"), self.behind(link, *beyond)?);
+                    let path =
+                        RelPath::between(&self.workspace.root, link).ok_or("a link is on another drive")?;
+                    parts.add(
+                        What::File,
+                        format!("behind the link {path}"),
+                        self.behind(link, *beyond).ok_or_else(|| too_much(&path))?,
+                    );
                 }
             }
         }
         for file in self.declared.named(id).iter().map(|id| self.workspace.file(*id)) {
             parts.add(What::File, file.path.to_string(), file.digest);
         }
-        if tool.runs_tests() && tool.cache {
+        if tool.runs_tests() && tool.is_cached() {
             parts.add(What::Inputs, "files of the workspace", everything(self.workspace, |_| true));
         }
-        Some(parts)
+        Ok((parts, looked_at))
     }
 
-    /// Where `tool` looks for files that are no inputs of its tasks, each with a name that does not say where on this
-    /// machine it is.
-    pub(super) fn searched(&self, tool: &Tool) -> Vec<(String, PathBuf)> {
-        let is_cargos = tool.environment == Environment::Inherit;
-        let names: Vec<_> = tool.searches.iter().map(String::as_str).collect();
-        if names.is_empty() && !is_cargos {
-            return Vec::new();
-        }
-        let root = &self.workspace.root;
-        let mut found = Vec::new();
-        let (at_places, in_dirs): (Vec<_>, Vec<_>) =
-            names.into_iter().partition(|name| name.starts_with(['~', '$']));
-        for name in at_places {
-            let (variable, rest) = name.split_once('/').unwrap_or((name, ""));
-            let variable = variable.strip_prefix('$').unwrap_or("HOME");
-            found.extend(self.env.get(variable).map(|dir| (name.to_owned(), root.join(dir).join(rest))));
-        }
-        let mut search = |dir: &RelPath, name: &str| {
-            let path = dir.join(name);
-            // Inputs are in the ids of tasks.
-            if self.workspace.find(&path).is_none() {
-                found.push((path.to_string(), path.to_path(root)));
-            }
-        };
-        let above = || root.ancestors().skip(1).filter_map(|dir| RelPath::between(root, dir));
-        if is_cargos {
-            for dir in above() {
-                CARGOS.iter().for_each(|name| search(&dir, name));
-            }
-        }
-        if !in_dirs.is_empty() {
-            // Most files lie in the same directory as the one before.
-            let mut last = None;
-            let dirs = self.workspace.files.iter().map(|file| file.path.dir());
-            let dirs = dirs.filter(|dir| last.replace(*dir) != Some(*dir));
-            let own: BTreeSet<_> = dirs.map(RelPath::new).collect();
-            for dir in own.into_iter().chain(above()) {
-                in_dirs.iter().for_each(|name| search(&dir, name));
-            }
-        }
-        if is_cargos {
-            let home = self.env.get("CARGO_HOME").map(PathBuf::from);
-            let home = home.or_else(|| Some(Path::new(self.env.get("HOME")?).join(".cargo")));
-            for name in ["config.toml", "config"] {
-                found.extend(home.iter().map(|home| (format!("$CARGO_HOME/{name}"), home.join(name))));
-            }
-        }
-        found
+    /// The digest of the file at `path`, if there is one.
+    fn read(&self, path: &Path) -> Result<Option<Digest>, NoKey> {
+        self.elsewhere.digest(path).map_err(|_| format!("`{}` can't be read", path.display()))
     }
 
     /// The key of `task`; `program` is the one that it runs, if another task builds it.
@@ -204,6 +213,11 @@ impl Ground<'_> {
     }
 }
 
+/// Why nothing that depends on what is behind the link at `path` is cached.
+fn too_much(path: &RelPath) -> NoKey {
+    format!("the link {path} leads to more than 10,000 files, or to one that can't be read")
+}
+
 /// A digest over what cargo would build.
 fn targets(workspace: &Workspace) -> Digest {
     let mut hasher = Hasher::new("genti.targets.1");
@@ -219,6 +233,16 @@ fn targets(workspace: &Workspace) -> Digest {
         hasher.field("root", root.as_bytes());
         hasher.field("edition", edition.as_bytes());
         hasher.field("flags", &[test, doc, doctest, needs_features].map(|flag| u8::from(*flag)));
+    }
+    hasher.finish()
+}
+
+/// A digest over the packages that cargo builds and that are no part of the workspace.
+fn outside(workspace: &Workspace) -> Digest {
+    let mut hasher = Hasher::new("genti.outside.1");
+    for package in &workspace.outside {
+        hasher.field("name", package.name.as_bytes());
+        hasher.field("digest", &package.digest.0);
     }
     hasher.finish()
 }

@@ -20,40 +20,45 @@
 //! - All roots of a package if one of them runs: several may reach one file, and whose finding it is, is decided among
 //!   those that one process covers.
 
+mod again;
 mod causes;
 mod elsewhere;
 mod extras;
 mod keys;
+mod known;
 mod record;
 mod replays;
+mod searched;
+mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
+use self::again::{Again, Change};
 use self::elsewhere::Elsewhere;
 use self::extras::Wide;
 use self::keys::{Ground, ToolKey, Unbounded};
 use self::record::{Extra, Record};
 use self::replays::Known;
+use self::searched::Dirs;
 use super::Project;
 use super::judge::Normalized;
-use crate::model::digest::{Digest, Hasher, Sink};
+use crate::model::census::Census;
+use crate::model::digest::Digest;
 use crate::model::event::Event;
 use crate::model::finding::{Diagnostic, Place};
 use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
-use crate::model::task::{Program, Task, TaskIx, Unit};
+use crate::model::task::{Program, Task, TaskIx};
 use crate::model::tool::{Per, ToolId};
-use crate::model::workspace::{FileId, PackageId};
 use crate::normalize::{self, Parsed, Traces};
 use crate::plan::Declared;
-use crate::scan::{BuildDirs, Ended, Env, Piece, StepRun, Stop};
+use crate::scan::{BuildDirs, Ended, Env, Identifier, Piece, StepRun, Stop};
 use crate::store::{Next, Results, State};
-use crate::{scan, workspace};
 
 pub(super) use self::causes::Cause;
 
@@ -65,9 +70,9 @@ const FLUSH: Duration = Duration::from_millis(500);
 pub(super) enum Fate {
     /// It has to run.
     Due(Cause),
-    /// Nothing was found.
+    /// Nothing was found, and nothing was stated.
     Clean,
-    /// This was found.
+    /// This was found or stated.
     Found(Box<Parsed>),
 }
 
@@ -89,14 +94,13 @@ impl Fate {
 pub(super) struct Recall<'a> {
     project: &'a Project,
     ground: Ground<'a>,
-    keys: Vec<Option<ToolKey>>,
+    keys: Vec<Result<ToolKey, keys::NoKey>>,
     /// Where programs are: looked at again after each process.
     programs: Vec<Option<PathBuf>>,
     wide: Wide,
     build_dirs: Vec<PathBuf>,
     /// Whether these are the user's own.
     is_shared: bool,
-    toolchain: OnceLock<Digest>,
     /// Whether what differs from golden files is accepted: it is not what those say.
     bless: bool,
     state: Mutex<Memory>,
@@ -123,6 +127,8 @@ struct Pending {
     task: TaskIx,
     /// `None` if it is not to be kept.
     kept: Option<(Digest, Record)>,
+    /// What the process left that tells of what it read.
+    traces: Option<Arc<Traces>>,
 }
 
 /// What is needed to look at things outside of the workspace, to outlive [`Recall`].
@@ -145,18 +151,34 @@ impl<'a> Recall<'a> {
         project: &'a Project,
         outside: &'a Outside<'a>,
         env: &'a Env,
-        results: Option<Results>,
+        mut results: Option<Results>,
         build_dirs: &BuildDirs,
         bless: bool,
+        stop: &Stop,
     ) -> Self {
         let Project { workspace, plan, programs, .. } = project;
         let Outside { elsewhere, declared } = outside;
         let genti = keys::own_digest(elsewhere);
-        let ground =
-            Ground { workspace, plan, programs, env, elsewhere, declared, genti, behind: Mutex::default() };
+        let identifier = Identifier::new(programs, env);
+        let versions = versions::ask(project, &identifier, env, elsewhere, results.as_mut(), stop);
+        let identities = plan.graph.tools.par_iter().map(|tool| identifier.of(tool)).collect();
+        let (config, dirs, behind) = (identifier.into_config(), Dirs::default(), Mutex::default());
+        let ground = Ground {
+            workspace,
+            plan,
+            env,
+            elsewhere,
+            declared,
+            genti,
+            behind,
+            identities,
+            versions,
+            config,
+            dirs,
+        };
         let keys = match &results {
             Some(_) => ground.tools(),
-            None => plan.graph.tools.iter().map(|_| None).collect(),
+            None => plan.graph.tools.iter().map(|_| Err(String::new())).collect(),
         };
         let programs: Vec<_> = plan
             .graph
@@ -180,59 +202,13 @@ impl<'a> Recall<'a> {
         };
         let is_shared = build_dirs.is_shared();
         let build_dirs = build_dirs.all().map(Path::to_path_buf).to_vec();
-        let toolchain = OnceLock::new();
         let state = Mutex::new(memory);
-        Self {
-            project,
-            ground,
-            keys,
-            programs,
-            wide: Wide::default(),
-            build_dirs,
-            is_shared,
-            toolchain,
-            bless,
-            state,
-        }
+        Self { project, ground, keys, programs, wide: Wide::default(), build_dirs, is_shared, bless, state }
     }
 
-    /// The version of each tool: asked for once, as long as its programs are the same.
-    pub(super) fn versions(&self, stop: &Stop) -> Vec<Option<String>> {
-        let Project { workspace, plan, programs, .. } = self.project;
-        let ask = |tool| scan::version(tool, workspace, programs, self.ground.env, stop).ok();
-        let known: Vec<_> = plan.graph.tools().map(|(id, _)| self.version_key(id)).collect();
-        let found: Vec<Option<String>> = {
-            let memory = self.lock();
-            let get = |key: &Option<Digest>| {
-                let text = memory.results.as_ref()?.get(key.as_ref()?)?;
-                String::from_utf8(text.to_vec()).ok()
-            };
-            known.iter().map(get).collect()
-        };
-        let versions: Vec<_> =
-            plan.graph.tools.par_iter().zip(found).map(|(tool, found)| found.or_else(|| ask(tool))).collect();
-        let mut memory = self.lock();
-        for (key, version) in known.into_iter().zip(&versions) {
-            let (Some(key), Some(version)) = (key, version) else { continue };
-            if let Some(results) = memory.results.as_mut().filter(|results| results.get(&key).is_none()) {
-                results.put(key, version.clone().into_bytes());
-            }
-        }
-        versions
-    }
-
-    fn version_key(&self, id: ToolId) -> Option<Digest> {
-        let words = &self.project.plan.graph.tool(id).version;
-        let mut hasher = Hasher::new("genti.version.1");
-        hasher.texts("version", words);
-        let (program, subcommand) = (words.first()?, words.get(1).map(String::as_str));
-        for (name, path) in self.project.programs.parts(program, subcommand, self.ground.env)? {
-            if let Some(digest) = self.ground.elsewhere.digest(&path).ok()? {
-                hasher.field("name", name.as_bytes());
-                hasher.field("program", &digest.0);
-            }
-        }
-        Some(hasher.finish())
+    /// The version of each tool that tells one.
+    pub(super) fn versions(&self) -> Vec<Option<String>> {
+        self.ground.versions.clone()
     }
 
     /// What is known of each task.
@@ -252,10 +228,13 @@ impl<'a> Recall<'a> {
         let Task { tool: id, .. } = *self.project.plan.graph.task(task);
         let tool = self.project.plan.graph.tool(id);
         let Some(results) = results else { return due(Cause::Off) };
-        if !tool.cache {
+        if !tool.is_cached() {
             return due(Cause::NeverKept);
         }
-        let Some(key) = &self.keys[id.0 as usize] else { return due(Cause::Unknowable) };
+        let key = match &self.keys[id.0 as usize] {
+            Ok(key) => key,
+            Err(why) => return due(Cause::Unknowable(why.clone())),
+        };
         if self.bless && tool.has_goldens() {
             return due(Cause::Blessed);
         }
@@ -268,8 +247,11 @@ impl<'a> Recall<'a> {
         };
         match self.get(results, &key, next) {
             Ok(parsed) => {
-                let is_clean = parsed.diagnostics.is_empty() && parsed.database.is_none();
-                if is_clean { Fate::Clean } else { Fate::Found(Box::new(parsed)) }
+                if parsed == Parsed::default() {
+                    Fate::Clean
+                } else {
+                    Fate::Found(Box::new(parsed))
+                }
             }
             Err(cause) => due(cause),
         }
@@ -279,15 +261,19 @@ impl<'a> Recall<'a> {
         let Some(bytes) = results.get_next(key, next) else {
             return Err(if results.is_damaged(key) { Cause::Damaged } else { Cause::Unknown });
         };
-        let mut changed = None;
+        // The result that differs in the least explains best.
+        let mut least: Option<(usize, String)> = None;
         for record in Record::decode_all(bytes).ok_or(Cause::Damaged)? {
-            let holds = |extra: &&Extra| self.ground.holds(extra, &self.build_dirs, &self.wide);
-            match record.extras.iter().find(|extra| !holds(extra)) {
-                None => return record.parsed(&self.project.workspace).ok_or(Cause::Unknown),
-                Some(extra) => drop(changed.get_or_insert_with(|| describe(extra))),
+            let is_changed = |extra: &&Extra| !self.ground.holds(extra, &self.build_dirs, &self.wide);
+            let changed: Vec<_> = record.extras.iter().filter(is_changed).collect();
+            let Some(first) = changed.first() else {
+                return record.parsed(&self.project.workspace).ok_or(Cause::Unknown);
+            };
+            if least.as_ref().is_none_or(|(count, _)| changed.len() < *count) {
+                least = Some((changed.len(), describe(first)));
             }
         }
-        Err(changed.map_or(Cause::Unknown, Cause::Read))
+        Err(least.map_or(Cause::Unknown, |(_, what)| Cause::Read(what)))
     }
 
     /// Whatever has to run because others do.
@@ -307,7 +293,7 @@ impl<'a> Recall<'a> {
                 make_due(fates, of(tool).filter(beside), &Cause::Beside);
             }
             let runs = |need: &&ToolId| {
-                let is_kept = self.keys[need.0 as usize].is_some() && graph.tool(**need).cache;
+                let is_kept = self.keys[need.0 as usize].is_ok() && graph.tool(**need).is_cached();
                 is_kept && of(**need).any(|at| fates[at].is_due())
             };
             if let Some(need) = graph.needs[tool.0 as usize].iter().find(runs) {
@@ -350,7 +336,10 @@ impl<'a> Recall<'a> {
 
     fn program_key(&self, task: TaskIx, program: &Path) -> Option<Digest> {
         let id = self.project.plan.graph.task(task).tool;
-        let key = self.keys[id.0 as usize].as_ref().filter(|_| self.project.plan.graph.tool(id).cache)?;
+        let key = self.keys[id.0 as usize]
+            .as_ref()
+            .ok()
+            .filter(|_| self.project.plan.graph.tool(id).is_cached())?;
         let digest = self.ground.elsewhere.digest(program).ok()??;
         self.ground.key(key, task, Some(digest)).ok()
     }
@@ -362,23 +351,30 @@ impl<'a> Recall<'a> {
         for (tasks, parsed) in &mut judged {
             let split = parsed.as_ref().and_then(|parsed| self.split(tasks, parsed));
             let extras = parsed.as_ref().and_then(|parsed| self.extras(tasks, &parsed.traces));
+            let traces = parsed.as_ref().map(|parsed| Arc::new(parsed.traces.clone()));
             for (at, &task) in tasks.iter().enumerate() {
                 let kept = split.as_ref().zip(extras.as_ref()).zip(parsed.as_ref());
                 let kept = kept.and_then(|((split, extras), parsed)| {
                     let of = self.project.plan.graph.task(task);
                     let tool = self.project.plan.graph.tool(of.tool);
-                    if !tool.cache || parsed.traces.is_replayed || self.bless && tool.has_goldens() {
+                    if !tool.is_cached()
+                        || parsed.traces.is_replayed
+                        || parsed.is_leaky
+                        || self.bless && tool.has_goldens()
+                    {
                         return None;
                     }
                     let key = match tool.uses_executable() {
                         true => *self.lock().programs.get(&task)?,
-                        false => self.ground.key(self.keys[of.tool.0 as usize].as_ref()?, task, None).ok()?,
+                        false => {
+                            self.ground.key(self.keys[of.tool.0 as usize].as_ref().ok()?, task, None).ok()?
+                        }
                     };
                     let workspace = &self.project.workspace;
-                    let (found, database) = (split[at].clone(), parsed.database.clone());
-                    Some((key, Record::new(workspace, extras.clone(), found, database)))
+                    let (found, census) = split[at].clone();
+                    Some((key, Record::new(workspace, extras.clone(), found, census, parsed)))
                 });
-                pending.push(Pending { task, kept });
+                pending.push(Pending { task, kept, traces: traces.clone() });
             }
         }
         let mut memory = self.lock();
@@ -388,28 +384,42 @@ impl<'a> Recall<'a> {
         }
     }
 
-    /// What was found of each of `tasks`; `None` if something is about none of them.
-    fn split(&self, tasks: &[TaskIx], parsed: &Parsed) -> Option<Vec<Vec<Diagnostic>>> {
+    /// Takes down that something of `tool` is not to be kept.
+    pub(super) fn forget(&self, tool: ToolId) {
+        self.lock().unkept.insert(tool);
+    }
+
+    /// What was found of each of `tasks`, and what each looked at; `None` if something is about none of them.
+    fn split(&self, tasks: &[TaskIx], parsed: &Parsed) -> Option<Vec<(Vec<Diagnostic>, Census)>> {
         if let [_] = tasks {
-            return Some(vec![parsed.diagnostics.clone()]);
+            return Some(vec![(parsed.diagnostics.clone(), parsed.census.clone())]);
         }
         let Project { workspace, plan, .. } = self.project;
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
         let mut split = vec![Vec::new(); tasks.len()];
         for found in &parsed.diagnostics {
             let at = match &found.place {
+                // Which roots reach a file outside of all packages can't be told: each that does would need to know.
+                Place::File { path, .. } if path.is_outside() && workspace.owner_of(path).is_none() => {
+                    return None;
+                }
                 Place::File { .. } => normalize::attribute(workspace, &units, &found.place, found.package)?,
                 Place::Subject(_) => return None,
             };
             split[at].push(found.clone());
         }
-        Some(split)
+        let of_file = |path: &RelPath| {
+            let place = Place::File { path: path.clone(), range: None };
+            normalize::attribute(workspace, &units, &place, None)
+        };
+        let census = parsed.census.clone().split(tasks.len(), of_file)?;
+        Some(split.into_iter().zip(census).collect())
     }
 
     fn extras(&self, tasks: &[TaskIx], traces: &Traces) -> Option<Vec<Extra>> {
         let plan = &self.project.plan;
         let tool = plan.graph.tool(plan.graph.task(*tasks.first()?).tool);
-        if !tool.cache {
+        if !tool.is_cached() {
             return None;
         }
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
@@ -423,12 +433,11 @@ impl<'a> Recall<'a> {
         if pending.is_empty() {
             return;
         }
-        let mut again =
-            Again { recall: self, files: BTreeMap::new(), tools: BTreeMap::new(), sets: BTreeMap::new() };
-        for Pending { task, kept } in pending {
+        let mut again = Again::new(self);
+        for Pending { task, kept, traces } in pending {
             let tool = self.project.plan.graph.task(task).tool;
-            match again.changed(task) {
-                None => match kept {
+            match again.changed(task, traces.as_deref()) {
+                Change::None => match kept {
                     Some((key, record)) => {
                         let before = memory.results.as_ref().and_then(|results| results.get(&key));
                         let bytes = record.encode_before(before);
@@ -438,8 +447,9 @@ impl<'a> Recall<'a> {
                     None => drop(memory.unkept.insert(tool)),
                 },
                 // Cargo itself brings it up to date; that is told on its own.
-                Some(path) if path == "Cargo.lock" => drop(memory.unkept.insert(tool)),
-                Some(path) => {
+                Change::Input(path) if path == "Cargo.lock" => drop(memory.unkept.insert(tool)),
+                Change::Presumed => drop(memory.unkept.insert(tool)),
+                Change::Input(path) => {
                     memory.unkept.insert(tool);
                     memory.changed.insert(task, path);
                 }
@@ -496,13 +506,13 @@ impl<'a> Recall<'a> {
         let memory = self.lock();
         let mut tools = before.tools.clone();
         for ((id, tool), key) in plan.graph.tools().zip(&self.keys) {
-            if let Some(key) = key.as_ref().filter(|_| !memory.unkept.contains(&id)) {
+            if let Some(key) = key.as_ref().ok().filter(|_| !memory.unkept.contains(&id)) {
                 tools.insert(tool.name.clone(), (run, key.parts.clone()));
             }
         }
         drop(memory);
         let elsewhere = merged(&before.elsewhere, &self.ground.elsewhere.table());
-        let state = State { run, files, elsewhere, tools };
+        let state = State { run, files, elsewhere, tools, lockfile: self.project.lockfile };
         if state != *before {
             let _ = state.save(&workspace.target_dir);
         }
@@ -551,7 +561,8 @@ fn judged(run: &StepRun<Normalized>) -> Vec<(Vec<TaskIx>, Option<Parsed>)> {
         }
     }
     for (_, parsed) in &mut judged {
-        parsed.take_if(|parsed| !parsed.gaps.is_empty());
+        // What leaks may leak another time or not.
+        parsed.take_if(|parsed| !parsed.gaps.is_empty() || parsed.is_leaky);
     }
     judged
 }
@@ -565,56 +576,5 @@ fn describe(extra: &Extra) -> String {
         Extra::Everything(_) => {
             "a file of the workspace: it can't be told which of them its sources include".to_owned()
         }
-    }
-}
-
-/// Looks at inputs again, each once.
-struct Again<'a, 'b> {
-    recall: &'a Recall<'b>,
-    files: BTreeMap<FileId, bool>,
-    tools: BTreeMap<ToolId, Option<String>>,
-    /// By tool and package: the roots of a package have the same inputs.
-    sets: BTreeMap<(ToolId, Option<PackageId>), Option<String>>,
-}
-
-impl Again<'_, '_> {
-    /// What has changed that decides the result of `task`, as a user would name it.
-    fn changed(&mut self, task: TaskIx) -> Option<String> {
-        let Recall { project: Project { workspace, plan, .. }, ground, programs, .. } = self.recall;
-        let Task { tool, unit, .. } = *plan.graph.task(task);
-        if !self.tools.contains_key(&tool) {
-            let program = programs[tool.0 as usize].as_deref();
-            let is_other = program.is_some_and(|program| !ground.elsewhere.is_as_seen(program));
-            let changed = match is_other {
-                true => Some(format!("the program of {}", plan.graph.tool(tool).name)),
-                false => self.first_changed(ground.declared.shared(tool).to_vec()),
-            };
-            self.tools.insert(tool, changed);
-        }
-        if let Some(Some(changed)) = self.tools.get(&tool) {
-            return Some(changed.clone());
-        }
-        if let Unit::File(file) = unit {
-            return self.first_changed(vec![file]);
-        }
-        let set = (tool, unit.package(workspace));
-        if !self.sets.contains_key(&set) {
-            let changed = self.first_changed(ground.declared.own(task));
-            self.sets.insert(set, changed);
-        }
-        self.sets.get(&set).cloned().flatten()
-    }
-
-    fn first_changed(&mut self, files: Vec<FileId>) -> Option<String> {
-        let workspace = &self.recall.project.workspace;
-        let new: Vec<_> = files.iter().copied().filter(|id| !self.files.contains_key(id)).collect();
-        let looked: Vec<_> =
-            new.into_par_iter().map(|id| (id, !workspace::still_as_seen(workspace, id))).collect();
-        self.files.extend(looked);
-        let changed = files.into_iter().filter(|id| self.files.get(id) == Some(&true));
-        let paths: Vec<&RelPath> = changed.map(|id| &workspace.file(id).path).collect();
-        // The lock file last: it is no fault of anybody's.
-        let lockfile = RelPath::new("Cargo.lock");
-        paths.iter().find(|path| ***path != lockfile).or(paths.first()).map(|path| path.to_string())
     }
 }

@@ -12,10 +12,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::super::Project;
 use super::extras::Unknown;
 use super::{Memory, Recall};
 use crate::model::digest::{Digest, Hasher, Sink};
-use crate::model::tool::{Tool, ToolId};
+use crate::model::tool::{Start, ToolId};
 use crate::model::workspace::PackageId;
 use crate::normalize::{BuiltUnit, Gap, Parsed, RanScript};
 use crate::scan::{Fingerprint, Stop};
@@ -63,7 +64,6 @@ impl Recall<'_> {
     /// Looks at what the cargo behind `parsed` replayed. Whether it is to run again, because it would look at the present
     /// inputs now; else `parsed` says what is to be known of it.
     pub(in crate::pipeline) fn review(&self, id: ToolId, parsed: &mut Parsed, stop: &Stop) -> bool {
-        let tool = self.project.plan.graph.tool(id);
         let mut memory = self.lock();
         let before = memory.known.builds.clone();
         let (mut stale, mut is_presumed) = (Vec::new(), false);
@@ -71,7 +71,7 @@ impl Recall<'_> {
         let local = |manifest: &Path| !self.ground.is_immutable(manifest);
         let units = parsed.traces.units.iter().filter(|unit| local(&unit.manifest));
         for unit in units {
-            match self.look_at_unit(&mut memory, tool, unit) {
+            match self.look_at_unit(&mut memory, id, unit) {
                 Look::Real => {}
                 Look::Presumed => is_presumed |= has_macros,
                 Look::Stale => stale.push((&unit.artifact, unit.name.as_str(), unit.fingerprint.as_str())),
@@ -119,15 +119,15 @@ impl Recall<'_> {
         again && unsure.is_none()
     }
 
-    fn look_at_unit(&self, memory: &mut Memory, tool: &Tool, unit: &BuiltUnit) -> Look {
+    fn look_at_unit(&self, memory: &mut Memory, id: ToolId, unit: &BuiltUnit) -> Look {
         let read = self.ground.read_by_unit(unit, &self.build_dirs, &self.wide);
         let read = read.map(|read| {
             let mut hasher = Hasher::new("genti.unit.1");
             hasher.field("read", &read.0);
-            hasher.field("toolchain", &self.toolchain().0);
+            hasher.field("toolchain", &self.toolchain(id).0);
             // Lints are those of members alone.
             if let Some(package) = unit.package {
-                hasher.field("searched", &self.searched(tool, package).0);
+                hasher.field("searched", &self.searched(id, package).0);
             }
             hasher.finish()
         });
@@ -204,15 +204,31 @@ impl Recall<'_> {
         hasher.finish()
     }
 
-    /// The configuration that `tool` finds when it looks for it from `package`.
-    fn searched(&self, tool: &Tool, package: PackageId) -> Digest {
-        let workspace = &self.project.workspace;
+    /// The configuration that the tool finds when it searches for it from `package`.
+    fn searched(&self, id: ToolId, package: PackageId) -> Digest {
+        let Project { workspace, plan, .. } = self.project;
         let dir = workspace.package(package).dir.to_path(&workspace.root);
-        let names = tool.searches.iter().filter(|name| !name.starts_with(['~', '$']));
-        let around = names.flat_map(|name| dir.ancestors().map(move |dir| dir.join(name)));
-        let places = self.ground.searched(tool).into_iter().map(|(_, path)| path);
-        let mut hasher = Hasher::new("genti.searched.1");
-        let paths: BTreeSet<PathBuf> = around.chain(places).collect();
+        let searches = plan.graph.tool(id).searches.iter().filter(|search| search.start == Start::Files);
+        let around = searches.flat_map(|search| dir.ancestors().map(|dir| dir.join(&search.name)));
+        let places = self.ground.searched(id).into_iter().map(|(_, path)| path);
+        // That of other packages is none of its.
+        let places = places.filter(|path| {
+            !path.starts_with(&workspace.root) || path.parent().is_some_and(|parent| dir.starts_with(parent))
+        });
+        self.digest_of(around.chain(places).collect())
+    }
+
+    /// The toolchain that the tool runs, by its content.
+    fn toolchain(&self, id: ToolId) -> Digest {
+        let sysroot = self.project.programs.sysroot();
+        let files = self.ground.identities[id.0 as usize].files.iter().map(|(_, path)| path);
+        let own = files.filter(|path| sysroot.is_some_and(|sysroot| path.starts_with(sysroot)));
+        self.digest_of(own.cloned().collect())
+    }
+
+    /// A digest over what is in the files at `paths`, as far as they are there.
+    fn digest_of(&self, paths: BTreeSet<PathBuf>) -> Digest {
+        let mut hasher = Hasher::new("genti.contents.1");
         for path in paths {
             if let Ok(Some(digest)) = self.ground.elsewhere.digest(&path) {
                 hasher.field("path", path.as_os_str().as_encoded_bytes());
@@ -220,22 +236,6 @@ impl Recall<'_> {
             }
         }
         hasher.finish()
-    }
-
-    /// The toolchain, by its content.
-    fn toolchain(&self) -> Digest {
-        *self.toolchain.get_or_init(|| {
-            let mut hasher = Hasher::new("genti.toolchain.1");
-            for (name, path) in
-                self.project.programs.parts("rustc", None, self.ground.env).unwrap_or_default()
-            {
-                hasher.field("name", name.as_bytes());
-                if let Ok(Some(digest)) = self.ground.elsewhere.digest(&path) {
-                    hasher.field("program", &digest.0);
-                }
-            }
-            hasher.finish()
-        })
     }
 
     /// The name of what was built: its path from the target directory.

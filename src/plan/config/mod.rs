@@ -196,6 +196,10 @@ impl Draft {
         for (name, value) in tools.into_iter().flatten() {
             let (mut entry, links) = tool::read(reader, name, value, &self.tools);
             entry.tool.configured = by_user;
+            if !by_user {
+                entry.tool.count_build_variables();
+            }
+            entry.tool.may_be_empty |= !by_user;
             given.insert(entry.tool.name.clone(), links);
             read.push((entry.tool.name.clone(), entry));
         }

@@ -7,7 +7,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::policy::{Batch, BuildDir, Order, Parallel};
-use crate::model::tool::{Arg, Environment, Parse, Per, Piece, Signs, StepCaps, Streams};
+use crate::model::tool::{
+    Arg, Caching, Counted, Environment, Leaky, Parse, Per, Piece, Search, Signs, Start, StepCaps, Streams,
+};
 
 /// The page for users, whose examples must hold.
 const PAGE: &str = include_str!("../../../docs/configuration.md");
@@ -99,7 +101,7 @@ fn built_in_tools_are_what_the_other_layers_expect() {
         assert_eq!((cargo.per, &cargo.parse), (Per::Workspace, &Parse::RustcJson));
         assert!(cargo.uses_selection() && cargo.jobserver);
         assert_eq!(cargo.lane.as_deref(), Some("check"));
-        assert_eq!(cargo.environment, Environment::Inherit);
+        assert_eq!(cargo.environment, Environment::Inherit(Counted::Build(Vec::new())));
         assert_eq!(cargo.run.last(), Some(&Arg::Args), "`--` may begin the arguments");
     }
 }
@@ -240,6 +242,7 @@ fn a_tool_is_read() {
         searches = ['.nagarc', '~/.nagarc']
         cache = false
         weight = 3
+        may-be-empty = true
         max-tasks = 5
         max-bytes = 6";
     let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -267,11 +270,12 @@ fn a_tool_is_read() {
             files: texts(&["**/*.wgsl"]),
             exclude: texts(&["vendor/**"]),
             inputs: texts(&["naga.toml"]),
-            searches: texts(&[".nagarc", "~/.nagarc"]),
-            cache: false,
+            searches: [".nagarc", "~/.nagarc"].map(Search::parse).to_vec(),
+            cache: Caching::Never,
             parse: Parse::Regex("(?<message>.+)".into()),
             namespaces: texts(&["a", "naga"]),
             required: false,
+            may_be_empty: true,
             needs: texts(&["clippy", "fmt"]),
             on_demand: true,
             lane: Some("gpu".into()),
@@ -288,6 +292,7 @@ fn a_tool_is_read() {
             }),
             weight: NonZeroU32::new(3).unwrap(),
             caps: StepCaps { tasks: 5, bytes: 6 },
+            leaky: Leaky::Pass,
             configured: true,
         }
     );
@@ -297,7 +302,10 @@ fn a_tool_is_read() {
 fn a_tool_that_says_little_gets_the_defaults() {
     let plain = tool("tools.x.run = ['x']", "x");
     assert_eq!((plain.per, plain.parse, plain.required), (Per::Workspace, Parse::ExitCode, true));
+    assert!(!plain.may_be_empty && tool("tools.fmt.args = []", "fmt").may_be_empty);
+    assert!(!tool("tools.fmt.files = ['a/**']", "fmt").may_be_empty);
     assert_eq!(plain.namespaces, ["x"]);
+    assert_eq!(tool("tools.test.leaky = 'fail'", "test").leaky, Leaky::Fail);
     assert_eq!(plain.environment, Environment::Only(vec![]));
     assert_eq!(tool("tools.x.run = ['x', '{files}']", "x").per, Per::File);
     assert_eq!(tool("tools.x.run = ['x', 'a{file}']", "x").per, Per::File);
@@ -317,7 +325,7 @@ fn what_is_compared_with_a_golden_file_is_stdout_unless_it_is_said() {
 #[test]
 fn a_tool_owns_the_namespaces_that_its_parser_finds_things_in() {
     let namespaces = |keys: &str| tool(&format!("tools.x = {{ run = ['x'], {keys} }}"), "x").namespaces;
-    assert_eq!(namespaces("parse = 'rustc-json'"), ["clippy", "rustc", "rustdoc"]);
+    assert_eq!(namespaces("parse = 'rustc-json'"), ["cargo", "clippy", "rustc", "rustdoc"]);
     assert_eq!(namespaces("parse = 'rustfmt'"), ["rustfmt"]);
     assert_eq!(namespaces("parse = 'sarif'"), ["x"]);
     assert_eq!(namespaces("parse = 'rustc-json', namespaces = ['rustc']"), ["rustc"]);
@@ -330,8 +338,61 @@ fn keys_override_those_of_a_built_in_tool_and_nothing_else() {
     let changed = tool("[tools.clippy]\nargs = ['--tests']\nrequired = false", "clippy");
     let expected = Tool { args: vec!["--tests".into()], required: false, configured: true, ..built_in };
     assert_eq!(changed, expected);
-    let alone = tool("[tools.clippy]\ninherit-env = false\nenv = ['A']", "clippy");
-    assert_eq!(alone.environment, Environment::Only(vec!["A".into()]));
+}
+
+#[test]
+fn which_variables_count_is_said_or_else_all_of_those_that_a_tool_inherits_do() {
+    let environment = |text: &str, name: &str| tool(text, name).environment;
+    let names = || vec!["A".to_owned()];
+    let own = "[tools.x]\nrun = ['x']\n";
+    for (text, expected) in [
+        ("", Environment::Only(Vec::new())),
+        ("env = ['A']", Environment::Only(names())),
+        ("inherit-env = true", Environment::Inherit(Counted::All)),
+        ("inherit-env = true\nenv = ['A']", Environment::Inherit(Counted::Listed(names()))),
+        ("inherit-env = false\nenv = ['A']", Environment::Only(names())),
+    ] {
+        assert_eq!(environment(&format!("{own}{text}"), "x"), expected, "{text}");
+    }
+    for (text, expected) in [
+        ("", Environment::Inherit(Counted::Build(Vec::new()))),
+        ("env = ['A']", Environment::Inherit(Counted::Build(names()))),
+        ("inherit-env = true", Environment::Inherit(Counted::All)),
+        ("inherit-env = false\nenv = ['A']", Environment::Only(names())),
+        ("run = ['./wrapper']", Environment::Inherit(Counted::All)),
+        ("run = ['./wrapper']\nenv = ['A']", Environment::Inherit(Counted::Listed(names()))),
+    ] {
+        assert_eq!(environment(&format!("[tools.clippy]\n{text}"), "clippy"), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_search_says_where_it_begins_and_whether_it_goes_upwards() {
+    let search = |start, upwards, name: &str| Search { start, upwards, name: name.to_owned() };
+    let variable = || Start::Variable("DIR".to_owned());
+    for (text, expected) in [
+        (".xrc", search(Start::Files, true, ".xrc")),
+        (".config/x.toml", search(Start::Files, true, ".config/x.toml")),
+        ("./.xrc", search(Start::Root, false, ".xrc")),
+        ("^./.xrc", search(Start::Root, true, ".xrc")),
+        ("~/.xrc", search(Start::Home, false, ".xrc")),
+        ("$DIR/a/xrc", search(variable(), false, "a/xrc")),
+        ("^$DIR/xrc", search(variable(), true, "xrc")),
+        ("/etc/xrc", search(Start::Absolute, false, "/etc/xrc")),
+    ] {
+        assert_eq!(Search::parse(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_tool_is_cached_always_only_where_its_configuration_says_so() {
+    for (text, expected) in [
+        ("[tools.x]\nrun = ['x']", Caching::Established),
+        ("[tools.x]\nrun = ['x']\ncache = true", Caching::Always),
+        ("[tools.x]\nrun = ['x']\ncache = false", Caching::Never),
+    ] {
+        assert_eq!(tool(text, "x").cache, expected, "{text}");
+    }
 }
 
 #[test]

@@ -10,7 +10,9 @@ use super::suggest::way_out;
 use super::{command, glob, parse};
 use std::num::NonZeroU32;
 
-use crate::model::tool::{Arg, Environment, Parse, Per, Signs, StepCaps, Targets, Tool};
+use crate::model::tool::{
+    Arg, Caching, Counted, Environment, Leaky, Parse, Per, Search, Signs, StepCaps, Targets, Tool,
+};
 
 /// A tool, and whether it takes part.
 #[derive(Clone)]
@@ -69,7 +71,9 @@ pub(super) fn read(
     keys.set(&mut tool.files, "files", glob::read);
     keys.set(&mut tool.exclude, "exclude", glob::read);
     keys.set(&mut tool.inputs, "inputs", glob::read);
-    keys.set(&mut tool.searches, "searches", Reader::texts);
+    keys.set(&mut tool.searches, "searches", |reader, value| {
+        Some(reader.texts(value)?.iter().map(|text| Search::parse(text)).collect())
+    });
     let cache = keys.read("cache", Reader::boolean);
     keys.set(&mut tool.parse, "parse", parse::read);
     let golden = keys.read("compare", parse::compare);
@@ -77,7 +81,14 @@ pub(super) fn read(
     tool.parse = golden.unwrap_or_else(|| tool.parse.clone());
     // What these leave behind is what others need.
     let may_cache = !matches!(tool.parse, Parse::CargoBuild | Parse::BuildScripts);
-    tool.cache = cache.unwrap_or(if base.is_none() { !tool.runs_tests() } else { tool.cache }) && may_cache;
+    tool.cache = match cache {
+        _ if !may_cache => Caching::Never,
+        Some(false) => Caching::Never,
+        Some(true) => Caching::Always,
+        None if base.is_some() => tool.cache,
+        None if tool.runs_tests() => Caching::Never,
+        None => Caching::Established,
+    };
     if base.is_none() || has_goldens {
         tool.namespaces = tool.parse.namespaces(&tool.name);
     }
@@ -85,6 +96,9 @@ pub(super) fn read(
     keys.set(&mut entry.enabled, "enabled", Reader::boolean);
     keys.set(&mut tool.on_demand, "on-demand", Reader::boolean);
     keys.set(&mut tool.required, "required", Reader::boolean);
+    // Whoever says what it looks at means something.
+    tool.may_be_empty &= !table.contains_key("files");
+    keys.set(&mut tool.may_be_empty, "may-be-empty", Reader::boolean);
     if let Some(needs) = keys.read("needs", Reader::strings) {
         tool.needs = sorted(needs.iter().map(|need| need.get_ref().clone()).collect());
         links.needs = needs;
@@ -94,9 +108,10 @@ pub(super) fn read(
         links.replaces = replaces;
     }
     keys.set(&mut tool.lane, "lane", |reader, value| reader.text(value).map(Some));
-    set_environment(&mut tool.environment, &mut keys);
+    set_environment(&mut tool.environment, &mut keys, run.is_some());
     keys.set(&mut tool.jobserver, "jobserver", Reader::boolean);
     keys.set(&mut tool.threads, "threads", |reader, value| variable(reader, value).map(Some));
+    keys.set(&mut tool.leaky, "leaky", leaky);
     keys.set(&mut tool.version, "version", Reader::texts);
     keys.set(&mut tool.rules, "rules", Reader::texts);
     keys.set(&mut tool.install, "install", |reader, value| reader.text(value).map(Some));
@@ -140,6 +155,16 @@ pub(super) fn read(
                         says where more arguments go";
             reader.report_with(value.span(), "`second-pass` is never used", help);
         }
+        if let Some(value) = table.get("leaky")
+            && !matches!(tool.parse, Parse::Libtest | Parse::Nextest)
+        {
+            let help = "drop it: only the output of tests says how many there are; of any other, a part may be missing";
+            reader.report_with(
+                value.span(),
+                format!("`leaky` does nothing for what is read as `{}`", tool.parse.as_str()),
+                help,
+            );
+        }
         if let (Some(value), Per::TargetRoot | Per::File) = (table.get("targets"), tool.per) {
             let message = format!("`targets` does nothing for a tool that runs per {}", tool.per.as_str());
             reader.report_with(value.span(), message, "drop it, or write `per = \"workspace\"`");
@@ -170,10 +195,11 @@ fn blank(name: &str) -> Tool {
         exclude: Vec::new(),
         inputs: Vec::new(),
         searches: Vec::new(),
-        cache: true,
+        cache: Caching::Established,
         parse: Parse::ExitCode,
         namespaces: Vec::new(),
         required: true,
+        may_be_empty: false,
         needs: Vec::new(),
         on_demand: false,
         lane: None,
@@ -186,6 +212,7 @@ fn blank(name: &str) -> Tool {
         detect: None,
         weight: NonZeroU32::MIN,
         caps: StepCaps::default(),
+        leaky: Leaky::Pass,
         configured: false,
     }
 }
@@ -225,6 +252,17 @@ fn targets(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Targets> {
     targets
 }
 
+fn leaky(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Leaky> {
+    const WORDS: [Leaky; 2] = [Leaky::Pass, Leaky::Fail];
+    let name = reader.string(value)?.into_inner();
+    let leaky = WORDS.into_iter().find(|leaky| leaky.as_str() == name);
+    if leaky.is_none() {
+        let help = way_out(&name, WORDS.map(Leaky::as_str), "values");
+        reader.report_with(value.span(), format!("unknown value `{name}`"), help);
+    }
+    leaky
+}
+
 fn signs(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Signs> {
     let table = reader.table(value)?;
     let mut signs = Signs { files: Vec::new(), metadata: Vec::new(), build_dependencies: Vec::new() };
@@ -251,23 +289,27 @@ fn namespaces(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<String>>
     Some(sorted(names.into_iter().map(Spanned::into_inner).collect()))
 }
 
-fn set_environment(environment: &mut Environment, keys: &mut Keys<'_, '_, '_, '_>) {
-    let inherits = keys.read("inherit-env", Reader::boolean).unwrap_or(*environment == Environment::Inherit);
-    let variables = keys.read("env", |reader, value| variables(reader, value, inherits));
-    match (inherits, variables) {
-        (true, _) => *environment = Environment::Inherit,
-        (false, Some(names)) => *environment = Environment::Only(names),
-        (false, None) if *environment == Environment::Inherit => *environment = Environment::Only(Vec::new()),
-        (false, None) => {}
-    }
+/// Reads `inherit-env` and `env`. What a built-in tool does not count is known of its own command line alone, not of
+/// another one (`has_run`).
+fn set_environment(environment: &mut Environment, keys: &mut Keys<'_, '_, '_, '_>, has_run: bool) {
+    let inherits = keys.read("inherit-env", Reader::boolean);
+    let names = keys.read("env", variables);
+    let is_built_in = matches!(environment, Environment::Inherit(Counted::Build(_)));
+    let counts_build = is_built_in && inherits.is_none() && !has_run;
+    *environment = match (inherits.unwrap_or(is_built_in), names) {
+        (true, names) if counts_build => Environment::Inherit(Counted::Build(names.unwrap_or_default())),
+        (true, Some(names)) => Environment::Inherit(Counted::Listed(names)),
+        (true, None) => Environment::Inherit(Counted::All),
+        (false, Some(names)) => Environment::Only(names),
+        (false, None) => match environment {
+            Environment::Only(names) => Environment::Only(std::mem::take(names)),
+            Environment::Inherit(_) => Environment::Only(Vec::new()),
+        },
+    };
 }
 
-fn variables(reader: &mut Reader<'_>, value: &Value<'_>, inherits: bool) -> Option<Vec<String>> {
+fn variables(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<String>> {
     let names = reader.strings(value)?;
-    if inherits && reader.is_whole() {
-        let help = "drop it, or write `inherit-env = false`";
-        reader.report_with(value.span(), "`env` does nothing: the tool inherits every variable", help);
-    }
     for name in &names {
         check_variable(reader, name, "write names alone: the values are those of the run");
     }

@@ -1,9 +1,12 @@
 //! `report.json`.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 use super::Ended;
-use crate::model::finding::{self, Fix, Level, Place, Related, Site, State};
+use crate::model::census::Totals;
+use crate::model::finding::{self, FailedTest, Fix, Level, Place, Related, Site, State};
 use crate::model::outcome::{Effect, Verdict};
 use crate::model::path::RelPath;
 
@@ -51,6 +54,8 @@ pub struct Finding {
     pub related: Vec<Related>,
     /// What would mend it.
     pub fix: Option<Fix>,
+    /// For a test that failed, what is known of it.
+    pub test: Option<FailedTest>,
     /// The flagged code as it enters the identity.
     pub code: String,
     /// The path of the enclosing item; empty where there is none.
@@ -65,6 +70,23 @@ pub struct Finding {
     pub owner: Option<String>,
     /// The tools that reported it, sorted.
     pub tools: Vec<String>,
+}
+
+impl Finding {
+    /// Where it is shown: a failed test, which is about no file, may have failed in one.
+    pub fn shown_at(&self) -> &Place {
+        self.test.as_ref().and_then(|test| test.at.as_ref()).unwrap_or(&self.place)
+    }
+
+    /// What it says, and of what, where it is not shown at that.
+    pub fn title(&self) -> Cow<'_, str> {
+        match &self.place {
+            Place::Subject(subject) if self.shown_at() != &self.place => {
+                format!("{subject}: {}", self.message).into()
+            }
+            _ => Cow::Borrowed(&self.message),
+        }
+    }
 }
 
 /// An entry of the baseline that accepts nothing.
@@ -156,6 +178,9 @@ pub struct ToolReport {
     pub name: String,
     /// Whether its verdict decides.
     pub required: bool,
+    /// What it looked at, in numbers that it states.
+    #[serde(default)]
+    pub census: Totals,
     /// How it ended.
     pub verdict: Verdict,
     /// Findings that are not in the baseline.
@@ -175,6 +200,12 @@ pub struct ToolReport {
     pub unknown: usize,
     /// What got no verdict, and why.
     pub incomplete: Vec<Incomplete>,
+    /// Messages of the tool that are no findings, sorted.
+    #[serde(default)]
+    pub notices: Vec<String>,
+    /// What has a verdict and left something running that held its output open: units, or tests; sorted.
+    #[serde(default)]
+    pub leaky: Vec<String>,
 }
 
 /// What got no verdict.
@@ -200,6 +231,8 @@ struct RawFinding {
     fatal: bool,
     related: Vec<RawRelated>,
     fix: Option<RawFix>,
+    #[serde(default)]
+    test: Option<RawTest>,
     code: String,
     scope: String,
     state: State,
@@ -212,6 +245,13 @@ struct RawFinding {
 #[derive(Deserialize)]
 struct RawRelated {
     message: String,
+    path: Option<String>,
+    range: Option<finding::Range>,
+}
+
+#[derive(Deserialize)]
+struct RawTest {
+    item: Option<String>,
     path: Option<String>,
     range: Option<finding::Range>,
 }
@@ -249,6 +289,10 @@ fn file(path: &str, range: Option<finding::Range>) -> Place {
 impl From<RawFinding> for Finding {
     fn from(raw: RawFinding) -> Self {
         let RawFinding { id, path, subject, range, ns, rule, level, message, fatal, related, fix, .. } = raw;
+        let test = raw.test.map(|RawTest { item, path, range }| FailedTest {
+            at: path.map(|path| file(&path, range)),
+            item,
+        });
         let RawFinding { code, scope, state, matched_by, reason, owner, tools, .. } = raw;
         let place = match (path, subject) {
             (Some(path), _) => file(&path, range),
@@ -271,6 +315,7 @@ impl From<RawFinding> for Finding {
             fatal,
             related: related.collect(),
             fix,
+            test,
             code,
             scope,
             state,

@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use super::schedule::Schedule;
 use super::text::{duration, escape, in_fragment, number, prose};
 use crate::model::outcome::Verdict;
+use crate::model::tool::Leaky;
+use crate::report::census;
 use crate::report::finished::{Finished, Run, ToolReport};
 
 /// Lines of one kind that are shown before the rest is only counted.
@@ -39,6 +41,10 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
     for (at, (name, _)) in columns.iter().enumerate() {
         let _ = write!(html, "<th scope=\"col\" class=\"{}\">{name}</th>", class(at));
     }
+    let has_census = run.report.tools.iter().any(|report| !census::facts(&report.census).is_empty());
+    if has_census {
+        html.push_str("<th scope=\"col\" class=\"wide\">Looked at</th>");
+    }
     if schedule.is_some() {
         html.push_str("<th scope=\"col\" class=\"num\">Time</th>");
     }
@@ -52,6 +58,7 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
             Verdict::Failed => ("bad", "✕", "failed"),
             Verdict::Incomplete => ("open", "?", "incomplete"),
             Verdict::Missing => ("none", "–", "not installed"),
+            Verdict::Empty => ("none", "–", "nothing to look at"),
         };
         let optional = if tool.required { "" } else { " <small>optional</small>" };
         let _ = write!(
@@ -65,6 +72,10 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
             let zero = if count == 0 { " zero" } else { "" };
             let _ = write!(html, "<td class=\"{}{zero}\">{}</td>", class(at), number(count));
         }
+        if has_census {
+            let facts = census::facts(&report.census).join(", ");
+            let _ = write!(html, "<td class=\"wide\">{}</td>", escape(&facts));
+        }
         if let Some(schedule) = schedule {
             let bars = schedule.bars.iter().filter(|bar| bar.tool == tool.name);
             let _ = write!(
@@ -74,14 +85,14 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
             );
         }
         html.push_str("</tr>\n");
-        let width = columns.len() + 2 + usize::from(schedule.is_some());
+        let width = columns.len() + 2 + usize::from(has_census) + usize::from(schedule.is_some());
         reasons(&mut html, report, width);
     }
     html.push_str("</tbody></table></div>\n</section>\n");
     html
 }
 
-/// Why a tool has no verdict on something. One reason may hold for many units: it is said once.
+/// Why a tool has no verdict on something, and its notices. One reason may hold for many units: it is said once.
 fn reasons(html: &mut String, report: &ToolReport, width: usize) {
     let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for gap in &report.incomplete {
@@ -100,6 +111,19 @@ fn reasons(html: &mut String, report: &ToolReport, width: usize) {
     }
     if reasons.len() > MOST {
         row(html, &format!("and {} more", number(reasons.len() - MOST)));
+    }
+    for notice in report.notices.iter().take(MOST) {
+        row(html, &prose(notice));
+    }
+    if report.notices.len() > MOST {
+        row(html, &format!("and {} more", number(report.notices.len() - MOST)));
+    }
+    for who in report.leaky.iter().take(MOST) {
+        let who = if who == "." { String::new() } else { format!("<code>{}</code>: ", escape(who)) };
+        row(html, &format!("{who}leaky: {}", Leaky::MESSAGE));
+    }
+    if report.leaky.len() > MOST {
+        row(html, &format!("and {} more", number(report.leaky.len() - MOST)));
     }
 }
 
@@ -179,14 +203,15 @@ pub(super) fn without_script(run: &Finished) -> String {
         "<table><thead><tr><th scope=\"col\">State</th><th scope=\"col\">Level</th><th scope=\"col\">Place</th><th scope=\"col\">Message</th><th scope=\"col\">Rule</th></tr></thead>\n<tbody>\n",
     );
     for finding in &findings {
-        let line = finding.place.range().map(|range| format!(":{}", range.start.line)).unwrap_or_default();
+        let place = finding.shown_at();
+        let line = place.range().map(|range| format!(":{}", range.start.line)).unwrap_or_default();
         let _ = writeln!(
             html,
             "<tr><td>{}</td><td>{}</td><td>{}{line}</td><td>{}</td><td>{}</td></tr>",
             finding.state.as_str(),
             finding.level.as_str(),
-            escape(&finding.place.name()),
-            escape(&finding.message),
+            escape(&place.name()),
+            escape(&finding.title()),
             escape(&finding.rule)
         );
     }

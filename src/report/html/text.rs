@@ -69,17 +69,9 @@ pub(super) fn in_fragment(text: &str) -> String {
     utf8_percent_encode(&visible(text), NON_ALPHANUMERIC).to_string()
 }
 
-/// A number with its thousands apart: `20,000`.
+/// The same for a count.
 pub(super) fn number(count: usize) -> String {
-    let digits = count.to_string();
-    let mut apart = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            apart.push(',');
-        }
-        apart.push(digit);
-    }
-    apart
+    text::number(count as u64)
 }
 
 /// A time in microseconds, to three digits: `83 ms`, `1.06 s`, `2 min 5 s`.

@@ -1,6 +1,6 @@
 //! What is known of results: damaged, newer, not to be written; and what must not get there.
 
-use super::inject::Tampered;
+use super::inject::{Tampered, fail_open};
 use super::support::Sandbox;
 use super::table::Tried;
 use super::world::{Run, run};
@@ -77,17 +77,24 @@ pub(crate) fn can_not_be_written() -> Tried {
     genti(&sandbox).expect(1, &[]);
     let (whole, log) = (artifacts(&sandbox), sandbox.root().join(LOG));
     let kept = std::fs::read(&log).unwrap();
-    for (inject, is_kept) in [("write:error=ENOSPC:when=1", true), ("openat:error=EACCES:when=2", true)] {
+    // The disk is full; the log can be opened to read it, and then not to write it.
+    for is_full in [true, false] {
         sandbox.write("many/b", "fine, too\n");
         let mut command = sandbox.command(&["run"]);
         command.env("SOURCE_DATE_EPOCH", "0").env_remove("LD_LIBRARY_PATH");
-        let tampered = Tampered::of_file(&log, &command, sandbox.beside(), inject);
-        let run = tampered?.run().expect("it is written");
+        let run = match is_full {
+            true => {
+                let inject = "write:error=ENOSPC:when=1";
+                Tampered::of_file(&log, &command, sandbox.beside(), inject)?.run()
+            }
+            false => fail_open(&command, &log, 2, sandbox.beside())?,
+        };
+        let run = run.expect("it is written");
         run.expect(1, &["results could not be kept"]);
-        assert!(!is_kept || std::fs::read(&log).unwrap() == kept, "{inject}: {run}");
+        assert!(std::fs::read(&log).unwrap() == kept, "{run}");
         sandbox.write("many/b", "fine\n");
         genti(&sandbox).expect(1, &[]);
-        assert!(artifacts(&sandbox) == whole, "{inject}");
+        assert!(artifacts(&sandbox) == whole, "{run}");
     }
     Ok(())
 }

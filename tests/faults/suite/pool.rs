@@ -6,8 +6,9 @@ use std::io::{Read as _, Write as _};
 use std::process::Command;
 
 use super::inject::needs;
+use super::support::process::{kill, under, wait_until};
 use super::table::Tried;
-use super::world::{World, finish, kill, processes, run, start, under, wait_until};
+use super::world::{World, finish, run, start};
 
 const WARNING: &str = "warning: the jobserver in the environment can't be used";
 
@@ -93,14 +94,14 @@ pub(crate) fn genti_is_killed_with_tokens() -> Tried {
     let child = start(command.env("MAKEFLAGS", " -j3 --jobserver-auth=97,98"));
     ["a", "b", "c"].iter().for_each(|name| world.wait_for(&format!("../ready-{name}")));
     assert_eq!(tokens(&mut pool), 0, "all are in use");
-    kill("KILL", &child.id().to_string());
+    child.send("KILL");
     let run = finish(child);
     let found = Cell::new(0);
     let are_back = || {
         found.set(found.get() + tokens(&mut pool.try_clone().unwrap()));
         found.get() >= 2
     };
-    wait_until(are_back, "the tokens");
+    wait_until("the tokens", are_back);
     world.check(&run);
     assert_eq!((found.get(), tokens(&mut pool)), (2, 0), "each of them once");
     Ok(())
@@ -114,12 +115,16 @@ pub(crate) fn genti_is_killed_below_make() -> Tried {
     let genti = world.command(&["--parallel", "3"]);
     let genti =
         genti.get_args().fold(format!("{:?}", genti.get_program()), |line, arg| format!("{line} {arg:?}"));
-    // The second one ends when the test says so: not before the guard has done its work.
+    // The first one holds a pipe with all that it starts. The second one ends when the test says so: not before the guard
+    // has done its work.
     let rules = format!(
-        "all: genti other\ngenti:\n\t+echo $$$$ > ../pid; exec {genti}\nother:\n\tread line < ../go\n"
+        "all: genti other\ngenti:\n\t+echo $$$$ > ../pid; exec {genti} 8> ../alive\nother:\n\tread line < ../go\n"
     );
     world.sandbox.write("../rules", &rules);
-    assert!(Command::new("mkfifo").arg(world.path("../go")).status().unwrap().success());
+    let pipes = [world.path("../go"), world.path("../alive")];
+    assert!(Command::new("mkfifo").args(&pipes).status().unwrap().success());
+    let [go, alive] = pipes;
+    let end = std::thread::spawn(move || std::fs::read(alive).unwrap());
     let mut make = Command::new("make");
     make.args(["-k", "-j3", "-f", "../rules", "all"]).current_dir(world.sandbox.root());
     world.sandbox.scrub(&mut make);
@@ -127,9 +132,8 @@ pub(crate) fn genti_is_killed_below_make() -> Tried {
     ["a", "b"].iter().for_each(|name| world.wait_for(&format!("../ready-{name}")));
     let pid = std::fs::read_to_string(world.path("../pid")).unwrap();
     kill("KILL", pid.trim());
-    let guard = |(_, arguments): &(u32, String)| arguments.contains("genti-guard");
-    wait_until(|| !processes(world.sandbox.beside()).iter().any(guard), "the guard to be done");
-    std::fs::write(world.path("../go"), "\n").unwrap();
+    wait_until("the guard to be done", || end.is_finished());
+    std::fs::write(go, "\n").unwrap();
     let run = finish(child);
     assert!(run.err.contains("Killed") && !run.err.contains("jobserver tokens"), "{run}");
     Ok(())

@@ -47,10 +47,10 @@ fn device(path: &Path) {
     symlink("/dev/zero", path).unwrap();
 }
 
-/// Puts something at a path.
-type Put = fn(&Path);
+/// What is in the place of a file: how to make it, and what it is called.
+type Special = (fn(&Path), &'static str);
 
-const KINDS: [(Put, &str); 4] =
+const KINDS: [Special; 4] =
     [(pipe, "a named pipe"), (link_to_pipe, "a named pipe"), (socket, "a socket"), (device, "a device")];
 
 /// With `path` being anything but a file, each of these commands says so and is done.

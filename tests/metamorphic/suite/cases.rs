@@ -319,9 +319,10 @@ fn a_program_of_npm_that_is_upgraded_is_another_program() {
 #[expect(clippy::print_stdout, reason = "this is the harness")]
 fn upgrade(name: &str) {
     let all = super::parts::all();
-    let Some(part) = all.iter().find(|part| part.name == name) else {
-        return println!("not tried: {name}: python3 or node is not installed");
-    };
+    let part = all.iter().find(|part| part.name == name).unwrap();
+    if let Some(program) = part.missing_program() {
+        return println!("not tried: {name}: {program} is not installed");
+    }
     let super::parts::Seat::Scripted(make) = part.seat else { unreachable!("it is several files") };
     let spot = super::spot::Spot::new(&part.seat, 0, 0, super::spot::Way::Direct, "");
     let mut world = workspace(Tool::Own, |draft| (part.draft)(draft, &spot));

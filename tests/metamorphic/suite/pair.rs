@@ -108,8 +108,29 @@ impl Pair {
         Self::of_part(seed, part, dice)
     }
 
+    /// Pairs that cost little and have each kind of part and of change: the same ones each time.
+    pub(crate) fn sample(count: usize) -> Vec<Self> {
+        let all = parts::all();
+        let of = |is_cheap: bool| {
+            let pairs = all.iter().flat_map(|part| part.tools.iter().map(|tool| (part.name, *tool)));
+            pairs.filter(|(_, tool)| matches!(tool, Tool::Fmt | Tool::Own) == is_cheap).collect::<Vec<_>>()
+        };
+        let wanted = [of(true), of(false)];
+        let mut sample = Vec::new();
+        for at in 0..count {
+            let of = &wanted[at % 2];
+            // Spread over the list, which is by area.
+            let wanted = of[at / 2 * 37 % of.len()];
+            let fits =
+                |pair: &Self| (pair.part.name, pair.tool) == wanted && pair.change.matters() != (at % 9 == 8);
+            let first = at as u64 * 10_000;
+            sample.extend((first..).map(Self::of_seed).find(fits));
+        }
+        sample
+    }
+
     /// A pair whose change is one of this part.
-    pub(crate) fn of_part(seed: u64, part: &'static Part, dice: &mut Dice) -> Self {
+    fn of_part(seed: u64, part: &'static Part, dice: &mut Dice) -> Self {
         let tool = part.tools[dice.below(part.tools.len())];
         let spot = spot(part, 0, dice);
         let change = Change::random(part, &spot, dice);
@@ -288,6 +309,7 @@ impl Pair {
             self.part.sight == Sight::Untracked || self.setting.is_shared && self.tool != Tool::Fmt;
         let is_excused = is_cargos && when != Self::CARRIED && seen.agrees(other);
         if let Some(difference) = seen.difference(expected).filter(|_| !is_excused) {
+            outcome.log += &format!("    {when}, and what it should be:{}\n", seen.details(expected));
             outcome.wrong.push((when.to_owned(), difference));
         }
     }

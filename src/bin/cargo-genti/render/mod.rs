@@ -59,6 +59,8 @@ pub(crate) struct Shell {
     pub(crate) quiet: bool,
     /// Whether lines that change are of use.
     pub(crate) has_progress: bool,
+    /// Whether a log is told that a run goes on, or that a step is slow.
+    pub(crate) has_signs_of_life: bool,
     /// Whether GitHub's runner reads along, and takes some lines for commands.
     pub(crate) in_actions: bool,
     /// Whether any CI service does.
@@ -89,7 +91,8 @@ impl Shell {
         };
         let is_dumb = env.get("CI").is_some() || env.get("TERM").is_some_and(|term| term == "dumb");
         // As cargo has it.
-        let is_wanted = match env.get("CARGO_TERM_PROGRESS_WHEN").and_then(|value| value.to_str()) {
+        let when = env.get("CARGO_TERM_PROGRESS_WHEN").and_then(|value| value.to_str());
+        let is_wanted = match when {
             Some("always") => true,
             Some("never") => false,
             _ => !is_dumb,
@@ -101,6 +104,7 @@ impl Shell {
             verbose: args.verbose,
             quiet: args.quiet,
             has_progress: is_terminal && is_wanted && !args.quiet,
+            has_signs_of_life: when != Some("never"),
             stream: Stream::default(),
             in_actions: env.get("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
             by_cargo: env.get("CARGO").is_some(),

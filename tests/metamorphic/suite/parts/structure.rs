@@ -128,6 +128,10 @@ pub(super) const PARTS: &[Part] = &[
         let code = i32::from(state == "evil");
         let main = format!("import sys\ndef main():\n    if '--version' in sys.argv:\n        print('own {version}')\n        return 0\n    return {code}\n");
         world.write(&format!("{site}/own/__init__.py"), &main);
+        // Python knows a module by its size and the second of its last change; pip removes what it has compiled.
+        if world.exists(&format!("{site}/own/__pycache__")) {
+            world.remove(&format!("{site}/own/__pycache__"));
+        }
         let info = format!("{site}/own-{version}.dist-info");
         world.write(&format!("{info}/METADATA"), &format!("Metadata-Version: 2.1\nName: own\nVersion: {version}\n"));
         world.write(&format!("{info}/entry_points.txt"), "[console_scripts]\nown = own:main\n");
@@ -187,14 +191,14 @@ impl Part {
     }
 }
 
-/// Whether this machine has what the part needs.
-pub(super) fn can_be_tried(part: &Part) -> bool {
+/// The program that the part needs and this machine does not have.
+pub(super) fn missing_program(part: &Part) -> Option<&'static str> {
+    static HAS_NODE: OnceLock<bool> = OnceLock::new();
+    let ask = || Command::new("node").arg("--version").output().is_ok_and(|output| output.status.success());
     match part.name {
-        name if name.contains(" of pip ") => python().is_some(),
-        name if name.contains(" of npm ") => {
-            Command::new("node").arg("--version").output().is_ok_and(|output| output.status.success())
-        }
-        _ => true,
+        name if name.contains(" of pip ") && python().is_none() => Some("python3"),
+        name if name.contains(" of npm ") && !HAS_NODE.get_or_init(ask) => Some("node"),
+        _ => None,
     }
 }
 

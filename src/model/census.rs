@@ -1,0 +1,288 @@
+//! What a tool looked at, in numbers that its parser has read. A number that a tool does not state is absent.
+//!
+//! A [`Census`] belongs to one process, or to one task of the result cache: it holds names, so that the same file or
+//! target is counted once for several tasks. [`Totals`] is the sum over a tool, as artifacts have it.
+//!
+//! Does not know how the numbers are shown, nor what follows from them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::path::RelPath;
+
+/// What one process looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Census {
+    /// Tests by the group that the harness reported them for; `None` for a harness that states no count.
+    pub tests: BTreeMap<Group, Option<Tests>>,
+    /// Cargo targets that were compiled or replayed.
+    pub targets: BTreeSet<CompiledTarget>,
+    /// Files that were read.
+    pub files: BTreeSet<RelPath>,
+    /// How many crates of the dependency graph were checked.
+    pub crates: Option<u64>,
+    /// The day of the advisory database: `2026-11-01`.
+    pub database_date: Option<String>,
+}
+
+/// A cargo target that was compiled or replayed, in whichever mode.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CompiledTarget {
+    /// The name of its package.
+    pub package: String,
+    /// Its kind in cargo's words, such as `lib`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// What tests are counted by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Group {
+    /// A test target, by the name that cargo-nextest gives it: `alpha::it`.
+    Target(String),
+    /// The documentation of a package.
+    Package(String),
+    /// Not known to which target or package the tests belong.
+    Unknown,
+}
+
+/// How many tests there were, and what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tests {
+    /// Tests that ran to their end.
+    pub run: u64,
+    /// Those of them that passed.
+    pub passed: u64,
+    /// Those of them that failed.
+    pub failed: u64,
+    /// Tests marked `#[ignore]`.
+    pub ignored: Option<u64>,
+    /// Tests that a filter left out.
+    pub filtered_out: Option<u64>,
+    /// Tests that are ignored or were left out by a filter, of a runner that does not tell one from the other.
+    pub skipped: Option<u64>,
+}
+
+/// The same as artifacts have it: what is not stated is absent. The result cache can't leave fields out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// See [`Tests::run`].
+    pub run: u64,
+    /// See [`Tests::passed`].
+    pub passed: u64,
+    /// See [`Tests::failed`].
+    pub failed: u64,
+    /// See [`Tests::ignored`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<u64>,
+    /// See [`Tests::filtered_out`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filtered_out: Option<u64>,
+    /// See [`Tests::skipped`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<u64>,
+}
+
+impl From<Tests> for Counts {
+    fn from(tests: Tests) -> Self {
+        let Tests { run, passed, failed, ignored, filtered_out, skipped } = tests;
+        Self { run, passed, failed, ignored, filtered_out, skipped }
+    }
+}
+
+impl Tests {
+    /// The sum of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let both = |one: Option<u64>, other: Option<u64>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.saturating_add(other)),
+            (one, other) => one.or(other),
+        };
+        Self {
+            run: self.run.saturating_add(other.run),
+            passed: self.passed.saturating_add(other.passed),
+            failed: self.failed.saturating_add(other.failed),
+            ignored: both(self.ignored, other.ignored),
+            filtered_out: both(self.filtered_out, other.filtered_out),
+            skipped: both(self.skipped, other.skipped),
+        }
+    }
+}
+
+impl Census {
+    /// Whether nothing was stated.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds what another process looked at: tests are summed up, all else is counted once.
+    pub fn add(&mut self, other: Self) {
+        for (group, tests) in other.tests {
+            let entry = self.tests.entry(group).or_insert(None);
+            *entry = match (*entry, tests) {
+                (Some(one), Some(other)) => Some(one.and(other)),
+                (one, other) => one.or(other),
+            };
+        }
+        self.targets.extend(other.targets);
+        self.files.extend(other.files);
+        self.crates = self.crates.max(other.crates);
+        self.database_date = self.database_date.take().max(other.database_date);
+    }
+
+    /// Splits it over `count` tasks of one process; `task_of` says to which of them a file belongs. What is not counted
+    /// by file belongs to the first. `None` if a file belongs to no task.
+    pub fn split(self, count: usize, task_of: impl Fn(&RelPath) -> Option<usize>) -> Option<Vec<Self>> {
+        let mut split = vec![Self::default(); count];
+        for file in &self.files {
+            split.get_mut(task_of(file)?)?.files.insert(file.clone());
+        }
+        if let Some(first) = split.first_mut() {
+            let files = std::mem::take(&mut first.files);
+            *first = Self { files, ..self };
+        }
+        Some(split)
+    }
+
+    /// The numbers of it.
+    pub fn totals(&self) -> Totals {
+        let count = |count: usize| (count > 0).then_some(count as u64);
+        let packages: BTreeSet<_> = self.targets.iter().map(|target| &target.package).collect();
+        Totals {
+            crates: self.crates,
+            database_date: self.database_date.clone(),
+            files: count(self.files.len()),
+            packages: count(packages.len()),
+            targets: count(self.targets.len()),
+            tests: TestTotals::of(&self.tests),
+        }
+    }
+}
+
+/// What a tool looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// How many crates of the dependency graph were checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crates: Option<u64>,
+    /// The day of the advisory database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database_date: Option<String>,
+    /// How many files were read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<u64>,
+    /// How many packages were compiled or replayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packages: Option<u64>,
+    /// How many of their targets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub targets: Option<u64>,
+    /// The tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tests: Option<TestTotals>,
+}
+
+/// The tests that a tool ran.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestTotals {
+    /// All of them.
+    #[serde(flatten)]
+    pub all: Counts,
+    /// By package, sorted by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_package: Vec<OfPackage>,
+    /// By test target, sorted by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_target: Vec<OfTarget>,
+}
+
+/// The doc tests of a package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfPackage {
+    /// Its name.
+    pub package: String,
+    /// The tests; `None` if the harness states no count.
+    #[serde(flatten)]
+    pub tests: Option<Counts>,
+}
+
+/// The tests of a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfTarget {
+    /// Its name, as cargo-nextest calls it.
+    pub target: String,
+    /// Its root, where that is known.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// The tests; `None` if the harness states no count.
+    #[serde(flatten)]
+    pub tests: Option<Counts>,
+}
+
+impl TestTotals {
+    fn of(groups: &BTreeMap<Group, Option<Tests>>) -> Option<Self> {
+        if groups.is_empty() {
+            return None;
+        }
+        let mut totals = Self::default();
+        let stated = groups.values().flatten().copied();
+        totals.all = stated.fold(Tests::default(), Tests::and).into();
+        for (group, tests) in groups {
+            let tests = tests.map(Counts::from);
+            match group.clone() {
+                Group::Target(target) => totals.by_target.push(OfTarget { target, path: None, tests }),
+                Group::Package(package) => totals.by_package.push(OfPackage { package, tests }),
+                Group::Unknown => {}
+            }
+        }
+        Some(totals)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tests(run: u64, ignored: u64) -> Tests {
+        Tests { run, passed: run, ignored: Some(ignored), ..Tests::default() }
+    }
+
+    #[test]
+    fn files_and_targets_are_counted_once_and_tests_are_summed_up() {
+        let file = |path: &str| BTreeSet::from([RelPath::new(path), RelPath::new("shared.rs")]);
+        let group = |name: &str| Group::Target(name.to_owned());
+        let mut census = Census {
+            files: file("a.rs"),
+            tests: BTreeMap::from([(group("a"), Some(tests(2, 1))), (group("own"), None)]),
+            ..Census::default()
+        };
+        census.add(Census {
+            files: file("b.rs"),
+            tests: BTreeMap::from([(group("a"), Some(tests(3, 0))), (group("b"), Some(tests(1, 0)))]),
+            ..Census::default()
+        });
+        let totals = census.totals();
+        assert_eq!(totals.files, Some(3));
+        let of_tests = totals.tests.clone().unwrap();
+        assert_eq!((of_tests.all.run, of_tests.all.ignored), (6, Some(1)));
+        let runs: Vec<_> =
+            of_tests.by_target.iter().map(|of| (&*of.target, of.tests.map(|it| it.run))).collect();
+        assert_eq!(runs, [("a", Some(5)), ("b", Some(1)), ("own", None)]);
+        let text = serde_json::to_string(&totals).unwrap();
+        assert_eq!(serde_json::from_str::<Totals>(&text).unwrap(), totals, "{text}");
+    }
+
+    #[test]
+    fn a_split_census_is_the_same_again_when_it_is_added_up() {
+        let files = ["a/x.rs", "b/y.rs"].map(RelPath::new).into_iter().collect();
+        let census = Census { files, crates: Some(3), ..Census::default() };
+        let split = census.clone().split(2, |file| Some(usize::from(file.as_bytes()[0] == b'b'))).unwrap();
+        assert_eq!(split[1].files.len(), 1);
+        let mut again = Census::default();
+        split.into_iter().for_each(|part| again.add(part));
+        assert_eq!(again, census);
+        assert_eq!(census.split(1, |_| None), None);
+    }
+}

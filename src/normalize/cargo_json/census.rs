@@ -1,0 +1,25 @@
+//! Which targets cargo compiled, or replayed: the two are not told apart.
+
+use super::reach::{self, Reach};
+use crate::model::census::{Census, CompiledTarget};
+use crate::model::tool::{Arg, Piece};
+use crate::normalize::Input;
+
+/// The census of a process that got as far as `reach`. Where a cargo stops at the first error, it depends on time how far
+/// that is.
+pub(super) fn of(input: &Input<'_>, reach: &Reach, is_complete: bool) -> Census {
+    let keep_going = Arg::Text(vec![Piece::Literal("--keep-going".to_owned())]);
+    let keeps_going =
+        input.tool.run.contains(&keep_going) || input.tool.args.iter().any(|arg| arg == "--keep-going");
+    if !is_complete && !keeps_going {
+        return Census::default();
+    }
+    let asked_for = reach::asked_for(input);
+    let targets = reach.looked_at().filter(|(package, ..)| asked_for.contains(package));
+    let targets = targets.map(|(package, kind, name)| CompiledTarget {
+        package: input.workspace.package(package).name.clone(),
+        kind: kind.as_str().to_owned(),
+        name: name.to_owned(),
+    });
+    Census { targets: targets.collect(), ..Census::default() }
+}

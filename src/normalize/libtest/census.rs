@@ -1,0 +1,192 @@
+//! How many tests a harness says that there were: read from the line `test result: …`, and, where a cargo ran several
+//! harnesses, assigned to targets and packages by what cargo says on stderr.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::doc::DocTest;
+use crate::model::census::{Census, Group, Tests};
+use crate::model::path::RelPath;
+use crate::model::workspace::{Package, TargetKind};
+use crate::normalize::Input;
+
+/// The counts of one line `test result: ok. 2 passed; 0 failed; …`, whatever stands behind them.
+pub(super) fn tests(line: &str) -> Option<Tests> {
+    static COUNT: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"(\d+) (passed|failed|ignored|measured|filtered out)\b"));
+    let counts = line.strip_prefix("test result: ")?;
+    let mut found = BTreeMap::new();
+    for count in COUNT.captures_iter(counts) {
+        let (_, [number, word]) = count.extract();
+        found.entry(word).or_insert(number.parse::<u64>().ok()?);
+    }
+    let [passed, failed] = ["passed", "failed"].map(|word| found.get(word).copied());
+    let (passed, failed) = (passed?, failed?);
+    let measured = found.get("measured").copied().unwrap_or_default();
+    Some(Tests {
+        run: passed.checked_add(failed)?.checked_add(measured)?,
+        passed,
+        failed,
+        ignored: found.get("ignored").copied(),
+        filtered_out: found.get("filtered out").copied(),
+        skipped: None,
+    })
+}
+
+/// The census of one test program; `None` for a harness that states no count.
+pub(super) fn of_program(target: &str, tests: Option<Tests>) -> Census {
+    Census { tests: BTreeMap::from([(Group::Target(target.to_owned()), tests)]), ..Census::default() }
+}
+
+/// One report of a harness: its counts, and the lines above them.
+pub(super) struct Reported<'a> {
+    pub(super) tests: Tests,
+    pub(super) lines: &'a [&'a str],
+}
+
+/// The census of a cargo that printed `reports` and, on stderr, what it started for them.
+pub(super) fn of_cargo(input: &Input<'_>, reports: &[Reported<'_>], stderr: &str) -> Census {
+    let started: Vec<_> = stderr.lines().filter_map(Started::read).collect();
+    let known = in_order(input, reports, &started).or_else(|| by_path(input, reports, &started));
+    let groups =
+        known.unwrap_or_else(|| reports.iter().map(|report| (Group::Unknown, report.tests)).collect());
+    let mut census = Census::default();
+    for (group, tests) in groups {
+        census.add(Census { tests: BTreeMap::from([(group, Some(tests))]), ..Census::default() });
+    }
+    census
+}
+
+/// The tests of each group, where cargo started as many harnesses as have reported.
+fn in_order(
+    input: &Input<'_>,
+    reports: &[Reported<'_>],
+    started: &[Started<'_>],
+) -> Option<Vec<(Group, Tests)>> {
+    if started.len() != reports.len() {
+        return None;
+    }
+    let both = started.iter().zip(reports);
+    both.map(|(one, report)| Some((one.group(input)?, report.tests))).collect()
+}
+
+/// The doc tests of each package by the paths in their names: rustdoc reports those of one crate in several parts.
+fn by_path(
+    input: &Input<'_>,
+    reports: &[Reported<'_>],
+    started: &[Started<'_>],
+) -> Option<Vec<(Group, Tests)>> {
+    let is_documentation = |one: &Started<'_>| matches!(one, Started::Documentation(_));
+    let groups = started.iter().map(|one| one.group(input).filter(|_| is_documentation(one)));
+    let groups = groups.collect::<Option<Vec<_>>>()?;
+    let zero = Tests { ignored: Some(0), filtered_out: Some(0), ..Tests::default() };
+    let mut found: Vec<_> = groups.iter().map(|group| (group.clone(), zero)).collect();
+    for report in reports.iter().filter(|report| report.tests != zero) {
+        let mut names = report.lines.iter().filter_map(|line| DocTest::read(line.strip_prefix("test ")?));
+        let group = match (groups.as_slice(), names.next()) {
+            ([only], _) => only.clone(),
+            (_, Some(name)) => {
+                let owner = input.workspace.owner_of(&RelPath::new(name.path))?;
+                Group::Package(input.workspace.package(owner).name.clone())
+            }
+            (_, None) => return None,
+        };
+        groups.contains(&group).then(|| found.push((group, report.tests)))?;
+    }
+    Some(found)
+}
+
+/// A harness that cargo started.
+#[derive(Debug, PartialEq, Eq)]
+enum Started<'a> {
+    /// `Running unittests src/lib.rs (target/debug/deps/alpha-0123456789abcdef)`: the root and the program.
+    Program { root: &'a str, stem: &'a str },
+    /// `Doc-tests alpha`: the name of the crate.
+    Documentation(&'a str),
+}
+
+impl<'a> Started<'a> {
+    fn read(line: &'a str) -> Option<Self> {
+        static RUNNING: LazyLock<Regex> = LazyLock::new(|| {
+            regex(r"^     Running (?:unittests )?(\S.*) \((?:.*[/\\])?([^/\\]+)-[0-9a-f]{16}(?:\.exe)?\)$")
+        });
+        if let Some(name) = line.strip_prefix("   Doc-tests ") {
+            return Some(Self::Documentation(name));
+        }
+        let found = RUNNING.captures(line)?;
+        Some(Self::Program { root: found.get(1)?.as_str(), stem: found.get(2)?.as_str() })
+    }
+
+    /// The group, if exactly one target fits.
+    fn group(&self, input: &Input<'_>) -> Option<Group> {
+        let mut fitting = input.packages.iter().flat_map(|id| {
+            let package = input.workspace.package(*id);
+            self.groups_in(package)
+        });
+        fitting.next().filter(|_| fitting.next().is_none())
+    }
+
+    fn groups_in(&self, package: &Package) -> Vec<Group> {
+        let is_named = |name: &str, crate_name: &str| name.replace('-', "_") == crate_name;
+        let targets = package.targets.iter();
+        match self {
+            Self::Program { root, stem } => targets
+                .filter(|target| is_named(&target.name, stem))
+                .filter(|target| package.dir.join(root) == target.root || RelPath::new(root) == target.root)
+                .map(|target| Group::Target(package.test_name(target)))
+                .collect(),
+            Self::Documentation(name) => targets
+                .filter(|target| target.kind == TargetKind::Lib && is_named(&target.name, name))
+                .map(|_| Group::Package(package.name.clone()))
+                .collect(),
+        }
+    }
+}
+
+fn regex(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("valid")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_read_whatever_a_harness_leaves_out() {
+        let line = "test result: FAILED. 3 passed; 1 failed; 2 ignored; 4 measured; 5 filtered out; finished in 0.00s";
+        let expected =
+            Tests { run: 8, passed: 3, failed: 1, ignored: Some(2), filtered_out: Some(5), skipped: None };
+        assert_eq!(tests(line), Some(expected));
+        let line = "test result: ok. 2 passed; 0 failed; 0 ignored; 1 filtered out";
+        let expected =
+            Tests { run: 2, passed: 2, ignored: Some(0), filtered_out: Some(1), ..Tests::default() };
+        assert_eq!(tests(line), Some(expected));
+        for line in
+            ["running 2 tests", "test result: ok.", "test result: ok. 99999999999999999999 passed; 0 failed"]
+        {
+            assert_eq!(tests(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_cargo_starts_is_read() {
+        let program = |root, stem| Some(Started::Program { root, stem });
+        for (line, expected) in [
+            (
+                "     Running unittests src/lib.rs (target/debug/deps/alpha-0123456789abcdef)",
+                program("src/lib.rs", "alpha"),
+            ),
+            ("     Running tests/it.rs (/a b/deps/it_2-0123456789abcdef)", program("tests/it.rs", "it_2")),
+            (
+                "     Running tests\\it.rs (target\\debug\\deps\\it-0123456789abcdef.exe)",
+                program("tests\\it.rs", "it"),
+            ),
+            ("   Doc-tests alpha", Some(Started::Documentation("alpha"))),
+            ("     Running `target/debug/alpha`", None),
+        ] {
+            assert_eq!(Started::read(line), expected, "{line}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Where the modules of a file lie.
+
+use super::scan::Module;
+use crate::model::path::RelPath;
+use crate::normalize::reads::{join, without_dots};
+
+/// A source file of a crate, and the directory in which its modules lie.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SourceFile {
+    /// The file.
+    pub path: RelPath,
+    /// The directory of its modules.
+    pub modules: RelPath,
+}
+
+impl SourceFile {
+    /// The root of a target.
+    pub fn root(path: &RelPath) -> Self {
+        Self { path: path.clone(), modules: RelPath::new(path.dir()) }
+    }
+
+    /// The places at which `module` of this file may lie.
+    pub fn candidates(&self, module: &Module) -> Vec<Self> {
+        if module.is_included {
+            let beside = RelPath::new(self.path.dir());
+            let included = |path: &String| Self {
+                path: without_dots(&join(&beside, path)),
+                modules: self.modules.clone(),
+            };
+            return module.paths.iter().map(included).collect();
+        }
+        let Some((name, outer)) = module.names.split_last() else { return Vec::new() };
+        let base = outer.iter().fold(self.modules.clone(), |dir, name| dir.join(name));
+        let given_from = if outer.is_empty() { RelPath::new(self.path.dir()) } else { base.clone() };
+        let given = module.paths.iter().map(|path| Self::root(&without_dots(&join(&given_from, path))));
+        let modules = base.join(name);
+        let default = [base.join(format!("{name}.rs")), modules.join("mod.rs")];
+        let default = default.into_iter().map(|path| Self { path, modules: modules.clone() });
+        given.chain(default).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scan;
+    use super::*;
+
+    #[track_caller]
+    fn check(file: &SourceFile, source: &str, expected: &[(&str, &str)]) {
+        let found: Vec<_> = scan(source).modules.iter().flat_map(|module| file.candidates(module)).collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(path, modules)| SourceFile { path: RelPath::new(path), modules: RelPath::new(modules) })
+            .collect();
+        assert_eq!(found, expected, "{source}");
+    }
+
+    #[test]
+    fn modules_lie_where_the_compiler_looks_for_them() {
+        let root = SourceFile::root(&RelPath::new("a/src/lib.rs"));
+        check(&root, "mod b;", &[("a/src/b.rs", "a/src/b"), ("a/src/b/mod.rs", "a/src/b")]);
+        let b = SourceFile { path: RelPath::new("a/src/b.rs"), modules: RelPath::new("a/src/b") };
+        check(&b, "mod c;", &[("a/src/b/c.rs", "a/src/b/c"), ("a/src/b/c/mod.rs", "a/src/b/c")]);
+        check(
+            &b,
+            "mod x { mod c; }",
+            &[("a/src/b/x/c.rs", "a/src/b/x/c"), ("a/src/b/x/c/mod.rs", "a/src/b/x/c")],
+        );
+        check(&b, "include!(\"i.rs\");", &[("a/src/i.rs", "a/src/b")]);
+        let path = "#[path = \"../far/c.rs\"] mod c;";
+        check(
+            &b,
+            path,
+            &[("a/far/c.rs", "a/far"), ("a/src/b/c.rs", "a/src/b/c"), ("a/src/b/c/mod.rs", "a/src/b/c")],
+        );
+        let top = SourceFile::root(&RelPath::new("build.rs"));
+        check(&top, "mod b;", &[("b.rs", "b"), ("b/mod.rs", "b")]);
+    }
+}

@@ -1,0 +1,320 @@
+//! Green that tested nothing: rules about test targets that ran no test although their sources have some.
+//!
+//! They hold only where nothing was left out of the run. Whether sources have tests is read from their tokens, for targets
+//! that ran none alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::judge::ReadSources;
+use super::ledger::Ledger;
+use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
+use crate::model::census::{Census, Group, Tests};
+use crate::model::finding::{Diagnostic, Level, Place, Related};
+use crate::model::path::RelPath;
+use crate::model::task::{Status, Unit};
+use crate::model::tool::{Parse, Per, Targets, Tool, ToolId};
+use crate::model::workspace::{Package, Target, TargetKind};
+use crate::normalize::sources::{Cfg, Platform, Scanned, SourceFile, Truth, scan};
+use crate::workspace::LoadError;
+
+/// The namespace of findings that this program makes itself.
+pub(super) const NAMESPACE: &str = "genti";
+/// The rule of a test target that ran no test.
+pub(super) const EMPTY: &str = "empty-test-target";
+
+/// What is needed to look at sources.
+pub(super) struct Sources<'a> {
+    pub(super) read: &'a ReadSources<'a>,
+    /// The triple of the target that is built for, if it is known.
+    pub(super) target: &'a dyn Fn() -> Option<String>,
+}
+
+/// Applies the rules to the tools that run tests.
+pub(super) fn judge(ledger: &mut Ledger<'_>, sources: &Sources<'_>) -> Result<Vec<BlindSpot>, LoadError> {
+    let (workspace, plan) = (ledger.workspace, ledger.plan);
+    let mut blind = BTreeSet::new();
+    if !plan.is_full(workspace) {
+        return Ok(Vec::new());
+    }
+    for (id, tool) in plan.graph.tools().filter(|(_, tool)| runs_tests(tool)) {
+        let Some(census) = ledger.complete_census(id).filter(|census| !is_of_documentation(census)) else {
+            continue;
+        };
+        let targets = Looked::of(ledger, id, tool, &census);
+        let (empty, full): (Vec<_>, Vec<_>) = targets.into_iter().partition(|one| one.runs() == Some(0));
+        let uncounted = full.iter().filter(|one| one.runs().is_none());
+        blind.extend(uncounted.map(|one| one.blind("its harness states no count")));
+        let found = Found::of(&empty, sources)?;
+        let own = || empty.iter().zip(&found);
+        let has_run = census.tests.values().any(|tests| tests.is_none_or(|tests| tests.run > 0));
+        let has_tests = own().any(|(_, found)| matches!(found, Found::Tests(_)));
+        let has_targets =
+            own().any(|(one, found)| found.may_be_there() && one.target.kind == TargetKind::Test);
+        if !has_run && (has_tests || has_targets) {
+            let what = if has_tests { "the sources have tests" } else { "there are test targets" };
+            ledger.note_all(id, &format!("no test ran, although {what}{}", hint(tool)));
+            continue;
+        }
+        if !tool.uses_selection() && tool.per != Per::TestTarget {
+            continue;
+        }
+        for (one, found) in own() {
+            match found {
+                Found::Tests(cfg) => ledger.enter_own(id, one.unit, finding(one, cfg.as_ref())),
+                Found::Off(cfg) => {
+                    _ = blind.insert(one.blind(&format!("its tests are switched off: `cfg({cfg})`")))
+                }
+                Found::OwnHarness => drop(blind.insert(one.blind("its harness states no count"))),
+                Found::OfMacros => drop(blind.insert(one.blind("a macro makes its tests, and none ran"))),
+                Found::Nothing => {}
+            }
+        }
+    }
+    Ok(blind.into_iter().collect())
+}
+
+/// Whether `tool` runs tests that are no documentation.
+pub(super) fn runs_tests(tool: &Tool) -> bool {
+    matches!(tool.parse, Parse::Libtest | Parse::Nextest) && tool.targets != Some(Targets::Doctest)
+}
+
+/// Whether only documentation was tested: that there may be no test in it is normal.
+fn is_of_documentation(census: &Census) -> bool {
+    !census.tests.is_empty() && census.tests.keys().all(|group| matches!(group, Group::Package(_)))
+}
+
+/// Where the cause may be.
+fn hint(tool: &Tool) -> String {
+    match tool.args.is_empty() {
+        true => String::new(),
+        false => format!("; look at `args` of [tools.{}]", tool.name),
+    }
+}
+
+/// A test target, and what a tool ran of it.
+struct Looked<'a> {
+    package: &'a Package,
+    target: &'a Target,
+    unit: Unit,
+    name: String,
+    ran: Ran,
+}
+
+/// What a tool ran of a target.
+enum Ran {
+    /// So many tests, if the harness states that.
+    Tests(Option<Tests>),
+    /// Nothing: the target needs features that are not on.
+    Skipped,
+}
+
+impl<'a> Looked<'a> {
+    /// The test targets that `tool` was to run.
+    fn of(ledger: &Ledger<'a>, id: ToolId, tool: &Tool, census: &Census) -> Vec<Self> {
+        let workspace = ledger.workspace;
+        // Where it is not known which target a test is of, it may be any of them.
+        let is_known = tool.per == Per::TestTarget
+            || census
+                .tests
+                .iter()
+                .all(|(group, tests)| *group != Group::Unknown || tests.is_some_and(|tests| tests.run == 0));
+        let all = workspace.packages().flat_map(|(at, package)| {
+            let targets = (0..).zip(&package.targets).filter(|(_, target)| target.test);
+            targets.map(move |(index, target)| (Unit::TargetRoot(at, index), package, target))
+        });
+        let looked = |(unit, package, target): (Unit, &'a Package, &'a Target)| {
+            let name = package.test_name(target);
+            let ran = census.tests.get(&Group::Target(name.clone()));
+            let is_skipped = match tool.per {
+                Per::TestTarget => matches!(ledger.status_of(id, unit)?, Status::Skipped(_)),
+                _ => ran.is_none() && target.needs_features,
+            };
+            let ran = match (ran, is_skipped) {
+                (_, true) => Ran::Skipped,
+                (Some(tests), _) => Ran::Tests(*tests),
+                (None, _) if is_known => Ran::Tests(Some(Tests::default())),
+                (None, _) => return None,
+            };
+            Some(Self { package, target, unit, name, ran })
+        };
+        all.filter_map(looked).collect()
+    }
+
+    /// How many tests of it ran; `None` if that is not stated.
+    fn runs(&self) -> Option<u64> {
+        match self.ran {
+            Ran::Tests(tests) => tests.map(|tests| tests.run),
+            Ran::Skipped => Some(0),
+        }
+    }
+
+    fn place(&self) -> Place {
+        Place::File { path: self.target.root.clone(), range: None }
+    }
+
+    fn blind(&self, reason: &str) -> BlindSpot {
+        let reason = format!("`{}`: {reason}", self.name);
+        BlindSpot { kind: BlindSpotKind::UntestedTarget, place: self.place(), reason }
+    }
+}
+
+/// What the sources of a target say about its tests.
+enum Found {
+    /// There are tests that could run here, the first of them under this condition.
+    Tests(Option<Cfg>),
+    /// There are tests, and none could run on this platform or without flags of the compiler.
+    Off(Cfg),
+    /// There may be tests: macros look like that.
+    OfMacros,
+    /// They are run by another harness than that of the compiler, and what it looks for is not known.
+    OwnHarness,
+    /// There are none.
+    Nothing,
+}
+
+impl Found {
+    /// Of each of `targets`.
+    fn of(targets: &[Looked<'_>], sources: &Sources<'_>) -> Result<Vec<Self>, LoadError> {
+        if targets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let platform = (sources.target)().map(Platform::new);
+        let mut own = BTreeMap::new();
+        let found = |one: &Looked<'_>| Self::of_root(one, sources, platform.as_ref(), &mut own);
+        targets.iter().map(found).collect()
+    }
+
+    fn of_root(
+        one: &Looked<'_>,
+        sources: &Sources<'_>,
+        platform: Option<&Platform>,
+        harnesses: &mut BTreeMap<RelPath, BTreeSet<String>>,
+    ) -> Result<Self, LoadError> {
+        let manifest = one.package.dir.join("Cargo.toml");
+        if !harnesses.contains_key(&manifest) {
+            let text = (sources.read)(&mut std::iter::once(&manifest))?.remove(&manifest).unwrap_or_default();
+            harnesses.insert(manifest.clone(), own_harnesses(&text));
+        }
+        if harnesses[&manifest].contains(&one.target.name) {
+            return Ok(Self::OwnHarness);
+        }
+        let leaf = |name: &str, value: Option<&str>| truth(name, value, platform);
+        let (mut could_run, mut off, mut of_macros) = (None, None, false);
+        for (cfgs, Scanned { file, tests, has_macro_tests, .. }) in follow(&one.target.root, sources)? {
+            of_macros |= has_macro_tests;
+            for test in tests {
+                let all = cfgs.iter().chain(&file).chain(&test.cfgs).cloned().collect::<Vec<_>>();
+                let cfg = match <[Cfg; 1]>::try_from(all) {
+                    Ok([cfg]) => cfg,
+                    Err(all) => Cfg::All(all),
+                };
+                match cfg.truth(&leaf) {
+                    Truth::No => drop(off.get_or_insert(cfg)),
+                    Truth::Yes => drop(could_run.get_or_insert(None)),
+                    Truth::Maybe => drop(could_run.get_or_insert(Some(cfg))),
+                }
+            }
+        }
+        Ok(match (could_run, off) {
+            (Some(cfg), _) => Self::Tests(cfg),
+            (None, Some(cfg)) => Self::Off(cfg),
+            (None, None) if of_macros => Self::OfMacros,
+            (None, None) => Self::Nothing,
+        })
+    }
+
+    /// Whether a test may be missing here, for all that is known.
+    fn may_be_there(&self) -> bool {
+        !matches!(self, Self::Off(_) | Self::OwnHarness)
+    }
+}
+
+/// The names of the targets in a manifest that have a harness of their own.
+fn own_harnesses(manifest: &[u8]) -> BTreeSet<String> {
+    let text = String::from_utf8_lossy(manifest);
+    let Ok(table) = text.parse::<toml::Table>() else { return BTreeSet::new() };
+    let sections = ["lib", "bin", "example", "test", "bench"].into_iter().filter_map(|name| table.get(name));
+    let targets = sections.flat_map(|section| match section {
+        toml::Value::Array(targets) => targets.as_slice(),
+        target => std::slice::from_ref(target),
+    });
+    let own = targets.filter(|target| target.get("harness").and_then(toml::Value::as_bool) == Some(false));
+    own.filter_map(|target| Some(target.get("name")?.as_str()?.to_owned())).collect()
+}
+
+/// Whether a flag, or a key with a value, holds where tests are built.
+fn truth(name: &str, value: Option<&str>, platform: Option<&Platform>) -> Truth {
+    match (name, value) {
+        ("test", None) => Truth::Yes,
+        ("feature", Some(_)) | ("panic" | "debug_assertions" | "overflow_checks", _) => Truth::Maybe,
+        ("unix" | "windows", None) if platform.is_none() => Truth::Maybe,
+        (name, _) if platform.is_none() && name.starts_with("target_") => Truth::Maybe,
+        // Flags that nobody but `RUSTFLAGS` or a build script turns on: `loom`, `miri`.
+        _ => platform.and_then(|platform| platform.truth(name, value)).unwrap_or(Truth::No),
+    }
+}
+
+/// The files of the crate with this root, as far as modules are declared, each with the conditions that it is under.
+fn follow(root: &RelPath, sources: &Sources<'_>) -> Result<Vec<(Vec<Cfg>, Scanned)>, LoadError> {
+    let mut seen = BTreeSet::new();
+    let mut level = vec![(SourceFile::root(root), Vec::new())];
+    let mut found = Vec::new();
+    while !level.is_empty() {
+        level.retain(|(file, _)| seen.insert(file.path.clone()));
+        let texts = (sources.read)(&mut level.iter().map(|(file, _)| &file.path))?;
+        let mut next = Vec::new();
+        for (file, cfgs) in level {
+            let Some(text) = texts.get(&file.path) else { continue };
+            let scanned = scan(&String::from_utf8_lossy(text));
+            for module in &scanned.modules {
+                let cfgs: Vec<_> = cfgs.iter().chain(&scanned.file).chain(&module.cfgs).cloned().collect();
+                next.extend(file.candidates(module).into_iter().map(|file| (file, cfgs.clone())));
+            }
+            found.push((cfgs, scanned));
+        }
+        level = next;
+    }
+    Ok(found)
+}
+
+/// That no test of a target ran. What may change while the target stays empty is said beside the message.
+fn finding(one: &Looked<'_>, cfg: Option<&Cfg>) -> Diagnostic {
+    let tests = |count: u64| if count == 1 { "its only test is" } else { "all of its tests are" };
+    let reason = match one.ran {
+        Ran::Skipped => "the target has `required-features` that are not on".to_owned(),
+        Ran::Tests(tests_of) => {
+            let Tests { ignored, filtered_out, .. } = tests_of.unwrap_or_default();
+            match (ignored, filtered_out, cfg) {
+                (Some(count @ 1..), _, _) => format!("{} marked `#[ignore]`", tests(count)),
+                (_, Some(count @ 1..), _) => format!("{} left out by a filter", tests(count)),
+                (_, _, Some(cfg)) => format!("they are under `cfg({cfg})`"),
+                _ => "its tests are ignored, or left out by a filter".to_owned(),
+            }
+        }
+    };
+    Diagnostic {
+        test: None,
+        place: one.place(),
+        ns: NAMESPACE.to_owned(),
+        rule: EMPTY.to_owned(),
+        level: Level::Warning,
+        message: format!("no test of `{}` ran, although its sources have tests", one.name),
+        fatal: false,
+        package: None,
+        related: vec![Related { message: reason, place: None }],
+        fix: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_harness_of_its_own_is_known_by_the_manifest() {
+        let manifest = "[package]\nname = \"a\"\n[[test]]\nname = \"own\"\nharness = false\n[[test]]\nname = \"other\"\n\
+                        [lib]\nname = \"a\"\nharness = false\n";
+        assert_eq!(own_harnesses(manifest.as_bytes()), ["a", "own"].map(str::to_owned).into());
+        assert_eq!(own_harnesses(b"no [toml"), BTreeSet::new());
+    }
+}

@@ -1,0 +1,139 @@
+//! Node: which package a script belongs to, and what is installed around it.
+//!
+//! What npm puts on the path is a link to a script of a package, whose version is in its `package.json`. What it loads beside
+//! that is in the `node_modules` around it: package managers keep an account of what they have installed there. Without one,
+//! as with `npm install --global`, the `package.json` of every package counts.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::identity::{Tracer, file_name};
+
+/// What package managers say in `node_modules` of what they have installed.
+const ACCOUNTS: [&str; 5] =
+    [".package-lock.json", ".modules.yaml", ".pnpm/lock.yaml", ".yarn-integrity", ".yarn-state.yml"];
+
+/// What is beside `node_modules`.
+const BESIDE: [&str; 8] = [
+    "package.json",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "bun.lock",
+    "bun.lockb",
+    ".pnp.cjs",
+];
+
+/// How many packages are looked at one by one.
+const MOST: usize = 10_000;
+
+impl Tracer<'_> {
+    /// Follows the script at `path`.
+    pub(super) fn node_file(&mut self, path: &Path) {
+        self.refuse_variables(&["NODE_PATH", "NODE_OPTIONS"]);
+        let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        self.add(self.name_of(path), path);
+        let is_modules = |dir: &&Path| dir.file_name().is_some_and(|name| name == "node_modules");
+        // The outermost directory of its package manager, within which all links are its own.
+        let modules = real.ancestors().filter(is_modules).last().map(Path::to_path_buf);
+        let manifest =
+            real.ancestors().skip(1).map(|dir| dir.join("package.json")).find(|path| path.is_file());
+        if let Some(modules) = &modules {
+            self.found.has_foreign_script = true;
+            match manifest.filter(|path| path.starts_with(modules)) {
+                Some(manifest) => self.add(format!("{}/package.json", package_name(&manifest)), manifest),
+                // A link of pnpm's in `.bin` is a script that names its package.
+                None if real
+                    .parent()
+                    .is_some_and(|dir| dir.file_name().is_some_and(|name| name == ".bin")) => {}
+                None => self.unknown(format!("`{}` belongs to no package", path.display())),
+            }
+        } else if !self.is_in_workspace(&real) {
+            let place = manifest.as_deref().and_then(Path::parent).unwrap_or(&real).display().to_string();
+            return self.unknown(format!(
+                "`{}` is loaded from `{place}`, where no package is installed",
+                path.display()
+            ));
+        }
+        let around = real.ancestors().skip(1).map(|dir| dir.join("node_modules")).filter(|dir| dir.is_dir());
+        let all: std::collections::BTreeSet<_> = around.chain(modules).collect();
+        for modules in all {
+            self.node_modules(&modules);
+        }
+    }
+
+    /// Takes down what is installed in one directory.
+    fn node_modules(&mut self, modules: &Path) {
+        let Some(dir) = modules.parent() else { return };
+        let name = self.name_of(modules);
+        for file in BESIDE {
+            self.add(format!("{name}/../{file}"), dir.join(file));
+        }
+        let mut has_account = false;
+        for file in ACCOUNTS {
+            has_account |= modules.join(file).is_file();
+            self.add(format!("{name}/{file}"), modules.join(file));
+        }
+        let mut packages = Vec::new();
+        if let Err(why) = packages_in(modules, modules, !has_account, &mut packages) {
+            return self.unknown(why);
+        }
+        for package in packages {
+            let within = package.strip_prefix(modules).unwrap_or(&package).to_string_lossy().into_owned();
+            self.add(format!("{name}/{within}/package.json"), package.join("package.json"));
+        }
+    }
+}
+
+/// Adds the packages in `dir`, which is `modules` or lies within; those that they bring themselves too, if `is_deep`, and none
+/// at all otherwise. `Err` if one of them is a link that leads out.
+fn packages_in(modules: &Path, dir: &Path, is_deep: bool, packages: &mut Vec<PathBuf>) -> Result<(), String> {
+    let mut entries: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().collect();
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        let name = entry.file_name();
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_symlink() {
+            let real = path.canonicalize().ok();
+            let is_within = real
+                .as_deref()
+                .zip(modules.canonicalize().ok())
+                .is_some_and(|(real, own)| real.starts_with(own));
+            if real.is_some() && !is_within {
+                return Err(format!(
+                    "`{}` is a link to a package that is not installed there",
+                    path.display()
+                ));
+            }
+            continue;
+        }
+        if !kind.is_dir() || name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if name.as_encoded_bytes().starts_with(b"@") {
+            packages_in(modules, &path, is_deep, packages)?;
+            continue;
+        }
+        if is_deep {
+            if packages.len() >= MOST {
+                return Err(format!(
+                    "`{}` has more than {MOST} packages and no account of them",
+                    modules.display()
+                ));
+            }
+            let nested = path.join("node_modules");
+            packages.push(path);
+            packages_in(modules, &nested, true, packages)?;
+        }
+    }
+    Ok(())
+}
+
+/// The name of the package whose manifest this is, by its place.
+fn package_name(manifest: &Path) -> String {
+    let dir = manifest.parent().unwrap_or(manifest);
+    let scope = dir.parent().map(file_name).filter(|name| name.starts_with('@'));
+    scope.map_or_else(|| file_name(dir), |scope| format!("{scope}/{}", file_name(dir)))
+}
