@@ -292,9 +292,8 @@ impl World {
 }
 
 fn is_of_machine(path: &str) -> bool {
-    ["home", "bin"]
-        .iter()
-        .any(|dir| path == *dir || path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/')))
+    let is_end = |rest: &str| rest.is_empty() || rest.starts_with(['/', ':']);
+    ["home", "bin"].iter().any(|dir| path.strip_prefix(dir).is_some_and(is_end))
 }
 
 /// The path of `target`, seen from the directory `dir`.
