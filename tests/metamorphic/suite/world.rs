@@ -233,7 +233,8 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-genti"));
         command.arg("genti").args(args).current_dir(self.path(self.cwd));
         self.clean_environment(&mut command);
-        Seen::new(&command.output().unwrap(), &artifacts)
+        let place = self.root.file_name().unwrap().to_str().unwrap();
+        Seen::new(&command.output().unwrap(), &artifacts, place)
     }
 
     fn clean_environment(&self, command: &mut Command) {

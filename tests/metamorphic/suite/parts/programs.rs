@@ -12,7 +12,7 @@ pub(super) const PARTS: &[Part] = &[
     scripted("a console script of pip that is upgraded", &[Tool::Own], pip)
         .with(|draft, spot| installed(draft, spot.n, "\"own\"")),
     scripted("a module of pip that an interpreter runs and that is upgraded", &[Tool::Own], pip)
-        .with(|draft, spot| draft.own_tool(spot.n, "run = [\"own-python\", \"-m\", \"own\"]")),
+        .with(|draft, spot| draft.own_tool(spot.n, "run = [\"../../out/venv/bin/python\", \"-m\", \"own\"]")),
     scripted("a program of npm that is upgraded", &[Tool::Own], npm)
         .with(|draft, spot| installed(draft, spot.n, "\"own\"")),
     scripted("a program of npm in the workspace that is upgraded", &[Tool::Own], npm_of_workspace).with(
@@ -87,7 +87,6 @@ fn environment(world: &World, python: &Python) {
          sys.exit(main())\n",
     );
     world.link("bin/own", "out/venv/bin/own");
-    world.link("bin/own-python", "out/venv/bin/python");
 }
 
 const CLI: &str = "#!/usr/bin/env node\nprocess.exitCode = require('./index.js')(process.argv);\n";
