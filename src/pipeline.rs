@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use self::conditions::Conditions;
+use self::judge::Undecided;
 use self::recall::{Fate, Outside, Recall};
 use self::watch::Watch;
 use crate::compare::suppressions::Suppressions;
@@ -32,6 +33,7 @@ use crate::model::digest::Digest;
 use crate::model::error::Problems;
 use crate::model::event::Event;
 use crate::model::finding::Entry;
+use crate::model::halt::Never;
 use crate::model::outcome::{Goldens, Outcome, Strict};
 use crate::model::path::RelPath;
 use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection};
@@ -315,6 +317,15 @@ pub enum RunError {
     Source(#[from] LoadError),
 }
 
+impl From<Undecided> for RunError {
+    fn from(undecided: Undecided) -> Self {
+        match undecided {
+            Undecided::Source(error) => Self::Source(error),
+            Undecided::Halted(halted) => Self::System(std::io::Error::other(halted)),
+        }
+    }
+}
+
 /// Runs the plan of `project` and compares with `baseline`. What is in `results` and still right is not run again; without
 /// any, everything is run, and nothing kept.
 ///
@@ -343,8 +354,9 @@ pub fn run(
     events(Event::Planned);
     let scrub = judge::scrub(workspace, session.env, &build_dirs);
     let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);
-    let is_new =
-        |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, suppressions, baseline, &read);
+    let is_new = |tool: &str, diagnostics: &[_]| {
+        judge::is_new(tool, diagnostics, suppressions, baseline, &read, session.stop)
+    };
     let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
     let fates = recall.look_up();
     for link in fates.iter().filter_map(Fate::unbounded).collect::<BTreeSet<_>>() {
@@ -410,31 +422,33 @@ pub fn run(
             "cargo updated Cargo.lock during the run: the ids in the artifacts are those of the old one; run again",
         ));
     }
-    let case = judge::Case {
+    let goldens = Goldens {
+        accepted: goldens.accepted(),
+        orphans: golden::orphans(workspace, plan, &project.disabled),
+    };
+    let stopped = || session.stop.reason();
+    let case = |halt| judge::Case {
         workspace,
         plan,
-        versions,
+        versions: versions.clone(),
         suppressions,
         baseline,
         read: &read,
-        goldens: Goldens {
-            accepted: goldens.accepted(),
-            orphans: golden::orphans(workspace, plan, &project.disabled),
-        },
-        stopped: session.stop.reason(),
+        goldens: goldens.clone(),
+        stopped: &stopped,
         strict: session.strict,
         parallel: session.parallel,
+        halt,
     };
     let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
     let asked_for = || plan.selection.target.clone();
     let target = || asked_for().or_else(|| scan::default_target(workspace, programs, session.env));
-    let mut outcome = judge::outcome(
-        case,
-        judge::Ran { runs, fates, changed, moved, failed_fast },
-        is_as_accepted,
-        &exists,
-        &target,
-    )?;
+    let ran = judge::Ran { runs, fates, changed, moved, failed_fast };
+    let outcome = judge::outcome(case(session.stop), ran, is_as_accepted.clone(), &exists, &target);
+    let mut outcome = match outcome {
+        Err(Undecided::Halted(_)) => judge::give_up(case(&Never), is_as_accepted, &exists)?,
+        outcome => outcome?,
+    };
     lock::explain(project, &mut outcome, session.env, session.stop);
     Ok(outcome)
 }

@@ -12,10 +12,12 @@ use serde_json::Value;
 
 use super::as_of::commit_day;
 use super::conditions::Conditions;
+use super::judge::Undecided;
 use super::ledger::Ledger;
 use super::{Project, exists, golden, judge, lock};
 use crate::compare::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Entry};
+use crate::model::halt::Never;
 use crate::model::outcome::{End, Goldens, Outcome, Strict};
 use crate::model::path::RelPath;
 use crate::model::task::{Status, TaskIx};
@@ -223,11 +225,16 @@ fn recompute(
             accepted: BTreeMap::new(),
             orphans: golden::orphans(workspace, plan, &project.disabled),
         },
-        stopped: stopped(run),
+        stopped: &|| stopped(run),
         strict: Strict::default(),
         parallel: 0,
+        halt: &Never,
     };
-    Ok(Some(judge::conclude(case, ledger)?))
+    match judge::conclude(case, ledger) {
+        Ok(outcome) => Ok(Some(outcome)),
+        Err(Undecided::Source(error)) => Err(error.into()),
+        Err(Undecided::Halted(_)) => unreachable!("nobody halts it"),
+    }
 }
 
 /// Where findings and statuses do not go together.

@@ -14,6 +14,7 @@ use crate::compare::matching;
 use crate::compare::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Entry, Place, Related, State};
 use crate::model::generated::{Generated, split_out_dir};
+use crate::model::halt::{Halt, Halted};
 use crate::model::outcome::{
     self, Cache, Compared, End, Gone, Outcome, Strict, Timing, ToolOutcome, Verdict,
 };
@@ -22,7 +23,7 @@ use crate::model::sources::Sources;
 use crate::model::task::{Output, Plan, Status, Step, TaskIx};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
-use crate::normalize::{self, Input, Parsed, Scrub, Unparsable};
+use crate::normalize::{self, Input, NotParsed, Parsed, Scrub, Unparsable};
 use crate::scan::{BuildDirs, Env, Judged, Kept, StepRun, Stop, StopReason};
 use crate::workspace::{LoadError, inputs_of};
 
@@ -69,13 +70,18 @@ pub(super) struct Reader<'a> {
 /// The function that reads the output of processes.
 pub(super) fn normalizer<'a>(
     reader: Reader<'a>,
-) -> impl Fn(&Step, &[TaskIx], &Output) -> Judged<Normalized> + Sync + 'a {
+) -> impl Fn(&Step, &[TaskIx], &Output) -> Result<Judged<Normalized>, Halted> + Sync + 'a {
     move |step, tasks, output| {
         let Reader { workspace, plan, scrub, read, goldens, is_new, recall, stop } = &reader;
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
         let tool = plan.graph.tool(step.tool);
-        let input = Input { workspace, tool, units: &units, packages: &plan.packages, output, scrub };
-        let parsed = normalize::parse(&input);
+        let packages = &plan.packages;
+        let input = Input { workspace, tool, units: &units, packages, output, scrub, halt: *stop };
+        let parsed = match normalize::parse(&input) {
+            Ok(parsed) => Ok(parsed),
+            Err(NotParsed::Unparsable(why)) => Err(why),
+            Err(NotParsed::Halted) => return Err(Halted),
+        };
         let mut result = match units.first() {
             Some(unit) => parsed.and_then(|parsed| goldens.judge(tool, *unit, parsed)),
             None => parsed,
@@ -86,7 +92,7 @@ pub(super) fn normalizer<'a>(
             explain_generated(workspace, parsed);
             // What can't be read now can't be read in the end: then the run fails for that.
             let sources = read(&mut parsed.unsettled()).unwrap_or_default();
-            parsed.settle(&sources);
+            parsed.settle(&sources, *stop)?;
         }
         let again = !tool.second_pass.is_empty() && result.as_ref().is_ok_and(|parsed| parsed.hidden);
         let take =
@@ -102,7 +108,7 @@ pub(super) fn normalizer<'a>(
             |parsed: &Parsed| parsed.gaps.is_empty() || parsed.diagnostics.iter().any(|found| found.fatal);
         let is_kept = !again && !result.as_ref().is_ok_and(is_told);
         let is_whole = result.as_ref().is_ok_and(|parsed| parsed.is_whole);
-        Judged { result, is_clear, fails, is_kept, programs, outputs, again, repeat, is_whole }
+        Ok(Judged { result, is_clear, fails, is_kept, programs, outputs, again, repeat, is_whole })
     }
 }
 
@@ -150,12 +156,14 @@ pub(super) fn is_new(
     suppressions: &Suppressions<'_>,
     baseline: &BTreeMap<String, Vec<Entry>>,
     read: &ReadSources<'_>,
+    halt: &dyn Halt,
 ) -> bool {
     // What can't be read now can't be read in the end: then the run fails for that.
     let sources = read(&mut diagnostics.iter().filter_map(|diagnostic| diagnostic.shown_at().path()));
     let sources = Sources(sources.unwrap_or_default());
     let diagnostics = diagnostics.iter().map(|diagnostic| (tool.to_owned(), diagnostic.clone()));
-    let mut findings = identify(diagnostics.collect(), &sources);
+    // Of a run that is given up, nothing counts any more.
+    let mut findings = identify(diagnostics.collect(), &sources, halt).unwrap_or_default();
     findings.retain(|finding| suppressions.of(finding).is_none());
     matching::has_surely_new(&findings, baseline)
 }
@@ -181,9 +189,23 @@ pub(super) struct Case<'a> {
     pub(super) baseline: &'a BTreeMap<String, Vec<Entry>>,
     pub(super) read: &'a ReadSources<'a>,
     pub(super) goldens: outcome::Goldens,
-    pub(super) stopped: Option<StopReason>,
+    /// Why the run has ended early, if it has by now.
+    pub(super) stopped: &'a dyn Fn() -> Option<StopReason>,
     pub(super) strict: Strict,
     pub(super) parallel: usize,
+    /// Ends the comparison early.
+    pub(super) halt: &'a dyn Halt,
+}
+
+/// Why a run came to no outcome.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Undecided {
+    /// A source that something was found in can't be read.
+    #[error(transparent)]
+    Source(#[from] LoadError),
+    /// The comparison was given up.
+    #[error(transparent)]
+    Halted(#[from] Halted),
 }
 
 /// What has come of a plan.
@@ -206,10 +228,10 @@ pub(super) fn outcome(
     is_as_accepted: Vec<bool>,
     exists: &dyn Fn(&RelPath) -> bool,
     target: &dyn Fn() -> Option<String>,
-) -> Result<Outcome, LoadError> {
+) -> Result<Outcome, Undecided> {
     let Case { workspace, plan, read, .. } = case;
     let Ran { runs, fates, changed, moved, failed_fast } = ran;
-    let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(case.stopped) };
+    let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why((case.stopped)()) };
     let mut ledger = Ledger::new(workspace, plan, is_as_accepted, not_run, exists);
     let mut batches = vec![Timing::default(); plan.batches.len()];
     // What a process found may be about the task of another one: first all that ran, then what came of it.
@@ -244,14 +266,26 @@ pub(super) fn outcome(
     Ok(outcome)
 }
 
+/// The outcome of a run whose findings are not compared, because there is no more time: no task has a verdict.
+pub(super) fn give_up(
+    case: Case<'_>,
+    is_as_accepted: Vec<bool>,
+    exists: &dyn Fn(&RelPath) -> bool,
+) -> Result<Outcome, Undecided> {
+    let Case { workspace, plan, .. } = case;
+    let ledger = Ledger::new(workspace, plan, is_as_accepted, why((case.stopped)()), exists);
+    conclude(case, ledger)
+}
+
 /// From what is known of the tasks to states, verdicts and the end: compare and report.
-pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome, LoadError> {
-    let Case { plan, versions, suppressions, baseline, read, goldens, stopped, strict, .. } = case;
+pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome, Undecided> {
+    let Case { plan, versions, suppressions, baseline, read, goldens, stopped, strict, halt, .. } = case;
     let diagnostics = std::mem::take(&mut ledger.diagnostics);
     let sources =
         Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.shown_at().path()))?);
-    let findings = identify(diagnostics, &sources);
-    let matched = matching::compare(findings, suppressions, baseline, &ledger);
+    let findings = identify(diagnostics, &sources, halt)?;
+    drop(sources);
+    let matched = matching::compare(findings, suppressions, baseline, &ledger, halt)?;
     let mut tools = ledger.tools(versions);
     for ((id, tool), outcome) in plan.graph.tools().zip(&mut tools) {
         count(tool, outcome, &matched.findings, &matched.gone);
@@ -260,7 +294,7 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
     }
     let as_of = suppressions.as_of();
     let suppressions = suppressions.judge(&matched.findings, |one| ledger.has_looked(one));
-    let end = end(plan, &tools, &goldens.orphans, stopped, strict);
+    let end = end(plan, &tools, &goldens.orphans, stopped(), strict);
     Ok(Outcome {
         plan: Arc::clone(plan),
         tasks: ledger.tasks,

@@ -8,6 +8,7 @@ use genti::compare::identity::identify;
 use genti::compare::matching::{Reach, compare};
 use genti::compare::suppressions::Suppressions;
 use genti::model::finding::{Entry, Finding, State};
+use genti::model::halt::Never;
 use genti::model::path::RelPath;
 use genti::model::sources::Sources;
 
@@ -200,7 +201,8 @@ fn look(path: &str, text: &Text, reworded: &[&'static str]) -> Vec<Seen> {
     let reports = diagnostics(path, text.as_str(), &found);
     let mut seen: Vec<Seen> = Vec::new();
     let sources = Sources(BTreeMap::from([(RelPath::new(path), text.as_str().as_bytes().to_vec())]));
-    let mut findings: BTreeMap<_, _> = identify(reports.clone(), &sources)
+    let mut findings: BTreeMap<_, _> = identify(reports.clone(), &sources, &Never)
+        .expect("nobody halts it")
         .into_iter()
         .map(|finding| (finding.diagnostic.clone(), finding))
         .collect();
