@@ -18,8 +18,8 @@ pub(super) fn count_characters(
     let mut pace = Pace::new(halt);
     for diagnostic in &mut *diagnostics {
         // Each is counted from the beginning of its line, which may be a whole file.
-        let columns = diagnostic.place.range().map_or(0, |range| range.start.column + range.end.column);
-        pace.spend(PER_FINDING + columns as usize)?;
+        let columns = |range: Range| range.start.column.saturating_add(range.end.column) as usize;
+        pace.spend(PER_FINDING.saturating_add(diagnostic.place.range().map_or(0, columns)))?;
         count(diagnostic, &lines);
     }
     diagnostics.sort();

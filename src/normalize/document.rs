@@ -46,6 +46,5 @@ mod tests {
         let halt = After::new(3);
         let error = read::<Value>(&halt, document.as_bytes()).unwrap_err();
         assert!(error.is_io() && error.column() <= 4 * STRIDE, "{error}");
-        assert_eq!(halt.asked(), 4);
     }
 }
