@@ -434,8 +434,8 @@ impl Input<'_> {
             (!piece.is_empty()).then_some(piece)
         });
         let mut text = String::new();
-        until(self.halt, pieces, |piece| piece.len()).for_each(|piece| text += &self.scrub.lossy(piece));
-        text
+        until(self.halt, pieces, |piece| piece.len()).for_each(|piece| text += &self.scrub.part(piece));
+        scrub::without_hashes(text.into())
     }
 
     /// The lines of a text, which may end with `\r\n`, until reading is halted.

@@ -121,7 +121,15 @@ impl Scrub {
     }
 
     fn with_root_as(&self, root: &str, text: &str) -> String {
-        static HASH: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"-[0-9a-f]{16}\b").expect("valid"));
+        without_hashes(self.without_dirs(root, text))
+    }
+
+    /// A part of an output, as far as it can be scrubbed without the others: [`without_hashes`] does the rest for all of them.
+    pub(super) fn part(&self, bytes: &[u8]) -> String {
+        self.without_dirs("", &String::from_utf8_lossy(bytes)).into_owned()
+    }
+
+    fn without_dirs<'t>(&self, root: &str, text: &'t str) -> Cow<'t, str> {
         let mut text = strip_escapes(text);
         for (dir, stand_in) in &self.prefixes {
             let stand_in = if stand_in.is_empty() { root } else { stand_in };
@@ -129,12 +137,7 @@ impl Scrub {
                 text = Cow::Owned(replaced);
             }
         }
-        // Cargo's hashes in the names of artifacts cover absolute paths.
-        if text.contains("[TARGET]") {
-            HASH.replace_all(&text, "-[HASH]").into_owned()
-        } else {
-            text.into_owned()
-        }
+        text
     }
 
     /// Like [`text`](Self::text); what is not UTF-8 becomes `�`.
@@ -190,6 +193,16 @@ impl Scrub {
             return None;
         }
         RelPath::between(place, &path).map(|below| dir.join(below.as_bytes()))
+    }
+}
+
+/// `text` without cargo's hashes in the names of artifacts, which cover absolute paths.
+pub(super) fn without_hashes(text: Cow<'_, str>) -> String {
+    static HASH: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"-[0-9a-f]{16}\b").expect("valid"));
+    if text.contains("[TARGET]") {
+        HASH.replace_all(&text, "-[HASH]").into_owned()
+    } else {
+        text.into_owned()
     }
 }
 
