@@ -2,6 +2,7 @@
 //! one key there may be several, of which the inputs that were discovered differ: a change that is taken back is a hit.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +32,7 @@ pub(super) enum Extra {
 const MOST: usize = 4;
 
 /// A result.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) extras: Vec<Extra>,
     diagnostics: Vec<Diagnostic>,
@@ -73,6 +74,13 @@ impl Record {
         postcard::to_stdvec(&std::iter::once(self).chain(others).collect::<Vec<_>>()).ok()
     }
 
+    /// Whether these bytes hold one result that found nothing, read nothing else and says nothing: that of most tasks, so
+    /// that it is worth more than to be decoded.
+    pub(super) fn is_clean(bytes: &[u8]) -> bool {
+        static CLEAN: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| Record::default().encode_before(None));
+        CLEAN.as_deref() == Some(bytes)
+    }
+
     /// All results under a key, the newest first.
     pub(super) fn decode_all(bytes: &[u8]) -> Option<Vec<Self>> {
         postcard::from_bytes(bytes).ok()
@@ -98,6 +106,24 @@ mod tests {
     use super::*;
     use crate::model::census::{CompiledTarget, Group, Tests};
     use crate::model::testing::workspace;
+
+    #[test]
+    fn only_a_result_without_anything_is_clean() {
+        let workspace = workspace(&[], &[]);
+        let encode = |extras, notices| {
+            let parsed = Parsed { notices, ..Parsed::default() };
+            let record = Record::new(&workspace, extras, Vec::new(), Census::default(), &parsed);
+            record.encode_before(None).unwrap()
+        };
+        let clean = encode(Vec::new(), BTreeSet::new());
+        assert!(Record::is_clean(&clean));
+        assert!(
+            !Record::is_clean(&clean[..clean.len() - 1]) && !Record::is_clean(&[&clean[..], &[0]].concat())
+        );
+        assert!(!Record::is_clean(&encode(Vec::new(), ["said".to_owned()].into())));
+        let absent = Extra::File(RelPath::new("a"), None);
+        assert!(!Record::is_clean(&encode(vec![absent], BTreeSet::new())));
+    }
 
     #[test]
     fn a_record_keeps_what_was_looked_at() {
