@@ -2,7 +2,6 @@
 //! one key there may be several, of which the inputs that were discovered differ: a change that is taken back is a hit.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +31,7 @@ pub(super) enum Extra {
 const MOST: usize = 4;
 
 /// A result.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) extras: Vec<Extra>,
     diagnostics: Vec<Diagnostic>,
@@ -67,22 +66,28 @@ impl Record {
     }
 
     /// What to store under a key that holds `before`: this result, and the newest of those with other discovered inputs.
+    /// No bytes at all stand for what most tasks give: one result that found nothing, read nothing else and says nothing.
     pub(super) fn encode_before(self, before: Option<&[u8]>) -> Option<Vec<u8>> {
-        let before = before.and_then(Self::decode_all).unwrap_or_default();
-        let others = before.into_iter().filter(|other| other.extras != self.extras).take(MOST - 1);
-        let others: Vec<_> = others.collect();
-        postcard::to_stdvec(&std::iter::once(self).chain(others).collect::<Vec<_>>()).ok()
+        let mut all = before.and_then(Self::decode_all).unwrap_or_default();
+        all.retain(|other| other.extras != self.extras);
+        all.insert(0, self);
+        all.truncate(MOST);
+        if all == [Self::default()] {
+            return Some(Vec::new());
+        }
+        postcard::to_stdvec(&all).ok()
     }
 
-    /// Whether these bytes hold one result that found nothing, read nothing else and says nothing: that of most tasks, so
-    /// that it is worth more than to be decoded.
+    /// Whether these bytes stand for a result that has nothing to tell.
     pub(super) fn is_clean(bytes: &[u8]) -> bool {
-        static CLEAN: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| Record::default().encode_before(None));
-        CLEAN.as_deref() == Some(bytes)
+        bytes.is_empty()
     }
 
     /// All results under a key, the newest first.
     pub(super) fn decode_all(bytes: &[u8]) -> Option<Vec<Self>> {
+        if Self::is_clean(bytes) {
+            return Some(vec![Self::default()]);
+        }
         postcard::from_bytes(bytes).ok()
     }
 
@@ -117,9 +122,9 @@ mod tests {
         };
         let clean = encode(Vec::new(), BTreeSet::new());
         assert!(Record::is_clean(&clean));
-        assert!(
-            !Record::is_clean(&clean[..clean.len() - 1]) && !Record::is_clean(&[&clean[..], &[0]].concat())
-        );
+        let mut all = Record::decode_all(&clean).unwrap();
+        assert_eq!(all.len(), 1);
+        assert_eq!(all.remove(0).parsed(&workspace), Some(Parsed::default()));
         assert!(!Record::is_clean(&encode(Vec::new(), ["said".to_owned()].into())));
         let absent = Extra::File(RelPath::new("a"), None);
         assert!(!Record::is_clean(&encode(vec![absent], BTreeSet::new())));
