@@ -63,12 +63,6 @@ const FIXED: [(&str, &str); 7] = [
 /// The variables that name a jobserver, in the order in which they are read.
 pub(super) const JOBSERVER: [&str; 3] = ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
 
-impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Env {
-    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
-    }
-}
-
 impl Env {
     /// The environment of this process.
     pub fn capture() -> Self {
@@ -83,8 +77,7 @@ impl Env {
     }
 
     /// An environment of these variables.
-    #[cfg(test)]
-    pub(super) fn of(vars: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub fn of(vars: impl IntoIterator<Item = (String, String)>) -> Self {
         let vars = vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         Self { vars, ..Self::default() }
     }
