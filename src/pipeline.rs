@@ -17,6 +17,7 @@ mod lock;
 mod lockfile;
 mod recall;
 mod verify;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use std::time::Instant;
 
 use self::conditions::Conditions;
 use self::recall::{Fate, Outside, Recall};
+use self::watch::Watch;
 use crate::compare::suppressions::Suppressions;
 use crate::model::digest::Digest;
 use crate::model::error::Problems;
@@ -380,6 +382,7 @@ pub fn run(
         started: session.started,
     };
     let goldens = golden::Goldens::new(workspace, session.bless);
+    let watch = Watch::new(project, due.contains(&true));
     let normalize = judge::normalizer(judge::Reader {
         workspace,
         plan,
@@ -393,13 +396,18 @@ pub fn run(
     let client = Client {
         judge: &normalize,
         recall: &|task, program| recall.of_program(task, program).map(Ok),
-        record: &|run| recall.record(run),
+        admit: &|step| watch.admit(step),
+        record: &|run| match watch.ended(run) {
+            true => recall.forget(plan.step(run.step).tool),
+            false => recall.record(run),
+        },
     };
     let Runs { steps: runs, failed_fast } = executor.run(&client, events)?;
     drop(normalize);
     events(Event::Comparing);
     let changed = recall.finish(&fates, events);
-    if workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {
+    let moved = watch.finish();
+    if moved.is_empty() && workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {
         events(Event::Notice(
             "cargo updated Cargo.lock during the run: the ids in the artifacts are those of the old one; run again",
         ));
@@ -424,7 +432,7 @@ pub fn run(
     let target = || asked_for().or_else(|| scan::default_target(workspace, programs, session.env));
     let mut outcome = judge::outcome(
         case,
-        judge::Ran { runs, fates, changed, failed_fast },
+        judge::Ran { runs, fates, changed, moved, failed_fast },
         is_as_accepted,
         &exists,
         &target,

@@ -22,8 +22,10 @@ pub(super) fn reruns(files: &BTreeSet<String>, env: &BTreeSet<String>) -> String
     text
 }
 
-/// A warning. Cargo labels each line: those below the first are indented.
+/// A warning of this library itself, which says so: it is none of the script's. Cargo labels each line: those below the first
+/// are indented.
 pub(super) fn warning(message: &str) -> String {
+    let message = format!("genti: {message}");
     let indents = std::iter::once("").chain(std::iter::repeat("  "));
     message.lines().zip(indents).map(|(line, indent)| format!("cargo:warning={indent}{line}\n")).collect()
 }

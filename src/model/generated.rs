@@ -53,3 +53,20 @@ pub struct GeneratedFile {
     /// The digest of its content.
     pub digest: Digest,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_generated_file_tells_its_package() {
+        for (dir, below) in [("", "gen.rs"), ("crates/a", "x/y.rs"), ("../out", "gen.rs")] {
+            let (dir, below) = (RelPath::new(dir), RelPath::new(below));
+            assert_eq!(split_out_dir(&path_in_out_dir(&dir, &below)), Some((dir, below)));
+        }
+        assert_eq!(path_in_out_dir(&RelPath::new("a"), &RelPath::new("g.rs")).to_string(), "a/OUT_DIR/g.rs");
+        for other in ["a/OUT_DIR", "OUT_DIRS/x", "a/MY_OUT_DIR/x", "src/lib.rs", ""] {
+            assert_eq!(split_out_dir(&RelPath::new(other)), None, "{other}");
+        }
+    }
+}

@@ -58,6 +58,8 @@ pub struct Goldens {
 pub struct TaskOutcome {
     /// Its own normalized verdict.
     pub status: Status,
+    /// Whether it left something running that held its output open, which was complete all the same.
+    pub is_leaky: bool,
     /// When and how it ran: the same for all tasks of a process.
     pub timing: Arc<Timing>,
 }
@@ -208,6 +210,9 @@ pub struct ToolOutcome {
     pub incomplete: Vec<(String, String)>,
     /// Messages of the tool that are no findings and change no verdict, sorted.
     pub notices: Vec<String>,
+    /// What passed and left something running that held its output open: units, or tests where the runner names them;
+    /// sorted.
+    pub leaky: Vec<String>,
     /// Where that is kept which its processes printed, if they left something without a verdict. No part of any artifact.
     pub kept: Vec<PathBuf>,
     /// Why not all of that could be kept.

@@ -68,6 +68,8 @@ pub struct Tool {
     pub weight: NonZeroU32,
     /// The caps of one step under `--batch auto`.
     pub caps: StepCaps,
+    /// What it means if something is left running that holds the output open, which is complete by its own count.
+    pub leaky: Leaky,
     /// Whether the user's configuration names it.
     pub configured: bool,
 }
@@ -310,6 +312,29 @@ impl Parse {
             Self::Lines | Self::ExitCode | Self::Golden(_) => &[tool],
         };
         names.iter().map(|name| (*name).to_owned()).collect()
+    }
+}
+
+/// What it means if a process passes and leaves something running that holds its output open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Leaky {
+    /// It passes, and is reported as leaky.
+    #[default]
+    Pass,
+    /// That is a finding.
+    Fail,
+}
+
+impl Leaky {
+    /// What is said of it, in both cases.
+    pub const MESSAGE: &str = "left a process running that held its output open";
+
+    /// As written in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+        }
     }
 }
 
@@ -557,6 +582,9 @@ impl ContentHash for Tool {
             Parse::Regex(pattern) => sink.field("parse.regex", pattern.as_bytes()),
             Parse::Golden(streams) => sink.field("parse.golden", streams.as_str().as_bytes()),
             _ => {}
+        }
+        if self.leaky == Leaky::Fail {
+            sink.field("leaky", self.leaky.as_str().as_bytes());
         }
         match &self.environment {
             Environment::Inherit(counted) => {

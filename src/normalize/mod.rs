@@ -48,7 +48,7 @@ use crate::model::generated::Generated;
 use crate::model::golden::Printed;
 use crate::model::path::RelPath;
 use crate::model::task::{Exit, Output, Program, Unit};
-use crate::model::tool::{Parse, Tool};
+use crate::model::tool::{Leaky, Parse, Tool};
 use crate::model::workspace::{PackageId, Workspace};
 
 /// The output of one process, and what is needed to read it.
@@ -77,6 +77,8 @@ pub struct Parsed {
     pub gaps: Vec<Gap>,
     /// The test programs that were built.
     pub programs: Vec<Program>,
+    /// The programs and libraries that a build put where others look for them. Absolute paths: reach no artifact.
+    pub outputs: Vec<PathBuf>,
     /// Where build scripts left what they generated. Absolute paths: reach no artifact.
     pub out_dirs: Vec<(PackageId, PathBuf)>,
     /// The same for the packages in whose generated files something was found: there it stands what they were made from.
@@ -97,6 +99,12 @@ pub struct Parsed {
     pub printed: Option<Printed>,
     /// What the process looked at, in numbers that it states.
     pub census: Census,
+    /// Whether the output shows by itself that it is complete: it ends with a count that all of it agrees with.
+    pub is_whole: bool,
+    /// Whether something was left running that held the output open.
+    pub is_leaky: bool,
+    /// The tests that did so, where the runner says which: sorted.
+    pub leaks: BTreeSet<String>,
 }
 
 impl Parsed {
@@ -270,7 +278,11 @@ pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
         Parse::ExitCode => exit_code::parse(input, code),
         Parse::Golden(streams) => golden::parse(input, code, *streams),
     }?;
-    parsed.traces.extend(stated.map(|(traces, _)| traces).unwrap_or_default());
+    parsed.traces.extend(stated.as_ref().map(|(traces, _)| traces.clone()).unwrap_or_default());
+    parsed.is_leaky |= input.output.is_leaky || !parsed.leaks.is_empty();
+    if parsed.is_leaky && input.tool.leaky == Leaky::Fail {
+        parsed.diagnostics.extend(input.leaks(&parsed.leaks));
+    }
     parsed.diagnostics.sort();
     parsed.diagnostics.dedup();
     parsed.gaps.sort();
@@ -327,6 +339,29 @@ impl Input<'_> {
             fix: None,
             test: None,
         }
+    }
+
+    /// That each of these tests, else the unit, left something running.
+    fn leaks(&self, tests: &BTreeSet<String>) -> Vec<Diagnostic> {
+        let of_unit = || match self.units {
+            [unit @ Unit::TargetRoot(package, _)] => {
+                let package = self.workspace.package(*package);
+                unit.target(self.workspace).map(|target| Place::Subject(package.test_name(target)))
+            }
+            _ => None,
+        };
+        let places: Vec<_> = match tests.is_empty() {
+            true => vec![of_unit().unwrap_or_else(|| Place::Subject(self.tool.name.clone()))],
+            false => tests.iter().cloned().map(Place::Subject).collect(),
+        };
+        // As for failed tests: the same whoever runs them.
+        let ns = if self.tool.parse == Parse::Nextest { "test" } else { &self.tool.name };
+        let found = |place| {
+            let message = Leaky::MESSAGE.to_owned();
+            let found = self.diagnostic(place, "leaky".to_owned(), Level::Error, message);
+            Diagnostic { ns: ns.to_owned(), package: None, ..found }
+        };
+        places.into_iter().map(found).collect()
     }
 
     /// That a process ended half way, or never began: whatever it printed until then is no verdict.

@@ -63,9 +63,8 @@ fn is_odd(path: &[u8]) -> bool {
 fn disguise_controls(path: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(path.len() + 16);
     for byte in path {
-        match byte.is_ascii_control().then(|| disguised(*byte)) {
-            Some(Some(c)) => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-            Some(None) => {}
+        match disguised(*byte).filter(|_| byte.is_ascii_control()) {
+            Some(stand_in) => out.extend_from_slice(stand_in.encode_utf8(&mut [0; 4]).as_bytes()),
             None => out.push(*byte),
         }
     }

@@ -70,7 +70,8 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let diagnostics = diagnostics.map(|diagnostic| Diagnostic { ns: "test".to_owned(), ..diagnostic });
     let failed_in = failed.iter().map(|test| test.program);
     let census = census::read(lines[rule + 1], &lines[..rule], failed_in);
-    Ok(Parsed { diagnostics: diagnostics.collect(), gaps, census, ..Parsed::default() }.of_counted(counted))
+    let (diagnostics, is_whole, is_leaky) = (diagnostics.collect(), gaps.is_empty(), summary.is_leaky);
+    Ok(Parsed { diagnostics, gaps, census, is_whole, is_leaky, ..Parsed::default() }.of_counted(counted))
 }
 
 /// The line `Summary [ 0.010s] 5 tests run: 4 passed, 1 failed, 0 skipped`.
@@ -79,12 +80,15 @@ struct Summary {
     failed: usize,
     /// Whether there are tests that did not get their turn.
     is_cut_short: bool,
+    /// Whether tests passed that left something running.
+    is_leaky: bool,
 }
 
 impl Summary {
     fn read(line: &str) -> Option<Self> {
         static LINE: LazyLock<Regex> =
             LazyLock::new(|| regex(r"^ *Summary \[ *[\d.]+s\] (\d+)(/\d+)? tests? run: (.*)$"));
+        static LEAKY: LazyLock<Regex> = LazyLock::new(|| regex(r"^\d+ passed \([^)]*\d+ leaky\)"));
         static ASIDE: LazyLock<Regex> = LazyLock::new(|| regex(r" \([^)]*\)"));
         let found = LINE.captures(line)?;
         // Counts in parentheses are part of the count before them.
@@ -102,7 +106,9 @@ impl Summary {
         }
         // Where the counts do not add up, the greater one holds: too few failures are listed then.
         let run: usize = found[1].parse().ok()?;
-        Some(Self { failed: failed.max(run.saturating_sub(passed)), is_cut_short: found.get(2).is_some() })
+        let is_leaky = LEAKY.is_match(&found[3]);
+        let failed = failed.max(run.saturating_sub(passed));
+        Some(Self { failed, is_cut_short: found.get(2).is_some(), is_leaky })
     }
 }
 

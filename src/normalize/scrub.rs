@@ -90,7 +90,7 @@ impl Scrub {
     }
 
     /// The path that `raw` is, seen from the top of the repository.
-    pub(super) fn from_top(&self, raw: &[u8]) -> Option<RelPath> {
+    pub(super) fn seen_from_top(&self, raw: &[u8]) -> Option<RelPath> {
         self.path(self.top.join(raw).as_bytes())
     }
 
@@ -403,6 +403,31 @@ mod tests {
         assert_eq!(path(b"/home/me/ws/x").as_deref(), Some("x"));
         assert_eq!(path(b"/home/me/ws/target/x"), None);
         assert_eq!(scrub.text("/home/me/x /home/me/ws/x /home/me/ws/target/x"), "../x x [TARGET]/x");
+    }
+
+    #[test]
+    fn a_file_of_the_repository_around_keeps_its_path_and_a_download_in_it_does_not() {
+        let root = Path::new("/home/me/ws");
+        let scrub = scrub().with_repository(root, &RelPath::new("../.."), Some(Path::new("/home/.cargo")));
+        let path = |raw: &[u8]| scrub.path(raw).map(|path| path.to_string());
+        assert_eq!(path(b"/home/shared/s.rs").as_deref(), Some("../../shared/s.rs"));
+        assert_eq!(path(b"f/src/../../../../shared/s.rs").as_deref(), Some("../../shared/s.rs"));
+        assert_eq!(path(b"/home/me/ws/src/lib.rs").as_deref(), Some("src/lib.rs"));
+        for outside in [&b"/home/.cargo/registry/src/x/lib.rs"[..], b"/home/me/ws/target/g.rs", b"/homes/x"] {
+            assert_eq!(path(outside), None);
+        }
+        assert_eq!(scrub.text("/home/shared/s.rs:3 in /home"), "../../shared/s.rs:3 in ../..");
+        assert_eq!(scrub.seen_from_top(b"shared/s.rs"), Some(RelPath::new("../../shared/s.rs")));
+        assert_eq!(scrub.seen_from_top(b"me/ws/src/lib.rs"), Some(RelPath::new("src/lib.rs")));
+    }
+
+    #[test]
+    fn a_path_that_leads_out_by_detours_is_named_by_where_it_ends() {
+        let foreign = |raw: &[u8]| scrub().foreign(raw);
+        assert_eq!(foreign(b"f/src/../../../shared/s.rs"), "../shared/s.rs");
+        assert_eq!(foreign(b"/home/me/ws/f/../../shared/s.rs"), "[HOME]/shared/s.rs");
+        assert_eq!(foreign(b"../e"), "../e");
+        assert_eq!(foreign(b"/x/../y/e"), "[OUTSIDE]/e");
     }
 
     #[test]

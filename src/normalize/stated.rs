@@ -21,7 +21,8 @@ pub(super) fn split(input: &Input<'_>) -> Result<Option<(Traces, Output)>, Unpar
         Parse::Rustfmt => (Traces { formatted: formatted(stdout), ..Traces::default() }, stdout.clone()),
         _ => return Ok(None),
     };
-    let rest = Output { stdout: rest, stderr: input.output.stderr.clone(), exit: input.output.exit };
+    let Output { stderr, exit, is_leaky, .. } = input.output;
+    let rest = Output { stdout: rest, stderr: stderr.clone(), exit: *exit, is_leaky: *is_leaky };
     Ok(Some((traces, rest)))
 }
 

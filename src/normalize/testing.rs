@@ -38,8 +38,8 @@ pub(crate) fn run(
 ) -> Result<Parsed, Unparsable> {
     let packages: Vec<PackageId> = workspace.packages().map(|(id, _)| id).collect();
     let scrub = Scrub::new(workspace, Some(Path::new("/home/me")), Path::new("/tmp"));
-    let output =
-        Output { stdout: stdout.as_ref().to_vec(), stderr: stderr.as_ref().to_vec(), exit: Exit::Code(code) };
+    let (stdout, stderr) = (stdout.as_ref().to_vec(), stderr.as_ref().to_vec());
+    let output = Output { stdout, stderr, exit: Exit::Code(code), is_leaky: false };
     parse(&Input { workspace, tool, units, packages: &packages, output: &output, scrub: &scrub })
 }
 

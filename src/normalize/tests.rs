@@ -290,7 +290,8 @@ unparsable: exited with 101: thread 'main' panicked
 #[test]
 fn a_process_that_a_signal_ended_said_nothing() {
     let (workspace, tool) = (sample(), tool("lint", Parse::Lines, &["lint"]));
-    let output = Output { stdout: b"x\n".to_vec(), stderr: Vec::new(), exit: Exit::Signal(11) };
+    let output =
+        Output { stdout: b"x\n".to_vec(), stderr: Vec::new(), exit: Exit::Signal(11), is_leaky: false };
     let scrub = Scrub::new(&workspace, None, "/tmp".as_ref());
     let input =
         Input { workspace: &workspace, tool: &tool, units: X, packages: &[], output: &output, scrub: &scrub };

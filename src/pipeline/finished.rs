@@ -175,9 +175,14 @@ fn recompute(
     let mut ledger = Ledger::new(workspace, plan, is_as_accepted, String::new(), &exists);
     for ((id, (tool, result)), _) in (0..).map(ToolId).zip(run.tools()).zip(&graph.tools) {
         let incomplete = result.incomplete.iter().map(|one| (one.unit.clone(), one.reason.clone()));
-        let notices = result.notices.iter().cloned().collect();
-        let census = result.census.clone();
-        ledger.recall_tool(id, incomplete.collect(), census, tool.database.clone(), notices);
+        let stated = super::ledger::Stated {
+            incomplete: incomplete.collect(),
+            census: result.census.clone(),
+            database: tool.database.clone(),
+            notices: result.notices.iter().cloned().collect(),
+            leaky: result.leaky.iter().cloned().collect(),
+        };
+        ledger.recall_tool(id, stated);
     }
     let ids: BTreeMap<_, _> =
         (0..).map(TaskIx).zip(&graph.tasks).map(|(at, task)| (task.id.to_string(), at)).collect();
@@ -193,6 +198,9 @@ fn recompute(
         };
         told.insert(at);
         ledger.recall(at, status);
+        if line.leaky {
+            ledger.recall_leak(at);
+        }
     }
     if told.len() != graph.tasks.len() {
         let missing = graph.tasks.len() - told.len();
@@ -247,6 +255,11 @@ fn contradictions(project: &Project, run: &Finished, ledger: &Ledger<'_>) -> Vec
         }
         if !has_findings && statuses().any(|status| *status == Status::Findings) {
             all.push(format!("report.json: it has no findings of {}, and a task has some", tool.name));
+        }
+        let has_leaks =
+            || graph.tasks.iter().zip(&ledger.tasks).any(|(task, at)| task.tool == id && at.is_leaky);
+        if result.leaky.is_empty() == has_leaks() {
+            all.push(format!("report.json: `leaky` of {} is not what its tasks say", tool.name));
         }
         let is_open = |status: &Status| !status.is_verdict() && !matches!(status, Status::Skipped(_));
         let has_tasks = statuses().next().is_some();

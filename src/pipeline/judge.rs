@@ -19,7 +19,7 @@ use crate::model::outcome::{
 };
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
-use crate::model::task::{Output, Plan, Step, TaskIx};
+use crate::model::task::{Output, Plan, Status, Step, TaskIx};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
 use crate::normalize::{self, Input, Parsed, Scrub, Unparsable};
@@ -89,7 +89,9 @@ pub(super) fn normalizer<'a>(
             parsed.settle(&sources);
         }
         let again = !tool.second_pass.is_empty() && result.as_ref().is_ok_and(|parsed| parsed.hidden);
-        let programs = result.as_mut().map(|parsed| std::mem::take(&mut parsed.programs)).unwrap_or_default();
+        let take =
+            |parsed: &mut Parsed| (std::mem::take(&mut parsed.programs), std::mem::take(&mut parsed.outputs));
+        let (programs, outputs) = result.as_mut().map(take).unwrap_or_default();
         // What is hidden now, the second pass will tell.
         let is_clear = again || result.as_ref().is_ok_and(|parsed| parsed.gaps.is_empty());
         let finds_new =
@@ -99,7 +101,8 @@ pub(super) fn normalizer<'a>(
         let is_told =
             |parsed: &Parsed| parsed.gaps.is_empty() || parsed.diagnostics.iter().any(|found| found.fatal);
         let is_kept = !again && !result.as_ref().is_ok_and(is_told);
-        Judged { result, is_clear, fails, is_kept, programs, again, repeat }
+        let is_whole = result.as_ref().is_ok_and(|parsed| parsed.is_whole);
+        Judged { result, is_clear, fails, is_kept, programs, outputs, again, repeat, is_whole }
     }
 }
 
@@ -190,6 +193,8 @@ pub(super) struct Ran {
     pub(super) fates: Vec<Fate>,
     /// The tasks that have no verdict because something changed while they ran, and what.
     pub(super) changed: BTreeMap<TaskIx, String>,
+    /// The tasks that have no verdict because a tool has changed what others are built against.
+    pub(super) moved: BTreeMap<TaskIx, Status>,
     pub(super) failed_fast: bool,
 }
 
@@ -203,7 +208,7 @@ pub(super) fn outcome(
     target: &dyn Fn() -> Option<String>,
 ) -> Result<Outcome, LoadError> {
     let Case { workspace, plan, read, .. } = case;
-    let Ran { runs, fates, changed, failed_fast } = ran;
+    let Ran { runs, fates, changed, moved, failed_fast } = ran;
     let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(case.stopped) };
     let mut ledger = Ledger::new(workspace, plan, is_as_accepted, not_run, exists);
     let mut batches = vec![Timing::default(); plan.batches.len()];
@@ -224,6 +229,7 @@ pub(super) fn outcome(
     ledger.enter_known(fates);
     ledger.enter_not_built();
     ledger.enter_changed(changed);
+    ledger.enter_moved(moved);
     let _blind_spots = empty::judge(&mut ledger, &empty::Sources { read, target })?;
     for (batch, timing) in plan.batches.iter().zip(&mut batches) {
         let mut tasks = batch.steps.iter().flat_map(|step| &step.tasks);

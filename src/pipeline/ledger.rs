@@ -27,6 +27,20 @@ enum Looked {
     Stated(Totals),
 }
 
+/// What another run has left of a tool.
+pub(super) struct Stated {
+    /// The units without a verdict, each with the reason.
+    pub(super) incomplete: BTreeSet<(String, String)>,
+    /// What it looked at.
+    pub(super) census: Totals,
+    /// What passed and left something running.
+    pub(super) leaky: BTreeSet<String>,
+    /// The revision of its database.
+    pub(super) database: Option<String>,
+    /// Messages that are no findings.
+    pub(super) notices: BTreeSet<String>,
+}
+
 /// What is known of every task, and what is not.
 pub(super) struct Ledger<'a> {
     pub(super) workspace: &'a Workspace,
@@ -47,6 +61,8 @@ pub(super) struct Ledger<'a> {
     notices: Vec<BTreeSet<String>>,
     /// For each tool, what it looked at.
     census: Vec<Looked>,
+    /// For each tool, what passed and left something running.
+    leaky: Vec<BTreeSet<String>>,
     pub(super) diagnostics: Vec<(String, Diagnostic)>,
     /// What build scripts have generated.
     pub(super) generated: Vec<Generated>,
@@ -67,7 +83,8 @@ impl<'a> Ledger<'a> {
     ) -> Self {
         let graph = &plan.graph;
         let start_of = |tool: u32| graph.tasks.partition_point(|task| task.tool.0 < tool);
-        let due = TaskOutcome { status: Status::NotRun(String::new()), timing: Arc::default() };
+        let due =
+            TaskOutcome { status: Status::NotRun(String::new()), is_leaky: false, timing: Arc::default() };
         Self {
             workspace,
             plan,
@@ -80,6 +97,7 @@ impl<'a> Ledger<'a> {
             databases: vec![None; graph.tools.len()],
             notices: vec![BTreeSet::new(); graph.tools.len()],
             census: graph.tools.iter().map(|_| Looked::At(Census::default())).collect(),
+            leaky: vec![BTreeSet::new(); graph.tools.len()],
             diagnostics: Vec::new(),
             generated: Vec::new(),
             not_built: Vec::new(),
@@ -101,7 +119,7 @@ impl<'a> Ledger<'a> {
             });
             for task in &piece.tasks {
                 let timing = Arc::clone(&timing);
-                self.tasks[task.0 as usize] = TaskOutcome { status: Status::Clean, timing };
+                self.tasks[task.0 as usize] = TaskOutcome { status: Status::Clean, is_leaky: false, timing };
             }
         }
     }
@@ -110,7 +128,7 @@ impl<'a> Ledger<'a> {
     pub(super) fn mark_known(&mut self, fates: &[Fate]) {
         let timing = Arc::new(Timing { cache: Cache::Hit, ..Timing::default() });
         for (outcome, _) in self.tasks.iter_mut().zip(fates).filter(|(_, fate)| !fate.is_due()) {
-            *outcome = TaskOutcome { status: Status::Clean, timing: Arc::clone(&timing) };
+            *outcome = TaskOutcome { status: Status::Clean, is_leaky: false, timing: Arc::clone(&timing) };
         }
     }
 
@@ -131,6 +149,11 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// Takes down what has no verdict because a tool has changed what others are built against.
+    pub(super) fn enter_moved(&mut self, moved: BTreeMap<TaskIx, Status>) {
+        moved.into_iter().for_each(|(task, status)| self.note(task, status));
+    }
+
     pub(super) fn enter(&mut self, run: StepRun<Normalized>) {
         let tool = self.plan.step(run.step).tool;
         let mut pieces = run.pieces.into_iter().peekable();
@@ -149,6 +172,10 @@ impl<'a> Ledger<'a> {
                 }
                 Ended::Judged(Err(Unparsable(why))) => Status::Unparsable(why),
                 Ended::TimedOut => Status::TimedOut(timed_out(self.plan)),
+                Ended::Replaced(program) => Status::InputChanged(format!(
+                    "another build replaced {program} while the tests ran; run again"
+                )),
+                Ended::Withheld(why) => Status::NotRun(why),
                 Ended::Leaky => Status::Leaky,
                 Ended::Crashed(how) => Status::Crashed(how),
                 Ended::Missing(missing) => Status::Missing(missing.to_string()),
@@ -173,6 +200,13 @@ impl<'a> Ledger<'a> {
         self.generated.extend(parsed.generated);
         if let Looked::At(census) = &mut self.census[tool.0 as usize] {
             census.add(parsed.census);
+        }
+        if parsed.is_leaky {
+            let units =
+                || tasks.iter().map(|task| self.units[task.0 as usize].path(self.workspace).to_string());
+            let who = if parsed.leaks.is_empty() { units().collect() } else { parsed.leaks };
+            self.leaky[tool.0 as usize].extend(who);
+            tasks.iter().for_each(|task| self.tasks[task.0 as usize].is_leaky = true);
         }
         for Gap { package, path, reason } in parsed.gaps {
             if let Some(package) = package {
@@ -264,17 +298,16 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Takes down what another run has left of a tool: what got no verdict, what it looked at, the revision of its database,
-    /// and its notices.
-    pub(super) fn recall_tool(
-        &mut self,
-        tool: ToolId,
-        incomplete: BTreeSet<(String, String)>,
-        census: Totals,
-        database: Option<String>,
-        notices: BTreeSet<String>,
-    ) {
+    /// Takes down that another run has left something running with the task at `at`.
+    pub(super) fn recall_leak(&mut self, at: TaskIx) {
+        self.tasks[at.0 as usize].is_leaky = true;
+    }
+
+    /// Takes down what another run has left of a tool.
+    pub(super) fn recall_tool(&mut self, tool: ToolId, stated: Stated) {
+        let Stated { incomplete, census, leaky, database, notices } = stated;
         self.census[tool.0 as usize] = Looked::Stated(census);
+        self.leaky[tool.0 as usize] = leaky;
         let names: BTreeSet<_> = incomplete.iter().map(|(name, _)| name).collect();
         if self.plan.graph.tool(tool).per == Per::Workspace {
             let gaps = self.workspace.packages().filter(|(_, package)| names.contains(&package.name));
@@ -355,10 +388,12 @@ impl<'a> Ledger<'a> {
         let incomplete = std::mem::take(&mut self.incomplete);
         let mut databases = std::mem::take(&mut self.databases);
         let mut notices = std::mem::take(&mut self.notices);
+        let mut leaky = std::mem::take(&mut self.leaky);
         let tool = |((at, version), incomplete): ((usize, _), BTreeSet<_>)| ToolOutcome {
             version,
             census: self.totals(at),
             database: databases[at].take(),
+            leaky: std::mem::take(&mut leaky[at]).into_iter().collect(),
             verdict: match (incomplete.is_empty(), self.is_merely_missing(at)) {
                 _ if self.lacks_work(at).is_some() => Verdict::Empty,
                 (true, _) => Verdict::Passed,

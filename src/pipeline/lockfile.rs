@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use super::{Error, Request};
+use crate::disk;
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::event::Event;
 use crate::model::path::RelPath;
@@ -116,7 +117,7 @@ pub(super) fn inputs(programs: &Programs, workspace: &Workspace, env: &Env) -> D
     let above = workspace.root.ancestors().skip(1).map(|dir| dir.join(".cargo"));
     for dir in above.chain(home) {
         for name in ["config.toml", "config"] {
-            if let Ok(text) = std::fs::read(dir.join(name)) {
+            if let Ok(text) = disk::read(&dir.join(name)) {
                 hasher.field("config", &text);
             }
         }

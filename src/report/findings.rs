@@ -56,6 +56,9 @@ fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
     if !outcome.notices.is_empty() {
         object["notices"] = json!(outcome.notices);
     }
+    if !outcome.leaky.is_empty() {
+        object["leaky"] = json!(outcome.leaky);
+    }
     object
 }
 

@@ -9,6 +9,7 @@ use super::text::{BROKEN, counted, visible, without_hash_commands};
 use crate::model::finding::{Level, Place, State};
 use crate::model::generated::split_out_dir;
 use crate::model::path::RelPath;
+use crate::model::tool::Leaky;
 
 /// Annotations that GitHub shows of one level and one step.
 const MOST: usize = 10;
@@ -22,6 +23,11 @@ pub fn render(run: &Finished, base: &RelPath) -> Vec<u8> {
             let unit = if gap.unit == "." { String::new() } else { format!("{}: ", gap.unit) };
             let title = format!("{}: no verdict", tool.name);
             commands.push(Command { level, place: None, title, message: format!("{unit}{}", gap.reason) });
+        }
+        for who in &report.leaky {
+            let unit = if who == "." { String::new() } else { format!("{who}: ") };
+            let (title, message) = (format!("{}: leaky", tool.name), format!("{unit}{}", Leaky::MESSAGE));
+            commands.push(Command { level: Level::Note, place: None, title, message });
         }
     }
     let new = run.report.findings.iter().filter(|finding| finding.state == State::New);

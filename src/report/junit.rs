@@ -14,6 +14,7 @@ use super::finished::{Finding, Finished, Tasks, Tool, ToolReport};
 use super::text::{inert, visible};
 use crate::model::census::{OfTarget, TestTotals};
 use crate::model::finding::{Place, State};
+use crate::model::tool::Leaky;
 
 /// Renders `run`.
 pub(super) fn render(run: &Finished, tasks: &Tasks) -> Vec<u8> {
@@ -49,7 +50,11 @@ fn suite(run: &Finished, tasks: &Tasks, tool: &Tool, outcome: &ToolReport) -> Te
             "skipped" => skipped(task.reason.as_deref().unwrap_or_default()),
             _ => continue,
         };
-        suite.add_test_case(of_unit(tool, &task.unit, status));
+        let mut case = of_unit(tool, &task.unit, status);
+        if task.leaky {
+            case.set_system_out(Leaky::MESSAGE);
+        }
+        suite.add_test_case(case);
     }
     for gap in &outcome.incomplete {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);

@@ -11,6 +11,7 @@ use super::{census, excerpt, links};
 use crate::model::finding::State;
 use crate::model::outcome::Verdict;
 use crate::model::sources::Sources;
+use crate::model::tool::Leaky;
 
 /// GitHub refuses a summary of more than 1 MiB; this leaves room for those of other steps.
 const MOST_BYTES: usize = 512 * 1024;
@@ -28,6 +29,7 @@ pub fn render(run: &Finished, sources: &Sources) -> Vec<u8> {
     tools(run, &mut out);
     gaps(run, &mut out);
     notices(run, &mut out);
+    leaks(run, &mut out);
     if new.len() > MOST_SHOWN {
         rules(&new, &mut out);
     }
@@ -118,6 +120,21 @@ fn notices(run: &Finished, out: &mut String) {
     out.push_str("### Notices\n\n");
     lines.iter().take(MOST).for_each(|line| out.push_str(line));
     more(lines.len(), MOST, out);
+}
+
+/// What passed and left something running.
+fn leaks(run: &Finished, out: &mut String) {
+    let leaky = run.tools().flat_map(|(tool, report)| report.leaky.iter().map(|who| (&tool.name, who)));
+    let leaky: Vec<_> = leaky.collect();
+    if leaky.is_empty() {
+        return;
+    }
+    out.push_str("### Leaky\n\n");
+    for (tool, who) in leaky.iter().take(MOST) {
+        let of = if *who == "." { String::new() } else { format!(" on {}", code(who)) };
+        out.push_str(&format!("- {}{of}: {}\n", code(tool), Leaky::MESSAGE));
+    }
+    more(leaky.len(), MOST, out);
 }
 
 fn rules(new: &[&Finding], out: &mut String) {

@@ -21,6 +21,7 @@ use crate::model::finding::{Fix, Place, Range, Related, State};
 use crate::model::generated::split_out_dir;
 use crate::model::outcome::Verdict;
 use crate::model::path::RelPath;
+use crate::model::tool::Leaky;
 
 /// What GitHub takes: runs in a file.
 const MOST_RUNS: usize = 20;
@@ -145,6 +146,10 @@ impl File<'_> {
                 .iter()
                 .map(|notice| json!({ "level": "note", "message": { "text": sentence(notice) } })),
         );
+        notifications.extend(report.leaky.iter().map(|who| {
+            let of = if who == "." { &tool.name } else { who };
+            json!({ "level": "note", "message": { "text": sentence(&format!("{of} {}", Leaky::MESSAGE)) } })
+        }));
         if findings.len() > MOST_RESULTS {
             let more = findings.len() - MOST_RESULTS;
             // What is new is kept; then all are in their order again.

@@ -36,6 +36,8 @@ struct TaskHead<'a> {
     batch_id: Hex,
     exit_status: u8,
     kind: &'static str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    leaky: bool,
     reason: Option<&'a str>,
     stages: Stages<'a>,
     status: &'a str,
@@ -245,12 +247,13 @@ impl<'a> TasksDraft<'a> {
 
     /// What stands before the id of a task, and between its id and its unit.
     fn common(&self, batch_id: Hex, tool: &str, result: &TaskOutcome) -> [Vec<u8>; 2] {
-        let TaskOutcome { status, timing } = result;
+        let TaskOutcome { status, is_leaky, timing } = result;
         let (mut head, mut middle) = (Vec::new(), Vec::new());
         let fields = TaskHead {
             batch_id,
             exit_status: status.exit_status(),
             kind: "task",
+            leaky: *is_leaky,
             reason: status.reason(),
             stages: stages(status),
             status: status.as_str(),

@@ -13,6 +13,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::disk;
 use crate::model::digest::Digest;
 
 /// The name under which this program is a wrapper.
@@ -32,7 +33,7 @@ pub(super) fn prepare(target_dir: &Path, program: &Path, next: Option<&Path>) ->
     let next = next.map(Path::as_os_str).unwrap_or_default().as_encoded_bytes();
     let dir = target_dir.join("genti/rustc").join(Digest::of_bytes(next).short(8));
     let link = dir.join(format!("{NAME}{}", std::env::consts::EXE_SUFFIX));
-    let is_right = std::fs::read(dir.join(NEXT)).is_ok_and(|text| text == next);
+    let is_right = disk::read(&dir.join(NEXT)).is_ok_and(|text| text == next);
     if is_right && leads_to(&link, program) {
         return Ok(link);
     }
@@ -95,7 +96,7 @@ pub fn wrap_rustc(args: impl IntoIterator<Item = OsString>) -> Option<i32> {
 
 /// The user's own wrapper.
 fn next_wrapper(own: &Path) -> Option<OsString> {
-    let next = std::fs::read(own.with_file_name(NEXT)).ok().filter(|next| !next.is_empty())?;
+    let next = disk::read(&own.with_file_name(NEXT)).ok().filter(|next| !next.is_empty())?;
     #[cfg(unix)]
     {
         Some(std::os::unix::ffi::OsStringExt::from_vec(next))

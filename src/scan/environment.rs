@@ -8,6 +8,7 @@ use super::build_dirs::BuildDirs;
 use super::lint_levels::{self, Ignored};
 use super::output_form;
 use super::recursion::VARIABLE as RUNNING;
+use crate::disk;
 use crate::model::tool::{Counted, Environment, Tool};
 
 /// A snapshot of the environment, without the lint levels that it would set for compilers.
@@ -63,23 +64,24 @@ const FIXED: [(&str, &str); 7] = [
 /// The variables that name a jobserver, in the order in which they are read.
 pub(super) const JOBSERVER: [&str; 3] = ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
 
+impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Env {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        let vars = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { vars, ignored: Vec::new() }
+    }
+}
+
 impl Env {
     /// The environment of this process.
     pub fn capture() -> Self {
         let mut vars = std::env::vars_os().collect();
-        let ignored = lint_levels::take_out(&mut vars, &|path| std::fs::read_to_string(path).ok());
+        let ignored = lint_levels::take_out(&mut vars, &|path| disk::read_to_string(Path::new(path)).ok());
         Self { vars, ignored }
     }
 
     /// The lint levels that were in the environment, and that no tool sees.
     pub fn ignored(&self) -> &[Ignored] {
         &self.ignored
-    }
-
-    /// An environment of these variables.
-    pub fn of(vars: impl IntoIterator<Item = (String, String)>) -> Self {
-        let vars = vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Self { vars, ..Self::default() }
     }
 
     /// The value of `name`, if it is set and not empty.

@@ -2,23 +2,26 @@
 //!
 //! Test programs are started as cargo does: in the directory of their package, with the variables of the package and of
 //! its build script, where the libraries are, and through a `runner` if cargo's configuration has one. What was built is
-//! told by the steps that built it, so that a plan can name a program that does not exist yet.
+//! told by the steps that built it, so that a plan can name a program that does not exist yet. Whether it is still there is
+//! looked at before and after a test: the user's own cargo, or a tool that genti does not know to build, may replace it.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 use cargo_config2::PathAndArgs;
 
+use super::build_dirs::builders_of;
 use super::executor::Executor;
 use super::output_form;
 use super::pool::Threads;
 use super::program::{NO_INSTALL, toolchain_of, words_of};
 use super::{cap_lints, cargo_config};
 use crate::model::task::{Program, Unit};
-use crate::model::tool::Tool;
+use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::PackageId;
 
 /// Where the system looks for libraries.
@@ -33,11 +36,40 @@ const LIBRARY_PATH: &str = if cfg!(windows) {
 /// Knows what was built, and how cargo would start it.
 pub(super) struct Launcher<'a> {
     executor: &'a Executor<'a>,
-    built: Mutex<BTreeMap<(PackageId, u32), Arc<Program>>>,
+    /// By the tool that built it.
+    built: Mutex<BTreeMap<ToolId, Built>>,
+    /// Held by who builds again what was replaced.
+    pub(super) restoring: Mutex<()>,
     /// Read when it is first needed.
     cargo: OnceLock<Result<Cargo, String>>,
     /// What caps the lints of members. Made when it is first needed.
     wrapper: OnceLock<Result<Option<PathBuf>, String>>,
+}
+
+/// What a tool has built.
+struct Built {
+    programs: BTreeMap<(PackageId, u32), Arc<Program>>,
+    /// What must stay as it is, each with how it was seen.
+    outputs: Vec<(PathBuf, Option<Seen>)>,
+}
+
+/// A file as the system sees it. Not when a link to it was made, which changes nothing of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    len: u64,
+    modified: Option<SystemTime>,
+    inode: u64,
+}
+
+impl Seen {
+    fn of(path: &Path) -> Option<Self> {
+        let meta = path.metadata().ok()?;
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(&meta);
+        #[cfg(not(unix))]
+        let inode = 0;
+        Some(Self { len: meta.len(), modified: meta.modified().ok(), inode })
+    }
 }
 
 /// The variables of a process.
@@ -46,19 +78,43 @@ type Vars = BTreeMap<OsString, OsString>;
 impl<'a> Launcher<'a> {
     /// Nothing is built yet.
     pub(super) fn new(executor: &'a Executor<'a>) -> Self {
-        Self { executor, built: Mutex::default(), cargo: OnceLock::new(), wrapper: OnceLock::new() }
+        Self {
+            executor,
+            built: Mutex::default(),
+            restoring: Mutex::default(),
+            cargo: OnceLock::new(),
+            wrapper: OnceLock::new(),
+        }
     }
 
-    /// Takes note of programs that are there now.
-    pub(super) fn keep(&self, programs: Vec<Program>) {
+    /// Takes note of the programs and outputs that `tool` has built.
+    pub(super) fn keep(&self, tool: ToolId, programs: Vec<Program>, outputs: Vec<PathBuf>) {
+        if programs.is_empty() && outputs.is_empty() {
+            return;
+        }
         let programs = programs.into_iter().map(|program| (program.target, Arc::new(program)));
-        self.built.lock().unwrap_or_else(PoisonError::into_inner).extend(programs);
+        let seen = |path: PathBuf| (path.clone(), Seen::of(&path));
+        let built = Built { programs: programs.collect(), outputs: outputs.into_iter().map(seen).collect() };
+        self.lock().insert(tool, built);
     }
 
-    /// The program of the target that `unit` is.
-    pub(super) fn program(&self, unit: Unit) -> Option<Arc<Program>> {
+    /// The program of the target that `unit` is, and the tool that built it for `tool`.
+    pub(super) fn program(&self, tool: ToolId, unit: Unit) -> Option<(ToolId, Arc<Program>)> {
         let Unit::TargetRoot(package, at) = unit else { return None };
-        self.built.lock().unwrap_or_else(PoisonError::into_inner).get(&(package, at)).cloned()
+        let built = self.lock();
+        builders_of(&self.executor.plan.graph, tool)
+            .find_map(|builder| Some((builder, built.get(&builder)?.programs.get(&(package, at))?.clone())))
+    }
+
+    /// Something that `builder` has built, and that is no longer what it was.
+    pub(super) fn replaced(&self, builder: ToolId) -> Option<PathBuf> {
+        let built = self.lock();
+        let is_other = |(path, seen): &&(PathBuf, Option<Seen>)| Seen::of(path) != *seen;
+        built.get(&builder)?.outputs.iter().find(is_other).map(|(path, _)| path.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ToolId, Built>> {
+        self.built.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The command `argv` of `tool`, where `program` is what it runs, or `built` is or has to do with it; and the

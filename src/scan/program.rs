@@ -69,6 +69,17 @@ const RUST: [&str; 5] = ["cargo", "rustc", "rustdoc", "rustfmt", "clippy-driver"
 /// Keeps rustup from installing a toolchain in the middle of a run.
 pub(super) const NO_INSTALL: (&str, &str) = ("RUSTUP_AUTO_INSTALL", "0");
 
+/// Whether `tool` runs a program of the toolchain; cargo only with one of these subcommands.
+pub fn runs_toolchain(tool: &Tool, subcommands: &[&str]) -> bool {
+    let mut words = words_of(tool);
+    match words.next() {
+        Some("cargo") => {
+            words.find(|word| !word.starts_with(['-', '+'])).is_some_and(|word| subcommands.contains(&word))
+        }
+        program => program.is_some_and(|program| RUST.contains(&program)),
+    }
+}
+
 /// The toolchain that `+NAME` asks rustup for, where `words` is a command line that rustup's proxies understand.
 pub(super) fn toolchain_of<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut words = words.into_iter();

@@ -106,7 +106,7 @@ pub fn generated(
 /// The files of the workspace that the file `below` in `out_dir` was made from, as far as the build script of `package` says
 /// so.
 pub fn inputs_of(workspace: &Workspace, package: PackageId, out_dir: &Path, below: &RelPath) -> Vec<RelPath> {
-    let manifest = fs::read(out_dir.join(MANIFEST)).ok();
+    let manifest = disk::read(&out_dir.join(MANIFEST)).ok();
     let manifest = manifest.and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());
     let Some(manifest) = manifest.filter(|manifest| manifest.schema == 1) else { return Vec::new() };
     let makes = |unit: &&Unit| unit.outputs.iter().any(|output| RelPath::unescape(&output.path) == *below);

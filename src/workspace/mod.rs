@@ -7,7 +7,9 @@ mod cargo;
 mod files;
 mod generated;
 mod git;
+mod index;
 mod links;
+mod open;
 mod outside;
 mod seen;
 mod sources;
@@ -27,7 +29,7 @@ use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
 pub use generated::{Unreadable, generated, inputs_of};
 pub use git::{GitError, changed_since, commit_time, is_ignored, merge_sides, tracked};
 pub use links::outside_digest;
-pub use seen::{Look, has_changed, look_at, still_as_seen};
+pub use seen::{Look, has_changed, look_at, stamp_of, still_as_seen};
 pub use sources::read_sources;
 pub use walk::{Ignores, everything_below};
 
@@ -205,7 +207,7 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
     }
     let manifests = packages.iter().map(|package| package.dir.join("Cargo.toml"));
     let always = ROOT_INPUTS.map(RelPath::new).into_iter().chain(manifests);
-    let files::Listed { files, stamps, as_known, beyond } =
+    let files::Listed { files, stamps, as_known, beyond, left_out } =
         files::list(root, &starts, always, &build_dirs, &known(target_dir), request.listing)?;
 
     let mut workspace = Workspace {
@@ -219,7 +221,7 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
         metadata: cargo::metadata_tables(&metadata),
         build_dependencies: cargo::build_dependencies(&metadata),
         beyond,
-        seen: Seen { at, stamps, as_known },
+        seen: Seen { at, stamps, as_known, left_out },
     };
     workspace.owners = owners(&workspace);
     // One that is listed and no link is a file.

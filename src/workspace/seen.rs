@@ -76,3 +76,8 @@ pub fn has_changed(workspace: &Workspace, path: &RelPath) -> bool {
         None => place(&workspace.root, path).symlink_metadata().is_ok(),
     }
 }
+
+/// How the system sees the file at `path` now; `None` if it can't tell.
+pub fn stamp_of(workspace: &Workspace, path: &RelPath) -> Option<Stamp> {
+    files::stamp(&place(&workspace.root, path)).ok()
+}

@@ -76,3 +76,36 @@ fn read_file(place: &Path) -> io::Result<Option<Vec<u8>>> {
     disk::open(place)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= LONGEST).then_some(bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_lies_beside_the_root_is_read_in_its_repository_unless_it_is_hidden() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("top/ws");
+        for file in ["top/ws/in.rs", "top/shared/s.rs", "top/.keys/k", "top/.git/HEAD", "beside.rs"] {
+            let place = dir.path().join(file);
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::write(place, file).unwrap();
+        }
+        let paths = [
+            "in.rs",
+            "../shared/s.rs",
+            "../shared/../.keys/k",
+            "../.keys/k",
+            "../.git/HEAD",
+            "../../beside.rs",
+        ];
+        let paths = paths.map(RelPath::new);
+        let read = || {
+            read_sources(&root, &paths).unwrap().into_keys().map(|path| path.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(read(), ["../shared/s.rs", "in.rs"]);
+        fs::remove_dir_all(dir.path().join("top/.git")).unwrap();
+        assert_eq!(read(), ["in.rs"]);
+    }
+}

@@ -28,13 +28,14 @@ const TABLES: [(&str, &str, &str); 10] = [
 ];
 
 /// Lists of words: what to write before a word, and where the schema lists them.
-const WORDS: [(&str, &str); 8] = [
+const WORDS: [(&str, &str); 9] = [
     ("policy = { order =", "/$defs/policy/properties/order/enum"),
     ("policy = { build-dir =", "/$defs/policy/properties/build-dir/enum"),
     ("baseline = { stale =", "/properties/baseline/properties/stale/enum"),
     ("tools.x = { run = [\"x\"], per =", "/$defs/tool/properties/per/enum"),
     ("tools.x = { run = [\"x\"], targets =", "/$defs/tool/properties/targets/enum"),
     ("tools.x = { run = [\"x\"], parse =", "/$defs/tool/properties/parse/oneOf/0/enum"),
+    ("tools.x = { run = [\"x\"], parse = \"libtest\", leaky =", "/$defs/tool/properties/leaky/enum"),
     ("tools.x = { run = [\"x\"], compare =", "/$defs/tool/properties/compare/oneOf/0/enum"),
     (
         "tools.x = { run = [\"x\"], compare.golden =",

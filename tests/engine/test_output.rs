@@ -171,3 +171,90 @@ fn no_setting_of_the_user_makes_one_failure_of_two() {
     );
     check(&[("CARGO_TERM_VERBOSE", "true"), ("RUST_TEST_SHUFFLE", "1")], "[term]\nverbose = true\n");
 }
+
+/// Starts a process that outlives the test, and holds its output.
+const LEAK: &str = "std::process::Command::new(\"sleep\").arg(\"600\").spawn().unwrap();";
+
+/// The lines of `tasks.jsonl` of this tool that say that something was left running: their unit and status.
+fn leaky_tasks(sandbox: &Sandbox, tool: &str) -> Vec<String> {
+    let lines = sandbox.lines("task").into_iter();
+    let lines = lines.filter(|line| line["tool"] == tool && line["leaky"] == true);
+    lines
+        .map(|line| format!("{} {}", line["unit"].as_str().unwrap(), line["status"].as_str().unwrap()))
+        .collect()
+}
+
+/// What `report.json` has under `leaky`, by tool.
+fn leaky(sandbox: &Sandbox) -> Vec<Value> {
+    let report = sandbox.json("report.json");
+    report["tools"].as_array().unwrap().iter().filter_map(|tool| tool.get("leaky").cloned()).collect()
+}
+
+#[test]
+fn a_test_that_leaves_a_process_passes_and_is_reported_as_leaky() {
+    let sandbox = with_tool("test", &with_test(LEAK));
+    let text = sandbox.run(&["run"], 0);
+    assert!(
+        text.contains("1 leaky") && text.contains("b/src/lib.rs: leaky: left a process running"),
+        "{text}"
+    );
+    assert_eq!(leaky_tasks(&sandbox, "test"), ["b/src/lib.rs clean"]);
+    assert_eq!(leaky(&sandbox), [serde_json::json!(["b/src/lib.rs"])]);
+    sandbox.run(&["check", "--artifacts", "target/genti/artifacts"], 0);
+    let report = |format: &str| sandbox.run(&["report", "--format", format], 0);
+    assert!(report("markdown").contains("`test` on `b/src/lib.rs`: left a process running"));
+    assert!(report("junit").contains("<system-out>left a process running"));
+    assert!(report("github").contains("::notice title=test%3A leaky::b/src/lib.rs: left a process running"));
+    assert!(report("sarif").contains("b/src/lib.rs left a process running"));
+    assert!(report("html").contains("leaky: left a process running"));
+    // One that fails as well is a failure.
+    sandbox.write("b/src/lib.rs", &with_test(&format!("{LEAK} panic!()")));
+    sandbox.run(&["run"], 1);
+    assert_eq!(leaky_tasks(&sandbox, "test"), ["b/src/lib.rs findings"]);
+    assert_eq!(subjects(&sandbox), ["new b tests::works"]);
+}
+
+#[test]
+fn a_leak_is_a_finding_where_the_configuration_says_so() {
+    let sandbox = with_tool("test", &with_test(LEAK));
+    let config = std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap();
+    sandbox.write("genti.toml", &format!("{config}[tools.test]\nleaky = \"fail\"\n"));
+    sandbox.run(&["run"], 1);
+    assert_eq!(subjects(&sandbox), ["new b"]);
+    assert_eq!(sandbox.json("report.json")["findings"][0]["rule"], "leaky");
+    sandbox.run(&["baseline", "init"], 0);
+    sandbox.run(&["check"], 0);
+}
+
+#[test]
+fn what_leaves_a_process_and_states_no_count_has_no_verdict() {
+    let sandbox = with_tool("test", "");
+    let manifest = std::fs::read_to_string(sandbox.root().join("b/Cargo.toml")).unwrap();
+    sandbox.write("b/Cargo.toml", &format!("{manifest}[[test]]\nname = \"own\"\nharness = false\n"));
+    sandbox.write("b/tests/own.rs", &format!("fn main() {{ {LEAK} }}\n"));
+    sandbox.run(&["run"], 3);
+    let lines = sandbox.lines("task").into_iter().filter(|line| line["status"] == "leaky");
+    assert_eq!(lines.map(|line| line["unit"].clone()).collect::<Vec<_>>(), ["b/tests/own.rs"]);
+    assert!(leaky(&sandbox).is_empty());
+}
+
+#[test]
+fn a_leak_under_cargo_and_nextest_is_reported_too() {
+    let sandbox = two("", &with_test(LEAK), &mine("\"--lib\", \"--no-fail-fast\""));
+    sandbox.run(&["run"], 0);
+    assert_eq!(
+        (leaky_tasks(&sandbox, "mine"), leaky(&sandbox)),
+        (vec![". clean".to_owned()], vec![serde_json::json!(["."])])
+    );
+    let found = Command::new(env!("CARGO")).args(["nextest", "--version"]).output().unwrap();
+    if !found.status.success() {
+        return;
+    }
+    let config = std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap();
+    sandbox.write(
+        "genti.toml",
+        &config.replace("[tools.mine]", "[tools.nextest]\nenabled = true\n[tools.mine]"),
+    );
+    sandbox.run(&["run", "--tool", "nextest"], 0);
+    assert_eq!(leaky_tasks(&sandbox, "nextest"), [". clean"]);
+}

@@ -33,7 +33,7 @@ pub(super) fn read(places: &Places<'_>, package: PackageId, message: &Message<'_
     let primaries: Vec<Place> =
         message.spans.iter().filter(|span| span.is_primary).filter_map(|span| places.of(span)).collect();
     let about = read.about(package, message);
-    let place = primaries.first().cloned().unwrap_or_else(|| read.place_without_span(about, message));
+    let place = primaries.first().cloned().unwrap_or_else(|| read.place_without_span(ns, about, message));
     let related = read.related(message, &place);
     Some(Occurrence {
         diagnostic: Diagnostic {
@@ -66,10 +66,15 @@ impl Reader<'_> {
         packages.find(|(_, member)| member.name == name).map_or(package, |(id, _)| id)
     }
 
-    /// An error that stops the compiler may name a file in its text; anything else is about `package` as a whole.
-    fn place_without_span(&self, package: PackageId, message: &Message<'_>) -> Place {
-        let named = message.is_fatal().then(|| self.places.mentioned(&message.message)).flatten();
-        match named {
+    /// Clippy's lints without a place are about `package`, rustc's about one crate of it. An error that stops the compiler may
+    /// name a file in its text.
+    fn place_without_span(&self, ns: &str, package: PackageId, message: &Message<'_>) -> Place {
+        let root = || {
+            let mut spans = message.spans.iter().filter(|span| span.is_primary && ns != "clippy");
+            spans.find_map(|span| self.places.location(span)).map(|(path, _)| path)
+        };
+        let named = || message.is_fatal().then(|| self.places.mentioned(&message.message)).flatten();
+        match root().or_else(named) {
             Some(path) => Place::File { path, range: None },
             None => package_place(self.places.input.workspace, package),
         }

@@ -125,29 +125,25 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         },
         None => return Err(Unparsable("cargo's JSON ends before `build-finished`".to_owned())),
     };
+    let outputs = if is_build { programs.outputs() } else { Vec::new() };
     let programs = if is_build { programs.finish(input.workspace) } else { Vec::new() };
     let traces = traces.finish();
     let mut diagnostics = merge::merge(occurrences);
     let made_in = places.made_in(&diagnostics);
     if is_for_scripts {
-        diagnostics.extend(scripts::errors(&places).into_iter().chain(scripts::warnings(&places)));
-        return Ok(Parsed {
-            diagnostics,
-            gaps,
-            traces,
-            out_dirs: scripts.finish(input),
-            made_in,
-            ..Parsed::default()
-        });
+        let (warnings, notices) = scripts::warnings(&places);
+        diagnostics.extend(scripts::errors(&places).into_iter().chain(warnings));
+        let out_dirs = scripts.finish(input);
+        return Ok(Parsed { diagnostics, gaps, traces, out_dirs, made_in, notices, ..Parsed::default() });
     }
     let hidden = !gaps.is_empty() && reach.has_denied();
     let census = census::of(input, &reach, gaps.is_empty());
     let mut parsed =
-        Parsed { census, diagnostics, gaps, programs, traces, hidden, made_in, ..Parsed::default() };
+        Parsed { census, diagnostics, gaps, programs, outputs, traces, hidden, made_in, ..Parsed::default() };
     if !is_build {
-        let (of_cargo, notices) = warnings::read(&places);
-        parsed.diagnostics.extend(scripts::warnings(&places).into_iter().chain(of_cargo));
-        parsed.notices = notices;
+        let ((of_scripts, ours), (of_cargo, notices)) = (scripts::warnings(&places), warnings::read(&places));
+        parsed.diagnostics.extend(of_scripts.into_iter().chain(of_cargo));
+        parsed.notices = notices.into_iter().chain(ours).collect();
         if warnings::unsettled(&parsed.diagnostics).next().is_some() {
             parsed.unsettled = Unsettled::Manifests;
         }

@@ -58,7 +58,7 @@ impl Scripts {
 /// The errors that scripts told cargo: `error: name@version: text`. They keep the package from being built.
 pub(super) fn errors(places: &Places<'_>) -> Vec<Diagnostic> {
     let said = messages(places, "error: ");
-    let error = |(package, lines): (PackageId, Vec<&str>)| {
+    let error = |(package, lines): (PackageId, Vec<String>)| {
         let Message { place, text, beside } = Message::of(places, package, &lines);
         let place = place.unwrap_or_else(|| package_place(places.input.workspace, package));
         let error = places.input.diagnostic(place, ERROR.to_owned(), Level::Error, text);
@@ -67,23 +67,31 @@ pub(super) fn errors(places: &Places<'_>) -> Vec<Diagnostic> {
     said.into_iter().map(error).collect()
 }
 
-/// The warnings that scripts of members told cargo: `warning: name@version: text`. Cargo repeats them in every build.
-pub(super) fn warnings(places: &Places<'_>) -> Vec<Diagnostic> {
+/// The warnings that scripts of members told cargo: `warning: name@version: text`. Cargo repeats them in every build. What
+/// the library in the script says of itself is a notice.
+pub(super) fn warnings(places: &Places<'_>) -> (Vec<Diagnostic>, BTreeSet<String>) {
     let said = messages(places, "warning: ");
-    let warning = |(package, lines): (PackageId, Vec<&str>)| {
+    let warning = |(package, lines): (PackageId, Vec<String>)| {
         let Message { place, text, beside } = Message::of(places, package, &lines);
         let place = place.unwrap_or_else(|| script_of(places.input, package));
         let warning = places.input.diagnostic(place, WARNING.to_owned(), Level::Warning, text);
         Diagnostic { ns: CARGO.to_owned(), package: Some(package), related: beside, ..warning }
     };
     // C compilers count what they have said.
-    let counts = |lines: &[&str]| {
-        let mut words = lines.first().map_or("", |line| line).split(' ');
+    let counts = |lines: &[String]| {
+        let mut words = lines.first().map_or("", String::as_str).split(' ');
         words.next().is_some_and(|count| count.parse::<u32>().is_ok())
             && words.next().is_some_and(|what| what.starts_with("warning"))
             && words.next().is_some_and(|what| what.starts_with("generated"))
     };
-    said.into_iter().filter(|(_, lines)| !counts(lines)).map(warning).collect()
+    let is_ours = |lines: &[String]| lines.first().is_some_and(|line| line.starts_with("genti: "));
+    let (ours, said): (Vec<_>, Vec<_>) = said.into_iter().partition(|(_, lines)| is_ours(lines));
+    let notice = |(package, lines): (PackageId, Vec<String>)| {
+        let name = &places.input.workspace.package(package).name;
+        format!("{name}: {}", places.input.scrub.text(&lines.join("\n")))
+    };
+    let warnings = said.into_iter().filter(|(_, lines)| !counts(lines)).map(warning);
+    (warnings.collect(), ours.into_iter().map(notice).collect())
 }
 
 /// The build script of `package`.
@@ -97,23 +105,26 @@ fn script_of(input: &Input<'_>, package: PackageId) -> Place {
 
 /// The messages behind `label` of scripts of the packages that were asked for, each with its lines: cargo labels every line.
 /// Below a line that ends with a colon stands its list, indented or not; any other indented line goes on with the message above.
-fn messages<'a>(places: &Places<'a>, label: &str) -> Vec<(PackageId, Vec<&'a str>)> {
+fn messages(places: &Places<'_>, label: &str) -> Vec<(PackageId, Vec<String>)> {
     let input = places.input;
-    let stderr = std::str::from_utf8(&input.output.stderr).unwrap_or_default();
     let asked_for = reach::asked_for(input);
-    let mut messages: Vec<(PackageId, Vec<&str>)> = Vec::new();
+    let mut messages: Vec<(PackageId, Vec<String>)> = Vec::new();
     let mut is_next = false;
-    for line in stderr.lines() {
+    for (line, _) in input.stderr_lines() {
+        let said = line.strip_prefix(label.as_bytes()).filter(|said| said.contains(&b'@'));
+        let said = said.map(String::from_utf8_lossy).unwrap_or_default();
         let of = |id: &PackageId| {
             let package = input.workspace.package(*id);
-            let rest = line.strip_prefix(label)?.strip_prefix(&*package.name)?.strip_prefix('@')?;
+            let rest = said.strip_prefix(&*package.name)?.strip_prefix('@')?;
             rest.strip_prefix(&*package.version)?.strip_prefix(": ")
         };
-        let Some((id, text)) = asked_for.iter().find_map(|id| Some((*id, of(id)?))) else {
+        let found =
+            (!said.is_empty()).then(|| asked_for.iter().find_map(|id| Some((*id, of(id)?)))).flatten();
+        let Some((id, text)) = found else {
             is_next = false;
             continue;
         };
-        let goes_on = |(last, lines): &&mut (PackageId, Vec<&str>)| {
+        let goes_on = |(last, lines): &(PackageId, Vec<String>)| {
             let is_set_off = |line: &str| line.starts_with([' ', '\t']) || line.is_empty();
             let has_list = lines.first().is_some_and(|line| line.ends_with(':'));
             let begins = is_placed(text) || places.named(id, text).is_some();
@@ -121,16 +132,16 @@ fn messages<'a>(places: &Places<'a>, label: &str) -> Vec<(PackageId, Vec<&'a str
             *last == id && (is_set_off(text) || (has_list && is_of_list))
         };
         // A C compiler names the file and the function first, then the line.
-        let leads = |(last, lines): &&mut (PackageId, Vec<&str>)| {
+        let leads = |(last, lines): &(PackageId, Vec<String>)| {
             *last == id
                 && is_placed(text)
                 && lines.iter().all(|line| !is_placed(line))
                 && lines.last().is_some_and(|line| line.ends_with(':'))
         };
         match messages.last_mut().filter(|_| is_next) {
-            Some(last) if goes_on(&last) => last.1.push(text),
-            Some(last) if leads(&last) => last.1.insert(0, text),
-            _ => messages.push((id, vec![text])),
+            Some(last) if goes_on(last) => last.1.push(text.to_owned()),
+            Some(last) if leads(last) => last.1.insert(0, text.to_owned()),
+            _ => messages.push((id, vec![text.to_owned()])),
         }
         is_next = true;
     }
@@ -152,10 +163,10 @@ struct Message {
 }
 
 impl Message {
-    fn of(places: &Places<'_>, package: PackageId, lines: &[&str]) -> Self {
-        let (first, rest) = lines.split_first().unwrap_or((&"", &[]));
+    fn of(places: &Places<'_>, package: PackageId, lines: &[String]) -> Self {
+        let (first, rest) = lines.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
         let named = places.named(package, first);
-        let (place, text) = named.map_or((None, *first), |(place, text)| (Some(place), text));
+        let (place, text) = named.map_or((None, first), |(place, text)| (Some(place), text));
         let label = ["warning: ", "error: "].into_iter().find_map(|label| text.strip_prefix(label));
         let scrub = places.input.scrub;
         let below = outdented(rest).into_iter().map(|line| scrub.text(&line)).collect::<Vec<_>>().join("\n");
@@ -172,13 +183,8 @@ impl Message {
 }
 
 /// `lines` without the indentation that all of them have.
-fn outdented(lines: &[&str]) -> Vec<String> {
-    let indent = |line: &&&str| line.len() - line.trim_start().len();
-    let all = lines
-        .iter()
-        .filter(|line| !line.trim().is_empty())
-        .map(|line| indent(&line))
-        .min()
-        .unwrap_or_default();
+fn outdented(lines: &[String]) -> Vec<String> {
+    let indent = |line: &String| line.len() - line.trim_start().len();
+    let all = lines.iter().filter(|line| !line.trim().is_empty()).map(indent).min().unwrap_or_default();
     lines.iter().map(|line| line.get(all..).unwrap_or_default().trim_end().to_owned()).collect()
 }

@@ -88,6 +88,23 @@ warning clippy clippy::cargo_common_metadata package c @2: package `c` is missin
 }
 
 #[test]
+fn a_lint_about_a_crate_is_of_its_root_whatever_the_first_item_is() {
+    let lint = |root: &str| {
+        let span = format!(
+            r#"{{"file_name":"{root}","byte_start":0,"byte_end":0,"line_start":1,"column_start":1,"line_end":1,"column_end":1,"is_primary":true,"text":[]}}"#
+        );
+        format!(
+            r#"{{"reason":"compiler-message","package_id":"path+file:///w/ws/a#0.1.0","target":{{"kind":["lib"],"name":"a"}},"message":{{"message":"extern crate `b` is unused in crate `a`","code":{{"code":"unused_crate_dependencies"}},"level":"warning","spans":[{span}]}}}}"#
+        ) + "\n"
+    };
+    // A program may use what the library does not.
+    let stdout = lint("a/src/lib.rs").repeat(2) + &lint("a/src/main.rs") + &finished();
+    let found = clippy(&stdout, "").diagnostics;
+    let places: Vec<_> = found.iter().map(|found| (found.place.name(), found.place.range())).collect();
+    assert_eq!(places, [("a/src/lib.rs".to_owned(), None), ("a/src/main.rs".to_owned(), None)]);
+}
+
+#[test]
 fn warnings_of_cargo_are_findings_at_the_file_that_they_are_about_or_notices() {
     let sources = [
         ("Cargo.toml", "[workspace]\nmembers = []\n\"bogus\" = 1\n\n[profile.dev]\nnope = 3\n"),
@@ -148,12 +165,14 @@ fn without_other_members_cargo_names_no_manifest() {
                   warning: hard linking files in the incremental compilation cache failed.\n\
                   warning: `/home/me/.cargo/config` is deprecated in favor of `config.toml`\n\
                   warning: something that no version has said so far\n\
-                  error: unused manifest key: package.no\n   warning: indented\n";
+                  error: unused manifest key: package.no\n   warning: indented\n\
+                  warning: a@0.1.0: genti: 1 generated files were written to gen\n";
     assert_shown(
         &clippy(&finished(), stderr),
         str![[r#"
 warning cargo cargo::manifest Cargo.toml: no edition set: defaulting to the 2015 edition
 warning cargo cargo::manifest Cargo.toml: unused manifest key: package.wat
+notice: a: genti: 1 generated files were written to gen
 notice: something that no version has said so far
 
 "#]],

@@ -52,7 +52,7 @@ fn candidates(input: &Input<'_>, file: &FileDiff, names: [Option<&[u8]>; 2]) -> 
     let mut all = Vec::new();
     let mut add = |path: &[u8]| {
         // git tells paths from the top of the repository.
-        let from_top = file.is_git.then(|| input.scrub.from_top(path)).flatten();
+        let from_top = file.is_git.then(|| input.scrub.seen_from_top(path)).flatten();
         all.extend(from_top.map(|path| path.as_bytes().to_vec()));
         all.push(path.to_vec());
     };

@@ -171,6 +171,7 @@ fn git_names_files_from_the_top_of_the_repository() {
     let scrub = scrub.with_repository(&workspace.root, &RelPath::new(".."), None);
     let tool = tool("format", Parse::Diff, &["format"]);
     let output = crate::model::task::Output {
+        is_leaky: false,
         stdout: text.as_bytes().to_vec(),
         stderr: Vec::new(),
         exit: crate::model::task::Exit::Code(1),

@@ -72,7 +72,7 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
         .iter()
         .flat_map(|test| cases::of_test(input, (&name, package), test, report.output_of(test), &beside));
     let census = census::of_program(&name, census::tests(lines[report.end]));
-    let parsed = Parsed { diagnostics: diagnostics.collect(), census, ..Parsed::default() };
+    let parsed = Parsed { diagnostics: diagnostics.collect(), census, is_whole: true, ..Parsed::default() };
     Ok(parsed.of_counted(report.failed.len()))
 }
 
@@ -142,7 +142,8 @@ fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Resul
     let counted: Vec<_> = all.iter().filter_map(reported).collect();
     let census = census::of_cargo(input, &counted, &stderr);
     let failures = all.iter().map(|report| report.failed.len()).sum();
-    Ok(Parsed { diagnostics, gaps, census, ..Parsed::default() }.of_counted(failures))
+    let is_whole = !all.is_empty() && !is_torn && gaps.is_empty();
+    Ok(Parsed { diagnostics, gaps, census, is_whole, ..Parsed::default() }.of_counted(failures))
 }
 
 /// Both rustc's harness and cargo exit like a panic if a test failed; what else runs tests may do otherwise.

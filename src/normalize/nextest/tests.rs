@@ -219,6 +219,17 @@ error test failed a::it with spaces: test failed
 }
 
 #[test]
+fn tests_that_pass_and_leave_something_running_are_leaky() {
+    let is_leaky = |counts: &str| {
+        let stderr = summary(&format!("     Summary [ 0.1s] 9 tests run: {counts}, 0 skipped\n"));
+        let tool = tool("nextest", Parse::Nextest, &["cargo"]);
+        run(&workspace(&[], &[]), &tool, &[Unit::Workspace], "", stderr, 0).unwrap().is_leaky
+    };
+    assert!(is_leaky("9 passed (1 leaky)") && is_leaky("9 passed (1 slow, 2 flaky, 10 leaky)"));
+    assert!(!is_leaky("9 passed") && !is_leaky("9 passed (1 slow)"));
+}
+
+#[test]
 fn what_a_test_prints_is_not_taken_for_a_summary() {
     let printed = format!(
         "        FAIL [   0.013s] (1/1) a::it bad\n  stdout ───\n\n    {RULE}\n         Summary [   0.106s] 1 tests run: 1 passed, 0 skipped\n\

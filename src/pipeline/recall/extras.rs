@@ -57,7 +57,7 @@ impl Ground<'_> {
         build_dirs: &[PathBuf],
         wide: &Wide,
     ) -> Result<Vec<Extra>, Unknown> {
-        if tool.discovers() == Discovers::Nothing {
+        if self.discovers(tool) == Discovers::Nothing {
             return Ok(Vec::new());
         }
         let mut discovered = self.discovered(tool, units, traces, build_dirs)?;
@@ -68,6 +68,17 @@ impl Ground<'_> {
         discovered.finish(wide)
     }
 
+    /// How it is found out what `tool` has read. A tool of the user's own that runs cargo leaves no account of its build, so the
+    /// sources are followed.
+    fn discovers(&self, tool: &Tool) -> Discovers {
+        let mut tools = self.plan.graph.tools.iter().zip(&self.identities);
+        let runs_cargo = tools.any(|(other, identity)| identity.runs_cargo && other.name == tool.name);
+        match tool.discovers() {
+            Discovers::Nothing if runs_cargo && tool.per == Per::Workspace => Discovers::Build,
+            discovers => discovers,
+        }
+    }
+
     /// What a process of `tool` over `units` has read by all accounts, where `traces` are what it left.
     pub(super) fn discovered<'a>(
         &'a self,
@@ -76,8 +87,9 @@ impl Ground<'_> {
         traces: &Traces,
         build_dirs: &'a [PathBuf],
     ) -> Result<Collector<'a>, Unknown> {
-        let discovers = tool.discovers();
+        let discovers = self.discovers(tool);
         let packages = match tool.per {
+            Per::Workspace if !tool.uses_selection() => self.workspace.packages().map(|(id, _)| id).collect(),
             Per::Workspace => self.plan.packages.clone(),
             _ => units.iter().filter_map(|unit| unit.package(self.workspace)).collect(),
         };

@@ -359,7 +359,11 @@ impl<'a> Recall<'a> {
                 let kept = kept.and_then(|((split, extras), parsed)| {
                     let of = self.project.plan.graph.task(task);
                     let tool = self.project.plan.graph.tool(of.tool);
-                    if !tool.is_cached() || parsed.traces.is_replayed || self.bless && tool.has_goldens() {
+                    if !tool.is_cached()
+                        || parsed.traces.is_replayed
+                        || parsed.is_leaky
+                        || self.bless && tool.has_goldens()
+                    {
                         return None;
                     }
                     let key = match tool.uses_executable() {
@@ -380,6 +384,11 @@ impl<'a> Recall<'a> {
         if memory.flushed.elapsed() >= FLUSH {
             self.flush(&mut memory);
         }
+    }
+
+    /// Takes down that something of `tool` is not to be kept.
+    pub(super) fn forget(&self, tool: ToolId) {
+        self.lock().unkept.insert(tool);
     }
 
     /// What was found of each of `tasks`, and what each looked at; `None` if something is about none of them.
@@ -554,7 +563,8 @@ fn judged(run: &StepRun<Normalized>) -> Vec<(Vec<TaskIx>, Option<Parsed>)> {
         }
     }
     for (_, parsed) in &mut judged {
-        parsed.take_if(|parsed| !parsed.gaps.is_empty());
+        // What leaks may leak another time or not.
+        parsed.take_if(|parsed| !parsed.gaps.is_empty() || parsed.is_leaky);
     }
     judged
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::policy::{Batch, BuildDir, Order, Parallel};
 use crate::model::tool::{
-    Arg, Caching, Counted, Environment, Parse, Per, Piece, Search, Signs, Start, StepCaps, Streams,
+    Arg, Caching, Counted, Environment, Leaky, Parse, Per, Piece, Search, Signs, Start, StepCaps, Streams,
 };
 
 /// The page for users, whose examples must hold.
@@ -292,6 +292,7 @@ fn a_tool_is_read() {
             }),
             weight: NonZeroU32::new(3).unwrap(),
             caps: StepCaps { tasks: 5, bytes: 6 },
+            leaky: Leaky::Pass,
             configured: true,
         }
     );
@@ -304,6 +305,7 @@ fn a_tool_that_says_little_gets_the_defaults() {
     assert!(!plain.may_be_empty && tool("tools.fmt.args = []", "fmt").may_be_empty);
     assert!(!tool("tools.fmt.files = ['a/**']", "fmt").may_be_empty);
     assert_eq!(plain.namespaces, ["x"]);
+    assert_eq!(tool("tools.test.leaky = 'fail'", "test").leaky, Leaky::Fail);
     assert_eq!(plain.environment, Environment::Only(vec![]));
     assert_eq!(tool("tools.x.run = ['x', '{files}']", "x").per, Per::File);
     assert_eq!(tool("tools.x.run = ['x', 'a{file}']", "x").per, Per::File);

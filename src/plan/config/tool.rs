@@ -11,7 +11,7 @@ use super::{command, glob, parse};
 use std::num::NonZeroU32;
 
 use crate::model::tool::{
-    Arg, Caching, Counted, Environment, Parse, Per, Search, Signs, StepCaps, Targets, Tool,
+    Arg, Caching, Counted, Environment, Leaky, Parse, Per, Search, Signs, StepCaps, Targets, Tool,
 };
 
 /// A tool, and whether it takes part.
@@ -111,6 +111,7 @@ pub(super) fn read(
     set_environment(&mut tool.environment, &mut keys, run.is_some());
     keys.set(&mut tool.jobserver, "jobserver", Reader::boolean);
     keys.set(&mut tool.threads, "threads", |reader, value| variable(reader, value).map(Some));
+    keys.set(&mut tool.leaky, "leaky", leaky);
     keys.set(&mut tool.version, "version", Reader::texts);
     keys.set(&mut tool.rules, "rules", Reader::texts);
     keys.set(&mut tool.install, "install", |reader, value| reader.text(value).map(Some));
@@ -153,6 +154,16 @@ pub(super) fn read(
             let help = "only output that is read as `rustc-json` tells that lints hid something, and only `{args}` in `run` \
                         says where more arguments go";
             reader.report_with(value.span(), "`second-pass` is never used", help);
+        }
+        if let Some(value) = table.get("leaky")
+            && !matches!(tool.parse, Parse::Libtest | Parse::Nextest)
+        {
+            let help = "drop it: only the output of tests says how many there are; of any other, a part may be missing";
+            reader.report_with(
+                value.span(),
+                format!("`leaky` does nothing for what is read as `{}`", tool.parse.as_str()),
+                help,
+            );
         }
         if let (Some(value), Per::TargetRoot | Per::File) = (table.get("targets"), tool.per) {
             let message = format!("`targets` does nothing for a tool that runs per {}", tool.per.as_str());
@@ -201,6 +212,7 @@ fn blank(name: &str) -> Tool {
         detect: None,
         weight: NonZeroU32::MIN,
         caps: StepCaps::default(),
+        leaky: Leaky::Pass,
         configured: false,
     }
 }
@@ -238,6 +250,17 @@ fn targets(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Targets> {
         reader.report_with(value.span(), format!("unknown targets `{name}`"), help);
     }
     targets
+}
+
+fn leaky(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Leaky> {
+    const WORDS: [Leaky; 2] = [Leaky::Pass, Leaky::Fail];
+    let name = reader.string(value)?.into_inner();
+    let leaky = WORDS.into_iter().find(|leaky| leaky.as_str() == name);
+    if leaky.is_none() {
+        let help = way_out(&name, WORDS.map(Leaky::as_str), "values");
+        reader.report_with(value.span(), format!("unknown value `{name}`"), help);
+    }
+    leaky
 }
 
 fn signs(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Signs> {

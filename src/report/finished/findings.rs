@@ -203,6 +203,9 @@ pub struct ToolReport {
     /// Messages of the tool that are no findings, sorted.
     #[serde(default)]
     pub notices: Vec<String>,
+    /// What has a verdict and left something running that held its output open: units, or tests; sorted.
+    #[serde(default)]
+    pub leaky: Vec<String>,
 }
 
 /// What got no verdict.

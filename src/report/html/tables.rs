@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::schedule::{Bar, Schedule, total};
 use super::text::{duration, escape, in_fragment, number, prose};
 use crate::model::outcome::Verdict;
+use crate::model::tool::Leaky;
 use crate::report::census;
 use crate::report::finished::{Finished, Run, ToolReport};
 
@@ -112,6 +113,13 @@ fn reasons(html: &mut String, report: &ToolReport, width: usize) {
     }
     if report.notices.len() > MOST {
         row(html, &format!("and {} more", number(report.notices.len() - MOST)));
+    }
+    for who in report.leaky.iter().take(MOST) {
+        let who = if who == "." { String::new() } else { format!("<code>{}</code>: ", escape(who)) };
+        row(html, &format!("{who}leaky: {}", Leaky::MESSAGE));
+    }
+    if report.leaky.len() > MOST {
+        row(html, &format!("and {} more", number(report.leaky.len() - MOST)));
     }
 }
 

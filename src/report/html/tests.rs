@@ -135,7 +135,7 @@ fn times_that_nobody_can_have_measured_break_no_page() {
         (timing.start_us, timing.duration_us) = (1, u64::MAX);
     }
     run.run.batches[0].steps[0].task_count = usize::MAX;
-    let page = render(&run, &tasks, &Sources::default());
+    let page = html(&run, &tasks, &Sources::default());
     assert!(String::from_utf8(page).unwrap().contains("Cost"));
 }
 

@@ -43,7 +43,7 @@ fn run<R: Send>(
         cargo_flags: Vec::new(),
         started: Instant::now(),
     };
-    let client = Client { judge, recall: &|_, _| None, record: &|_| {} };
+    let client = Client { judge, recall: &|_, _| None, admit: &|_| None, record: &|_| {} };
     executor.run(&client, progress).unwrap()
 }
 
@@ -76,8 +76,10 @@ fn nothing_is_started_while_as_many_outputs_as_workers_wait_to_be_judged() {
                 fails: false,
                 is_kept: false,
                 programs: Vec::new(),
+                outputs: Vec::new(),
                 again: false,
                 repeat: false,
+                is_whole: true,
             }
         };
         let script = format!(": > '{}'/${{0##*/}}; head -c 500000 /dev/zero", dir.path().display());

@@ -217,7 +217,7 @@ fn lines_are_replaced_stay_below_what_is_said_and_vanish() {
 
 /// A shell under this `CARGO_TERM_PROGRESS_WHEN`.
 fn shell(when: &str) -> Shell {
-    let env = Env::of([("CARGO_TERM_PROGRESS_WHEN".to_owned(), when.to_owned())]);
+    let env = Env::from_iter([("CARGO_TERM_PROGRESS_WHEN", when)]);
     Shell::new(&OutputArgs { verbose: false, quiet: false, color: None }, &env)
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anstyle::Style;
 use genti::model::outcome::Verdict;
+use genti::model::tool::Leaky;
 use genti::report::census;
 use genti::report::finished::{Finished, Tasks, Tool, ToolReport};
 
@@ -44,6 +45,7 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
         page.status(row.style(), row.word(), line.trim_end());
         gaps(row.report, page);
         notices(row.report, &mut seen, page);
+        leaks(row.report, page);
         for line in view.kept.get(row.at).into_iter().flatten() {
             page.below(line);
         }
@@ -84,6 +86,9 @@ impl<'a> Row<'a> {
         }
         if *skipped > 0 {
             facts.push(format!("{} skipped", text::units(*skipped, &tool.per)));
+        }
+        if !report.leaky.is_empty() {
+            facts.push(format!("{} leaky", report.leaky.len()));
         }
         if !tool.required {
             facts.push("optional".to_owned());
@@ -162,6 +167,17 @@ fn notices<'a>(report: &'a ToolReport, seen: &mut BTreeSet<&'a str>, page: &mut 
     }
     if new.len() > MOST {
         page.below(format_args!("and {} more", new.len() - MOST));
+    }
+}
+
+/// What has left something running.
+fn leaks(report: &ToolReport, page: &mut Page) {
+    for who in report.leaky.iter().take(MOST) {
+        let who = if who == "." { String::new() } else { format!("{}: ", visible_line(who)) };
+        page.below(format_args!("{who}leaky: {}", Leaky::MESSAGE));
+    }
+    if report.leaky.len() > MOST {
+        page.below(format_args!("and {} more", report.leaky.len() - MOST));
     }
 }
 
