@@ -59,12 +59,25 @@ pub(super) const MERGE: Target = Target {
     check: merge,
 };
 
-fn merge(input: &[u8]) -> bool {
+/// Base, ours and theirs, if all three can be read.
+fn sides(input: &[u8]) -> Option<[Vec<Entry>; 3]> {
     let text = String::from_utf8_lossy(input);
-    let Some(sides) = baseline::sides(&text) else { return false };
+    let sides = baseline::sides(&text)?;
     assert!(baseline::is_conflicted(&text));
-    let parsed = sides.each_ref().map(|side| baseline::parse("t.jsonl", side.as_bytes()));
-    let [Ok(base), Ok(ours), Ok(theirs)] = &parsed else { return false };
+    match sides.map(|side| baseline::parse("t.jsonl", side.as_bytes())) {
+        [Ok(base), Ok(ours), Ok(theirs)] => Some([base, ours, theirs]),
+        _ => None,
+    }
+}
+
+/// Whether there is something to merge.
+#[cfg(test)]
+pub(super) fn has_changes_on_both_sides(input: &[u8]) -> bool {
+    sides(input).is_some_and(|[base, ours, theirs]| ours != base && theirs != base && ours != theirs)
+}
+
+fn merge(input: &[u8]) -> bool {
+    let Some([base, ours, theirs]) = &sides(input) else { return false };
     let bare = |entries: Vec<Entry>| -> Vec<Entry> {
         entries.into_iter().map(|entry| Entry { reason: None, ..entry }).collect()
     };

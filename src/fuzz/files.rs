@@ -103,8 +103,11 @@ expires = "2030-01-31"
 fn config(input: &[u8]) -> bool {
     let text = String::from_utf8_lossy(input).into_owned();
     let file = |name: &str, place| ConfigFile { name: name.into(), text: text.as_str().into(), place };
-    let in_manifest = config::load(&[file("Cargo.toml", Place::Metadata)], None);
-    in_manifest.err().iter().for_each(render_all);
+    // For some of them, chosen by the input: reading TOML takes most of the time.
+    if input.len() % 4 == 0 {
+        let in_manifest = config::load(&[file("Cargo.toml", Place::Metadata)], None);
+        in_manifest.err().iter().for_each(render_all);
+    }
     let loaded = match config::load(&[file("genti.toml", Place::File)], Some("ci")) {
         Ok(loaded) => loaded,
         Err(problems) => {
@@ -169,7 +172,7 @@ pub(super) const LOCK: Target = Target {
 pub(super) const MISTAKE: Target = Target {
     name: "mistake",
     seeds: || {
-        ["4 5\nis no number\na = \"x\"é\n", "0 0\n\n\n", "9 2\nunknown ”\u{feff}\r\n\tx\n\n"]
+        ["4 5\nis no number\na = \"x\"é\n", "0 0\n\n\n", "2 9\nunknown ”\u{feff}\r\n\tx\n\n"]
             .map(Into::into)
             .to_vec()
     },

@@ -111,6 +111,30 @@ fn round(target: Target, seed: u64) {
     assert!(accepted >= ROUND / 20, "{name} accepts {accepted} of {ROUND} inputs: they do not reach far");
 }
 
+/// How many of 500 mutations of `target`'s seeds hold in `is_deep`, in percent.
+fn share(target: Target, is_deep: fn(&[u8]) -> bool) -> usize {
+    const TRIES: usize = 500;
+    let seeds = (target.seeds)();
+    let found = (0..TRIES).filter(|nth| {
+        let mut dice = Dice::new(*nth as u64);
+        let start = dice.pick(&seeds).clone();
+        is_deep(&(target.mutate)(&mut dice, &start, &seeds))
+    });
+    found.count() * 100 / TRIES
+}
+
+#[test]
+fn most_mutations_of_a_conflict_are_merged_with_changes_from_both_sides() {
+    let share = share(baselines::MERGE, baselines::has_changes_on_both_sides);
+    assert!(share >= 35, "{share} %");
+}
+
+#[test]
+fn most_mutations_of_denys_output_are_accepted_with_findings() {
+    let share = share(target("deny_json"), parsers::deny_has_findings);
+    assert!(share >= 40, "{share} %");
+}
+
 #[test]
 fn every_target_is_tried_and_every_parser_has_one() {
     let names: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
