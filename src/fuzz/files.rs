@@ -104,7 +104,7 @@ fn config(input: &[u8]) -> bool {
     let text = String::from_utf8_lossy(input).into_owned();
     let file = |name: &str, place| ConfigFile { name: name.into(), text: text.as_str().into(), place };
     // For some of them, chosen by the input: reading TOML takes most of the time.
-    if input.len() % 4 == 0 {
+    if input.len().is_multiple_of(4) {
         let in_manifest = config::load(&[file("Cargo.toml", Place::Metadata)], None);
         in_manifest.err().iter().for_each(render_all);
     }

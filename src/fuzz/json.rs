@@ -121,7 +121,7 @@ fn string(dice: &mut Dice, text: &str) -> String {
     match dice.below(4) {
         0 => out.truncate(at),
         1 => out = dice.pick(&ODD).repeat(1 + dice.below(3)),
-        _ => out.insert_str(at, *dice.pick::<&str>(&ODD)),
+        _ => out.insert_str(at, dice.pick::<&str>(&ODD)),
     }
     out
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use super::random::Dice;
 use super::{Target, bytes};
 use crate::model::digest::Digest;
 use crate::model::stamp::FileTable;
@@ -76,6 +75,3 @@ pub(super) const STATE: Target = Target {
         true
     },
 };
-
-/// So that the type of a mutation is the same everywhere.
-const _: fn(&mut Dice, &[u8], &[Vec<u8>]) -> Vec<u8> = STATE.mutate;

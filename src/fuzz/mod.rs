@@ -35,10 +35,13 @@ pub struct Target {
     /// Inputs that are accepted, to start from.
     pub seeds: fn() -> Vec<Vec<u8>>,
     /// Makes another input of one that is there; the others are there to take parts from.
-    pub mutate: fn(&mut Dice, &[u8], &[Vec<u8>]) -> Vec<u8>,
+    pub mutate: Mutate,
     /// Reads the input, and panics if something does not hold. Whether it was accepted.
     pub check: fn(&[u8]) -> bool,
 }
+
+/// Makes an input of another one, with parts of the rest.
+pub type Mutate = fn(&mut Dice, &[u8], &[Vec<u8>]) -> Vec<u8>;
 
 /// The most bytes of an input.
 pub const LONGEST: usize = 64 << 10;
@@ -104,5 +107,5 @@ pub fn write_seeds(target: Target, dir: &std::path::Path) -> std::io::Result<usi
 /// The text of a file of the repository.
 fn fixture(path: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    crate::disk::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::random::Dice;
 use super::{Target, fixture, text};
 use crate::compare::identity;
 use crate::model::finding::{Diagnostic, Level, Place, Position, Range};
@@ -192,6 +191,3 @@ fn identify(input: &[u8]) -> bool {
     assert_eq!(identity::identify(all, &sources), findings);
     findings.iter().any(|finding| !finding.code.is_empty())
 }
-
-/// So that the type of a mutation is the same everywhere.
-const _: fn(&mut Dice, &[u8], &[Vec<u8>]) -> Vec<u8> = IDENTITY.mutate;
