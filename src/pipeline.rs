@@ -53,6 +53,8 @@ pub use self::conditions::builds_like_baseline;
 pub use self::finished::{Difference, Judged, NotJudged, judge_finished};
 pub use self::lock::{lock, lock_drift};
 pub use self::lockfile::Lockfile;
+#[cfg(all(feature = "cli", any(test, fuzzing)))]
+pub(crate) use self::recall::fuzz;
 pub use self::verify::{Varies, Witness, varies};
 
 /// What the user asked for.

@@ -33,7 +33,7 @@ pub mod stamp;
 pub mod suppression;
 #[cfg(feature = "engine")]
 pub mod task;
-#[cfg(all(test, feature = "engine"))]
+#[cfg(all(any(test, fuzzing), feature = "engine"))]
 pub(crate) mod testing;
 #[cfg(feature = "engine")]
 pub mod tool;

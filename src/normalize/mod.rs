@@ -30,8 +30,8 @@ mod scrub;
 mod settle;
 pub mod sources;
 mod stated;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod testing;
 mod typos;
 
 pub use attribute::attribute;

@@ -39,6 +39,8 @@ pub use environment::{Env, is_cargos_variable};
 pub use executor::{Admit, Client, Ended, Executor, Judge, Judged, Piece, Recall, Record, Runs, StepRun};
 pub use fingerprints::Fingerprint;
 pub use lint_levels::Ignored;
+#[cfg(all(feature = "cli", any(test, fuzzing)))]
+pub(crate) use pool::descriptors;
 pub use pool::{Inherited, Pool};
 pub use program::{Identifier, Identity, Missing, Programs, read_text, runs_toolchain};
 pub use recursion::{Recursion, is_above, own_name};

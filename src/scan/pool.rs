@@ -303,7 +303,7 @@ fn vars(value: &OsStr) -> Vec<(String, OsString)> {
 }
 
 /// The two ends of the pipe that `flags` name.
-fn descriptors(flags: &str) -> impl Iterator<Item = (i32, i32)> {
+pub(crate) fn descriptors(flags: &str) -> impl Iterator<Item = (i32, i32)> {
     let auth = flags.split_whitespace().filter_map(|word| {
         word.strip_prefix("--jobserver-auth=").or_else(|| word.strip_prefix("--jobserver-fds="))
     });

@@ -61,6 +61,8 @@ use crate::scan::{BuildDirs, Ended, Env, Identifier, Piece, StepRun, Stop};
 use crate::store::{Next, Results, State};
 
 pub(super) use self::causes::Cause;
+#[cfg(all(feature = "cli", any(test, fuzzing)))]
+pub(crate) use self::record::fuzz;
 
 /// How often what has been found is written, so that a run that is killed has not been for nothing.
 const FLUSH: Duration = Duration::from_millis(500);

@@ -104,6 +104,62 @@ impl Record {
     }
 }
 
+/// What the fuzz target of stored results needs.
+#[cfg(all(feature = "cli", any(test, fuzzing)))]
+pub(crate) mod fuzz {
+    use super::*;
+    use crate::model::task::Unit;
+    use crate::model::tool::Parse;
+    use crate::model::workspace::TargetKind;
+    use crate::normalize::testing::{run, tool, workspace};
+
+    fn around() -> Workspace {
+        let lib = [(TargetKind::Lib, "alpha/src/lib.rs")];
+        workspace(&[("alpha", &lib)], &["alpha/src/lib.rs"])
+    }
+
+    /// Stored results: without findings, with some, with every kind of discovered input, and several under one key.
+    pub(crate) fn records() -> Vec<Vec<u8>> {
+        let workspace = around();
+        let lines = |text: &str| {
+            let tool = tool("lint", Parse::Lines, &["lint"]);
+            run(&workspace, &tool, &[Unit::Package(PackageId(0))], text, "", 0).unwrap_or_default()
+        };
+        let digest = Digest::of_bytes(b"x");
+        let path = || RelPath::new("alpha/x");
+        let extras = vec![
+            Extra::File(path(), Some(digest)),
+            Extra::File(path(), None),
+            Extra::Made(path(), digest),
+            Extra::Below(path(), digest),
+            Extra::Variable("A".to_owned(), Some(digest)),
+            Extra::Everything(digest),
+        ];
+        let record = |extras: &[Extra], parsed: &Parsed| {
+            let (diagnostics, census) = (parsed.diagnostics.clone(), parsed.census.clone());
+            Record::new(&workspace, extras.to_vec(), diagnostics, census, parsed)
+        };
+        let (none, some) = (Parsed::default(), lines("bad\nalpha/src/lib.rs:1: worse\n"));
+        let first = record(&[], &none).encode_before(None);
+        let second = record(&extras, &some).encode_before(None);
+        let both = record(&extras[..2], &some).encode_before(second.as_deref());
+        [first, second, both].into_iter().flatten().collect()
+    }
+
+    /// Whatever is stored, it can be read or it can't. What speaks of packages that are not there is left alone.
+    pub(crate) fn check_record(bytes: &[u8]) -> bool {
+        let Some(all) = Record::decode_all(bytes) else { return false };
+        let workspace = around();
+        let count = workspace.packages.len() as u32;
+        for record in all {
+            let Some(parsed) = record.parsed(&workspace) else { continue };
+            let packages = parsed.diagnostics.iter().filter_map(|found| found.package);
+            assert!(packages.into_iter().all(|package| package.0 < count));
+        }
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::schedule::Schedule;
+use super::schedule::{Bar, Schedule, total};
 use super::text::{duration, escape, in_fragment, number, prose};
 use crate::model::outcome::Verdict;
 use crate::model::tool::Leaky;
@@ -78,11 +78,7 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
         }
         if let Some(schedule) = schedule {
             let bars = schedule.bars.iter().filter(|bar| bar.tool == tool.name);
-            let _ = write!(
-                html,
-                "<td class=\"num\">{}</td>",
-                duration(bars.map(|bar| bar.end - bar.start).sum())
-            );
+            let _ = write!(html, "<td class=\"num\">{}</td>", duration(total(bars.map(Bar::length))));
         }
         html.push_str("</tr>\n");
         let width = columns.len() + 2 + usize::from(has_census) + usize::from(schedule.is_some());
