@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "configuration is read and the clock started here")]
 
 mod around;
+mod blind_spots;
 mod conditions;
 mod empty;
 mod finished;
@@ -14,6 +15,7 @@ mod judge;
 mod ledger;
 mod lock;
 mod recall;
+mod seen;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -373,12 +375,14 @@ pub fn run(
             accepted: goldens.accepted(),
             orphans: golden::orphans(workspace, plan, &project.disabled),
         },
+        blind_spots: None,
         stopped: session.stop.reason(),
         stale_fails: session.stale_fails,
         parallel: session.parallel,
     };
     let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
     let asked_for = || plan.selection.target.clone();
+    let beyond = || workspace::manifests_beyond(&workspace.root);
     let target = || asked_for().or_else(|| scan::default_target(workspace, programs, session.env));
     let mut outcome = judge::outcome(
         case,
@@ -386,6 +390,7 @@ pub fn run(
         is_as_accepted,
         &exists,
         &target,
+        &beyond,
     )?;
     lock::explain(project, &mut outcome, session.env, session.stop);
     Ok(outcome)

@@ -2,15 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::finding::Place;
+use super::path::RelPath;
 
 /// Something that no tool of a run looks at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BlindSpot {
     /// What it is.
     pub kind: BlindSpotKind,
-    /// What it is about: a file, or the name of something else.
-    pub place: Place,
+    /// The file that it is, or that says so.
+    pub path: RelPath,
     /// Why nobody looks there.
     pub reason: String,
 }

@@ -18,8 +18,12 @@ pub struct Census {
     pub tests: BTreeMap<Group, Option<Tests>>,
     /// Cargo targets that were compiled or replayed.
     pub targets: BTreeSet<CompiledTarget>,
-    /// Files that were read.
+    /// Files that were formatted.
     pub files: BTreeSet<RelPath>,
+    /// Source files that were compiled or documented.
+    pub compiled: BTreeSet<RelPath>,
+    /// By package, the features that were on.
+    pub features: BTreeMap<String, BTreeSet<String>>,
     /// How many crates of the dependency graph were checked.
     pub crates: Option<u64>,
     /// The day of the advisory database: `2026-11-01`.
@@ -128,22 +132,29 @@ impl Census {
         }
         self.targets.extend(other.targets);
         self.files.extend(other.files);
+        self.compiled.extend(other.compiled);
+        for (package, features) in other.features {
+            self.features.entry(package).or_default().extend(features);
+        }
         self.crates = self.crates.max(other.crates);
         self.database_date = self.database_date.take().max(other.database_date);
     }
 
-    /// Splits it over `count` tasks of one process; `task_of` says to which of them a file belongs. What is not counted
-    /// by file belongs to the first. `None` if a file belongs to no task.
-    pub fn split(self, count: usize, task_of: impl Fn(&RelPath) -> Option<usize>) -> Option<Vec<Self>> {
+    /// Splits it over `count` tasks of one process; `task_of` says to which of them a file belongs. What belongs to none,
+    /// or is not counted by file, goes to the first.
+    pub fn split(self, count: usize, task_of: impl Fn(&RelPath) -> Option<usize>) -> Vec<Self> {
         let mut split = vec![Self::default(); count];
         for file in &self.files {
-            split.get_mut(task_of(file)?)?.files.insert(file.clone());
+            let at = task_of(file).filter(|at| *at < count).unwrap_or_default();
+            if let Some(one) = split.get_mut(at) {
+                one.files.insert(file.clone());
+            }
         }
         if let Some(first) = split.first_mut() {
             let files = std::mem::take(&mut first.files);
             *first = Self { files, ..self };
         }
-        Some(split)
+        split
     }
 
     /// The numbers of it.
@@ -278,11 +289,11 @@ mod tests {
     fn a_split_census_is_the_same_again_when_it_is_added_up() {
         let files = ["a/x.rs", "b/y.rs"].map(RelPath::new).into_iter().collect();
         let census = Census { files, crates: Some(3), ..Census::default() };
-        let split = census.clone().split(2, |file| Some(usize::from(file.as_bytes()[0] == b'b'))).unwrap();
+        let split = census.clone().split(2, |file| Some(usize::from(file.as_bytes()[0] == b'b')));
         assert_eq!(split[1].files.len(), 1);
         let mut again = Census::default();
         split.into_iter().for_each(|part| again.add(part));
         assert_eq!(again, census);
-        assert_eq!(census.split(1, |_| None), None);
+        assert_eq!(census.clone().split(2, |_| None)[0], census);
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 use serde::Deserialize;
 
+use super::blind_spot::BlindSpot;
 use super::census::Totals;
 use super::finding::{Entry, Finding, State};
 use super::generated::Generated;
@@ -38,6 +39,8 @@ pub struct Outcome {
     pub as_of: Option<Date>,
     /// What there is to say of golden files beside the findings.
     pub goldens: Goldens,
+    /// What no tool looks at, sorted; `None` if nobody looked for it.
+    pub blind_spots: Option<Vec<BlindSpot>>,
     /// How it ended.
     pub end: End,
     /// How many processes ran at once at the most.

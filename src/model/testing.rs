@@ -20,6 +20,7 @@ pub(crate) fn workspace(packages: &[(&str, &[(TargetKind, &str)])], files: &[&st
                 vars: Vec::new(),
                 cargo_id: format!("path+file:///w/ws/{dir}#0.1.0"),
                 dir: RelPath::new(dir),
+                features: Vec::new(),
                 targets: targets.iter().map(|(kind, root)| target(name, *kind, root)).collect(),
                 dependencies: Vec::new(),
                 outside: Vec::new(),

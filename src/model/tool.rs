@@ -405,6 +405,9 @@ impl Default for StepCaps {
 }
 
 impl Tool {
+    /// The name of the tool that stands for this program where blind spots are denied.
+    pub const BLIND_SPOTS: &'static str = "blind-spots";
+
     /// Whether a process may cover several units: only where the command line has `{files}` and nothing that
     /// stands for one unit, and the output tells the units apart.
     pub fn takes_many(&self) -> bool {

@@ -203,6 +203,7 @@ fn recompute(
             accepted: BTreeMap::new(),
             orphans: golden::orphans(workspace, plan, &project.disabled),
         },
+        blind_spots: run.report.blind_spots.clone(),
         stopped: stopped(run),
         stale_fails: false,
         parallel: 0,

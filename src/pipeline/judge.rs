@@ -5,17 +5,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::empty;
 use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
 use super::recall::{Fate, Recall};
+use super::{blind_spots, empty, seen};
 use crate::compare::identity::identify;
 use crate::compare::matching;
 use crate::compare::suppressions::Suppressions;
+use crate::model::blind_spot::BlindSpot;
 use crate::model::finding::{Diagnostic, Entry, State};
 use crate::model::generated::Generated;
 use crate::model::outcome::{self, Cache, Compared, End, Gone, Outcome, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
+use crate::model::policy::BlindSpots;
 use crate::model::sources::Sources;
 use crate::model::task::{Output, Plan, Step, TaskIx};
 use crate::model::tool::Tool;
@@ -70,6 +72,7 @@ pub(super) fn normalizer<'a>(
         let repeat = result.as_mut().is_ok_and(|parsed| recall.review(step.tool, parsed, stop));
         if let Ok(parsed) = &mut result {
             look_at_generated(workspace, parsed);
+            seen::note(workspace, parsed);
             // What can't be read now can't be read in the end: then the run fails for that.
             let sources = read(&mut parsed.uncounted()).unwrap_or_default();
             parsed.count_characters(&sources);
@@ -149,6 +152,8 @@ pub(super) struct Case<'a> {
     pub(super) baseline: &'a BTreeMap<String, Vec<Entry>>,
     pub(super) read: &'a ReadSources<'a>,
     pub(super) goldens: outcome::Goldens,
+    /// What no tool looks at; `None` if nobody looked for it.
+    pub(super) blind_spots: Option<Vec<BlindSpot>>,
     pub(super) stopped: Option<StopReason>,
     pub(super) stale_fails: bool,
     pub(super) parallel: usize,
@@ -167,11 +172,12 @@ pub(super) struct Ran {
 /// Puts it all together from what was known and what the processes left, unless the sources that findings are in can't be
 /// read.
 pub(super) fn outcome(
-    case: Case<'_>,
+    mut case: Case<'_>,
     ran: Ran,
     is_as_accepted: Vec<bool>,
     exists: &dyn Fn(&RelPath) -> bool,
     target: &dyn Fn() -> Option<String>,
+    beyond: &dyn Fn() -> Vec<RelPath>,
 ) -> Result<Outcome, LoadError> {
     let Case { workspace, plan, read, .. } = case;
     let Ran { runs, fates, changed, failed_fast } = ran;
@@ -195,7 +201,15 @@ pub(super) fn outcome(
     ledger.enter_known(fates);
     ledger.enter_not_built();
     ledger.enter_changed(changed);
-    let blind_spots = empty::judge(&mut ledger, &empty::Sources { read, target })?;
+    let of_tests = empty::judge(&mut ledger, &empty::Sources { read, target })?;
+    if blind_spots::are_looked_for(plan) {
+        let manifests = read(&mut blind_spots::manifests(workspace, plan).iter())?;
+        let spots = blind_spots::find(&ledger, of_tests, &blind_spots::Around { manifests, beyond });
+        if plan.policy.blind_spots == BlindSpots::Deny && plan.is_full(workspace) {
+            ledger.diagnostics.extend(blind_spots::findings(&spots));
+        }
+        case.blind_spots = Some(spots);
+    }
     for (batch, timing) in plan.batches.iter().zip(&mut batches) {
         let mut tasks = batch.steps.iter().flat_map(|step| &step.tasks);
         let is_known = tasks.all(|task| ledger.tasks[task.0 as usize].timing.cache == Cache::Hit);
@@ -211,7 +225,9 @@ pub(super) fn outcome(
 
 /// From what is known of the tasks to states, verdicts and the end: compare and report.
 pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome, LoadError> {
-    let Case { plan, versions, suppressions, baseline, read, goldens, stopped, stale_fails, .. } = case;
+    let Case {
+        plan, versions, suppressions, baseline, read, goldens, blind_spots, stopped, stale_fails, ..
+    } = case;
     let diagnostics = std::mem::take(&mut ledger.diagnostics);
     let sources =
         Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.place.path()))?);
@@ -236,6 +252,7 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
         findings: matched.findings,
         gone: matched.gone,
         goldens,
+        blind_spots,
         end,
         parallel: case.parallel,
     })
@@ -275,7 +292,12 @@ fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[
             _ => outcome.unchanged += 1,
         }
     }
-    for gone in gone.iter().filter(|gone| tool.namespaces.contains(&gone.ns)) {
+    let speaks_for = |gone: &&Gone| match (gone.ns == empty::NAMESPACE, gone.entry.rule == empty::EMPTY) {
+        (true, true) => empty::runs_tests(tool),
+        (true, false) => tool.name == Tool::BLIND_SPOTS,
+        _ => tool.namespaces.contains(&gone.ns),
+    };
+    for gone in gone.iter().filter(speaks_for) {
         match gone.state {
             State::Fixed => outcome.fixed += 1,
             State::Unknown => outcome.unknown += 1,

@@ -212,13 +212,24 @@ impl<'a> Ledger<'a> {
 
     /// What `tool` looked at, unless it has no verdict on something, or nothing to do.
     pub(super) fn complete_census(&self, tool: ToolId) -> Option<Census> {
-        let tasks = &self.tasks[self.tasks_of(tool)];
-        let is_done =
-            |task: &TaskOutcome| task.status.is_verdict() || matches!(task.status, Status::Skipped(_));
         match &self.census[tool.0 as usize] {
-            Looked::At(census) if !tasks.is_empty() && tasks.iter().all(is_done) => Some(census.clone()),
+            Looked::At(census) if !self.tasks_of(tool).is_empty() && self.is_done(tool) => {
+                Some(census.clone())
+            }
             _ => None,
         }
+    }
+
+    /// Whether `tool` has a verdict on all that there was to judge.
+    pub(super) fn is_done(&self, tool: ToolId) -> bool {
+        let is_done =
+            |task: &TaskOutcome| task.status.is_verdict() || matches!(task.status, Status::Skipped(_));
+        self.tasks[self.tasks_of(tool)].iter().all(is_done)
+    }
+
+    /// Whether `tool` is as it was when the baseline was taken.
+    pub(super) fn is_as_accepted(&self, tool: ToolId) -> bool {
+        self.is_as_accepted[tool.0 as usize]
     }
 
     /// What became of the task of `tool` for `unit`.
@@ -443,17 +454,6 @@ impl Ledger<'_> {
             && self.tasks[self.tasks_of(id)].iter().all(|task| task.status.is_verdict())
     }
 
-    /// Whether the rules of this program itself hold here, and all that they are about was looked at.
-    fn has_applied_rules(&self) -> bool {
-        let is_done = |id: ToolId| {
-            self.is_as_accepted[id.0 as usize]
-                && self.tasks[self.tasks_of(id)]
-                    .iter()
-                    .all(|task| task.status.is_verdict() || matches!(task.status, Status::Skipped(_)))
-        };
-        self.plan.is_full(self.workspace) && self.plan.graph.tools().all(|(id, _)| is_done(id))
-    }
-
     /// Whether the subject `site` is a test of the target of task `at`.
     fn is_of(&self, at: usize, site: &Site) -> bool {
         let unit = self.units[at];
@@ -495,7 +495,7 @@ impl Reach for Ledger<'_> {
 
     fn looked_at(&self, ns: &str, entry: &Entry) -> bool {
         if ns == empty::NAMESPACE {
-            return self.has_applied_rules();
+            return self.has_applied(&entry.rule);
         }
         if self.plan.unasked.contains(ns) {
             return false;

@@ -6,6 +6,7 @@ use globset::Glob;
 use serde_json::{Value, json};
 
 use super::{SCHEMA, canonical};
+use crate::model::blind_spot::BlindSpot;
 use crate::model::finding::{Entry, Fix, Place, Range, Related, Site};
 use crate::model::generated::{Generated, GeneratedFile, GeneratedUnit};
 use crate::model::outcome::{Compared, Gone, Outcome, Suppressing, ToolOutcome};
@@ -25,6 +26,7 @@ pub(super) fn render(outcome: &Outcome) -> Vec<u8> {
     let finding = |compared| finding(compared, outcome);
     canonical::to_bytes(&json!({
         "as_of": outcome.as_of.map(|date| date.to_string()),
+        "blind_spots": outcome.blind_spots.as_ref().map(|spots| spots.iter().map(blind_spot).collect::<Vec<_>>()),
         "findings": outcome.findings.iter().map(finding).collect::<Vec<_>>(),
         "gate": { "exit": outcome.end.code(), "status": outcome.end.as_str() },
         "generated": outcome.generated.iter().map(generated).collect::<Vec<_>>(),
@@ -53,6 +55,10 @@ fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
         "updated": outcome.updated,
         "verdict": outcome.verdict.as_str(),
     })
+}
+
+fn blind_spot(spot: &BlindSpot) -> Value {
+    json!({ "kind": spot.kind.as_str(), "path": spot.path.to_string(), "reason": spot.reason })
 }
 
 fn generated(generated: &Generated) -> Value {

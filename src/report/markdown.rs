@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::finished::{Finding, Finished, ToolReport};
 use super::text::{counted, visible, visible_line};
-use super::{census, excerpt, links};
+use super::{blind_spots, census, excerpt, links};
 use crate::model::finding::State;
 use crate::model::outcome::Verdict;
 use crate::model::sources::Sources;
@@ -32,6 +32,7 @@ pub fn render(run: &Finished, sources: &Sources) -> Vec<u8> {
     }
     findings(&new, sources, &mut out);
     gone(run, &mut out);
+    not_checked(run, &mut out);
     out.push_str(&footer(run));
     out.into_bytes()
 }
@@ -171,6 +172,14 @@ fn gone(run: &Finished, out: &mut String) {
         out.push_str(&format!("- golden file that nothing prints any more: {}\n", code(path)));
     }
     more(run.report.golden_orphans.len(), MOST, out);
+}
+
+/// What no tool looked at, in a line.
+fn not_checked(run: &Finished, out: &mut String) {
+    let spots = run.report.blind_spots.as_deref().unwrap_or_default();
+    if let Some(summary) = blind_spots::summary(spots) {
+        out.push_str(&format!("Not checked: {summary}; see `cargo genti blind-spots`\n\n"));
+    }
 }
 
 fn footer(run: &Finished) -> String {

@@ -24,7 +24,7 @@ use crate::model::stamp::FileTable;
 use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
 
 pub use generated::{Unreadable, generated};
-pub use git::{GitError, changed_since, is_ignored, merge_sides};
+pub use git::{GitError, changed_since, is_ignored, manifests_beyond, merge_sides};
 pub use links::outside_digest;
 pub use seen::{Look, has_changed, look_at, still_as_seen};
 pub use sources::read_sources;

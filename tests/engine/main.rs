@@ -12,6 +12,7 @@ mod codegen;
 mod contract;
 mod detected;
 mod determinism;
+mod empty_green;
 mod gates;
 mod goldens;
 mod history;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use genti::model::blind_spot::BlindSpotKind;
 use genti::model::finding::{Level, State};
 use genti::model::outcome::{Cache, Effect, End, Verdict};
 use genti::model::task::Status;
@@ -24,6 +25,7 @@ fn rich() -> BTreeMap<&'static str, Vec<Value>> {
         let path = format!("{}/tests/cmd/own-tools.in/{file}", env!("CARGO_MANIFEST_DIR"));
         sandbox.write(file, &std::fs::read_to_string(path).unwrap());
     }
+    sandbox.write("other/Cargo.toml", "");
     let counts = "1 passed; 0 failed; 1 ignored; 0 measured; 1 filtered out";
     sandbox.write("unit.out", &format!("running 2 tests\n\ntest result: ok. {counts}\n"));
     sandbox.run(&["baseline", "accept", "--tool", "words", "--reason", "for now", "--path", "a.txt"], 0);
@@ -245,6 +247,16 @@ fn every_word_that_there_is_is_in_the_schemas() {
         }
     }
     assert_eq!(text("task", "/$defs/timing/properties/cache/enum"), words(&caches.map(Cache::as_str)));
+
+    for kind in BlindSpotKind::ALL {
+        match kind {
+            BlindSpotKind::UnseenFile | BlindSpotKind::UnformattedFile | BlindSpotKind::UntestedTarget => {}
+            BlindSpotKind::UnusedFeature | BlindSpotKind::UnseenPackage => {}
+            BlindSpotKind::OtherWorkspace => {}
+        }
+    }
+    let kinds = words(&BlindSpotKind::ALL.map(BlindSpotKind::as_str));
+    assert_eq!(text("report", "/properties/blind_spots/items/properties/kind/enum"), kinds);
 
     let effects = [Effect::Active, Effect::Expired, Effect::Unused];
     for effect in effects {

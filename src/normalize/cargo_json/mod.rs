@@ -16,7 +16,7 @@ mod reach;
 mod scripts;
 mod traces;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Gap, Input, Parsed, Traces, Unparsable, is_crash};
 use crate::model::finding::Level;
@@ -37,6 +37,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let mut programs = Programs::default();
     let mut scripts = Scripts::default();
     let mut traces = traces::Collector::default();
+    let mut features: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
     let is_build = input.tool.parse == Parse::CargoBuild;
     let is_for_scripts = input.tool.parse == Parse::BuildScripts;
     let mut finished = None;
@@ -77,6 +78,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                 traces.made(package, &artifact);
                 if let Some(package) = package {
                     reach.made(package, &artifact);
+                    features.entry(package).or_default().extend(artifact.features.iter().cloned());
                     programs.made(package, artifact);
                 }
             }
@@ -132,7 +134,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     }
     let hidden = !gaps.is_empty() && reach.has_denied();
     let diagnostics = merge::merge(occurrences);
-    let census = census::of(input, &reach, gaps.is_empty());
+    let census = census::of(input, &reach, features, gaps.is_empty());
     Ok(Parsed { diagnostics, gaps, programs, traces, hidden, census, ..Parsed::default() })
 }
 

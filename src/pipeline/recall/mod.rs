@@ -394,7 +394,7 @@ impl<'a> Recall<'a> {
             let place = Place::File { path: path.clone(), range: None };
             normalize::attribute(workspace, &units, &place, None)
         };
-        let census = parsed.census.clone().split(tasks.len(), of_file)?;
+        let census = parsed.census.clone().split(tasks.len(), of_file);
         Some(split.into_iter().zip(census).collect())
     }
 

@@ -103,6 +103,8 @@ mod tests {
             tests: BTreeMap::from(groups),
             targets: [target].into(),
             files: [RelPath::new("a.rs")].into(),
+            compiled: [RelPath::new("b.rs")].into(),
+            features: BTreeMap::from([("a".into(), ["x".into()].into())]),
             crates: None,
             database_date: Some("2026-11-01".into()),
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::policy::{Batch, BuildDir, Order, Parallel};
+use crate::model::policy::{Batch, BlindSpots, BuildDir, Order, Parallel};
 use crate::model::tool::{
     Arg, Caching, Counted, Environment, Parse, Per, Piece, Search, Signs, Start, StepCaps, Streams,
 };
@@ -189,7 +189,7 @@ fn the_page_names_every_key() {
 #[test]
 fn a_policy_is_read() {
     let policy = config(
-        "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nbuild-dir = 'lanes'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'",
+        "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nbuild-dir = 'lanes'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'\nblind-spots = 'deny'",
     )
     .policy;
     assert_eq!(policy.origins["order"], "genti.toml:2");
@@ -203,6 +203,7 @@ fn a_policy_is_read() {
             build_dir: Some(BuildDir::Lanes),
             per_task_timeout: Some(Duration::from_secs(90)),
             max_duration: Some(Duration::from_secs(5400)),
+            blind_spots: Some(BlindSpots::Deny),
             origins: policy.origins,
         }
     );

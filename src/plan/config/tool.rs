@@ -26,6 +26,9 @@ pub(super) struct Entry {
 const UNITS: [Per; 5] = [Per::Workspace, Per::Package, Per::TargetRoot, Per::TestTarget, Per::File];
 const TARGETS: [Targets; 3] = [Targets::Test, Targets::Doctest, Targets::BuildScript];
 
+/// The namespace of findings that this program makes itself.
+const OWN: &str = "genti";
+
 const NAME_HELP: &str = "use lower-case letters, digits, `-` and `_`, a letter or digit first";
 
 /// What a file says of other tools, as it stands there.
@@ -44,6 +47,11 @@ pub(super) fn read(
     built_in: &BTreeMap<String, Entry>,
 ) -> (Entry, Links) {
     let mut links = Links { name: name.span(), needs: Vec::new(), replaces: Vec::new() };
+    if [OWN, Tool::BLIND_SPOTS].contains(&&**name.get_ref()) {
+        let message =
+            format!("`{}` can't be the name of a tool: genti's own findings have it", name.get_ref());
+        reader.report_with(name.span(), message, "choose another name");
+    }
     if !is_name(name.get_ref()) {
         let message = format!("`{}` can't be the name of a tool", name.get_ref());
         reader.report_with(name.span(), message, NAME_HELP);
@@ -199,6 +207,13 @@ fn blank(name: &str) -> Tool {
         caps: StepCaps::default(),
         configured: false,
     }
+}
+
+/// The tool that stands for this program where blind spots are denied. It takes part only where a tool needs it, and none
+/// does.
+pub(in crate::plan) fn blind_spots() -> Tool {
+    let name = Tool::BLIND_SPOTS;
+    Tool { namespaces: vec![OWN.to_owned()], on_demand: true, ..blank(name) }
 }
 
 /// Reports each placeholder that has no value for the tool's unit: at the argument if this file has it, else

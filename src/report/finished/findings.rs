@@ -1,8 +1,9 @@
 //! `report.json`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::Ended;
+use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::Totals;
 use crate::model::finding::{self, Fix, Level, Place, Related, Site, State};
 use crate::model::outcome::{Effect, Verdict};
@@ -13,6 +14,9 @@ use crate::model::path::RelPath;
 pub struct Report {
     /// The day by which suppressions expired; `None` where none ever does.
     pub as_of: Option<String>,
+    /// What no tool looks at, sorted; `None` if nobody looked for it.
+    #[serde(default, deserialize_with = "blind_spots")]
+    pub blind_spots: Option<Vec<BlindSpot>>,
     /// How the run ended.
     pub gate: Ended,
     /// Every finding, sorted: path or subject, line, column, end, namespace, rule, level, message, id.
@@ -188,6 +192,21 @@ pub struct Incomplete {
     pub unit: String,
     /// Why.
     pub reason: String,
+}
+
+/// A blind spot as it is written.
+#[derive(Deserialize)]
+struct RawBlindSpot {
+    kind: BlindSpotKind,
+    path: String,
+    reason: String,
+}
+
+fn blind_spots<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<BlindSpot>>, D::Error> {
+    let spots = Option::<Vec<RawBlindSpot>>::deserialize(deserializer)?;
+    let spot =
+        |RawBlindSpot { kind, path, reason }| BlindSpot { kind, path: RelPath::unescape(&path), reason };
+    Ok(spots.map(|spots| spots.into_iter().map(spot).collect()))
 }
 
 /// A finding as it is written.

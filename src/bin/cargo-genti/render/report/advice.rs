@@ -10,6 +10,9 @@ use super::findings::place;
 use super::tools::names;
 use super::{GOOD, MOST, Page, View, plural};
 
+/// The namespace of findings that are of this program itself.
+const OWN: &str = "genti";
+
 pub(super) fn show(view: &View<'_>, page: &mut Page) {
     let run = view.run;
     let stale: Vec<_> = run.report.gone.iter().filter(|gone| gone.state == State::Fixed).collect();
@@ -75,7 +78,8 @@ fn passed(view: &View<'_>, extra: usize, page: &mut Page) {
 /// What fails a gate without a new finding.
 fn beside(view: &View<'_>, stale: &[&Gone], page: &mut Page) {
     let mut required = view.run.run.tools.iter().filter(|tool| tool.required);
-    let is_required = |gone: &&&Gone| required.clone().any(|tool| tool.namespaces.contains(&gone.ns));
+    let is_required =
+        |gone: &&&Gone| gone.ns == OWN || required.clone().any(|tool| tool.namespaces.contains(&gone.ns));
     let count = stale.iter().filter(is_required).count();
     if count > 0 {
         let findings = plural(count, "finding is", "findings are");
