@@ -14,6 +14,7 @@ mod golden;
 mod judge;
 mod ledger;
 mod lock;
+mod numbers;
 mod recall;
 mod seen;
 mod verify;
@@ -375,6 +376,7 @@ pub fn run(
             accepted: goldens.accepted(),
             orphans: golden::orphans(workspace, plan, &project.disabled),
         },
+        stated: None,
         blind_spots: None,
         stopped: session.stop.reason(),
         stale_fails: session.stale_fails,

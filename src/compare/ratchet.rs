@@ -187,9 +187,10 @@ pub(super) fn merge(sides: [&mut Vec<Entry>; 3]) -> Vec<Entry> {
         entries.retain(|entry| {
             let Some((name, better, value)) = accepted(entry) else { return true };
             let known = &mut values.entry((name.to_owned(), entry.msg.clone())).or_default()[side];
-            let is_stricter = known.as_ref().and_then(accepted).is_none_or(|(_, _, before)| {
-                better.stricter(before.clone(), value.clone()) != before
-            });
+            let is_stricter = known
+                .as_ref()
+                .and_then(accepted)
+                .is_none_or(|(_, _, before)| better.stricter(before.clone(), value.clone()) != before);
             if is_stricter {
                 *known = Some(entry.clone());
             }
@@ -251,7 +252,10 @@ mod tests {
         assert_eq!(states(&worse), (Some(NumberState::New), 1, vec![]));
         let message = &worse.findings[0].finding.diagnostic.message;
         assert_eq!(message, "line coverage is `79.9 %`, and `81.2 %` is accepted");
-        assert_eq!(states(&judge_one("90", &["81.2"], true)), (Some(NumberState::Better), 0, vec![State::Fixed]));
+        assert_eq!(
+            states(&judge_one("90", &["81.2"], true)),
+            (Some(NumberState::Better), 0, vec![State::Fixed])
+        );
         let first = judge_one("90", &[], true);
         assert_eq!(states(&first), (Some(NumberState::New), 1, vec![]));
         assert_eq!(Entry::of(&first.findings[0].finding), line("90"));

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::path::RelPath;
+use super::ratchet::{Better, Decimal};
 
 /// What one process looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,8 @@ pub struct Census {
     pub crates: Option<u64>,
     /// The day of the advisory database: `2026-11-01`.
     pub database_date: Option<String>,
+    /// Numbers that may only get better, by name.
+    pub numbers: BTreeMap<String, Decimal>,
 }
 
 /// A cargo target that was compiled or replayed, in whichever mode.
@@ -136,6 +139,7 @@ impl Census {
         for (package, features) in other.features {
             self.features.entry(package).or_default().extend(features);
         }
+        self.numbers.extend(other.numbers);
         self.crates = self.crates.max(other.crates);
         self.database_date = self.database_date.take().max(other.database_date);
     }
@@ -230,6 +234,83 @@ pub struct OfTarget {
     /// The tests; `None` if the harness states no count.
     #[serde(flatten)]
     pub tests: Option<Counts>,
+}
+
+/// A number of a census that may only get better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CensusNumber {
+    /// Tests that ran.
+    Run,
+    /// Tests that passed.
+    Passed,
+    /// Tests that are ignored.
+    Ignored,
+    /// Tests that a filter left out.
+    FilteredOut,
+    /// Tests that are ignored or left out.
+    Skipped,
+    /// Files.
+    Files,
+    /// Packages.
+    Packages,
+    /// Targets, of tests or compiled ones.
+    Targets,
+    /// Crates.
+    Crates,
+}
+
+impl CensusNumber {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Run,
+        Self::Passed,
+        Self::Ignored,
+        Self::FilteredOut,
+        Self::Skipped,
+        Self::Files,
+        Self::Packages,
+        Self::Targets,
+        Self::Crates,
+    ];
+
+    /// As written in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Passed => "passed",
+            Self::Ignored => "ignored",
+            Self::FilteredOut => "filtered-out",
+            Self::Skipped => "skipped",
+            Self::Files => "files",
+            Self::Packages => "packages",
+            Self::Targets => "targets",
+            Self::Crates => "crates",
+        }
+    }
+
+    /// Which way it is better.
+    pub fn better(self) -> Better {
+        match self {
+            Self::Ignored | Self::FilteredOut | Self::Skipped | Self::Crates => Better::Lower,
+            _ => Better::Higher,
+        }
+    }
+
+    /// Its value in `totals`, if that is stated.
+    pub fn of(self, totals: &Totals) -> Option<u64> {
+        let tests = totals.tests.as_ref();
+        match self {
+            Self::Run => Some(tests?.all.run),
+            Self::Passed => Some(tests?.all.passed),
+            Self::Ignored => tests?.all.ignored,
+            Self::FilteredOut => tests?.all.filtered_out,
+            Self::Skipped => tests?.all.skipped,
+            Self::Files => totals.files,
+            Self::Packages => totals.packages,
+            Self::Targets => totals.targets.or(tests.map(|tests| tests.by_target.len() as u64)),
+            Self::Crates => totals.crates,
+        }
+    }
 }
 
 impl TestTotals {

@@ -229,9 +229,26 @@ mod tests {
         assert_eq!(number("81.20").to_string(), "81.20");
         assert_eq!(number("81.20"), number("81.2"));
         assert_eq!(number("+5").to_string(), "5");
-        assert!(number("-0.1") < number("0") && number("9") < number("10.0") && number("0.30") > number("0.3") - 1);
+        assert!(
+            number("-0.1") < number("0")
+                && number("9") < number("10.0")
+                && number("0.30") > number("0.3") - 1
+        );
         assert_eq!(Decimal::from(1204), number("1204"));
-        for text in ["", ".", "1.", ".5", "1,204", "1e3", "0x1", "١", "1.2.3", "--1", "1234567890123456789", "0.1234567890123456"] {
+        for text in [
+            "",
+            ".",
+            "1.",
+            ".5",
+            "1,204",
+            "1e3",
+            "0x1",
+            "١",
+            "1.2.3",
+            "--1",
+            "1234567890123456789",
+            "0.1234567890123456",
+        ] {
             assert!(text.parse::<Decimal>().is_err(), "{text}");
         }
         let read: Decimal = serde_json::from_str("\"81.20\"").unwrap();
@@ -250,7 +267,11 @@ mod tests {
     fn a_tolerance_is_exact() {
         let check = |better: Better, value: &str, accepted: &str, tolerance: Option<&str>, expected| {
             let tolerance = tolerance.map(number);
-            assert_eq!(better.compare(&number(value), &number(accepted), tolerance.as_ref()), expected, "{value}");
+            assert_eq!(
+                better.compare(&number(value), &number(accepted), tolerance.as_ref()),
+                expected,
+                "{value}"
+            );
         };
         use Better::{Higher, Lower};
         check(Higher, "81.1", "81.2", Some("0.1"), Ordering::Equal);

@@ -88,6 +88,7 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         searches: Vec::new(),
         cache: Caching::Established,
         parse,
+        ratchet: Vec::new(),
         namespaces: Vec::new(),
         required: true,
         needs: Vec::new(),

@@ -2,8 +2,10 @@
 
 use std::num::NonZeroU32;
 
+use super::census::CensusNumber;
 use super::digest::{ContentHash, Sink};
 use super::path::RelPath;
+use super::ratchet::NumberPattern;
 use super::workspace::{Target, TargetKind, Workspace};
 
 /// An index into the tools of a plan, which are sorted by name.
@@ -38,6 +40,8 @@ pub struct Tool {
     pub searches: Vec<Search>,
     /// Whether its results are cached, to be used again when nothing has changed that decides them.
     pub cache: Caching,
+    /// The numbers of its census that may only get better.
+    pub ratchet: Vec<CensusNumber>,
     /// The namespaces whose findings are fixed when this tool no longer reports them.
     pub namespaces: Vec<String>,
     /// Whether its verdict decides the exit code.
@@ -221,6 +225,8 @@ pub enum Parse {
     /// A regular expression with named groups `path`, `line`, `column`, `rule`, `level`, `message`, on each
     /// line of stdout and stderr.
     Regex(String),
+    /// Numbers that may only get better.
+    Number(Box<NumberPattern>),
     /// Each line of stdout that is not blank is a finding.
     Lines,
     /// Any other exit code than 0 is one finding.
@@ -252,7 +258,7 @@ impl Streams {
 }
 
 impl Parse {
-    /// Each that goes by its name alone: all but [`Parse::Regex`].
+    /// Each that goes by its name alone: all but [`Parse::Regex`] and [`Parse::Number`].
     pub const NAMED: [Self; 13] = [
         Self::RustcJson,
         Self::CargoBuild,
@@ -284,6 +290,7 @@ impl Parse {
             Self::Machete => "machete",
             Self::Sarif => "sarif",
             Self::Regex(_) => "regex",
+            Self::Number(_) => "number",
             Self::Lines => "lines",
             Self::ExitCode => "exit-code",
             Self::Golden(_) => "golden",
@@ -300,6 +307,7 @@ impl Parse {
             Self::BuildScripts => &[tool],
             Self::Nextest => &["test"],
             Self::Libtest | Self::DenyJson | Self::AuditJson | Self::TyposJson | Self::Machete => &[tool],
+            Self::Number(_) => &[tool],
             Self::Sarif | Self::Regex(_) | Self::Lines | Self::ExitCode | Self::Golden(_) => &[tool],
         };
         names.iter().map(|name| (*name).to_owned()).collect()
@@ -418,6 +426,7 @@ impl Tool {
             Parse::CargoBuild | Parse::BuildScripts | Parse::Libtest | Parse::Nextest => false,
             Parse::Lines | Parse::ExitCode => false,
             Parse::DenyJson | Parse::AuditJson | Parse::Machete | Parse::Golden(_) => false,
+            Parse::Number(_) => false,
         };
         tells_apart
             && matches!(self.per, Per::File | Per::TargetRoot)
@@ -545,6 +554,10 @@ impl ContentHash for Tool {
         match &self.parse {
             Parse::Regex(pattern) => sink.field("parse.regex", pattern.as_bytes()),
             Parse::Golden(streams) => sink.field("parse.golden", streams.as_str().as_bytes()),
+            Parse::Number(pattern) => {
+                sink.field("parse.number", pattern.regex.as_bytes());
+                sink.field("parse.name", pattern.name.as_deref().unwrap_or_default().as_bytes());
+            }
             _ => {}
         }
         match &self.environment {

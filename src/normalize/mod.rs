@@ -18,6 +18,7 @@ mod libtest;
 mod lines;
 mod machete;
 mod nextest;
+mod number;
 pub mod reads;
 mod rules;
 mod rustfmt;
@@ -231,6 +232,7 @@ pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
         Parse::TyposJson => typos::parse(input, code),
         Parse::Machete => machete::parse(input, code),
         Parse::Sarif => sarif::parse(input, code),
+        Parse::Number(pattern) => number::parse(input, code, pattern),
         Parse::Regex(pattern) => lines::by_pattern(input, code, pattern),
         Parse::Lines => lines::plain(input, code),
         Parse::ExitCode => exit_code::parse(input, code),

@@ -16,7 +16,10 @@ pub(super) fn parse(input: &Input<'_>, code: i32, pattern: &NumberPattern) -> Re
     }
     if code != 0 {
         let reason = input.complaint().unwrap_or_else(|| "it says nothing about it".to_owned());
-        return Ok(Parsed { gaps: vec![Gap::all(format!("exited with {code}: {reason}"))], ..Parsed::default() });
+        return Ok(Parsed {
+            gaps: vec![Gap::all(format!("exited with {code}: {reason}"))],
+            ..Parsed::default()
+        });
     }
     let regex = Regex::new(&pattern.regex).map_err(|error| Unparsable(format!("the pattern: {error}")))?;
     let mut numbers: BTreeMap<String, Decimal> = BTreeMap::new();
@@ -76,7 +79,8 @@ mod tests {
     fn each_line_that_matches_states_a_number() {
         let one = numbers(r"^TOTAL .* (?<value>[\d.]+)%$", Some("line coverage"), "a\nTOTAL x 81.20%\n", 0);
         assert_eq!(one, Ok(vec!["line coverage 81.20".to_owned()]));
-        let several = numbers(r"^(?<name>\w+): (?<value>\d+)$", None, "a: 1\nb: 20\nrest\n\x1b[1ma: 1\x1b[0m\n", 0);
+        let several =
+            numbers(r"^(?<name>\w+): (?<value>\d+)$", None, "a: 1\nb: 20\nrest\n\x1b[1ma: 1\x1b[0m\n", 0);
         assert_eq!(several, Ok(vec!["a 1".to_owned(), "b 20".to_owned()]));
     }
 

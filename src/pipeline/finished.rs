@@ -12,10 +12,12 @@ use serde_json::Value;
 use super::conditions::Conditions;
 use super::ledger::Ledger;
 use super::{Project, exists, golden, judge, lock};
+use crate::compare::ratchet;
 use crate::compare::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Entry};
 use crate::model::outcome::{End, Goldens, Outcome};
 use crate::model::path::RelPath;
+use crate::model::ratchet::Decimal;
 use crate::model::task::{Status, TaskIx};
 use crate::model::tool::{Tool, ToolId};
 use crate::report::finished::{Finding, Finished, ReadError, Tasks};
@@ -188,7 +190,8 @@ fn recompute(
         return Ok(None);
     }
     violations.extend(contradictions(project, run, &ledger));
-    ledger.diagnostics = run.report.findings.iter().flat_map(diagnostics).collect();
+    let findings = run.report.findings.iter().filter(|finding| !is_of_number(run, finding));
+    ledger.diagnostics = findings.flat_map(diagnostics).collect();
     // The day on which it was judged is a part of what it found.
     let as_of = run.report.as_of.as_deref().and_then(|day| day.parse().ok());
     let suppressions = Suppressions::new(&project.suppressions, as_of);
@@ -203,12 +206,30 @@ fn recompute(
             accepted: BTreeMap::new(),
             orphans: golden::orphans(workspace, plan, &project.disabled),
         },
+        stated: Some(stated(run)),
         blind_spots: run.report.blind_spots.clone(),
         stopped: stopped(run),
         stale_fails: false,
         parallel: 0,
     };
     Ok(Some(judge::conclude(case, ledger)?))
+}
+
+/// The numbers that the run has stated, by tool.
+fn stated(run: &Finished) -> BTreeMap<String, BTreeMap<String, Decimal>> {
+    let mut stated: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    for number in &run.report.numbers {
+        stated.entry(number.tool.clone()).or_default().insert(number.name.clone(), number.value.clone());
+    }
+    stated
+}
+
+/// Whether `finding` follows from a number.
+fn is_of_number(run: &Finished, finding: &Finding) -> bool {
+    let mut numbers = run.report.numbers.iter();
+    finding.rule == ratchet::RULE
+        && numbers
+            .any(|number| finding.tools == [number.tool.as_str()] && finding.place.name() == number.name)
 }
 
 /// Where findings and statuses do not go together.

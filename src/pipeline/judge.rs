@@ -8,9 +8,10 @@ use std::time::Duration;
 use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
 use super::recall::{Fate, Recall};
-use super::{blind_spots, empty, seen};
+use super::{blind_spots, empty, numbers, seen};
 use crate::compare::identity::identify;
-use crate::compare::matching;
+use crate::compare::matching::{self, Matched};
+use crate::compare::ratchet::Judged as JudgedNumbers;
 use crate::compare::suppressions::Suppressions;
 use crate::model::blind_spot::BlindSpot;
 use crate::model::finding::{Diagnostic, Entry, State};
@@ -18,8 +19,9 @@ use crate::model::generated::Generated;
 use crate::model::outcome::{self, Cache, Compared, End, Gone, Outcome, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
 use crate::model::policy::BlindSpots;
+use crate::model::ratchet::{Decimal, Number};
 use crate::model::sources::Sources;
-use crate::model::task::{Output, Plan, Step, TaskIx};
+use crate::model::task::{Output, Plan, Status, Step, TaskIx};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
 use crate::normalize::{self, Input, Parsed, Scrub, Unparsable};
@@ -152,6 +154,8 @@ pub(super) struct Case<'a> {
     pub(super) baseline: &'a BTreeMap<String, Vec<Entry>>,
     pub(super) read: &'a ReadSources<'a>,
     pub(super) goldens: outcome::Goldens,
+    /// The numbers that another run has stated, by tool; `None` if it is this run that states them.
+    pub(super) stated: Option<BTreeMap<String, BTreeMap<String, Decimal>>>,
     /// What no tool looks at; `None` if nobody looked for it.
     pub(super) blind_spots: Option<Vec<BlindSpot>>,
     pub(super) stopped: Option<StopReason>,
@@ -232,8 +236,10 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
     let sources =
         Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.place.path()))?);
     let findings = identify(diagnostics, &sources);
-    let matched = matching::compare(findings, suppressions, baseline, &ledger);
     let mut tools = ledger.tools(versions);
+    let (numbers, baseline) = numbers::judge(&ledger, &tools, case.stated.as_ref(), baseline);
+    let mut matched = matching::compare(findings, suppressions, &baseline, &ledger);
+    let numbers = enter_numbers(numbers, &mut matched, &mut ledger, suppressions);
     for ((id, tool), outcome) in plan.graph.tools().zip(&mut tools) {
         count(tool, outcome, &matched.findings, &matched.gone);
         outcome.skipped = ledger.skipped(id);
@@ -251,11 +257,34 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
         generated: sorted(ledger.generated),
         findings: matched.findings,
         gone: matched.gone,
+        numbers,
         goldens,
         blind_spots,
         end,
         parallel: case.parallel,
     })
+}
+
+/// Puts what came of numbers beside the findings and the lines of the baseline.
+fn enter_numbers(
+    judged: JudgedNumbers,
+    matched: &mut Matched,
+    ledger: &mut Ledger<'_>,
+    suppressions: &Suppressions<'_>,
+) -> Vec<Number> {
+    let JudgedNumbers { numbers, findings, gone } = judged;
+    for mut compared in findings {
+        ledger.raise_first(&compared.finding.tools, Status::Findings);
+        compared.suppressed_by = suppressions.of(&compared.finding);
+        if compared.suppressed_by.is_some() {
+            compared.state = State::Suppressed;
+        }
+        matched.findings.push(compared);
+    }
+    matched.gone.extend(gone);
+    matched.findings.sort_by(|a, b| a.finding.diagnostic.cmp(&b.finding.diagnostic));
+    matched.gone.sort_by(|a, b| (&a.ns, &a.entry, a.state).cmp(&(&b.ns, &b.entry, b.state)));
+    numbers
 }
 
 fn sorted(mut generated: Vec<Generated>) -> Vec<Generated> {

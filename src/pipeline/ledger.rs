@@ -14,6 +14,7 @@ use crate::model::finding::{Diagnostic, Entry, Place, Site};
 use crate::model::generated::Generated;
 use crate::model::outcome::{Cache, TaskOutcome, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
+use crate::model::ratchet::Decimal;
 use crate::model::suppression::Suppression;
 use crate::model::task::{Plan, Status, Task, TaskIx, Unit};
 use crate::model::tool::{Per, Tool, ToolId};
@@ -230,6 +231,22 @@ impl<'a> Ledger<'a> {
     /// Whether `tool` is as it was when the baseline was taken.
     pub(super) fn is_as_accepted(&self, tool: ToolId) -> bool {
         self.is_as_accepted[tool.0 as usize]
+    }
+
+    /// Takes down this status for the first task of the first of `tools`.
+    pub(super) fn raise_first(&mut self, tools: &[String], status: Status) {
+        let tool = self.plan.graph.tools().find(|(_, tool)| tools.first() == Some(&tool.name));
+        if let Some(at) = tool.and_then(|(id, _)| self.tasks_of(id).next()) {
+            self.raise(TaskIx(at as u32), status);
+        }
+    }
+
+    /// The numbers of `tool` that it states itself.
+    pub(super) fn numbers_of(&self, tool: ToolId) -> BTreeMap<String, Decimal> {
+        match &self.census[tool.0 as usize] {
+            Looked::At(census) => census.numbers.clone(),
+            Looked::Stated(..) => BTreeMap::new(),
+        }
     }
 
     /// What became of the task of `tool` for `unit`.

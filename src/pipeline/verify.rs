@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::finished::text;
 use crate::model::outcome::{Compared, Outcome};
+use crate::model::ratchet::Number;
 use crate::model::task::{Plan, Unit};
 use crate::model::workspace::Workspace;
 use crate::normalize;
@@ -87,6 +88,7 @@ fn compare(workspace: &Workspace, a: &Witness, b: &Witness) -> BTreeMap<Owner, F
     }
     of_tasks(&a.artifacts.tasks, &b.artifacts.tasks, &mut all);
     of_findings(workspace, a, b, &mut all);
+    of_numbers(&a.outcome, &b.outcome, &mut all);
     of_tools(&a.artifacts, &b.artifacts, &mut all);
     if all.is_empty() {
         for (file, (a, b)) in ["run.json", "report.json"]
@@ -191,6 +193,20 @@ fn of_tools(a: &Artifacts, b: &Artifacts, all: &mut BTreeMap<Owner, Found>) {
     for (a, b) in tools(&a).iter().zip(&tools(&b)) {
         if let Some(found) = first_difference(a, b) {
             all.entry((owned(&a["name"]), None)).or_insert(found);
+        }
+    }
+}
+
+/// Numbers that tools state: what differs in a finding about one is said of the number.
+fn of_numbers(a: &Outcome, b: &Outcome, all: &mut BTreeMap<Owner, Found>) {
+    for number in &a.numbers {
+        let is_same = |other: &&Number| other.tool == number.tool && other.name == number.name;
+        let other = b.numbers.iter().find(is_same).map(|other| other.value.to_string());
+        let value = number.value.to_string();
+        if other.as_ref() != Some(&value) {
+            let found =
+                [format!("the number `{}`", number.name), value, other.unwrap_or("missing".to_owned())];
+            all.insert((Some(number.tool.clone()), None), found);
         }
     }
 }

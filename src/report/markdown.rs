@@ -61,7 +61,7 @@ fn tools(run: &Finished, out: &mut String) {
     let columns: Vec<_> = (0..names.len()).filter(has).collect();
     let heads: String = columns.iter().map(|&column| format!(" {} |", names[column])).collect();
     let rule = " ---: |".repeat(columns.len());
-    let has_census = rows.iter().any(|(_, report)| !census::facts(&report.census).is_empty());
+    let has_census = rows.iter().any(|(tool, report)| !census::of_tool(run, tool, report).is_empty());
     let (head, line) = if has_census { (" looked at |", " --- |") } else { ("", "") };
     out.push_str(&format!("| verdict | tool |{heads}{head}\n| --- | --- |{rule}{line}\n"));
     for (tool, report) in rows {
@@ -72,7 +72,9 @@ fn tools(run: &Finished, out: &mut String) {
         };
         let cells: String = columns.iter().map(cell).collect();
         let looked_at = match has_census {
-            true => format!(" {} |", census::facts(&report.census).join(", ")),
+            true => {
+                format!(" {} |", inert(&census::of_tool(run, tool, report).join(", ")).replace('|', "\\|"))
+            }
             false => String::new(),
         };
         let verdict = report.verdict.as_str();

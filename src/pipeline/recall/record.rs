@@ -107,6 +107,7 @@ mod tests {
             features: BTreeMap::from([("a".into(), ["x".into()].into())]),
             crates: None,
             database_date: Some("2026-11-01".into()),
+            numbers: BTreeMap::from([("n".into(), "81.20".parse().unwrap())]),
         };
         let workspace = workspace(&[], &[]);
         let record = Record::new(&workspace, Vec::new(), Vec::new(), None, census.clone());

@@ -10,6 +10,7 @@ use super::suggest::way_out;
 use super::{command, glob, parse};
 use std::num::NonZeroU32;
 
+use crate::model::census::CensusNumber;
 use crate::model::tool::{
     Arg, Caching, Counted, Environment, Parse, Per, Search, Signs, StepCaps, Targets, Tool,
 };
@@ -82,6 +83,7 @@ pub(super) fn read(
     keys.set(&mut tool.searches, "searches", |reader, value| {
         Some(reader.texts(value)?.iter().map(|text| Search::parse(text)).collect())
     });
+    keys.set(&mut tool.ratchet, "ratchet", ratchet);
     let cache = keys.read("cache", Reader::boolean);
     keys.set(&mut tool.parse, "parse", parse::read);
     let golden = keys.read("compare", parse::compare);
@@ -191,6 +193,7 @@ fn blank(name: &str) -> Tool {
         searches: Vec::new(),
         cache: Caching::Established,
         parse: Parse::ExitCode,
+        ratchet: Vec::new(),
         namespaces: Vec::new(),
         required: true,
         needs: Vec::new(),
@@ -249,6 +252,22 @@ fn targets(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Targets> {
         reader.report_with(value.span(), format!("unknown targets `{name}`"), help);
     }
     targets
+}
+
+fn ratchet(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<CensusNumber>> {
+    let names = reader.strings(value)?;
+    let mut numbers = Vec::new();
+    for name in &names {
+        let number = CensusNumber::ALL.into_iter().find(|number| number.as_str() == name.get_ref());
+        if number.is_none() {
+            let help = way_out(name.get_ref(), CensusNumber::ALL.map(CensusNumber::as_str), "numbers");
+            reader.report_with(name.span(), format!("unknown number `{}`", name.get_ref()), help);
+        }
+        numbers.extend(number);
+    }
+    numbers.sort();
+    numbers.dedup();
+    Some(numbers)
 }
 
 fn signs(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Signs> {
