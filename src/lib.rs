@@ -19,6 +19,10 @@
     doc = "| [`compare`] | identity of findings, matching with the baseline; pure |"
 )]
 #![cfg_attr(feature = "engine", doc = "| [`report`] | the artifacts' bytes; pure |")]
+#![cfg_attr(
+    feature = "engine",
+    doc = "| [`disk`] | opens files that may be no regular files, without waiting |"
+)]
 //! | [`model`] | the values that all of these exchange |
 //!
 //! Beside the pipeline stands [`build`], for build scripts: it knows nothing of these but [`path`].
@@ -29,6 +33,8 @@
 pub mod build;
 #[cfg(feature = "engine")]
 pub mod compare;
+#[cfg(feature = "engine")]
+pub mod disk;
 pub mod model;
 #[cfg(feature = "engine")]
 pub mod normalize;

@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "configuration is read and the clock started here")]
 
 mod around;
+mod as_of;
 mod blind_spots;
 mod conditions;
 mod empty;
@@ -14,42 +15,47 @@ mod golden;
 mod judge;
 mod ledger;
 mod lock;
+mod lockfile;
 mod numbers;
 mod recall;
 mod seen;
 mod verify;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
 use self::conditions::Conditions;
 use self::recall::{Fate, Outside, Recall};
+use self::watch::Watch;
 use crate::compare::suppressions::Suppressions;
+use crate::model::digest::Digest;
 use crate::model::error::Problems;
 use crate::model::event::Event;
 use crate::model::finding::Entry;
-use crate::model::outcome::{Goldens, Outcome};
+use crate::model::outcome::{Goldens, Outcome, Strict};
 use crate::model::path::RelPath;
 use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection};
 use crate::model::suppression::Suppression;
 use crate::model::task::Plan;
-use crate::model::tool::ToolId;
+use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::Workspace;
 use crate::plan::config::{self, BaselineConfig, Config, ConfigFile, Lock, PolicyConfig};
 use crate::plan::{self, Drift, Facts, PlanError};
 use crate::scan::{BuildDirs, Client, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
 use crate::store::{BaselineError, OutputDir, Results, State};
 use crate::workspace::{GitError, Listing, LoadError};
-use crate::{scan, store, workspace};
+use crate::{disk, scan, store, workspace};
 use jiff::civil::Date;
 
 pub use self::around::{Located, around, base, forget_changed, locate};
+pub use self::as_of::Later;
 pub use self::conditions::builds_like_baseline;
 pub use self::finished::{Difference, Judged, NotJudged, judge_finished};
 pub use self::lock::{lock, lock_drift};
+pub use self::lockfile::Lockfile;
 pub use self::verify::{Varies, Witness, varies};
 
 /// What the user asked for.
@@ -69,24 +75,12 @@ pub struct Request {
     pub selection: Selection,
     /// `--locked`, `--offline` and `--frozen`, as given.
     pub cargo_flags: Vec<String>,
-    /// What a missing `Cargo.lock` means.
+    /// What is wanted of `Cargo.lock`.
     pub lockfile: Lockfile,
     /// The day by which suppressions expire; without one, none does.
     pub as_of: Option<Date>,
     /// In which order files and packages are met.
     pub listing: Listing,
-}
-
-/// What a missing `Cargo.lock` means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Lockfile {
-    /// It is created, and the user told.
-    Create,
-    /// It is an error.
-    Require,
-    /// It does not matter: nothing is built.
-    #[default]
-    Ignore,
 }
 
 /// A workspace with its configuration and its plan.
@@ -118,12 +112,32 @@ pub struct Project {
     pub suppressions: Vec<Suppression>,
     /// What the last run here saw.
     state: State,
+    /// The digest under which `Cargo.lock` is known to be up to date.
+    lockfile: Option<Digest>,
     /// The day by which that expires.
     as_of: Option<Date>,
     /// The tools that are configured and turned off.
     disabled: Vec<String>,
     /// What was asked of cargo.
     cargo_flags: Vec<String>,
+    /// What the plan was made of, beside the workspace and what the plan holds itself.
+    tools: Vec<Tool>,
+    facts: Facts,
+}
+
+impl Project {
+    /// Plans again with another seed, from what was read already.
+    ///
+    /// # Errors
+    ///
+    /// None that there was not for the first seed.
+    pub fn reseed(&mut self, seed: u64) -> Result<(), PlanError> {
+        let policy = Policy { seed, ..self.plan.policy.clone() };
+        let selection = self.plan.selection.clone();
+        let plan = plan::plan(&self.workspace, self.tools.clone(), selection, policy, &self.facts)?;
+        self.plan = Arc::new(plan);
+        Ok(())
+    }
 }
 
 /// Why there is no plan.
@@ -158,6 +172,9 @@ pub enum Error {
     /// There is no `Cargo.lock` and none may be made.
     #[error("`{0}` is missing; create it with `cargo generate-lockfile` and commit it")]
     NoLockfile(PathBuf),
+    /// `Cargo.lock` is not what the manifests want, and may not be written.
+    #[error("`{0}` is out of date; update it with `cargo update --workspace` and commit it")]
+    OldLockfile(PathBuf),
     /// Cargo could not make a `Cargo.lock`.
     #[error("could not create `{path}`: {message}")]
     Lockfile {
@@ -181,8 +198,10 @@ pub fn target_dir(request: &Request, env: &Env) -> Result<PathBuf, Error> {
 
 /// Where programs are, seen from where the workspace is looked for; and what is asked of cargo.
 fn find(request: &Request, env: &Env) -> Result<(Programs, workspace::Request), Error> {
-    let start = request.manifest_path.as_deref().and_then(Path::parent).map(|dir| request.cwd.join(dir));
-    let programs = Programs::new(env, start.as_deref().unwrap_or(&request.cwd))?;
+    let manifest = request.manifest_path.as_ref().map(|path| request.cwd.join(path));
+    let start = manifest.as_deref().and_then(Path::parent).unwrap_or(&request.cwd);
+    workspace::refuse_special(start, manifest.as_deref())?;
+    let programs = Programs::new(env, start)?;
     let has = |flag: &str| request.cargo_flags.iter().any(|given| given == flag);
     let of_workspace = workspace::Request {
         cargo: programs.cargo().to_path_buf(),
@@ -204,14 +223,30 @@ fn find(request: &Request, env: &Env) -> Result<(Programs, workspace::Request), 
 pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> Result<Project, Error> {
     let (programs, of_workspace) = find(request, env)?;
     let mut state = State::default();
-    let mut known = |target_dir: &Path| {
-        state = State::load(target_dir);
+    let mut unknown = None;
+    let known = |target_dir: &Path| {
+        match State::load(target_dir) {
+            Ok(loaded) => state = loaded,
+            Err(error) => unknown = Some(error),
+        }
         state.files.clone()
     };
-    let mut loaded = workspace::load(&of_workspace, &mut known)?;
+    let mut loaded = workspace::load(&of_workspace, known)?;
+    let known = |_: &Path| state.files.clone();
     if !loaded.lockfile && request.lockfile != Lockfile::Ignore {
-        make_lockfile(request, &programs, &loaded.workspace.root, events)?;
-        loaded = workspace::load(&of_workspace, &mut known)?;
+        lockfile::make(request, &programs, &loaded.workspace.root, events)?;
+        loaded = workspace::load(&of_workspace, known)?;
+    }
+    let mut lockfile = lockfile::settle(request, &programs, &loaded.workspace, state.lockfile, env)?;
+    if lockfile.is_updated {
+        events(Event::Notice(
+            "Cargo.lock was out of date, and cargo has updated it; commit it, since `check` does not update it",
+        ));
+        loaded = workspace::load(&of_workspace, known)?;
+        lockfile.digest = Some(lockfile::inputs(&programs, &loaded.workspace, env));
+    }
+    if let Some(error) = unknown {
+        events(Event::Notice(&error.to_string()));
     }
     let workspace = loaded.workspace;
     let programs = programs.within(&workspace.root);
@@ -221,7 +256,7 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
     let effective = request.policy.over(&config.policy);
     let policy = effective.policy();
     let facts = facts(request, &workspace, &policy)?;
-    let plan = plan::plan(&workspace, config.tools, request.selection.clone(), policy, &facts)?;
+    let plan = plan::plan(&workspace, config.tools.clone(), request.selection.clone(), policy, &facts)?;
     let drift = plan::drift(&workspace, &plan, &request.policy, &config.policy, &config.baseline);
     Ok(Project {
         workspace,
@@ -236,10 +271,13 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
         lock_name,
         locked: config.locked,
         suppressions: config.suppressions,
+        lockfile: lockfile.digest,
         state,
         as_of: request.as_of,
         disabled: config.disabled,
         cargo_flags: request.cargo_flags.clone(),
+        tools: config.tools,
+        facts,
     })
 }
 
@@ -259,10 +297,12 @@ pub struct Session<'a> {
     pub started: Instant,
     /// Whether what differs from golden files is accepted, to be written after the run.
     pub bless: bool,
-    /// Whether a baseline entry that was fixed, or an orphaned golden file, fails the run.
-    pub stale_fails: bool,
+    /// What fails the run beside new findings.
+    pub strict: Strict,
     /// Where output goes that is too long for memory, or is to be kept.
     pub outputs: Option<&'a OutputDir>,
+    /// This program, if its `main` calls [`crate::scan::wrap_rustc`] first.
+    pub own_program: Option<&'a Path>,
 }
 
 /// Why a run came to no outcome. Nobody made a mistake, and nothing was written.
@@ -333,14 +373,17 @@ pub fn run(
         stop: session.stop,
         parallel: session.parallel,
         fail_fast: session.fail_fast,
+        absent_fails: session.strict.absent,
         has_failed: is_new.is_some_and(|is_new| judge::has_failed(plan, &fates, is_new)),
         due: &due,
         outputs: &Outputs::new(session.outputs),
         build_dirs,
+        own_program: session.own_program,
         cargo_flags: cargo_flags.clone(),
         started: session.started,
     };
     let goldens = golden::Goldens::new(workspace, session.bless);
+    let watch = Watch::new(project, due.contains(&true));
     let normalize = judge::normalizer(judge::Reader {
         workspace,
         plan,
@@ -354,13 +397,18 @@ pub fn run(
     let client = Client {
         judge: &normalize,
         recall: &|task, program| recall.of_program(task, program).map(Ok),
-        record: &|run| recall.record(run),
+        admit: &|step| watch.admit(step),
+        record: &|run| match watch.ended(run) {
+            true => recall.forget(plan.step(run.step).tool),
+            false => recall.record(run),
+        },
     };
     let Runs { steps: runs, failed_fast } = executor.run(&client, events)?;
     drop(normalize);
     events(Event::Comparing);
     let changed = recall.finish(&fates, events);
-    if workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {
+    let moved = watch.finish();
+    if moved.is_empty() && workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {
         events(Event::Notice(
             "cargo updated Cargo.lock during the run: the ids in the artifacts are those of the old one; run again",
         ));
@@ -379,7 +427,7 @@ pub fn run(
         stated: None,
         blind_spots: None,
         stopped: session.stop.reason(),
-        stale_fails: session.stale_fails,
+        strict: session.strict,
         parallel: session.parallel,
     };
     let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
@@ -388,7 +436,7 @@ pub fn run(
     let target = || asked_for().or_else(|| scan::default_target(workspace, programs, session.env));
     let mut outcome = judge::outcome(
         case,
-        judge::Ran { runs, fates, changed, failed_fast },
+        judge::Ran { runs, fates, changed, moved, failed_fast },
         is_as_accepted,
         &exists,
         &target,
@@ -415,35 +463,18 @@ pub fn parallelism(asked: Parallel) -> usize {
     }
 }
 
-fn make_lockfile(
-    request: &Request,
-    programs: &Programs,
-    root: &Path,
-    events: &mut dyn FnMut(Event<'_>),
-) -> Result<(), Error> {
-    let path = root.join("Cargo.lock");
-    let is_locked = request.cargo_flags.iter().any(|flag| flag == "--locked" || flag == "--frozen");
-    if request.lockfile == Lockfile::Require || is_locked {
-        return Err(Error::NoLockfile(path));
-    }
-    let output = Command::new(programs.cargo())
-        .arg("generate-lockfile")
-        .args(&request.cargo_flags)
-        .current_dir(root)
-        .output()
-        .map_err(|error| Error::Lockfile { path: path.clone(), message: error.to_string() })?;
-    if !output.status.success() {
-        let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(Error::Lockfile { path, message });
-    }
-    events(Event::Notice("there was no Cargo.lock: created one; commit it, for `check` does not create it"));
-    Ok(())
-}
-
 /// What selection and risk depend on, read only where somebody asks for it.
 fn facts(request: &Request, workspace: &Workspace, policy: &Policy) -> Result<Facts, Error> {
     let since = request.selection.since.as_deref();
     let changed = since.map(|since| workspace::changed_since(&workspace.root, since)).transpose()?;
+    let changed = changed.map(|mut files: BTreeSet<RelPath>| {
+        // Where only the user's own excludes name it, git lists what was built.
+        let built = [&workspace.target_dir, &workspace.build_dir];
+        let built = built.into_iter().filter_map(|dir| RelPath::between(&workspace.root, dir));
+        let built: Vec<_> = built.filter(|dir| !dir.is_root()).collect();
+        files.retain(|path| !built.iter().any(|dir| path.is_within(dir)));
+        files
+    });
     // Another configuration is one that changed: then anything may.
     let config = request.config_file.as_ref().and_then(|path| request.cwd.join(path).canonicalize().ok());
     let config = config.zip(workspace.root.canonicalize().ok());
@@ -458,7 +489,7 @@ fn facts(request: &Request, workspace: &Workspace, policy: &Policy) -> Result<Fa
 
 /// The text at `path`; `None` if there is none.
 fn read(path: &Path) -> Result<Option<String>, Error> {
-    match std::fs::read_to_string(path) {
+    match disk::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::ConfigFile { path: path.to_path_buf(), error }),

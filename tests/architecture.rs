@@ -8,8 +8,11 @@ use std::process::Command;
 use serde_json::Value;
 
 /// As in docs/architecture.md: imports point from left to right.
-const LAYERS: [&str; 9] =
-    ["pipeline", "workspace", "scan", "store", "plan", "normalize", "compare", "report", "model"];
+const LAYERS: [&str; 10] =
+    ["pipeline", "workspace", "scan", "store", "plan", "normalize", "compare", "report", "disk", "model"];
+
+/// Those that touch nothing.
+const PURE: [&str; 5] = ["plan", "normalize", "compare", "report", "model"];
 
 #[test]
 fn imports_point_down_the_list_of_layers() {
@@ -31,6 +34,45 @@ fn imports_point_down_the_list_of_layers() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(seen > 100, "only {seen} imports were found: this test is blind");
+}
+
+#[test]
+fn pure_layers_open_no_files() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in PURE.iter().flat_map(|layer| sources(&src.join(layer))) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(!imports(&text).contains(&"disk"), "{} imports disk", file.display());
+    }
+}
+
+/// What is called by a name that anybody may have taken is opened by `disk.rs`, which waits for nobody.
+#[test]
+fn files_are_opened_in_one_place() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let is_test =
+        |file: &Path| file.components().any(|part| part.as_os_str() == "tests") || file.ends_with("tests.rs");
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for file in
+        sources(&src).into_iter().filter(|file| !is_test(file) && !file.starts_with(src.join("build")))
+    {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let text = text.split("#[cfg(test)]\n").next().unwrap().split("#[cfg(all(test").next().unwrap();
+        seen += text.matches("disk::").count();
+        let opens = |line: &&str| {
+            ["fs::read(", "fs::read_to_string(", "File::open("].iter().any(|call| line.contains(call))
+        };
+        // What the kernel makes, and a directory that was made here.
+        let is_fine = |line: &&str| line.contains("/proc/") || line.contains("File::open(dir)?.sync_all()");
+        wrong.extend(
+            text.lines()
+                .filter(opens)
+                .filter(|line| !is_fine(line))
+                .map(|line| format!("{}: {line}", file.display())),
+        );
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(seen > 20, "only {seen} calls were found: this test is blind");
 }
 
 #[test]

@@ -22,9 +22,12 @@ pub(super) fn reruns(files: &BTreeSet<String>, env: &BTreeSet<String>) -> String
     text
 }
 
-/// A warning, a line each.
+/// A warning of this library itself, which says so: it is none of the script's. Cargo labels each line: those below the first
+/// are indented.
 pub(super) fn warning(message: &str) -> String {
-    message.lines().map(|line| format!("cargo:warning={line}\n")).collect()
+    let message = format!("genti: {message}");
+    let indents = std::iter::once("").chain(std::iter::repeat("  "));
+    message.lines().zip(indents).map(|(line, indent)| format!("cargo:warning={indent}{line}\n")).collect()
 }
 
 /// Errors as lines for cargo, or as plain text for one that knows no `cargo::error`.
@@ -39,7 +42,9 @@ pub(super) enum Shown {
 pub(super) fn errors(errors: &[Error], env: &BTreeMap<OsString, OsString>) -> Shown {
     let mut lines = Vec::new();
     for error in errors.iter().take(SHOWN) {
-        lines.extend(error.to_string().lines().map(str::to_owned));
+        // Cargo labels each line: what belongs to the one above is indented.
+        let (error, indents) = (error.to_string(), std::iter::once("").chain(std::iter::repeat("  ")));
+        lines.extend(error.lines().zip(indents).map(|(line, indent)| format!("{indent}{line}")));
     }
     if errors.len() > SHOWN {
         lines.push(format!("and {} more errors", errors.len() - SHOWN));
@@ -97,6 +102,6 @@ mod tests {
     fn without_a_cargo_that_is_known_to_understand_it_an_error_is_plain_text() {
         let two_lines = [Error::new("first\nsecond")];
         let Shown::Plain(text) = errors(&two_lines, &BTreeMap::new()) else { panic!("not plain") };
-        assert_eq!(text, "error: first\nerror: second\n");
+        assert_eq!(text, "error: first\nerror:   second\n");
     }
 }

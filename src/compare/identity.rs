@@ -9,9 +9,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::blocks::Blocks;
 use super::tokens::Source;
 use crate::model::digest::{ContentHash, Digest, Sink};
-use crate::model::finding::{Diagnostic, Entry, Finding, Place, Site};
+use crate::model::finding::{Diagnostic, Entry, FailedTest, Finding, Place, Site};
 use crate::model::sources::Sources;
 
 /// Names the fields of an id and their version.
@@ -26,10 +27,14 @@ const DOMAIN: &str = "genti-finding-1";
 pub fn identify(diagnostics: Vec<(String, Diagnostic)>, sources: &Sources) -> Vec<Finding> {
     let mut findings = merge(diagnostics);
     sort(&mut findings);
+    let mut blocks = Blocks::new(sources);
     for in_file in findings.chunk_by_mut(|a, b| a.diagnostic.place.path() == b.diagnostic.place.path()) {
         let path = in_file[0].diagnostic.place.path().cloned();
         let source = LazyCell::new(|| path.and_then(|path| Some(Source::new(&path, sources.get(&path)?))));
         for finding in in_file {
+            if let Some(FailedTest { at: Some(at), item: Some(item) }) = &finding.diagnostic.test {
+                finding.code = blocks.code(at, item);
+            }
             if let Some(range) = finding.diagnostic.place.range()
                 && let Some(source) = &*source
             {
@@ -65,7 +70,7 @@ impl ContentHash for Identity<'_> {
         sink.field("rule", rule.as_bytes());
         match site {
             Site::Path(path) => sink.field("path", path.as_bytes()),
-            Site::Subject(subject) => sink.field("subject", subject.as_bytes()),
+            Site::Subject(_) => sink.field("subject", self.entry.site_name().as_bytes()),
         }
         sink.field("msg", msg.as_bytes());
         sink.field("code", code.as_bytes());
@@ -74,8 +79,8 @@ impl ContentHash for Identity<'_> {
 
 /// One finding, not yet identified, for all diagnostics that say the same of the same place.
 fn merge(mut diagnostics: Vec<(String, Diagnostic)>) -> Vec<Finding> {
-    fn key(d: &Diagnostic) -> (&Place, &str, &str, &str) {
-        (&d.place, &d.ns, &d.rule, &d.message)
+    fn key(d: &Diagnostic) -> (&Place, &str, &str, &str, Option<&FailedTest>) {
+        (&d.place, &d.ns, &d.rule, &d.message, d.test.as_ref())
     }
     // Equal keys are ordered down to the last field: what is kept must not depend on who spoke first. The worst
     // level comes first.
@@ -88,7 +93,10 @@ fn merge(mut diagnostics: Vec<(String, Diagnostic)>) -> Vec<Finding> {
             Some(last) if key(&last.diagnostic) == key(&diagnostic) => absorb(last, tool, diagnostic),
             _ => findings.push(Finding {
                 id: String::new(),
-                msg: stable_message(&diagnostic.message),
+                msg: match diagnostic.test {
+                    Some(_) => FailedTest::MESSAGE.to_owned(),
+                    None => stable_message(&diagnostic.message),
+                },
                 code: String::new(),
                 scope: String::new(),
                 tools: vec![tool],

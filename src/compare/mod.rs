@@ -7,6 +7,7 @@
 //! files lie, or how results are shown.
 
 pub mod baseline;
+mod blocks;
 pub mod golden;
 pub mod identity;
 mod layout;

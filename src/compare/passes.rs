@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | 1 | rule, site, message, code, scope | nothing but lines moved |
 //! | 2 | the same without scope | an item was renamed, or code moved within its file |
+//! | 2 | rule, subject, message, scope, where the entry has no code | a doc test that was known by its number |
 //! | 3 | 1 and 2 with the path of a file that is gone put right | a file was renamed |
 //! | 4 | rule, site, code, scope; as many on either side | a lint was reworded |
 //! | 5 | rule, site, message, scope; one on either side | code was edited, and what is found is about an item |
@@ -55,6 +56,7 @@ impl<'a> Passes<'a> {
         }
         self.pair(1, anywhere, |current, known| pair_by(current, known, same));
         self.pair(2, anywhere, |current, known| pair_by(current, known, scopeless));
+        self.pair(2, is_numbered, |current, known| pair_by(current, known, numbered));
         if self.follow_renamed_files() {
             self.pair(3, anywhere, |current, known| pair_by(current, known, same));
             self.pair(3, anywhere, |current, known| pair_by(current, known, scopeless));
@@ -157,12 +159,27 @@ pub(super) fn has_surely_new(current: &[Entry], known: &[Entry]) -> bool {
     })
 }
 
-fn same(entry: &Entry) -> (&Site, &str, &str, &str, &str) {
-    (&entry.site, &entry.rule, &entry.msg, &entry.code, &entry.scope)
+/// What an entry is about, without the number of a doc test that is known by its code.
+fn about(entry: &Entry) -> (bool, Cow<'_, str>) {
+    (matches!(entry.site, Site::Path(_)), entry.site_name())
 }
 
-fn scopeless(entry: &Entry) -> (&Site, &str, &str, &str) {
-    (&entry.site, &entry.rule, &entry.msg, &entry.code)
+fn same(entry: &Entry) -> ((bool, Cow<'_, str>), &str, &str, &str, &str) {
+    (about(entry), &entry.rule, &entry.msg, &entry.code, &entry.scope)
+}
+
+fn scopeless(entry: &Entry) -> ((bool, Cow<'_, str>), &str, &str, &str) {
+    (about(entry), &entry.rule, &entry.msg, &entry.code)
+}
+
+/// Whether this is the entry of a subject without code: of a doc test it was written when only its number told it from
+/// others of its item.
+fn is_numbered(known: &Known<'_>) -> bool {
+    matches!(known.entry.site, Site::Subject(_)) && known.entry.code.is_empty()
+}
+
+fn numbered(entry: &Entry) -> (&Site, &str, &str, &str) {
+    (&entry.site, &entry.rule, &entry.msg, &entry.scope)
 }
 
 fn codeless(entry: &Entry) -> (&Site, &str, &str, &str) {
@@ -361,6 +378,40 @@ mod tests {
         // A third is not; what moved with its item is found all the same.
         let known = ["gone.rs|r|fn a|x|m", "gone.rs|r|fn b|y|m", "gone.rs|r|fn c|z|m"];
         check(&known, &["new.rs|r|fn a|x|m", "new.rs|r|fn other|y2|m"], &[6, 0]);
+    }
+
+    /// The pass of each doc test of `current` (0: none), for a baseline of `known`: each `subject | code`.
+    fn check_doc_tests(known: &[&str], current: &[&str], passes: &[u8]) {
+        let entry = |line: &&str| {
+            let (subject, code) = line.split_once(" |").unwrap();
+            let (rule, msg) = ("failed".to_owned(), "test failed".to_owned());
+            let (subject, code, scope) = (subject.to_owned(), code.trim().to_owned(), String::new());
+            Entry { site: Site::Subject(subject), rule, scope, code, msg, reason: None }
+        };
+        let (known, current): (Vec<_>, Vec<_>) =
+            (known.iter().map(entry).collect(), current.iter().map(entry).collect());
+        let numbered = current.iter().enumerate().collect();
+        let (matched, _) = Passes::new("ns", &World, numbered, known.iter()).run();
+        let pass = |at| matched.iter().find(|(of, ..)| *of == at).map_or(0, |(_, pass, _)| *pass);
+        assert_eq!((0..current.len()).map(pass).collect::<Vec<_>>(), passes);
+    }
+
+    #[test]
+    fn a_doc_test_is_matched_by_its_code_whatever_its_number() {
+        check_doc_tests(&["a.rs - f #2 | x"], &["a.rs - f #3 | x"], &[1]);
+        check_doc_tests(&["a.rs - f #2 | x"], &["a.rs - f | x"], &[1]);
+        check_doc_tests(&["a.rs - f #2 | x"], &["a.rs - f #2 | y"], &[0]);
+        check_doc_tests(&["a.rs - f #2 | x"], &["a.rs - g #2 | x"], &[0]);
+        check_doc_tests(&["a.rs - f | x"], &["a.rs - f | x", "a.rs - f #2 | x"], &[1, 0]);
+    }
+
+    #[test]
+    fn an_old_entry_of_a_doc_test_is_matched_by_its_number() {
+        check_doc_tests(&["a.rs - f #2 |"], &["a.rs - f | w", "a.rs - f #2 | x"], &[0, 2]);
+        check_doc_tests(&["a.rs - f #2 |"], &["a.rs - f #3 | x"], &[0]);
+        // Where the code is not known, neither is on the other side.
+        check_doc_tests(&["a.rs - f #2 |"], &["a.rs - f #2 |"], &[1]);
+        check_doc_tests(&["a.rs - f #2 | x"], &["a.rs - f #2 |"], &[0]);
     }
 
     #[test]

@@ -136,6 +136,7 @@ fn finding(number: &Number) -> Compared {
     let finding = Finding {
         id: id_of(ns, &entry),
         diagnostic: Diagnostic {
+            test: None,
             place: Place::Subject(name.clone()),
             ns: ns.clone(),
             rule: RULE.to_owned(),
@@ -173,7 +174,7 @@ pub fn tightened(numbers: &[Number], before: &BTreeMap<String, Vec<Entry>>) -> V
 fn reason_of(number: &Number, baseline: &BTreeMap<String, Vec<Entry>>) -> Option<String> {
     let entries = baseline.get(&number.ns)?;
     let mut own = entries.iter().filter(|entry| {
-        self::accepted(entry)
+        accepted(entry)
             .is_some_and(|(name, _, value)| name == number.name && Some(&value) == number.accepted.as_ref())
     });
     own.find_map(|entry| entry.reason.clone())

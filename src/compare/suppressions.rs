@@ -59,7 +59,10 @@ impl<'a> Suppressions<'a> {
             !diagnostic.fatal
                 && one.rule.as_ref().is_none_or(|rule| *rule == diagnostic.rule)
                 && one.tool.as_ref().is_none_or(|tool| finding.tools.contains(tool))
-                && one.message.as_ref().is_none_or(|part| diagnostic.message.contains(part))
+                && one.message.as_ref().is_none_or(|part| {
+                    // That of a failed test is what it says; in the identity it is the same for all.
+                    diagnostic.message.contains(part) || finding.msg.contains(part)
+                })
                 && one
                     .subject
                     .as_ref()

@@ -46,6 +46,7 @@ pub(super) fn diagnostic(path: &str, range: Range, message: &str) -> Diagnostic 
         package: None,
         related: Vec::new(),
         fix: None,
+        test: None,
     }
 }
 

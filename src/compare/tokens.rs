@@ -309,6 +309,11 @@ pub(super) fn spell_tokens(text: &str, tokens: &[Token]) -> String {
     spell(tokens.iter().map(|token| (token.unfolded(text), token.joint())))
 }
 
+/// The tokens of `text`, which is code wherever it stands, as [`Source::code`] spells them.
+pub(super) fn spelled(text: &str) -> String {
+    spell_tokens(text, &without_layout(lex(text)))
+}
+
 /// How a piece of code stands beside others: there is a space before a word that follows a word or a closing
 /// delimiter, and nowhere else.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -20,10 +20,20 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// The bytes of the text that are wrong, as far as there are any: whole characters, at least one unless it is the end of
+    /// the text. Who found the mistake may have counted otherwise.
+    pub fn clamped(&self) -> Option<Range<usize>> {
+        let Range { start, end } = self.span.clone()?;
+        let is_boundary = |at: &usize| self.text.is_char_boundary(*at);
+        let len = self.text.len();
+        let start = (0..=start.min(len)).rev().find(is_boundary)?;
+        let end = (end.max(start.saturating_add(1)).min(len)..=len).find(is_boundary)?;
+        Some(start..end)
+    }
+
     /// The line and column where it begins, both from 1, columns in characters.
     pub fn position(&self) -> Option<(usize, usize)> {
-        let start = self.span.as_ref()?.start.min(self.text.len());
-        let before = self.text.get(..start)?;
+        let before = &self.text[..self.clamped()?.start];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         Some((before.matches('\n').count() + 1, before[line_start..].chars().count() + 1))
     }
@@ -61,3 +71,32 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_means_whole_characters_of_the_text() {
+        let problem = |span| Problem {
+            file: "f".into(),
+            text: "a é\n”".into(),
+            span: Some(span),
+            message: String::new(),
+            help: None,
+        };
+        for (span, clamped, position) in [
+            (0..1, 0..1, (1, 1)),
+            (2..3, 2..4, (1, 3)),
+            (3..3, 2..4, (1, 3)),
+            (6..7, 5..8, (2, 1)),
+            (8..8, 8..8, (2, 2)),
+            (9..usize::MAX, 8..8, (2, 2)),
+            (Range { start: 5, end: 1 }, 5..8, (2, 1)),
+        ] {
+            let problem = problem(span.clone());
+            assert_eq!(problem.clamped(), Some(clamped), "{span:?}");
+            assert_eq!(problem.position(), Some(position), "{span:?}");
+        }
+    }
+}

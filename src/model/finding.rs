@@ -1,5 +1,7 @@
 //! What tools report: a [`Diagnostic`] as parsed, a [`Finding`] once it has an identity.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::path::RelPath;
@@ -104,6 +106,21 @@ pub struct Fix {
     pub edits: Vec<(RelPath, Range, String)>,
 }
 
+/// What is known of a failed test beside the subject of the finding, which names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FailedTest {
+    /// Where it failed, else where it stands: in a file of the workspace.
+    pub at: Option<Place>,
+    /// For a doc test, the item that its code block documents; empty for that of a whole file. The block is at `at`, and
+    /// its code is part of the identity.
+    pub item: Option<String>,
+}
+
+impl FailedTest {
+    /// What stands for the message of each failed test in the identity of the finding: only its name is in it.
+    pub const MESSAGE: &str = "test failed";
+}
+
 /// One normalized message of a tool, not yet identified.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Diagnostic {
@@ -126,6 +143,15 @@ pub struct Diagnostic {
     pub related: Vec<Related>,
     /// What would mend it.
     pub fix: Option<Fix>,
+    /// For a test that failed, what is known of it.
+    pub test: Option<FailedTest>,
+}
+
+impl Diagnostic {
+    /// Where it is shown: a failed test, which is about no file, may have failed in one.
+    pub fn shown_at(&self) -> &Place {
+        self.test.as_ref().and_then(|test| test.at.as_ref()).unwrap_or(&self.place)
+    }
 }
 
 /// A diagnostic with its identity.
@@ -183,6 +209,16 @@ impl Site {
 }
 
 impl Entry {
+    /// What it is about, as far as that makes its identity: one of several doc tests of an item is told from the others by
+    /// its code, and not by its number.
+    pub fn site_name(&self) -> Cow<'_, str> {
+        match &self.site {
+            Site::Path(path) => path.to_string().into(),
+            Site::Subject(subject) if self.code.is_empty() => subject.into(),
+            Site::Subject(subject) => subject.rsplit_once(" #").map_or(&**subject, |(item, _)| item).into(),
+        }
+    }
+
     /// The entry that accepts `finding`.
     pub fn of(finding: &Finding) -> Self {
         let Finding { diagnostic, msg, code, scope, .. } = finding;

@@ -64,6 +64,8 @@ pub struct Goldens {
 pub struct TaskOutcome {
     /// Its own normalized verdict.
     pub status: Status,
+    /// Whether it left something running that held its output open, which was complete all the same.
+    pub is_leaky: bool,
     /// When and how it ran: the same for all tasks of a process.
     pub timing: Arc<Timing>,
 }
@@ -192,6 +194,8 @@ pub struct ToolOutcome {
     pub database: Option<String>,
     /// What it looked at, in numbers that it states.
     pub census: Totals,
+    /// The command that applies the fixes which it proposes, if it is known.
+    pub fix: Option<Vec<String>>,
     /// How it ended.
     pub verdict: Verdict,
     /// Findings that are not in the baseline.
@@ -210,6 +214,11 @@ pub struct ToolOutcome {
     pub skipped: usize,
     /// What got no verdict and why: a unit or a package, and the reason; sorted.
     pub incomplete: Vec<(String, String)>,
+    /// Messages of the tool that are no findings and change no verdict, sorted.
+    pub notices: Vec<String>,
+    /// What passed and left something running that held its output open: units, or tests where the runner names them;
+    /// sorted.
+    pub leaky: Vec<String>,
     /// Where that is kept which its processes printed, if they left something without a verdict. No part of any artifact.
     pub kept: Vec<PathBuf>,
     /// Why not all of that could be kept.
@@ -239,8 +248,10 @@ pub enum Verdict {
     Failed,
     /// Not everything was looked at.
     Incomplete,
-    /// Nothing was looked at: the tool is not installed, nor did anybody ask for it. Decides nothing.
+    /// Nothing was looked at: the tool is not installed, nor did anybody ask for it. A gate is incomplete then.
     Missing,
+    /// Nothing was looked at: no file of the whole workspace is one of the tool's. A gate is incomplete then.
+    Empty,
 }
 
 impl Verdict {
@@ -251,8 +262,18 @@ impl Verdict {
             Self::Failed => "failed",
             Self::Incomplete => "incomplete",
             Self::Missing => "missing",
+            Self::Empty => "empty",
         }
     }
+}
+
+/// What fails a run beside new findings. The default is that of `run`; a gate wants more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Strict {
+    /// A stale baseline entry or an orphaned golden file fails it.
+    pub stale: bool,
+    /// A required tool that is not installed, or has nothing to look at, makes it incomplete.
+    pub absent: bool,
 }
 
 /// How a run ended: the process's exit code is a public interface. Where several hold, the first in the order

@@ -182,6 +182,14 @@ impl RelPath {
         os_path(&self.0)
     }
 
+    /// The same as a text, where nothing of it has to be escaped to be written.
+    pub(crate) fn plain(&self) -> Option<&str> {
+        // Most are: one look at each byte, and none at characters.
+        let is_plain = self.0.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'%');
+        let text = std::str::from_utf8(&self.0).ok()?;
+        (!self.is_root() && (is_plain || !text.contains(is_escaped))).then_some(text)
+    }
+
     /// Reads what [`Display`](fmt::Display) wrote.
     pub fn unescape(text: &str) -> Self {
         let bytes = text.as_bytes();
@@ -199,25 +207,46 @@ impl RelPath {
     }
 }
 
-/// UTF-8, with `%XX` for every byte that is not part of valid UTF-8, and for `%` itself: no two paths are
-/// written alike.
+/// UTF-8, with `%XX` for every byte that is not part of valid UTF-8, for those of characters that would end a line, steer a
+/// terminal or hide in a text, and for `%` itself: no two paths are written alike, and each can be read back.
 impl fmt::Display for RelPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_root() {
             return f.write_str(".");
         }
+        if let Some(plain) = self.plain() {
+            return f.write_str(plain);
+        }
         for chunk in self.0.utf8_chunks() {
-            let mut parts = chunk.valid().split('%');
-            f.write_str(parts.next().unwrap_or_default())?;
-            for part in parts {
-                write!(f, "%25{part}")?;
+            let mut rest = chunk.valid();
+            while let Some(at) = rest.find(is_escaped) {
+                let (plain, odd) = rest.split_at(at);
+                let len = odd.chars().next().map_or(1, char::len_utf8);
+                f.write_str(plain)?;
+                odd.as_bytes()[..len].iter().try_for_each(|byte| write!(f, "%{byte:02X}"))?;
+                rest = &odd[len..];
             }
-            for byte in chunk.invalid() {
-                write!(f, "%{byte:02X}")?;
-            }
+            f.write_str(rest)?;
+            chunk.invalid().iter().try_for_each(|byte| write!(f, "%{byte:02X}"))?;
         }
         Ok(())
     }
+}
+
+fn is_escaped(c: char) -> bool {
+    c == '%' || c.is_control() || steers(c)
+}
+
+/// Whether `c` steers what shows it, hides in it, or turns it around: control and bidirectional characters, ends of lines
+/// of other alphabets, and what takes no room. Newlines and tabs don't.
+pub(crate) fn steers(c: char) -> bool {
+    (c.is_control() && c != '\n' && c != '\t')
+        || matches!(
+            c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 impl fmt::Debug for RelPath {
@@ -252,6 +281,20 @@ mod tests {
             assert_eq!(RelPath::unescape(&path.to_string()), path, "{path}");
         }
         assert_eq!(RelPath::new(b"a\xffb%").to_string(), "a%FFb%25");
+    }
+
+    #[test]
+    fn a_name_that_would_steer_what_shows_it_is_written_in_escapes() {
+        for (name, written) in [
+            ("a\nb\r\t", "a%0Ab%0D%09"),
+            ("\u{1b}[31mred", "%1B[31mred"),
+            ("\u{9b}1m\u{202e}gpj", "%C2%9B1m%E2%80%AEgpj"),
+            ("größe 👩", "größe 👩"),
+        ] {
+            let path = RelPath::new(name);
+            assert_eq!(path.to_string(), written);
+            assert_eq!(RelPath::unescape(written), path);
+        }
     }
 
     #[test]

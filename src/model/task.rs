@@ -275,6 +275,8 @@ pub struct Output {
     pub stderr: Vec<u8>,
     /// How it ended.
     pub exit: Exit,
+    /// Whether something that it started still held its output open when it had ended.
+    pub is_leaky: bool,
 }
 
 /// A test program that a build has made, and what cargo would let it see beside the variables of its package.

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
-use crate::model::tool::{Arg, Caching, Counted, Environment, Parse, Per, Piece, StepCaps, Tool};
+use crate::model::task::{Graph, TaskId};
+use crate::model::tool::{
+    Arg, Caching, Counted, Environment, Leaky, Parse, Per, Piece, StepCaps, Tool, ToolId,
+};
 use crate::model::workspace::{File, Package, Seen, Target, TargetKind, Workspace};
 
 /// A workspace at `/w/ws`: packages by directory with the kinds and roots of their targets, and files; both
@@ -73,6 +76,12 @@ fn target(package: &str, kind: TargetKind, root: &str) -> Target {
     }
 }
 
+/// A graph of `tools` with what they need, and no tasks.
+pub(crate) fn graph(tools: Vec<Tool>, needs: Vec<Vec<ToolId>>) -> Graph {
+    let id = Digest::of_bytes(b"");
+    Graph { tools, needs, tasks: Vec::new(), compares: Vec::new(), report: TaskId(id), hash: id }
+}
+
 /// A tool with this name, parser and command line.
 pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
     Tool {
@@ -96,6 +105,7 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         lane: None,
         environment: Environment::Inherit(Counted::Build(Vec::new())),
         jobserver: false,
+        may_be_empty: true,
         threads: None,
         version: Vec::new(),
         rules: Vec::new(),
@@ -103,6 +113,7 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         detect: None,
         weight: std::num::NonZeroU32::MIN,
         caps: StepCaps::default(),
+        leaky: Leaky::Pass,
         configured: true,
     }
 }

@@ -46,6 +46,8 @@ pub struct Tool {
     pub namespaces: Vec<String>,
     /// Whether its verdict decides the exit code.
     pub required: bool,
+    /// Whether it is fine that there is nothing for it to look at.
+    pub may_be_empty: bool,
     /// Names of the tools whose tasks come first.
     pub needs: Vec<String>,
     /// Whether it takes part only where a tool that needs it does.
@@ -70,6 +72,8 @@ pub struct Tool {
     pub weight: NonZeroU32,
     /// The caps of one step under `--batch auto`.
     pub caps: StepCaps,
+    /// What it means if something is left running that holds the output open, which is complete by its own count.
+    pub leaky: Leaky,
     /// Whether the user's configuration names it.
     pub configured: bool,
 }
@@ -222,6 +226,8 @@ pub enum Parse {
     Machete,
     /// SARIF 2.1.0 on stdout.
     Sarif,
+    /// Unified diffs on stdout.
+    Diff,
     /// A regular expression with named groups `path`, `line`, `column`, `rule`, `level`, `message`, on each
     /// line of stdout and stderr.
     Regex(String),
@@ -259,7 +265,7 @@ impl Streams {
 
 impl Parse {
     /// Each that goes by its name alone: all but [`Parse::Regex`] and [`Parse::Number`].
-    pub const NAMED: [Self; 13] = [
+    pub const NAMED: [Self; 14] = [
         Self::RustcJson,
         Self::CargoBuild,
         Self::BuildScripts,
@@ -271,6 +277,7 @@ impl Parse {
         Self::TyposJson,
         Self::Machete,
         Self::Sarif,
+        Self::Diff,
         Self::Lines,
         Self::ExitCode,
     ];
@@ -289,6 +296,7 @@ impl Parse {
             Self::TyposJson => "typos-json",
             Self::Machete => "machete",
             Self::Sarif => "sarif",
+            Self::Diff => "diff",
             Self::Regex(_) => "regex",
             Self::Number(_) => "number",
             Self::Lines => "lines",
@@ -300,7 +308,7 @@ impl Parse {
     /// The namespaces, sorted, of what is found in the output of a tool called `tool`.
     pub fn namespaces(&self, tool: &str) -> Vec<String> {
         let names = match self {
-            Self::RustcJson => &["clippy", "rustc", "rustdoc"][..],
+            Self::RustcJson => &["cargo", "clippy", "rustc", "rustdoc"][..],
             Self::Rustfmt => &["rustfmt"],
             // Its errors are the other compilers' too, and its silence says nothing of their warnings.
             Self::CargoBuild => &[],
@@ -308,9 +316,33 @@ impl Parse {
             Self::Nextest => &["test"],
             Self::Libtest | Self::DenyJson | Self::AuditJson | Self::TyposJson | Self::Machete => &[tool],
             Self::Number(_) => &[tool],
-            Self::Sarif | Self::Regex(_) | Self::Lines | Self::ExitCode | Self::Golden(_) => &[tool],
+            Self::Sarif | Self::Diff | Self::Regex(_) => &[tool],
+            Self::Lines | Self::ExitCode | Self::Golden(_) => &[tool],
         };
         names.iter().map(|name| (*name).to_owned()).collect()
+    }
+}
+
+/// What it means if a process passes and leaves something running that holds its output open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Leaky {
+    /// It passes, and is reported as leaky.
+    #[default]
+    Pass,
+    /// That is a finding.
+    Fail,
+}
+
+impl Leaky {
+    /// What is said of it, in both cases.
+    pub const MESSAGE: &str = "left a process running that held its output open";
+
+    /// As written in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+        }
     }
 }
 
@@ -421,7 +453,7 @@ impl Tool {
     pub fn takes_many(&self) -> bool {
         let single = |piece: &Piece| matches!(piece, Piece::File | Piece::Package | Piece::Dir);
         let tells_apart = match &self.parse {
-            Parse::RustcJson | Parse::Rustfmt | Parse::TyposJson | Parse::Sarif => true,
+            Parse::RustcJson | Parse::Rustfmt | Parse::TyposJson | Parse::Sarif | Parse::Diff => true,
             Parse::Regex(pattern) => pattern.contains("<path>"),
             Parse::CargoBuild | Parse::BuildScripts | Parse::Libtest | Parse::Nextest => false,
             Parse::Lines | Parse::ExitCode => false,
@@ -483,6 +515,13 @@ impl Tool {
     /// Whether it runs tests: what these depend on, nobody knows.
     pub fn runs_tests(&self) -> bool {
         self.targets.is_some() || self.uses_executable()
+    }
+
+    /// Whether it builds members and judges no lints of them: then none may keep it from building.
+    pub fn caps_lints(&self) -> bool {
+        let judges_none =
+            matches!(self.parse, Parse::CargoBuild | Parse::BuildScripts | Parse::Libtest | Parse::Nextest);
+        judges_none && self.inherits() && !self.uses_executable()
     }
 
     /// Whether what it prints is compared with golden files.
@@ -559,6 +598,9 @@ impl ContentHash for Tool {
                 sink.field("parse.name", pattern.name.as_deref().unwrap_or_default().as_bytes());
             }
             _ => {}
+        }
+        if self.leaky == Leaky::Fail {
+            sink.field("leaky", self.leaky.as_str().as_bytes());
         }
         match &self.environment {
             Environment::Inherit(counted) => {

@@ -65,6 +65,28 @@ pub struct Seen {
     pub stamps: Vec<Stamp>,
     /// Whether all of them were known, and none is gone: nothing was read.
     pub as_known: bool,
+    /// What lies in the workspace and counts as no file, beside what git ignores and cargo builds; sorted by path.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Something in the workspace that nothing looks at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LeftOut {
+    /// Where it lies.
+    pub path: RelPath,
+    /// Why.
+    pub why: WhyLeftOut,
+}
+
+/// Why something in the workspace counts as no file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WhyLeftOut {
+    /// A directory that says with an untracked `CACHEDIR.TAG` that all in it can be made again.
+    CacheDir,
+    /// It is ignored, and whether git tracks something there all the same can't be told: its index can't be read.
+    Untold,
+    /// A pipe, a socket or a device.
+    Special,
 }
 
 impl Workspace {

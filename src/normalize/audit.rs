@@ -225,7 +225,7 @@ warning audit yanked a: `a` is yanked
     fn why_it_could_not_begin_is_told() {
         let stderr =
             "error: couldn't fetch advisory database: git operation failed\nCaused by:\n  -> no network\n";
-        let expected = "exited with 1: couldn't fetch advisory database: git operation failed";
+        let expected = "exited with 1: couldn't fetch advisory database: git operation failed: no network";
         assert_eq!(audit("", stderr, REFUSED), Err(Unparsable(expected.to_owned())));
     }
 }

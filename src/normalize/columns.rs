@@ -2,39 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::{Parsed, whole_line};
+use super::whole_line;
 use crate::model::finding::{Diagnostic, Place, Position, Range};
 use crate::model::path::RelPath;
 
-/// What the columns of diagnostics count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Columns {
-    /// Characters, as everywhere but behind some parsers.
-    #[default]
-    Characters,
-    /// Bytes.
-    Bytes,
-}
-
-impl Parsed {
-    /// The files that must be read to count characters; none if they are counted.
-    pub fn uncounted(&self) -> impl Iterator<Item = &RelPath> {
-        let is_uncounted = self.columns == Columns::Bytes;
-        self.diagnostics.iter().filter(move |_| is_uncounted).filter_map(|found| found.place.path())
+/// Makes all columns of `diagnostics` count characters.
+pub(super) fn count_characters(diagnostics: &mut [Diagnostic], sources: &BTreeMap<RelPath, Vec<u8>>) {
+    let lines: BTreeMap<&RelPath, Vec<&[u8]>> =
+        sources.iter().map(|(path, text)| (path, text.split(|&b| b == b'\n').collect())).collect();
+    for diagnostic in &mut *diagnostics {
+        count(diagnostic, &lines);
     }
-
-    /// Makes all columns count characters.
-    pub fn count_characters(&mut self, sources: &BTreeMap<RelPath, Vec<u8>>) {
-        if std::mem::take(&mut self.columns) == Columns::Characters {
-            return;
-        }
-        let lines: BTreeMap<&RelPath, Vec<&[u8]>> =
-            sources.iter().map(|(path, text)| (path, text.split(|&b| b == b'\n').collect())).collect();
-        for diagnostic in &mut self.diagnostics {
-            count(diagnostic, &lines);
-        }
-        self.diagnostics.sort();
-    }
+    diagnostics.sort();
 }
 
 fn count(diagnostic: &mut Diagnostic, lines: &BTreeMap<&RelPath, Vec<&[u8]>>) {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use regex::{Captures, Regex};
 
+use super::names::{as_text, revealed, shown};
 use super::scrub::strip_escapes;
 use super::{Input, PANIC, Parsed, Unparsable, is_crash, range, whole_line};
 use crate::model::finding::{Diagnostic, Level, Place};
@@ -13,17 +14,21 @@ pub(super) fn plain(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     check(&input.output.stdout)?;
     // Each once, before anything is made of it: there may be millions that say the same.
     let mut distinct = BTreeSet::new();
-    for line in lines(&input.output.stdout) {
-        distinct.insert(line.trim_ascii());
+    let stdout = input.scrub.with_plain_names(&input.output.stdout);
+    for line in lines(&stdout) {
+        distinct.insert(line);
     }
-    let diagnostics = distinct
+    let diagnostics: BTreeSet<_> = distinct
         .into_iter()
-        .filter(|line| !line.is_empty())
+        .filter(|line| !line.trim_ascii().is_empty())
         .map(|line| {
-            // Many tools of this kind list the files that they object to.
-            let named = input.scrub.path(line).filter(|path| input.workspace.find(path).is_some());
+            // Many tools of this kind list the files that they object to. The name of one may begin or end with blanks.
+            let text = as_text(line);
+            let named = [text.as_str(), text.trim_ascii()].into_iter().find_map(|name| {
+                input.scrub.path(&revealed(name)).filter(|path| input.workspace.find(path).is_some())
+            });
             let place = named.map_or_else(|| input.default_place(), |path| Place::File { path, range: None });
-            let message = input.scrub.lossy(line);
+            let message = input.scrub.lossy(&shown(text.trim_ascii()));
             input.diagnostic(place, input.tool.name.clone(), Level::Warning, message)
         })
         .collect();
@@ -36,15 +41,17 @@ pub(super) fn by_pattern(input: &Input<'_>, code: i32, pattern: &str) -> Result<
     check(&input.output.stdout)?;
     check(&input.output.stderr)?;
     let mut diagnostics = BTreeSet::new();
-    for line in lines(&input.output.stdout).chain(lines(&input.output.stderr)) {
-        let line = strip_escapes(&disguised(line)).into_owned();
+    let [stdout, stderr] =
+        [&input.output.stdout, &input.output.stderr].map(|output| input.scrub.with_plain_names(output));
+    for line in lines(&stdout).chain(lines(&stderr)) {
+        let line = strip_escapes(&as_text(line)).into_owned();
         diagnostics.extend(pattern.captures(&line).map(|found| matched(input, &line, &found)));
     }
     judge(input, code, diagnostics)
 }
 
 fn matched(input: &Input<'_>, line: &str, found: &Captures<'_>) -> Diagnostic {
-    let text = |name| found.name(name).map(|group| input.scrub.lossy(&revealed(group.as_str().trim())));
+    let text = |name| found.name(name).map(|group| input.scrub.lossy(&shown(group.as_str().trim())));
     let number = |name| text(name)?.parse::<u32>().ok();
     let range = number("line").and_then(|line| match number("column") {
         Some(column) => range((line, column), (line, column)),
@@ -59,34 +66,8 @@ fn matched(input: &Input<'_>, line: &str, found: &Captures<'_>) -> Diagnostic {
     };
     let rule = text("rule").filter(|rule| !rule.is_empty()).unwrap_or_else(|| input.tool.name.clone());
     let level = text("level").map_or(Level::Warning, |level| level_of(&level));
-    let message = text("message").unwrap_or_else(|| input.scrub.lossy(&revealed(line.trim())));
+    let message = text("message").unwrap_or_else(|| input.scrub.lossy(&shown(line.trim())));
     input.diagnostic(place, rule, level, message)
-}
-
-/// Where bytes that are not UTF-8 are put: at the end of the last plane for private use.
-const DISGUISE: u32 = 0x0010_FF00;
-
-/// `line` as text in which every byte that is not UTF-8 is one character, so that a `.` matches it: a file name
-/// may hold any byte, and a pattern that passes over the line would lose a finding.
-fn disguised(line: &[u8]) -> String {
-    let mut text = String::with_capacity(line.len());
-    for chunk in line.utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.extend(chunk.invalid().iter().filter_map(|byte| char::from_u32(DISGUISE + u32::from(*byte))));
-    }
-    text
-}
-
-/// The bytes that [`disguised`] was given.
-fn revealed(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    for c in text.chars() {
-        match u32::from(c).checked_sub(DISGUISE).and_then(|byte| u8::try_from(byte).ok()) {
-            Some(byte) => bytes.push(byte),
-            None => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-        }
-    }
-    bytes
 }
 
 fn level_of(word: &str) -> Level {

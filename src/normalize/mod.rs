@@ -12,18 +12,23 @@ mod audit;
 mod cargo_json;
 mod columns;
 mod deny;
+mod diff;
 mod exit_code;
 mod golden;
 mod libtest;
 mod lines;
 mod machete;
+mod names;
 mod nextest;
 mod number;
+mod patch;
 pub mod reads;
 mod rules;
 mod rustfmt;
+mod said;
 mod sarif;
 mod scrub;
+mod settle;
 pub mod sources;
 mod stated;
 #[cfg(test)]
@@ -31,9 +36,9 @@ mod testing;
 mod typos;
 
 pub use attribute::attribute;
-pub use columns::Columns;
 pub use rules::rules;
 pub use scrub::Scrub;
+pub use settle::Unsettled;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -44,7 +49,7 @@ use crate::model::generated::Generated;
 use crate::model::golden::Printed;
 use crate::model::path::RelPath;
 use crate::model::task::{Exit, Output, Program, Unit};
-use crate::model::tool::{Parse, Tool};
+use crate::model::tool::{Leaky, Parse, Tool};
 use crate::model::workspace::{PackageId, Workspace};
 
 /// The output of one process, and what is needed to read it.
@@ -73,8 +78,12 @@ pub struct Parsed {
     pub gaps: Vec<Gap>,
     /// The test programs that were built.
     pub programs: Vec<Program>,
+    /// The programs and libraries that a build put where others look for them. Absolute paths: reach no artifact.
+    pub outputs: Vec<PathBuf>,
     /// Where build scripts left what they generated. Absolute paths: reach no artifact.
     pub out_dirs: Vec<(PackageId, PathBuf)>,
+    /// The same for the packages in whose generated files something was found: there it stands what they were made from.
+    pub made_in: Vec<(PackageId, PathBuf)>,
     /// What is there, once somebody has looked.
     pub generated: Vec<Generated>,
     /// What tells what was read beyond the declared inputs.
@@ -83,12 +92,20 @@ pub struct Parsed {
     pub hidden: bool,
     /// The revision of the database that the tool looked things up in, if it told.
     pub database: Option<String>,
-    /// What columns count: [`Parsed::count_characters`] is still to be called if these are no characters.
-    pub columns: Columns,
+    /// Messages of the tool that are no findings: nobody has to fix them in the workspace.
+    pub notices: BTreeSet<String>,
+    /// What [`Parsed::settle`] still has to find out.
+    pub unsettled: Unsettled,
     /// What is to be compared with the golden file of the one unit.
     pub printed: Option<Printed>,
     /// What the process looked at, in numbers that it states.
     pub census: Census,
+    /// Whether the output shows by itself that it is complete: it ends with a count that all of it agrees with.
+    pub is_whole: bool,
+    /// Whether something was left running that held the output open.
+    pub is_leaky: bool,
+    /// The tests that did so, where the runner says which: sorted.
+    pub leaks: BTreeSet<String>,
 }
 
 impl Parsed {
@@ -111,6 +128,7 @@ impl Parsed {
         }
         self.diagnostics.sort();
         self.traces.extend(second.traces);
+        self.notices.extend(second.notices);
         self.census.add(second.census);
         Self { gaps: second.gaps, hidden: second.hidden, ..self }
     }
@@ -123,8 +141,31 @@ impl Parsed {
         self.diagnostics.dedup();
         self.gaps.extend(next.gaps);
         self.traces.extend(next.traces);
+        self.notices.extend(next.notices);
         self.census.add(next.census);
         Self { database: self.database.take().max(next.database), ..self }
+    }
+}
+
+impl Parsed {
+    /// The same, without a verdict if the tool counts more failures than can be told apart: else one that is accepted would
+    /// stand for another one.
+    fn of_counted(mut self, failures: usize) -> Self {
+        let key = |found: &Diagnostic| {
+            (
+                found.place.clone(),
+                found.ns.clone(),
+                found.rule.clone(),
+                found.message.clone(),
+                found.test.clone(),
+            )
+        };
+        let distinct = self.diagnostics.iter().map(key).collect::<BTreeSet<_>>().len();
+        if distinct < failures && self.gaps.is_empty() {
+            self.gaps
+                .push(Gap::all(format!("{failures} tests failed, and {distinct} of them can be told apart")));
+        }
+        self
     }
 }
 
@@ -233,12 +274,17 @@ pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
         Parse::Machete => machete::parse(input, code),
         Parse::Sarif => sarif::parse(input, code),
         Parse::Number(pattern) => number::parse(input, code, pattern),
+        Parse::Diff => diff::parse(input, code),
         Parse::Regex(pattern) => lines::by_pattern(input, code, pattern),
         Parse::Lines => lines::plain(input, code),
         Parse::ExitCode => exit_code::parse(input, code),
         Parse::Golden(streams) => golden::parse(input, code, *streams),
     }?;
-    parsed.traces.extend(stated.map(|(traces, _)| traces).unwrap_or_default());
+    parsed.traces.extend(stated.as_ref().map(|(traces, _)| traces.clone()).unwrap_or_default());
+    parsed.is_leaky |= input.output.is_leaky || !parsed.leaks.is_empty();
+    if parsed.is_leaky && input.tool.leaky == Leaky::Fail {
+        parsed.diagnostics.extend(input.leaks(&parsed.leaks));
+    }
     parsed.diagnostics.sort();
     parsed.diagnostics.dedup();
     parsed.gaps.sort();
@@ -293,7 +339,31 @@ impl Input<'_> {
             },
             related: Vec::new(),
             fix: None,
+            test: None,
         }
+    }
+
+    /// That each of these tests, else the unit, left something running.
+    fn leaks(&self, tests: &BTreeSet<String>) -> Vec<Diagnostic> {
+        let of_unit = || match self.units {
+            [unit @ Unit::TargetRoot(package, _)] => {
+                let package = self.workspace.package(*package);
+                unit.target(self.workspace).map(|target| Place::Subject(package.test_name(target)))
+            }
+            _ => None,
+        };
+        let places: Vec<_> = match tests.is_empty() {
+            true => vec![of_unit().unwrap_or_else(|| Place::Subject(self.tool.name.clone()))],
+            false => tests.iter().cloned().map(Place::Subject).collect(),
+        };
+        // As for failed tests: the same whoever runs them.
+        let ns = if self.tool.parse == Parse::Nextest { "test" } else { &self.tool.name };
+        let found = |place| {
+            let message = Leaky::MESSAGE.to_owned();
+            let found = self.diagnostic(place, "leaky".to_owned(), Level::Error, message);
+            Diagnostic { ns: ns.to_owned(), package: None, ..found }
+        };
+        places.into_iter().map(found).collect()
     }
 
     /// That a process ended half way, or never began: whatever it printed until then is no verdict.
@@ -311,21 +381,39 @@ impl Input<'_> {
         stderr.lines().any(is_it).then(|| "not everything that it needs compiles".to_owned())
     }
 
-    /// Why a process failed, in its own words: an error on stderr, else its first line. Of several errors the least,
-    /// for which came first is a matter of time where several things fail at once.
+    /// Why a process failed, in its own words: an error on stderr, else its first line that is no warning. Of several
+    /// errors the least, since which came first is a matter of time where several things fail at once.
     fn complaint(&self) -> Option<String> {
-        let lines = || self.output.stderr.split(|&b| b == b'\n').filter(|line| !line.trim_ascii().is_empty());
         // Looked for in the bytes first: there may be millions of lines.
-        let is_error = |line: &&[u8]| line.windows(5).any(|word| word.eq_ignore_ascii_case(b"error"));
-        let errors = lines().filter(is_error).filter_map(|line| {
-            let line = self.scrub.quote(line.trim_ascii());
-            let (label, rest) = line.split_once(": ")?;
-            let label = label.to_ascii_lowercase();
-            (label == "error" || label.starts_with("error[")).then(|| rest.to_owned())
+        let is_error = |line: &[u8]| line.windows(5).any(|word| word.eq_ignore_ascii_case(b"error"));
+        let errors = self.stderr_lines().filter(|(line, _)| is_error(line)).filter_map(|(line, rest)| {
+            let plain = String::from_utf8_lossy(line.trim_ascii());
+            let plain = scrub::strip_escapes(&plain);
+            let (_, text) = said::label(plain.as_bytes()).filter(|(name, _)| is_error(name))?;
+            Some(said::quoted(self.scrub, text, rest))
         });
-        errors
-            .min()
-            .or_else(|| lines().map(|line| self.scrub.quote(line.trim_ascii())).find(|line| !line.is_empty()))
+        let plain = |is_wanted: fn(&[u8]) -> bool| {
+            let lines = self.stderr_lines().map(|(line, _)| line.trim_ascii());
+            lines
+                .filter(|line| is_wanted(line))
+                .map(|line| self.scrub.quote(line))
+                .find(|line| !line.is_empty())
+        };
+        fn is_no_warning(line: &[u8]) -> bool {
+            said::label(line).is_none_or(|(name, _)| !name.eq_ignore_ascii_case(b"warning"))
+        }
+        errors.min().or_else(|| plain(is_no_warning)).or_else(|| plain(|_| true))
+    }
+
+    /// The lines of stderr, each with what follows it.
+    fn stderr_lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut rest = Some(&*self.output.stderr);
+        std::iter::from_fn(move || {
+            let text = rest?;
+            let end = text.iter().position(|&byte| byte == b'\n');
+            rest = end.map(|end| &text[end + 1..]);
+            Some((&text[..end.unwrap_or(text.len())], rest.unwrap_or_default()))
+        })
     }
 }
 

@@ -266,6 +266,18 @@ pub(super) fn join(dir: &RelPath, path: &str) -> RelPath {
     RelPath::new(parts.filter(|part| !part.is_empty() && *part != b".").collect::<Vec<_>>().join(&b'/'))
 }
 
+/// `path` without `..` where that can be told by its text alone, as if no directory on the way were a link.
+pub(super) fn without_dots(path: &RelPath) -> RelPath {
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for part in path.as_bytes().split(|&byte| byte == b'/') {
+        match part {
+            b".." if kept.last().is_some_and(|last| *last != b"..") => drop(kept.pop()),
+            part => kept.push(part),
+        }
+    }
+    RelPath::new(kept.join(&b'/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

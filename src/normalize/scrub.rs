@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::names::OddNames;
 use crate::model::path::RelPath;
 use crate::model::workspace::Workspace;
 
@@ -21,6 +22,12 @@ pub struct Scrub {
     sources: Vec<(PathBuf, RelPath)>,
     /// Where cargo builds.
     targets: Vec<PathBuf>,
+    /// What would break the output of tools.
+    odd_names: OddNames,
+    /// Where the top of the repository lies, seen from the root; the root itself, if it is that.
+    top: RelPath,
+    /// Where cargo keeps what it has downloaded: below the repository, perhaps, and no part of it.
+    downloads: Vec<PathBuf>,
     /// Directories with what stands for them, the longest first; an empty stand-in is the root's.
     prefixes: Vec<(String, String)>,
 }
@@ -34,6 +41,9 @@ impl Scrub {
             outside: dirs.filter(|dir| dir.is_outside()).cloned().collect(),
             sources: Vec::new(),
             targets: Vec::new(),
+            odd_names: OddNames::of(workspace),
+            top: RelPath::default(),
+            downloads: Vec::new(),
             prefixes: Vec::new(),
         };
         scrub.add_prefix(temp, "[TMP]");
@@ -67,6 +77,23 @@ impl Scrub {
         self
     }
 
+    /// The root at `root` lies in a repository whose top is `up` from there. Its files keep their names; not those that cargo
+    /// has downloaded into it.
+    #[must_use]
+    pub fn with_repository(mut self, root: &Path, up: &RelPath, downloads: Option<&Path>) -> Self {
+        let top = plain(&up.to_path(root));
+        self.add_prefix(&top, &up.to_string());
+        self.sources.push((top, up.clone()));
+        self.top = up.clone();
+        self.downloads.extend(downloads.map(Path::to_path_buf));
+        self
+    }
+
+    /// The path that `raw` is, seen from the top of the repository.
+    pub(super) fn seen_from_top(&self, raw: &[u8]) -> Option<RelPath> {
+        self.path(self.top.join(raw).as_bytes())
+    }
+
     fn add_prefix(&mut self, dir: &Path, stand_in: &str) {
         // `/` as a home or root says nothing, and would be found everywhere.
         if dir.components().any(|part| matches!(part, Component::Normal(_))) {
@@ -76,6 +103,11 @@ impl Scrub {
             self.prefixes
                 .sort_by_key(|(dir, stand_in)| (std::cmp::Reverse(dir.len()), stand_in.starts_with('[')));
         }
+    }
+
+    /// `output` in which the names of files break no line and no sequence: to be read by [`names`](super::names) again.
+    pub(super) fn with_plain_names<'a>(&self, output: &'a [u8]) -> Cow<'a, [u8]> {
+        self.odd_names.disguise(output)
     }
 
     /// `text` without escape sequences and without this machine's directories.
@@ -121,7 +153,16 @@ impl Scrub {
     /// What a path that is none of the workspace's is called. In a directory that is not known, only its last part
     /// is the same on every machine.
     pub fn foreign(&self, raw: &[u8]) -> String {
-        let text = self.lossy(raw);
+        // A path that leads through the workspace and out of it is named by where it ends.
+        let bytes = RelPath::new(raw);
+        let path = bytes.as_os_path();
+        let has_dots = path.components().any(|part| part == Component::ParentDir);
+        let text = match (has_dots, path.is_absolute()) {
+            (false, _) => self.lossy(raw),
+            (true, true) => self.text(&plain(&path).to_string_lossy()),
+            (true, false) => RelPath::between(&self.root, &plain(&self.root.join(&path)))
+                .map_or_else(|| self.lossy(raw), |path| path.to_string()),
+        };
         let path = Path::new(&text);
         match path.file_name().filter(|_| path.is_absolute()) {
             Some(name) => format!("[OUTSIDE]/{}", name.to_string_lossy()),
@@ -130,7 +171,7 @@ impl Scrub {
     }
 
     /// The path that a tool printed, absolute or relative to the root, without `.` and needless `..`. `None` if it
-    /// leads out of the workspace, or into the target directory: what was generated there is no source.
+    /// leads out of the workspace and its repository, or into the target directory: what was generated there is no source.
     pub fn path(&self, raw: &[u8]) -> Option<RelPath> {
         let raw = RelPath::new(raw);
         let raw = raw.as_os_path();
@@ -144,6 +185,10 @@ impl Scrub {
         // The innermost: a member outside may lie around the root.
         let around = self.sources.iter().filter(|(place, _)| path.starts_with(place));
         let (place, dir) = around.max_by_key(|(place, _)| place.as_os_str().len())?;
+        let is_download = || self.downloads.iter().any(|dir| path.starts_with(dir));
+        if dir.is_outside() && is_download() {
+            return None;
+        }
         RelPath::between(place, &path).map(|below| dir.join(below.as_bytes()))
     }
 }
@@ -327,7 +372,7 @@ mod tests {
         let path =
             |raw: &[u8]| scrub().with_root(Path::new("/real/ws")).path(raw).map(|path| path.to_string());
         assert_eq!(path(b"src/lib.rs").as_deref(), Some("src/lib.rs"));
-        assert_eq!(path(b"/home/me/ws/a b\n\xff").as_deref(), Some("a b\n%FF"));
+        assert_eq!(path(b"/home/me/ws/a b\n\xff").as_deref(), Some("a b%0A%FF"));
         assert_eq!(path(b"./src/../shared.in").as_deref(), Some("shared.in"));
         assert_eq!(path(b"/real/ws/x").as_deref(), Some("x"));
         for outside in [&b"/home/me/out/x"[..], b"../x", b"/home/me/ws2/x", b"target/debug/g.rs", b""] {
@@ -358,6 +403,31 @@ mod tests {
         assert_eq!(path(b"/home/me/ws/x").as_deref(), Some("x"));
         assert_eq!(path(b"/home/me/ws/target/x"), None);
         assert_eq!(scrub.text("/home/me/x /home/me/ws/x /home/me/ws/target/x"), "../x x [TARGET]/x");
+    }
+
+    #[test]
+    fn a_file_of_the_repository_around_keeps_its_path_and_a_download_in_it_does_not() {
+        let root = Path::new("/home/me/ws");
+        let scrub = scrub().with_repository(root, &RelPath::new("../.."), Some(Path::new("/home/.cargo")));
+        let path = |raw: &[u8]| scrub.path(raw).map(|path| path.to_string());
+        assert_eq!(path(b"/home/shared/s.rs").as_deref(), Some("../../shared/s.rs"));
+        assert_eq!(path(b"f/src/../../../../shared/s.rs").as_deref(), Some("../../shared/s.rs"));
+        assert_eq!(path(b"/home/me/ws/src/lib.rs").as_deref(), Some("src/lib.rs"));
+        for outside in [&b"/home/.cargo/registry/src/x/lib.rs"[..], b"/home/me/ws/target/g.rs", b"/homes/x"] {
+            assert_eq!(path(outside), None);
+        }
+        assert_eq!(scrub.text("/home/shared/s.rs:3 in /home"), "../../shared/s.rs:3 in ../..");
+        assert_eq!(scrub.seen_from_top(b"shared/s.rs"), Some(RelPath::new("../../shared/s.rs")));
+        assert_eq!(scrub.seen_from_top(b"me/ws/src/lib.rs"), Some(RelPath::new("src/lib.rs")));
+    }
+
+    #[test]
+    fn a_path_that_leads_out_by_detours_is_named_by_where_it_ends() {
+        let foreign = |raw: &[u8]| scrub().foreign(raw);
+        assert_eq!(foreign(b"f/src/../../../shared/s.rs"), "../shared/s.rs");
+        assert_eq!(foreign(b"/home/me/ws/f/../../shared/s.rs"), "[HOME]/shared/s.rs");
+        assert_eq!(foreign(b"../e"), "../e");
+        assert_eq!(foreign(b"/x/../y/e"), "[OUTSIDE]/e");
     }
 
     #[test]

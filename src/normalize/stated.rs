@@ -1,5 +1,5 @@
-//! Takes out of a tool's output what it states of its own work, so that its parser sees the rest: the messages of the cargo
-//! that builds what `cargo test` runs, and the lines of `rustfmt --verbose`.
+//! What a tool states of its own work beside what its parser reads: the messages of the cargo that builds what `cargo test`
+//! runs, which are taken out of the output, and the files that `rustfmt --verbose` names.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -17,25 +17,20 @@ pub(super) fn split(input: &Input<'_>) -> Result<Option<(Traces, Output)>, Unpar
             let (build, rest) = cargo_json::split_build(stdout);
             (cargo_json::traces(input.workspace, build)?, rest.to_vec())
         }
-        Parse::Rustfmt => formatted(stdout),
+        // Its parser reads such lines too: in their presence a diff looks different.
+        Parse::Rustfmt => (Traces { formatted: formatted(stdout), ..Traces::default() }, stdout.clone()),
         _ => return Ok(None),
     };
-    let rest = Output { stdout: rest, stderr: input.output.stderr.clone(), exit: input.output.exit };
+    let Output { stderr, exit, is_leaky, .. } = input.output;
+    let rest = Output { stdout: rest, stderr: stderr.clone(), exit: *exit, is_leaky: *is_leaky };
     Ok(Some((traces, rest)))
 }
 
-/// The files that rustfmt says it formats, and its diffs. Lines of a diff begin with a blank, a sign or `Diff in`.
-fn formatted(stdout: &[u8]) -> (Traces, Vec<u8>) {
-    let mut files = BTreeSet::new();
-    let mut rest = Vec::with_capacity(stdout.len());
-    for line in stdout.split_inclusive(|&byte| byte == b'\n') {
-        if let Some(path) = line.strip_prefix(b"Formatting ") {
-            files.insert(PathBuf::from(os_path(path.strip_suffix(b"\n").unwrap_or(path))));
-        } else if !line.starts_with(b"Spent ") && !line.starts_with(b"Using rustfmt config file") {
-            rest.extend_from_slice(line);
-        }
-    }
-    (Traces { formatted: files, ..Traces::default() }, rest)
+/// The files that rustfmt says it formats. Lines of a diff begin with a blank, a sign or `Diff in`.
+fn formatted(stdout: &[u8]) -> BTreeSet<PathBuf> {
+    let lines = stdout.split(|&byte| byte == b'\n');
+    let paths = lines.filter_map(|line| line.strip_prefix(b"Formatting "));
+    paths.map(|path| PathBuf::from(os_path(path))).collect()
 }
 
 #[cfg(test)]
@@ -43,14 +38,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_rustfmt_formats_is_taken_out_of_its_diffs() {
-        let diff = "Diff in /w/a.rs:1:\n-Formatting x\n+Spent y\n \n";
-        let verbose = format!(
-            "Using rustfmt config file(s) /w/rustfmt.toml for /w/a.rs\nFormatting /w/b c.rs\nFormatting /w/a.rs\n\
-             {diff}Spent 0.001 secs in the parsing phase, and 0.000 secs in the formatting phase\n"
-        );
-        let (traces, rest) = formatted(verbose.as_bytes());
-        assert_eq!(traces.formatted, ["/w/a.rs", "/w/b c.rs"].map(PathBuf::from).into());
-        assert_eq!(String::from_utf8(rest).unwrap(), diff);
+    fn rustfmt_names_the_files_that_it_formats() {
+        let verbose = "Using rustfmt config file(s) /w/rustfmt.toml for /w/a.rs\nFormatting /w/b c.rs\nFormatting /w/a.rs\n\
+                       Diff in /w/a.rs:1:\n-Formatting x\n \nSpent 0.001 secs in the parsing phase\n";
+        assert_eq!(formatted(verbose.as_bytes()), ["/w/a.rs", "/w/b c.rs"].map(PathBuf::from).into());
     }
 }

@@ -38,8 +38,8 @@ pub(super) fn run(
 ) -> Result<Parsed, Unparsable> {
     let packages: Vec<PackageId> = workspace.packages().map(|(id, _)| id).collect();
     let scrub = Scrub::new(workspace, Some(Path::new("/home/me")), Path::new("/tmp"));
-    let output =
-        Output { stdout: stdout.as_ref().to_vec(), stderr: stderr.as_ref().to_vec(), exit: Exit::Code(code) };
+    let (stdout, stderr) = (stdout.as_ref().to_vec(), stderr.as_ref().to_vec());
+    let output = Output { stdout, stderr, exit: Exit::Code(code), is_leaky: false };
     parse(&Input { workspace, tool, units, packages: &packages, output: &output, scrub: &scrub })
 }
 
@@ -72,6 +72,9 @@ pub(super) fn show(parsed: &Parsed) -> String {
             diagnostic.message,
         )
         .expect("writing to a string");
+        if let Some(at) = diagnostic.test.as_ref().and_then(|test| test.at.as_ref()) {
+            writeln!(out, "  --> {}", place(at)).expect("writing to a string");
+        }
         for related in &diagnostic.related {
             let at = related.place.as_ref().map_or_else(String::new, |at| format!(" at {}", place(at)));
             writeln!(out, "  {}{at}", related.message).expect("writing to a string");
@@ -87,6 +90,9 @@ pub(super) fn show(parsed: &Parsed) -> String {
     }
     if let Some(Printed { code, text, .. }) = &parsed.printed {
         writeln!(out, "printed {text} and ended with {code}").expect("writing to a string");
+    }
+    for notice in &parsed.notices {
+        writeln!(out, "notice: {notice}").expect("writing to a string");
     }
     for gap in &parsed.gaps {
         let package = gap.package.map_or_else(String::new, |package| format!(" @{}", package.0));

@@ -102,7 +102,7 @@ warning lint lint lint: line 3 is bad
 #[test]
 fn what_names_no_place_is_about_the_same_in_every_batch() {
     let optional_path = Parse::Regex(r"^(?:(?<path>\w+\.rs): )?(?<message>bad)$".to_owned());
-    let log = r#"{"runs":[{"tool":{"driver":{}},"results":[{"message":{"text":"bad"}}]}]}"#;
+    let log = r#"{"version":"2.1.0","runs":[{"tool":{"driver":{}},"results":[{"message":{"text":"bad"}}]}]}"#;
     for (parse, said) in [(optional_path, "bad"), (Parse::Sarif, log)] {
         let mut tool = tool("lint", parse, &["lint"]);
         let place = |tool: &Tool, units: &[Unit]| {
@@ -290,7 +290,8 @@ unparsable: exited with 101: thread 'main' panicked
 #[test]
 fn a_process_that_a_signal_ended_said_nothing() {
     let (workspace, tool) = (sample(), tool("lint", Parse::Lines, &["lint"]));
-    let output = Output { stdout: b"x\n".to_vec(), stderr: Vec::new(), exit: Exit::Signal(11) };
+    let output =
+        Output { stdout: b"x\n".to_vec(), stderr: Vec::new(), exit: Exit::Signal(11), is_leaky: false };
     let scrub = Scrub::new(&workspace, None, "/tmp".as_ref());
     let input =
         Input { workspace: &workspace, tool: &tool, units: X, packages: &[], output: &output, scrub: &scrub };

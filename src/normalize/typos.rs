@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::{Columns, Gap, Input, Parsed, Unparsable, range};
+use super::{Gap, Input, Parsed, Unparsable, Unsettled, range};
 use crate::model::finding::{Diagnostic, Fix, Level, Place};
 
 /// Everything was looked at, and something found.
@@ -48,7 +48,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     }
     let stdout = std::str::from_utf8(&input.output.stdout)
         .map_err(|error| Unparsable(format!("no JSON of typos: {error}")))?;
-    let mut parsed = Parsed { columns: Columns::Bytes, ..Parsed::default() };
+    let mut parsed = Parsed { unsettled: Unsettled::ByteColumns, ..Parsed::default() };
     let mut is_found = false;
     for (number, line) in (1..).zip(stdout.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         let message = serde_json::from_str(line)
@@ -134,10 +134,10 @@ mod tests {
     #[test]
     fn words_are_told_at_their_characters_with_what_belongs_there() {
         let mut parsed = typos(CAPTURED, "", FOUND).expect("readable");
-        assert_eq!(parsed.uncounted().count(), parsed.diagnostics.len());
+        assert_eq!(parsed.unsettled().count(), parsed.diagnostics.len());
         let source = include_bytes!("testdata/typos.rs.txt").to_vec();
-        parsed.count_characters(&BTreeMap::from([(RelPath::new("beta/src/lib.rs"), source)]));
-        assert_eq!(parsed.uncounted().count(), 0);
+        parsed.settle(&BTreeMap::from([(RelPath::new("beta/src/lib.rs"), source)]));
+        assert_eq!(parsed.unsettled().count(), 0);
         assert_shown(
             &parsed,
             str![[r#"
@@ -179,7 +179,7 @@ error typos typo docs/recieve.md: `recieve` should be `receive` in the name of t
                 r#"{{"type":"typo","path":"./a","line_num":2,"byte_offset":{at},"typo":"teh","corrections":["the"]}}"#
             );
             let mut parsed = typos(&line, "", FOUND).expect("readable");
-            parsed.count_characters(&BTreeMap::from([(RelPath::new("a"), "x\né teh".into())]));
+            parsed.settle(&BTreeMap::from([(RelPath::new("a"), "x\né teh".into())]));
             (
                 parsed.diagnostics[0].place.range().expect("a line").start.column,
                 parsed.diagnostics[0].fix.is_some(),
@@ -191,7 +191,7 @@ error typos typo docs/recieve.md: `recieve` should be `receive` in the name of t
             assert_eq!(line(at), (1, false), "{at}");
         }
         let mut parsed = typos(CAPTURED, "", FOUND).expect("readable");
-        parsed.count_characters(&BTreeMap::new());
+        parsed.settle(&BTreeMap::new());
         assert!(parsed.diagnostics.iter().all(|found| found.fix.is_none()));
     }
 

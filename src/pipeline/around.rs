@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use crate::compare::identity::identify;
-use crate::model::finding::{Diagnostic, Place};
+use crate::model::finding::{Diagnostic, FailedTest, Place};
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
 use crate::report::Around;
@@ -29,8 +29,10 @@ pub struct Located {
 ///
 /// If there is no workspace, or no cargo.
 pub fn locate(cwd: &Path, manifest_path: Option<&Path>, env: &Env) -> Result<Located, Error> {
-    let start = manifest_path.and_then(Path::parent).map(|dir| cwd.join(dir));
-    let programs = Programs::new(env, start.as_deref().unwrap_or(cwd))?;
+    let manifest = manifest_path.map(|path| cwd.join(path));
+    let start = manifest.as_deref().and_then(Path::parent).unwrap_or(cwd);
+    workspace::refuse_special(start, manifest.as_deref())?;
+    let programs = Programs::new(env, start)?;
     let request = workspace::Request {
         cargo: programs.cargo().to_path_buf(),
         manifest_path: manifest_path.map(Path::to_path_buf),
@@ -50,9 +52,10 @@ pub fn locate(cwd: &Path, manifest_path: Option<&Path>, env: &Env) -> Result<Loc
 ///
 /// If the system fails to read a source that is there.
 pub fn around(root: &Path, run: &Finished) -> Result<Around, LoadError> {
-    let paths: BTreeSet<_> = run.report.findings.iter().filter_map(|finding| finding.place.path()).collect();
+    let paths: BTreeSet<_> =
+        run.report.findings.iter().filter_map(|finding| finding.shown_at().path()).collect();
     let sources = Sources(workspace::read_sources(root, paths)?);
-    Ok(Around { sources, base: base(root) })
+    Ok(Around { sources, base: base(root), in_repository: workspace::repository(root).is_some() })
 }
 
 /// Where the workspace at `root` lies below the top of its repository; at the top if there is none.
@@ -64,14 +67,14 @@ pub fn base(root: &Path) -> RelPath {
 /// show what nobody flagged. Tells how many those are.
 pub fn forget_changed(around: &mut Around, run: &Finished) -> usize {
     let known =
-        |finding: &&Finding| finding.place.path().is_some_and(|path| around.sources.get(path).is_some());
+        |finding: &&Finding| finding.shown_at().path().is_some_and(|path| around.sources.get(path).is_some());
     let findings: Vec<_> = run.report.findings.iter().filter(known).collect();
     let now = identify(findings.iter().map(|finding| as_reported(finding)).collect(), &around.sources);
     let now: BTreeMap<_, _> = now.iter().map(|now| (key(&now.diagnostic), now.id.as_str())).collect();
     let has_changed =
         |finding: &&&Finding| now.get(&key(&as_reported(finding).1)) != Some(&finding.id.as_str());
     let changed: BTreeSet<_> =
-        findings.iter().filter(has_changed).filter_map(|finding| finding.place.path()).collect();
+        findings.iter().filter(has_changed).filter_map(|finding| finding.shown_at().path()).collect();
     for path in &changed {
         around.sources.0.remove(*path);
     }
@@ -79,16 +82,16 @@ pub fn forget_changed(around: &mut Around, run: &Finished) -> usize {
 }
 
 /// What makes two diagnostics one finding.
-type Key = (Place, String, String, String);
+type Key = (Place, String, String, String, Option<FailedTest>);
 
 fn key(diagnostic: &Diagnostic) -> Key {
-    let Diagnostic { place, ns, rule, message, .. } = diagnostic;
-    (place.clone(), ns.clone(), rule.clone(), message.clone())
+    let Diagnostic { place, ns, rule, message, test, .. } = diagnostic;
+    (place.clone(), ns.clone(), rule.clone(), message.clone(), test.clone())
 }
 
 /// As its tool said it, as far as its identity depends on that.
 fn as_reported(finding: &Finding) -> (String, Diagnostic) {
-    let Finding { place, ns, rule, level, message, fatal, .. } = finding;
+    let Finding { place, ns, rule, level, message, fatal, test, .. } = finding;
     let diagnostic = Diagnostic {
         place: place.clone(),
         ns: ns.clone(),
@@ -99,6 +102,7 @@ fn as_reported(finding: &Finding) -> (String, Diagnostic) {
         package: None,
         related: Vec::new(),
         fix: None,
+        test: test.clone(),
     };
     (finding.tools.first().cloned().unwrap_or_default(), diagnostic)
 }

@@ -60,6 +60,7 @@ pub(super) fn find(ledger: &Ledger<'_>, of_tests: Vec<BlindSpot>, around: &Aroun
 pub(super) fn findings(spots: &[BlindSpot]) -> impl Iterator<Item = (String, Diagnostic)> {
     spots.iter().map(|spot| {
         let diagnostic = Diagnostic {
+            test: None,
             place: Place::File { path: spot.path.clone(), range: None },
             ns: empty::NAMESPACE.to_owned(),
             rule: spot.kind.as_str().to_owned(),

@@ -294,6 +294,7 @@ fn finding(one: &Looked<'_>, cfg: Option<&Cfg>) -> Diagnostic {
         }
     };
     Diagnostic {
+        test: None,
         place: Place::File { path: one.target.root.clone(), range: None },
         ns: NAMESPACE.to_owned(),
         rule: EMPTY.to_owned(),

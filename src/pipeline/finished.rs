@@ -7,15 +7,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use serde_json::Value;
 
+use super::as_of::commit_day;
 use super::conditions::Conditions;
 use super::ledger::Ledger;
 use super::{Project, exists, golden, judge, lock};
 use crate::compare::ratchet;
 use crate::compare::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Entry};
-use crate::model::outcome::{End, Goldens, Outcome};
+use crate::model::outcome::{End, Goldens, Outcome, Strict};
 use crate::model::path::RelPath;
 use crate::model::ratchet::Decimal;
 use crate::model::task::{Status, TaskIx};
@@ -59,7 +61,7 @@ pub enum NotJudged {
     Source(#[from] LoadError),
 }
 
-/// Judges the run that left `artifacts` by `project` and `baseline`. With `stale_fails`, a stale entry fails it.
+/// Judges the run that left `artifacts` by `project` and `baseline`, as a gate that is as `strict`.
 ///
 /// # Errors
 ///
@@ -69,7 +71,7 @@ pub fn judge_finished(
     env: &Env,
     artifacts: &Artifacts,
     baseline: &BTreeMap<String, Vec<Entry>>,
-    stale_fails: bool,
+    strict: Strict,
 ) -> Result<Judged, NotJudged> {
     let violations: Vec<_> = artifacts.violations().iter().map(ToString::to_string).collect();
     let (run, tasks) = match artifacts.read() {
@@ -90,11 +92,11 @@ pub fn judge_finished(
         None => return Ok(judged),
     };
     // How it ended depends on whether it was a gate: one of both must be what is written.
-    let end = |stale_fails| {
+    let end = |strict| {
         let stopped = stopped(&run);
-        judge::end(&project.plan, &outcome.tools, &outcome.goldens.orphans, stopped, stale_fails)
+        judge::end(&project.plan, &outcome.tools, &outcome.goldens.orphans, stopped, strict)
     };
-    let (as_check, as_run) = (end(stale_fails), end(false));
+    let (as_check, as_run) = (end(strict), end(Strict::default()));
     outcome.end = if run.run.end.exit == as_run.code() { as_run } else { as_check };
     judged.violations.extend(compare(project, artifacts, &outcome));
     outcome.end = match as_check {
@@ -126,6 +128,15 @@ fn drift(project: &Project, artifacts: &Artifacts, run: &Finished, tasks: &Tasks
             there: drift.here.value,
             here: drift.configured.value,
         }));
+    }
+    let as_of = run.report.as_of.as_deref().and_then(|day| day.parse::<Date>().ok());
+    let earlier = as_of.and_then(|there| Some((there, commit_day(project)?)));
+    if let Some((there, commit)) = earlier.filter(|(there, commit)| there < commit) {
+        drift.push(Difference {
+            what: "the day by which suppressions expire".to_owned(),
+            there: there.to_string(),
+            here: format!("{commit} or later, for the commit is of that day"),
+        });
     }
     // Which tasks, is what helps.
     let ids: BTreeSet<_> = plan.graph.tasks.iter().map(|task| task.id.to_string()).collect();
@@ -166,8 +177,14 @@ fn recompute(
     let mut ledger = Ledger::new(workspace, plan, is_as_accepted, String::new(), &exists);
     for ((id, (tool, result)), _) in (0..).map(ToolId).zip(run.tools()).zip(&graph.tools) {
         let incomplete = result.incomplete.iter().map(|one| (one.unit.clone(), one.reason.clone()));
-        let census = result.census.clone();
-        ledger.recall_tool(id, incomplete.collect(), census, tool.database.clone());
+        let stated = super::ledger::Stated {
+            incomplete: incomplete.collect(),
+            census: result.census.clone(),
+            database: tool.database.clone(),
+            notices: result.notices.iter().cloned().collect(),
+            leaky: result.leaky.iter().cloned().collect(),
+        };
+        ledger.recall_tool(id, stated);
     }
     let ids: BTreeMap<_, _> =
         (0..).map(TaskIx).zip(&graph.tasks).map(|(at, task)| (task.id.to_string(), at)).collect();
@@ -183,6 +200,9 @@ fn recompute(
         };
         told.insert(at);
         ledger.recall(at, status);
+        if line.leaky {
+            ledger.recall_leak(at);
+        }
     }
     if told.len() != graph.tasks.len() {
         let missing = graph.tasks.len() - told.len();
@@ -209,7 +229,7 @@ fn recompute(
         stated: Some(stated(run)),
         blind_spots: run.report.blind_spots.clone(),
         stopped: stopped(run),
-        stale_fails: false,
+        strict: Strict::default(),
         parallel: 0,
     };
     Ok(Some(judge::conclude(case, ledger)?))
@@ -258,8 +278,14 @@ fn contradictions(project: &Project, run: &Finished, ledger: &Ledger<'_>) -> Vec
         if !has_findings && statuses().any(|status| *status == Status::Findings) {
             all.push(format!("report.json: it has no findings of {}, and a task has some", tool.name));
         }
+        let has_leaks =
+            || graph.tasks.iter().zip(&ledger.tasks).any(|(task, at)| task.tool == id && at.is_leaky);
+        if result.leaky.is_empty() == has_leaks() {
+            all.push(format!("report.json: `leaky` of {} is not what its tasks say", tool.name));
+        }
         let is_open = |status: &Status| !status.is_verdict() && !matches!(status, Status::Skipped(_));
-        if !result.incomplete.is_empty() && !statuses().any(is_open) {
+        let has_tasks = statuses().next().is_some();
+        if !result.incomplete.is_empty() && has_tasks && !statuses().any(is_open) {
             all.push(format!(
                 "tasks.jsonl: every task of {} has a verdict, and report.json says `incomplete`",
                 tool.name
@@ -271,7 +297,7 @@ fn contradictions(project: &Project, run: &Finished, ledger: &Ledger<'_>) -> Vec
 
 /// What the tools said of `finding`.
 fn diagnostics(finding: &Finding) -> impl Iterator<Item = (String, Diagnostic)> {
-    let Finding { place, ns, rule, level, message, fatal, related, fix, tools, .. } = finding;
+    let Finding { place, ns, rule, level, message, fatal, related, fix, test, tools, .. } = finding;
     tools.iter().map(move |tool| {
         let diagnostic = Diagnostic {
             place: place.clone(),
@@ -283,6 +309,7 @@ fn diagnostics(finding: &Finding) -> impl Iterator<Item = (String, Diagnostic)> 
             package: None,
             related: related.clone(),
             fix: fix.clone(),
+            test: test.clone(),
         };
         (tool.clone(), diagnostic)
     })

@@ -80,6 +80,7 @@ fn diagnostic(tool: &Tool, unit: Unit, path: RelPath, printed: Printed, found: D
         },
         related: notes.map(|message| Related { message, place: None }).collect(),
         fix: None,
+        test: None,
     }
 }
 

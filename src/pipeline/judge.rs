@@ -1,6 +1,6 @@
 //! From what the processes left to the outcome of a run: statuses, findings, states, verdicts, the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +14,11 @@ use crate::compare::matching::{self, Matched};
 use crate::compare::ratchet::Judged as JudgedNumbers;
 use crate::compare::suppressions::Suppressions;
 use crate::model::blind_spot::BlindSpot;
-use crate::model::finding::{Diagnostic, Entry, State};
-use crate::model::generated::Generated;
-use crate::model::outcome::{self, Cache, Compared, End, Gone, Outcome, Timing, ToolOutcome, Verdict};
+use crate::model::finding::{Diagnostic, Entry, Place, Related, State};
+use crate::model::generated::{Generated, split_out_dir};
+use crate::model::outcome::{
+    self, Cache, Compared, End, Gone, Outcome, Strict, Timing, ToolOutcome, Verdict,
+};
 use crate::model::path::RelPath;
 use crate::model::policy::BlindSpots;
 use crate::model::ratchet::{Decimal, Number};
@@ -26,7 +28,7 @@ use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
 use crate::normalize::{self, Input, Parsed, Scrub, Unparsable};
 use crate::scan::{BuildDirs, Env, Judged, Kept, StepRun, Stop, StopReason};
-use crate::workspace::LoadError;
+use crate::workspace::{LoadError, inputs_of};
 
 /// What one process came to, as normalized on the thread that ran it.
 pub(super) type Normalized = Result<Parsed, Unparsable>;
@@ -38,10 +40,21 @@ pub(super) fn scrub(workspace: &Workspace, env: &Env, build_dirs: &BuildDirs) ->
     let scrub = Scrub::new(workspace, home, temp);
     let scrub = build_dirs.all().into_iter().fold(scrub, |scrub, dir| scrub.with_target(dir));
     // Some tools resolve symbolic links before they print a path.
-    match workspace.root.canonicalize() {
+    let scrub = match workspace.root.canonicalize() {
         Ok(real) => scrub.with_root(&real),
         Err(_) => scrub,
-    }
+    };
+    // Who keeps the home directory in a repository does not keep the workspace in that.
+    let is_around_home = |top: &Path| home.is_some_and(|home| home.starts_with(top));
+    let cargo_home = env.get("CARGO_HOME").map(PathBuf::from).or(home.map(|home| home.join(".cargo")));
+    let roots = std::iter::once(workspace.root.clone()).chain(workspace.root.canonicalize());
+    roots.fold(scrub, |scrub, root| {
+        let top = crate::workspace::repository(&root).filter(|top| !is_around_home(top));
+        match top.and_then(|top| RelPath::between(&root, top)) {
+            Some(up) if up.is_outside() => scrub.with_repository(&root, &up, cargo_home.as_deref()),
+            _ => scrub,
+        }
+    })
 }
 
 /// What is needed to read the output of processes.
@@ -74,13 +87,16 @@ pub(super) fn normalizer<'a>(
         let repeat = result.as_mut().is_ok_and(|parsed| recall.review(step.tool, parsed, stop));
         if let Ok(parsed) = &mut result {
             look_at_generated(workspace, parsed);
+            explain_generated(workspace, parsed);
             seen::note(workspace, parsed);
             // What can't be read now can't be read in the end: then the run fails for that.
-            let sources = read(&mut parsed.uncounted()).unwrap_or_default();
-            parsed.count_characters(&sources);
+            let sources = read(&mut parsed.unsettled()).unwrap_or_default();
+            parsed.settle(&sources);
         }
         let again = !tool.second_pass.is_empty() && result.as_ref().is_ok_and(|parsed| parsed.hidden);
-        let programs = result.as_mut().map(|parsed| std::mem::take(&mut parsed.programs)).unwrap_or_default();
+        let take =
+            |parsed: &mut Parsed| (std::mem::take(&mut parsed.programs), std::mem::take(&mut parsed.outputs));
+        let (programs, outputs) = result.as_mut().map(take).unwrap_or_default();
         // What is hidden now, the second pass will tell.
         let is_clear = again || result.as_ref().is_ok_and(|parsed| parsed.gaps.is_empty());
         let finds_new =
@@ -90,7 +106,8 @@ pub(super) fn normalizer<'a>(
         let is_told =
             |parsed: &Parsed| parsed.gaps.is_empty() || parsed.diagnostics.iter().any(|found| found.fatal);
         let is_kept = !again && !result.as_ref().is_ok_and(is_told);
-        Judged { result, is_clear, fails, is_kept, programs, again, repeat }
+        let is_whole = result.as_ref().is_ok_and(|parsed| parsed.is_whole);
+        Judged { result, is_clear, fails, is_kept, programs, outputs, again, repeat, is_whole }
     }
 }
 
@@ -113,6 +130,21 @@ fn look_at_generated(workspace: &Workspace, parsed: &mut Parsed) {
     parsed.generated.dedup();
 }
 
+/// Names what the generated files were made from that something was found in.
+fn explain_generated(workspace: &Workspace, parsed: &mut Parsed) {
+    let made_in = std::mem::take(&mut parsed.made_in);
+    for found in &mut parsed.diagnostics {
+        let Some((dir, below)) = found.place.path().and_then(split_out_dir) else { continue };
+        let of_package = made_in.iter().filter(|(package, _)| workspace.package(*package).dir == dir);
+        let inputs = of_package.map(|(package, out_dir)| inputs_of(workspace, *package, out_dir, &below));
+        let inputs: BTreeSet<_> = inputs.flatten().collect();
+        found.related.extend(inputs.into_iter().map(|path| Related {
+            message: format!("generated from `{path}`"),
+            place: Some(Place::File { path, range: None }),
+        }));
+    }
+}
+
 /// Whether something that a tool found is new. Asked only where it matters before the end, under `--fail-fast`.
 pub(super) type IsNew<'a> = dyn Fn(&str, &[Diagnostic]) -> bool + Sync + 'a;
 
@@ -125,7 +157,7 @@ pub(super) fn is_new(
     read: &ReadSources<'_>,
 ) -> bool {
     // What can't be read now can't be read in the end: then the run fails for that.
-    let sources = read(&mut diagnostics.iter().filter_map(|diagnostic| diagnostic.place.path()));
+    let sources = read(&mut diagnostics.iter().filter_map(|diagnostic| diagnostic.shown_at().path()));
     let sources = Sources(sources.unwrap_or_default());
     let diagnostics = diagnostics.iter().map(|diagnostic| (tool.to_owned(), diagnostic.clone()));
     let mut findings = identify(diagnostics.collect(), &sources);
@@ -159,7 +191,7 @@ pub(super) struct Case<'a> {
     /// What no tool looks at; `None` if nobody looked for it.
     pub(super) blind_spots: Option<Vec<BlindSpot>>,
     pub(super) stopped: Option<StopReason>,
-    pub(super) stale_fails: bool,
+    pub(super) strict: Strict,
     pub(super) parallel: usize,
 }
 
@@ -170,6 +202,8 @@ pub(super) struct Ran {
     pub(super) fates: Vec<Fate>,
     /// The tasks that have no verdict because something changed while they ran, and what.
     pub(super) changed: BTreeMap<TaskIx, String>,
+    /// The tasks that have no verdict because a tool has changed what others are built against.
+    pub(super) moved: BTreeMap<TaskIx, Status>,
     pub(super) failed_fast: bool,
 }
 
@@ -184,7 +218,7 @@ pub(super) fn outcome(
     beyond: &dyn Fn() -> Vec<RelPath>,
 ) -> Result<Outcome, LoadError> {
     let Case { workspace, plan, read, .. } = case;
-    let Ran { runs, fates, changed, failed_fast } = ran;
+    let Ran { runs, fates, changed, moved, failed_fast } = ran;
     let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(case.stopped) };
     let mut ledger = Ledger::new(workspace, plan, is_as_accepted, not_run, exists);
     let mut batches = vec![Timing::default(); plan.batches.len()];
@@ -205,6 +239,7 @@ pub(super) fn outcome(
     ledger.enter_known(fates);
     ledger.enter_not_built();
     ledger.enter_changed(changed);
+    ledger.enter_moved(moved);
     let of_tests = empty::judge(&mut ledger, &empty::Sources { read, target })?;
     if blind_spots::are_looked_for(plan) {
         let manifests = read(&mut blind_spots::manifests(workspace, plan).iter())?;
@@ -229,12 +264,11 @@ pub(super) fn outcome(
 
 /// From what is known of the tasks to states, verdicts and the end: compare and report.
 pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome, LoadError> {
-    let Case {
-        plan, versions, suppressions, baseline, read, goldens, blind_spots, stopped, stale_fails, ..
-    } = case;
+    let Case { plan, versions, suppressions, baseline, read, goldens, blind_spots, stopped, strict, .. } =
+        case;
     let diagnostics = std::mem::take(&mut ledger.diagnostics);
     let sources =
-        Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.place.path()))?);
+        Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.shown_at().path()))?);
     let findings = identify(diagnostics, &sources);
     let mut tools = ledger.tools(versions);
     let (numbers, baseline) = numbers::judge(&ledger, &tools, case.stated.as_ref(), baseline);
@@ -243,10 +277,11 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
     for ((id, tool), outcome) in plan.graph.tools().zip(&mut tools) {
         count(tool, outcome, &matched.findings, &matched.gone);
         outcome.skipped = ledger.skipped(id);
+        outcome.fix = crate::plan::fix_command(case.workspace, plan, tool);
     }
     let as_of = suppressions.as_of();
     let suppressions = suppressions.judge(&matched.findings, |one| ledger.has_looked(one));
-    let end = end(plan, &tools, &goldens.orphans, stopped, stale_fails);
+    let end = end(plan, &tools, &goldens.orphans, stopped, strict);
     Ok(Outcome {
         plan: Arc::clone(plan),
         tasks: ledger.tasks,
@@ -343,17 +378,22 @@ pub(super) fn end(
     tools: &[ToolOutcome],
     orphans: &[RelPath],
     stopped: Option<StopReason>,
-    stale_fails: bool,
+    strict: Strict,
 ) -> End {
     if let Some(StopReason::Signal(signal)) = stopped {
         return End::Signal(signal);
     }
     let required =
         || plan.graph.tools.iter().zip(tools).filter(|(tool, _)| tool.required).map(|(_, outcome)| outcome);
-    if required().any(|outcome| outcome.verdict == Verdict::Incomplete) {
+    let is_open = |verdict| match verdict {
+        Verdict::Incomplete => true,
+        Verdict::Missing | Verdict::Empty => strict.absent,
+        Verdict::Passed | Verdict::Failed => false,
+    };
+    if required().any(|outcome| is_open(outcome.verdict)) {
         End::Incomplete
-    } else if required().any(|outcome| outcome.new > 0 || (stale_fails && outcome.fixed > 0))
-        || (stale_fails && golden::decide(plan, orphans))
+    } else if required().any(|outcome| outcome.new > 0 || (strict.stale && outcome.fixed > 0))
+        || (strict.stale && golden::decide(plan, orphans))
     {
         End::Failed
     } else {

@@ -1,20 +1,22 @@
 //! What is known of every task once the processes have ended, and what is not: the one place that says of which part of
 //! the workspace a tool has spoken.
 
+mod census;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use self::census::Looked;
 use super::empty;
 use super::judge::Normalized;
 use super::recall::Fate;
 use crate::compare::matching::Reach;
 use crate::model::census::{Census, Totals};
 use crate::model::finding::{Diagnostic, Entry, Place, Site};
-use crate::model::generated::Generated;
+use crate::model::generated::{Generated, split_out_dir};
 use crate::model::outcome::{Cache, TaskOutcome, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
-use crate::model::ratchet::Decimal;
 use crate::model::suppression::Suppression;
 use crate::model::task::{Plan, Status, Task, TaskIx, Unit};
 use crate::model::tool::{Per, Tool, ToolId};
@@ -22,10 +24,18 @@ use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{self, Gap, Parsed, Unparsable};
 use crate::scan::{Ended, Piece, StepRun, StopReason};
 
-/// What a tool looked at: summed up here, or as another run has stated it.
-enum Looked {
-    At(Census),
-    Stated(Totals),
+/// What another run has left of a tool.
+pub(super) struct Stated {
+    /// The units without a verdict, each with the reason.
+    pub(super) incomplete: BTreeSet<(String, String)>,
+    /// What it looked at.
+    pub(super) census: Totals,
+    /// What passed and left something running.
+    pub(super) leaky: BTreeSet<String>,
+    /// The revision of its database.
+    pub(super) database: Option<String>,
+    /// Messages that are no findings.
+    pub(super) notices: BTreeSet<String>,
 }
 
 /// What is known of every task, and what is not.
@@ -44,8 +54,12 @@ pub(super) struct Ledger<'a> {
     incomplete: Vec<BTreeSet<(String, String)>>,
     /// For each tool, the revision of its database.
     databases: Vec<Option<String>>,
+    /// For each tool, messages that are no findings.
+    notices: Vec<BTreeSet<String>>,
     /// For each tool, what it looked at.
     census: Vec<Looked>,
+    /// For each tool, what passed and left something running.
+    leaky: Vec<BTreeSet<String>>,
     pub(super) diagnostics: Vec<(String, Diagnostic)>,
     /// What build scripts have generated.
     pub(super) generated: Vec<Generated>,
@@ -66,7 +80,8 @@ impl<'a> Ledger<'a> {
     ) -> Self {
         let graph = &plan.graph;
         let start_of = |tool: u32| graph.tasks.partition_point(|task| task.tool.0 < tool);
-        let due = TaskOutcome { status: Status::NotRun(String::new()), timing: Arc::default() };
+        let due =
+            TaskOutcome { status: Status::NotRun(String::new()), is_leaky: false, timing: Arc::default() };
         Self {
             workspace,
             plan,
@@ -77,7 +92,9 @@ impl<'a> Ledger<'a> {
             gaps: vec![BTreeSet::new(); graph.tools.len()],
             incomplete: vec![BTreeSet::new(); graph.tools.len()],
             databases: vec![None; graph.tools.len()],
+            notices: vec![BTreeSet::new(); graph.tools.len()],
             census: graph.tools.iter().map(|_| Looked::At(Census::default())).collect(),
+            leaky: vec![BTreeSet::new(); graph.tools.len()],
             diagnostics: Vec::new(),
             generated: Vec::new(),
             not_built: Vec::new(),
@@ -99,7 +116,7 @@ impl<'a> Ledger<'a> {
             });
             for task in &piece.tasks {
                 let timing = Arc::clone(&timing);
-                self.tasks[task.0 as usize] = TaskOutcome { status: Status::Clean, timing };
+                self.tasks[task.0 as usize] = TaskOutcome { status: Status::Clean, is_leaky: false, timing };
             }
         }
     }
@@ -108,7 +125,7 @@ impl<'a> Ledger<'a> {
     pub(super) fn mark_known(&mut self, fates: &[Fate]) {
         let timing = Arc::new(Timing { cache: Cache::Hit, ..Timing::default() });
         for (outcome, _) in self.tasks.iter_mut().zip(fates).filter(|(_, fate)| !fate.is_due()) {
-            *outcome = TaskOutcome { status: Status::Clean, timing: Arc::clone(&timing) };
+            *outcome = TaskOutcome { status: Status::Clean, is_leaky: false, timing: Arc::clone(&timing) };
         }
     }
 
@@ -129,6 +146,11 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// Takes down what has no verdict because a tool has changed what others are built against.
+    pub(super) fn enter_moved(&mut self, moved: BTreeMap<TaskIx, Status>) {
+        moved.into_iter().for_each(|(task, status)| self.note(task, status));
+    }
+
     pub(super) fn enter(&mut self, run: StepRun<Normalized>) {
         let tool = self.plan.step(run.step).tool;
         let mut pieces = run.pieces.into_iter().peekable();
@@ -147,6 +169,10 @@ impl<'a> Ledger<'a> {
                 }
                 Ended::Judged(Err(Unparsable(why))) => Status::Unparsable(why),
                 Ended::TimedOut => Status::TimedOut(timed_out(self.plan)),
+                Ended::Replaced(program) => Status::InputChanged(format!(
+                    "another build replaced {program} while the tests ran; run again"
+                )),
+                Ended::Withheld(why) => Status::NotRun(why),
                 Ended::Leaky => Status::Leaky,
                 Ended::Crashed(how) => Status::Crashed(how),
                 Ended::Missing(missing) => Status::Missing(missing.to_string()),
@@ -167,9 +193,17 @@ impl<'a> Ledger<'a> {
         // Of several processes at once, one may have updated it: whichever came first, the same is told.
         let database = &mut self.databases[tool.0 as usize];
         *database = database.take().max(parsed.database);
+        self.notices[tool.0 as usize].extend(parsed.notices);
         self.generated.extend(parsed.generated);
         if let Looked::At(census) = &mut self.census[tool.0 as usize] {
             census.add(parsed.census);
+        }
+        if parsed.is_leaky {
+            let units =
+                || tasks.iter().map(|task| self.units[task.0 as usize].path(self.workspace).to_string());
+            let who = if parsed.leaks.is_empty() { units().collect() } else { parsed.leaks };
+            self.leaky[tool.0 as usize].extend(who);
+            tasks.iter().for_each(|task| self.tasks[task.0 as usize].is_leaky = true);
         }
         for Gap { package, path, reason } in parsed.gaps {
             if let Some(package) = package {
@@ -211,68 +245,6 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// What `tool` looked at, unless it has no verdict on something, or nothing to do.
-    pub(super) fn complete_census(&self, tool: ToolId) -> Option<Census> {
-        match &self.census[tool.0 as usize] {
-            Looked::At(census) if !self.tasks_of(tool).is_empty() && self.is_done(tool) => {
-                Some(census.clone())
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether `tool` has a verdict on all that there was to judge.
-    pub(super) fn is_done(&self, tool: ToolId) -> bool {
-        let is_done =
-            |task: &TaskOutcome| task.status.is_verdict() || matches!(task.status, Status::Skipped(_));
-        self.tasks[self.tasks_of(tool)].iter().all(is_done)
-    }
-
-    /// Whether `tool` is as it was when the baseline was taken.
-    pub(super) fn is_as_accepted(&self, tool: ToolId) -> bool {
-        self.is_as_accepted[tool.0 as usize]
-    }
-
-    /// Takes down this status for the first task of the first of `tools`.
-    pub(super) fn raise_first(&mut self, tools: &[String], status: Status) {
-        let tool = self.plan.graph.tools().find(|(_, tool)| tools.first() == Some(&tool.name));
-        if let Some(at) = tool.and_then(|(id, _)| self.tasks_of(id).next()) {
-            self.raise(TaskIx(at as u32), status);
-        }
-    }
-
-    /// The numbers of `tool` that it states itself.
-    pub(super) fn numbers_of(&self, tool: ToolId) -> BTreeMap<String, Decimal> {
-        match &self.census[tool.0 as usize] {
-            Looked::At(census) => census.numbers.clone(),
-            Looked::Stated(..) => BTreeMap::new(),
-        }
-    }
-
-    /// What became of the task of `tool` for `unit`.
-    pub(super) fn status_of(&self, tool: ToolId, unit: Unit) -> Option<&Status> {
-        let at = self.tasks_of(tool).find(|at| self.units[*at] == unit)?;
-        Some(&self.tasks[at].status)
-    }
-
-    /// Takes down that `tool` has no verdict at all.
-    pub(super) fn note_all(&mut self, tool: ToolId, reason: &str) {
-        self.incomplete[tool.0 as usize].insert((".".to_owned(), reason.to_owned()));
-        for at in self.tasks_of(tool) {
-            self.raise(TaskIx(at as u32), Status::Incomplete(reason.to_owned()));
-        }
-    }
-
-    /// Takes down what this program has found itself, about `unit` of `tool`.
-    pub(super) fn enter_own(&mut self, tool: ToolId, unit: Unit, diagnostic: Diagnostic) {
-        let mut tasks = self.tasks_of(tool);
-        let own = tasks.clone().find(|at| self.units[*at] == unit).or(tasks.next());
-        if let Some(at) = own {
-            self.raise(TaskIx(at as u32), Status::Findings);
-        }
-        self.diagnostics.push((self.plan.graph.tool(tool).name.clone(), diagnostic));
-    }
-
     /// Takes down what another run has left of `task`.
     pub(super) fn recall(&mut self, at: TaskIx, status: Status) {
         let tool = self.plan.graph.task(at).tool.0 as usize;
@@ -288,16 +260,16 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Takes down what another run has left of a tool: what got no verdict, what it looked at, and the revision of its
-    /// database.
-    pub(super) fn recall_tool(
-        &mut self,
-        tool: ToolId,
-        incomplete: BTreeSet<(String, String)>,
-        census: Totals,
-        database: Option<String>,
-    ) {
+    /// Takes down that another run has left something running with the task at `at`.
+    pub(super) fn recall_leak(&mut self, at: TaskIx) {
+        self.tasks[at.0 as usize].is_leaky = true;
+    }
+
+    /// Takes down what another run has left of a tool.
+    pub(super) fn recall_tool(&mut self, tool: ToolId, stated: Stated) {
+        let Stated { incomplete, census, leaky, database, notices } = stated;
         self.census[tool.0 as usize] = Looked::Stated(census);
+        self.leaky[tool.0 as usize] = leaky;
         let names: BTreeSet<_> = incomplete.iter().map(|(name, _)| name).collect();
         if self.plan.graph.tool(tool).per == Per::Workspace {
             let gaps = self.workspace.packages().filter(|(_, package)| names.contains(&package.name));
@@ -305,6 +277,7 @@ impl<'a> Ledger<'a> {
         }
         self.incomplete[tool.0 as usize] = incomplete;
         self.databases[tool.0 as usize] = database;
+        self.notices[tool.0 as usize] = notices;
     }
 
     /// A program that was not built is a failure, unless its target is one that cargo leaves out. To be asked when it is
@@ -369,48 +342,50 @@ impl<'a> Ledger<'a> {
                 self.note(TaskIx(at), status);
             }
         }
+        for at in 0..self.plan.graph.tools.len() {
+            if let Some(why) = self.lacks_work(at) {
+                self.incomplete[at].insert((".".to_owned(), why.to_owned()));
+            }
+        }
         let incomplete = std::mem::take(&mut self.incomplete);
         let mut databases = std::mem::take(&mut self.databases);
+        let mut notices = std::mem::take(&mut self.notices);
+        let mut leaky = std::mem::take(&mut self.leaky);
         let tool = |((at, version), incomplete): ((usize, _), BTreeSet<_>)| ToolOutcome {
             version,
             census: self.totals(at),
             database: databases[at].take(),
+            leaky: std::mem::take(&mut leaky[at]).into_iter().collect(),
             verdict: match (incomplete.is_empty(), self.is_merely_missing(at)) {
+                _ if self.lacks_work(at).is_some() => Verdict::Empty,
                 (true, _) => Verdict::Passed,
                 (false, true) => Verdict::Missing,
                 (false, false) => Verdict::Incomplete,
             },
             incomplete: incomplete.into_iter().collect(),
+            notices: std::mem::take(&mut notices[at]).into_iter().collect(),
             ..ToolOutcome::default()
         };
         versions.into_iter().enumerate().zip(incomplete).map(tool).collect()
-    }
-
-    /// What the tool at this index looked at. A tool that is given one file at a time states no number itself.
-    fn totals(&self, at: usize) -> Totals {
-        // Whether it has to run depends on what is cached of the tools that need it.
-        if self.plan.graph.tools[at].on_demand {
-            return Totals::default();
-        }
-        let mut totals = match &self.census[at] {
-            Looked::At(census) => census.totals(),
-            Looked::Stated(totals) => totals.clone(),
-        };
-        if self.plan.graph.tools[at].per == Per::File {
-            let tasks = &self.tasks[self.tasks_of(ToolId(at as u32))];
-            let files = tasks.iter().filter(|task| task.status.is_verdict()).count();
-            totals.files = (files > 0).then_some(files as u64);
-        }
-        for of in totals.tests.iter_mut().flat_map(|tests| &mut tests.by_target) {
-            of.path = self.workspace.test_target(&of.target).map(|target| target.root.to_string());
-        }
-        totals
     }
 
     /// How many tasks of `tool` had nothing to judge.
     pub(super) fn skipped(&self, tool: ToolId) -> usize {
         let is_skipped = |task: &&TaskOutcome| matches!(task.status, Status::Skipped(_));
         self.tasks[self.tasks_of(tool)].iter().filter(is_skipped).count()
+    }
+
+    /// Says so if the tool at this index should have something to look at, and has nothing in all of the workspace.
+    fn lacks_work(&self, at: usize) -> Option<&'static str> {
+        let tool = &self.plan.graph.tools[at];
+        let is_empty = self.tasks_of(ToolId(at as u32)).is_empty()
+            && !tool.may_be_empty
+            && !tool.on_demand
+            && self.plan.is_full(self.workspace);
+        is_empty.then_some(match tool.files.is_empty() {
+            true => "the workspace has nothing for it to look at",
+            false => "no file of the workspace matches its `files`",
+        })
     }
 
     /// Whether the tool at this index is not installed, and the workspace only shows that it uses it.
@@ -495,8 +470,9 @@ impl Ledger<'_> {
             return self.plan.is_whole(self.workspace) && tasks.all(has_verdict);
         }
         if tool.per == Per::TargetRoot {
-            // Any root of the package may be the one that reaches the file.
-            let mut own = tasks.filter(|at| self.units[*at].package(self.workspace) == owner).peekable();
+            // Any root of the package may be the one that reaches the file; of any package, where it lies in none.
+            let is_own = |at: &usize| owner.is_none() || self.units[*at].package(self.workspace) == owner;
+            let mut own = tasks.filter(is_own).peekable();
             return own.peek().is_some() && own.all(has_verdict);
         }
         let place = Place::File { path: path.clone(), range: None };
@@ -506,8 +482,8 @@ impl Ledger<'_> {
 
 impl Reach for Ledger<'_> {
     fn exists(&self, path: &RelPath) -> bool {
-        // What is ignored is not listed, and may be there all the same.
-        self.workspace.find(path).is_some() || (self.exists)(path)
+        // What is ignored is not listed, and may be there all the same; what is generated is in no checkout.
+        self.workspace.find(path).is_some() || split_out_dir(path).is_some() || (self.exists)(path)
     }
 
     fn looked_at(&self, ns: &str, entry: &Entry) -> bool {

@@ -4,14 +4,17 @@
 //! [`Witness`] is therefore what a run found out, told as under the plan of the *first* seed, which every run makes again from
 //! its own listing of the files. So every byte of the artifacts is compared, those of the plan too, and nothing has to be left
 //! out but times.
+//!
+//! The first run may take results from the cache. If such a result differs and all fresh ones agree, the cache is wrong: it
+//! was stored under less than what decides it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::finished::text;
-use crate::model::outcome::{Compared, Outcome};
+use crate::model::outcome::{Cache, Compared, Outcome};
 use crate::model::ratchet::Number;
 use crate::model::task::{Plan, Unit};
 use crate::model::workspace::Workspace;
@@ -36,14 +39,16 @@ pub struct Varies {
     pub unit: Option<String>,
     /// The first field that differs, of a task, a finding or a file.
     pub field: String,
-    /// What the first run has there.
+    /// What one run has there.
     pub first: String,
-    /// What another one has.
+    /// What another one has; `missing` if it has nothing.
     pub other: String,
-    /// Which that is, from 0.
-    pub run: usize,
-    /// How many runs differ from the first.
+    /// These two runs, from 0.
+    pub between: [usize; 2],
+    /// How many runs differ from the first of the two.
     pub runs: usize,
+    /// Whether the first of the two has it from the cache and all fresh runs agree: a cached result is wrong.
+    pub is_cached: bool,
 }
 
 impl Witness {
@@ -52,43 +57,119 @@ impl Witness {
         let outcome = Outcome { plan: Arc::clone(plan), ..outcome };
         Self { artifacts: Artifacts::of(workspace, &outcome, false), outcome }
     }
+
+    /// The number of its results that are from the cache.
+    pub fn cached(&self) -> usize {
+        self.outcome.tasks.iter().filter(|task| task.timing.cache == Cache::Hit).count()
+    }
 }
 
-/// Where `witnesses` differ from the first of them, by tool and unit.
+/// Where `witnesses` differ, by tool and unit. Only the first of them may have results from the cache.
 pub fn varies(workspace: &Workspace, witnesses: &[Witness]) -> Vec<Varies> {
-    let Some((first, others)) = witnesses.split_first() else { return Vec::new() };
-    let mut all: BTreeMap<Owner, Varies> = BTreeMap::new();
-    for (at, other) in others.iter().enumerate() {
-        for (owner, [field, left, right]) in compare(workspace, first, other) {
-            let (tool, unit) = owner.clone();
-            let varies = all.entry(owner).or_insert_with(|| Varies {
-                tool,
-                unit,
-                field,
-                first: left,
-                other: right,
-                run: at + 1,
-                runs: 0,
-            });
-            varies.runs += 1;
-        }
+    let Some((first, fresh)) = witnesses.split_first() else { return Vec::new() };
+    let cached = Cached::of(workspace, &first.outcome);
+    if cached.tools.is_empty() {
+        return among(workspace, witnesses, 0).into_values().collect();
+    }
+    let mut all = among(workspace, fresh, 1);
+    let compared = fresh.first().map(|second| compare(workspace, first, second)).unwrap_or_default();
+    for (owner, differences) in compared {
+        let is_cached = cached.has(&owner);
+        let varies = Varies::new(&owner, differences, is_cached, [0, 1], fresh.len());
+        all.entry(owner).or_insert(varies);
     }
     all.into_values().collect()
+}
+
+/// Where `witnesses` differ from the first of them, whose number is `number`.
+fn among(workspace: &Workspace, witnesses: &[Witness], number: usize) -> BTreeMap<Owner, Varies> {
+    let mut all: BTreeMap<Owner, Varies> = BTreeMap::new();
+    let Some((first, others)) = witnesses.split_first() else { return all };
+    for (at, other) in others.iter().enumerate() {
+        for (owner, differences) in compare(workspace, first, other) {
+            let between = [number, number + 1 + at];
+            let new = || Varies::new(&owner, differences, false, between, 0);
+            all.entry(owner.clone()).or_insert_with(new).runs += 1;
+        }
+    }
+    all
+}
+
+impl Varies {
+    /// The first of `differences` counts. What is wrong with a cached result is told by a finding, if there is one that
+    /// only one side has.
+    fn new(
+        (tool, unit): &Owner,
+        mut differences: Vec<Found>,
+        is_cached: bool,
+        between: [usize; 2],
+        runs: usize,
+    ) -> Self {
+        let at = differences.iter().position(|[field, ..]| is_cached && field == FINDING);
+        let [field, first, other] = differences.swap_remove(at.unwrap_or(0));
+        let (tool, unit) = (tool.clone(), unit.clone());
+        Self { tool, unit, field, first, other, between, runs, is_cached }
+    }
+}
+
+/// The results that a run has from the cache.
+struct Cached<'a> {
+    tools: BTreeSet<&'a str>,
+    tasks: BTreeSet<Owner>,
+    /// The other tasks.
+    fresh: BTreeSet<Owner>,
+}
+
+impl<'a> Cached<'a> {
+    fn of(workspace: &Workspace, outcome: &'a Outcome) -> Self {
+        let graph = &outcome.plan.graph;
+        let mut cached = Self { tools: BTreeSet::new(), tasks: BTreeSet::new(), fresh: BTreeSet::new() };
+        for (task, came) in graph.tasks.iter().zip(&outcome.tasks) {
+            let tool = graph.tool(task.tool).name.as_str();
+            let owner = (Some(tool.to_owned()), Some(task.unit.path(workspace).to_string()));
+            if came.timing.cache == Cache::Hit {
+                cached.tools.insert(tool);
+                cached.tasks.insert(owner);
+            } else {
+                cached.fresh.insert(owner);
+            }
+        }
+        cached
+    }
+
+    /// Whether what is said of `owner` is from the cache. What is said of a whole tool is its version, which is cached with
+    /// the results; a finding that is about no unit is one of any of the tool's tasks.
+    fn has(&self, owner: &Owner) -> bool {
+        match owner {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(tool), Some(_)) => {
+                self.tasks.contains(owner)
+                    || self.tools.contains(tool.as_str()) && !self.fresh.contains(owner)
+            }
+        }
+    }
 }
 
 /// A tool and a unit, as far as known.
 type Owner = (Option<String>, Option<String>);
 /// A field, and both sides.
 type Found = [String; 3];
+/// By owner, at least one each.
+type All = BTreeMap<Owner, Vec<Found>>;
 
-fn compare(workspace: &Workspace, a: &Witness, b: &Witness) -> BTreeMap<Owner, Found> {
+/// The field of a difference that is a finding which only one side has.
+const FINDING: &str = "finding";
+const MISSING: &str = "missing";
+
+fn compare(workspace: &Workspace, a: &Witness, b: &Witness) -> All {
     let mut all = BTreeMap::new();
     if a.artifacts == b.artifacts {
         return all;
     }
+    of_numbers(workspace, &a.outcome, &b.outcome, &mut all);
     of_tasks(&a.artifacts.tasks, &b.artifacts.tasks, &mut all);
     of_findings(workspace, a, b, &mut all);
-    of_numbers(&a.outcome, &b.outcome, &mut all);
     of_tools(&a.artifacts, &b.artifacts, &mut all);
     if all.is_empty() {
         for (file, (a, b)) in ["run.json", "report.json"]
@@ -96,18 +177,22 @@ fn compare(workspace: &Workspace, a: &Witness, b: &Witness) -> BTreeMap<Owner, F
             .zip([(&a.artifacts.run, &b.artifacts.run), (&a.artifacts.report, &b.artifacts.report)])
         {
             if let Some(found) = first_difference(&value(a), &value(b)) {
-                all.entry((None, None)).or_insert(prefixed(&format!("{file}: "), found));
+                add(&mut all, (None, None), prefixed(&format!("{file}: "), found));
             }
         }
     }
     if all.is_empty() {
         let found = ["tasks.jsonl".to_owned(), "some bytes".to_owned(), "others".to_owned()];
-        all.insert((None, None), found);
+        add(&mut all, (None, None), found);
     }
     all
 }
 
-fn of_tasks(a: &[u8], b: &[u8], all: &mut BTreeMap<Owner, Found>) {
+fn add(all: &mut All, owner: Owner, found: Found) {
+    all.entry(owner).or_default().push(found);
+}
+
+fn of_tasks(a: &[u8], b: &[u8], all: &mut All) {
     let lines = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').map(value).collect::<Vec<_>>();
     for (a, b) in lines(a).iter().zip(&lines(b)).filter(|(a, _)| a["kind"] == "task") {
         let owner = || (owned(&a["tool"]), owned(&a["unit"]));
@@ -115,12 +200,12 @@ fn of_tasks(a: &[u8], b: &[u8], all: &mut BTreeMap<Owner, Found>) {
         let status =
             difference(&a["status"], &b["status"]).map(|_| sides("status", &a["status"], &b["status"]));
         if let Some(found) = status.or_else(|| first_difference(a, b)) {
-            all.entry(owner()).or_insert(found);
+            add(all, owner(), found);
         }
     }
 }
 
-fn of_findings(workspace: &Workspace, a: &Witness, b: &Witness, all: &mut BTreeMap<Owner, Found>) {
+fn of_findings(workspace: &Workspace, a: &Witness, b: &Witness, all: &mut All) {
     let of = |witness: &Witness| {
         let report = value(&witness.artifacts.report);
         let list = report["findings"].as_array().cloned().unwrap_or_default();
@@ -142,13 +227,13 @@ fn of_findings(workspace: &Workspace, a: &Witness, b: &Witness, all: &mut BTreeM
                 let (other, _) = right.remove(at);
                 of_finding(&one, &other)
             }
-            None => ["finding".to_owned(), named(&one), "missing".to_owned()],
+            None => [FINDING.to_owned(), named(&one), MISSING.to_owned()],
         };
-        all.entry(owner(workspace, &a.outcome.plan, &compared)).or_insert(found);
+        add(all, owner(workspace, &a.outcome.plan, &compared), found);
     }
     for (other, compared) in right {
-        let found = ["finding".to_owned(), "missing".to_owned(), named(&other)];
-        all.entry(owner(workspace, &b.outcome.plan, &compared)).or_insert(found);
+        let found = [FINDING.to_owned(), MISSING.to_owned(), named(&other)];
+        add(all, owner(workspace, &b.outcome.plan, &compared), found);
     }
 }
 
@@ -187,26 +272,28 @@ fn owner(workspace: &Workspace, plan: &Plan, compared: &Compared) -> Owner {
 }
 
 /// What the tools say of themselves.
-fn of_tools(a: &Artifacts, b: &Artifacts, all: &mut BTreeMap<Owner, Found>) {
+fn of_tools(a: &Artifacts, b: &Artifacts, all: &mut All) {
     let (a, b) = (value(&a.run), value(&b.run));
     let tools = |run: &Value| run["tools"].as_array().cloned().unwrap_or_default();
     for (a, b) in tools(&a).iter().zip(&tools(&b)) {
         if let Some(found) = first_difference(a, b) {
-            all.entry((owned(&a["name"]), None)).or_insert(found);
+            add(all, (owned(&a["name"]), None), found);
         }
     }
 }
 
 /// Numbers that tools state: what differs in a finding about one is said of the number.
-fn of_numbers(a: &Outcome, b: &Outcome, all: &mut BTreeMap<Owner, Found>) {
+fn of_numbers(workspace: &Workspace, a: &Outcome, b: &Outcome, all: &mut All) {
+    let graph = &a.plan.graph;
     for number in &a.numbers {
         let is_same = |other: &&Number| other.tool == number.tool && other.name == number.name;
         let other = b.numbers.iter().find(is_same).map(|other| other.value.to_string());
         let value = number.value.to_string();
         if other.as_ref() != Some(&value) {
-            let found =
-                [format!("the number `{}`", number.name), value, other.unwrap_or("missing".to_owned())];
-            all.insert((Some(number.tool.clone()), None), found);
+            let found = [format!("the number `{}`", number.name), value, other.unwrap_or(MISSING.to_owned())];
+            let mut tasks = graph.tasks.iter().filter(|task| graph.tool(task.tool).name == number.tool);
+            let unit = tasks.next().map(|task| task.unit.path(workspace).to_string());
+            add(all, (Some(number.tool.clone()), unit), found);
         }
     }
 }

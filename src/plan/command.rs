@@ -92,7 +92,7 @@ fn line(
 }
 
 /// Cargo's words for what is selected, under `profile` if no other is.
-fn selection(workspace: &Workspace, plan: &Plan, profile: Option<&str>) -> Vec<String> {
+pub(super) fn selection(workspace: &Workspace, plan: &Plan, profile: Option<&str>) -> Vec<String> {
     let Selection { features, all_features, no_default_features, target, cargo_profile, .. } =
         &plan.selection;
     let mut words = Vec::new();

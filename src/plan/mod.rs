@@ -10,6 +10,7 @@ mod command;
 pub mod config;
 mod declared;
 mod drift;
+mod fix;
 mod graph;
 mod order;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod tests;
 pub use command::expand;
 pub use declared::Declared;
 pub use drift::{Drift, DriftKind, Said};
+pub use fix::fix_command;
 pub use risk::Facts;
 pub use select::PlanError;
 

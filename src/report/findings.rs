@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{SCHEMA, canonical};
 use crate::model::blind_spot::BlindSpot;
-use crate::model::finding::{Entry, Fix, Place, Range, Related, Site};
+use crate::model::finding::{Entry, FailedTest, Fix, Place, Range, Related, Site};
 use crate::model::generated::{Generated, GeneratedFile, GeneratedUnit};
 use crate::model::outcome::{Compared, Gone, Outcome, Suppressing, ToolOutcome};
 use crate::model::path::RelPath;
@@ -43,7 +43,7 @@ pub(super) fn render(outcome: &Outcome) -> Vec<u8> {
 fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
     let incomplete: Vec<_> =
         outcome.incomplete.iter().map(|(unit, reason)| json!({ "reason": reason, "unit": unit })).collect();
-    json!({
+    let mut object = json!({
         "census": outcome.census,
         "fixed": outcome.fixed,
         "incomplete": incomplete,
@@ -56,7 +56,14 @@ fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
         "unknown": outcome.unknown,
         "updated": outcome.updated,
         "verdict": outcome.verdict.as_str(),
-    })
+    });
+    if !outcome.notices.is_empty() {
+        object["notices"] = json!(outcome.notices);
+    }
+    if !outcome.leaky.is_empty() {
+        object["leaky"] = json!(outcome.leaky);
+    }
+    object
 }
 
 fn blind_spot(spot: &BlindSpot) -> Value {
@@ -94,7 +101,7 @@ fn finding(compared: &Compared, outcome: &Outcome) -> Value {
     let diagnostic = &finding.diagnostic;
     let suppression = compared.suppressed_by.map(|at| &outcome.suppressions[at].suppression);
     let accepted_for = compared.accepted.as_ref().and_then(|accepted| accepted.entry.reason.as_ref());
-    json!({
+    let mut value = json!({
         "code": finding.code,
         "fatal": diagnostic.fatal,
         "fix": diagnostic.fix.as_ref().map(fix),
@@ -113,7 +120,15 @@ fn finding(compared: &Compared, outcome: &Outcome) -> Value {
         "state": compared.state.as_str(),
         "subject": subject(&diagnostic.place),
         "tools": finding.tools,
-    })
+    });
+    if let Some(FailedTest { at, item }) = &diagnostic.test {
+        value["test"] = json!({
+            "item": item,
+            "path": at.as_ref().and_then(Place::path).map(ToString::to_string),
+            "range": at.as_ref().and_then(Place::range).map(range),
+        });
+    }
+    value
 }
 
 fn gone(gone: &Gone) -> Value {

@@ -5,9 +5,11 @@
 //! a finding is one command: all that could end a command or begin another one is escaped.
 
 use super::finished::{Finding, Finished};
-use super::text::{counted, visible};
+use super::text::{BROKEN, counted, visible, without_hash_commands};
 use crate::model::finding::{Level, Place, State};
+use crate::model::generated::split_out_dir;
 use crate::model::path::RelPath;
+use crate::model::tool::Leaky;
 
 /// Annotations that GitHub shows of one level and one step.
 const MOST: usize = 10;
@@ -21,6 +23,11 @@ pub fn render(run: &Finished, base: &RelPath) -> Vec<u8> {
             let unit = if gap.unit == "." { String::new() } else { format!("{}: ", gap.unit) };
             let title = format!("{}: no verdict", tool.name);
             commands.push(Command { level, place: None, title, message: format!("{unit}{}", gap.reason) });
+        }
+        for who in &report.leaky {
+            let unit = if who == "." { String::new() } else { format!("{who}: ") };
+            let (title, message) = (format!("{}: leaky", tool.name), format!("{unit}{}", Leaky::MESSAGE));
+            commands.push(Command { level: Level::Note, place: None, title, message });
         }
     }
     let new = run.report.findings.iter().filter(|finding| finding.state == State::New);
@@ -72,17 +79,25 @@ fn of_finding(finding: &Finding, base: &RelPath) -> Command {
     let mut message = finding.message.clone();
     if let Place::Subject(subject) = &finding.place {
         message = format!("{subject}: {message}");
+    } else if place(&finding.place, base).is_none() {
+        message = format!("{}: {message}", finding.place.name());
     }
     for related in &finding.related {
         message.push('\n');
         message.push_str(&related.message);
     }
-    Command { level: finding.level, place: place(&finding.place, base), title: finding.rule.clone(), message }
+    Command {
+        level: finding.level,
+        place: place(finding.shown_at(), base),
+        title: finding.rule.clone(),
+        message,
+    }
 }
 
 fn place(place: &Place, base: &RelPath) -> Option<String> {
-    let path = base.resolve(place.path()?)?;
-    let mut properties = format!("file={}", property(&String::from_utf8_lossy(path.as_bytes())));
+    // A generated file is in no checkout.
+    let path = base.resolve(place.path().filter(|path| split_out_dir(path).is_none())?)?;
+    let mut properties = format!("file={}", property(&name(&path)));
     if let Some(range) = place.range() {
         // The end is the first position behind it. GitHub takes columns for one line only, and none that is before the
         // first.
@@ -94,6 +109,14 @@ fn place(place: &Place, base: &RelPath) -> Option<String> {
         }
     }
     Some(properties)
+}
+
+/// `path` as it is, if a command can hold it; else as it is written in all artifacts.
+fn name(path: &RelPath) -> String {
+    match std::str::from_utf8(path.as_bytes()) {
+        Ok(name) if visible(name) == name => name.to_owned(),
+        _ => path.to_string(),
+    }
 }
 
 /// What fails a gate beside findings.
@@ -125,9 +148,9 @@ fn of_gate(run: &Finished) -> Vec<Command> {
 
 /// What stands behind the second `::`.
 fn data(text: &str) -> String {
-    let text = visible(text);
+    let text = visible(text).replace('%', "%25").replace('\n', "%0A");
     // The older form of a command is looked for everywhere in a line.
-    text.replace('%', "%25").replace('\n', "%0A").replace("##[", "##\\[")
+    without_hash_commands(&text, BROKEN).into_owned()
 }
 
 /// The value of a property.
@@ -141,10 +164,11 @@ mod tests {
 
     #[test]
     fn nothing_ends_a_command_or_begins_another() {
-        let hostile = "a\r\n::error::b\u{85}%0A::stop-commands::x\n##[error]c,line=1";
+        let hostile = "a\r\n::error::b\u{85}%0A::stop-commands::x\n##[error]c,line=1 ##vso[task.complete]";
         for text in [data(hostile), property(hostile)] {
             assert!(!text.contains(['\n', '\r', '\u{85}']), "{text}");
             assert!(!text.contains("##["), "{text}");
+            assert!(!text.contains("##vso["), "{text}");
             assert!(!text.contains("%0A::stop") && text.contains("%250A"), "{text}");
         }
         assert!(!property(hostile).contains([':', ',']));

@@ -11,9 +11,10 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::census;
 use super::finished::{Finding, Finished, Tasks, Tool, ToolReport};
-use super::text::visible;
+use super::text::{inert, visible};
 use crate::model::census::{OfTarget, TestTotals};
 use crate::model::finding::{Place, State};
+use crate::model::tool::Leaky;
 
 /// Renders `run`.
 pub(super) fn render(run: &Finished, tasks: &Tasks) -> Vec<u8> {
@@ -49,7 +50,11 @@ fn suite(run: &Finished, tasks: &Tasks, tool: &Tool, outcome: &ToolReport) -> Te
             "skipped" => skipped(task.reason.as_deref().unwrap_or_default()),
             _ => continue,
         };
-        suite.add_test_case(of_unit(tool, &task.unit, status));
+        let mut case = of_unit(tool, &task.unit, status);
+        if task.leaky {
+            case.set_system_out(Leaky::MESSAGE);
+        }
+        suite.add_test_case(case);
     }
     for gap in &outcome.incomplete {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
@@ -117,7 +122,7 @@ fn case(finding: &Finding, name: &str) -> TestCase {
     };
     let mut case = TestCase::new(legal(name), status);
     case.set_classname(legal(&finding.place.name()));
-    if let Place::File { path, range } = &finding.place {
+    if let Place::File { path, range } = finding.shown_at() {
         case.extra.insert("file".into(), legal(&path.to_string()).into());
         if let Some(range) = range {
             case.extra.insert("line".into(), range.start.line.to_string().into());
@@ -142,9 +147,10 @@ fn because(what: &str, finding: &Finding) -> String {
 
 /// The finding as text: its place, what it says, and what the tool says beside.
 fn description(finding: &Finding) -> String {
-    let at = finding.place.range().map(|range| format!(":{}:{}", range.start.line, range.start.column));
-    let place = format!("{}{}", finding.place.name(), at.unwrap_or_default());
-    let mut text = format!("{place}: {}[{}]: {}", finding.level.as_str(), finding.rule, finding.message);
+    let place = finding.shown_at();
+    let at = place.range().map(|range| format!(":{}:{}", range.start.line, range.start.column));
+    let place = format!("{}{}", place.name(), at.unwrap_or_default());
+    let mut text = format!("{place}: {}[{}]: {}", finding.level.as_str(), finding.rule, finding.title());
     for related in &finding.related {
         text.push_str("\n  ");
         text.push_str(&related.message.replace('\n', "\n  "));
@@ -152,20 +158,10 @@ fn description(finding: &Finding) -> String {
     text
 }
 
-/// `text` without what no XML may hold, not even escaped.
+/// `text` without what no XML may hold, not even escaped, and what a log would take for a command.
 fn legal(text: &str) -> String {
-    // A log would take `##[` for a command of GitHub's, wherever in a line.
-    let text = visible(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}").replace("##[", "##\\[");
-    // And `::` at its beginning.
-    let is_command = |line: &str| line.trim_start().starts_with("::");
-    match text.split('\n').any(is_command) {
-        true => text
-            .split('\n')
-            .map(|line| if is_command(line) { line.replacen("::", "\\::", 1) } else { line.to_owned() })
-            .collect::<Vec<_>>()
-            .join("\n"),
-        false => text,
-    }
+    let text = visible(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
+    inert(&text).into_owned()
 }
 
 #[cfg(test)]

@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 
 use super::finished::{Finding, Finished, ToolReport};
-use super::text::{counted, visible, visible_line};
+use super::text::{counted, inert, visible, visible_line};
 use super::{blind_spots, census, excerpt, links};
 use crate::model::finding::State;
 use crate::model::outcome::Verdict;
 use crate::model::sources::Sources;
+use crate::model::tool::Leaky;
 
 /// GitHub refuses a summary of more than 1 MiB; this leaves room for those of other steps.
 const MOST_BYTES: usize = 512 * 1024;
@@ -27,6 +28,8 @@ pub fn render(run: &Finished, sources: &Sources) -> Vec<u8> {
     let mut out = format!("## genti: {}\n\n", verdict(run, new.len()));
     tools(run, &mut out);
     gaps(run, &mut out);
+    notices(run, &mut out);
+    leaks(run, &mut out);
     if new.len() > MOST_SHOWN {
         rules(&new, &mut out);
     }
@@ -106,6 +109,37 @@ fn gaps(run: &Finished, out: &mut String) {
     more(reasons.len(), MOST, out);
 }
 
+/// Messages of tools that are no findings.
+fn notices(run: &Finished, out: &mut String) {
+    let of = |(tool, report): (&'_ _, &'_ ToolReport)| {
+        let tool: &super::finished::Tool = tool;
+        let name = code(&tool.name);
+        report.notices.iter().map(|notice| format!("- {name}: {}\n", code(notice))).collect::<Vec<_>>()
+    };
+    let lines: Vec<_> = run.tools().flat_map(of).collect();
+    if lines.is_empty() {
+        return;
+    }
+    out.push_str("### Notices\n\n");
+    lines.iter().take(MOST).for_each(|line| out.push_str(line));
+    more(lines.len(), MOST, out);
+}
+
+/// What passed and left something running.
+fn leaks(run: &Finished, out: &mut String) {
+    let leaky = run.tools().flat_map(|(tool, report)| report.leaky.iter().map(|who| (&tool.name, who)));
+    let leaky: Vec<_> = leaky.collect();
+    if leaky.is_empty() {
+        return;
+    }
+    out.push_str("### Leaky\n\n");
+    for (tool, who) in leaky.iter().take(MOST) {
+        let of = if *who == "." { String::new() } else { format!(" on {}", code(who)) };
+        out.push_str(&format!("- {}{of}: {}\n", code(tool), Leaky::MESSAGE));
+    }
+    more(leaky.len(), MOST, out);
+}
+
 fn rules(new: &[&Finding], out: &mut String) {
     let mut rules: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for finding in new {
@@ -140,17 +174,17 @@ fn findings(new: &[&Finding], sources: &Sources, out: &mut String) {
 
 /// An item of the list, with the source below it.
 fn finding(finding: &Finding, sources: Option<&Sources>) -> String {
-    let at = finding.place.range().map(|range| format!(":{}:{}", range.start.line, range.start.column));
-    let place = format!("{}{}", finding.place.name(), at.unwrap_or_default());
+    let place = finding.shown_at();
+    let at = place.range().map(|range| format!(":{}:{}", range.start.line, range.start.column));
     let mut text = format!(
         "- {} {} {}: {}\n",
         finding.level.as_str(),
         linked(&finding.ns, &finding.rule),
-        code(&place),
-        code(&finding.message)
+        code(&format!("{}{}", place.name(), at.unwrap_or_default())),
+        code(&finding.title())
     );
-    let source = finding.place.path().zip(sources).and_then(|(path, sources)| sources.get(path));
-    if let Some((range, source)) = finding.place.range().zip(source)
+    let source = place.path().zip(sources).and_then(|(path, sources)| sources.get(path));
+    if let Some((range, source)) = place.range().zip(source)
         && let Some(lines) = excerpt::numbered(source, range)
     {
         text.push_str(&fenced(&lines));
@@ -225,11 +259,6 @@ fn fenced(text: &str) -> String {
     let fence = "`".repeat(longest_run(text).max(2) + 1);
     let text = inert(&visible(text)).trim_end().replace('\n', "\n  ");
     format!("\n  {fence}text\n  {text}\n  {fence}\n\n")
-}
-
-/// What a log would take for a command of the older form, wherever in a line.
-fn inert(text: &str) -> String {
-    text.replace("##[", "##\\[")
 }
 
 fn longest_run(text: &str) -> usize {

@@ -144,6 +144,8 @@ pub struct Around {
     pub sources: Sources,
     /// Where the workspace lies below the top of its repository.
     pub base: RelPath,
+    /// Whether it lies in a repository.
+    pub in_repository: bool,
 }
 
 /// A report.

@@ -69,6 +69,9 @@ fn tool(graph: &Graph, tool: &Tool, needs: &[ToolId], outcome: &ToolOutcome) -> 
         "required": tool.required,
         "version": outcome.version,
     });
+    if let Some(command) = &outcome.fix {
+        object["fix"] = json!(command);
+    }
     if let Some(revision) = &outcome.database {
         object["database"] = json!(revision);
     }

@@ -2,7 +2,8 @@
 //!
 //! No time, no GUID, no command line and no absolute path is in it, so that the same run is the same bytes. Findings
 //! that are no more have no results: GitHub takes every result for one that is there. Nor does it take results without
-//! a place: those about no file stand at the manifest of the workspace, with what they are about as logical location.
+//! a place: those about no file stand at the manifest of the workspace, with what they are about as logical location; a
+//! failed test stands where it failed.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -17,8 +18,10 @@ use super::text::counted;
 use super::{Rendered, canonical, links};
 use crate::model::digest::Digest;
 use crate::model::finding::{Fix, Place, Range, Related, State};
+use crate::model::generated::split_out_dir;
 use crate::model::outcome::Verdict;
 use crate::model::path::RelPath;
+use crate::model::tool::Leaky;
 
 /// What GitHub takes: runs in a file.
 const MOST_RUNS: usize = 20;
@@ -137,6 +140,16 @@ impl File<'_> {
                 json!({ "level": "error", "message": { "text": text } })
             })
             .collect();
+        notifications.extend(
+            report
+                .notices
+                .iter()
+                .map(|notice| json!({ "level": "note", "message": { "text": sentence(notice) } })),
+        );
+        notifications.extend(report.leaky.iter().map(|who| {
+            let of = if who == "." { &tool.name } else { who };
+            json!({ "level": "note", "message": { "text": sentence(&format!("{of} {}", Leaky::MESSAGE)) } })
+        }));
         if findings.len() > MOST_RESULTS {
             let more = findings.len() - MOST_RESULTS;
             // What is new is kept; then all are in their order again.
@@ -198,7 +211,7 @@ impl File<'_> {
         };
         let mut result = json!({
             "level": finding.level.as_str(),
-            "locations": [self.location(&finding.place, &finding.scope)],
+            "locations": [self.location(finding)],
             "message": { "text": sentence(&message) },
             "partialFingerprints": fingerprints,
             "ruleId": finding.rule,
@@ -224,15 +237,16 @@ impl File<'_> {
         result
     }
 
-    fn location(&self, place: &Place, scope: &str) -> Value {
-        let name = match (place, self.physical(place)) {
+    fn location(&self, finding: &Finding) -> Value {
+        let physical = self.physical(finding.shown_at());
+        let name = match (&finding.place, &physical) {
             (Place::Subject(subject), _) => subject.clone(),
             // Above the repository; there is no address for it.
             (Place::File { path, .. }, None) => path.to_string(),
-            _ => scope.to_owned(),
+            _ => finding.scope.clone(),
         };
         let manifest = || json!({ "artifactLocation": self.manifest(), "region": { "startLine": 1 } });
-        let mut location = json!({ "physicalLocation": self.physical(place).unwrap_or_else(manifest) });
+        let mut location = json!({ "physicalLocation": physical.unwrap_or_else(manifest) });
         if !name.is_empty() {
             location["logicalLocations"] = json!([{ "fullyQualifiedName": name }]);
         }
@@ -264,7 +278,8 @@ impl File<'_> {
     }
 
     fn physical(&self, place: &Place) -> Option<Value> {
-        let artifact = self.artifact(place.path()?)?;
+        // A generated file is in no checkout.
+        let artifact = self.artifact(place.path().filter(|path| split_out_dir(path).is_none())?)?;
         let region = place.range().map_or_else(|| json!({ "startLine": 1 }), region);
         Some(json!({ "artifactLocation": artifact, "region": region }))
     }

@@ -36,6 +36,8 @@ struct TaskHead<'a> {
     batch_id: Hex,
     exit_status: u8,
     kind: &'static str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    leaky: bool,
     reason: Option<&'a str>,
     stages: Stages<'a>,
     status: &'a str,
@@ -101,9 +103,7 @@ fn hex(digest: &Digest) -> impl Deref<Target = str> {
 
 /// `path` as it is written: most of them as they are.
 fn text(path: &RelPath) -> Cow<'_, str> {
-    let plain = std::str::from_utf8(path.as_bytes()).ok();
-    let plain = plain.filter(|text| !path.is_root() && !text.contains('%'));
-    plain.map_or_else(|| path.to_string().into(), Cow::Borrowed)
+    path.plain().map_or_else(|| path.to_string().into(), Cow::Borrowed)
 }
 
 /// `tasks.jsonl`, to be made.
@@ -247,12 +247,13 @@ impl<'a> TasksDraft<'a> {
 
     /// What stands before the id of a task, and between its id and its unit.
     fn common(&self, batch_id: Hex, tool: &str, result: &TaskOutcome) -> [Vec<u8>; 2] {
-        let TaskOutcome { status, timing } = result;
+        let TaskOutcome { status, is_leaky, timing } = result;
         let (mut head, mut middle) = (Vec::new(), Vec::new());
         let fields = TaskHead {
             batch_id,
             exit_status: status.exit_status(),
             kind: "task",
+            leaky: *is_leaky,
             reason: status.reason(),
             stages: stages(status),
             status: status.as_str(),
@@ -277,7 +278,7 @@ impl<'a> TasksDraft<'a> {
             let exit_status = match result.verdict {
                 Verdict::Passed => 0,
                 Verdict::Failed => 1,
-                Verdict::Incomplete | Verdict::Missing => 3,
+                Verdict::Incomplete | Verdict::Missing | Verdict::Empty => 3,
             };
             let (status, task_id) = (result.verdict.as_str(), Hex(id.0));
             push(&Compare { exit_status, kind: "compare", status, task_id, tool: &tool.name }, &mut out);

@@ -66,6 +66,7 @@ fn hostile() -> Artifacts {
             let mut by_subject = by_file.clone();
             (by_subject["path"], by_subject["range"]) = (json!(null), json!(null));
             by_subject["subject"] = json!("s");
+            by_subject["test"] = json!({ "item": "i", "path": "p", "range": place });
             [by_file, by_subject]
         });
         report["findings"] = findings.collect();
@@ -93,9 +94,9 @@ fn hostile() -> Artifacts {
 
 fn rendered(format: Format, artifacts: &Artifacts) -> Rendered {
     let (run, tasks) = artifacts.read().unwrap();
-    let paths = run.report.findings.iter().filter_map(|finding| finding.place.path());
+    let paths = run.report.findings.iter().filter_map(|finding| finding.shown_at().path());
     let sources = paths.map(|path| (path.clone(), HOSTILE.as_bytes().to_vec())).collect::<BTreeMap<_, _>>();
-    let around = Around { sources: Sources(sources), base: RelPath::default() };
+    let around = Around { sources: Sources(sources), base: RelPath::default(), in_repository: true };
     render(format, &artifacts.report, &run, &|| Ok(&tasks), &around).unwrap()
 }
 

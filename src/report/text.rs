@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+pub(super) use crate::model::path::steers;
+
 /// `text` with everything shown that would steer a terminal or reorder what it shows: only this program's own
 /// escapes reach it. Newlines and tabs stay.
 pub fn visible(text: &str) -> Cow<'_, str> {
@@ -15,17 +17,55 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Whether `c` steers what shows it, hides in it, or turns it around: control and bidirectional characters, ends of lines
-/// of other alphabets, and what takes no room. Newlines and tabs don't.
-pub(super) fn steers(c: char) -> bool {
-    (c.is_control() && c != '\n' && c != '\t')
-        || matches!(
-            c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
+/// What a CI service takes for a command at the beginning of a line, however far it is indented: GitHub, GitLab, Travis.
+const COMMANDS: [&str; 5] = ["::", "section_start:", "section_end:", "travis_fold:", "travis_time:"];
+
+/// What Buildkite takes for the head of a group, where a line begins with it and a blank follows.
+const GROUPS: [&str; 4] = ["---", "+++", "~~~", "^^^"];
+
+/// What a CI service would take for a command at the beginning of `line`.
+pub fn command(line: &str) -> Option<&'static str> {
+    let group = GROUPS.into_iter().find(|mark| {
+        line.strip_prefix(mark).is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
+    });
+    let trimmed = line.trim_start();
+    group.or_else(|| COMMANDS.into_iter().find(|mark| trimmed.starts_with(mark)))
 }
+
+/// `text` with `stand_in` for the `##` of each `##[`, `##vso[`, `##teamcity[` and the like: commands of GitHub's, Azure's and
+/// TeamCity's, which are looked for everywhere in a line.
+pub fn without_hash_commands<'a>(text: &'a str, stand_in: &str) -> Cow<'a, str> {
+    let mut made = String::new();
+    let mut copied = 0;
+    for (at, _) in text.match_indices('[') {
+        let before = text[..at].trim_end_matches(|c: char| c.is_ascii_alphanumeric());
+        if let Some(before) = before.strip_suffix("##") {
+            made.push_str(&text[copied..before.len()]);
+            made.push_str(stand_in);
+            copied = before.len() + 2;
+        }
+    }
+    match copied {
+        0 => Cow::Borrowed(text),
+        copied => Cow::Owned(made + &text[copied..]),
+    }
+}
+
+/// `text` as nothing that a CI service obeys when it reads it in a log. Text without escape sequences.
+pub(super) fn inert(text: &str) -> Cow<'_, str> {
+    let text = without_hash_commands(text, BROKEN);
+    if text.split('\n').all(|line| command(line).is_none()) {
+        return text;
+    }
+    let inert = |line: &str| match command(line) {
+        Some(mark) => line.replacen(mark, &format!("\\{mark}"), 1),
+        None => line.to_owned(),
+    };
+    Cow::Owned(text.split_inclusive('\n').map(inert).collect())
+}
+
+/// What stands for the `##` of a command where it is shown.
+pub const BROKEN: &str = "##\\";
 
 /// The same on one line.
 pub fn visible_line(text: &str) -> String {
@@ -58,6 +98,28 @@ pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_of_ci_services_are_shown_and_not_obeyed() {
+        for (text, shown) in [
+            ("a ##[error]b ##vso[task.complete]c", "a ##\\[error]b ##\\vso[task.complete]c"),
+            ("###[x ##teamcity[y", "###\\[x ##\\teamcity[y"),
+            ("a\n  ::error::b", "a\n  \\::error::b"),
+            (
+                "--- group\n+++ open\n~~~ quiet\n^^^ +++\n---",
+                "\\--- group\n\\+++ open\n\\~~~ quiet\n\\^^^ +++\n\\---",
+            ),
+            ("section_start:1:a\n section_end:1:a", "\\section_start:1:a\n \\section_end:1:a"),
+        ] {
+            assert_eq!(inert(text), shown);
+            assert_eq!(inert(shown), shown, "once is enough");
+        }
+        for harmless in
+            ["## [a]", "##a-b[", "a::b", " --- a", "---a", "--> a.rs", "-- -", "a section_start:1:a"]
+        {
+            assert_eq!(inert(harmless), harmless);
+        }
+    }
 
     #[test]
     fn escapes_and_bidi_marks_are_shown_not_obeyed() {

@@ -6,12 +6,14 @@
 //! and which still use it even less. It may be a build server that the next cargo already talks to. So orphans
 //! are killed as soon as no child lives, at the latest at the end of the run, and never beside a child.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use super::pool::Held;
 use super::sys::{Group, GroupId, Guard, Orphans, Pipe};
 use crate::model::task::Exit;
 
@@ -29,14 +31,25 @@ pub(super) struct Children {
     guard: Option<(PathBuf, &'static str)>,
 }
 
+/// The starts of other children that had begun when a child was started: they may have a copy of its pipes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Starts {
+    /// Those with a smaller number.
+    before: u64,
+}
+
 #[derive(Debug, Default)]
 struct Live {
-    /// How many are being started, and have no number yet.
-    starting: usize,
+    /// How many starts have begun so far.
+    begun: u64,
+    /// Those of them, by number, that have not ended: the child has no process id yet.
+    starting: BTreeSet<u64>,
     /// Those that are started and not reaped, each at its place.
     groups: Vec<Option<GroupId>>,
     /// Kills them if we can't.
     guard: Option<Guard>,
+    /// The tokens that it puts back then.
+    tokens: Option<Arc<Held>>,
 }
 
 impl Live {
@@ -44,11 +57,33 @@ impl Live {
         self.groups.iter().flatten().copied()
     }
 
-    /// So many more are being started.
-    fn start(&mut self, more: isize) {
-        self.starting = self.starting.saturating_add_signed(more);
+    /// Lets the guard know how many tokens there are to put back.
+    fn share_tokens(&self) {
+        if let (Some(guard), Some(tokens)) = (&self.guard, &self.tokens)
+            && let Ok(ledger) = guard.ledger()
+        {
+            tokens.write_to(ledger);
+        }
+    }
+
+    /// Notes that a child is being started. The number of this start.
+    fn begin(&mut self) -> u64 {
+        let start = self.begun;
+        self.begun += 1;
+        self.starting.insert(start);
+        self.note_starting();
+        start
+    }
+
+    /// Notes that the child of this start runs its program, or that there is none.
+    fn end(&mut self, start: u64) {
+        self.starting.remove(&start);
+        self.note_starting();
+    }
+
+    fn note_starting(&self) {
         if let Some(guard) = &self.guard {
-            guard.note_starting(self.starting);
+            guard.note_starting(self.starting.len());
         }
     }
 
@@ -77,6 +112,13 @@ impl Children {
         self.guard = Some((program, argument));
     }
 
+    /// Has the guard put back these tokens if we are killed.
+    pub(super) fn guard_tokens(&self, tokens: Option<Arc<Held>>) {
+        let mut live = self.live();
+        live.tokens = tokens;
+        live.share_tokens();
+    }
+
     /// Sends the guard away. To be called when no child lives.
     pub(super) fn dismiss_guard(&self) {
         self.live().guard = None;
@@ -89,7 +131,7 @@ impl Children {
     }
 
     /// Starts a child, in a group of its own.
-    pub(super) fn start(&self, command: &mut Command) -> io::Result<(Group, [Pipe; 2])> {
+    pub(super) fn start(&self, command: &mut Command) -> io::Result<(Group, [Pipe; 2], Starts)> {
         // Several threads may do so at once: what takes long is not locked.
         let mut live = self.live();
         if live.guard.is_none()
@@ -97,17 +139,31 @@ impl Children {
         {
             // A system that has no room for it gets a run without.
             live.guard = Guard::start(Command::new(program).arg(argument)).ok();
+            live.share_tokens();
         }
-        live.start(1);
+        let start = live.begin();
         drop(live);
         let started = Group::spawn(command);
         let mut live = self.live();
         if let Ok((group, _)) = &started {
             live.replace(None, Some(group.id()));
         }
-        live.start(-1);
+        live.end(start);
         self.started.notify_all();
-        started
+        let beside = Starts { before: live.begun };
+        started.map(|(group, pipes)| (group, pipes, beside))
+    }
+
+    /// Whether one of `starts` has not ended. Until a child runs its own program, it holds what we had open when it came
+    /// into being: on a busy machine, that can take longer than another child lives.
+    pub(super) fn is_under_way(&self, starts: Starts) -> bool {
+        self.live().starting.first().is_some_and(|start| *start < starts.before)
+    }
+
+    /// As if another child were being started from now on.
+    #[cfg(test)]
+    pub(super) fn begin_start(&self) {
+        self.live().begin();
     }
 
     /// Reaps a child that has ended, and kills what is left of its group.
@@ -146,7 +202,7 @@ impl Children {
     #[cfg(unix)]
     pub(super) fn pause(&self, sleep: impl FnOnce()) {
         let live = self.live();
-        let live = self.started.wait_while(live, |live| live.starting > 0);
+        let live = self.started.wait_while(live, |live| !live.starting.is_empty());
         let live = live.unwrap_or_else(PoisonError::into_inner);
         let mut paused = self.paused.write().unwrap_or_else(PoisonError::into_inner);
         let since = Instant::now();
@@ -162,7 +218,7 @@ impl Children {
         let Some(orphans) = &self.orphans else { return false };
         let live = self.live();
         // One without a number would be taken for an orphan.
-        if live.starting > 0 || (kill && live.groups().next().is_some()) {
+        if !live.starting.is_empty() || (kill && live.groups().next().is_some()) {
             return false;
         }
         let ours: Vec<_> = live.groups().chain(live.guard.as_ref().map(Guard::id)).collect();

@@ -5,11 +5,18 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::build_dirs::BuildDirs;
+use super::lint_levels::{self, Ignored};
+use super::output_form;
+use super::recursion::VARIABLE as RUNNING;
+use crate::disk;
 use crate::model::tool::{Counted, Environment, Tool};
 
-/// A snapshot of the environment.
+/// A snapshot of the environment, without the lint levels that it would set for compilers.
 #[derive(Clone, Debug, Default)]
-pub struct Env(BTreeMap<OsString, OsString>);
+pub struct Env {
+    vars: BTreeMap<OsString, OsString>,
+    ignored: Vec<Ignored>,
+}
 
 /// What every tool may see.
 const HARMLESS: [&str; 23] = [
@@ -43,8 +50,10 @@ const HARMLESS: [&str; 23] = [
 const SESSION: [&str; 4] = ["OLDPWD", "PWD", "SHLVL", "_"];
 
 /// What every tool gets: output that is the same everywhere.
-const FIXED: [(&str, &str); 6] = [
+const FIXED: [(&str, &str); 7] = [
     ("CARGO_TERM_COLOR", "never"),
+    // Quiet, cargo keeps its warnings to itself.
+    ("CARGO_TERM_QUIET", "false"),
     ("GENTI", "1"),
     ("INSTA_UPDATE", "no"),
     ("LC_ALL", "C"),
@@ -55,31 +64,49 @@ const FIXED: [(&str, &str); 6] = [
 /// The variables that name a jobserver, in the order in which they are read.
 pub(super) const JOBSERVER: [&str; 3] = ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
 
+impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Env {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        let vars = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { vars, ignored: Vec::new() }
+    }
+}
+
 impl Env {
     /// The environment of this process.
     pub fn capture() -> Self {
-        Self(std::env::vars_os().collect())
+        let mut vars = std::env::vars_os().collect();
+        let ignored = lint_levels::take_out(&mut vars, &|path| disk::read_to_string(Path::new(path)).ok());
+        Self { vars, ignored }
     }
 
-    /// An environment of these variables.
-    #[cfg(test)]
-    pub(super) fn of(vars: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self(vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    /// The lint levels that were in the environment, and that no tool sees.
+    pub fn ignored(&self) -> &[Ignored] {
+        &self.ignored
     }
 
     /// The value of `name`, if it is set and not empty.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
-        self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+        self.vars.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether `name` is set, to whatever value.
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        self.vars.contains_key(OsStr::new(name))
+    }
+
+    /// Sets `name` for this program and what it tells its children.
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        self.vars.insert(name.into(), value.into());
     }
 
     /// Every variable.
     pub(super) fn vars(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
-        self.0.iter()
+        self.vars.iter()
     }
 
     /// The names of the variables that begin with `prefix`, sorted.
     pub fn names<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.keys().filter_map(|name| name.to_str()).filter(move |name| name.starts_with(prefix))
+        self.vars.keys().filter_map(|name| name.to_str()).filter(move |name| name.starts_with(prefix))
     }
 
     /// What a process of `tool` sees. `dirs` are where cargo builds; `pool` are the variables of the jobserver,
@@ -98,6 +125,9 @@ impl Env {
             vars.insert("CARGO_BUILD_JOBS".into(), jobs.to_string().into());
         }
         vars.extend(FIXED.map(|(name, value)| (name.into(), value.into())));
+        vars.extend(self.get(RUNNING).map(|value| (RUNNING.into(), value.to_owned())));
+        vars.extend(output_form::fixed(tool).map(|(name, value)| (name.into(), value.into())));
+        vars.retain(|name, _| !output_form::removed(tool).iter().any(|removed| name == *removed));
         if tool.jobserver {
             vars.extend(pool.iter().map(|(name, value)| (name.into(), value.clone())));
         }
@@ -116,7 +146,8 @@ impl Env {
                 name.to_str().is_some_and(|name| is_allowed(name, names) || is_searched_by(tool, name))
             }
         };
-        let mut seen: BTreeMap<_, _> = self.0.iter().filter(|(name, _)| allowed(name)).map(owned).collect();
+        let mut seen: BTreeMap<_, _> =
+            self.vars.iter().filter(|(name, _)| allowed(name)).map(owned).collect();
         if tool.inherits() {
             self.clean_library_path(&mut seen);
         }
@@ -138,8 +169,11 @@ impl Env {
             Environment::Only(_) => true,
         };
         let gets_dirs = tool.inherits() && !tool.uses_executable();
-        let is_set_for_it =
-            |name: &str| FIXED.iter().any(|(own, _)| *own == name) || gets_dirs && DIRS.contains(&name);
+        let is_set_for_it = |name: &str| {
+            FIXED.iter().any(|(own, _)| *own == name)
+                || gets_dirs && DIRS.contains(&name)
+                || output_form::concerns(tool, name)
+        };
         let seen = self.seen_by(tool).into_iter();
         let seen = seen.map(|(name, value)| (name.to_string_lossy().into_owned(), value));
         seen.filter(|(name, _)| is_decisive(name) && !is_set_for_it(name)).collect()

@@ -11,7 +11,7 @@ mod tests;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -48,6 +48,8 @@ pub struct Executor<'a> {
     pub parallel: usize,
     /// Whether nothing starts any more once a required tool has failed.
     pub fail_fast: bool,
+    /// Whether one has if it is not installed and the workspace only shows that it uses it.
+    pub absent_fails: bool,
     /// Whether one has, by what is known without running it.
     pub has_failed: bool,
     /// For each task, whether it is to be run: of the others the result is known.
@@ -56,6 +58,8 @@ pub struct Executor<'a> {
     pub outputs: &'a Outputs<'a>,
     /// Where cargo builds.
     pub build_dirs: BuildDirs,
+    /// This program, if it can stand between cargo and rustc.
+    pub own_program: Option<&'a Path>,
     /// `--locked`, `--offline`, `--frozen`: how cargo may work, no part of what is selected.
     pub cargo_flags: Vec<String>,
     /// When the run began.
@@ -72,9 +76,14 @@ pub struct Client<'a, R> {
     pub judge: &'a Judge<'a, R>,
     /// The result of a task that runs this program, if it is known.
     pub recall: &'a Recall<'a, R>,
+    /// Asked before each step whether it may run.
+    pub admit: &'a Admit<'a>,
     /// Told of each step that was run.
     pub record: &'a Record<'a, R>,
 }
+
+/// Says why a step may not run, if it may not.
+pub type Admit<'a> = dyn Fn(StepId) -> Option<String> + Sync + 'a;
 
 /// Looks up the result of a task by the program that it runs, which was not there before.
 pub type Recall<'a, R> = dyn Fn(TaskIx, &Program) -> Option<R> + Sync + 'a;
@@ -95,11 +104,15 @@ pub struct Judged<R> {
     pub is_kept: bool,
     /// The test programs that were built: steps that come later may name them.
     pub programs: Vec<Program>,
+    /// All that the build put where others look for it: as long as tests run, it must stay as it is.
+    pub outputs: Vec<PathBuf>,
     /// Whether the tool is to be run once more, in its second pass, for what this output does not tell.
     pub again: bool,
     /// Whether the same process is to be run once more, because it replayed what it had said of other inputs. Nothing else
     /// of this counts then.
     pub repeat: bool,
+    /// Whether the output shows by itself that it is complete: it ends with a count that all of it agrees with.
+    pub is_whole: bool,
 }
 
 /// How the processes of a step, or of one of its units alone, ended.
@@ -117,7 +130,11 @@ pub enum Ended<R> {
     Truncated(Truncated),
     /// The program is one that another step builds, and it did not. Whether that is a failure, the other step says.
     NotBuilt,
-    /// Something that it started still held its output open: what it would have said is lost.
+    /// While it ran, another build replaced this program, which it may have started.
+    Replaced(String),
+    /// It was not started, for this reason.
+    Withheld(String),
+    /// Something that it started still held its output open, and nothing in the output shows that it is complete.
     Leaky,
     /// The run ended first.
     Stopped(StopReason),
@@ -205,6 +222,7 @@ impl Executor<'_> {
             return Ok(Runs { steps, failed_fast: false });
         }
         self.build_dirs.prepare(&self.plan.graph.tools);
+        self.stop.children().guard_tokens(self.pool.held());
         let workers = self.parallel.clamp(1, due);
         let (events, inbox) = channel();
         let wish = wait_for_tokens(self.pool.clone(), events.clone())?;
@@ -360,6 +378,7 @@ impl Executor<'_> {
             id,
             step,
             launcher,
+            programs,
             client,
             pieces,
             kept,
@@ -367,9 +386,10 @@ impl Executor<'_> {
             fails: false,
             is_second: false,
         };
-        match &programs[step.tool.0 as usize] {
-            Ok(program) => attempt.run(program, &tasks),
-            Err(missing) => attempt.push(tasks, Ended::Missing(missing.clone()), None),
+        match (&programs[step.tool.0 as usize], (client.admit)(id)) {
+            (_, Some(why)) => attempt.push(tasks, Ended::Withheld(why), None),
+            (Ok(program), None) => attempt.run(program, &tasks),
+            (Err(missing), None) => attempt.push(tasks, Ended::Missing(missing.clone()), None),
         }
         let Attempt { pieces, kept, attempts, fails, .. } = attempt;
         let duration = self.elapsed().saturating_sub(start);

@@ -2,21 +2,26 @@
 //!
 //! Test programs are started as cargo does: in the directory of their package, with the variables of the package and of
 //! its build script, where the libraries are, and through a `runner` if cargo's configuration has one. What was built is
-//! told by the steps that built it, so that a plan can name a program that does not exist yet.
+//! told by the steps that built it, so that a plan can name a program that does not exist yet. Whether it is still there is
+//! looked at before and after a test: the user's own cargo, or a tool that genti does not know to build, may replace it.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 use cargo_config2::PathAndArgs;
 
-use super::cargo_config;
+use super::build_dirs::builders_of;
 use super::executor::Executor;
+use super::output_form;
 use super::pool::Threads;
+use super::program::{NO_INSTALL, toolchain_of, words_of};
+use super::{cap_lints, cargo_config};
 use crate::model::task::{Program, Unit};
-use crate::model::tool::Tool;
+use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::PackageId;
 
 /// Where the system looks for libraries.
@@ -31,9 +36,40 @@ const LIBRARY_PATH: &str = if cfg!(windows) {
 /// Knows what was built, and how cargo would start it.
 pub(super) struct Launcher<'a> {
     executor: &'a Executor<'a>,
-    built: Mutex<BTreeMap<(PackageId, u32), Arc<Program>>>,
+    /// By the tool that built it.
+    built: Mutex<BTreeMap<ToolId, Built>>,
+    /// Held by who builds again what was replaced.
+    pub(super) restoring: Mutex<()>,
     /// Read when it is first needed.
     cargo: OnceLock<Result<Cargo, String>>,
+    /// What caps the lints of members. Made when it is first needed.
+    wrapper: OnceLock<Result<Option<PathBuf>, String>>,
+}
+
+/// What a tool has built.
+struct Built {
+    programs: BTreeMap<(PackageId, u32), Arc<Program>>,
+    /// What must stay as it is, each with how it was seen.
+    outputs: Vec<(PathBuf, Option<Seen>)>,
+}
+
+/// A file as the system sees it. Not when a link to it was made, which changes nothing of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    len: u64,
+    modified: Option<SystemTime>,
+    inode: u64,
+}
+
+impl Seen {
+    fn of(path: &Path) -> Option<Self> {
+        let meta = path.metadata().ok()?;
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(&meta);
+        #[cfg(not(unix))]
+        let inode = 0;
+        Some(Self { len: meta.len(), modified: meta.modified().ok(), inode })
+    }
 }
 
 /// The variables of a process.
@@ -42,19 +78,43 @@ type Vars = BTreeMap<OsString, OsString>;
 impl<'a> Launcher<'a> {
     /// Nothing is built yet.
     pub(super) fn new(executor: &'a Executor<'a>) -> Self {
-        Self { executor, built: Mutex::default(), cargo: OnceLock::new() }
+        Self {
+            executor,
+            built: Mutex::default(),
+            restoring: Mutex::default(),
+            cargo: OnceLock::new(),
+            wrapper: OnceLock::new(),
+        }
     }
 
-    /// Takes note of programs that are there now.
-    pub(super) fn keep(&self, programs: Vec<Program>) {
+    /// Takes note of the programs and outputs that `tool` has built.
+    pub(super) fn keep(&self, tool: ToolId, programs: Vec<Program>, outputs: Vec<PathBuf>) {
+        if programs.is_empty() && outputs.is_empty() {
+            return;
+        }
         let programs = programs.into_iter().map(|program| (program.target, Arc::new(program)));
-        self.built.lock().unwrap_or_else(PoisonError::into_inner).extend(programs);
+        let seen = |path: PathBuf| (path.clone(), Seen::of(&path));
+        let built = Built { programs: programs.collect(), outputs: outputs.into_iter().map(seen).collect() };
+        self.lock().insert(tool, built);
     }
 
-    /// The program of the target that `unit` is.
-    pub(super) fn program(&self, unit: Unit) -> Option<Arc<Program>> {
+    /// The program of the target that `unit` is, and the tool that built it for `tool`.
+    pub(super) fn program(&self, tool: ToolId, unit: Unit) -> Option<(ToolId, Arc<Program>)> {
         let Unit::TargetRoot(package, at) = unit else { return None };
-        self.built.lock().unwrap_or_else(PoisonError::into_inner).get(&(package, at)).cloned()
+        let built = self.lock();
+        builders_of(&self.executor.plan.graph, tool)
+            .find_map(|builder| Some((builder, built.get(&builder)?.programs.get(&(package, at))?.clone())))
+    }
+
+    /// Something that `builder` has built, and that is no longer what it was.
+    pub(super) fn replaced(&self, builder: ToolId) -> Option<PathBuf> {
+        let built = self.lock();
+        let is_other = |(path, seen): &&(PathBuf, Option<Seen>)| Seen::of(path) != *seen;
+        built.get(&builder)?.outputs.iter().find(is_other).map(|(path, _)| path.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ToolId, Built>> {
+        self.built.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The command `argv` of `tool`, where `program` is what it runs, or `built` is or has to do with it; and the
@@ -72,6 +132,12 @@ impl<'a> Launcher<'a> {
     ) -> Result<(Command, Option<Threads>), String> {
         let Executor { workspace, env, pool, build_dirs, parallel, .. } = self.executor;
         let mut vars = env.for_tool(tool, build_dirs, pool.vars(), *parallel);
+        if toolchain_of(words_of(tool)).is_some() {
+            vars.insert(NO_INSTALL.0.into(), NO_INSTALL.1.into());
+        }
+        if tool.caps_lints() {
+            vars.extend(self.cap_lints()?.map(|wrapper| (cap_lints::VARIABLE.into(), wrapper.into())));
+        }
         let threads = tool.threads.as_ref().map(|name| {
             let most = self.most_threads(name, &vars).unwrap_or(*parallel).min(*parallel);
             let threads = pool.take_free(most.saturating_sub(1));
@@ -118,9 +184,12 @@ impl<'a> Launcher<'a> {
         own.insert("CARGO_MANIFEST_PATH".into(), dir.join("Cargo.toml").into());
         own.insert(LIBRARY_PATH.into(), self.library_path(cargo, built, vars.get(OsStr::new(LIBRARY_PATH))));
         for (name, value, is_forced) in &cargo.vars {
-            // What is said of the package itself is never overridden, nor how many threads there are tokens for.
+            // What is said of the package itself is never overridden, nor how many threads there are tokens for, nor the
+            // form of the output.
             let is_threads = tool.threads.as_ref().is_some_and(|own| name == own.as_str());
-            if !is_threads && !own.contains_key(name) && (*is_forced || !vars.contains_key(name)) {
+            let is_form = name.to_str().is_some_and(|name| output_form::concerns(tool, name));
+            if !is_threads && !is_form && !own.contains_key(name) && (*is_forced || !vars.contains_key(name))
+            {
                 own.insert(name.clone(), value.clone());
             }
         }
@@ -146,6 +215,25 @@ impl<'a> Launcher<'a> {
         let dirs = dirs.into_iter().chain(before.into_iter().flat_map(std::env::split_paths));
         // A directory with a separator in its name can't be in such a list; cargo refuses to build there.
         std::env::join_paths(unique(dirs)).unwrap_or_default()
+    }
+
+    /// The program that caps the lints of members, if there is one.
+    fn cap_lints(&self) -> Result<Option<PathBuf>, String> {
+        let make = || {
+            let Executor { workspace, env, own_program, .. } = self.executor;
+            let Some(program) = own_program else { return Ok(None) };
+            // An empty variable turns off what is configured.
+            let own = match env.is_set(cap_lints::VARIABLE) {
+                true => env.get(cap_lints::VARIABLE).map(PathBuf::from),
+                false => self.cargo()?.wrapper.clone(),
+            };
+            let is_name = |path: &Path| path.components().count() == 1;
+            let next = own.map(|own| if is_name(&own) { own } else { workspace.root.join(own) });
+            cap_lints::prepare(&workspace.target_dir, program, next.as_deref())
+                .map(Some)
+                .map_err(|error| format!("could not make a wrapper for rustc: {error}"))
+        };
+        self.wrapper.get_or_init(make).clone()
     }
 
     fn cargo(&self) -> Result<&Cargo, String> {
@@ -176,6 +264,8 @@ struct Cargo {
     runners: BTreeMap<String, PathAndArgs>,
     /// `[env]`: name, value, and whether it overrides the environment.
     vars: Vec<(OsString, OsString, bool)>,
+    /// `build.rustc-workspace-wrapper`.
+    wrapper: Option<PathBuf>,
 }
 
 impl Cargo {
@@ -191,8 +281,9 @@ impl Cargo {
                 runners.insert(triple.clone(), runner);
             }
         }
+        let wrapper = config.build.rustc_workspace_wrapper.filter(|path| !path.as_os_str().is_empty());
         let vars = config.env.into_iter().map(|(name, entry)| (name.into(), entry.value, entry.force));
-        Ok(Self { host, targets, runners, vars: vars.collect() })
+        Ok(Self { host, targets, runners, vars: vars.collect(), wrapper })
     }
 
     /// What starts `program`, if it is not started by itself. Beside those for another target there are programs for the

@@ -12,15 +12,19 @@
 #![expect(clippy::disallowed_methods, reason = "this layer is where processes, threads and the clock live")]
 
 mod build_dirs;
+mod cap_lints;
 mod cargo_config;
 mod children;
 mod environment;
 mod executor;
 mod fingerprints;
 mod launch;
+mod lint_levels;
+mod output_form;
 mod pool;
 mod process;
 mod program;
+mod recursion;
 mod scheduler;
 mod slow;
 mod spool;
@@ -29,12 +33,15 @@ mod sys;
 mod version;
 
 pub use build_dirs::BuildDirs;
+pub use cap_lints::wrap_rustc;
 pub use cargo_config::{CargoConfig, default_target};
 pub use environment::{Env, is_cargos_variable};
-pub use executor::{Client, Ended, Executor, Judge, Judged, Piece, Recall, Record, Runs, StepRun};
+pub use executor::{Admit, Client, Ended, Executor, Judge, Judged, Piece, Recall, Record, Runs, StepRun};
 pub use fingerprints::Fingerprint;
+pub use lint_levels::Ignored;
 pub use pool::{Inherited, Pool};
-pub use program::{Identifier, Identity, Missing, Programs, read_text};
+pub use program::{Identifier, Identity, Missing, Programs, read_text, runs_toolchain};
+pub use recursion::{Recursion, is_above, own_name};
 pub use spool::{Kept, Outputs, Truncated};
 pub use stop::{Stop, StopReason};
 pub use sys::stand_guard;

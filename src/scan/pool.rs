@@ -56,6 +56,13 @@ impl Inherited {
         }
     }
 
+    /// Puts back this many tokens, which whoever took them can't put back any more.
+    pub(super) fn give_back(&self, tokens: usize) {
+        let Some(client) = &self.client else { return };
+        // A pool that is gone has no use for them.
+        let _ = (0..tokens).try_for_each(|_| client.release_raw());
+    }
+
     /// No jobserver.
     pub fn none() -> Self {
         Self { client: None, warning: None }
@@ -77,6 +84,8 @@ struct Shared {
     own_pipe: Option<File>,
     /// How many tokens are taken beside those that stand for a process.
     extra: Mutex<usize>,
+    /// How many of an inherited pool's tokens we have.
+    held: Arc<Held>,
     vars: Vec<(String, OsString)>,
 }
 
@@ -89,7 +98,7 @@ enum Kind {
     /// Our own slot.
     Implicit(Pool),
     /// One from the pool.
-    Pooled { _acquired: Acquired },
+    Pooled { _token: Pooled },
     /// One that was read from the pipe of an own pool.
     Own(Pool),
     /// The pool is gone.
@@ -111,6 +120,49 @@ impl Drop for Token {
             Kind::Own(pool) => drop(pool.0.client.release_raw()),
             Kind::Pooled { .. } | Kind::None => {}
         }
+    }
+}
+
+/// A token from the pool, which is counted.
+#[derive(Debug)]
+struct Pooled {
+    /// Given back when dropped.
+    acquired: Option<Acquired>,
+    held: Arc<Held>,
+}
+
+impl Pooled {
+    fn new(acquired: Acquired, held: &Arc<Held>) -> Self {
+        held.add(1);
+        Self { acquired: Some(acquired), held: Arc::clone(held) }
+    }
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        // In this order: should we be killed in between, one is lost, and the pool never has too many.
+        self.held.add(-1);
+        self.acquired = None;
+    }
+}
+
+/// How many tokens of the pool this process has, for who puts them back if it is killed.
+#[derive(Debug, Default)]
+pub(super) struct Held(Mutex<(usize, Option<sys::Ledger>)>);
+
+impl Held {
+    fn add(&self, more: isize) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.0 = held.0.saturating_add_signed(more);
+        if let (count, Some(ledger)) = &*held {
+            ledger.note_tokens(*count);
+        }
+    }
+
+    /// Writes to `ledger` how many there are, now and whenever that changes.
+    pub(super) fn write_to(&self, ledger: sys::Ledger) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1 = Some(ledger);
+        self.add(0);
     }
 }
 
@@ -138,7 +190,13 @@ impl Pool {
     fn of(client: Client, own: Option<usize>, vars: Vec<(String, OsString)>) -> Self {
         let implicit = AtomicBool::new(own.is_none());
         let own_pipe = own.and_then(|_| without_waiting(&vars));
-        Self(Arc::new(Shared { client, own, implicit, own_pipe, extra: Mutex::new(0), vars }))
+        let (extra, held) = (Mutex::new(0), Arc::default());
+        Self(Arc::new(Shared { client, own, implicit, own_pipe, extra, held, vars }))
+    }
+
+    /// How many tokens we have that are somebody else's.
+    pub(super) fn held(&self) -> Option<Arc<Held>> {
+        self.0.own.is_none().then(|| Arc::clone(&self.0.held))
     }
 
     /// The variables that a client needs.
@@ -153,7 +211,7 @@ impl Pool {
 
     /// Waits for a token of the pool.
     pub(super) fn acquire(&self) -> std::io::Result<Token> {
-        Ok(Token(Kind::Pooled { _acquired: self.0.client.acquire()? }))
+        Ok(Token(Kind::Pooled { _token: Pooled::new(self.0.client.acquire()?, &self.0.held) }))
     }
 
     /// A token of the pool, if one is free and the system has a way to tell.
@@ -165,7 +223,7 @@ impl Pool {
             }
             None => {
                 let acquired = self.0.client.try_acquire().ok().flatten();
-                acquired.map(|acquired| Kind::Pooled { _acquired: acquired })
+                acquired.map(|acquired| Kind::Pooled { _token: Pooled::new(acquired, &self.0.held) })
             }
         };
         kind.map(Token)

@@ -17,6 +17,7 @@ mod shell_tests;
 mod tests;
 mod words;
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -33,12 +34,16 @@ pub struct Programs {
     cargo: PathBuf,
     toolchain: Option<PathBuf>,
     path: Vec<PathBuf>,
+    /// Cargo's home, where rustup puts its proxies.
+    home: Option<PathBuf>,
 }
 
 /// A program that is not there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{program}` is not installed{}", install.as_ref().map(|how| format!("; install it with `{how}`")).unwrap_or_default())]
+#[error("{kind}`{program}` is not installed{}", install.as_ref().map(|how| format!("; install it with `{how}`")).unwrap_or_default())]
 pub struct Missing {
+    /// What stands before the name: nothing, or `toolchain `.
+    pub kind: &'static str,
     /// Its name.
     pub program: String,
     /// How to install it.
@@ -46,19 +51,46 @@ pub struct Missing {
 }
 
 impl Missing {
-    /// The subcommand or component that `tool` is, of which cargo knows nothing.
-    pub(super) fn subcommand(tool: &Tool) -> Self {
-        // cargo's subcommand, behind its toolchain and options; a component of rustup's is called like its tool.
-        let words = tool.run.iter().skip(1).filter_map(Arg::literal);
-        let subcommand = words.into_iter().find(|word| !word.starts_with(['-', '+']));
-        let is_cargo = tool.run.first().and_then(Arg::literal) == Some("cargo");
-        let subcommand = subcommand.filter(|_| is_cargo).unwrap_or(&tool.name);
-        let program = tool.run.get(1).map_or_else(|| tool.name.clone(), |_| format!("cargo {subcommand}"));
-        Self { program, install: tool.install.clone() }
+    /// The program `name`.
+    fn program(name: &str, install: Option<&String>) -> Self {
+        Self { kind: "", program: name.to_owned(), install: install.cloned() }
+    }
+
+    /// The toolchain `name`.
+    fn toolchain(name: &str) -> Self {
+        let install = Some(format!("rustup toolchain install {name}"));
+        Self { kind: "toolchain ", program: name.to_owned(), install }
     }
 }
 
+/// The programs of a Rust toolchain that rustup has proxies for.
 const RUST: [&str; 5] = ["cargo", "rustc", "rustdoc", "rustfmt", "clippy-driver"];
+
+/// Keeps rustup from installing a toolchain in the middle of a run.
+pub(super) const NO_INSTALL: (&str, &str) = ("RUSTUP_AUTO_INSTALL", "0");
+
+/// Whether `tool` runs a program of the toolchain; cargo only with one of these subcommands.
+pub fn runs_toolchain(tool: &Tool, subcommands: &[&str]) -> bool {
+    let mut words = words_of(tool);
+    match words.next() {
+        Some("cargo") => {
+            words.find(|word| !word.starts_with(['-', '+'])).is_some_and(|word| subcommands.contains(&word))
+        }
+        program => program.is_some_and(|program| RUST.contains(&program)),
+    }
+}
+
+/// The toolchain that `+NAME` asks rustup for, where `words` is a command line that rustup's proxies understand.
+pub(super) fn toolchain_of<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let mut words = words.into_iter();
+    let program = words.next()?;
+    words.next()?.strip_prefix('+').filter(|name| RUST.contains(&program) && !name.is_empty())
+}
+
+/// The literal words at the start of the command line of `tool`.
+pub(super) fn words_of(tool: &Tool) -> impl Iterator<Item = &str> + Clone {
+    tool.run.iter().map_while(Arg::literal)
+}
 
 impl Programs {
     /// Looks around from `dir`, a directory of the workspace.
@@ -81,8 +113,10 @@ impl Programs {
                 toolchain.as_ref().map(|bin| bin.join(exe("cargo"))).filter(|cargo| is_program(cargo))
             })
             .or_else(|| search(&path, "cargo"))
-            .ok_or_else(|| Missing { program: "cargo".to_owned(), install: None })?;
-        Ok(Self { root: dir.to_path_buf(), cargo, toolchain, path })
+            .ok_or_else(|| Missing::program("cargo", None))?;
+        let home = env.get("CARGO_HOME").map(PathBuf::from);
+        let home = home.or_else(|| Some(Path::new(env.get("HOME")?).join(".cargo")));
+        Ok(Self { root: dir.to_path_buf(), cargo, toolchain, path, home })
     }
 
     /// The same, now that cargo has told where the root of the workspace is.
@@ -111,21 +145,31 @@ impl Programs {
         if tool.runs_executable() {
             return Ok(PathBuf::from("{executable}"));
         }
-        let word = |at: usize| tool.run.get(at).and_then(Arg::literal);
-        let name = word(0).unwrap_or_default();
-        let found = self.find_for(name, word(1));
-        found.ok_or_else(|| Missing { program: name.to_owned(), install: tool.install.clone() })
+        self.start(words_of(tool), tool.install.as_ref())
     }
 
-    /// The program called `name`, where `arg` is its first argument: only rustup's proxy knows what to do with `+toolchain`.
-    pub(super) fn find_for(&self, name: &str, arg: Option<&str>) -> Option<PathBuf> {
-        let proxy = || {
-            let path = search(&self.path, name)?;
-            let real = path.canonicalize().ok()?;
-            rustup::is_proxy(&path, &real).then_some(path)
-        };
-        let is_chosen = RUST.contains(&name) && arg.is_some_and(|arg| arg.starts_with('+'));
-        is_chosen.then(proxy).flatten().or_else(|| self.find(name))
+    /// The program that the command line `words` starts: rustup's proxy where it names a toolchain.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub(super) fn start<'w>(
+        &self,
+        words: impl Iterator<Item = &'w str> + Clone,
+        install: Option<&String>,
+    ) -> Result<PathBuf, Missing> {
+        let name = words.clone().next().unwrap_or_default();
+        match toolchain_of(words) {
+            Some(_) => self.proxy(name).ok_or_else(|| Missing::program("rustup", None)),
+            None => self.find(name).ok_or_else(|| Missing::program(name, install)),
+        }
+    }
+
+    /// Rustup's proxy for the program `name` of a toolchain.
+    fn proxy(&self, name: &str) -> Option<PathBuf> {
+        let homes = self.home.iter().map(|home| home.join("bin"));
+        let mut dirs = self.path.iter().cloned().chain(homes).filter(|dir| is_rustup(dir));
+        dirs.find_map(|dir| Some(dir.join(exe(name))).filter(|path| is_program(path)))
     }
 
     /// The program called `name`: a path (relative to the workspace root) if it has a separator.
@@ -143,13 +187,43 @@ impl Programs {
     }
 }
 
-/// What cargo and rustup say of a subcommand or component that is not installed.
-pub(super) fn says_missing(stderr: &[u8]) -> bool {
-    stderr.split(|&byte| byte == b'\n').take(20).any(|line| {
-        let line = String::from_utf8_lossy(line);
-        line.starts_with("error: no such command:")
-            || (line.starts_with("error: ") && line.contains(" is not installed for the toolchain "))
-    })
+/// The subcommand, component or toolchain that cargo or rustup say is not installed, by what they print to `stderr`. The
+/// command line `words` was started for a tool that is installed by `install`.
+pub(super) fn read_missing<'w>(
+    stderr: &[u8],
+    words: impl IntoIterator<Item = &'w str>,
+    install: Option<&String>,
+) -> Option<Missing> {
+    let asked = toolchain_of(words);
+    let lines = stderr.split(|&byte| byte == b'\n').take(20).map(String::from_utf8_lossy).collect::<Vec<_>>();
+    let missing = |(at, line): (usize, &Cow<'_, str>)| {
+        let said = line.strip_prefix("error: ")?;
+        if let Some(command) = said.strip_prefix("no such command: ") {
+            return Some(match quoted(command)? {
+                // Cargo alone does not know what `+NAME` means.
+                command if command.starts_with('+') => Missing::program("rustup", None),
+                command => Missing::program(&format!("cargo {command}"), install),
+            });
+        }
+        let (what, rest) = said.split_once(" is not installed")?;
+        if let Some((_, name)) = what.split_once("toolchain ") {
+            // As it was asked for: rustup adds the name of the platform.
+            return Some(Missing::toolchain(asked.or_else(|| quoted(name))?));
+        }
+        let toolchain = quoted(rest.strip_prefix(" for the toolchain ")?)?;
+        let name = quoted(what)?.replacen("cargo-", "cargo ", 1);
+        let hint =
+            || lines[at..].iter().find_map(|line| quoted(&line[line.find("`rustup component add ")?..]));
+        let hint = asked.and_then(|asked| Some(hint()?.replace(toolchain, asked)));
+        Some(Missing::program(&name, hint.as_ref().or(install)))
+    };
+    lines.iter().enumerate().find_map(missing)
+}
+
+/// The text between the quotes that `text` begins with.
+fn quoted(text: &str) -> Option<&str> {
+    let quote = text.chars().next().filter(|quote| matches!(quote, '`' | '\''))?;
+    text[1..].split_once(quote).map(|(inner, _)| inner)
 }
 
 fn sysroot(path: &[PathBuf], dir: &Path) -> Option<PathBuf> {
@@ -202,4 +276,63 @@ fn is_program(path: &Path) -> bool {
     }
     #[cfg(not(unix))]
     path.is_file()
+}
+
+#[cfg(test)]
+mod missing_tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(run: &[&str], said: &str, expected: Option<&str>) {
+        let missing = read_missing(said.as_bytes(), run.iter().copied(), Some(&"how".to_owned()));
+        assert_eq!(missing.map(|missing| missing.to_string()).as_deref(), expected);
+    }
+
+    #[test]
+    fn a_missing_subcommand_is_named_as_it_was_called() {
+        let said =
+            "error: no such command: `fuzz`\n\nhelp: view all installed commands with `cargo --list`\n";
+        let expected = Some("`cargo fuzz` is not installed; install it with `how`");
+        check(&["cargo", "fuzz"], said, expected);
+        check(&["cargo", "+nightly", "fuzz"], said, expected);
+        check(&["sh", "-c", "cargo fuzz"], said, expected);
+    }
+
+    #[test]
+    fn a_missing_toolchain_is_named_as_it_was_asked_for() {
+        let said =
+            "error: toolchain '1.70-x86_64-unknown-linux-gnu' is not installed\nhelp: run `rustup …`\n";
+        let expected = "toolchain `1.70` is not installed; install it with `rustup toolchain install 1.70`";
+        check(&["cargo", "+1.70", "check"], said, Some(expected));
+        let name = "1.70-x86_64-unknown-linux-gnu";
+        let expected =
+            format!("toolchain `{name}` is not installed; install it with `rustup toolchain install {name}`");
+        check(&["rustup", "run", "1.70", "cargo", "check"], said, Some(&expected));
+        let said = "error: custom toolchain 'mine' specified in override file '/w/rust-toolchain.toml' is not installed\n";
+        let expected = "toolchain `mine` is not installed; install it with `rustup toolchain install mine`";
+        check(&["cargo", "check"], said, Some(expected));
+    }
+
+    #[test]
+    fn a_missing_component_is_named_with_its_toolchain() {
+        let said = "error: 'cargo-miri' is not installed for the toolchain 'nightly-x86_64-unknown-linux-gnu'.\n\
+                    help: run `rustup component add --toolchain nightly-x86_64-unknown-linux-gnu miri` to install it\n";
+        let expected =
+            "`cargo miri` is not installed; install it with `rustup component add --toolchain nightly miri`";
+        check(&["cargo", "+nightly", "miri"], said, Some(expected));
+        check(&["cargo", "miri"], said, Some("`cargo miri` is not installed; install it with `how`"));
+    }
+
+    #[test]
+    fn a_cargo_without_rustup_that_is_given_a_toolchain_needs_rustup() {
+        let said = "error: no such command: `+nightly`\n\n\tCargo does not handle `+toolchain` directives.\n";
+        check(&["cargo", "+nightly", "check"], said, Some("`rustup` is not installed"));
+    }
+
+    #[test]
+    fn other_errors_are_no_missing_program() {
+        for said in ["", "error: could not compile `x`\n", "error: the lock file is not installed\n"] {
+            check(&["cargo", "check"], said, None);
+        }
+    }
 }

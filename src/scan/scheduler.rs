@@ -16,6 +16,7 @@
 //! - With one token the starts follow the ranks, if each need has a lower rank than what needs it. The plan sees
 //!   to that, but for `by-path`: there the steps of a batch that wait for another package are passed over.
 //! - A lane is a filter, not a queue: while it is busy its steps are not ready, and higher ranks go by.
+//! - So is a build directory: while steps run that need the programs of one tool in it, those of other tools are not ready.
 //!
 //! # Order of admission
 //!
@@ -70,12 +71,12 @@ mod tests;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::build_dirs::lane_of;
+use super::build_dirs::{Layout, Programs, lane_of, programs_of};
 use super::stop::StopReason;
 use crate::model::event::Waiting;
 use crate::model::policy::Policy;
 use crate::model::task::{Plan, StepId};
-use crate::model::tool::Tool;
+use crate::model::tool::{Tool, ToolId};
 
 /// How long an unanswered wish is left alone. A token may be on its way that long.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -89,8 +90,8 @@ pub(super) struct Limits {
     pub(super) own_slot: bool,
     /// Whether the first failure of a required tool is the last.
     pub(super) fail_fast: bool,
-    /// Whether cargo's lanes build in one directory, and so are one lane.
-    pub(super) one_build_dir: bool,
+    /// How the directories of cargo's lanes lie.
+    pub(super) layout: Layout,
 }
 
 /// What happened.
@@ -198,7 +199,7 @@ impl<'a> Scheduler<'a> {
     /// Nothing has started yet.
     pub(super) fn new(plan: &'a Plan, limits: Limits) -> Self {
         Self {
-            queue: Queue::new(plan, limits.one_build_dir, BTreeSet::new()),
+            queue: Queue::new(plan, limits.layout, BTreeSet::new()),
             limits,
             phase: Phase::Going,
             own_slot: if limits.own_slot { OwnSlot::Free } else { OwnSlot::None },
@@ -218,7 +219,7 @@ impl<'a> Scheduler<'a> {
 
     /// Leaves out `steps`, whose results are known: nothing waits for them. To be said before anything starts.
     pub(super) fn skip(&mut self, steps: BTreeSet<StepId>) {
-        self.queue = Queue::new(self.queue.plan, self.limits.one_build_dir, steps);
+        self.queue = Queue::new(self.queue.plan, self.limits.layout, steps);
     }
 
     /// A required tool has failed by what is known of it. To be said before anything starts.
@@ -353,9 +354,13 @@ impl<'a> Scheduler<'a> {
 #[derive(Debug)]
 struct Queue<'a> {
     plan: &'a Plan,
-    /// For each tool, its lane: an index into `lanes`. Lane 0 is none.
-    lane_of: Vec<usize>,
-    lanes: Vec<Lane>,
+    /// For each tool, its gate.
+    gate_of: Vec<usize>,
+    gates: Vec<Gate>,
+    /// What is in each lane. Lane 0 is none.
+    lanes: Vec<Option<StepId>>,
+    /// What runs in each build directory and needs the programs there.
+    dirs: [Dir; 2],
     /// Steps that wait for tools whose tasks come first.
     blocked: Vec<StepId>,
     /// For each tool, its steps that have not finished.
@@ -364,28 +369,49 @@ struct Queue<'a> {
     skipped: BTreeSet<StepId>,
 }
 
-#[derive(Debug, Default)]
-struct Lane {
-    /// Ready but for the lane.
+/// The steps that wait for the same.
+#[derive(Debug)]
+struct Gate {
+    lane: usize,
+    programs: Option<Programs>,
+    /// Ready but for these.
     ready: BTreeSet<StepId>,
-    holder: Option<StepId>,
+}
+
+/// Who needs the programs in a build directory, and whose these are.
+#[derive(Debug, Default)]
+struct Dir {
+    of: Option<ToolId>,
+    holders: BTreeSet<StepId>,
 }
 
 impl<'a> Queue<'a> {
-    fn new(plan: &'a Plan, one_build_dir: bool, skipped: BTreeSet<StepId>) -> Self {
-        let lanes = || plan.graph.tools.iter().map(|tool| lane_of(tool, one_build_dir));
+    fn new(plan: &'a Plan, layout: Layout, skipped: BTreeSet<StepId>) -> Self {
+        let lanes = || plan.graph.tools.iter().map(|tool| lane_of(tool, layout));
         let names: BTreeSet<_> = lanes().flatten().collect();
         let names: Vec<_> = names.into_iter().collect();
         let index =
             |lane: Option<&str>| lane.and_then(|lane| names.binary_search(&lane).ok()).map_or(0, |at| at + 1);
+        let mut gates: Vec<Gate> = Vec::new();
+        let mut gate = |(lane, id): (usize, ToolId)| {
+            let programs = programs_of(&plan.graph, id, layout);
+            let known = gates.iter().position(|gate| gate.lane == lane && gate.programs == programs);
+            known.unwrap_or_else(|| {
+                gates.push(Gate { lane, programs, ready: BTreeSet::new() });
+                gates.len() - 1
+            })
+        };
+        let gate_of = lanes().map(index).zip((0..).map(ToolId)).map(&mut gate).collect();
         let mut unfinished = vec![0; plan.graph.tools.len()];
         for step in plan.steps().filter(|step| !skipped.contains(step)) {
             unfinished[plan.step(step).tool.0 as usize] += 1;
         }
         let mut queue = Self {
             plan,
-            lane_of: lanes().map(index).collect(),
-            lanes: (0..=names.len()).map(|_| Lane::default()).collect(),
+            gate_of,
+            gates,
+            lanes: vec![None; names.len() + 1],
+            dirs: Default::default(),
             blocked: Vec::new(),
             unfinished,
             skipped,
@@ -398,27 +424,44 @@ impl<'a> Queue<'a> {
 
     /// The lowest-ranked step that is ready.
     fn first(&self) -> Option<StepId> {
-        let free = self.lanes.iter().filter(|lane| lane.holder.is_none());
-        free.filter_map(|lane| lane.ready.first().copied()).min()
+        let open = self.gates.iter().filter(|gate| self.holder(gate).is_none());
+        open.filter_map(|gate| gate.ready.first().copied()).min()
     }
 
-    /// The lowest-ranked step that is ready but for its lane, and what is in there.
+    /// What keeps the steps behind `gate` from starting.
+    fn holder(&self, gate: &Gate) -> Option<StepId> {
+        let in_lane = self.lanes[gate.lane];
+        let in_dir = gate.programs.and_then(|programs| {
+            let dir = &self.dirs[programs.dir];
+            dir.holders.first().copied().filter(|_| dir.of != Some(programs.of))
+        });
+        [in_lane, in_dir].into_iter().flatten().min()
+    }
+
+    /// The lowest-ranked step that is ready but for its lane or directory, and what is in there.
     fn behind_a_lane(&self) -> Option<Waiting> {
-        let behind = |lane: &Lane| Some((*lane.ready.first()?, lane.holder?));
-        let (step, holder) = self.lanes.iter().filter_map(behind).min()?;
+        let behind = |gate: &Gate| Some((*gate.ready.first()?, self.holder(gate)?));
+        let (step, holder) = self.gates.iter().filter_map(behind).min()?;
         Some(Waiting::Lane { step, holder })
     }
 
     fn start(&mut self, step: StepId) {
-        let at = self.lane_of(step);
-        self.lanes[at].ready.remove(&step);
+        let gate = &mut self.gates[self.gate_of[self.plan.step(step).tool.0 as usize]];
+        gate.ready.remove(&step);
         // Lane 0 is no lane: any number of steps may be in it.
-        self.lanes[at].holder = (at != 0).then_some(step);
+        self.lanes[gate.lane] = (gate.lane != 0).then_some(step);
+        if let Some(Programs { dir, of }) = gate.programs {
+            self.dirs[dir].of = Some(of);
+            self.dirs[dir].holders.insert(step);
+        }
     }
 
     fn finish(&mut self, step: StepId) {
-        let lane = self.lane_of(step);
-        self.lanes[lane].holder = None;
+        let gate = &self.gates[self.gate_of[self.plan.step(step).tool.0 as usize]];
+        self.lanes[gate.lane] = None;
+        if let Some(Programs { dir, .. }) = gate.programs {
+            self.dirs[dir].holders.remove(&step);
+        }
         let unfinished = &mut self.unfinished[self.plan.step(step).tool.0 as usize];
         *unfinished -= 1;
         if *unfinished == 0 {
@@ -443,12 +486,7 @@ impl<'a> Queue<'a> {
         if waits {
             self.blocked.push(step);
         } else {
-            let lane = self.lane_of(step);
-            self.lanes[lane].ready.insert(step);
+            self.gates[self.gate_of[tool.0 as usize]].ready.insert(step);
         }
-    }
-
-    fn lane_of(&self, step: StepId) -> usize {
-        self.lane_of[self.plan.step(step).tool.0 as usize]
     }
 }

@@ -72,7 +72,8 @@ impl<'a> Outputs<'a> {
     pub(super) fn read<T>(&self, ran: &Ran, judge: impl FnOnce(&Output) -> T) -> Result<T, Truncated> {
         let is_long = ran.stdout.is_on_disk() || ran.stderr.is_on_disk();
         let _turn = is_long.then(|| self.reading.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(judge(&Output { stdout: ran.stdout.read()?, stderr: ran.stderr.read()?, exit: ran.exit }))
+        let (stdout, stderr) = (ran.stdout.read()?, ran.stderr.read()?);
+        Ok(judge(&Output { stdout, stderr, exit: ran.exit, is_leaky: ran.leaky }))
     }
 
     /// Keeps what a process printed in files whose names begin with `name`; nothing for a stream without a byte.

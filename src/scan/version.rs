@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::build_dirs::BuildDirs;
 use super::environment::Env;
 use super::process::{self, Ending};
-use super::program::{Missing, Programs, says_missing};
+use super::program::{Missing, NO_INSTALL, Programs, read_missing, toolchain_of};
 use super::stop::Stop;
 use crate::model::policy::BuildDir;
 use crate::model::task::Exit;
@@ -84,24 +84,26 @@ fn ask(
     stop: &Stop,
 ) -> Result<String, NoVersion> {
     let (name, args) = question.split_first().ok_or(NoVersion::NotConfigured)?;
-    let missing = || Missing { program: name.clone(), install: tool.install.clone() };
-    let first = args.first().map(String::as_str);
-    let mut command = Command::new(programs.find_for(name, first).ok_or_else(missing)?);
-    let question = question.join(" ");
+    let words = || question.iter().map(String::as_str);
+    let mut command = Command::new(programs.start(words(), tool.install.as_ref())?);
     command.args(args).current_dir(&workspace.root);
     let dirs = BuildDirs::new(BuildDir::Shared, 1, workspace);
     command.env_clear().envs(env.for_tool(tool, &dirs, &[], 1));
+    if toolchain_of(words()).is_some() {
+        command.env(NO_INSTALL.0, NO_INSTALL.1);
+    }
     let ran = match process::run(&mut command, Some(PATIENCE), stop, None) {
         Ok(ran) => ran,
         Err(error) => return Err(NoVersion::NotStarted(name.clone(), error)),
     };
     match (ran.ending, ran.exit) {
         (Ending::Own, Exit::Code(0)) => {}
-        (Ending::Own, _) if ran.stderr.read().is_ok_and(|stderr| says_missing(&stderr)) => {
-            return Err(Missing::subcommand(tool).into());
+        (Ending::Own, _) => {
+            let stderr = ran.stderr.read().unwrap_or_default();
+            let missing = read_missing(&stderr, words(), tool.install.as_ref());
+            return Err(missing.map_or_else(|| NoVersion::Failed(question.join(" ")), NoVersion::Missing));
         }
-        (Ending::Own, _) => return Err(NoVersion::Failed(question)),
-        (Ending::TimedOut, _) => return Err(NoVersion::TimedOut(question)),
+        (Ending::TimedOut, _) => return Err(NoVersion::TimedOut(question.join(" "))),
         (Ending::Stopped(_), _) => return Err(NoVersion::Stopped),
     }
     let stdout = ran.stdout.read().unwrap_or_default();

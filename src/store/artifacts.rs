@@ -1,15 +1,21 @@
 //! The artifact directory: one run at a time, each file whole, nobody else's directory touched.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use fs4::TryLockError;
 
 use super::atomic::{self, Content, Failed};
+use super::contents;
 use super::outputs::OutputDir;
-use super::tag;
+use crate::disk;
 use crate::report::Draft;
+
+/// The name of the run that holds the artifact directory under `target_dir`, or has held it last.
+pub fn holder(target_dir: &Path) -> Option<String> {
+    disk::read_to_string(&target_dir.join("genti/lock")).ok().filter(|name| !name.is_empty())
+}
 
 /// `target/genti`, locked for one run.
 #[derive(Debug)]
@@ -17,13 +23,14 @@ pub struct ArtifactDir {
     artifacts: PathBuf,
     outputs: OutputDir,
     /// Released when closed, whatever ends the process.
-    _lock: File,
+    lock: File,
 }
 
 /// Why the artifacts can't be where they should be.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Something of somebody else's stands there: a symbolic link, a file, another user's directory.
+    /// Something of somebody else's stands there: a symbolic link, a file, another user's directory, files that this program
+    /// does not make.
     #[error("`{path}` is {what}, not what genti made; remove it or point CARGO_TARGET_DIR elsewhere")]
     Foreign {
         /// Where.
@@ -71,11 +78,13 @@ impl ArtifactDir {
         std::fs::create_dir_all(target_dir)
             .map_err(|error| StoreError::Io { path: target_dir.to_path_buf(), error })?;
         make(&base)?;
+        contents::claim(&base)?;
         let path = base.join("lock");
         let io = |error| StoreError::Io { path: path.clone(), error };
         is_there(&path, Kind::File)?;
-        let lock =
-            File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(io)?;
+        let mut options = File::options();
+        options.create(true).truncate(false).read(true).write(true);
+        let lock = disk::open_with(&mut options, &path).map_err(io)?;
         loop {
             match fs4::FileExt::try_lock(&lock) {
                 Ok(()) => break,
@@ -91,8 +100,22 @@ impl ArtifactDir {
         atomic::sweep(&artifacts);
         atomic::sweep(&base);
         let outputs = OutputDir::open(&base)?;
-        tag::mark(&base)?;
-        Ok(Self { artifacts, outputs, _lock: lock })
+        Ok(Self { artifacts, outputs, lock })
+    }
+
+    /// Fails if what others write below this directory would go through a link to somewhere else.
+    ///
+    /// # Errors
+    ///
+    /// If there is such a link.
+    pub fn refuse_links(&self) -> Result<(), StoreError> {
+        contents::BUILT.iter().try_for_each(|name| refuse_link(&self.artifacts.with_file_name(name)))
+    }
+
+    /// Lets other runs that wait for this one know who it is: by a name that tells its process from others.
+    pub fn set_holder(&self, name: &str) {
+        // They may wait without knowing.
+        let _ = self.lock.set_len(0).and_then(|()| (&self.lock).write_all(name.as_bytes()));
     }
 
     /// Where the artifacts are.
@@ -153,6 +176,16 @@ pub(super) fn make(dir: &Path) -> Result<(), StoreError> {
     std::fs::create_dir_all(dir).map_err(|error| StoreError::Io { path: dir.to_path_buf(), error })
 }
 
+/// Fails if `path` is a link, wherever it leads.
+fn refuse_link(path: &Path) -> Result<(), StoreError> {
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_symlink() => {
+            Err(StoreError::Foreign { path: path.to_path_buf(), what: "a symbolic link" })
+        }
+        _ => Ok(()),
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     File,
@@ -169,6 +202,7 @@ fn is_there(path: &Path, kind: Kind) -> Result<bool, StoreError> {
     let what = match kind {
         _ if meta.is_symlink() => "a symbolic link",
         Kind::File if meta.is_dir() => "a directory",
+        Kind::File if !meta.is_file() => "no regular file",
         Kind::Dir if !meta.is_dir() => "a file",
         Kind::Dir if !is_this_users(&meta) => "another user's",
         _ => return Ok(true),

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
+use super::within;
+
 /// How the names of unfinished files begin.
 pub(super) const UNFINISHED: &str = ".genti-unfinished-";
 
@@ -66,14 +68,14 @@ pub(super) fn write_all<'a>(
     Ok(())
 }
 
-/// Writes a new file, whole or not at all, with the directories above it. Never in place of anything.
+/// Writes a new file below `root`, whole or not at all, with the directories above it. Never in place of anything.
 ///
 /// # Errors
 ///
-/// If there is something at `path`, which is left as it is, or the disk says no.
-pub fn create_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// If there is something at `path`, which is left as it is, a link leads out of `root`, or the disk says no.
+pub fn create_file(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or(path);
-    std::fs::create_dir_all(dir)?;
+    within::make(root, dir)?;
     stage(dir, Content::Bytes(bytes))?.persist_noclobber(path).map_err(|error| error.error)?;
     let _ = sync(dir);
     Ok(())
@@ -125,14 +127,17 @@ mod tests {
     fn a_new_file_takes_the_place_of_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/b.toml");
-        create_file(&path, b"one").unwrap();
-        assert_eq!(create_file(&path, b"two").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        create_file(dir.path(), &path, b"one").unwrap();
+        assert_eq!(create_file(dir.path(), &path, b"two").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(std::fs::read(&path).unwrap(), b"one");
         #[cfg(unix)]
         {
             let link = dir.path().join("link.toml");
             std::os::unix::fs::symlink(dir.path().join("nowhere"), &link).unwrap();
-            assert_eq!(create_file(&link, b"two").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(
+                create_file(dir.path(), &link, b"two").unwrap_err().kind(),
+                io::ErrorKind::AlreadyExists
+            );
             assert!(!dir.path().join("nowhere").exists());
         }
         let left = std::fs::read_dir(dir.path().join("a")).unwrap().count();

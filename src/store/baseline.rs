@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::atomic::{self, Failed};
+use super::within;
 use crate::compare::baseline;
+use crate::disk;
 use crate::model::error::Problems;
 use crate::model::finding::Entry;
 
@@ -45,7 +47,7 @@ pub fn load_baseline(root: &Path) -> Result<BTreeMap<String, Vec<Entry>>, Baseli
     let mut entries = BTreeMap::new();
     let mut problems = Vec::new();
     for path in files(root)? {
-        let bytes = std::fs::read(&path).map_err(|error| BaselineError::Io { path: path.clone(), error })?;
+        let bytes = disk::read(&path).map_err(|error| BaselineError::Io { path: path.clone(), error })?;
         let ns = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         match baseline::parse(&format!("{BASELINE_DIR}/{ns}.jsonl"), &bytes) {
             Ok(of_ns) => {
@@ -63,7 +65,7 @@ pub fn load_baseline(root: &Path) -> Result<BTreeMap<String, Vec<Entry>>, Baseli
 ///
 /// # Errors
 ///
-/// If the disk says no. Each file is wholly old or wholly new.
+/// If the disk says no, or a link leads out of `root`. Each file is wholly old or wholly new.
 pub fn save_baseline(
     root: &Path,
     entries: &BTreeMap<String, Vec<Entry>>,
@@ -74,11 +76,11 @@ pub fn save_baseline(
     let texts = entries.iter().filter(|(_, entries)| !entries.is_empty());
     let texts = texts.map(|(ns, entries)| (format!("{ns}.jsonl"), baseline::render(entries)));
     let texts: Vec<_> = texts
-        .filter(|(name, text)| !std::fs::read(dir.join(name)).is_ok_and(|old| old == text.as_bytes()))
+        .filter(|(name, text)| !disk::read(&dir.join(name)).is_ok_and(|old| old == text.as_bytes()))
         .collect();
     let set: Vec<_> = texts.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
     if !set.is_empty() {
-        std::fs::create_dir_all(&dir).map_err(|error| failed(&dir, error))?;
+        within::make(root, &dir).map_err(|error| failed(&dir, error))?;
         atomic::sweep(&dir);
         atomic::write_all(&dir, &set).map_err(|Failed { name, error, .. }| failed(&dir.join(name), error))?;
     }
@@ -86,7 +88,8 @@ pub fn save_baseline(
     for path in old {
         let ns = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if entries.get(&ns).is_none_or(Vec::is_empty) {
-            std::fs::remove_file(&path).map_err(|error| failed(&path, error))?;
+            let gone = within::directory(root, &dir).and_then(|_| std::fs::remove_file(&path));
+            gone.map_err(|error| failed(&path, error))?;
             changed.push(Path::new(BASELINE_DIR).join(format!("{ns}.jsonl")));
         }
     }
@@ -103,7 +106,7 @@ pub fn save_baseline(
 pub fn conflicted_baselines(root: &Path) -> Result<Vec<(PathBuf, String)>, BaselineError> {
     let mut conflicted = Vec::new();
     for path in files(root)? {
-        let bytes = std::fs::read(&path).map_err(|error| BaselineError::Io { path: path.clone(), error })?;
+        let bytes = disk::read(&path).map_err(|error| BaselineError::Io { path: path.clone(), error })?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if baseline::is_conflicted(&text) {
             let name = path.strip_prefix(root).unwrap_or(&path).to_path_buf();
@@ -117,12 +120,14 @@ pub fn conflicted_baselines(root: &Path) -> Result<Vec<(PathBuf, String)>, Basel
 ///
 /// # Errors
 ///
-/// If the disk says no; the file is unchanged then.
+/// If the disk says no, or a link leads out of `root`; the file is unchanged then.
 pub fn write_baseline(root: &Path, name: &Path, entries: &[Entry]) -> Result<(), BaselineError> {
     let path = root.join(name);
     let (dir, file) = (root.join(BASELINE_DIR), path.file_name().unwrap_or_default().to_string_lossy());
+    let failed = |error| BaselineError::NotWritten { path: path.clone(), error };
+    within::directory(root, &dir).map_err(failed)?;
     atomic::write_all(&dir, &[(&file, baseline::render(entries).as_bytes())])
-        .map_err(|Failed { error, .. }| BaselineError::NotWritten { path: path.clone(), error })
+        .map_err(|Failed { error, .. }| failed(error))
 }
 
 /// The baseline files that there are, sorted.

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::atomic;
+use super::trust;
 use crate::model::digest::Digest;
 
 /// The last real build of each unit, by its artifact or the output of its script.
@@ -31,9 +31,9 @@ pub struct Built {
 const NAME: &str = "genti/builds";
 const MAGIC: &[u8] = b"genti-builds-1\n";
 
-/// Reads them; none if there are none that can be read.
+/// Reads them; none if there are none that can be read and trusted.
 pub fn load_builds(target_dir: &Path) -> Builds {
-    std::fs::read(target_dir.join(NAME)).ok().and_then(|bytes| read(&bytes)).unwrap_or_default()
+    trust::read(&target_dir.join(NAME)).ok().and_then(|bytes| read(&bytes)).unwrap_or_default()
 }
 
 fn read(bytes: &[u8]) -> Option<Builds> {
@@ -48,7 +48,7 @@ fn read(bytes: &[u8]) -> Option<Builds> {
 /// If they can't be written; then those before are untouched.
 pub fn save_builds(target_dir: &Path, builds: &Builds) -> io::Result<()> {
     let body = postcard::to_stdvec(builds).map_err(io::Error::other)?;
-    let mut file = atomic::unfinished(&target_dir.join("genti"))?;
+    let mut file = trust::unfinished(&target_dir.join("genti"))?;
     for bytes in [MAGIC, &Digest::of_bytes(&body).0, &body] {
         file.as_file_mut().write_all(bytes)?;
     }

@@ -1,10 +1,19 @@
 //! `target/genti/explain.json`: why the tasks of the last run ran.
 
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::atomic;
+use crate::disk;
 use crate::model::explain::Causes;
+
+/// Why the causes can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("could not read `{path}`: {error}")]
+pub struct NoCauses {
+    path: PathBuf,
+    error: io::Error,
+}
 
 const NAME: &str = "genti/explain.json";
 
@@ -24,6 +33,17 @@ pub fn write_causes(target_dir: &Path, causes: &Causes) -> io::Result<()> {
 }
 
 /// Those of the last run; `None` if there was none that kept them.
-pub fn load_causes(target_dir: &Path) -> Option<Causes> {
-    serde_json::from_slice(&std::fs::read(target_dir.join(NAME)).ok()?).ok()
+///
+/// # Errors
+///
+/// If they can't be read.
+pub fn load_causes(target_dir: &Path) -> Result<Option<Causes>, NoCauses> {
+    let path = target_dir.join(NAME);
+    match disk::read(&path) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(NoCauses { path, error }),
+    }
 }

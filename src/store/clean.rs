@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::artifacts::{ArtifactDir, StoreError};
+use super::contents::{self, Known};
 use super::results;
 use super::tag;
 
@@ -32,12 +33,14 @@ pub enum CleanError {
 }
 
 /// What was removed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
     /// Files, links included.
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// What is still there, because this program makes nothing of that name; sorted.
+    pub left: Vec<PathBuf>,
 }
 
 /// Removes all that runs left in `genti` under `target_dir`: artifacts, results, builds, output.
@@ -57,8 +60,23 @@ pub fn clean(target_dir: &Path) -> Result<Removed, CleanError> {
         StoreError::Stopped => CleanError::Busy,
         error => CleanError::Store(error),
     })?;
-    // The lock stays, for others may wait for it; the tag stays with it.
-    remove(&base, |name| name != "lock" && name != tag::NAME)
+    let mut removed = Removed::default();
+    for (path, name, is_dir) in entries(&base)? {
+        match contents::known(&name) {
+            // The lock stays, for others may wait for it; the tag stays with it.
+            Some(Known::Fixed) => {}
+            Some(Known::Whole) => removed.remove(&path, is_dir)?,
+            Some(Known::Dir(is_ours)) if is_dir => {
+                removed.remove_files(&path, is_ours)?;
+                // One that is not empty holds what was left.
+                let _ = std::fs::remove_dir(&path);
+            }
+            Some(Known::Dir(_)) => removed.remove(&path, false)?,
+            None => removed.left.push(path),
+        }
+    }
+    removed.left.sort();
+    Ok(removed)
 }
 
 /// Removes the results in `dir`, which may lie outside of any target directory.
@@ -70,36 +88,49 @@ pub fn clean_results(dir: &Path) -> Result<Removed, CleanError> {
     if !dir.exists() {
         return Ok(Removed::default());
     }
-    if !tag::is_ours(dir) {
+    let log = dir.join(results::NAME);
+    if !tag::is_ours(dir) && !results::is_log(&log) {
         return Err(CleanError::NotOurs(dir.to_path_buf()));
     }
-    remove(dir, |name| name == results::NAME)
-}
-
-fn remove(dir: &Path, is_meant: impl Fn(&str) -> bool) -> Result<Removed, CleanError> {
-    let failed = |path: &Path| {
-        let path = path.to_path_buf();
-        move |error| CleanError::Io { path, error }
-    };
     let mut removed = Removed::default();
-    for entry in std::fs::read_dir(dir).map_err(failed(dir))? {
-        let entry = entry.map_err(failed(dir))?;
-        if !entry.file_name().to_str().is_some_and(&is_meant) {
-            continue;
-        }
-        let path = entry.path();
-        // Links are not followed: what they lead to is somebody else's.
-        for file in
-            WalkDir::new(&path).into_iter().filter_map(Result::ok).filter(|file| !file.file_type().is_dir())
-        {
-            removed.files += 1;
-            removed.bytes += file.metadata().map_or(0, |meta| meta.len());
-        }
-        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        let gone = if is_dir { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
-        gone.map_err(failed(&path))?;
+    if log.symlink_metadata().is_ok() {
+        removed.remove(&log, false)?;
     }
     Ok(removed)
+}
+
+/// What is in `dir`: each with its name, and whether it is a directory.
+fn entries(dir: &Path) -> Result<Vec<(PathBuf, String, bool)>, CleanError> {
+    let entries = std::fs::read_dir(dir).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let entries = entries.map_err(|error| CleanError::Io { path: dir.to_path_buf(), error })?;
+    let named = |entry: std::fs::DirEntry| {
+        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        (entry.path(), entry.file_name().to_string_lossy().into_owned(), is_dir)
+    };
+    Ok(entries.into_iter().map(named).collect())
+}
+
+impl Removed {
+    /// Removes the files in `dir` whose names `is_ours` knows.
+    fn remove_files(&mut self, dir: &Path, is_ours: fn(&str) -> bool) -> Result<(), CleanError> {
+        for (path, name, is_dir) in entries(dir)? {
+            match is_ours(&name) && !is_dir {
+                true => self.remove(&path, false)?,
+                false => self.left.push(path),
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what is at `path`. Links are not followed: what they lead to is somebody else's.
+    fn remove(&mut self, path: &Path, is_dir: bool) -> Result<(), CleanError> {
+        for file in WalkDir::new(path).into_iter().flatten().filter(|file| !file.file_type().is_dir()) {
+            self.files += 1;
+            self.bytes += file.metadata().map_or(0, |meta| meta.len());
+        }
+        let gone = if is_dir { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        gone.map_err(|error| CleanError::Io { path: path.to_path_buf(), error })
+    }
 }
 
 #[cfg(test)]
@@ -116,6 +147,60 @@ mod tests {
         assert!(matches!(clean(dir.path()), Err(CleanError::NotOurs(_))));
         assert!(matches!(clean_results(&base), Err(CleanError::NotOurs(_))));
         assert!(base.join("mine").exists());
+        // Nor is a directory taken over that somebody else has put there.
+        let refused = ArtifactDir::open(dir.path(), &mut || false);
+        assert!(matches!(
+            refused,
+            Err(StoreError::Foreign { what: "a directory with files of somebody else's", .. })
+        ));
+        std::fs::rename(base.join("mine"), base.join(tag::NAME)).unwrap();
+        let refused = ArtifactDir::open(dir.path(), &mut || false);
+        assert!(matches!(refused, Err(StoreError::Foreign { what: "a directory of another program", .. })));
+        assert_eq!(std::fs::read(base.join(tag::NAME)).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn what_is_in_the_way_below_a_directory_of_no_name_is_not_taken_for_ours() {
+        for (path, is_refused) in [
+            ("artifacts/mine.txt", true),
+            ("output/mine.txt", true),
+            ("cache/mine.txt", true),
+            ("artifacts/deep/run.json", true),
+            ("state", true),
+            ("artifacts/run.json", false),
+            ("build/debug/mine", false),
+            ("cache/results.log", false),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("genti").join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, "mine").unwrap();
+            let opened = ArtifactDir::open(dir.path(), &mut || false);
+            assert_eq!(opened.is_err(), is_refused, "{}", path.display());
+            assert_eq!(std::fs::read(&path).unwrap(), b"mine");
+        }
+    }
+
+    #[test]
+    fn what_was_put_between_files_of_a_run_is_left_alone_and_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().join("genti");
+        drop(ArtifactDir::open(dir.path(), &mut || false).unwrap());
+        for path in ["artifacts/run.json", "build/x", "state", "output/t.stdout"] {
+            std::fs::create_dir_all(base.join(path).parent().unwrap()).unwrap();
+            std::fs::write(base.join(path), "").unwrap();
+        }
+        let foreign = ["artifacts/mine.md", "mine/notes", "notes", "output/mine"];
+        for path in foreign {
+            std::fs::create_dir_all(base.join(path).parent().unwrap()).unwrap();
+            std::fs::write(base.join(path), "mine").unwrap();
+        }
+        let removed = clean(dir.path()).unwrap();
+        // Output of an earlier run was removed before.
+        assert_eq!(removed.files, 3);
+        let left = ["artifacts/mine.md", "mine", "notes", "output/mine"].map(|path| base.join(path));
+        assert_eq!(removed.left, left);
+        assert!(foreign.iter().all(|path| base.join(path).exists()));
     }
 
     #[test]

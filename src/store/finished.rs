@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::disk;
 use crate::report::Artifacts;
 
 /// Why the artifacts of a run can't be read.
@@ -36,7 +37,7 @@ pub enum NoArtifacts {
 pub fn load_artifacts(dir: &Path) -> Result<Artifacts, NoArtifacts> {
     let read = |name: &'static str| {
         let path = dir.join(name);
-        std::fs::read(&path).map_err(|error| match error.kind() {
+        disk::read(&path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
                 NoArtifacts::Missing { dir: dir.to_path_buf(), name }
             }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::atomic::{self, Failed};
+use super::within;
+use crate::disk;
 use crate::model::golden::DIR;
 use crate::model::path::RelPath;
 
@@ -52,11 +54,11 @@ fn read(root: &Path, path: &RelPath) -> io::Result<Vec<u8>> {
     if !place.starts_with(root.canonicalize()?.join(DIR)) {
         return Err(io::Error::other("it is a link that leads elsewhere"));
     }
-    if !place.is_file() {
+    if place.is_dir() {
         return Err(io::Error::other("it is no file"));
     }
     let mut bytes = Vec::new();
-    std::fs::File::open(place)?.take(MOST + 1).read_to_end(&mut bytes)?;
+    disk::open(&place)?.take(MOST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MOST {
         return Err(io::Error::other("it is larger than 4 MiB"));
     }
@@ -76,12 +78,12 @@ pub fn save_goldens(root: &Path, goldens: &BTreeMap<RelPath, String>) -> Result<
 }
 
 fn save(root: &Path, path: &RelPath, text: &str) -> io::Result<()> {
-    let dir = directory(root, path)?;
-    std::fs::create_dir_all(&dir)?;
     let place = path.to_path(root);
+    let dir = place.parent().unwrap_or(root);
+    within::make(root, dir)?;
     let name = place.file_name().unwrap_or_default().to_string_lossy();
-    atomic::sweep(&dir);
-    atomic::write_all(&dir, &[(&name, text.as_bytes())]).map_err(|Failed { error, .. }| error)
+    atomic::sweep(dir);
+    atomic::write_all(dir, &[(&name, text.as_bytes())]).map_err(|Failed { error, .. }| error)
 }
 
 /// Removes the golden at `path`, and the directories that it leaves empty.
@@ -91,27 +93,15 @@ fn save(root: &Path, path: &RelPath, text: &str) -> io::Result<()> {
 /// If the disk says no, or a link leads out of `root`.
 pub fn remove_golden(root: &Path, path: &RelPath) -> Result<(), GoldenError> {
     let remove = || {
-        let dir = directory(root, path)?;
-        std::fs::remove_file(path.to_path(root))?;
+        let place = path.to_path(root);
+        let dir = within::directory(root, place.parent().unwrap_or(root))?;
+        std::fs::remove_file(&place)?;
         let below = |dir: &&Path| dir.starts_with(root.join(DIR));
         // One that is not empty stays, and so do those around it.
         dir.ancestors().take_while(below).try_for_each(std::fs::remove_dir).ok();
         Ok(())
     };
     remove().map_err(|error| GoldenError::NotWritten { path: path.clone(), error })
-}
-
-/// The directory of `path`, there or not, if no link on the way to it leads elsewhere.
-fn directory(root: &Path, path: &RelPath) -> io::Result<PathBuf> {
-    let dir = path.parent().unwrap_or_default().to_path(root);
-    // What is there must be where its name says; what is not there, no link can lead to.
-    let place = |dir: &Path| Some((dir.strip_prefix(root).ok()?.to_path_buf(), dir.canonicalize().ok()?));
-    let (name, there) = dir.ancestors().find_map(place).unwrap_or_default();
-    if there == root.canonicalize()?.join(name) {
-        Ok(dir)
-    } else {
-        Err(io::Error::other("a link leads elsewhere"))
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::atomic::{self, Failed};
+use super::within;
+use crate::disk;
 
 /// Why it could not be written. What was there before still is.
 #[derive(Debug, thiserror::Error)]
@@ -17,16 +19,16 @@ pub struct LockError {
 ///
 /// # Errors
 ///
-/// If the disk says no.
+/// If the disk says no, or a link leads out of `root`.
 pub fn save_lock(root: &Path, name: &str, text: &str) -> Result<bool, LockError> {
     let path = root.join(name);
-    if std::fs::read(&path).is_ok_and(|old| old == text.as_bytes()) {
+    if disk::read(&path).is_ok_and(|old| old == text.as_bytes()) {
         return Ok(false);
     }
     let failed = |error| LockError { path: path.clone(), error };
     let dir = path.parent().unwrap_or(root);
     let file = path.file_name().unwrap_or_default().to_string_lossy();
-    std::fs::create_dir_all(dir).map_err(failed)?;
+    within::make(root, dir).map_err(failed)?;
     atomic::sweep(dir);
     atomic::write_all(dir, &[(&file, text.as_bytes())]).map_err(|Failed { error, .. }| failed(error))?;
     Ok(true)

@@ -9,6 +9,7 @@ mod baseline;
 mod builds;
 mod causes;
 mod clean;
+mod contents;
 mod finished;
 mod golden;
 mod lock;
@@ -17,14 +18,16 @@ mod report;
 mod results;
 mod state;
 mod tag;
+mod trust;
+mod within;
 
-pub use artifacts::{ArtifactDir, StoreError, Waiting};
+pub use artifacts::{ArtifactDir, StoreError, Waiting, holder};
 pub use atomic::create_file;
 pub use baseline::{
     BASELINE_DIR, BaselineError, conflicted_baselines, load_baseline, save_baseline, write_baseline,
 };
 pub use builds::{Builds, Built, load_builds, save_builds};
-pub use causes::{load_causes, write_causes};
+pub use causes::{NoCauses, load_causes, write_causes};
 pub use clean::{CleanError, Removed, clean, clean_results};
 pub use finished::{NoArtifacts, load_artifacts};
 pub use golden::{GoldenError, load_golden, remove_golden, save_goldens};
@@ -32,4 +35,4 @@ pub use lock::{LockError, save_lock};
 pub use outputs::OutputDir;
 pub use report::{NotReported, append_report, write_report};
 pub use results::{CAP, Cleaned, Next, Results};
-pub use state::State;
+pub use state::{State, StateError};

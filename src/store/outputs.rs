@@ -8,7 +8,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::artifacts::{StoreError, make};
-use super::atomic;
+use super::{atomic, contents};
+
+/// Whether a file of this name in the directory is one that a run has kept, or left unfinished.
+pub(super) fn is_output(name: &str) -> bool {
+    name.ends_with(".stdout") || name.ends_with(".stderr") || contents::is_unfinished(name)
+}
 
 /// The directory. It lives as long as the lock of the run that it belongs to.
 #[derive(Debug)]
@@ -26,7 +31,8 @@ impl OutputDir {
         for entry in std::fs::read_dir(&dir).map_err(io(&dir))? {
             let entry = entry.map_err(io(&dir))?;
             // A directory is none of ours; a link is, and only itself is removed.
-            if entry.file_type().is_ok_and(|kind| !kind.is_dir()) {
+            let is_ours = entry.file_name().to_str().is_some_and(is_output);
+            if is_ours && entry.file_type().is_ok_and(|kind| !kind.is_dir()) {
                 std::fs::remove_file(entry.path()).map_err(io(&entry.path()))?;
             }
         }
@@ -77,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_begins_with_an_empty_directory_and_leaves_nothing_unfinished() {
+    fn a_run_begins_without_the_output_of_earlier_ones_and_leaves_nothing_unfinished() {
         let base = tempfile::tempdir().unwrap();
         let dir = base.path().join("output");
         let outputs = OutputDir::open(base.path()).unwrap();
@@ -91,8 +97,9 @@ mod tests {
         let _nameless = outputs.nameless().unwrap();
         assert_eq!(names(&dir), ["t-0-0.stdout"]);
         std::fs::write(dir.join(format!("{}x", atomic::UNFINISHED)), "of a killed run").unwrap();
+        std::fs::write(dir.join("notes.txt"), "mine").unwrap();
         OutputDir::open(base.path()).unwrap();
-        assert!(names(&dir).is_empty());
+        assert_eq!(names(&dir), ["notes.txt"]);
     }
 
     #[test]

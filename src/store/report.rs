@@ -1,5 +1,6 @@
 //! Reports, wherever the user wants them: a file wholly old or wholly new.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -28,8 +29,7 @@ pub fn write_report(path: &Path, bytes: &[u8]) -> Result<(), NotReported> {
     match std::fs::metadata(&place) {
         Ok(meta) if meta.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
         Ok(meta) if !meta.is_file() => {
-            let mut file = std::fs::File::options().write(true).open(&place).map_err(failed)?;
-            return file.write_all(bytes).map_err(failed);
+            return pipe(&place).and_then(|mut file| file.write_all(bytes)).map_err(failed);
         }
         _ => {}
     }
@@ -48,8 +48,35 @@ pub fn write_report(path: &Path, bytes: &[u8]) -> Result<(), NotReported> {
 ///
 /// If the disk says no.
 pub fn append_report(path: &Path, bytes: &[u8]) -> Result<(), NotReported> {
-    let append = || std::fs::File::options().create(true).append(true).open(path)?.write_all(bytes);
+    let append = || match std::fs::metadata(path) {
+        Ok(meta) if !meta.is_file() && !meta.is_dir() => pipe(path)?.write_all(bytes),
+        _ => File::options().create(true).append(true).open(path)?.write_all(bytes),
+    };
     append().map_err(|error| NotReported { path: path.to_path_buf(), error })
+}
+
+/// Opens what is no regular file, to write to it. A pipe that nobody reads is an error, and nothing to wait for.
+fn pipe(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed());
+        const NOBODY: i32 = rustix::io::Errno::NXIO.raw_os_error();
+        let file = match options.open(path) {
+            Err(error) if error.raw_os_error() == Some(NOBODY) => {
+                return Err(io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads from this pipe"));
+            }
+            file => file?,
+        };
+        // It is written to as fast as it is read from.
+        rustix::io::ioctl_fionbio(&file, false)?;
+        Ok(file)
+    }
+    #[cfg(not(unix))]
+    options.open(path)
 }
 
 #[cfg(test)]
@@ -92,5 +119,26 @@ mod tests {
         symlink("/dev/null", dir.path().join("null")).unwrap();
         write_report(&dir.path().join("null"), b"x").unwrap();
         assert!(std::fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_pipe_that_nobody_reads_is_an_error_and_one_that_is_read_gets_the_report() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        for error in [write_report(&path, b"x").unwrap_err(), append_report(&path, b"x").unwrap_err()] {
+            assert_eq!(error.error.to_string(), "nobody reads from this pipe");
+        }
+        let report = vec![b'x'; 1 << 20];
+        let read = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| std::fs::read(&path).unwrap());
+            // Until the reader is there, nobody is.
+            while write_report(&path, &report).is_err() {
+                std::thread::yield_now();
+            }
+            reader.join().unwrap()
+        });
+        assert!(read == report);
     }
 }

@@ -14,6 +14,11 @@
 //! end that is no entry. So nothing is synced: what a power cut takes is computed again. A log with garbage in it is
 //! written anew by the next run that adds something. A log of a newer version is left alone.
 //!
+//! # Trust
+//!
+//! A checksum is no signature: whoever can write to the log can make a run believe anything. So one that others can write to,
+//! or that another user has put there, is not read (`trust.rs`), and is written anew.
+//!
 //! # Size
 //!
 //! When a run has added something and the log is larger than [`CAP`], or more than half of it is dead, it is written anew:
@@ -31,8 +36,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::artifacts::{StoreError, make};
-use super::{atomic, tag};
+use super::artifacts::StoreError;
+use super::tag::Made;
+use super::{contents, tag, trust};
+use crate::disk;
 use crate::model::digest::Digest;
 
 /// The bytes that a log may have before it is written anew.
@@ -46,6 +53,8 @@ const WEEK: u32 = 7;
 
 /// What the log is called.
 pub(super) const NAME: &str = "results.log";
+/// What runs lock that write to it.
+const LOCK: &str = "lock";
 const MAGIC: &[u8; 8] = b"gentilog";
 const VERSION: u32 = 2;
 const HEADER: usize = MAGIC.len() + 4;
@@ -67,6 +76,8 @@ pub struct Results {
     is_damaged: bool,
     /// Whether the log is one of a newer version.
     is_newer: bool,
+    /// Why the log is not used, if it can't be trusted.
+    distrust: Option<String>,
     /// The bytes of entries that others have replaced.
     dead: u64,
     /// Whether there are any among `entries`: those stay, also once the log was written anew.
@@ -154,15 +165,32 @@ impl Results {
     ///
     /// If the directory is not ours, or can't be made or read. A log that can't be understood is no error.
     pub fn open(dir: &Path, today: u32) -> Result<Self, StoreError> {
-        make(dir)?;
-        let io = |error| StoreError::Io { path: dir.to_path_buf(), error };
-        tag::mark(dir)?;
-        let log = match std::fs::read(dir.join(NAME)) {
-            Ok(log) => log,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(io(error)),
+        make_for_results(dir)?;
+        // Elsewhere than under a target directory, there may be anything beside the results: then they go unmarked.
+        if tag::maker(dir)? == Made::Unknown && contents::holds_only(dir, is_part) {
+            tag::mark(dir)?;
+        }
+        let path = dir.join(NAME);
+        let (log, distrust) = match trust::read(&path) {
+            Ok(log) => (log, None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), None),
+            // To be written anew.
+            Err(error)
+                if error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none() =>
+            {
+                (Vec::new(), Some(format!("`{}` was not used: {error}; it is written anew", path.display())))
+            }
+            Err(error) => return Err(StoreError::Io { path, error }),
         };
-        Ok(Self::read(dir, today, log))
+        let mut results = Self::read(dir, today, log);
+        results.is_damaged |= distrust.is_some();
+        results.distrust = distrust;
+        Ok(results)
+    }
+
+    /// Why what is in the directory was not used, if somebody could have forged it.
+    pub fn distrust(&self) -> Option<&str> {
+        self.distrust.as_deref()
     }
 
     fn read(dir: &Path, today: u32, log: Vec<u8>) -> Self {
@@ -174,6 +202,7 @@ impl Results {
             index: HashMap::default(),
             is_damaged: false,
             is_newer: false,
+            distrust: None,
             dead: 0,
             has_replaced: false,
             added: Added::default(),
@@ -287,8 +316,9 @@ impl Results {
         let _lock = lock(&self.dir)?;
         let added = std::mem::take(&mut self.added);
         let path = self.dir.join(NAME);
-        // Not in append mode, which Windows does not lock; nobody else writes while we hold the lock.
-        let mut file = File::options().create(true).truncate(false).read(true).write(true).open(&path)?;
+        // Nobody else writes while we hold the lock.
+        let mut file = trust::open(&path)?;
+        self.is_damaged |= trust::check(&file, &path).is_err();
         let mut begin = Vec::new();
         (&file).take(HEADER as u64).read_to_end(&mut begin)?;
         let mut bytes = Vec::new();
@@ -343,7 +373,7 @@ impl Results {
     /// Writes the log anew: what is on the disk by now and whole, and `added`; of what is too much, the oldest that is of no
     /// use to this run is left out. The lock is held.
     fn rewrite(&mut self, added: Added) -> io::Result<()> {
-        let log = std::fs::read(self.dir.join(NAME)).unwrap_or_default();
+        let log = trust::read(&self.dir.join(NAME)).unwrap_or_default();
         let now = Self::read(&self.dir, self.today, log);
         let is_used = |key: &Digest| {
             let is_asked_for = |entry: &Entry| entry.used.load(Relaxed);
@@ -383,7 +413,7 @@ impl Results {
 
     /// An unfinished log without entries.
     fn begin(&self) -> io::Result<tempfile::NamedTempFile> {
-        let mut file = atomic::unfinished(&self.dir)?;
+        let mut file = trust::unfinished(&self.dir)?;
         file.as_file_mut().write_all(MAGIC)?;
         file.as_file_mut().write_all(&VERSION.to_le_bytes())?;
         Ok(file)
@@ -416,9 +446,42 @@ impl Results {
     }
 }
 
+/// Whether a file of this name in a directory with results is one that goes with them.
+pub(super) fn is_part(name: &str) -> bool {
+    [NAME, LOCK, tag::NAME].contains(&name) || contents::is_unfinished(name)
+}
+
+/// Whether there is a log at `path`.
+pub(super) fn is_log(path: &Path) -> bool {
+    let mut begin = [0; MAGIC.len()];
+    disk::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == *MAGIC
+}
+
+/// Makes `dir` unless it is there, for this user only to write to. One that is there may be anybody's: whether what is in it
+/// can be trusted is another question.
+fn make_for_results(dir: &Path) -> Result<(), StoreError> {
+    let foreign = |what| Err(StoreError::Foreign { path: dir.to_path_buf(), what });
+    match std::fs::symlink_metadata(dir) {
+        Ok(meta) if meta.is_symlink() => foreign("a symbolic link"),
+        Ok(meta) if !meta.is_dir() => foreign("a file"),
+        Ok(_) => Ok(()),
+        Err(_) => {
+            let mut builder = std::fs::DirBuilder::new();
+            builder.recursive(true);
+            let above = dir.parent().map_or(Ok(()), |above| builder.create(above));
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+            let made = above.and_then(|()| builder.create(dir));
+            made.map_err(|error| StoreError::Io { path: dir.to_path_buf(), error })
+        }
+    }
+}
+
 /// Waits for other runs that write here: they don't take long.
 fn lock(dir: &Path) -> io::Result<File> {
-    let lock = File::options().create(true).truncate(false).read(true).write(true).open(dir.join("lock"))?;
+    let mut options = File::options();
+    options.create(true).truncate(false).read(true).write(true);
+    let lock = disk::open_with(&mut options, &dir.join(LOCK))?;
     fs4::FileExt::lock(&lock)?;
     Ok(lock)
 }

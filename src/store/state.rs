@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::atomic;
+use super::trust;
 use crate::model::digest::Digest;
 use crate::model::key::Parts;
 use crate::model::stamp::FileTable;
@@ -26,6 +26,16 @@ pub struct State {
     pub elsewhere: FileTable,
     /// For each tool, when it was last part of a run, and what decided its results then.
     pub tools: BTreeMap<String, (u32, Parts)>,
+    /// The digest over what decides whether `Cargo.lock` is up to date, where it was.
+    pub lockfile: Option<Digest>,
+}
+
+/// Why what the last run saw is not known. It costs time only.
+#[derive(Debug, thiserror::Error)]
+#[error("`{path}` was not used: {error}")]
+pub struct StateError {
+    path: PathBuf,
+    error: io::Error,
 }
 
 /// What is written before the two tables.
@@ -33,11 +43,12 @@ pub struct State {
 struct Head {
     run: u32,
     tools: BTreeMap<String, (u32, Parts)>,
+    lockfile: Option<Digest>,
     /// The bytes of the first table.
     files: usize,
 }
 
-const MAGIC: &[u8] = b"genti-state-2\n";
+const MAGIC: &[u8] = b"genti-state-3\n";
 
 impl State {
     /// Where it is kept.
@@ -45,10 +56,20 @@ impl State {
         target_dir.join("genti/state")
     }
 
-    /// Reads it; a new one if there is none that can be read.
-    pub fn load(target_dir: &Path) -> Self {
-        let bytes = std::fs::read(Self::path(target_dir)).ok();
-        bytes.and_then(Self::read).unwrap_or_default()
+    /// Reads it; a new one if there is none, or it is damaged.
+    ///
+    /// # Errors
+    ///
+    /// If something is there that can't be read or trusted.
+    pub fn load(target_dir: &Path) -> Result<Self, StateError> {
+        let path = Self::path(target_dir);
+        match trust::read(&path) {
+            Ok(bytes) => Ok(Self::read(bytes).unwrap_or_default()),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(Self::default())
+            }
+            Err(error) => Err(StateError { path, error }),
+        }
     }
 
     fn read(bytes: Vec<u8>) -> Option<Self> {
@@ -56,12 +77,12 @@ impl State {
         if Digest::of_bytes(body).0 != *check {
             return None;
         }
-        let (Head { run, tools, files }, tables) = postcard::take_from_bytes(body).ok()?;
+        let (Head { run, tools, lockfile, files }, tables) = postcard::take_from_bytes(body).ok()?;
         let (start, end) = (bytes.len() - tables.len(), bytes.len());
         let middle = start.checked_add(files).filter(|middle| *middle <= end)?;
         let bytes = Arc::new(bytes);
         let table = |range| FileTable::from_bytes(Arc::clone(&bytes), range);
-        Some(Self { run, files: table(start..middle), elsewhere: table(middle..end), tools })
+        Some(Self { run, files: table(start..middle), elsewhere: table(middle..end), tools, lockfile })
     }
 
     /// Writes it. It need not last through a power cut.
@@ -71,11 +92,12 @@ impl State {
     /// If it can't be written; then the one before is untouched.
     pub fn save(&self, target_dir: &Path) -> io::Result<()> {
         let (files, elsewhere) = (self.files.as_bytes(), self.elsewhere.as_bytes());
-        let head = Head { run: self.run, tools: self.tools.clone(), files: files.len() };
+        let (tools, lockfile) = (self.tools.clone(), self.lockfile);
+        let head = Head { run: self.run, tools, lockfile, files: files.len() };
         let mut body = postcard::to_stdvec(&head).map_err(io::Error::other)?;
         body.extend_from_slice(files);
         body.extend_from_slice(elsewhere);
-        let mut file = atomic::unfinished(&target_dir.join("genti"))?;
+        let mut file = trust::unfinished(&target_dir.join("genti"))?;
         for bytes in [MAGIC, &Digest::of_bytes(&body).0, &body] {
             file.as_file_mut().write_all(bytes)?;
         }
@@ -100,6 +122,7 @@ mod tests {
         let mut parts = Parts::default();
         parts.add(What::Variable, "A", digest);
         state.tools.insert("fmt".to_owned(), (7, parts));
+        state.lockfile = Some(digest);
         state
     }
 
@@ -107,9 +130,9 @@ mod tests {
     fn what_was_saved_is_loaded() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("genti")).unwrap();
-        assert_eq!(State::load(dir.path()), State::default());
+        assert_eq!(State::load(dir.path()).unwrap(), State::default());
         state().save(dir.path()).unwrap();
-        assert_eq!(State::load(dir.path()), state());
+        assert_eq!(State::load(dir.path()).unwrap(), state());
     }
 
     #[test]

@@ -4,31 +4,36 @@
 //! - hidden files count; so does every file name, UTF-8 or not;
 //! - `.gitignore`s count, nested ones and those above the start, up to the directory that has a `.git` (without
 //!   any `.git`, up to the start); the user's global excludes, `.git/info/exclude` and `.ignore` don't;
+//! - what git tracks counts though a rule matches it, see `index.rs`: a source archive has these files, but nothing says
+//!   there that they are meant, so that they are left out;
 //! - `.git` is out wherever it is, and otherwise changes nothing: a nested repository or submodule is a directory
 //!   like any other, with the rules of the outer `.gitignore`s too;
-//! - cargo's target and build directories are out, and every directory below the start that carries a
-//!   `CACHEDIR.TAG`, such as the target directory of a nested workspace;
+//! - cargo's target and build directories are out, and every directory below the start that carries a `CACHEDIR.TAG`
+//!   which git does not track, such as the target directory of a nested workspace;
 //! - symbolic links are listed and count by what is behind them, see `links.rs`; what is no file, link or directory is
 //!   skipped.
+//!
+//! What is left out for another reason than a rule is told in [`Seen::left_out`](crate::model::workspace::Seen).
 //!
 //! A file that goes away while it is being listed is absent; one that can't be read is an error.
 #![expect(clippy::disallowed_methods, reason = "part of the shell: lists and reads the workspace")]
 
 use std::collections::BTreeSet;
-use std::fs::{self, File as OpenFile};
+use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use rayon::prelude::*;
 
-use super::links::{Leads, Links};
+use super::links::{Expanded, Leads, Links};
 use super::walk::{self, Found};
 use super::{Listing, LoadError, place, unreadable};
+use crate::disk;
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
 use crate::model::stamp::{FileTable, Stamp};
-use crate::model::workspace::{Beyond, File, FileId};
+use crate::model::workspace::{Beyond, File, FileId, LeftOut};
 
 /// What was listed.
 pub(super) struct Listed {
@@ -40,6 +45,8 @@ pub(super) struct Listed {
     pub(super) as_known: bool,
     /// The links with something behind them that their digests don't cover.
     pub(super) beyond: Vec<(FileId, Beyond)>,
+    /// What is there and no file of the workspace.
+    pub(super) left_out: Vec<LeftOut>,
 }
 
 /// The files below the directories `starts`, and those of `always` that exist, all relative to `root`. What is `known` and
@@ -67,7 +74,7 @@ pub(super) fn list(
     }
 
     let pruned = [&on_disk[..], &build].concat();
-    let mut runs = walk::walk(starts.iter().zip(&on_disk), &pruned, listing)?;
+    let (mut runs, left_out) = walk::walk(starts.iter().zip(&on_disk), &pruned, listing)?;
     let is_listed = |path: &RelPath| {
         let run = runs.partition_point(|run| run.first().is_some_and(|first| first.path <= *path));
         run.checked_sub(1).is_some_and(|at| runs[at].binary_search_by(|file| file.path.cmp(path)).is_ok())
@@ -79,10 +86,10 @@ pub(super) fn list(
         runs = vec![walk::merged(runs)];
     }
     if !runs.iter().flatten().any(|found| found.is_link) {
-        return read(root, runs, known, None);
+        return Ok(Listed { left_out, ..read(root, runs, known, None)? });
     }
     let links = Links::new(root, &build, listing).map_err(unreadable(root))?;
-    let (leads, behind) = links.expand(runs.iter().flatten())?;
+    let Expanded { leads, behind } = links.expand(runs.iter().flatten())?;
     if !behind.is_empty() {
         runs.push(behind);
         let mut all = walk::merged(runs);
@@ -90,19 +97,18 @@ pub(super) fn list(
         all.dedup_by(|later, first| later.path == first.path);
         runs = vec![all];
     }
-    read(root, runs, known, Some((&links, &leads)))
+    Ok(Listed { left_out, ..read(root, runs, known, Some((&links, &leads)))? })
 }
 
 /// The file or the link at `path`, if there is one.
 fn look(root: &Path, path: RelPath) -> Option<Found> {
-    let meta = place(root, &path).symlink_metadata().ok()?;
+    let place = place(root, &path);
+    let meta = place.symlink_metadata().ok()?;
     let is_link = meta.is_symlink();
-    (is_link || meta.is_file()).then(|| Found {
-        path,
-        is_link,
-        is_behind_link: false,
-        seen: Ok(stamp_of(&meta)),
-    })
+    // Cargo would wait for it.
+    let seen = disk::refuse_special(&place).map(|()| stamp_of(&meta));
+    let is_there = is_link || meta.is_file() || seen.is_err();
+    is_there.then_some(Found { path, is_link, is_behind_link: false, is_tracked: false, seen })
 }
 
 /// Finds out what is in the files of `runs`, which come sorted: by what is `known`, which is sorted too, or by reading them.
@@ -117,7 +123,7 @@ fn read(
     let (mut files, mut stamps) = (Vec::with_capacity(count), Vec::with_capacity(count));
     let (mut unread, mut gone) = (Vec::new(), false);
     let mut known = known.iter().peekable();
-    for Found { path, is_link, is_behind_link, seen } in runs.into_iter().flatten() {
+    for Found { path, is_link, is_behind_link, seen, .. } in runs.into_iter().flatten() {
         debug_assert!(
             files.last().is_none_or(|last: &File| last.path < path),
             "{path} comes sorted, and once"
@@ -178,7 +184,7 @@ fn read(
     let id = |path: &RelPath| files.binary_search_by(|file| file.path.cmp(path)).ok();
     let beyond = beyond.into_iter().filter_map(|(path, beyond)| Some((FileId(id(&path)? as u32), beyond)));
     let beyond = beyond.collect();
-    Ok(Listed { files, stamps, as_known, beyond })
+    Ok(Listed { files, stamps, as_known, beyond, left_out: Vec::new() })
 }
 
 /// What came out of hashing links.
@@ -283,7 +289,7 @@ pub(super) fn digest(place: &Path) -> io::Result<Digest> {
 /// Through a buffer that is used again: the size of a file decides neither the memory nor the number of calls. That its
 /// owner may execute it counts, as it does for git.
 fn hash_file(place: &Path, buffer: &mut [u8]) -> io::Result<(Digest, u64)> {
-    let mut file = OpenFile::open(place)?;
+    let mut file = disk::open(place)?;
     let is_executable = is_executable(&file.metadata()?);
     let mut hasher = blake3::Hasher::new();
     loop {

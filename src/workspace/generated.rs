@@ -10,6 +10,7 @@ use std::path::{Component, Path};
 
 use serde::Deserialize;
 
+use crate::disk;
 use crate::model::digest::Digest;
 use crate::model::generated::{Generated, GeneratedFile, GeneratedUnit};
 use crate::model::path::RelPath;
@@ -73,7 +74,7 @@ pub fn generated(
     package: PackageId,
     out_dir: &Path,
 ) -> Result<Option<Generated>, Unreadable> {
-    let text = match fs::read(out_dir.join(MANIFEST)) {
+    let text = match disk::read(&out_dir.join(MANIFEST)) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Unreadable::Manifest(error.to_string())),
         Ok(text) => text,
@@ -88,11 +89,7 @@ pub fn generated(
     if let Some(tool) = manifest.missing_tool {
         return Err(Unreadable::NotCompared { dir: manifest.checked_in.unwrap_or_default(), tool });
     }
-    let dir = workspace.package(package).dir.to_path(&workspace.root);
-    let within = |path: &String| {
-        let path = RelPath::between(&workspace.root, &RelPath::without_dots(&dir.join(path)))?;
-        (!path.is_outside()).then_some(path)
-    };
+    let within = |path: &String| in_workspace(workspace, package, path);
     let unit = |unit: &Unit| {
         let mut inputs: Vec<_> = unit.inputs.iter().chain(&unit.discovered).filter_map(within).collect();
         inputs.sort();
@@ -104,6 +101,28 @@ pub fn generated(
         checked_in: manifest.checked_in.as_ref().and_then(within),
         units: manifest.units.iter().map(unit).collect::<Result<_, _>>()?,
     }))
+}
+
+/// The files of the workspace that the file `below` in `out_dir` was made from, as far as the build script of `package` says
+/// so.
+pub fn inputs_of(workspace: &Workspace, package: PackageId, out_dir: &Path, below: &RelPath) -> Vec<RelPath> {
+    let manifest = disk::read(&out_dir.join(MANIFEST)).ok();
+    let manifest = manifest.and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());
+    let Some(manifest) = manifest.filter(|manifest| manifest.schema == 1) else { return Vec::new() };
+    let makes = |unit: &&Unit| unit.outputs.iter().any(|output| RelPath::unescape(&output.path) == *below);
+    let unit = manifest.units.iter().find(makes);
+    let inputs = unit.into_iter().flat_map(|unit| unit.inputs.iter().chain(&unit.discovered));
+    let mut inputs: Vec<_> = inputs.filter_map(|path| in_workspace(workspace, package, path)).collect();
+    inputs.sort();
+    inputs.dedup();
+    inputs
+}
+
+/// The file that a build script of `package` calls `path`, if it lies in the workspace.
+fn in_workspace(workspace: &Workspace, package: PackageId, path: &str) -> Option<RelPath> {
+    let dir = workspace.package(package).dir.to_path(&workspace.root);
+    let path = RelPath::between(&workspace.root, &RelPath::without_dots(&dir.join(path)))?;
+    (!path.is_outside()).then_some(path)
 }
 
 /// The file that the manifest speaks of. What lies elsewhere is not read, whoever says so.
@@ -119,7 +138,7 @@ fn file(out_dir: &Path, output: &Output) -> Result<GeneratedFile, Unreadable> {
     if !is_file {
         return Err(wrong("is not there".to_owned()));
     }
-    let bytes = fs::read(&place).map_err(|error| wrong(format!("can't be read: {error}")))?;
+    let bytes = disk::read(&place).map_err(|error| wrong(format!("can't be read: {error}")))?;
     if bytes.len() as u64 != output.bytes {
         return Err(wrong(format!("has {} bytes, and the script wrote {}", bytes.len(), output.bytes)));
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use crate::model::path::RelPath;
+use crate::model::path::{RelPath, os_path};
 
 /// Why git has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -25,8 +25,14 @@ pub enum GitError {
     },
 }
 
-/// The files of the repository around `root` that differ from those of commit `reference`, and those that git does not
-/// know yet, as seen from `root`. A repository within counts as one file, by its directory.
+/// The files below `root` that git tracks; none if there is no git, or no repository.
+pub fn tracked(root: &Path) -> BTreeSet<RelPath> {
+    let listed = git(root, "HEAD", &["ls-files", "-z", "--", "."]).unwrap_or_default();
+    listed.split(|&byte| byte == 0).filter(|path| !path.is_empty()).map(RelPath::new).collect()
+}
+
+/// The files of the repository around `root` that differ from those of commit `reference`, those that git does not know yet,
+/// and those that it was told not to look at, as seen from `root`. A repository within counts as one file, by its directory.
 ///
 /// # Errors
 ///
@@ -50,12 +56,31 @@ pub fn changed_since(root: &Path, reference: &str) -> Result<BTreeSet<RelPath>, 
             &commit,
         ],
     )?;
-    let everywhere = ["ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", ":/"];
+    // By the rules of `files.rs`: what the user alone leaves out is looked at.
+    let everywhere =
+        ["ls-files", "--others", "--exclude-per-directory=.gitignore", "--full-name", "-z", "--", ":/"];
     let unknown = git(root, reference, &everywhere)?;
+    let unwatched = git(root, reference, &["ls-files", "-v", "--cached", "--full-name", "-z", "--", ":/"])?;
+    let top = git(root, reference, &["rev-parse", "--show-toplevel"])?;
+    let top = os_path(top.strip_suffix(b"\n").unwrap_or(&top)).into_owned();
+    let unwatched: Vec<_> =
+        unwatched.split(|&byte| byte == 0).filter_map(|line| self::unwatched(line, &top)).collect();
     let prefix = git(root, reference, &["rev-parse", "--show-prefix"])?;
     let prefix = prefix.strip_suffix(b"\n").unwrap_or(&prefix);
-    let paths = [&*changed, &*unknown].into_iter().flat_map(|list| list.split(|&byte| byte == 0));
+    let listed = [&*changed, &*unknown].into_iter().flat_map(|list| list.split(|&byte| byte == 0));
+    let paths = listed.chain(unwatched);
     Ok(paths.filter(|path| !path.is_empty()).map(|path| seen_from(prefix, path)).collect())
+}
+
+/// The file that `line` of `git ls-files -v` is about, if git was told not to look at it: what is in it may be anything. Of one
+/// that a sparse checkout leaves out, there is nothing to look at.
+fn unwatched<'a>(line: &'a [u8], top: &Path) -> Option<&'a [u8]> {
+    let (tag, path) = line.split_first_chunk::<2>()?;
+    match tag {
+        b"S " | b"s " => top.join(os_path(path)).symlink_metadata().is_ok().then_some(path),
+        [tag, b' '] if tag.is_ascii_lowercase() => Some(path),
+        _ => None,
+    }
 }
 
 /// `path`, from the top of the repository, as it is called in the directory `prefix`, which ends with `/`.
@@ -94,6 +119,12 @@ pub fn manifests_beyond(root: &Path) -> Vec<RelPath> {
     paths.map(|path| seen_from(prefix, path)).filter(RelPath::is_outside).collect()
 }
 
+/// The time of the commit that is checked out around `root`, in seconds since 1970; `None` where there is no git or no commit.
+pub fn commit_time(root: &Path) -> Option<i64> {
+    let time = git(root, "", &["show", "--no-patch", "--no-show-signature", "--format=%ct", "HEAD"]).ok()?;
+    String::from_utf8_lossy(&time).trim().parse().ok()
+}
+
 /// Whether git is told to leave out what is at `path`, relative to `root`. Not so where there is no git or no repository.
 pub fn is_ignored(root: &Path, path: &str) -> bool {
     git(root, "", &["check-ignore", "--quiet", "--", path]).is_ok()
@@ -103,6 +134,8 @@ fn git(root: &Path, reference: &str, args: &[&str]) -> Result<Vec<u8>, GitError>
     // A file system monitor is a program of the checkout's choosing, and nothing is to be written, not even the index.
     let output = Command::new("git")
         .args(["-c", "core.fsmonitor=false"])
+        // Nor does git take a file for unchanged that the system tells apart.
+        .args(["-c", "core.checkStat=default", "-c", "core.trustctime=true", "-c", "core.ignoreStat=false"])
         .args(args)
         .env("GIT_OPTIONAL_LOCKS", "0")
         .current_dir(root)

@@ -40,6 +40,15 @@ pub(super) enum Leads {
     TooMany,
 }
 
+/// What following links comes to.
+#[derive(Default)]
+pub(super) struct Expanded {
+    /// Where each link leads.
+    pub(super) leads: Vec<(RelPath, Leads)>,
+    /// The files behind links to directories, links among them included.
+    pub(super) behind: Vec<Found>,
+}
+
 /// Follows links that lie below a start.
 pub(super) struct Links<'a> {
     /// What paths are relative to.
@@ -58,27 +67,23 @@ impl<'a> Links<'a> {
         Ok(Self { root, top, build_dirs, listing })
     }
 
-    /// Where each link of `runs` leads, by path; and the files behind links to directories, links among them included.
-    pub(super) fn expand<'f>(
-        &self,
-        found: impl Iterator<Item = &'f Found>,
-    ) -> Result<(Vec<(RelPath, Leads)>, Vec<Found>), LoadError> {
-        let mut leads = Vec::new();
-        let mut behind = Vec::new();
+    /// Follows the links among `found`.
+    pub(super) fn expand<'f>(&self, found: impl Iterator<Item = &'f Found>) -> Result<Expanded, LoadError> {
+        let mut all = Expanded::default();
         for link in found.filter(|found| found.is_link) {
-            let mut own = (Vec::new(), Vec::new());
+            let mut own = Expanded::default();
             let budget = AtomicUsize::new(MOST_BEHIND + 1);
             match self.follow(&link.path, &mut Vec::new(), &budget, &mut own)? {
-                Leads::TooMany => leads.push((link.path.clone(), Leads::TooMany)),
+                Leads::TooMany => all.leads.push((link.path.clone(), Leads::TooMany)),
                 end => {
-                    leads.push((link.path.clone(), end));
-                    leads.extend(own.0);
-                    behind.extend(own.1);
+                    all.leads.push((link.path.clone(), end));
+                    all.leads.extend(own.leads);
+                    all.behind.extend(own.behind);
                 }
             }
         }
-        leads.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok((leads, behind))
+        all.leads.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(all)
     }
 
     /// Follows the link at `path`, which was reached through the directories `through`.
@@ -87,7 +92,7 @@ impl<'a> Links<'a> {
         path: &RelPath,
         through: &mut Vec<PathBuf>,
         budget: &AtomicUsize,
-        found: &mut (Vec<(RelPath, Leads)>, Vec<Found>),
+        found: &mut Expanded,
     ) -> Result<Leads, LoadError> {
         let at = place(self.root, path);
         let (leads, real) = self.end(&at);
@@ -106,9 +111,9 @@ impl<'a> Links<'a> {
                             leads = Leads::TooMany;
                             break;
                         }
-                        found.0.push((link.path.clone(), end));
+                        found.leads.push((link.path.clone(), end));
                     }
-                    found.1.extend(files);
+                    found.behind.extend(files);
                     leads
                 }
             },
@@ -140,7 +145,7 @@ impl<'a> Links<'a> {
         let below = real.strip_prefix(&self.top).unwrap_or(real);
         below.components().any(|part| part.as_os_str() == ".git")
             || self.build_dirs.iter().any(|dir| real.starts_with(dir))
-            || walk::is_cache(real)
+            || walk::is_cache(real).unwrap_or(false)
     }
 
     /// The digest of a link that leads to `leads`; `content` is that of a file.
@@ -188,6 +193,12 @@ fn last_hop(at: &Path) -> Option<PathBuf> {
         }
     }
     Some(at)
+}
+
+/// Whether a link leads from `root` to the directory `dir`.
+pub(super) fn is_behind(root: &Path, dir: &RelPath) -> bool {
+    let (real, place) = (root.canonicalize(), place(root, dir).canonicalize());
+    real.ok().zip(place.ok()).is_some_and(|(real, place)| place != dir.to_path(&real))
 }
 
 /// The digest of what the link at `link` leads to, where that is not in the repository: of the file, of all files below the

@@ -7,7 +7,9 @@ mod cargo;
 mod files;
 mod generated;
 mod git;
+mod index;
 mod links;
+mod open;
 mod outside;
 mod seen;
 mod sources;
@@ -18,15 +20,16 @@ use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::disk;
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
 use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
 
-pub use generated::{Unreadable, generated};
-pub use git::{GitError, changed_since, is_ignored, manifests_beyond, merge_sides};
+pub use generated::{Unreadable, generated, inputs_of};
+pub use git::{GitError, changed_since, commit_time, is_ignored, manifests_beyond, merge_sides, tracked};
 pub use links::outside_digest;
-pub use seen::{Look, has_changed, look_at, still_as_seen};
+pub use seen::{Look, has_changed, look_at, stamp_of, still_as_seen};
 pub use sources::read_sources;
 pub use walk::{Ignores, everything_below};
 
@@ -149,6 +152,20 @@ pub enum LoadError {
     },
 }
 
+/// Looks at what cargo and rustup will read to find the workspace around `start`, and `manifest`: they would wait for ever for
+/// what is no regular file.
+///
+/// # Errors
+///
+/// If one of these files is none.
+pub fn refuse_special(start: &Path, manifest: Option<&Path>) -> Result<(), LoadError> {
+    let around = start.ancestors().flat_map(|dir| ROOT_INPUTS.iter().map(|name| dir.join(name)));
+    for path in around.chain(manifest.map(Path::to_path_buf)) {
+        disk::refuse_special(&path).map_err(unreadable(&path))?;
+    }
+    Ok(())
+}
+
 /// The target directory of the workspace that `request` names.
 ///
 /// # Errors
@@ -183,14 +200,14 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
     let mut starts = vec![RelPath::default()];
     for package in &packages {
         // The walk of the root does not come by what lies outside of it, or behind a link.
-        let is_met = !package.dir.is_outside() && !is_behind_link(root, &package.dir);
+        let is_met = !package.dir.is_outside() && !links::is_behind(root, &package.dir);
         if !is_met && !starts.iter().skip(1).any(|start| package.dir.is_within(start)) {
             starts.push(package.dir.clone());
         }
     }
     let manifests = packages.iter().map(|package| package.dir.join("Cargo.toml"));
     let always = ROOT_INPUTS.map(RelPath::new).into_iter().chain(manifests);
-    let files::Listed { files, stamps, as_known, beyond } =
+    let files::Listed { files, stamps, as_known, beyond, left_out } =
         files::list(root, &starts, always, &build_dirs, &known(target_dir), request.listing)?;
 
     let mut workspace = Workspace {
@@ -204,9 +221,16 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
         metadata: cargo::metadata_tables(&metadata),
         build_dependencies: cargo::build_dependencies(&metadata),
         beyond,
-        seen: Seen { at, stamps, as_known },
+        seen: Seen { at, stamps, as_known, left_out },
     };
     workspace.owners = owners(&workspace);
+    // One that is listed and no link is a file.
+    for target in workspace.packages.iter().flat_map(|package| &package.targets) {
+        if workspace.find(&target.root).is_none_or(|id| workspace.file(id).is_link) {
+            let path = place(root, &target.root);
+            disk::refuse_special(&path).map_err(unreadable(&path))?;
+        }
+    }
     let lockfile = workspace.find(&RelPath::new("Cargo.lock")).is_some();
     Ok(Loaded { workspace, lockfile })
 }
@@ -224,6 +248,11 @@ pub fn locate(request: &Request) -> Result<(PathBuf, PathBuf), LoadError> {
 /// Where `root` lies below the top of its repository; at the top if there is none.
 pub fn base(root: &Path) -> RelPath {
     walk::repository(root).and_then(|top| RelPath::between(top, root)).unwrap_or_default()
+}
+
+/// The top of the repository around `root`, if there is one.
+pub fn repository(root: &Path) -> Option<&Path> {
+    walk::repository(root)
 }
 
 /// Starts the threads that work on all files at once: started where they are first used, rayon would panic if
@@ -258,12 +287,6 @@ fn owners(workspace: &Workspace) -> Vec<Option<PackageId>> {
 fn place(root: &Path, path: &RelPath) -> PathBuf {
     let place = path.to_path(root);
     if path.is_outside() { RelPath::without_dots(&place) } else { place }
-}
-
-/// Whether a link leads from `root` to the directory `dir`.
-fn is_behind_link(root: &Path, dir: &RelPath) -> bool {
-    let (real, place) = (root.canonicalize(), place(root, dir).canonicalize());
-    real.ok().zip(place.ok()).is_some_and(|(real, place)| place != dir.to_path(&real))
 }
 
 /// The path from `root` to the absolute path `path`.

@@ -3,16 +3,15 @@
 //! Cargo is not asked about them: `cargo metadata` refuses a package below a workspace that doesn't list it, which
 //! is nonetheless a fine dependency. What is read of their manifests is little: the name, and what they need by
 //! path. Whether features or platforms switch a dependency on is not looked at.
-#![expect(clippy::disallowed_methods, reason = "part of the shell: reads manifests")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
 use super::cargo::Member;
 use super::{Listing, LoadError, files, relative, unreadable};
+use crate::disk;
 use crate::model::digest::{ContentHash, Digest, Sink};
 use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
@@ -160,7 +159,7 @@ impl ContentHash for Contents<'_> {
 
 fn manifest(dir: &Path) -> Result<Table, LoadError> {
     let path = dir.join("Cargo.toml");
-    let text = fs::read_to_string(&path).map_err(unreadable(&path))?;
+    let text = disk::read_to_string(&path).map_err(unreadable(&path))?;
     text.parse().map_err(|error: toml::de::Error| LoadError::Manifest { message: error.to_string(), path })
 }
 

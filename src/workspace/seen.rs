@@ -1,5 +1,6 @@
 //! Whether files are still what they were when they were looked at, and what is in files that are no part of the
 //! workspace.
+#![expect(clippy::disallowed_methods, reason = "part of the shell: resolves links")]
 
 use std::io;
 use std::path::Path;
@@ -74,4 +75,9 @@ pub fn has_changed(workspace: &Workspace, path: &RelPath) -> bool {
         Some(id) => !still_as_seen(workspace, id),
         None => place(&workspace.root, path).symlink_metadata().is_ok(),
     }
+}
+
+/// How the system sees the file at `path` now; `None` if it can't tell.
+pub fn stamp_of(workspace: &Workspace, path: &RelPath) -> Option<Stamp> {
+    files::stamp(&place(&workspace.root, path)).ok()
 }

@@ -3,12 +3,10 @@
 //! The matching is that of the `ignore` crate. Its walks are not used: one of them reads directory by directory on one
 //! thread, and takes as long as it takes to look at all that it finds; the other waits for ever where it can't have the
 //! threads that it asks for.
-#![expect(clippy::disallowed_methods, reason = "part of the shell: lists directories")]
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::File as OpenFile;
-use std::io::{self, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,10 +15,13 @@ use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rayon::Scope;
 
-use super::{Listing, LoadError, unreadable};
+use super::index::Tracked;
+use super::open::{Kind, Open};
+use super::{Listing, LoadError, files, unreadable};
+use crate::disk;
 use crate::model::path::{RelPath, os_path};
 use crate::model::stamp::Stamp;
-use crate::model::workspace::Workspace;
+use crate::model::workspace::{LeftOut, WhyLeftOut, Workspace};
 
 /// The files of one directory that are looked at in one go, so that a large one does not keep one thread alone busy.
 const CHUNK: usize = 512;
@@ -28,12 +29,20 @@ const CHUNK: usize = 512;
 /// What a `CACHEDIR.TAG` begins with, see <https://bford.info/cachedir/>.
 const CACHEDIR_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
 
+/// The file that says so.
+const TAG: &str = "CACHEDIR.TAG";
+
+/// The file that says what git leaves out.
+const RULES: &str = ".gitignore";
+
 /// A file or a link that was listed and not yet read.
 pub(super) struct Found {
     pub(super) path: RelPath,
     pub(super) is_link: bool,
     /// Whether a link to a directory leads to it.
     pub(super) is_behind_link: bool,
+    /// Whether it is listed only because git tracks it, though it is ignored.
+    pub(super) is_tracked: bool,
     /// How the system sees it.
     pub(super) seen: io::Result<Stamp>,
 }
@@ -49,19 +58,21 @@ pub(super) fn walk<'a>(
     starts: impl Iterator<Item = (&'a RelPath, &'a PathBuf)>,
     pruned: &[PathBuf],
     listing: Listing,
-) -> Result<Vec<Vec<Found>>, LoadError> {
-    let starts: Vec<_> = starts.map(|(start, place)| Dir::start(start, place)).collect();
+) -> Result<(Vec<Vec<Found>>, Vec<LeftOut>), LoadError> {
+    let starts = starts.map(|(start, place)| Dir::start(start, place));
+    let starts = starts.collect::<Result<Vec<_>, _>>()?;
     let several = starts.len() > 1;
     let budget = AtomicUsize::new(usize::MAX);
-    let walk = Walk { pruned, listing, budget: &budget, runs: Mutex::default(), errors: Mutex::default() };
-    let mut runs = walk.all(starts)?;
+    let walk = Walk::new(&starts, pruned, listing, &budget);
+    let (mut runs, left_out) = walk.all(starts)?;
     listing.apply(&mut runs);
-    if several {
-        // What lies outside of the root comes somewhere between what lies in it.
-        return Ok(vec![merged(runs)]);
+    let is_apart = |run: &Vec<Found>| run.first().is_some_and(|file| file.is_tracked);
+    if several || runs.iter().any(is_apart) {
+        // What lies outside of the root comes somewhere between what lies in it, and so does what was ignored.
+        return Ok((vec![merged(runs)], left_out));
     }
     runs.sort_unstable_by(|a, b| a.first().map(|file| &file.path).cmp(&b.first().map(|file| &file.path)));
-    Ok(runs)
+    Ok((runs, left_out))
 }
 
 /// The files below the one start `start`, a link that leads to `place`, sorted; `None` if there are as many as `budget`, which
@@ -77,8 +88,9 @@ pub(super) fn walk_up_to(
     listing: Listing,
     budget: &AtomicUsize,
 ) -> Result<Option<Vec<Found>>, LoadError> {
-    let walk = Walk { pruned, listing, budget, runs: Mutex::default(), errors: Mutex::default() };
-    let mut runs = walk.all(vec![Dir::start(start, place)])?;
+    let starts = vec![Dir::start(start, place)?];
+    let walk = Walk::new(&starts, pruned, listing, budget);
+    let (mut runs, _) = walk.all(starts)?;
     listing.apply(&mut runs);
     let mut files = merged(runs);
     files.iter_mut().for_each(|file| file.is_behind_link = true);
@@ -133,7 +145,11 @@ struct Walk<'a> {
     /// How many more files may be listed; at 0 nothing more is.
     budget: &'a AtomicUsize,
     runs: Mutex<Vec<Vec<Found>>>,
+    /// What rules leave out, each with its place; git may track it all the same.
+    ignored: Mutex<Vec<(RelPath, PathBuf)>>,
+    left_out: Mutex<Vec<LeftOut>>,
     errors: Mutex<Vec<(PathBuf, io::Error)>>,
+    tracked: Tracked,
 }
 
 /// A directory that is to be listed.
@@ -147,18 +163,19 @@ struct Dir {
 }
 
 impl Dir {
-    fn start(start: &RelPath, place: &Path) -> Self {
+    fn start(start: &RelPath, place: &Path) -> Result<Self, LoadError> {
         let mut prefix = start.as_bytes().to_vec();
         if !prefix.is_empty() {
             prefix.push(b'/');
         }
         let above = repository_above(place).into_iter();
-        let rules = above.fold(None, |outer, dir| {
-            let Some(way) = RelPath::between(dir, place) else { return outer };
+        let rules = above.into_iter().try_fold(None, |outer, dir| {
+            let Some(way) = RelPath::between(dir, place) else { return Ok(outer) };
             let above = [way.as_bytes(), b"/"].concat();
-            Rules::read(dir, outer, Place { at: prefix.len(), above })
-        });
-        Self { place: place.to_path_buf(), prefix, rules, is_start: true }
+            let rules = Rules::read(dir, outer, Place { at: prefix.len(), above });
+            rules.map_err(unreadable(&dir.join(RULES)))
+        })?;
+        Ok(Self { place: place.to_path_buf(), prefix, rules, is_start: true })
     }
 }
 
@@ -178,13 +195,22 @@ struct Place {
 }
 
 impl Rules {
-    /// Those of the `.gitignore` in `dir`, within `outer`. What can't be read of it does not count, as in git.
-    fn read(dir: &Path, outer: Option<Arc<Self>>, place: Place) -> Option<Arc<Self>> {
+    /// Those of the `.gitignore` in `dir`, within `outer`. What can't be read of it does not count, as in git; what is no
+    /// file, git would wait for.
+    fn read(dir: &Path, outer: Option<Arc<Self>>, place: Place) -> io::Result<Option<Arc<Self>>> {
+        let file = match disk::open(&dir.join(RULES)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
+            Err(_) => return Ok(outer),
+        };
         let mut builder = GitignoreBuilder::new("");
-        let _ = builder.add(dir.join(".gitignore"));
+        for (number, line) in BufReader::new(file).lines().map_while(Result::ok).enumerate() {
+            let line = if number == 0 { line.trim_start_matches('\u{feff}') } else { &line };
+            let _ = builder.add_line(None, line);
+        }
         match builder.build() {
-            Ok(own) if !own.is_empty() => Some(Arc::new(Self { own, place, outer })),
-            _ => outer,
+            Ok(own) if !own.is_empty() => Ok(Some(Arc::new(Self { own, place, outer }))),
+            _ => Ok(outer),
         }
     }
 
@@ -204,21 +230,70 @@ impl Rules {
 }
 
 impl<'a> Walk<'a> {
-    /// Lists the directories `starts`: their files in runs as they come, each sorted.
-    fn all(self, starts: Vec<Dir>) -> Result<Vec<Vec<Found>>, LoadError> {
+    fn new(starts: &[Dir], pruned: &'a [PathBuf], listing: Listing, budget: &'a AtomicUsize) -> Self {
+        let place = starts.first().map_or(Path::new(""), |start| &start.place);
+        Self {
+            pruned,
+            listing,
+            budget,
+            runs: Mutex::default(),
+            ignored: Mutex::default(),
+            left_out: Mutex::default(),
+            errors: Mutex::default(),
+            tracked: Tracked::around(place),
+        }
+    }
+
+    /// Lists the directories `starts`: their files in runs as they come, each sorted; and what is left out.
+    fn all(self, starts: Vec<Dir>) -> Result<(Vec<Vec<Found>>, Vec<LeftOut>), LoadError> {
         rayon::scope(|scope| {
             for dir in starts {
                 scope.spawn(|scope| self.list(dir, scope));
             }
         });
+        self.look_at_tracked();
         let mut errors = self.errors.into_inner().unwrap_or_else(PoisonError::into_inner);
         // A directory that has gone away is as good as one that never was.
         errors.retain(|(_, error)| error.kind() != io::ErrorKind::NotFound);
         errors.sort_by(|a, b| a.0.cmp(&b.0));
         match errors.into_iter().next() {
             Some((path, error)) => Err(unreadable(&path)(error)),
-            None => Ok(self.runs.into_inner().unwrap_or_else(PoisonError::into_inner)),
+            None => {
+                let mut left_out = self.left_out.into_inner().unwrap_or_else(PoisonError::into_inner);
+                left_out.sort();
+                Ok((self.runs.into_inner().unwrap_or_else(PoisonError::into_inner), left_out))
+            }
         }
+    }
+
+    /// Lists what git tracks of what rules leave out.
+    fn look_at_tracked(&self) {
+        let mut ignored = std::mem::take(&mut *self.ignored.lock().unwrap_or_else(PoisonError::into_inner));
+        ignored.sort();
+        let mut run = Vec::new();
+        for (path, place) in ignored {
+            let Some(below) = self.tracked.below(&place) else {
+                // The same of all others.
+                return self.leave_out(RelPath::default(), WhyLeftOut::Untold);
+            };
+            for below in below {
+                let place = if below.is_empty() { place.clone() } else { place.join(os_path(below)) };
+                let Ok(meta) = place.symlink_metadata() else { continue };
+                if meta.is_file() || meta.is_symlink() {
+                    let (path, is_link) = (path.join(below), meta.is_symlink());
+                    let seen = files::stamp(&place);
+                    run.push(Found { path, is_link, is_behind_link: false, is_tracked: true, seen });
+                }
+            }
+        }
+        run.sort_by(|a, b| a.path.cmp(&b.path));
+        if !run.is_empty() {
+            self.runs.lock().unwrap_or_else(PoisonError::into_inner).push(run);
+        }
+    }
+
+    fn leave_out(&self, path: RelPath, why: WhyLeftOut) {
+        self.left_out.lock().unwrap_or_else(PoisonError::into_inner).push(LeftOut { path, why });
     }
 
     fn list<'s>(&'s self, dir: Dir, scope: &Scope<'s>) {
@@ -229,11 +304,8 @@ impl<'a> Walk<'a> {
         let (open, mut entries) = match Open::read(&place, &prefix) {
             Ok(read) => read,
             // That of somebody else, perhaps.
-            Err(_) if !is_start && is_cache(&place) => return,
-            Err(error) => {
-                self.errors.lock().unwrap_or_else(PoisonError::into_inner).push((place, error));
-                return;
-            }
+            Err(_) if !is_start && is_cache(&place).unwrap_or(false) => return,
+            Err(error) => return self.fail(place, error),
         };
         self.listing.apply(&mut entries);
         // Directories by the paths in them: so whatever lies in one comes where it does.
@@ -245,11 +317,23 @@ impl<'a> Walk<'a> {
             let path = [&prefix, name.as_bytes()].concat();
             entries.binary_search_by(|(other, _)| other.cmp(&path)).is_ok()
         };
-        if !is_start && has("CACHEDIR.TAG") && is_cache(&place) {
-            return;
+        if !is_start && has(TAG) {
+            match is_cache(&place) {
+                // A committed tag belongs to the sources, and so does what is beside it.
+                Ok(true) if !self.tracked.has(&place.join(TAG)) => {
+                    let path = prefix.strip_suffix(b"/").unwrap_or(&prefix);
+                    return self.leave_out(RelPath::new(path), WhyLeftOut::CacheDir);
+                }
+                Ok(true) => {}
+                Ok(false) => {}
+                Err(error) => return self.fail(place.join(TAG), error),
+            }
         }
-        if has(".gitignore") {
-            rules = Rules::read(&place, rules, Place { at: prefix.len(), above: Vec::new() });
+        if has(RULES) {
+            match Rules::read(&place, rules, Place { at: prefix.len(), above: Vec::new() }) {
+                Ok(read) => rules = read,
+                Err(error) => return self.fail(place.join(RULES), error),
+            }
         }
         let mut files = Vec::with_capacity(entries.len().min(CHUNK));
         for (path, kind) in entries {
@@ -258,9 +342,12 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let place_of = || place.join(os_path(&name(bare)));
-            if rules.as_ref().is_some_and(|rules| rules.ignore(bare, kind == Kind::Dir))
-                || kind != Kind::File && self.pruned.contains(&place_of())
-            {
+            if kind != Kind::File && self.pruned.contains(&place_of()) {
+                continue;
+            }
+            if rules.as_ref().is_some_and(|rules| rules.ignore(bare, kind == Kind::Dir)) {
+                let ignored = (RelPath::new(bare), place_of());
+                self.ignored.lock().unwrap_or_else(PoisonError::into_inner).push(ignored);
                 continue;
             }
             match kind {
@@ -278,10 +365,15 @@ impl<'a> Walk<'a> {
                     }
                     files.push((RelPath::of(path), kind == Kind::Link));
                 }
-                Kind::Other => {}
+                Kind::Other => self.leave_out(RelPath::of(path), WhyLeftOut::Special),
             }
         }
         self.look(files, &open);
+    }
+
+    /// Takes note that what is at `place` can't be read.
+    fn fail(&self, place: PathBuf, error: io::Error) {
+        self.errors.lock().unwrap_or_else(PoisonError::into_inner).push((place, error));
     }
 
     /// Looks at files of one directory: their paths, and whether each is a link.
@@ -293,7 +385,7 @@ impl<'a> Walk<'a> {
         }
         let look = |(path, is_link): (RelPath, bool)| {
             let seen = dir.stamp(path.file_name());
-            Found { path, is_link, is_behind_link: false, seen }
+            Found { path, is_link, is_behind_link: false, is_tracked: false, seen }
         };
         let run = files.into_iter().map(look).collect();
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).push(run);
@@ -324,7 +416,7 @@ impl<'a> Ignores<'a> {
         for dir in dirs {
             let place = dir.to_path(self.root);
             let is_ignored = rules.as_ref().is_some_and(|rules| rules.ignore(dir.as_bytes(), true));
-            if is_ignored || place.is_symlink() || is_cache(&place) {
+            if is_ignored || place.is_symlink() || is_cache(&place).unwrap_or(false) {
                 return true;
             }
             rules = self.of(&dir, rules);
@@ -337,155 +429,28 @@ impl<'a> Ignores<'a> {
         let read = || {
             let place = dir.to_path(root);
             if dir.is_root() {
-                let rules = Dir::start(dir, &place).rules;
+                let rules = Dir::start(dir, &place).ok().and_then(|start| start.rules);
                 return Rules::read(&place, rules, Place { at: 0, above: Vec::new() });
             }
             Rules::read(&place, outer, Place { at: dir.as_bytes().len() + 1, above: Vec::new() })
         };
-        self.rules.entry(dir.clone()).or_insert_with(read).clone()
+        // What can't be read has been told when the files were listed.
+        self.rules.entry(dir.clone()).or_insert_with(|| read().unwrap_or_default()).clone()
     }
 }
 
-/// What a directory holds.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    File,
-    Link,
-    Dir,
-    /// A pipe, a socket, a device.
-    Other,
-}
-
-/// Entries of a directory: their paths from the workspace root, those of directories with a `/` at the end.
-type Entries = Vec<(Vec<u8>, Kind)>;
-
-#[cfg(unix)]
-use self::unix::Open;
-#[cfg(unix)]
-mod unix {
-    use std::io;
-    use std::path::Path;
-
-    use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-    use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
-
-    use super::{Entries, Kind};
-    use crate::model::stamp::Stamp;
-
-    /// An open directory: from it, the system has the shortest way to what is in it.
-    pub(super) enum Open {
-        Read(Dir),
-        Again(rustix::io::Result<OwnedFd>),
-    }
-
-    impl Open {
-        /// Opens the directory `place`, and reads what is in it: paths that begin with `prefix`.
-        pub(super) fn read(place: &Path, prefix: &[u8]) -> io::Result<(Self, Entries)> {
-            let mut dir = Dir::new(open(place)?)?;
-            let mut entries = Vec::new();
-            while let Some(entry) = dir.read() {
-                let entry = entry?;
-                let name = entry.file_name().to_bytes();
-                if name == b"." || name == b".." {
-                    continue;
-                }
-                let kind = match entry.file_type() {
-                    // Not every file system tells.
-                    FileType::Unknown => match stat(dir.fd()?, name) {
-                        Ok(stat) => FileType::from_raw_mode(stat.st_mode),
-                        Err(rustix::io::Errno::NOENT) => continue,
-                        Err(error) => return Err(error.into()),
-                    },
-                    kind => kind,
-                };
-                let (kind, end) = match kind {
-                    FileType::RegularFile => (Kind::File, &b""[..]),
-                    FileType::Symlink => (Kind::Link, &b""[..]),
-                    FileType::Directory => (Kind::Dir, &b"/"[..]),
-                    _ => (Kind::Other, &b""[..]),
-                };
-                entries.push(([prefix, name, end].concat(), kind));
-            }
-            Ok((Self::Read(dir), entries))
-        }
-
-        /// The same directory, for another thread.
-        pub(super) fn again(place: &Path) -> Self {
-            Self::Again(open(place))
-        }
-
-        /// How the system sees the file `name` in it.
-        pub(super) fn stamp(&self, name: &[u8]) -> io::Result<Stamp> {
-            let stat = match self {
-                Self::Read(dir) => stat(dir.fd()?, name)?,
-                Self::Again(dir) => stat(dir.as_ref().map_err(|error| *error)?.as_fd(), name)?,
-            };
-            let modified = (stat.st_mtime as i64, stat.st_mtime_nsec as i64);
-            let changed = (stat.st_ctime as i64, stat.st_ctime_nsec as i64);
-            Ok(Stamp::of_unix(stat.st_size as u64, modified, changed, stat.st_ino as u64))
-        }
-    }
-
-    fn open(place: &Path) -> rustix::io::Result<OwnedFd> {
-        rustix::fs::open(place, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-    }
-
-    fn stat(dir: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<Stat> {
-        rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
-    }
-}
-
-#[cfg(not(unix))]
-use self::other::Open;
-#[cfg(not(unix))]
-mod other {
-    use std::io;
-    use std::path::{Path, PathBuf};
-
-    use super::super::files;
-    use super::{Entries, Kind};
-    use crate::model::path::os_path;
-    use crate::model::stamp::Stamp;
-
-    /// A directory.
-    pub(super) struct Open(PathBuf);
-
-    impl Open {
-        /// Reads what is in the directory `place`: paths that begin with `prefix`.
-        pub(super) fn read(place: &Path, prefix: &[u8]) -> io::Result<(Self, Entries)> {
-            let mut entries = Vec::new();
-            for entry in std::fs::read_dir(place)? {
-                let entry = entry?;
-                let (kind, end) = match entry.file_type() {
-                    Ok(kind) if kind.is_file() => (Kind::File, &b""[..]),
-                    Ok(kind) if kind.is_symlink() => (Kind::Link, &b""[..]),
-                    Ok(kind) if kind.is_dir() => (Kind::Dir, &b"/"[..]),
-                    Ok(_) => (Kind::Other, &b""[..]),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                    Err(error) => return Err(error),
-                };
-                entries.push(([prefix, entry.file_name().as_encoded_bytes(), end].concat(), kind));
-            }
-            Ok((Self(place.to_path_buf()), entries))
-        }
-
-        /// The same directory, for another thread.
-        pub(super) fn again(place: &Path) -> Self {
-            Self(place.to_path_buf())
-        }
-
-        /// How the system sees the file `name` in it.
-        pub(super) fn stamp(&self, name: &[u8]) -> io::Result<Stamp> {
-            files::stamp(&self.0.join(os_path(name)))
-        }
-    }
-}
-
-/// Whether `dir` says of itself that it can be made again: a target directory, for one.
-pub(super) fn is_cache(dir: &Path) -> bool {
+/// Whether `dir` says that all in it can be made again.
+///
+/// # Errors
+///
+/// If its tag is no file.
+pub(super) fn is_cache(dir: &Path) -> io::Result<bool> {
     let mut begin = [0; CACHEDIR_SIGNATURE.len()];
-    let tag = OpenFile::open(dir.join("CACHEDIR.TAG"));
-    tag.and_then(|mut tag| tag.read_exact(&mut begin)).is_ok() && begin == CACHEDIR_SIGNATURE
+    match disk::open(&dir.join(TAG)) {
+        Ok(mut tag) => Ok(tag.read_exact(&mut begin).is_ok() && begin == CACHEDIR_SIGNATURE),
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Err(error),
+        Err(_) => Ok(false),
+    }
 }
 
 /// The top of the repository that `dir` is in.

@@ -12,7 +12,7 @@ fn there_are_never_more_workers_than_jobs() {
     for jobs in [1, 2] {
         let package = Package::of("build-rust", "package");
         let mut build = package.cargo(&["build", &format!("-j{jobs}")]);
-        let seen = package.run(build.env("FIXTURE_MILLIS", "4"));
+        let seen = package.run(build.env("FIXTURE_MILLIS", "4").env("FIXTURE_MEET", jobs.to_string()));
         assert_eq!(seen.generated.len(), 200);
         assert_eq!(seen.at_once, jobs);
     }
@@ -27,7 +27,8 @@ fn two_builds_below_make_share_its_jobs() {
     package.scrub(&mut make);
     make.arg("-j2").arg(format!("CARGO={}", env!("CARGO")));
     make.arg(format!("TARGETS={}", package.beside("target").display()));
-    let output = make.env("FIXTURE_MILLIS", "4").output().unwrap();
+    // Whoever comes first waits for the other one, which is at least one job each.
+    let output = make.env("FIXTURE_MILLIS", "4").env("FIXTURE_MEET", "2").output().unwrap();
     let (seen, printed) = (package.seen(), text(&output));
     assert!(output.status.success(), "{printed}");
     // It counts them at its end.
@@ -43,7 +44,7 @@ fn without_a_jobserver_num_jobs_counts() {
     for (jobs, expected) in [(Some("1"), 1), (Some("3"), 3), (Some("nonsense"), 1), (None, 1)] {
         let out = package.beside(&format!("out-{jobs:?}"));
         let mut script = package.script(&out);
-        script.env("FIXTURE_MILLIS", "2");
+        script.env("FIXTURE_MILLIS", "2").env("FIXTURE_MEET", expected.to_string());
         if let Some(jobs) = jobs {
             script.env("NUM_JOBS", jobs);
         }
@@ -57,7 +58,7 @@ fn without_a_jobserver_num_jobs_counts() {
     let output = script.output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
-        printed.starts_with("cargo:warning=the jobserver can't be used, so nothing runs in parallel"),
+        printed.starts_with("cargo:warning=genti: the jobserver can't be used, so nothing runs in parallel"),
         "{printed}"
     );
     assert_eq!((package.seen().generated.len(), package.seen().at_once), (200, 1));

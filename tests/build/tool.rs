@@ -42,7 +42,7 @@ fn a_tool_writes_the_files_and_says_what_they_depend_on() {
     package.write("lists/metals.list", "iron\n12\n");
     let printed = package.fails(&mut with_wrapper);
     assert!(printed.contains("lists/metals.list: `awk` failed (exit status: 1):"), "{printed}");
-    assert!(printed.contains("error: build-tool@0.1.0: lists/metals.list:2: not a word: 12"), "{printed}");
+    assert!(printed.contains("error: build-tool@0.1.0:   lists/metals.list:2: not a word: 12"), "{printed}");
     assert!(std::fs::read_to_string(package.out_dir().join("metals.rs")).unwrap().contains("zinc"));
 }
 
@@ -54,7 +54,7 @@ fn a_tool_that_is_missing_is_told_with_how_to_get_it() {
         printed.contains("error: build-tool@0.1.0: `awk` was not found: AWK names /nowhere/awk"),
         "{printed}"
     );
-    assert!(printed.contains("error: build-tool@0.1.0: to get it: apt install mawk"), "{printed}");
+    assert!(printed.contains("error: build-tool@0.1.0:   to get it: apt install mawk"), "{printed}");
     let printed = package.fails(package.script(&package.beside("out")).env("PATH", "relative:/nowhere"));
     assert!(printed.contains("`awk` was not found in PATH, and AWK is not set"), "{printed}");
 }

@@ -36,6 +36,7 @@ const WORDS: [(&str, &str); 9] = [
     ("tools.x = { run = [\"x\"], per =", "/$defs/tool/properties/per/enum"),
     ("tools.x = { run = [\"x\"], targets =", "/$defs/tool/properties/targets/enum"),
     ("tools.x = { run = [\"x\"], parse =", "/$defs/tool/properties/parse/oneOf/0/enum"),
+    ("tools.x = { run = [\"x\"], parse = \"libtest\", leaky =", "/$defs/tool/properties/leaky/enum"),
     ("tools.x = { run = [\"x\"], compare =", "/$defs/tool/properties/compare/oneOf/0/enum"),
     (
         "tools.x = { run = [\"x\"], compare.golden =",

@@ -78,6 +78,20 @@ fn every_variable_that_is_read_is_on_the_page() {
 }
 
 #[test]
+fn what_keeps_output_readable_is_on_the_page() {
+    let source = read("src/scan/output_form.rs");
+    let set = Regex::new(r#"\("([A-Z_]+)", "([a-z0-9]+)"\)"#).unwrap();
+    let set: Vec<_> =
+        set.captures_iter(&source).map(|found| format!("`{}={}`", &found[1], &found[2])).collect();
+    assert!(set.len() > 4, "{set:?}");
+    let page = page();
+    let (_, section) = page.split_once("\n## What keeps output readable\n").unwrap();
+    for one in set {
+        assert!(section.contains(&one), "{one}");
+    }
+}
+
+#[test]
 fn what_tools_see_is_what_the_page_says() {
     let source = read("src/scan/environment.rs");
     let list = |name: &str| {

@@ -67,10 +67,10 @@ fn a_build_directory_of_the_users_is_used_when_it_is_shared_and_else_left_alone(
 
 #[test]
 fn lanes_exclude_each_other_in_one_directory_and_not_in_two() {
-    // Each of the two waits for the other, for a while.
+    // Each of the two waits for the other.
     let script = "case $0 in none) exit;; check) other=build;; *) other=check;; esac; touch ../$0; \
-                  n=0; until test -e ../$other; do n=$((n+1)); test $n -lt 200 || exit 1; sleep 0.1; done";
-    with_lanes(script).run(&["run", "--parallel", "2", "--build-dir", "lanes"], 0);
+                  until test -e ../$other; do sleep 0.1; done";
+    with_lanes(script).run_alone(&["run", "--parallel", "2", "--build-dir", "lanes"], 0);
     for mode in ["one", "shared"] {
         let sandbox = with_lanes("test $0 = none && exit; mkdir ../held && sleep 0.1 && rmdir ../held");
         sandbox.run(&["run", "--parallel", "2", "--build-dir", mode], 0);

@@ -49,12 +49,14 @@ fn run(sandbox: &Sandbox, args: &[&str], code: i32) -> String {
 const HOW: &str = "`typos` is not installed; install it with `cargo install --locked typos-cli`";
 
 #[test]
-fn what_is_only_detected_and_not_installed_is_told_and_decides_nothing() {
+fn a_detected_tool_that_is_not_installed_is_reported_and_leaves_a_gate_incomplete() {
     let sandbox = with_typos("[tools.after]\nrun = ['true']\nneeds = ['typos']\n");
-    for args in [&["run"][..], &["run", "--fail-fast"], &["check"]] {
-        let text = run(&sandbox, args, 0);
+    for (args, code) in [(&["run"][..], 0), (&["run", "--fail-fast"], 0), (&["check"], 3)] {
+        let text = run(&sandbox, args, code);
         assert!(text.contains("Missing typos") && text.contains(HOW), "{text}");
         assert!(text.contains("not installed: typos"), "{text}");
+        assert_eq!(text.contains("no verdict from: typos"), code == 3, "{text}");
+        assert_eq!(text.contains("or write `required = false` under `[tools.NAME]`"), code == 3, "{text}");
         let verdicts = [("after", "passed"), ("typos", "missing")];
         assert_eq!(sandbox.verdicts(), verdicts.map(|(tool, verdict)| (tool.to_owned(), verdict.to_owned())));
         let tasks = sandbox.lines("task");
@@ -88,7 +90,33 @@ fn what_somebody_names_must_be_installed() {
         assert!(text.contains(HOW), "{text}");
     }
     let sandbox = with_typos("[tools.typos]\nrequired = false\n");
-    assert!(run(&sandbox, &["run"], 0).contains("no verdict from optional typos"));
+    for command in ["run", "check"] {
+        assert!(run(&sandbox, &[command], 0).contains("no verdict from optional typos"));
+    }
+}
+
+#[test]
+fn a_gate_that_fails_fast_starts_nothing_after_a_tool_that_is_not_installed() {
+    let sandbox = with_typos(
+        "[policy]\norder = 'required-first'\n[tools.zz]\nrun = ['true']\ncache = false\nrequired = false\n",
+    );
+    let args = ["--fail-fast", "--parallel", "1"];
+    run(&sandbox, &[&["run"], &args[..]].concat(), 0);
+    run(&sandbox, &[&["check"], &args[..]].concat(), 3);
+    let status = |tool: &str| {
+        sandbox.lines("task").iter().find(|task| task["tool"] == tool).unwrap()["status"].clone()
+    };
+    assert_eq!((status("typos"), status("zz")), ("missing".into(), "not-run".into()));
+}
+
+#[test]
+fn a_finished_run_without_a_detected_tool_is_judged_as_by_a_gate() {
+    let sandbox = with_typos("");
+    run(&sandbox, &["run"], 0);
+    let text = run(&sandbox, &["check", "--artifacts", "target/genti/artifacts"], 3);
+    assert!(text.contains("no verdict from: typos"), "{text}");
+    run(&sandbox, &["check"], 3);
+    run(&sandbox, &["check", "--artifacts", "target/genti/artifacts"], 3);
 }
 
 #[test]
@@ -130,7 +158,7 @@ fn the_plan_is_the_same_installed_or_not_and_what_was_accepted_stays() {
     run(&sandbox, &["check"], 0);
 
     std::fs::remove_file(sandbox.beside().join("bin/typos")).unwrap();
-    run(&sandbox, &["check"], 0);
+    run(&sandbox, &["check"], 3);
     assert_eq!(sandbox.json("run.json")["graph_hash"], installed["graph_hash"]);
     assert_eq!(sandbox.json("run.json")["batch_id"], installed["batch_id"]);
     assert_eq!(sandbox.json("report.json")["gone"][0]["state"], "unknown");

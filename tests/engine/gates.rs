@@ -112,3 +112,45 @@ fn drift_leaves_the_artifacts_alone_and_a_mistake_comes_first() {
 fn check_code(sandbox: &Sandbox, args: &[&str], code: i32) {
     sandbox.run(&[&["check"], args].concat(), code);
 }
+
+/// A tool that looks at files in a directory that is not there.
+const EMPTY: &str =
+    "[tools.prose]\nrun = ['false', '{files}']\nper = 'file'\nfiles = ['moved/**/*.md']\nparse = 'lines'\n";
+
+#[test]
+fn a_tool_whose_files_match_nothing_is_reported_and_leaves_a_gate_incomplete() {
+    let sandbox = Sandbox::with_tools(EMPTY);
+    let text = sandbox.run(&["run"], 0);
+    assert!(text.contains("nothing to look at: prose"), "{text}");
+    let text = sandbox.run(&["check"], 3);
+    assert!(
+        text.contains("no verdict from: prose") && text.contains("no file of the workspace matches"),
+        "{text}"
+    );
+    assert_eq!(sandbox.verdicts(), [("prose".to_owned(), "empty".to_owned())]);
+    assert_eq!(sandbox.json("report.json")["tools"][0]["incomplete"][0]["unit"], ".");
+    sandbox.run(&["check", "--artifacts", "target/genti/artifacts"], 3);
+    sandbox.run(&["run"], 0);
+    sandbox.run(&["check", "--artifacts", "target/genti/artifacts"], 3);
+
+    // Every unit, and whoever says what a built-in tool looks at.
+    for per in ["workspace", "package"] {
+        Sandbox::with_tools(&EMPTY.replace("'file'", &format!("'{per}'"))).run(&["check"], 3);
+    }
+    let typos = "[tools.typos]\nrun = ['false', '{files}']\nfiles = ['moved/**']\n";
+    assert!(Sandbox::with_tools(typos).run(&["check"], 3).contains("no verdict from: typos"));
+}
+
+#[test]
+fn a_tool_may_have_nothing_to_look_at_where_that_is_said_or_not_all_was_asked_for() {
+    let may = Sandbox::with_tools(&format!("{EMPTY}may-be-empty = true\n"));
+    assert!(may.run(&["check"], 0).contains("nothing to look at"));
+    let optional = Sandbox::with_tools(&format!("{EMPTY}required = false\n"));
+    assert!(optional.run(&["check"], 0).contains("nothing to look at: prose"));
+    let sandbox = Sandbox::with_tools(&format!("{EMPTY}[tools.other]\nrun = ['true']\n"));
+    for part in [&["--tool", "prose"][..], &["--skip-tool", "other"]] {
+        sandbox.run(&[&["check", "--partial"], part].concat(), 0);
+    }
+    sandbox.commit_all();
+    sandbox.run(&["check", "--partial", "--since", "HEAD"], 0);
+}

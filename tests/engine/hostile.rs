@@ -26,7 +26,7 @@ fn tools() -> String {
 fn sarif() -> String {
     let text = serde_json::to_string(HOSTILE).unwrap();
     format!(
-        r#"{{"runs":[{{"tool":{{"driver":{{}}}},"results":[
+        r#"{{"version":"2.1.0","runs":[{{"tool":{{"driver":{{}}}},"results":[
             {{"ruleId":{text},"message":{{"text":{text}}},"relatedLocations":[{{"message":{{"text":{text}}},"physicalLocation":{{"artifactLocation":{{"uri":{text}}},"region":{{"startLine":1}}}}}}],
               "locations":[{{"physicalLocation":{{"artifactLocation":{{"uri":"hostile.txt"}},"region":{{"startLine":2}}}}}}]}},
             {{"ruleId":{text},"message":{{"text":{text}}},"locations":[{{"logicalLocations":[{{"name":{text}}}]}}]}}]}}]}}"#
@@ -50,10 +50,71 @@ fn nothing_that_a_tool_prints_steers_a_terminal_or_a_ci_service() {
         });
         assert_eq!(line, None);
     }
-    // It passes only where the exit code alone counts: also that of a test program without a harness.
+    // It passes only where the exit code alone counts.
     let is_clean = |(name, verdict): (String, String)| (verdict == "passed").then_some(name);
     let clean: Vec<_> = sandbox.verdicts().into_iter().filter_map(is_clean).collect();
-    let expected = [Parse::ExitCode, Parse::Libtest]
-        .map(|parse| format!("h{}-0", Parse::NAMED.iter().position(|named| *named == parse).unwrap()));
-    assert_eq!(clean, expected);
+    let at = Parse::NAMED.iter().position(|named| *named == Parse::ExitCode).unwrap();
+    assert_eq!(clean, [format!("h{at}-0")]);
+}
+
+/// What CI services take for commands, each in a line of its own.
+const COMMANDS: [&str; 12] = [
+    "::error::a",
+    "  ::set-output name=a::b",
+    "##[group]a",
+    "a ##[error]b",
+    "##vso[task.setvariable variable=a]b",
+    "a ##vso[task.complete result=Succeeded]b",
+    "##teamcity[buildStatus status='SUCCESS']",
+    "--- a",
+    "+++ a",
+    "~~~ a",
+    "^^^ +++",
+    "section_start:1:a",
+];
+
+/// Whether some CI service would obey `line`.
+fn is_command(line: &str) -> bool {
+    let hash = |mark: &str| line.contains(mark);
+    let begins = |mark: &&str| line.starts_with(*mark);
+    hash("##[")
+        || hash("##vso[")
+        || hash("##teamcity[")
+        || ["--- ", "+++ ", "~~~ ", "^^^ "].iter().any(|mark| begins(mark))
+        || ["::", "section_start:", "section_end:"].iter().any(|mark| line.trim_start().starts_with(mark))
+}
+
+#[test]
+fn no_ci_service_obeys_what_a_tool_prints() {
+    let pattern = r"{ regex = '^(?<path>hostile.txt):(?<line>\d+):(?<message>.*)$' }";
+    let config = format!(
+        "[tools.lines]\nrun = ['cat', 'hostile.txt']\nparse = 'lines'\n\
+         [tools.regex]\nrun = ['awk', '{{print \"hostile.txt:\" FNR \":\" $0}}', 'hostile.txt']\nparse = {pattern}\n\
+         [tools.code]\nrun = ['sh', '-c', 'cat hostile.txt; exit 1']\nparse = 'exit-code'\n\
+         [tools.gap]\nrun = ['sh', '-c', 'tac hostile.txt >&2; exit 2']\nparse = 'sarif'\n"
+    );
+    let sandbox = Sandbox::with_tools(&config);
+    sandbox.write("hostile.txt", &(COMMANDS.join("\n") + "\n"));
+    let mut commands =
+        vec![vec!["run"], vec!["run", "--verbose"], vec!["run", "--message-format", "json"], vec!["explain"]];
+    let formats = ["human", "json", "sarif", "junit", "markdown", "html", "github"];
+    commands.extend(formats.map(|format| vec!["report", "--format", format]));
+    commands.push(vec!["plan", "--format", "json"]);
+    for args in commands {
+        for ci in [&[][..], &[("TF_BUILD", "True")], &[("BUILDKITE", "true")], &[("GITLAB_CI", "true")]] {
+            let output = sandbox.command(&args).envs(ci.iter().copied()).output().unwrap();
+            let text = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned();
+            let is_meant = |line: &&str| !args.contains(&"github") || !line.starts_with("::");
+            let line = text.lines().filter(is_meant).find(|line| is_command(line));
+            assert_eq!(line, None, "{args:?} {ci:?}");
+            assert!(output.status.code() != Some(2), "{args:?} {ci:?}: {text}");
+            if args[0] == "report" {
+                assert!(text.contains("buildStatus") && text.contains("task.complete"), "{args:?}: {text}");
+            }
+        }
+    }
+    // The values are the same.
+    let output = sandbox.command(&["report", "--format", "json"]).output().unwrap();
+    let printed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(printed, sandbox.json("report.json"));
 }

@@ -133,7 +133,7 @@ fn the_workflow_is_yaml_that_pins_its_actions_and_calls_what_there_is() {
     let pin = regex::Regex::new(r"^[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$").unwrap();
     let uses: Vec<_> =
         text.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("uses: ")).collect();
-    assert_eq!(uses.len(), 4);
+    assert_eq!(uses.len(), 6);
     uses.iter().for_each(|action| assert!(pin.is_match(action), "{action}"));
     let steps = runs(&text);
     assert!(steps.contains("cargo genti check\n"), "{steps}");

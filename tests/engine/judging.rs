@@ -177,7 +177,7 @@ fn a_run_without_verdict_and_one_that_was_stopped_are_incomplete() {
     sandbox.run(&["check"], 3);
     sandbox.write("../ran", "");
     judge(&sandbox, &kept(&sandbox), &[], 3);
-    let config = "[tools.t]\nrun = ['sh', '-c', 'kill -s TERM $PPID; exec sleep 631']\n";
+    let config = "[tools.t]\nrun = ['sh', '-c', 'kill -s TERM $PPID; exec sleep 600']\n";
     let sandbox = Sandbox::with_tools(config);
     sandbox.run(&["run"], 143);
     sandbox.write("../ran", "");

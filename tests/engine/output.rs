@@ -86,9 +86,10 @@ fn what_left_no_verdict_is_kept_as_it_was_until_the_next_run() {
     let script = "printf '{\\\"runs\\\\377\\\\000'; echo why >&2";
     check(script, "sarif", &[], "unparsable", both);
     check(&format!("{script}; kill -SEGV $$"), "exit-code", &[], "crashed", both);
-    check(&format!("{script}; sleep 621 & true"), "exit-code", &[], "leaky", both);
-    check(&format!("{script}; sleep 622"), "exit-code", &["--per-task-timeout", "300ms"], "timed-out", both);
-    check(&format!("{script}; sleep 623"), "exit-code", &["--max-duration", "300ms"], "not-run", both);
+    check(&format!("{script}; sleep 600 & true"), "exit-code", &[], "leaky", both);
+    // Time enough to print it, on a machine that is slow and busy.
+    check(&format!("{script}; sleep 600"), "exit-code", &["--per-task-timeout", "5s"], "timed-out", both);
+    check(&format!("{script}; sleep 600"), "exit-code", &["--max-duration", "10s"], "not-run", both);
     check("exit 130", "lines", &[], "unparsable", &[]);
 }
 

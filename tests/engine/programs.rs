@@ -187,6 +187,43 @@ fn a_script_runs_again_when_its_interpreter_or_a_program_in_it_changes() {
 }
 
 #[test]
+fn a_tool_that_runs_cargo_runs_again_for_all_that_cargo_builds() {
+    let sandbox =
+        Sandbox::with_tools("[tools.t]\nrun = [\"cargo\", \"check\", \"--quiet\"]\nlane = \"check\"\n");
+    for path in ["build.rs", "tests", "examples", "src/main.rs"] {
+        let path = sandbox.root().join(path);
+        let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+    }
+    sandbox.write(".gitignore", "target\nignored.txt\n");
+    sandbox.write(
+        "Cargo.toml",
+        "[package]\nname = \"clean\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[dependencies]\nfar = { path = \"../far\" }\n[workspace]\n",
+    );
+    fs::remove_file(sandbox.root().join("Cargo.lock")).unwrap();
+    sandbox
+        .write("../far/Cargo.toml", "[package]\nname = \"far\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+    sandbox.write("../far/src/lib.rs", "//! Far.\npub const FAR: u8 = 1;\n");
+    sandbox.write(
+        "src/lib.rs",
+        "//! Clean.\nconst _: () = assert!(far::FAR == 1 && include_str!(\"../../out.txt\").len() + include_str!(\"../ignored.txt\").len() == 2);\n",
+    );
+    sandbox.write("../out.txt", "x");
+    sandbox.write("ignored.txt", "x");
+    assert!(run(&sandbox, 0).0);
+    assert!(!run(&sandbox, 0).0);
+    for (path, good, bad) in [
+        ("../out.txt", "x", "xx"),
+        ("ignored.txt", "x", "xx"),
+        ("../far/src/lib.rs", "//! Far.\npub const FAR: u8 = 1;\n", "//! Far.\npub const FAR: u8 = 2;\n"),
+    ] {
+        sandbox.write(path, bad);
+        assert!(run(&sandbox, 1).0, "{path}");
+        sandbox.write(path, good);
+        run(&sandbox, 0);
+    }
+}
+
+#[test]
 fn a_launcher_is_not_cached_and_the_tools_say_why() {
     let sandbox =
         Sandbox::with_tools("[tools.t]\nrun = [\"sh\", \"-c\", \"make -f x.mk lint\"]\nparse = \"lines\"\n");

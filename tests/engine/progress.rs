@@ -7,13 +7,13 @@ use std::process::{Child, Command, Stdio};
 
 use indicatif::{InMemoryTerm, TermLike};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
 use crate::support::Sandbox;
 
 /// Two tools of one lane that run until there is a file `done` beside the workspace.
 fn held() -> Sandbox {
-    let wait = "n=0; until test -e ../done; do n=$((n+1)); test $n -lt 600 || exit 1; sleep 0.1; done";
+    let wait = "until test -e ../done; do sleep 0.1; done";
     let tool = |name: &str| format!("[tools.{name}]\nrun = [\"sh\", \"-c\", \"{wait}\"]\nlane = \"own\"\n");
     Sandbox::with_tools(&[tool("a"), tool("b")].concat())
 }
@@ -21,6 +21,8 @@ fn held() -> Sandbox {
 /// A terminal with a program in it.
 struct Terminal {
     screen: InMemoryTerm,
+    /// All that was printed.
+    bytes: Vec<u8>,
     terminal: File,
     child: Child,
 }
@@ -33,6 +35,10 @@ impl Terminal {
         let name = ptsname(&master, Vec::new()).unwrap();
         let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&master, size).unwrap();
+        // By default an interrupt drops the output that nobody has read yet: a test that reads late would lose some.
+        let mut modes = tcgetattr(&master).unwrap();
+        modes.local_modes |= LocalModes::NOFLSH;
+        tcsetattr(&master, OptionalActions::Now, &modes).unwrap();
         let open = || {
             File::options().read(true).write(true).open(name.to_str().unwrap()).map(OwnedFd::from).unwrap()
         };
@@ -41,26 +47,31 @@ impl Terminal {
         }
         command.stdin(Stdio::null()).stdout(open()).stderr(open());
         let child = command.spawn().unwrap();
-        Self { screen: InMemoryTerm::new(24, 80), terminal: File::from(master), child }
+        Self { screen: InMemoryTerm::new(24, 80), bytes: Vec::new(), terminal: File::from(master), child }
     }
 
-    /// Reads until the screen has `text` and is done with; if it never has, to the end.
-    fn read_until(&mut self, text: &str) -> String {
+    /// Reads until `is_there`; if that never happens, to the end.
+    fn read_until(&mut self, is_there: impl Fn(&Self) -> bool) {
         let mut buffer = [0; 4096];
-        let mut is_whole = true;
-        while !is_whole || !self.screen.contents().contains(text) {
+        while !is_there(self) {
             // Where nobody holds the other side any more, a terminal gives an error.
             let Ok(len @ 1..) = self.terminal.read(&mut buffer) else { break };
-            self.screen.write_str(std::str::from_utf8(&buffer[..len]).unwrap()).unwrap();
-            is_whole = buffer[..len].ends_with(b"\r");
+            self.bytes.extend_from_slice(&buffer[..len]);
+            self.screen.write_str(&String::from_utf8_lossy(&buffer[..len])).unwrap();
         }
+    }
+
+    /// The screen once it shows `text` in a whole frame.
+    fn screen_with(&mut self, text: &str) -> String {
+        let is_whole = |terminal: &Self| terminal.bytes.ends_with(b"\r");
+        self.read_until(|terminal| is_whole(terminal) && terminal.screen.contents().contains(text));
         self.screen.contents()
     }
 
     /// The screen after the end, and the exit code.
     fn end(mut self) -> (String, Option<i32>) {
-        let screen = self.read_until("there is no such text");
-        (screen, self.child.wait().unwrap().code())
+        self.read_until(|_| false);
+        (self.screen.contents(), self.child.wait().unwrap().code())
     }
 }
 
@@ -68,7 +79,7 @@ impl Terminal {
 fn a_terminal_shows_what_runs_and_what_is_waited_for_and_then_the_report_alone() {
     let sandbox = held();
     let mut terminal = Terminal::with(sandbox.command(&["run", "--parallel", "2"]));
-    let screen = terminal.read_until("Waiting for lane").replace(|c: char| c.is_ascii_digit(), "");
+    let screen = terminal.screen_with("Waiting for lane").replace(|c: char| c.is_ascii_digit(), "");
     let shows = |runs: &str, waits: &str| {
         let lines = format!(
             "     Running {runs} (s)\n     Waiting for lane own ({runs}, s): {waits}\n    Checking [>"
@@ -87,9 +98,11 @@ fn a_terminal_shows_what_runs_and_what_is_waited_for_and_then_the_report_alone()
 fn an_interrupt_at_the_keyboard_leaves_no_line() {
     let sandbox = held();
     let mut terminal = Terminal::with(sandbox.command(&["run", "--parallel", "2"]));
-    terminal.read_until("Waiting for lane");
-    // The terminal writes `^C`; the signal would come from it too, if it were the one that controls the program.
+    terminal.screen_with("Waiting for lane");
+    // The terminal writes `^C`, and only then comes the signal. It would come from the terminal too, if this were the one
+    // that controls the program.
     terminal.terminal.write_all(b"\x03").unwrap();
+    terminal.read_until(|terminal| terminal.bytes.windows(2).any(|pair| pair == b"^C"));
     let kill = Command::new("kill").args(["-s", "INT", &terminal.child.id().to_string()]).status();
     assert!(kill.unwrap().success());
     let (screen, code) = terminal.end();

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 use crate::support::Sandbox;
+use crate::support::process::wait_until;
 
 /// A tool that reads its findings from a file: `path:line: level: message` each.
 const TOLD: &str = r#"
@@ -358,9 +359,7 @@ fn a_report_is_opened_by_what_the_system_opens_files_with() {
         let text = sandbox.expect(&command.env("PATH", &path).output().unwrap(), 0);
         assert!(text.contains(&format!("Opened {name}\n")), "{text}");
         // It is not waited for.
-        while !opened.exists() {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
+        wait_until("what opens it", || opened.exists());
         let place = sandbox.root().canonicalize().unwrap().join(name);
         assert_eq!(std::fs::read_to_string(&opened).unwrap().trim(), place.display().to_string());
         assert!(place.exists());

@@ -201,3 +201,50 @@ fn what_a_change_causes_elsewhere_is_new_and_what_is_not_looked_at_stays() {
     let gone = sandbox.json("report.json")["gone"].as_array().unwrap().clone();
     assert!(gone.len() == 3 && gone.iter().all(|gone| gone["state"] == "unknown"), "{gone:?}");
 }
+
+#[test]
+fn what_git_was_told_not_to_look_at_is_looked_at() {
+    for flag in ["--assume-unchanged", "--skip-worktree"] {
+        let sandbox = committed();
+        assert!(sandbox.git(&["update-index", flag, "util/notes.txt"]));
+        sandbox.write("util/notes.txt", "bad\n");
+        assert!(planned(&sandbox).0.contains(&"each util/notes.txt".to_owned()), "{flag}");
+        sandbox.run(&["check", "--partial", "--since", "HEAD", "--tool", "each"], 1);
+    }
+    // What is not checked out can't be looked at.
+    let sandbox = committed();
+    assert!(sandbox.git(&["update-index", "--skip-worktree", "notes.txt"]));
+    std::fs::remove_file(sandbox.root().join("notes.txt")).unwrap();
+    assert_eq!(planned(&sandbox).0, [] as [String; 0]);
+    // One that was removed behind git's back has changed.
+    let sandbox = committed();
+    assert!(sandbox.git(&["update-index", "--assume-unchanged", "util/src/lib.rs"]));
+    std::fs::remove_file(sandbox.root().join("util/src/lib.rs")).unwrap();
+    std::fs::write(sandbox.root().join("util/src/main.rs"), "fn main() {}\n").unwrap();
+    assert!(planned(&sandbox).1.contains(&"util".to_owned()));
+}
+
+#[test]
+fn what_only_the_user_leaves_out_is_looked_at() {
+    let bad = |sandbox: &Sandbox| {
+        sandbox.write("util/new.txt", "bad\n");
+        sandbox.write("target/debug/new.txt", "bad\n");
+    };
+    let sandbox = committed();
+    sandbox.write(".git/info/exclude", "new.txt\n");
+    bad(&sandbox);
+    assert!(planned(&sandbox).0.contains(&"each util/new.txt".to_owned()));
+
+    // By a list in the user's own configuration; what was built is in no other list.
+    let sandbox = committed();
+    std::fs::remove_file(sandbox.root().join(".gitignore")).unwrap();
+    assert!(sandbox.git(&["commit", "-qam", "without"]));
+    sandbox.write("../excludes", "new.txt\ntarget\n");
+    let list = sandbox.beside().join("excludes");
+    assert!(sandbox.git(&["config", "core.excludesFile", list.to_str().unwrap()]));
+    bad(&sandbox);
+    let (tasks, packages) = planned(&sandbox);
+    assert!(tasks.contains(&"each util/new.txt".to_owned()), "{tasks:?}");
+    assert_eq!(packages, ["util"]);
+    sandbox.run(&["check", "--partial", "--since", "HEAD", "--tool", "each"], 1);
+}

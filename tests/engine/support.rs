@@ -5,7 +5,11 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use process::Running;
+
 // Beside this file, also where another test borrows it.
+#[path = "process.rs"]
+pub(crate) mod process;
 #[path = "schema.rs"]
 pub(crate) mod schema;
 
@@ -63,10 +67,16 @@ impl Sandbox {
 
     /// `cargo genti ARGS`, as cargo starts it.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
+        process::heed_signals();
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-genti"));
         command.arg("genti").args(args);
         self.scrub(&mut command);
         command
+    }
+
+    /// Starts `cargo genti ARGS` in the background.
+    pub(crate) fn start(&self, args: &[&str]) -> Running {
+        Running::start(&self.command(args))
     }
 
     /// Takes from the environment what would make a difference.
@@ -79,6 +89,12 @@ impl Sandbox {
     pub(crate) fn run(&self, args: &[&str], code: i32) -> String {
         let output = self.command(args).output().unwrap();
         self.expect(&output, code)
+    }
+
+    /// The same, and waits until all that the run has started has ended.
+    #[track_caller]
+    pub(crate) fn run_alone(&self, args: &[&str], code: i32) -> String {
+        self.expect(&self.start(args).finish(), code)
     }
 
     pub(crate) fn expect(&self, output: &Output, code: i32) -> String {

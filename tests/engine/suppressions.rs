@@ -143,3 +143,48 @@ fn an_entry_whose_finding_is_suppressed_is_not_called_fixed() {
         ["unchanged words a.txt:1", "unchanged words a.txt:2", "new words b/c.txt:1"]
     );
 }
+
+/// `check` with a suppression that has expired, and these variables; with a commit of that day, if there is one.
+#[track_caller]
+fn check_past(vars: &[(&str, &str)], commit: Option<&str>, code: i32, said: Option<&str>) {
+    let sandbox =
+        Sandbox::with_words("[[suppress]]\ntool = 'words'\nreason = 'later'\nexpires = 2021-06-30\n");
+    if let Some(day) = commit {
+        sandbox.commit_all();
+        let date = format!("{day}T12:00:00Z");
+        let mut command = std::process::Command::new("git");
+        command.args(["-c", "user.name=n", "-c", "user.email=e", "commit", "-q", "--amend", "--no-edit"]);
+        command.env("GIT_COMMITTER_DATE", date).env("GIT_CONFIG_GLOBAL", "/dev/null");
+        assert!(command.current_dir(sandbox.root()).status().unwrap().success());
+    }
+    let output = sandbox.command(&["check", "--quiet"]).envs(vars.iter().copied()).output().unwrap();
+    let text = sandbox.expect(&output, code);
+    match said {
+        Some(said) => assert!(text.contains(said), "{text}"),
+        None => assert!(!text.contains("suppressions expire as of"), "{text}"),
+    }
+}
+
+#[test]
+fn a_day_long_past_brings_nothing_back_that_has_expired() {
+    let today = "suppressions expire as of ";
+    for vars in [("SOURCE_DATE_EPOCH", "315532800"), ("GENTI_AS_OF", "2000-01-01")] {
+        check_past(&[vars], None, 1, Some(today));
+        check_past(&[vars], Some("2022-01-01"), 1, Some("as of 2022-01-01, the date of the commit"));
+        // Not expired when that was committed: the same on every later day.
+        check_past(&[vars], Some("2021-06-30"), 0, Some("as of 2021-06-30, the date of the commit"));
+    }
+    check_past(&[("GENTI_AS_OF", "2021-06-30")], Some("2021-06-01"), 0, None);
+    check_past(&[("GENTI_AS_OF", "2021-07-01")], Some("2021-06-01"), 1, None);
+    check_past(&[], Some("2021-06-01"), 1, None);
+}
+
+#[test]
+fn a_finished_run_of_a_day_before_its_commit_is_drift() {
+    let sandbox =
+        Sandbox::with_words("[[suppress]]\ntool = 'words'\nreason = 'later'\nexpires = 2021-06-30\n");
+    sandbox.commit_all();
+    sandbox.run(&["run", "--as-of", "2000-01-01"], 0);
+    let text = sandbox.run(&["check", "--artifacts", "target/genti/artifacts"], 5);
+    assert!(text.contains("the day by which suppressions expire is `2000-01-01`"), "{text}");
+}

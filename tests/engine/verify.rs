@@ -1,7 +1,6 @@
 //! `verify`: what does not depend on chance, order or parallelism passes, and what does is named.
 
-use std::process::Command;
-
+use crate::support::process::wait_until;
 use crate::support::{Sandbox, disabled};
 
 /// Reads what its tools print as `path:line: message`.
@@ -22,7 +21,7 @@ fn texts(config: &str) -> Sandbox {
 #[track_caller]
 fn varies(config: &str, args: &[&str], expected: &str) -> String {
     let sandbox = texts(config);
-    let text = sandbox.run(&[&["verify"], args].concat(), 1);
+    let text = sandbox.run_alone(&[&["verify"], args].concat(), 1);
     assert!(text.contains(&format!("error: {expected}")), "{expected}: {text}");
     assert!(!sandbox.root().join("target/genti/artifacts/run.json").exists(), "it is no run");
     for name in ["first/report.json", "other/report.json"] {
@@ -83,8 +82,9 @@ fn a_golden_that_holds_the_time_is_named_and_one_that_leaves_it_out_passes() {
 #[test]
 fn what_depends_on_how_many_run_or_on_the_order_is_found() {
     let alone = |name: &str, script: &str| tool(name, script, "per = 'file'\nmax-tasks = 1\n");
-    // Only one of them at a time can make the directory.
-    let held = "mkdir ../held 2> /dev/null || { echo \"$1:1: held\"; exit; }; sleep 0.2; rmdir ../held";
+    // Only one of them at a time can make the directory. The first one waits until another one has found it there.
+    let held = "mkdir ../held 2> /dev/null || { : > ../met; echo \"$1:1: held\"; exit; }; \
+                until test -e ../met; do sleep 0.05; done; rmdir ../held";
     varies(&alone("alone", held), &["--parallel", "3"], "alone text/");
     // Who comes first, wins.
     let first = "test $(ls ../seen* 2> /dev/null | wc -l) != 0 || echo \"$1:1: first\"; touch ../seen.$$";
@@ -118,6 +118,95 @@ fn a_flaky_test_is_named() {
     assert!(text.contains("error: test tests/flaky.rs: `status` varies: `clean` in run 1"), "{text}");
 }
 
+/// A tool over three files that prints, for each of them, what is in a file beside the workspace. Nothing says that it reads
+/// that one.
+fn with_hidden_input(text: &str) -> Sandbox {
+    let script = "for f; do sed \"s|^|$f:1: |\" ../hidden; done";
+    let sandbox = texts(&tool("own", script, "per = 'file'\n"));
+    sandbox.write("../hidden", text);
+    sandbox.run(&["run"], i32::from(!text.is_empty()));
+    sandbox
+}
+
+#[test]
+fn a_cached_result_that_a_fresh_run_does_not_confirm_is_named_with_the_finding() {
+    for (before, after, says) in [
+        ("", "bad\n", "a fresh run finds `own: bad`"),
+        ("bad\n", "", "no fresh run finds `own: bad`"),
+        ("bad\n", "good\n", "`message` is `bad`, and `good` in a fresh run"),
+    ] {
+        let sandbox = with_hidden_input(before);
+        sandbox.write("../hidden", after);
+        sandbox.run(&["run"], i32::from(!before.is_empty()));
+        let text = sandbox.run(&["verify", "--parallel", "2"], 1);
+        for file in ["a", "b", "c"] {
+            let expected = format!("error: own text/{file}: the cached result is wrong: {says}\n");
+            assert!(text.contains(&expected), "{expected}: {text}");
+        }
+        assert!(
+            text.contains("Running 1 of 2: parallel 2, seed 0, files as found, with the result cache"),
+            "{text}"
+        );
+        assert!(text.contains("Running 3 of 3: parallel 4, seed 2, files shuffled\n"), "{text}");
+        assert!(text.contains("error: 3 cached results are wrong over 3 runs of 3 tasks"), "{text}");
+        assert!(text.contains("`cargo genti clean` removes the wrong results"), "{text}");
+        // They are still what a run goes by, until they are removed.
+        sandbox.run(&["run"], i32::from(!before.is_empty()));
+        sandbox.run(&["clean"], 0);
+        let text = sandbox.run(&["verify"], 0);
+        assert!(text.contains("Verified 3 tasks: the same bytes in 2 runs\n"), "{text}");
+    }
+}
+
+#[test]
+fn a_cached_verdict_that_a_fresh_run_does_not_give_is_named() {
+    let sandbox =
+        Sandbox::with_tools("[tools.own]\nrun = ['sh', '-c', 'test ! -e ../hidden || kill -SEGV $$']\n");
+    sandbox.run(&["run"], 0);
+    sandbox.write("../hidden", "");
+    let text = sandbox.run(&["verify"], 3);
+    let says = "error: own: the cached result is wrong: `status` is `clean`, and `crashed` in a fresh run\n";
+    assert!(text.contains(says), "{text}");
+    assert!(text.contains("no verdict from own on .: died by SIGSEGV"), "{text}");
+}
+
+#[test]
+fn cached_results_that_are_right_are_counted_and_those_that_are_not_asked_for_are_not_looked_at() {
+    let sandbox = with_hidden_input("bad\n");
+    let text = sandbox.run(&["verify"], 0);
+    assert!(
+        text.contains("Verified 3 tasks: the same bytes in 2 runs, 3 cached results confirmed\n"),
+        "{text}"
+    );
+    sandbox.write("../hidden", "");
+    let text = sandbox.run(&["verify", "--no-cache"], 0);
+    assert!(text.contains("Verified 3 tasks: the same bytes in 2 runs\n"), "{text}");
+    // Only what came from the cache can be wrong there: one of these runs at first, like a new file.
+    sandbox.write("../hidden", "bad\n");
+    sandbox.run(&["verify"], 0);
+    sandbox.write("text/a", "two\n");
+    sandbox.write("../hidden", "");
+    let text = sandbox.run(&["verify"], 1);
+    assert!(
+        text.contains("own text/b: the cached result is wrong") && !text.contains("own text/a"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_tool_that_varies_is_not_blamed_on_the_cache() {
+    let number = "n=$(od -An -N8 -tu8 /dev/urandom | tr -d ' '); for f; do echo \"$f:1: took $n\"; done";
+    let sandbox = texts(&tool("random", number, "per = 'file'\n"));
+    sandbox.run(&["run"], 1);
+    let text = sandbox.run(&["verify"], 1);
+    assert!(text.contains("error: random text/a: `message` varies: `took "), "{text}");
+    assert!(
+        text.contains("in run 2, `took ") && text.contains("error: 3 things varied over 3 runs"),
+        "{text}"
+    );
+    assert!(!text.contains("the cached result is wrong"), "{text}");
+}
+
 #[test]
 fn a_check_that_changes_the_workspace_is_named() {
     let config = tool("writes", "for f; do echo more >> \"$f\"; done", "per = 'file'\n");
@@ -134,7 +223,7 @@ fn what_has_no_verdict_is_not_verified() {
     let sandbox = Sandbox::with_tools("[tools.gone]\nrun = ['genti-no-such-tool']\nrequired = false\n");
     sandbox.run(&["verify"], 0);
     let stopped =
-        Sandbox::with_tools("[tools.t]\nrun = ['sh', '-c', 'kill -s TERM $PPID; exec sleep 632']\n");
+        Sandbox::with_tools("[tools.t]\nrun = ['sh', '-c', 'kill -s TERM $PPID; exec sleep 600']\n");
     stopped.run(&["verify"], 143);
 }
 
@@ -147,11 +236,10 @@ fn the_artifacts_of_the_last_run_are_left_alone() {
     assert_eq!(sandbox.artifact("tasks.jsonl"), before);
     // One at a time, as with runs.
     let held = std::fs::File::create(sandbox.root().join("target/genti/lock")).unwrap();
-    let mut command: Command = sandbox.command(&["verify"]);
     fs4::FileExt::lock(&held).unwrap();
-    let mut child = command.stderr(std::process::Stdio::null()).spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(1500));
-    assert!(child.try_wait().unwrap().is_none(), "it waits");
+    let mut verify = sandbox.start(&["verify"]);
+    wait_until("a verify that waits", || verify.says("waiting for another run in this workspace to end"));
+    assert!(!verify.has_ended());
     drop(held);
-    assert!(child.wait().unwrap().success());
+    sandbox.expect(&verify.finish(), 0);
 }

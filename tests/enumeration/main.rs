@@ -4,6 +4,7 @@
 
 mod links;
 mod members;
+mod tracked;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -342,7 +343,7 @@ fn any_file_name_counts() {
         let id = workspace.find(&RelPath::new(name)).unwrap();
         assert_eq!(workspace.file(id).digest, Digest::of_bytes(b"x"));
     }
-    check(&tree, &["-rf", "100%25", "a b", "new\nline", "not-utf8-%FF%FE", "\u{fc}"]);
+    check(&tree, &["-rf", "100%25", "a b", "new%0Aline", "not-utf8-%FF%FE", "\u{fc}"]);
 }
 
 #[test]

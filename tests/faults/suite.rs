@@ -10,7 +10,9 @@ mod kill;
 mod names;
 mod output;
 mod pool;
+mod recursion;
 mod signals;
+mod special;
 #[path = "../engine/support.rs"]
 #[expect(dead_code, reason = "shared with the engine's tests, which use more of it")]
 mod support;
@@ -40,8 +42,8 @@ const ROWS: &[Row] = &[
         later: "",
     },
     Row {
-        fault: "Ctrl-C once, twice; TERM; HUP",
-        holds: "the run ends within 3 s and a little, or at once; artifacts say `interrupted`; exit 130, 143, 129",
+        fault: "Ctrl-C once, twice; TERM; HUP; QUIT; ALRM, USR1, USR2, XCPU",
+        holds: "the run ends within 3 s and a little, or at once; artifacts say `interrupted`; exit 130, 143, 129, 131, …",
         tests: tests![signals::once, signals::twice],
         later: "",
     },
@@ -82,9 +84,43 @@ const ROWS: &[Row] = &[
         later: "",
     },
     Row {
+        fault: "standard output is closed, can't be written to, or is full",
+        holds: "a command that prints there what it was asked for: exit 4",
+        tests: tests![disk::standard_output_is_lost],
+        later: "",
+    },
+    Row {
+        fault: "a named pipe, a socket or a device in the place of a file that is read",
+        holds: "refused at once, with its path: exit 2; in the cache alone, a notice, and everything runs. A report to a pipe that nobody reads: exit 4",
+        tests: tests![
+            special::of_the_workspace,
+            special::of_what_runs_left,
+            special::of_what_is_compared_and_written,
+        ],
+        later: "",
+    },
+    Row {
+        fault: "a directory of the repository or of a run is a link that leads elsewhere; `target/genti` holds files of others",
+        holds: "nothing is written or removed there; exit 4 or 2",
+        tests: tests![disk::leads_out_of_the_workspace, disk::holds_files_of_others],
+        later: "",
+    },
+    Row {
         fault: "bit flip, truncation, wrong key or newer format in the cache",
         holds: "a miss, found anew; a log of a newer format is left alone",
         tests: tests![cache::is_damaged, cache::is_newer],
+        later: "",
+    },
+    Row {
+        fault: "others can write to the cache, or have put it there",
+        holds: "a warning; nothing of it is used, and it is written anew",
+        tests: tests![cache::can_be_forged],
+        later: "",
+    },
+    Row {
+        fault: "a tool or a test calls `cargo genti run` in the same workspace",
+        holds: "the call is refused, with the reason: exit 2; in another workspace it runs",
+        tests: tests![recursion::in_the_same_workspace, recursion::elsewhere],
         later: "",
     },
     Row {
@@ -126,7 +162,7 @@ const ROWS: &[Row] = &[
     Row {
         fault: "file names `-rf`, with newline, ESC, spaces, not UTF-8",
         holds: "passed and reported without loss",
-        tests: tests![names::are_odd],
+        tests: tests![names::are_odd, names::are_printed_as_they_are],
         later: "",
     },
     Row {
@@ -142,13 +178,15 @@ const ROWS: &[Row] = &[
         later: "",
     },
     Row {
-        fault: "closed or dead descriptors in `MAKEFLAGS`; a child that dies with tokens",
-        holds: "a warning and an own pool; no deadlock",
+        fault: "closed or dead descriptors in `MAKEFLAGS`; a child or genti itself dies with tokens",
+        holds: "a warning and an own pool; no deadlock; the guard returns the tokens",
         tests: tests![
             pool::descriptors_are_closed,
             pool::descriptors_are_dead,
             pool::is_empty_for_ever,
             pool::a_child_dies_with_tokens,
+            pool::genti_is_killed_with_tokens,
+            pool::genti_is_killed_below_make,
         ],
         later: "",
     },

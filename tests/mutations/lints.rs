@@ -59,6 +59,7 @@ pub(crate) fn diagnostics(path: &str, text: &str, found: &[Found]) -> Vec<(Strin
             package: None,
             related: Vec::new(),
             fix: None,
+            test: None,
         };
         ("clippy".to_owned(), diagnostic)
     };

@@ -28,15 +28,18 @@ pub(crate) fn main(args: &CleanArgs, env: &Env, shell: &mut Shell) -> End {
         let removed = store::clean(&target_dir).and_then(|removed| {
             // It may lie elsewhere.
             let more = store::clean_results(&cache_dir)?;
-            Ok((removed.files + more.files, removed.bytes + more.bytes))
+            Ok((removed.files + more.files, removed.bytes + more.bytes, removed.left))
         });
         return match removed {
-            Ok((files, bytes)) => {
+            Ok((files, bytes, left)) => {
                 shell.status(
                     render::GOOD,
                     "Removed",
                     format_args!("{}, {}", count(files, "file"), size(bytes)),
                 );
+                for path in &left {
+                    shell.note(format_args!("left `{}`, which genti did not make", render::place(path)));
+                }
                 End::Passed
             }
             Err(error) => {

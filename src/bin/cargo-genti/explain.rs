@@ -21,7 +21,14 @@ pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> End {
         Ok(target_dir) => target_dir,
         Err(error) => return fail(shell, error),
     };
-    let Some(causes) = store::load_causes(&target_dir) else {
+    let causes = match store::load_causes(&target_dir) {
+        Ok(causes) => causes,
+        Err(error) => {
+            shell.error(error);
+            return End::Usage;
+        }
+    };
+    let Some(causes) = causes else {
         shell.error("nothing has run here yet, or what was kept of it is gone; `cargo genti run` first");
         return End::Usage;
     };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use genti::model::outcome::End;
+use genti::model::outcome::{End, Strict};
 use genti::pipeline::{self, Difference, Judged, Lockfile, NotJudged};
 use genti::report::Draft;
 use genti::report::finished::ReadError;
@@ -24,7 +24,7 @@ pub(crate) fn check(
     shell: &mut Shell,
 ) -> Result<End, End> {
     let reports = Reports::resolve(&args.reports, env, shell)?;
-    let project = prepare(&args.run, Lockfile::Require, env, shell)?;
+    let project = prepare(&args.run, Lockfile::Exist, env, shell)?;
     if gate.has_drifted(&project, shell) {
         return Err(End::Drift);
     }
@@ -34,8 +34,8 @@ pub(crate) fn check(
         shell.error(error);
         End::Usage
     })?;
-    let stale_fails = !project.baseline.stale_warns;
-    let judged = pipeline::judge_finished(&project, env, &artifacts, &baseline, stale_fails);
+    let strict = Strict { stale: !project.baseline.stale_warns, absent: true };
+    let judged = pipeline::judge_finished(&project, env, &artifacts, &baseline, strict);
     let Judged { outcome, drift, violations } = match judged {
         Ok(judged) => judged,
         Err(error) => {

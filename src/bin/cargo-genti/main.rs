@@ -24,6 +24,7 @@ mod resolve;
 mod run;
 mod show;
 mod signals;
+mod stdout;
 mod stream;
 mod tools;
 mod verify;
@@ -42,6 +43,9 @@ use crate::render::Shell;
 use crate::run::Start;
 
 fn main() -> ExitCode {
+    if let Some(code) = genti::scan::wrap_rustc(std::env::args_os()) {
+        return ExitCode::from(u8::try_from(code).unwrap_or(1));
+    }
     if std::env::args_os().nth(1).is_some_and(|arg| arg == signals::GUARD) {
         genti::scan::stand_guard();
         return ExitCode::SUCCESS;
@@ -55,9 +59,12 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let error = args::with_suggestion(error);
-            // Help and version are no mistakes. Nothing can be done if they can't be printed.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { End::Usage.code() } else { 0 });
+            let printed = error.print();
+            if error.use_stderr() {
+                return ExitCode::from(End::Usage.code());
+            }
+            // Help and version are no mistakes, and were asked for.
+            return ExitCode::from(Shell::new(&OutputArgs::default(), &env).printed(printed).code());
         }
     };
     let mut shell = Shell::new(cli.command.output().unwrap_or(&OutputArgs::default()), &env);

@@ -56,6 +56,7 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
         run: &run,
         tasks: Some(&tasks),
         sources: &around.sources,
+        in_repository: around.in_repository,
         may_begin_baseline: may_begin_baseline(&run),
         artifacts: Some(render::place(dir)),
         kept: Vec::new(),

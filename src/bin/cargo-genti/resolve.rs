@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use genti::model::outcome::End;
 use genti::model::policy::{PolicyError, Selection};
-use genti::pipeline::{Lockfile, Request};
+use genti::pipeline::{Later, Lockfile, Project, Request};
 use genti::plan::config::{self, PolicyConfig};
 use genti::scan::Env;
 use jiff::Timestamp;
@@ -29,7 +29,7 @@ struct ArgError {
 /// What of the workspace is asked for; no selection, no policy.
 pub(crate) fn workspace(args: &WorkspaceArgs, lockfile: Lockfile) -> Request {
     // What must not write must not update the lock file either.
-    let locked = args.locked || lockfile == Lockfile::Require;
+    let locked = args.locked || matches!(lockfile, Lockfile::Require | Lockfile::Exist);
     let flags = [("--locked", locked), ("--offline", args.offline), ("--frozen", args.frozen)];
     Request {
         cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
@@ -80,7 +80,7 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<
 }
 
 /// The variables that hold no policy.
-const OTHERS: [&str; 3] = ["AS_OF", "CACHE_DIR", "NO_CACHE"];
+const OTHERS: [&str; 4] = ["AS_OF", "CACHE_DIR", "NO_CACHE", "RUNNING"];
 
 /// Whether the environment says that nothing is to be looked up and kept.
 pub(crate) fn no_cache(env: &Env) -> bool {
@@ -116,6 +116,17 @@ pub(crate) fn as_of(given: Option<&str>, env: &Env, shell: &mut Shell) -> Result
         return Err(End::Usage);
     }
     Ok(date.unwrap_or_else(|| now.to_zoned(TimeZone::UTC).date()))
+}
+
+/// Lets nothing that has expired count for a gate again by a day long past, and says so.
+pub(crate) fn as_of_gate(project: &mut Project, shell: &mut Shell) {
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    if let Some(Later { asked, counts, is_commit }) = project.expire_no_earlier(today) {
+        let which = if is_commit { "the date of the commit" } else { "today" };
+        shell.warning(format_args!(
+            "suppressions expire as of {counts}, {which}: {asked}, which --as-of, GENTI_AS_OF or SOURCE_DATE_EPOCH says, is earlier"
+        ));
+    }
 }
 
 /// The variable by which reproducible builds tell the time.

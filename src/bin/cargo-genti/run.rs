@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use genti::model::event::{Event, Waiting};
 use genti::model::finding::Entry;
-use genti::model::outcome::{End, Outcome, ToolOutcome};
+use genti::model::outcome::{End, Outcome, Strict, ToolOutcome};
+use genti::model::workspace::Workspace;
 use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
 use genti::plan::{Drift, DriftKind};
 use genti::report::Draft;
-use genti::scan::{Env, Inherited, Pool, Stop, StopReason};
+use genti::scan::{self, Env, Ignored, Inherited, Pool, Stop, StopReason};
 use genti::store::{self, ArtifactDir, Results, StoreError};
 
 use crate::args::{BlessArgs, CheckArgs, GateArgs, RunArgs};
@@ -39,7 +40,7 @@ pub(crate) fn run(args: &BlessArgs, start: Start, shell: &mut Shell) -> End {
 pub(crate) fn check(args: &CheckArgs, start: Start, shell: &mut Shell) -> End {
     let gate = Gate {
         bless: Bless::default(),
-        stale_fails: true,
+        strict: Strict { stale: true, absent: true },
         fail_fast: args.gate.fail_fast,
         no_cache: args.gate.run.no_cache,
         as_configured: true,
@@ -56,8 +57,8 @@ pub(crate) fn check(args: &CheckArgs, start: Start, shell: &mut Shell) -> End {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Gate {
     bless: Bless,
-    /// A baseline entry that was fixed fails it, and an orphaned golden file.
-    stale_fails: bool,
+    /// What fails it beside new findings.
+    strict: Strict,
     /// Nothing starts any more once a required tool has failed.
     fail_fast: bool,
     /// Everything is run, and no result kept.
@@ -95,8 +96,13 @@ fn main(
     shell: &mut Shell,
 ) -> Result<End, End> {
     let reports = Reports::resolve(&args.reports, &start.env, shell)?;
+    say_ignored(&start.env, shell);
     // As long as the process lives: the system frees it at once, and not a hundred thousand paths one by one.
-    let project: &_ = Box::leak(Box::new(prepare(&args.run, lockfile, &start.env, shell)?));
+    let project = Box::leak(Box::new(prepare(&args.run, lockfile, &start.env, shell)?));
+    if gate.as_configured {
+        resolve::as_of_gate(project, shell);
+    }
+    let project: &_ = project;
     let root = &project.workspace.root;
     if gate.has_drifted(project, shell) {
         return Err(End::Drift);
@@ -190,6 +196,25 @@ pub(crate) fn load(request: &Request, env: &Env, shell: &mut Shell) -> Result<Pr
     Ok(project)
 }
 
+/// Says which lint levels of the environment count for nothing. To be called once a command.
+pub(crate) fn say_ignored(env: &Env, shell: &mut Shell) {
+    let from = |ignored: &Ignored| {
+        let levels: Vec<_> = ignored.levels.iter().map(|level| format!("`{level}`")).collect();
+        format!("{} from {}", levels.join(", "), ignored.variable)
+    };
+    let all: Vec<_> = env.ignored().iter().map(from).collect();
+    if all.is_empty() {
+        return;
+    }
+    let why = match env.ignored().iter().all(|ignored| ignored.only_raises) {
+        true => "every new finding fails already",
+        false => "set lint levels in `[lints]`, where they hold for everybody",
+    };
+    let text = visible_line(&format!("ignoring {}: {why}", all.join(" and ")));
+    shell.tell_notice(&text);
+    shell.note(text);
+}
+
 /// Where the output of a tool is that has no verdict on something; nothing if there is none.
 pub(crate) fn kept(result: &ToolOutcome) -> Vec<String> {
     let shown = |path: &PathBuf| visible_line(&path.display().to_string());
@@ -219,9 +244,10 @@ pub(crate) fn execute(
     start: Start,
     shell: &mut Shell,
 ) -> Result<Run, End> {
-    let Gate { bless, stale_fails, fail_fast, no_cache, .. } = gate;
-    let stale_fails = stale_fails && !project.baseline.stale_warns;
-    let Start { env, inherited, at } = start;
+    let Gate { bless, fail_fast, no_cache, .. } = gate;
+    let strict = Strict { stale: gate.strict.stale && !project.baseline.stale_warns, ..gate.strict };
+    let Start { mut env, inherited, at } = start;
+    enter(project, &mut env, shell)?;
     if let Some(warning) = &inherited.warning {
         shell.warning(warning);
     }
@@ -247,6 +273,7 @@ pub(crate) fn execute(
         true => open_results(project, &env, shell),
         false => None,
     };
+    let own_program = std::env::current_exe().ok();
     let session = Session {
         env: &env,
         pool: &pool,
@@ -255,8 +282,9 @@ pub(crate) fn execute(
         fail_fast,
         started: at,
         bless: bless.accept,
-        stale_fails,
+        strict,
         outputs,
+        own_program: own_program.as_deref(),
     };
     let outcome = pipeline::run(project, &session, results, baseline, &mut |event| bar.on(event, shell));
     drop(bar);
@@ -264,7 +292,7 @@ pub(crate) fn execute(
 }
 
 /// Opens the results of earlier runs, unless the environment says not to. They are only there to save time.
-fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<Results> {
+pub(crate) fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<Results> {
     if resolve::no_cache(env) {
         return None;
     }
@@ -278,7 +306,19 @@ fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<Resul
         };
         shell.warning(format_args!("nothing is known and nothing kept: {}", visible_line(&why)));
     });
+    if let Some(why) = opened.as_ref().ok().and_then(Results::distrust) {
+        shell.warning(visible_line(why));
+    }
     opened.ok()
+}
+
+/// Notes in `env` that `project` is being run, unless this is a part of such a run.
+pub(crate) fn enter(project: &Project, env: &mut Env, shell: &mut Shell) -> Result<(), End> {
+    let Workspace { root, target_dir, .. } = &project.workspace;
+    env.enter(root, target_dir).map_err(|error| {
+        shell.error(error);
+        End::Usage
+    })
 }
 
 /// Opens the artifact directory, waiting for another run to end. A disk that says no does not stop the run.
@@ -288,8 +328,13 @@ pub(crate) fn open(
     bar: &mut Bar<'_>,
     shell: &mut Shell,
 ) -> Result<Result<ArtifactDir, StoreError>, End> {
-    let mut waits = false;
-    let dir = ArtifactDir::open(&project.workspace.target_dir, &mut || {
+    let (mut waits, mut waits_for_itself) = (false, false);
+    let target_dir = &project.workspace.target_dir;
+    let dir = ArtifactDir::open(target_dir, &mut || {
+        waits_for_itself = store::holder(target_dir).is_some_and(|holder| scan::is_above(&holder));
+        if waits_for_itself {
+            return false;
+        }
         let is_news = !std::mem::replace(&mut waits, true);
         bar.on(if is_news { Event::Waiting(Some(Waiting::Run)) } else { Event::Tick }, shell);
         stop.reason().is_none()
@@ -297,15 +342,25 @@ pub(crate) fn open(
     if waits {
         bar.on(Event::Waiting(None), shell);
     }
+    let dir = dir.and_then(|dir| dir.refuse_links().map(|()| dir));
     match dir {
         Err(error @ StoreError::Foreign { .. }) => {
             shell.error(error);
+            Err(End::Usage)
+        }
+        Err(StoreError::Stopped) if waits_for_itself => {
+            shell.error(scan::Recursion);
             Err(End::Usage)
         }
         Err(StoreError::Stopped) => Err(match stop.reason() {
             Some(StopReason::Signal(signal)) => End::Signal(signal),
             _ => End::Incomplete,
         }),
-        dir => Ok(dir),
+        dir => {
+            if let (Ok(dir), Some(name)) = (&dir, scan::own_name()) {
+                dir.set_holder(&name);
+            }
+            Ok(dir)
+        }
     }
 }

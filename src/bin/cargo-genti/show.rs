@@ -51,6 +51,7 @@ impl Case<'_> {
             run: &finished,
             tasks,
             sources: &around.sources,
+            in_repository: around.in_repository,
             may_begin_baseline,
             artifacts: dir.map(render::place),
             kept: outcome.tools.iter().map(kept).collect(),

@@ -21,6 +21,13 @@ pub(crate) fn stop() -> io::Result<&'static Stop> {
     Ok(stop)
 }
 
+/// What ends a run that hears it. Each of them would end the process at once otherwise, without a report.
+#[cfg(unix)]
+const ENDING: [i32; 8] = {
+    use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU};
+    [SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU]
+};
+
 /// This program, even if another one is at its place by now. Under this name, it is not killed along with us by who kills
 /// by name.
 #[cfg(target_os = "linux")]
@@ -35,8 +42,8 @@ fn own_program() -> io::Result<PathBuf> {
 
 #[cfg(unix)]
 fn listen(stop: &'static Stop) -> io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGXFSZ};
-    let heard = [SIGHUP, SIGINT, SIGTERM, SIGTSTP].into_iter().filter(|signal| !is_ignored(*signal));
+    use signal_hook::consts::{SIGTSTP, SIGXFSZ};
+    let heard = ENDING.into_iter().chain([SIGTSTP]).filter(|signal| !is_ignored(*signal));
     let mut signals = signal_hook::iterator::Signals::new(heard)?;
     if !is_ignored(SIGXFSZ) {
         // A file that may not become longer is an error of the write then, not the end of the run. Not ignored: what

@@ -57,7 +57,9 @@ impl Shell {
         let artifacts = self.stream.artifacts.take();
         self.tell(|| stream::end(end.as_str(), end.code(), artifacts.as_deref()));
         match end {
-            End::Passed | End::Failed | End::Incomplete if self.stream.has_failed => End::NotWritten,
+            End::Passed | End::Failed | End::Incomplete | End::Drift if self.stream.has_failed => {
+                End::NotWritten
+            }
             end => end,
         }
     }

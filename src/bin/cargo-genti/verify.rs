@@ -1,15 +1,16 @@
 //! `cargo genti verify`: runs again and again, each time in another way, and compares.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use genti::model::finding::Entry;
-use genti::model::outcome::{End, Outcome};
+use genti::model::outcome::{End, Outcome, Strict};
 use genti::model::policy::Parallel;
 use genti::pipeline::{self, Lockfile, Project, Request, Session, Varies, Witness};
 use genti::report;
 use genti::scan::{BuildDirs, Pool, Stop};
-use genti::store::{self, ArtifactDir};
+use genti::store::{self, ArtifactDir, Results};
 use genti::workspace::Listing;
 
 use crate::args::VerifyArgs;
@@ -20,8 +21,8 @@ use crate::{fail, signals};
 /// What varies and is shown before the rest is only counted.
 const MOST: usize = 20;
 
-pub(crate) fn main(args: &VerifyArgs, start: Start, shell: &mut Shell) -> End {
-    match verify(args, &start, shell) {
+pub(crate) fn main(args: &VerifyArgs, mut start: Start, shell: &mut Shell) -> End {
+    match verify(args, &mut start, shell) {
         Ok(end) | Err(end) => end,
     }
 }
@@ -48,15 +49,19 @@ impl Way {
     }
 }
 
-fn verify(args: &VerifyArgs, start: &Start, shell: &mut Shell) -> Result<End, End> {
+fn verify(args: &VerifyArgs, start: &mut Start, shell: &mut Shell) -> Result<End, End> {
     let request = run::request(&args.run, Lockfile::Require, &start.env, shell)?;
-    let first = run::load(&request, &start.env, shell)?;
-    let root = &first.workspace.root;
-    let baseline = store::load_baseline(root).map_err(|error| fail(shell, error.into()))?;
+    run::say_ignored(&start.env, shell);
+    let mut first = run::load(&request, &start.env, shell)?;
+    run::enter(&first, &mut start.env, shell)?;
+    let start = &*start;
+    let baseline = store::load_baseline(&first.workspace.root).map_err(|error| fail(shell, error.into()))?;
     if let Some(warning) = &start.inherited.warning {
         shell.warning(warning);
     }
     let parallel = pipeline::parallelism(first.parallel);
+    // What is built stays where it is: another parallelism would look for it elsewhere.
+    first.build_dir = BuildDirs::settled(first.build_dir, parallel);
     let stop = signals::stop().map_err(|error| unable(shell, error))?;
     let dir = {
         let mut bar = Bar::new(&first, shell);
@@ -66,70 +71,114 @@ fn verify(args: &VerifyArgs, start: &Start, shell: &mut Shell) -> Result<End, En
         shell.error(error);
         End::NotWritten
     })?;
-    let mut witnesses = Vec::new();
-    for number in 0..args.runs {
-        let way = Way::of(number, parallel, first.plan.policy.seed);
-        shell.aside(
-            BUSY,
-            "Running",
-            format_args!(
-                "{} of {}: parallel {}, seed {}, files {}",
-                number + 1,
-                args.runs,
-                way.parallel,
-                way.seed,
-                way.listing
-            ),
-        );
-        // Under the first seed, with this run's listing: all that is compared of the plan.
-        let mut asked = Request { listing: way.listing, ..request.clone() };
-        let told = run::load(&asked, &start.env, shell)?;
-        if let Some(end) = plan_differs(&first, &told, number, shell) {
-            return Ok(end);
-        }
-        asked.policy.seed = Some(way.seed);
-        let mut project = run::load(&asked, &start.env, shell)?;
-        // What is built stays where it is: another parallelism would look for it elsewhere.
-        project.build_dir = BuildDirs::settled(project.build_dir, parallel);
-        let outcome = run_once(&project, way, start, stop, &dir, &baseline, shell)?;
-        let end = outcome.end;
-        witnesses.push(Witness::new(&project.workspace, outcome, &told.plan));
-        if stop.reason().is_some() {
-            if let End::Signal(_) = end {
-                return Ok(end);
-            }
-            break;
-        }
+    let results = match args.run.no_cache {
+        true => None,
+        false => run::open_results(&first, &start.env, shell),
+    };
+    let series =
+        Series { request: &request, first: &first, parallel, start, stop, dir: &dir, baseline: &baseline };
+    let mut witnesses = series.run(args.runs, results, shell)?;
+    let has_wrong =
+        |witnesses: &[_]| pipeline::varies(&first.workspace, witnesses).iter().any(|varies| varies.is_cached);
+    if witnesses.len() == 2 && stop.reason().is_none() && has_wrong(&witnesses) {
+        shell.note("a cached result differs from that of a fresh run: running once more, to see whether the tool itself varies");
+        witnesses.push(series.run_again(2, 3, shell)?);
     }
     Ok(judge(&first, &witnesses, &dir, shell))
 }
 
-/// One run. It is cold: of earlier ones nothing is known. What cargo has built may stay.
-fn run_once(
-    project: &Project,
-    way: Way,
-    start: &Start,
-    stop: &Stop,
-    dir: &ArtifactDir,
-    baseline: &BTreeMap<String, Vec<Entry>>,
-    shell: &mut Shell,
-) -> Result<Outcome, End> {
-    let pool = Pool::new(start.inherited.clone(), &start.env, way.parallel);
-    let session = Session {
-        env: &start.env,
-        pool: &pool.map_err(|error| unable(shell, error))?,
-        stop,
-        parallel: way.parallel,
-        fail_fast: false,
-        started: Instant::now(),
-        bless: false,
-        stale_fails: false,
-        outputs: Some(dir.outputs()),
-    };
-    let mut bar = Bar::new(project, shell);
-    let outcome = pipeline::run(project, &session, None, baseline, &mut |event| bar.on(event, shell));
-    drop(bar);
-    outcome.map_err(|error| unable(shell, error))
+/// What all runs have in common.
+struct Series<'a> {
+    request: &'a Request,
+    /// The workspace and its plan, as the first run met them.
+    first: &'a Project,
+    parallel: usize,
+    start: &'a Start,
+    stop: &'static Stop,
+    dir: &'a ArtifactDir,
+    baseline: &'a BTreeMap<String, Vec<Entry>>,
+}
+
+impl Series<'_> {
+    /// Runs so many times, or until the run is stopped. Only the first run may take results from the cache.
+    fn run(&self, runs: u32, results: Option<Results>, shell: &mut Shell) -> Result<Vec<Witness>, End> {
+        let way = self.announce(0, runs, results.is_some(), shell);
+        let outcome = self.run_once(self.first, way, results, shell)?;
+        let mut witnesses = vec![Witness::new(&self.first.workspace, outcome, &self.first.plan)];
+        for number in 1..runs {
+            if self.stop.reason().is_some() {
+                break;
+            }
+            witnesses.push(self.run_again(number, runs, shell)?);
+        }
+        Ok(witnesses)
+    }
+
+    /// One more run, which reads and plans for itself, and takes nothing from the cache.
+    fn run_again(&self, number: u32, runs: u32, shell: &mut Shell) -> Result<Witness, End> {
+        let way = self.announce(number, runs, false, shell);
+        let request = Request { listing: way.listing, ..self.request.clone() };
+        let mut project = run::load(&request, &self.start.env, shell)?;
+        // Under the first seed, with this run's listing: all that is compared of the plan.
+        let told = Arc::clone(&project.plan);
+        if let Some(end) = plan_differs(self.first, &project, number, shell) {
+            return Err(end);
+        }
+        project.reseed(way.seed).map_err(|error| fail(shell, error.into()))?;
+        project.build_dir = self.first.build_dir;
+        let outcome = self.run_once(&project, way, None, shell)?;
+        Ok(Witness::new(&project.workspace, outcome, &told))
+    }
+
+    /// Says in which way the run with this number differs from the others.
+    fn announce(&self, number: u32, runs: u32, with_cache: bool, shell: &mut Shell) -> Way {
+        let way = Way::of(number, self.parallel, self.first.plan.policy.seed);
+        let Way { parallel, seed, listing } = way;
+        let cache = if with_cache { ", with the result cache" } else { "" };
+        shell.aside(
+            BUSY,
+            "Running",
+            format_args!(
+                "{} of {runs}: parallel {parallel}, seed {seed}, files {listing}{cache}",
+                number + 1
+            ),
+        );
+        way
+    }
+
+    /// What cargo has built may stay.
+    fn run_once(
+        &self,
+        project: &Project,
+        way: Way,
+        results: Option<Results>,
+        shell: &mut Shell,
+    ) -> Result<Outcome, End> {
+        let Start { env, inherited, .. } = self.start;
+        let pool = Pool::new(inherited.clone(), env, way.parallel).map_err(|error| unable(shell, error))?;
+        let own_program = std::env::current_exe().ok();
+        let session = Session {
+            env,
+            pool: &pool,
+            stop: self.stop,
+            parallel: way.parallel,
+            fail_fast: false,
+            started: Instant::now(),
+            bless: false,
+            strict: Strict::default(),
+            outputs: Some(self.dir.outputs()),
+            own_program: own_program.as_deref(),
+        };
+        let mut bar = Bar::new(project, shell);
+        let outcome =
+            pipeline::run(project, &session, results, self.baseline, &mut |event| bar.on(event, shell));
+        drop(bar);
+        let outcome = outcome.map_err(|error| unable(shell, error))?;
+        match outcome.end {
+            End::Signal(_) => Err(outcome.end),
+            _ => Ok(outcome),
+        }
+    }
 }
 
 /// Nobody made a mistake, and there is no verdict.
@@ -178,7 +227,8 @@ fn judge(first: &Project, witnesses: &[Witness], dir: &ArtifactDir, shell: &mut 
     // Which of them are required, every run says by how it ended.
     let is_open = witnesses.iter().find(|witness| witness.outcome.end == End::Incomplete);
     if let Some(varies) = all.first() {
-        let kept = [("first", 0), ("other", varies.run)]
+        let [first, other] = varies.between;
+        let kept = [("first", first), ("other", other)]
             .map(|(name, at)| dir.set_aside(name, &witnesses[at].artifacts.files()));
         match kept {
             [Ok(first), Ok(other)] => shell.note(format_args!(
@@ -188,8 +238,7 @@ fn judge(first: &Project, witnesses: &[Witness], dir: &ArtifactDir, shell: &mut 
             )),
             [Err(error), _] | [_, Err(error)] => shell.warning(error),
         }
-        let things = plural(all.len(), "thing", "things");
-        shell.error(format_args!("{} {things} varied over {runs} runs of {tasks} {named}", all.len()));
+        sum_up(&all, &format!("over {runs} runs of {tasks} {named}"), shell);
     }
     if let Some(open) = is_open {
         let tools = first.plan.graph.tools.iter().zip(&open.outcome.tools);
@@ -204,20 +253,49 @@ fn judge(first: &Project, witnesses: &[Witness], dir: &ArtifactDir, shell: &mut 
     if !all.is_empty() {
         return End::Failed;
     }
-    shell.status(GOOD, "Verified", format_args!("{tasks} {named}: the same bytes in {runs} runs"));
+    let confirmed = match witnesses.first().map_or(0, Witness::cached) {
+        0 => String::new(),
+        cached => format!(", {cached} cached {} confirmed", plural(cached, "result", "results")),
+    };
+    shell.status(GOOD, "Verified", format_args!("{tasks} {named}: the same bytes in {runs} runs{confirmed}"));
     End::Passed
 }
 
+/// How many things varied `over` all runs, and how many cached results are wrong.
+fn sum_up(all: &[Varies], over: &str, shell: &mut Shell) {
+    let wrong = all.iter().filter(|varies| varies.is_cached).count();
+    let counts = [
+        (wrong, "cached result is wrong", "cached results are wrong"),
+        (all.len() - wrong, "thing varied", "things varied"),
+    ];
+    let counts = counts.into_iter().filter(|(count, ..)| *count > 0);
+    let counts: Vec<_> =
+        counts.map(|(count, one, more)| format!("{count} {}", plural(count, one, more))).collect();
+    if wrong > 0 {
+        shell.note("a tool reads something that does not count for its cached results: name it in the tool's `inputs`, or set `cache = false`; `cargo genti clean` removes the wrong results");
+    }
+    shell.error(format_args!("{} {over}", counts.join(", ")));
+}
+
 fn said(varies: &Varies, runs: usize) -> String {
-    let Varies { tool, unit, field, first, other, run, runs: differing } = varies;
+    let Varies { tool, unit, field, first, other, between, runs: differing, is_cached } = varies;
     let who = match (tool, unit) {
         (Some(tool), Some(unit)) if unit != "." => format!("{tool} {unit}: "),
         (Some(tool), _) => format!("{tool}: "),
         (None, _) => String::new(),
     };
-    let often = match runs {
-        2 => String::new(),
-        _ => format!("; {differing} of {} further runs differ from the first", runs - 1),
+    if *is_cached {
+        let wrong = match (field.as_str(), first.as_str(), other.as_str()) {
+            ("finding", "missing", _) => format!("a fresh run finds `{other}`"),
+            ("finding", _, "missing") => format!("no fresh run finds `{first}`"),
+            _ => format!("`{field}` is `{first}`, and `{other}` in a fresh run"),
+        };
+        return format!("{who}the cached result is wrong: {wrong}");
+    }
+    let [one, another] = between.map(|run| run + 1);
+    let often = match runs - one {
+        1 => String::new(),
+        further => format!("; {differing} of {further} further runs differ from the first"),
     };
-    format!("{who}`{field}` varies: `{first}` in run 1, `{other}` in run {}{often}", run + 1)
+    format!("{who}`{field}` varies: `{first}` in run {one}, `{other}` in run {another}{often}")
 }

@@ -16,7 +16,11 @@ fn files_that_are_checked_in_are_compared_and_written_only_for_a_package_that_is
     assert!(package.error(&plan()).contains("missing"));
     package.place.env.insert("GENTI_BUILD_ACCEPT".into(), "mine".into());
     assert!(
-        package.lines(&plan()).unwrap().lines.contains("cargo:warning=1 generated files were written to gen")
+        package
+            .lines(&plan())
+            .unwrap()
+            .lines
+            .contains("cargo:warning=genti: 1 generated files were written to gen")
     );
     package.place.env.remove(std::ffi::OsStr::new("GENTI_BUILD_ACCEPT"));
     let done = package.lines(&plan()).unwrap();
@@ -47,7 +51,7 @@ fn without_an_optional_tool_what_is_checked_in_is_taken_as_it_is() {
     assert!(package.error(&with(missing())).contains("`no-such-tool` was not found"));
     let done = package.lines(&with(missing().optional())).unwrap();
     assert!(
-        done.lines.starts_with("cargo:warning=`gen` is taken as it is, and was not compared:"),
+        done.lines.starts_with("cargo:warning=genti: `gen` is taken as it is, and was not compared:"),
         "{}",
         done.lines
     );

@@ -45,6 +45,12 @@ impl Package {
         fs::remove_file(self.place.root.join(path)).unwrap();
     }
 
+    /// Lets what was written so far be older than what comes: a file that has changed just now may change once more within
+    /// the same tick of the file system's clock.
+    fn let_time_pass(&self) {
+        std::thread::sleep(std::time::Duration::from_millis(30));
+    }
+
     /// What is in `OUT_DIR`, less what the plan keeps for itself.
     fn outputs(&self) -> BTreeMap<String, String> {
         let mut files = BTreeMap::new();
@@ -178,21 +184,20 @@ fn what_a_generator_says_that_it_depends_on_counts_for_it_alone() {
         out.depends_on(input.text()?)?;
         out.write(input.with_extension("out"), fs::read(out.root.join(input.text()?)).unwrap_or_default())
     });
-    // What changed just now may change once more.
-    std::thread::sleep(std::time::Duration::from_millis(30));
+    package.let_time_pass();
     assert_eq!(package.run(&plan), counts(2, 0, 0));
     let done = package.lines(&plan).unwrap();
     assert_eq!(done.summary, counts(0, 2, 0).unwrap());
     assert!(done.lines.contains("cargo:rerun-if-changed=inc/1\n"), "{}", done.lines);
     package.write("inc/2", "new");
-    std::thread::sleep(std::time::Duration::from_millis(30));
+    package.let_time_pass();
     assert_eq!(package.run(&plan), counts(1, 1, 0));
     package.remove("inc/1");
     let done = package.lines(&plan).unwrap();
     assert_eq!(done.summary, counts(1, 1, 0).unwrap());
     assert!(!done.lines.contains("inc/1"), "{}", done.lines);
     package.write("inc/1", "back");
-    std::thread::sleep(std::time::Duration::from_millis(30));
+    package.let_time_pass();
     assert_eq!(package.run(&plan), counts(1, 1, 0));
     assert_eq!(package.outputs()["a.out"], "back");
 }

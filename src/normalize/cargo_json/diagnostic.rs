@@ -1,10 +1,11 @@
 //! One message of rustc as a diagnostic.
 
 use super::message::{Message, Span};
-use crate::model::finding::{Diagnostic, Fix, Level, Place, Range, Related};
-use crate::model::path::RelPath;
+use super::place::Places;
+use crate::model::finding::{Diagnostic, Fix, Level, Place, Related};
+use crate::model::generated::split_out_dir;
 use crate::model::workspace::PackageId;
-use crate::normalize::{Input, package_place, range};
+use crate::normalize::package_place;
 
 /// A message as it was said of one target, in one expansion.
 pub(super) struct Occurrence {
@@ -14,7 +15,7 @@ pub(super) struct Occurrence {
 }
 
 /// Reads `message`, which was said of a target of `package`; `None` if it says nothing of its own.
-pub(super) fn read(input: &Input<'_>, package: PackageId, message: &Message<'_>) -> Option<Occurrence> {
+pub(super) fn read(places: &Places<'_>, package: PackageId, message: &Message<'_>) -> Option<Occurrence> {
     if message.is_summary() {
         return None;
     }
@@ -28,10 +29,11 @@ pub(super) fn read(input: &Input<'_>, package: PackageId, message: &Message<'_>)
         Some((ns @ ("clippy" | "rustdoc"), _)) => ns,
         _ => "rustc",
     };
-    let read = Reader { input };
+    let read = Reader { places };
     let primaries: Vec<Place> =
-        message.spans.iter().filter(|span| span.is_primary).filter_map(|span| read.place(span)).collect();
-    let place = primaries.first().cloned().unwrap_or_else(|| package_place(input.workspace, package));
+        message.spans.iter().filter(|span| span.is_primary).filter_map(|span| places.of(span)).collect();
+    let about = read.about(package, message);
+    let place = primaries.first().cloned().unwrap_or_else(|| read.place_without_span(ns, about, message));
     let related = read.related(message, &place);
     Some(Occurrence {
         diagnostic: Diagnostic {
@@ -39,50 +41,68 @@ pub(super) fn read(input: &Input<'_>, package: PackageId, message: &Message<'_>)
             ns: ns.to_owned(),
             rule: code.unwrap_or(level.as_str()).to_owned(),
             level,
-            message: input.scrub.text(&message.message),
+            message: places.input.scrub.text(&message.message),
             fatal: message.is_fatal(),
-            package: Some(package),
+            package: Some(about),
             related,
             fix: message.children.iter().find_map(|child| read.fix(child)),
+            test: None,
         },
         primaries,
     })
 }
 
 struct Reader<'a> {
-    input: &'a Input<'a>,
+    places: &'a Places<'a>,
 }
 
 impl Reader<'_> {
-    /// The place of `span` itself, if it lies in the workspace.
-    fn location(&self, span: &Span<'_>) -> Option<(RelPath, Option<Range>)> {
-        // `<anon>` and the like are no files.
-        let name = Some(&*span.file_name).filter(|name| !name.starts_with('<'))?;
-        let path = self.input.scrub.path(name.as_bytes())?;
-        Some((path, range((span.line_start, span.column_start), (span.line_end, span.column_end))))
+    /// The package that `message` is about. Lints about manifests look at those of all members whenever one is compiled.
+    fn about(&self, package: PackageId, message: &Message<'_>) -> PackageId {
+        let has_place = message.spans.iter().any(|span| span.is_primary && !span.is_dummy());
+        let named = || message.message.strip_prefix("package `")?.split('`').next();
+        let Some(name) = named().filter(|_| !has_place) else { return package };
+        let mut packages = self.places.input.workspace.packages();
+        packages.find(|(_, member)| member.name == name).map_or(package, |(id, _)| id)
     }
 
-    /// The place of `span`; where a macro from elsewhere wrote it, that of the innermost call in the workspace.
-    fn place(&self, span: &Span<'_>) -> Option<Place> {
-        self.location(span)
-            .or_else(|| span.expansions().find_map(|expansion| self.location(&expansion.span)))
-            .map(|(path, range)| Place::File { path, range })
+    /// Clippy's lints without a place are about `package`, rustc's about one crate of it. An error that stops the compiler may
+    /// name a file in its text.
+    fn place_without_span(&self, ns: &str, package: PackageId, message: &Message<'_>) -> Place {
+        let root = || {
+            let mut spans = message.spans.iter().filter(|span| span.is_primary && ns != "clippy");
+            spans.find_map(|span| self.places.location(span)).map(|(path, _)| path)
+        };
+        let named = || message.is_fatal().then(|| self.places.mentioned(&message.message)).flatten();
+        match root().or_else(named) {
+            Some(path) => Place::File { path, range: None },
+            None => package_place(self.places.input.workspace, package),
+        }
     }
 
     /// What is said beside the primary message about `place`.
     fn related(&self, message: &Message<'_>, place: &Place) -> Vec<Related> {
         let mut all = Vec::new();
-        for span in &message.spans {
-            let at = self.place(span);
-            let also = (span.is_primary && at.as_ref() != Some(place)).then_some("also here");
-            if let Some(text) = span.label.as_deref().filter(|label| !label.is_empty()).or(also) {
-                all.push((text.to_owned(), at));
+        for span in message.spans.iter().filter(|span| !span.is_dummy()) {
+            let at = self.places.of(span);
+            let also = || match &at {
+                _ if !span.is_primary => None,
+                // What lies outside of the repository still has a name.
+                None => Some(self.foreign(span)),
+                Some(at) => (at != place).then(|| "also here".to_owned()),
+            };
+            let label = span.label.clone().filter(|label| !label.is_empty());
+            if let Some(text) = label.or_else(also) {
+                all.push((text, at.clone()));
             }
             if span.is_primary {
+                all.extend(self.generated(span, at.as_ref()));
                 for expansion in span.expansions() {
                     let text = format!("in this expansion of `{}`", expansion.macro_decl_name);
-                    let call =
-                        self.location(&expansion.span).map(|(path, range)| Place::File { path, range });
+                    let call = self
+                        .places
+                        .location(&expansion.span)
+                        .map(|(path, range)| Place::File { path, range });
                     all.extend(call.filter(|call| call != place).map(|call| (text, Some(call))));
                 }
             }
@@ -91,17 +111,28 @@ impl Reader<'_> {
         let proposes = message.children.iter().position(|child| self.fix(child).is_some());
         let said = message.children.iter().enumerate().filter(|(at, _)| Some(*at) != proposes);
         for child in said.map(|(_, child)| child).filter(|child| !is_unstable(&child.message)) {
-            all.push((with_suggestion(child), child.spans.first().and_then(|span| self.place(span))));
+            all.push((with_suggestion(child), child.spans.first().and_then(|span| self.places.of(span))));
             for span in &child.spans {
                 let label = span.label.as_deref().filter(|label| !label.is_empty());
-                all.extend(label.map(|label| (label.to_owned(), self.place(span))));
+                all.extend(label.map(|label| (label.to_owned(), self.places.of(span))));
             }
         }
         all.into_iter()
-            .map(|(message, place)| Related { message: self.input.scrub.text(&message), place })
+            .map(|(message, place)| Related { message: self.places.input.scrub.text(&message), place })
             // Names of temporary files are random.
             .filter(|related| !related.message.contains("[TMP]"))
             .collect()
+    }
+
+    /// The code at `at`, if that is a generated file: it is in no checkout.
+    fn generated(&self, span: &Span<'_>, at: Option<&Place>) -> Option<(String, Option<Place>)> {
+        at?.path().and_then(split_out_dir)?;
+        Some((format!("generated code: `{}`", Places::source(span)?), None))
+    }
+
+    /// The name and line of a place that is none of the repository's.
+    fn foreign(&self, span: &Span<'_>) -> String {
+        format!("in {}:{}", self.places.input.scrub.foreign(span.file_name.as_bytes()), span.line_start)
     }
 
     /// The change that `child` proposes, if a machine may apply it and it stays in the workspace.
@@ -109,12 +140,12 @@ impl Reader<'_> {
         let edit = |span: &Span<'_>| {
             let text = span.suggested_replacement.clone()?;
             let applicable = span.suggestion_applicability.as_deref() == Some("MachineApplicable");
-            let (path, range) = self.location(span).filter(|_| applicable)?;
+            let (path, range) = self.places.location(span).filter(|_| applicable)?;
             Some((path, range?, text))
         };
         let mut edits = child.spans.iter().map(edit).collect::<Option<Vec<_>>>()?;
         edits.sort();
-        (!edits.is_empty()).then(|| Fix { message: self.input.scrub.text(&child.message), edits })
+        (!edits.is_empty()).then(|| Fix { message: self.places.input.scrub.text(&child.message), edits })
     }
 }
 

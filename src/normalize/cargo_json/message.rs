@@ -113,6 +113,13 @@ impl Message<'_> {
         self.is_error() && self.code.as_ref().is_none_or(numbered)
     }
 
+    /// How often cargo may count it: what will be an error in all cases later is reported to cargo a second time.
+    pub(super) fn count(&self) -> usize {
+        let is_of_the_future =
+            |child: &Self| child.message.contains("it will become a hard error in a future release");
+        1 + usize::from(self.children.iter().any(is_of_the_future))
+    }
+
     /// Whether it only sums up what was said before.
     pub(super) fn is_summary(&self) -> bool {
         self.level == "failure-note"
@@ -132,6 +139,8 @@ pub(super) struct Code {
 #[derive(Deserialize)]
 pub(super) struct Span<'a> {
     pub(super) file_name: String,
+    byte_start: Option<u64>,
+    byte_end: Option<u64>,
     pub(super) line_start: u32,
     pub(super) column_start: u32,
     pub(super) line_end: u32,
@@ -144,9 +153,18 @@ pub(super) struct Span<'a> {
     pub(super) suggested_replacement: Option<String>,
     #[serde(default)]
     pub(super) suggestion_applicability: Option<String>,
+    /// The lines that it covers.
+    #[serde(default)]
+    pub(super) text: Vec<SourceLine>,
     /// Left unread: expansions nest as deep as macros recurse, deeper than a parser's stack should.
     #[serde(borrow, default)]
     expansion: Option<&'a RawValue>,
+}
+
+/// A line of source.
+#[derive(Deserialize)]
+pub(super) struct SourceLine {
+    pub(super) text: String,
 }
 
 /// The macro that a span comes from, and the place of the call.
@@ -158,6 +176,11 @@ pub(super) struct Expansion<'a> {
 }
 
 impl<'a> Span<'a> {
+    /// Whether it is no place: what lints say that have none, shown as the beginning of the crate's root.
+    pub(super) fn is_dummy(&self) -> bool {
+        (self.byte_start, self.byte_end) == (Some(0), Some(0)) && self.text.is_empty()
+    }
+
     /// The macro calls that the span comes from, the innermost first.
     pub(super) fn expansions(&self) -> impl Iterator<Item = Expansion<'a>> + use<'a> {
         // The recursion limit of rustc is 128 unless a crate raises it: what lies further out is not shown.

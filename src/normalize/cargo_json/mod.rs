@@ -11,18 +11,22 @@ mod census;
 mod diagnostic;
 mod merge;
 mod message;
+mod place;
 mod programs;
 mod reach;
 mod scripts;
 mod traces;
+pub(super) mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
-use super::{Gap, Input, Parsed, Traces, Unparsable, is_crash};
+use super::{Gap, Input, Parsed, Traces, Unparsable, Unsettled, is_crash};
 use crate::model::finding::Level;
 use crate::model::tool::Parse;
 use crate::model::workspace::{PackageId, TargetKind, Workspace};
 use message::{Artifact, BuildScript, CompilerMessage, Envelope, Finished};
+use place::Places;
 use programs::Programs;
 use reach::Reach;
 use scripts::Scripts;
@@ -31,6 +35,7 @@ use scripts::Scripts;
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
     let members: BTreeMap<&str, PackageId> =
         input.workspace.packages().map(|(id, package)| (package.cargo_id.as_str(), id)).collect();
+    let places = Places::new(input, out_dirs(input, &members));
     let asked_for = reach::asked_for(input);
     let mut occurrences = Vec::new();
     let mut reach = Reach::of(input);
@@ -60,8 +65,10 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                     reach.told(package, &message);
                     // Cargo lints the members that a selected one depends on too, with the features that this one
                     // asks for. Only what stops the selected one is its affair.
-                    let is_asked_for =
-                        |read: &diagnostic::Occurrence| read.diagnostic.fatal || asked_for.contains(&package);
+                    let is_asked_for = |read: &diagnostic::Occurrence| {
+                        let about = read.diagnostic.package.unwrap_or(package);
+                        read.diagnostic.fatal || asked_for.contains(&package) && asked_for.contains(&about)
+                    };
                     let is_script = message.target.kind() == TargetKind::BuildScript;
                     let is_kept = |read: &diagnostic::Occurrence| {
                         let is_error = read.diagnostic.level == Level::Error;
@@ -69,7 +76,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                             && (!is_build && !is_for_scripts || is_error)
                             && (is_script || !is_for_scripts)
                     };
-                    occurrences.extend(diagnostic::read(input, package, &message.message).filter(is_kept));
+                    occurrences.extend(diagnostic::read(&places, package, &message.message).filter(is_kept));
                 }
             }
             "compiler-artifact" => {
@@ -120,22 +127,38 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         },
         None => return Err(Unparsable("cargo's JSON ends before `build-finished`".to_owned())),
     };
+    let outputs = if is_build { programs.outputs() } else { Vec::new() };
     let programs = if is_build { programs.finish(input.workspace) } else { Vec::new() };
     let traces = traces.finish();
+    let mut diagnostics = merge::merge(occurrences);
+    let made_in = places.made_in(&diagnostics);
     if is_for_scripts {
-        let diagnostics = merge::merge(occurrences).into_iter().chain(scripts.errors(input)).collect();
-        return Ok(Parsed {
-            diagnostics,
-            gaps,
-            traces,
-            out_dirs: scripts.finish(input),
-            ..Parsed::default()
-        });
+        let (warnings, notices) = scripts::warnings(&places);
+        diagnostics.extend(scripts::errors(&places).into_iter().chain(warnings));
+        let out_dirs = scripts.finish(input);
+        return Ok(Parsed { diagnostics, gaps, traces, out_dirs, made_in, notices, ..Parsed::default() });
     }
     let hidden = !gaps.is_empty() && reach.has_denied();
-    let diagnostics = merge::merge(occurrences);
     let census = census::of(input, &reach, features, gaps.is_empty());
-    Ok(Parsed { diagnostics, gaps, programs, traces, hidden, census, ..Parsed::default() })
+    let mut parsed =
+        Parsed { census, diagnostics, gaps, programs, outputs, traces, hidden, made_in, ..Parsed::default() };
+    if !is_build {
+        let ((of_scripts, ours), (of_cargo, notices)) = (scripts::warnings(&places), warnings::read(&places));
+        parsed.diagnostics.extend(of_scripts.into_iter().chain(of_cargo));
+        parsed.notices = notices.into_iter().chain(ours).collect();
+        if warnings::unsettled(&parsed.diagnostics).next().is_some() {
+            parsed.unsettled = Unsettled::Manifests;
+        }
+    }
+    Ok(parsed)
+}
+
+/// Where build scripts of members leave what they generate. Told before and after what is said of it.
+fn out_dirs(input: &Input<'_>, members: &BTreeMap<&str, PackageId>) -> Vec<(PathBuf, PackageId)> {
+    const EXECUTED: &[u8] = br#"{"reason":"build-script-executed""#;
+    let lines = input.output.stdout.split(|&b| b == b'\n').filter(|line| line.starts_with(EXECUTED));
+    let scripts = lines.filter_map(|line| serde_json::from_slice::<BuildScript<'_>>(line).ok());
+    scripts.filter_map(|script| Some((script.out_dir.into(), *members.get(&*script.package_id)?))).collect()
 }
 
 /// The last line of cargo's messages.
@@ -182,3 +205,6 @@ pub(super) fn traces(workspace: &Workspace, stdout: &[u8]) -> Result<Traces, Unp
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]
 mod tests;
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]
+mod words_tests;

@@ -17,12 +17,21 @@ pub(super) struct Programs {
     vars: BTreeMap<PackageId, Vec<(String, String)>>,
     /// Where build scripts say that libraries are.
     native_dirs: BTreeSet<PathBuf>,
+    /// What is linked: programs, and libraries that are loaded.
+    outputs: BTreeSet<PathBuf>,
 }
 
 impl Programs {
     /// Takes note of an artifact of a target of `package`.
     pub(super) fn made(&mut self, package: PackageId, artifact: Artifact<'_>) {
         let kind = artifact.target.kind();
+        let is_linked = |path: &&String| {
+            let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
+            !matches!(extension, Some("d" | "rlib" | "rmeta"))
+        };
+        if kind != TargetKind::BuildScript {
+            self.outputs.extend(artifact.filenames.iter().filter(is_linked).map(PathBuf::from));
+        }
         let Some(path) = artifact.executable else { return };
         if artifact.profile.test {
             self.tests.push((package, kind, artifact.target.name, path.into()));
@@ -41,6 +50,11 @@ impl Programs {
             vars.push(("OUT_DIR".to_owned(), script.out_dir.clone()));
             self.vars.insert(package, vars);
         }
+    }
+
+    /// What was linked.
+    pub(super) fn outputs(&mut self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.outputs).into_iter().collect()
     }
 
     /// The programs of targets that the workspace has.

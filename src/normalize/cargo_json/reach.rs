@@ -23,6 +23,8 @@ pub(super) struct Reach {
     named: BTreeSet<PackageId>,
     /// Targets with lints that are errors.
     denied: BTreeSet<(PackageId, TargetKind, String)>,
+    /// How many errors were read of each target, in all of its compilations.
+    errors: BTreeMap<(PackageId, TargetKind, String), usize>,
 }
 
 /// One of the ways in which cargo has a target compiled.
@@ -49,6 +51,7 @@ impl Reach {
             fatal: BTreeSet::new(),
             named: BTreeSet::new(),
             denied: BTreeSet::new(),
+            errors: BTreeMap::new(),
         }
     }
 
@@ -57,6 +60,10 @@ impl Reach {
         self.named.insert(package);
         if message.message.is_summary() {
             return;
+        }
+        if message.message.level == "error" {
+            let target = (package, message.target.kind(), message.target.name.clone());
+            *self.errors.entry(target).or_default() += message.message.count();
         }
         // For a build, a lint that is an error is as bad as any other.
         if message.message.is_fatal() || self.wanted.programs && message.message.is_error() {
@@ -111,15 +118,20 @@ impl Reach {
         let mut packages = asked_for(input);
         let members = input.workspace.packages();
         packages.extend(members.filter(|(_, it)| failures.unreported.contains(&*it.name)).map(|(id, _)| id));
+        let unread = self.unread(input.workspace, &failures);
+        packages.extend(unread.keys());
         packages.sort();
         packages.dedup();
         let gaps: Vec<Gap> = packages
             .into_iter()
-            .filter(|&package| !self.is_judged(input, package, &failures))
+            .filter(|package| unread.contains_key(package) || !self.is_judged(input, *package, &failures))
             .map(|package| Gap {
                 package: Some(package),
                 path: None,
-                reason: self.reason(input, package, &failures),
+                reason: unread
+                    .get(&package)
+                    .cloned()
+                    .unwrap_or_else(|| self.reason(input, package, &failures)),
             })
             .collect();
         if gaps.is_empty() && (self.denied.is_empty() || failures.has_more_than_errors(input.workspace)) {
@@ -128,6 +140,26 @@ impl Reach {
             return vec![Gap::all(reason.unwrap_or_else(|| "cargo failed".to_owned()))];
         }
         gaps
+    }
+
+    /// The packages of which cargo counts more errors than were read, with these counts in words.
+    fn unread(&self, workspace: &Workspace, failures: &Failures<'_>) -> BTreeMap<PackageId, String> {
+        let mut unread = BTreeMap::new();
+        for (id, package) in workspace.packages() {
+            for target in &package.targets {
+                let words = words_of(target.kind, &target.name);
+                let counted = failures.counted.get(&(&*package.name, words)).copied().unwrap_or_default();
+                let key = (id, target.kind, target.name.clone());
+                let read = self.errors.get(&key).copied().unwrap_or_default();
+                if counted > read {
+                    unread.insert(
+                        id,
+                        format!("cargo counts {counted} errors in `{}`, and {read} were read", package.name),
+                    );
+                }
+            }
+        }
+        unread
     }
 
     fn is_judged(&self, input: &Input<'_>, id: PackageId, failures: &Failures<'_>) -> bool {
@@ -267,8 +299,28 @@ struct Failures<'a> {
     unreported: BTreeSet<&'a str>,
     /// By package, the compilations that ended in errors which were all reported, in cargo's words.
     reported: BTreeSet<(&'a str, &'a str)>,
+    /// How many errors cargo counts in all compilations of a target, by package.
+    counted: BTreeMap<(&'a str, String), usize>,
     /// By package, what cargo says of its build script.
     build_scripts: BTreeMap<&'a str, &'a str>,
+}
+
+/// A target in cargo's words.
+fn words_of(kind: TargetKind, name: &str) -> String {
+    let named = |kind: &str| format!("{kind} \"{name}\"");
+    match kind {
+        TargetKind::Lib => "lib".to_owned(),
+        TargetKind::Bin => named("bin"),
+        TargetKind::Example => named("example"),
+        TargetKind::Test => named("test"),
+        TargetKind::Bench => named("bench"),
+        TargetKind::BuildScript => "build script".to_owned(),
+    }
+}
+
+/// Whether `cause` says that a compiler just exited after its errors, which cargo tells under `--verbose`.
+fn is_plain_exit(cause: &str) -> bool {
+    cause.ends_with("(exit status: 1)") || cause.ends_with("(exit code: 1)")
 }
 
 impl<'a> Failures<'a> {
@@ -279,9 +331,17 @@ impl<'a> Failures<'a> {
             let Some(error) = line.strip_prefix("error: ") else { continue };
             let quoted = |before: &str| error.strip_prefix(before)?.split_once('`');
             // A compiler that did not just exit after its errors: cargo says what became of it.
-            let died = lines.peek().is_some_and(|next| next.starts_with("Caused by:"));
+            let cause = lines.next_if(|next| next.starts_with("Caused by:")).is_some();
+            let died = cause && !lines.peek().is_some_and(|cause| is_plain_exit(cause));
             if let Some((name, rest)) = quoted("could not compile `") {
                 let what = rest.strip_prefix(" (").and_then(|rest| rest.split_once(") due to "));
+                if let Some((what, count)) = what
+                    && let Some(count) = count.split(' ').next().and_then(|count| count.parse::<usize>().ok())
+                {
+                    let target = what.strip_suffix(" test").unwrap_or(what).to_owned();
+                    let counted = failures.counted.entry((name, target)).or_default();
+                    *counted = counted.saturating_add(count);
+                }
                 failures.ended(name, what.filter(|_| !died).map(|(what, _)| what));
             } else if let Some((name, _)) = quoted("could not document `") {
                 failures.ended(name, (!died).then_some("doc"));
@@ -309,15 +369,7 @@ impl<'a> Failures<'a> {
 
     /// Whether cargo says that `compilation` ended in errors that were all reported.
     fn is_reported(&self, package: &str, compilation: &Compilation) -> bool {
-        let named = |kind: &str| format!("{kind} \"{}\"", compilation.name);
-        let target = match compilation.kind {
-            TargetKind::Lib => "lib".to_owned(),
-            TargetKind::Bin => named("bin"),
-            TargetKind::Example => named("example"),
-            TargetKind::Test => named("test"),
-            TargetKind::Bench => named("bench"),
-            TargetKind::BuildScript => "build script".to_owned(),
-        };
+        let target = words_of(compilation.kind, &compilation.name);
         let what = match (compilation.mode, compilation.kind) {
             (Mode::Doc, _) => "doc".to_owned(),
             (Mode::Test, TargetKind::Lib | TargetKind::Bin | TargetKind::Example) => format!("{target} test"),
@@ -334,3 +386,6 @@ impl<'a> Failures<'a> {
         compile.chain(scripts).filter(|(name, _)| !members.contains(name)).min().map(|(_, error)| error)
     }
 }
+
+#[cfg(test)]
+mod tests;

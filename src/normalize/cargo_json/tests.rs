@@ -248,7 +248,7 @@ fn a_target_counts_once_however_often_it_is_compiled_and_whatever_it_denies() {
         "f custom-build build-script-build",
     ];
     assert_eq!(targets.collect::<Vec<_>>(), TARGETS);
-    let tool = tool("doc", Parse::RustcJson, &["cargo", "doc", "--no-deps"]);
+    let tool = tool("doc", Parse::RustcJson, &["cargo", "doc", "--no-deps", "--keep-going"]);
     let parsed = run(&sample(), &tool, &[Unit::Workspace], DOC, DOC_STDERR, 101).expect("readable");
     let targets = parsed.census.targets.iter().map(|it| format!("{} {} {}", it.package, it.kind, it.name));
     assert_eq!(targets.collect::<Vec<_>>(), ["a lib a", "b lib b", "c lib c", "d lib d", "e lib e"]);
@@ -311,7 +311,8 @@ fn a_dependency_that_does_not_compile_is_named() {
 #[test]
 fn a_compiler_that_died_after_a_denied_lint_did_not_judge() {
     let denied = message("d", r#""message":"m","code":{"code":"clippy::l"},"level":"error""#);
-    let stdout = format!("{denied}\n{{\"reason\":\"build-finished\",\"success\":false}}\n");
+    // Once for each of the two compilations.
+    let stdout = format!("{denied}\n{denied}\n{{\"reason\":\"build-finished\",\"success\":false}}\n");
     let both = |end: &str| {
         ["lib", "lib test"]
             .map(|what| format!("error: could not compile `d` ({what}) due to 1 previous error{end}\n"))

@@ -8,13 +8,14 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::model::finding::{Diagnostic, Place, Related};
+use crate::model::finding::{Diagnostic, FailedTest, Place, Related};
 use crate::model::path::RelPath;
 use crate::model::workspace::Package;
 use crate::normalize::exit_code::excerpt;
 use crate::normalize::{Input, whole_line};
 
-use super::{failed, story};
+use super::failed;
+use super::story::{self, Story};
 
 fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("valid")
@@ -35,16 +36,17 @@ pub(in crate::normalize) fn of_test(
     let cases = of_trycmd(&files, lines, beside)
         .or_else(|| Some(vec![of_snapbox(&files, lines).or_else(|| of_insta(&files, lines))?]));
     let Some(cases) = cases else {
-        return vec![failed(input, subject, story::of_test(input, name, output))];
+        return vec![failed(input, subject, story::of_test(input, name, output, beside))];
     };
     let finding = |Case { place, said }| {
         let said = said.and_then(|said| excerpt(input.scrub, said.join("\n").trim_matches('\n').as_bytes()));
         let related = match said {
             Some(message) => vec![Related { message, place: None }],
-            None => story::of_test(input, name, output),
+            None => story::of_test(input, name, output, &[]).told(),
         };
-        let message = format!("test failed: `{subject}`");
-        Diagnostic { place, message, ..failed(input, String::new(), related) }
+        let message = format!("{}: `{subject}`", FailedTest::MESSAGE);
+        let story = Story { related, ..Story::none() };
+        Diagnostic { place, message, test: None, ..failed(input, String::new(), story) }
     };
     cases.into_iter().map(finding).collect()
 }

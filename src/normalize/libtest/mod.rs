@@ -8,6 +8,7 @@
 //!
 //! Does not know how the program was started.
 
+mod cargo;
 pub(super) mod cases;
 mod census;
 mod doc;
@@ -16,11 +17,13 @@ pub(super) mod story;
 
 use super::exit_code::excerpt;
 use super::{Gap, Input, PANIC, Parsed, Unparsable, is_crash, whole_line};
-use crate::model::finding::{Diagnostic, Level, Place, Related};
+use crate::model::finding::{Diagnostic, FailedTest, Level, Place, Related};
 use crate::model::task::Unit;
+use cargo::Cargo;
 use census::Reported;
 use doc::{DocTest, DocTests};
-use report::Report;
+use report::{Report, Reports};
+use story::Story;
 
 /// The rule of a test that failed: the subject tells which.
 const RULE: &str = "failed";
@@ -31,10 +34,13 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         return Err(input.crashed(code));
     }
     let stdout = input.scrub.lossy(&input.output.stdout);
-    let lines: Vec<&str> = stdout.lines().collect();
+    let lines = report::lines(&stdout);
+    if let Some(other) = report::other_form(&lines) {
+        return Err(Unparsable(other.to_owned()));
+    }
     match input.units {
         [unit @ Unit::TargetRoot(..)] => program(input, *unit, &lines, code),
-        _ => cargo(input, &lines, code),
+        _ => programs(input, &stdout, &lines, code),
     }
 }
 
@@ -50,76 +56,115 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
         let related =
             output.filter_map(|text| Some(Related { message: excerpt(input.scrub, text)?, place: None }));
         let census = census::of_program(&name, None);
-        let failed = (code != 0).then(|| failed(input, name, related.collect()));
+        let story = Story { related: related.collect(), ..Story::none() };
+        let failed = (code != 0).then(|| failed(input, name, story));
         return Ok(Parsed { diagnostics: failed.into_iter().collect(), census, ..Parsed::default() });
     };
     let report = report::ends(lines).last().and_then(|end| Report::read(lines, begin, end));
     let Some(report) = report else {
         return Err(Unparsable(format!("exited with {code} before its tests were done")));
     };
-    agree(code, !report.failed.is_empty())?;
+    agree(code, !report.failed.is_empty(), report.is_libtest)?;
     let stderr = input.scrub.lossy(&input.output.stderr);
     let beside: Vec<&str> = stderr.lines().collect();
     let diagnostics = report
         .failed
         .iter()
         .flat_map(|test| cases::of_test(input, (&name, package), test, report.output_of(test), &beside));
-    let census = census::of_program(&name, census::tests(lines[report.end - 1]));
-    Ok(Parsed { diagnostics: diagnostics.collect(), census, ..Parsed::default() })
+    let census = census::of_program(&name, census::tests(lines[report.end]));
+    let parsed = Parsed { diagnostics: diagnostics.collect(), census, is_whole: true, ..Parsed::default() };
+    Ok(parsed.of_counted(report.failed.len()))
 }
 
 /// A cargo: one program after the other, or the documentation of one crate after the other.
-fn cargo(input: &Input<'_>, lines: &[&str], code: i32) -> Result<Parsed, Unparsable> {
-    let doc_tests = DocTests::of(lines);
-    let mut diagnostics = Vec::new();
-    let mut counted = Vec::new();
-    let (mut reports, mut with_failures, mut next) = (0, 0, 0);
-    while let Some(begin) = report::begin(lines, next) {
-        let mut ends = report::ends(lines).filter(|end| *end > begin);
-        let Some(report) = ends.find_map(|end| Report::read(lines, begin, end)) else {
-            return Err(Unparsable(format!("exited with {code} before its tests were done")));
-        };
-        next = report.end;
-        let lines = &lines[begin..next];
-        counted
-            .extend(lines.last().and_then(|line| census::tests(line)).map(|tests| Reported { tests, lines }));
-        reports += 1;
-        with_failures += usize::from(!report.failed.is_empty());
-        for test in &report.failed {
-            diagnostics.push(one_of_many(input, &doc_tests, test, report.output_of(test)));
-        }
-    }
+fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Result<Parsed, Unparsable> {
     let stderr = input.scrub.lossy(&input.output.stderr);
-    let sections = stderr.lines().filter(|line| line.starts_with("   Doc-tests ")).count();
-    let is_failure =
-        |line: &&str| line.starts_with("error: doctest failed, ") || line.starts_with("error: test failed, ");
-    let failed = stderr.lines().filter(is_failure).count();
-    // Cargo says how a program ended that did not just report failures.
-    let died = stderr.lines().any(|line| line.starts_with("  process didn't exit successfully: "));
-    if reports == 0 && code != 0 || died || sections > reports || failed > with_failures {
+    let mut cargo = Cargo::read(&stderr);
+    if cargo.is_silent() {
+        // A shell may have put both streams into one.
+        cargo = Cargo::read(stdout);
+    }
+    let Reports { all, is_torn } = Reports::read(lines);
+    if is_torn && !cargo.has_dead() {
+        return Err(Unparsable(format!("exited with {code} before its tests were done")));
+    }
+    if all.is_empty() && code == 0 && cargo.is_silent() {
+        return Err(Unparsable("exited with 0 without a report of any test".to_owned()));
+    }
+    if all.is_empty() && !cargo.has_failures() && code != 0 {
         let reason = input.build_failure().or_else(|| input.complaint());
         let reason = reason.unwrap_or_else(|| format!("cargo exited with {code}"));
-        return Ok(Parsed { diagnostics, gaps: vec![Gap::all(reason)], ..Parsed::default() });
+        return Ok(Parsed { gaps: vec![Gap::all(reason)], ..Parsed::default() });
     }
-    agree(code, with_failures > 0)?;
+    let with_failures: Vec<&Report<'_>> = all.iter().filter(|report| !report.failed.is_empty()).collect();
+    let mut gaps: Vec<_> = cargo.gap(input, &with_failures, all.len()).map(Gap::all).into_iter().collect();
+    let (of_docs, of_programs): (Vec<&Report<'_>>, Vec<_>) =
+        with_failures.into_iter().partition(|report| cargo::is_of_docs(report));
+    let doc_tests = DocTests::of(lines);
+    let mut diagnostics = Vec::new();
+    for report in of_docs {
+        let one = |test: &&str| of_documentation(input, &doc_tests, test, report.output_of(test));
+        diagnostics.extend(report.failed.iter().map(one));
+    }
+    let names = match of_programs.as_slice() {
+        [] => {
+            let names = cargo.without_reports(input).into_iter();
+            diagnostics.extend(names.map(|name| failed(input, name, Story::none())));
+            Vec::new()
+        }
+        // Of a single program there is nothing to tell it from.
+        [_] if all.len() == 1 && !cargo.has_failures() => vec![None],
+        _ => match cargo.programs(input, &of_programs) {
+            Ok(names) => names.into_iter().map(Some).collect(),
+            Err(reason) => {
+                // They are told all the same, under names that other programs may have too.
+                gaps.push(Gap::all(reason));
+                vec![None; of_programs.len()]
+            }
+        },
+    };
+    for (report, program) in of_programs.iter().zip(names) {
+        let one = |test: &&str| {
+            let subject =
+                program.as_ref().map_or_else(|| (*test).to_owned(), |program| format!("{program} {test}"));
+            failed(input, subject, story::of_test(input, test, report.output_of(test), &[]))
+        };
+        diagnostics.extend(report.failed.iter().map(one));
+    }
+    if gaps.is_empty() {
+        let is_libtest = !cargo.has_failures() && all.iter().all(|report| report.is_libtest);
+        agree(code, !diagnostics.is_empty(), is_libtest)?;
+    }
+    let reported = |report: &Report<'_>| {
+        let lines = &lines[report.begin..=report.end];
+        census::tests(lines.last()?).map(|tests| Reported { tests, lines })
+    };
+    let counted: Vec<_> = all.iter().filter_map(reported).collect();
     let census = census::of_cargo(input, &counted, &stderr);
-    Ok(Parsed { diagnostics, census, ..Parsed::default() })
+    let failures = all.iter().map(|report| report.failed.len()).sum();
+    let is_whole = !all.is_empty() && !is_torn && gaps.is_empty();
+    Ok(Parsed { diagnostics, gaps, census, is_whole, ..Parsed::default() }.of_counted(failures))
 }
 
-/// Both the harness and cargo exit like a panic if a test failed.
-fn agree(code: i32, has_failures: bool) -> Result<(), Unparsable> {
+/// Both rustc's harness and cargo exit like a panic if a test failed; what else runs tests may do otherwise.
+fn agree(code: i32, has_failures: bool, is_libtest: bool) -> Result<(), Unparsable> {
     match (code, has_failures) {
         (0, false) | (PANIC, true) => Ok(()),
+        (1.., true) if !is_libtest => Ok(()),
         (_, false) => Err(Unparsable(format!("exited with {code}, and its tests passed"))),
         (_, true) => Err(Unparsable(format!("exited with {code}, and not all of its tests passed"))),
     }
 }
 
-/// A test of which it is not known which program it is of. Of several doc tests of one item, each is told from the
-/// others by its number.
-fn one_of_many(input: &Input<'_>, all: &DocTests<'_>, test: &str, output: Option<&[&str]>) -> Diagnostic {
+/// A doc test that failed. Of several ones of one item, each is told from the others by its number.
+fn of_documentation(
+    input: &Input<'_>,
+    all: &DocTests<'_>,
+    test: &str,
+    output: Option<&[&str]>,
+) -> Diagnostic {
     let Some(doc) = DocTest::read(test) else {
-        return failed(input, test.to_owned(), story::of_test(input, test, output));
+        return failed(input, test.to_owned(), story::of_test(input, test, output, &[]));
     };
     let place = input.place_at(doc.path.as_bytes(), whole_line(doc.line));
     let item = if doc.item.is_empty() { String::new() } else { format!(" - {}", doc.item) };
@@ -128,17 +173,22 @@ fn one_of_many(input: &Input<'_>, all: &DocTests<'_>, test: &str, output: Option
         number => format!(" #{number}"),
     };
     let subject = format!("{}{item}{number}", place.name());
-    let mut related = vec![Related { message: "the code".to_owned(), place: Some(place) }];
-    related.extend(story::of_doc_test(input, output));
-    failed(input, subject, related)
+    let (message, related) = story::of_doc_test(input, output);
+    let story = Story { message, related: related.into_iter().collect(), at: Some(place) };
+    let found = failed(input, subject, story);
+    let test = found.test.map(|test| FailedTest { item: Some(doc.item.to_owned()), ..test });
+    Diagnostic { test, ..found }
 }
 
-/// The namespace and the words are the same whoever runs the tests: the baseline holds for all of them.
-pub(super) fn failed(input: &Input<'_>, subject: String, related: Vec<Related>) -> Diagnostic {
+/// The namespace and the identity are the same whoever runs the tests: the baseline holds for all of them.
+pub(super) fn failed(input: &Input<'_>, subject: String, story: Story) -> Diagnostic {
+    let Story { message, related, at } = story;
     let place = Place::Subject(subject);
-    let message = "test failed".to_owned();
+    let message = message.unwrap_or_else(|| FailedTest::MESSAGE.to_owned());
+    let at = at.filter(|at| at.path().is_some());
+    let found = input.diagnostic(place, RULE.to_owned(), Level::Error, message);
     // The task is that of the process, not the first one of its package.
-    Diagnostic { related, package: None, ..input.diagnostic(place, RULE.to_owned(), Level::Error, message) }
+    Diagnostic { related, package: None, test: Some(FailedTest { at, item: None }), ..found }
 }
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
 //! One report of the harness, from `running N tests` to `test result: …`.
+//!
+//! Other harnesses print the same, more or less: the runner of wasm-bindgen counts nothing as measured, and leaves an empty
+//! line above its list of failures. What a summary leaves out is 0, as long as the counts add up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -7,16 +10,50 @@ use regex::Regex;
 
 /// What the harness reported of one program.
 pub(super) struct Report<'a> {
-    /// The tests that failed, as it lists them: sorted.
+    /// The tests that failed, as it lists them.
     pub(super) failed: Vec<&'a str>,
-    /// The first line behind it.
+    /// Whether the summary is word for word that of rustc's harness, which exits like a panic after a failure.
+    pub(super) is_libtest: bool,
+    /// The first and the last line.
+    pub(super) begin: usize,
     pub(super) end: usize,
+    /// How many tests there were.
+    total: usize,
     /// What was kept of the output of failed tests, where it is clear.
     outputs: BTreeMap<&'a str, Option<&'a [&'a str]>>,
 }
 
 fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("valid")
+}
+
+/// The lines of `text` as far as they can be believed: the last one may have been cut, and only a summary of rustc's
+/// harness shows that it was not.
+pub(super) fn lines(text: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = text.lines().collect();
+    if !text.ends_with('\n')
+        && lines.last().and_then(|line| Summary::read(line)).is_some_and(|last| !last.is_libtest)
+    {
+        lines.pop();
+    }
+    lines
+}
+
+/// What rustc's harness has printed in place of a report, if that can be told.
+pub(super) fn other_form(lines: &[&str]) -> Option<&'static str> {
+    static JSON: LazyLock<Regex> = LazyLock::new(|| regex(r#"^\{ ?"type": ?"suite", ?"event": ?"started""#));
+    static LISTED: LazyLock<Regex> = LazyLock::new(|| regex(r"^\d+ tests?, \d+ benchmarks?$"));
+    if begin(lines, 0).is_some() {
+        return None;
+    }
+    let is_junit = |line: &&str| line.starts_with("<?xml ") && line.contains("<testsuites>");
+    if lines.iter().any(|line| JSON.is_match(line)) || lines.iter().any(is_junit) {
+        return Some("the tests report in another format: drop `--format`");
+    }
+    lines
+        .last()
+        .is_some_and(|line| LISTED.is_match(line))
+        .then_some("the tests were listed and not run: drop `--list`")
 }
 
 /// The first line from `start` on with which the harness begins.
@@ -29,44 +66,116 @@ pub(super) fn ends(lines: &[&str]) -> impl DoubleEndedIterator<Item = usize> {
     (0..lines.len()).filter(|at| lines[*at].starts_with("test result: "))
 }
 
+/// So many beginnings are tried for an end: tests that print more of them make their own report unreadable.
+const MOST_NESTED: usize = 100;
+
+/// Reports of several programs, one after the other.
+pub(super) struct Reports<'a> {
+    pub(super) all: Vec<Report<'a>>,
+    /// Whether one of them has begun and did not come to its end.
+    pub(super) is_torn: bool,
+}
+
+impl<'a> Reports<'a> {
+    /// Every report in `lines`. What lies within another one was printed by a test.
+    pub(super) fn read(lines: &'a [&'a str]) -> Self {
+        let mut all: Vec<Report<'a>> = Vec::new();
+        // Beginnings without an end, with the number of tests that they announce.
+        let mut open: Vec<(usize, usize)> = Vec::new();
+        for at in 0..lines.len() {
+            if let Some(total) = announced(lines[at]) {
+                open.push((at, total));
+            } else if let Some(summary) = Summary::read(lines[at]) {
+                let begins = open.iter().rev().filter(|(_, total)| *total == summary.total);
+                let Some(report) =
+                    begins.take(MOST_NESTED).find_map(|(at_begin, _)| Report::read(lines, *at_begin, at))
+                else {
+                    continue;
+                };
+                // A beginning within this report was printed by a test.
+                open.retain(|(begin, _)| *begin < report.begin);
+                all.retain(|within| within.end < report.begin);
+                all.push(report);
+            }
+        }
+        // A test may have printed a beginning like that of its own program, which was taken for it then.
+        let is_explained = |(begin, total): &(usize, usize)| {
+            all.iter().find(|report| report.begin > *begin).is_some_and(|report| report.total == *total)
+        };
+        let is_torn = !open.iter().all(is_explained);
+        Self { all, is_torn }
+    }
+}
+
 /// How many tests are to run.
 fn announced(line: &str) -> Option<usize> {
-    static BEGIN: LazyLock<Regex> = LazyLock::new(|| regex(r"^running (\d+) tests?$"));
+    static BEGIN: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"^running (\d+) tests?(?: \(shuffle seed: \d+\))?$"));
     BEGIN.captures(line)?[1].parse().ok()
 }
 
-/// How many tests there were, and how many of them failed.
-fn counted(line: &str) -> Option<(usize, usize)> {
-    static END: LazyLock<Regex> = LazyLock::new(|| {
-        regex(
-            r"^test result: (ok|FAILED)\. (\d+) passed; (\d+) failed; (\d+) ignored; (\d+) measured; \d+ filtered out(?:; |$)",
-        )
-    });
-    let found = END.captures(line)?;
-    let [passed, failed, ignored, measured] = [2, 3, 4, 5].map(|group| found[group].parse::<usize>().ok());
-    let total = passed?.checked_add(failed?)?.checked_add(ignored?)?.checked_add(measured?)?;
-    ((&found[1] == "ok") == (failed? == 0)).then_some((total, failed?))
+/// The line `test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s`.
+struct Summary {
+    total: usize,
+    failed: usize,
+    is_libtest: bool,
+}
+
+impl Summary {
+    fn read(line: &str) -> Option<Self> {
+        static LINE: LazyLock<Regex> = LazyLock::new(|| regex(r"^test result: (ok|FAIL|FAILED)\. (.+)$"));
+        static LIBTEST: LazyLock<Regex> = LazyLock::new(|| {
+            regex(
+                r"^(?:ok|FAILED)\. \d+ passed; \d+ failed; \d+ ignored; \d+ measured; \d+ filtered out(?:; |$)",
+            )
+        });
+        let found = LINE.captures(line)?;
+        let (mut total, mut failed, mut has_passed) = (0_usize, 0_usize, false);
+        for part in found[2].split("; ") {
+            let Some((count, what)) = part.split_once(' ') else { continue };
+            let Ok(count) = count.parse::<usize>() else {
+                // `finished in 0.01s`; but a number that is too large is none that was read.
+                if count.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return None;
+                }
+                continue;
+            };
+            match what.trim_end_matches('.') {
+                "filtered out" => continue,
+                "failed" => failed = failed.checked_add(count)?,
+                "passed" => has_passed = true,
+                _ => {}
+            }
+            total = total.checked_add(count)?;
+        }
+        let is_consistent = has_passed && (&found[1] == "ok") == (failed == 0);
+        let is_libtest = LIBTEST.is_match(line.strip_prefix("test result: ")?);
+        is_consistent.then_some(Self { total, failed, is_libtest })
+    }
 }
 
 impl<'a> Report<'a> {
     /// The report between the lines `begin` and `end`, if they and the list of failures agree.
     pub(super) fn read(lines: &'a [&'a str], begin: usize, end: usize) -> Option<Self> {
-        let (total, count) = counted(lines[end])?;
+        let Summary { total, failed: count, is_libtest } = Summary::read(lines[end])?;
         if begin >= end || announced(lines[begin])? != total {
             return None;
         }
         if count == 0 {
-            return Some(Self { failed: Vec::new(), end: end + 1, outputs: BTreeMap::new() });
+            let (failed, outputs) = (Vec::new(), BTreeMap::new());
+            return Some(Self { failed, is_libtest, begin, end, total, outputs });
         }
         // Above the summary: an empty line, the names, and their heading.
         let above = end.checked_sub(1).filter(|at| lines[*at].is_empty())?;
         let first = above.checked_sub(count)?;
-        let heading = first.checked_sub(1).filter(|at| *at > begin && lines[*at] == "failures:")?;
+        let is_heading = |at: &usize| *at > begin && lines[*at] == "failures:";
+        let spaced = first.checked_sub(2).filter(|at| is_heading(at) && lines[at + 1].is_empty());
+        let heading = first.checked_sub(1).filter(is_heading).or(spaced)?;
         let name = |line: &&'a str| line.strip_prefix("    ").filter(|name| !name.is_empty());
         let failed = lines[first..above].iter().map(name).collect::<Option<Vec<_>>>()?;
         let start = (begin..heading).find(|at| lines[*at] == "failures:").map_or(heading, |at| at + 1);
         let outputs = outputs(&lines[start..heading], &failed);
-        Some(Self { failed, end: end + 1, outputs })
+        Some(Self { failed, is_libtest, begin, end, total, outputs })
     }
 
     /// What the failed test `name` printed. `None` if it printed nothing, or it is not clear what.
@@ -80,8 +189,9 @@ impl<'a> Report<'a> {
 fn outputs<'a>(lines: &'a [&'a str], failed: &[&'a str]) -> BTreeMap<&'a str, Option<&'a [&'a str]>> {
     let failed: BTreeSet<_> = failed.iter().copied().collect();
     let heading = |(at, line): (usize, &&'a str)| {
-        let name = line.strip_prefix("---- ")?.strip_suffix(" ----")?;
-        Some((at, name.strip_suffix(" stdout").unwrap_or(name))).filter(|(_, name)| failed.contains(name))
+        let text = line.strip_prefix("---- ")?.strip_suffix(" ----")?;
+        let names = [text.strip_suffix(" stdout"), text.strip_suffix(" output"), Some(text)];
+        names.into_iter().flatten().find(|name| failed.contains(name)).map(|name| (at, name))
     };
     let headings: Vec<_> = lines.iter().enumerate().filter_map(heading).collect();
     let ends = headings.iter().skip(1).map(|(at, _)| *at).chain([lines.len()]);

@@ -38,9 +38,8 @@ fn report(printed: &str, output: &str) -> String {
 
 const PANIC: &str = "thread 'bad' (7) panicked at alpha/tests/it.rs:3:5:\nboom";
 const BAD: &str = "\
-error test failed alpha::it bad: test failed
-  panicked at alpha/tests/it.rs 3:5-3:5
-  boom
+error test failed alpha::it bad: boom
+  --> alpha/tests/it.rs 3:5-3:5
 ";
 
 /// The group, run, failed, ignored and filtered out, for each group.
@@ -105,22 +104,19 @@ fn each_failed_test_of_a_program_is_one_finding() {
         "",
         101,
         str![[r#"
-error test failed alpha tests::bad: test failed
-  panicked at alpha/src/lib.rs 29:56-29:56
-  assertion `left == right` failed: with message
-of lines
+error test failed alpha tests::bad: assertion `left == right` failed: with message
+  --> alpha/src/lib.rs 29:56-29:56
+  of lines
   left: 1
  right: 2
-error test failed alpha tests::bad_err: test failed
-  Error: "nope"
-error test failed alpha tests::sp_not: test failed
-  note: test did not panic as expected at alpha/src/lib.rs:33:30
-error test failed alpha tests::sp_other: test failed
-  panicked at alpha/src/lib.rs 34:58-34:58
-  x
-note: panic did not contain expected string
-      panic message: "x"
+error test failed alpha tests::bad_err: Error: "nope"
+error test failed alpha tests::sp_not: test did not panic as expected
+  --> alpha/src/lib.rs 33:30-33:30
+error test failed alpha tests::sp_other: panic did not contain expected string
+  --> alpha/src/lib.rs 34:58-34:58
+        panic message: "x"
  expected substring: "abc"
+x
 
 "#]],
     );
@@ -135,27 +131,22 @@ fn doc_tests_are_told_apart_without_their_lines() {
         include_str!("../testdata/doctest.stderr"),
         101,
         str![[r#"
-error test failed alpha/src/lib.rs - add #2: test failed
-  the code at alpha/src/lib.rs 7:1-8:1
-  assertion `left == right` failed
-  left: 3
+error test failed alpha/src/lib.rs - add #2: assertion `left == right` failed
+  --> alpha/src/lib.rs 7:1-8:1
+    left: 3
  right: 4
-error test failed alpha/src/lib.rs - add #7: test failed
-  the code at alpha/src/lib.rs 22:1-23:1
-  hi
-error test failed beta/src/lib.rs - S::m: test failed
-  the code at beta/src/lib.rs 11:1-12:1
-  multi
-line
-error test failed beta/src/lib.rs - b: test failed
-  the code at beta/src/lib.rs 1:1-2:1
-  assertion `left == right` failed
-  left: 1
+error test failed alpha/src/lib.rs - add #7: hi
+  --> alpha/src/lib.rs 22:1-23:1
+error test failed beta/src/lib.rs - S::m: multi
+  --> beta/src/lib.rs 11:1-12:1
+  line
+error test failed beta/src/lib.rs - b: assertion `left == right` failed
+  --> beta/src/lib.rs 1:1-2:1
+    left: 1
  right: 2
-error test failed beta/src/lib.rs - b #2: test failed
-  the code at beta/src/lib.rs 4:1-5:1
-  error[E0308]: mismatched types
- --> beta/src/lib.rs:5:14
+error test failed beta/src/lib.rs - b #2: error[E0308]: mismatched types
+  --> beta/src/lib.rs 4:1-5:1
+   --> beta/src/lib.rs:5:14
   |
 5 | let x: u32 = "";
   |        ---   ^^ expected `u32`, found `&str`
@@ -279,6 +270,144 @@ error test failed alpha::it: test failed
     check(IT, "", "", 127, "unparsable: exited with 127\n");
 }
 
+/// As wasm-bindgen-test-runner 0.2 prints it.
+#[test]
+fn the_report_of_another_runner_is_read() {
+    let wasm = include_str!("../testdata/wasm.stdout");
+    let expected = str![[r#"
+error test failed alpha::it wasm::also_fails: test did not panic as expected
+error test failed alpha::it wasm::fails: assertion `left == right` failed
+  --> alpha/tests/it.rs 9:5-9:5
+    left: 1
+ right: 2
+
+"#]];
+    check(IT, wasm, "", 1, expected.clone());
+    // Without the counts that not every version has, and as cargo shows it.
+    let older = wasm.replace("; 0 filtered out; finished in 0.01s", "");
+    check(IT, &older, "", 1, expected);
+    for end in [
+        "ok. 2 passed; 0 failed; 0 ignored\n",
+        "ok. 2 passed; 0 failed; 0 ignored; 7 filtered out; finished in 0.1s\n",
+        "ok. 2 passed\n",
+    ] {
+        check(IT, &format!("running 2 tests\ntest result: {end}"), "", 0, "");
+        check(
+            IT,
+            &format!("running 2 tests\ntest result: {end}"),
+            "",
+            1,
+            "unparsable: exited with 1, and its tests passed\n",
+        );
+        check(
+            IT,
+            &format!("running 3 tests\ntest result: {end}"),
+            "",
+            0,
+            "unparsable: exited with 0 before its tests were done\n",
+        );
+        // It may have been cut.
+        let cut = format!("running 2 tests\ntest result: {}", end.trim_end());
+        check(IT, &cut, "", 0, "unparsable: exited with 0 before its tests were done\n");
+    }
+    check(IT, wasm, "", 0, "unparsable: exited with 0, and not all of its tests passed\n");
+    let cargo = "error: test failed, to rerun pass `-p alpha --test it`\n\nCaused by:\n  \
+                 process didn't exit successfully: `wasm-bindgen-test-runner /w/ws/target/it.wasm` (exit status: 1)\n\
+                 error: 1 target failed:\n    `-p alpha --test it`\n";
+    let of_cargo = |stdout: &str| {
+        let test = tool("test", Parse::Libtest, &["test"]);
+        show(&run(&sample(), &test, &[Unit::Workspace], stdout, cargo, 101).unwrap())
+    };
+    let shown = of_cargo(wasm);
+    assert!(shown.contains("failed alpha::it wasm::fails: ") && !shown.contains("gap"), "{shown}");
+}
+
+#[test]
+fn what_is_no_report_of_tests_that_ran_is_no_verdict() {
+    let json = "{ \"type\": \"suite\", \"event\": \"started\", \"test_count\": 2 }\n{ \"type\": \"test\", \"event\": \"started\", \"name\": \"a\" }\n";
+    let junit = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><testsuites><testsuite name=\"test\" tests=\"1\"></testsuite></testsuites>\n";
+    for unit in [IT, Unit::Workspace] {
+        for code in [0, 101] {
+            for stdout in [json, junit] {
+                check(
+                    unit,
+                    stdout,
+                    "",
+                    code,
+                    "unparsable: the tests report in another format: drop `--format`\n",
+                );
+            }
+        }
+        let listed = "tests::a: test\n\n1 test, 0 benchmarks\n";
+        check(unit, listed, "", 0, "unparsable: the tests were listed and not run: drop `--list`\n");
+    }
+}
+
+#[test]
+fn failures_that_can_not_be_told_apart_are_no_verdict() {
+    let twice = "running 2 tests\ntest bad ... FAILED\ntest bad ... FAILED\n\nfailures:\n\nfailures:\n    bad\n    bad\n\n\
+                 test result: FAILED. 0 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
+    check(
+        IT,
+        twice,
+        "",
+        101,
+        "error test failed alpha::it bad: test failed\ngap: 2 tests failed, and 1 of them can be told apart\n",
+    );
+}
+
+#[test]
+fn without_capture_the_panic_is_looked_for_beside_the_report() {
+    let whole = report("", "");
+    let beside = |thread: &str| format!("thread '{thread}' (7) panicked at alpha/tests/it.rs:3:5:\nboom\n");
+    check(IT, &whole, &format!("noise\n{}", beside("bad")), 101, BAD);
+    check(IT, &whole, &beside("other"), 101, NAME_ONLY);
+    check(IT, &whole, &(beside("bad") + &beside("bad")), 101, NAME_ONLY);
+}
+
+#[test]
+fn only_a_source_of_a_member_is_where_a_test_failed() {
+    let at = |path: &str| {
+        let text = report("", &PANIC.replace("alpha/tests/it.rs", path));
+        let mut test = tool("test", Parse::Libtest, &["test"]);
+        test.per = Per::TestTarget;
+        let files = [
+            "alpha/src/lib.rs",
+            "alpha/tests/it.rs",
+            "alpha/vendor/x/Cargo.toml",
+            "alpha/vendor/x/src/lib.rs",
+        ];
+        let alpha = [(TargetKind::Lib, "alpha/src/lib.rs"), (TargetKind::Test, "alpha/tests/it.rs")];
+        let workspace = workspace(&[("alpha", &alpha)], &files);
+        let parsed = run(&workspace, &test, &[IT], text, "", 101).unwrap();
+        let found = parsed.diagnostics[0].clone();
+        assert_eq!(found.message, "boom");
+        let beside =
+            found.related.into_iter().map(|related| related.message + " " + &related.place.unwrap().name());
+        found.test.unwrap().at.map_or_else(|| beside.collect(), |at| at.name())
+    };
+    assert_eq!(at("alpha/src/lib.rs"), "alpha/src/lib.rs");
+    assert_eq!(at("/w/ws/alpha/src/lib.rs"), "alpha/src/lib.rs");
+    // Generated beside the sources, and ignored by git.
+    assert_eq!(at("alpha/src/generated.rs"), "alpha/src/generated.rs");
+    assert_eq!(at("alpha/vendor/x/src/lib.rs"), "panicked alpha/vendor/x/src/lib.rs");
+    assert_eq!(
+        at("/home/me/.cargo/registry/src/x/y-1.0/src/lib.rs"),
+        "panicked [HOME]/.cargo/registry/src/x/y-1.0/src/lib.rs"
+    );
+    assert_eq!(at("/rustc/abc/library/core/src/option.rs"), "panicked [OUTSIDE]/option.rs");
+    assert_eq!(
+        at("/w/ws/target/debug/build/x-0123456789abcdef/out/a.rs"),
+        "panicked [TARGET]/debug/build/x-[HASH]/out/a.rs"
+    );
+}
+
+#[test]
+fn a_shuffled_report_is_read() {
+    let shuffled = report("", PANIC).replace("running 2 tests", "running 2 tests (shuffle seed: 123456)");
+    check(IT, &shuffled, "", 101, BAD);
+}
+
 #[test]
 fn documentation_that_can_not_be_tested_is_no_verdict() {
     let ok = "\nrunning 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
@@ -287,7 +416,7 @@ fn documentation_that_can_not_be_tested_is_no_verdict() {
     let two = "   Doc-tests alpha\n   Doc-tests beta\n";
     check(Unit::Workspace, &format!("{ok}{ok}"), two, 0, "");
     // One of them said nothing.
-    check(Unit::Workspace, ok, two, 0, "gap: Doc-tests alpha\n");
+    check(Unit::Workspace, ok, two, 0, "gap: cargo ran the doc tests of 2 crates, and 1 reported a result\n");
     let broken = "   Doc-tests alpha\nerror: doctest failed, to rerun pass `-p alpha --doc`\n\nCaused by:\n  process didn't exit successfully: `rustdoc` (exit status: 1)\n   Doc-tests beta\n";
     check(
         Unit::Workspace,
@@ -305,7 +434,7 @@ fn documentation_that_can_not_be_tested_is_no_verdict() {
         101,
         str![[r#"
 error test failed beta/src/lib.rs - b: test failed
-  the code at beta/src/lib.rs 1:1-2:1
+  --> beta/src/lib.rs 1:1-2:1
 gap: doctest failed, to rerun pass `-p alpha --doc`
 
 "#]],
@@ -337,7 +466,7 @@ fn the_number_of_a_doc_test_does_not_depend_on_others() {
             &of(first),
             "",
             101,
-            "error test failed b/src/lib.rs - f #2: test failed\n  the code at b/src/lib.rs 9:1-10:1\n",
+            "error test failed b/src/lib.rs - f #2: test failed\n  --> b/src/lib.rs 9:1-10:1\n",
         );
     }
 }
@@ -431,9 +560,8 @@ stderr:
 #[test]
 fn cases_that_do_not_add_up_leave_the_test_as_the_finding() {
     let expected = str![[r#"
-error test failed cases::cli cli: test failed
+error test failed cases::cli cli: 4 of 3 tests failed
   panicked at [HOME]/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/trycmd-1.2.1/src/runner.rs 123:17-123:17
-  4 of 3 tests failed
 
 "#]];
     for stderr in [
@@ -492,14 +620,12 @@ Expression: "one\n2\n"
     2       │-two
           2 │+2
 ────────────┴───────────────────────────────────────────────────────────────────
-error test failed cases::snaps of_insta_inline: test failed
+error test failed cases::snaps of_insta_inline: snapshot assertion for 'of_insta_inline' failed in line 29
   panicked at [HOME]/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/insta-1.49.0/src/runtime.rs 734:13-734:13
-  snapshot assertion for 'of_insta_inline' failed in line 29
-error test failed cases::snaps of_insta_without_a_snapshot: test failed
+error test failed cases::snaps of_insta_without_a_snapshot: snapshot assertion for 'of_insta_without_a_snapshot' failed in line 37
   panicked at [HOME]/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/insta-1.49.0/src/runtime.rs 734:13-734:13
-  snapshot assertion for 'of_insta_without_a_snapshot' failed in line 37
 error test failed cases::snaps of_snapbox_inline: test failed
-  panicked at cases/tests/snaps.rs 10:5-10:5
+  --> cases/tests/snaps.rs 10:5-10:5
   ---- expected: tests/snaps.rs:10:33
 ++++ actual:   In-memory
    1    1 | one

@@ -10,7 +10,10 @@ use crate::normalize::testing::{run, show, tool, with_cases, workspace};
 #[track_caller]
 fn check(stderr: &str, code: i32, expected: impl snapbox::IntoData) {
     let tool = tool("nextest", Parse::Nextest, &["cargo"]);
-    let shown = match run(&workspace(&[], &[]), &tool, &[Unit::Workspace], "", stderr, code) {
+    let files =
+        ["alpha/src/lib.rs", "alpha/src/main.rs", "alpha/tests/it.rs", "mac/src/lib.rs", "src/lib.rs"];
+    let workspace = workspace(&[("", &[]), ("alpha", &[]), ("mac", &[])], &files);
+    let shown = match run(&workspace, &tool, &[Unit::Workspace], "", stderr, code) {
         Ok(parsed) => show(&parsed),
         Err(error) => format!("unparsable: {error}\n"),
     };
@@ -24,30 +27,26 @@ fn each_failed_test_is_one_finding() {
         include_str!("../testdata/nextest.stderr"),
         100,
         str![[r#"
-error test failed alpha tests::bad: test failed
-  panicked at alpha/src/lib.rs 29:102-29:102
-  assertion `left == right` failed: with message
-of lines
+error test failed alpha tests::bad: assertion `left == right` failed: with message
+  --> alpha/src/lib.rs 29:102-29:102
+  of lines
   left: 1
  right: 2
-error test failed alpha tests::bad_abort: test failed
-  (test aborted with signal 6: SIGABRT)
-error test failed alpha tests::bad_err: test failed
-  Error: "nope"
-error test failed alpha tests::sp_not: test failed
-  note: test did not panic as expected at alpha/src/lib.rs:33:30
-error test failed alpha tests::sp_other: test failed
-  panicked at alpha/src/lib.rs 34:58-34:58
-  x
-error test failed alpha::bin/alpha in_bin: test failed
-  panicked at alpha/src/main.rs 2:22-2:22
-  in bin
-error test failed alpha::it m::name: test failed
-  panicked at alpha/tests/it.rs 1:91-1:91
-  main
-error test failed mac unit_bad: test failed
-  panicked at mac/src/lib.rs 2:24-2:24
-  macro bad
+error test failed alpha tests::bad_abort: test aborted with signal 6: SIGABRT
+error test failed alpha tests::bad_err: Error: "nope"
+error test failed alpha tests::sp_not: test did not panic as expected
+  --> alpha/src/lib.rs 33:30-33:30
+error test failed alpha tests::sp_other: panic did not contain expected string
+  --> alpha/src/lib.rs 34:58-34:58
+        panic message: "x"
+ expected substring: "abc"
+x
+error test failed alpha::bin/alpha in_bin: in bin
+  --> alpha/src/main.rs 2:22-2:22
+error test failed alpha::it m::name: main
+  --> alpha/tests/it.rs 1:91-1:91
+error test failed mac unit_bad: macro bad
+  --> mac/src/lib.rs 2:24-2:24
 
 "#]],
     );
@@ -94,28 +93,140 @@ fn summary(lines: &str) -> String {
 
 const RULE: &str = "────────────";
 
+/// Every status of a failed test in the sources of cargo-nextest 0.9.144, and some of none.
+const FAILED: [&str; 24] = [
+    "FAIL",
+    "FAIL + LEAK",
+    "SIGABRT",
+    "SIGSEGV",
+    "ABORT",
+    "ABORT SIG 40",
+    "XFAIL",
+    "LEAK-FAIL",
+    "TIMEOUT",
+    "FLKY-FL 2/3",
+    "TRY 2 FAIL",
+    "TRY 2 FL+LK",
+    "TRY 2 ABRT",
+    "TRY 2 SEGV",
+    "TRY 2 SIG 40",
+    "TRY 2 ABORT",
+    "TRY 2 XFAIL",
+    "TRY 2 LKFAIL",
+    "TRY 3 TMT",
+    "SIGABRT (core dumped)",
+    "EXECFAIL",
+    "BROKEN",
+    "TRY 10 GONE-BAD",
+    "SOME NEW WORDS",
+];
+
+const PASSED: [&str; 12] = [
+    "PASS",
+    "LEAK",
+    "SLOW",
+    "SLOW + LEAK",
+    "SLOW+TMPASS",
+    "TIMEOUT-PASS",
+    "FLAKY 2/3",
+    "TRY 2 PASS",
+    "TRY 2 LEAK",
+    "TRY 2 TMPASS",
+    "FLAKY 10/12",
+    "SKIP",
+];
+
+#[test]
+fn every_status_of_a_failed_test_is_read_and_none_of_a_passed_one() {
+    for status in FAILED {
+        let end = |status: &str| {
+            summary(&format!(
+                "     Summary [   2.087s] 3 tests run: 1 passed (1 flaky), 2 failed, 0 skipped\n\
+                 \u{20}       FAIL [   0.010s] (1/3) a::it other\n{status:>12} [>  0.209s] (3/3) a::it with spaces\n"
+            ))
+        };
+        let why = match status.starts_with("FLKY") {
+            true => "passed on a retry, and is configured to fail then",
+            false => "test failed",
+        };
+        let both = "error test failed a::it other: test failed\nerror test failed a::it with spaces: ";
+        check(&end(status), 100, format!("{both}{why}\n"));
+    }
+    for status in PASSED {
+        check(
+            &summary(&format!(
+                "     Summary [   2.087s] 2 tests run: 1 passed (1 flaky), 1 failed, 0 skipped\n\
+                 {status:>12} [   0.056s] (1/2) a::it good\n        FAIL [   0.010s] (2/2) a::it bad\n"
+            )),
+            100,
+            "error test failed a::it bad: test failed\n",
+        );
+    }
+}
+
+/// Of cargo-nextest 0.9.143 with retries and time limits, on tests that leak, abort, exit and pass on the second attempt.
 #[test]
 fn every_way_to_fail_counts() {
     check(
+        include_str!("../testdata/nextest-retries.stderr"),
+        100,
+        str![[r#"
+error test failed nx tests::aborts: test aborted with signal 6: SIGABRT
+error test failed nx tests::exits: test failed with exit code 3
+error test failed nx tests::fails: assertion `left == right` failed
+  --> src/lib.rs 7:26-7:26
+    left: 1
+ right: 2
+error test failed nx tests::fails_leaky: leaky and failing
+  --> src/lib.rs 6:40-6:40
+error test failed nx tests::flaky_fail: passed on a retry, and is configured to fail then
+error test failed nx tests::leak_fail: test failed: exited with code 0, but leaked handles
+error test failed nx tests::slow: test timed out
+
+"#]],
+    );
+}
+
+#[test]
+fn later_ways_to_fail_are_counted_and_stress_runs_are_read() {
+    check(
         &summary(
-            "     Summary [   2.087s] 7 tests run: 1 passed (1 flaky), 2 failed (1 due to being leaky), 2 exec failed, 1 timed out, 0 skipped\n\
-             \u{20}  FLAKY 2/2 [   0.056s] (1/7) a::it flaky\n\
-             \u{20} TRY 2 FAIL [   0.056s] (2/7) a::it with spaces\n\
-             TRY 2 LKFAIL [   0.209s] (3/7) a::it leak\n\
-             \u{20}  TRY 2 TMT [>  1.002s] (4/7) a::it slow\n\
-             \u{20}      XFAIL [   1.002s] (5/7) a::bin/x x\n\
-             \u{20}      XFAIL [   1.002s] a::bin/x y\n",
+            "     Summary [   2.087s] 9 tests run: 1 passed (1 flaky), 2 failed (1 due to being leaky), 2 exec failed, \
+             1 timed out, 3 broken (1 worse, 1 better), 4 skipped\n\
+             \u{20}  FLAKY 2/2 [   0.056s] (1/9) a::it flaky\n\
+             \u{20} TRY 2 FAIL [   0.056s] (2/9) a::it with spaces\n\
+             TRY 2 LKFAIL [   0.209s] (3/9) a::it leak\n\
+             \u{20}  TRY 2 TMT [>  1.002s] (4/9) a::it slow\n\
+             \u{20}      XFAIL [   1.002s] (5/9) a::bin/x x\n\
+             \u{20}      XFAIL [   1.002s] a::bin/x y\n\
+             \u{20}     BROKEN [   1.002s] [1/2] (─────) a::bin/x z\n\
+             \u{20}     BROKEN [   1.002s] [ 2/20] ( 7/9) a::bin/x z2\n\
+             \u{20}     BROKEN [   1.002s] [3] a::bin/x z3\n",
         ),
         100,
         str![[r#"
 error test failed a::bin/x x: test failed
 error test failed a::bin/x y: test failed
+error test failed a::bin/x z: test failed
+error test failed a::bin/x z2: test failed
+error test failed a::bin/x z3: test failed
 error test failed a::it leak: test failed
 error test failed a::it slow: test failed
 error test failed a::it with spaces: test failed
 
 "#]],
     );
+}
+
+#[test]
+fn tests_that_pass_and_leave_something_running_are_leaky() {
+    let is_leaky = |counts: &str| {
+        let stderr = summary(&format!("     Summary [ 0.1s] 9 tests run: {counts}, 0 skipped\n"));
+        let tool = tool("nextest", Parse::Nextest, &["cargo"]);
+        run(&workspace(&[], &[]), &tool, &[Unit::Workspace], "", stderr, 0).unwrap().is_leaky
+    };
+    assert!(is_leaky("9 passed (1 leaky)") && is_leaky("9 passed (1 slow, 2 flaky, 10 leaky)"));
+    assert!(!is_leaky("9 passed") && !is_leaky("9 passed (1 slow)"));
 }
 
 #[test]
@@ -152,9 +263,30 @@ fn what_does_not_agree_has_no_verdict() {
     check(
         &summary(&one.replace("1 failed", "2 failed")),
         100,
-        "unparsable: exited with 100: 2 tests failed, 1 are listed\n",
+        "error test failed a::it bad: test failed\ngap: cargo nextest counts 2 failed tests and lists 1\n",
+    );
+    check(
+        &summary(&one.replace("1 failed", "one failed")),
+        100,
+        "unparsable: cargo nextest exited with 100 and without a summary\n",
+    );
+    // What is listed is told, and that it is not all.
+    check(
+        &summary(&one.replace("1 passed, 1 failed", "2 failed")),
+        100,
+        "error test failed a::it bad: test failed\ngap: cargo nextest counts 2 failed tests and lists 1\n",
+    );
+    check(
+        &summary(&format!("{one}        FAIL [ 0.0s] (1/1) a::it worse\n")),
+        100,
+        "unparsable: exited with 100: 1 tests failed, 2 are listed\n",
     );
     check(&summary(&none.replace("2 tests", "2/9 tests")), 100, "gap: not all tests were run\n");
+    check(
+        &summary(&one.replace("2 tests", "2/9 tests")),
+        100,
+        "error test failed a::it bad: test failed\ngap: not all tests were run\n",
+    );
     check("", 0, "unparsable: cargo nextest exited with 0 and without a summary\n");
     check("error: creating test list failed\n", 104, "gap: creating test list failed\n");
     check("", 4, "");

@@ -3,11 +3,29 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Log {
+    pub(super) version: Option<String>,
     /// Here, because without them nothing tells this from any other JSON; `null` is a tool that failed to run.
     pub(super) runs: Vec<Run>,
+    /// Parts of runs that are written beside them.
+    pub(super) inline_external_properties: Option<Vec<External>>,
+}
+
+/// A part of a run that is written elsewhere.
+#[derive(Deserialize)]
+pub(super) struct External {
+    /// What they say is of no interest, but that there are any.
+    results: Option<Vec<IgnoredAny>>,
+}
+
+impl External {
+    pub(super) fn has_results(&self) -> bool {
+        self.results.as_ref().is_some_and(|results| !results.is_empty())
+    }
 }
 
 #[derive(Deserialize)]
@@ -16,6 +34,8 @@ pub(super) struct Run {
     pub(super) tool: Tool,
     pub(super) results: Option<Vec<SarifResult>>,
     pub(super) invocations: Option<Vec<Invocation>>,
+    /// Files with parts of the run.
+    pub(super) external_property_file_references: Option<External>,
     pub(super) original_uri_base_ids: Option<BTreeMap<String, ArtifactLocation>>,
     artifacts: Option<Vec<Artifact>>,
 }
@@ -174,7 +194,20 @@ pub(super) struct Region {
 pub(super) struct Invocation {
     pub(super) execution_successful: Option<bool>,
     pub(super) exit_code_description: Option<String>,
-    pub(super) tool_execution_notifications: Option<Vec<Notification>>,
+    pub(super) exit_signal_name: Option<String>,
+    pub(super) exit_signal_number: Option<i64>,
+    pub(super) process_start_failure_message: Option<String>,
+    tool_configuration_notifications: Option<Vec<Notification>>,
+    tool_execution_notifications: Option<Vec<Notification>>,
+}
+
+impl Invocation {
+    /// What the tool says went wrong, beside what it found.
+    pub(super) fn errors(&self) -> impl Iterator<Item = &Notification> {
+        let all = [&self.tool_execution_notifications, &self.tool_configuration_notifications];
+        let all = all.into_iter().flatten().flatten();
+        all.filter(|notification| notification.level.as_deref() == Some("error"))
+    }
 }
 
 #[derive(Deserialize)]

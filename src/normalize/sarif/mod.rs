@@ -8,7 +8,7 @@ mod format;
 use super::{Gap, Input, PANIC, Parsed, Unparsable, is_crash, range, whole_line};
 use crate::model::finding::{Diagnostic, Level, Place, Range, Related};
 use crate::model::path::RelPath;
-use format::{ArtifactLocation, Location, Log, Message, Region, Run, SarifResult};
+use format::{ArtifactLocation, External, Invocation, Location, Log, Message, Region, Run, SarifResult};
 
 /// Reads the output of a tool that ended with `code`.
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
@@ -23,8 +23,23 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                 |reason| format!("exited with {code}: {reason}"),
             ))
         })?;
+    match log.version.as_deref() {
+        Some(version) if version.starts_with("2.1.") => {}
+        Some(version) => {
+            let version = input.scrub.quote(version.as_bytes());
+            return Err(Unparsable(format!("SARIF {version} can't be read, only 2.1.0")));
+        }
+        None => return Err(Unparsable("no SARIF: `version` is missing".to_owned())),
+    }
     let runs = log.runs;
     let mut parsed = Parsed::default();
+    if runs.is_empty() {
+        let reason = input.complaint().filter(|_| code != 0);
+        parsed.gaps.push(Gap::all(reason.unwrap_or_else(|| "the SARIF log contains no run".to_owned())));
+    }
+    if log.inline_external_properties.iter().flatten().any(External::has_results) {
+        parsed.gaps.push(Gap::all(EXTERNAL));
+    }
     for run in &runs {
         parsed.gaps.extend(failure(input, run).map(Gap::all));
         let reader = Reader { input, run };
@@ -42,18 +57,30 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     Ok(parsed)
 }
 
+/// Results that are written where they are not read.
+const EXTERNAL: &str = "the SARIF log keeps results outside of its runs, where they are not read";
+
 /// Why a run came to no verdict.
 fn failure(input: &Input<'_>, run: &Run) -> Option<String> {
-    let invocation = run.invocations.iter().flatten().find(|run| run.execution_successful == Some(false));
-    if let Some(invocation) = invocation {
-        let notifications = invocation.tool_execution_notifications.iter().flatten();
-        let said = notifications
-            .filter(|notification| notification.level.as_deref() == Some("error"))
+    let has_failed = |invocation: &&Invocation| {
+        invocation.execution_successful == Some(false)
+            || invocation.errors().next().is_some()
+            || invocation.process_start_failure_message.is_some()
+            || invocation.exit_signal_name.is_some()
+            || invocation.exit_signal_number.is_some()
+    };
+    if let Some(invocation) = run.invocations.iter().flatten().find(has_failed) {
+        let said = invocation
+            .errors()
             .find_map(|notification| notification.message.as_ref()?.text.as_deref())
+            .or(invocation.process_start_failure_message.as_deref())
             .or(invocation.exit_code_description.as_deref());
         return Some(
             said.map_or_else(|| "the tool says that it failed".to_owned(), |text| input.scrub.text(text)),
         );
+    }
+    if run.external_property_file_references.as_ref().is_some_and(External::has_results) {
+        return Some(EXTERNAL.to_owned());
     }
     run.results.is_none().then(|| "the tool did not get to look".to_owned())
 }

@@ -111,11 +111,39 @@ fn a_run_that_failed_is_a_gap() {
         r#"{"executionSuccessful":false,"toolExecutionNotifications":[{"level":"error","message":{"text":"no /w/ws/x"}}]}"#,
         "no x",
     );
+    // Whatever it says of the whole.
+    let said = r#"[{"level":"warning","message":{"text":"w"}},{"level":"error","message":{"text":"e"}}]"#;
+    for kind in ["toolExecutionNotifications", "toolConfigurationNotifications"] {
+        check(&format!(r#"{{"executionSuccessful":true,"{kind}":{said}}}"#), "e");
+        check(
+            &format!(r#"{{"executionSuccessful":true}},{{"executionSuccessful":true,"{kind}":{said}}}"#),
+            "e",
+        );
+    }
+    check(r#"{"executionSuccessful":true,"processStartFailureMessage":"no such file"}"#, "no such file");
+    check(r#"{"executionSuccessful":true,"exitSignalName":"SIGSEGV"}"#, "the tool says that it failed");
+    let warned = r#","invocations":[{"executionSuccessful":true,"toolExecutionNotifications":[{"message":{"text":"w"}}]}]"#;
+    assert_eq!(sarif(&log("", warned), "", 0), Ok(Parsed::default()));
     let gaps = |stdout: &str, stderr: &str, code| sarif(stdout, stderr, code).expect("readable").gaps.len();
-    assert_eq!(gaps(r#"{"runs":[{"tool":{"driver":{}},"results":null}]}"#, "", 0), 1);
+    assert_eq!(gaps(r#"{"version":"2.1.0","runs":[{"tool":{"driver":{}},"results":null}]}"#, "", 0), 1);
     assert_eq!(gaps(&log("", ""), "error: broken", 2), 1);
     assert_eq!(gaps(&log(r#"{"message":{"text":"m"}}"#, ""), "", 1), 0);
     assert_eq!(gaps(&log("", ""), "", 0), 0);
+}
+
+#[test]
+fn a_log_that_tells_of_no_run_or_keeps_results_elsewhere_is_a_gap() {
+    let reason =
+        |log: &str| sarif(log, "", 0).expect("readable").gaps.into_iter().map(|gap| gap.reason).next();
+    let none = r#"{"version":"2.1.0","runs":[]}"#;
+    assert_eq!(reason(none).as_deref(), Some("the SARIF log contains no run"));
+    let elsewhere = "the SARIF log keeps results outside of its runs, where they are not read";
+    let external = r#","externalPropertyFileReferences":{"results":[{"location":{"uri":"r.json"}}]}"#;
+    assert_eq!(reason(&log("", external)).as_deref(), Some(elsewhere));
+    let inline = r#""inlineExternalProperties":[{"results":[{"message":{"text":"m"}}]}],"runs""#;
+    assert_eq!(reason(&log("", "").replace("\"runs\"", inline)).as_deref(), Some(elsewhere));
+    let other = r#","externalPropertyFileReferences":{"artifacts":[{}]}"#;
+    assert_eq!(reason(&log("", other)), None);
 }
 
 #[test]
@@ -127,7 +155,16 @@ fn what_is_no_sarif_is_unparsable() {
     for other in ["{}", r#"{"runs":null}"#, r#"{"results":[{"message":{"text":"m"}}]}"#] {
         assert!(sarif(other, "", 0).is_err(), "{other}");
     }
-    assert_eq!(sarif(r#"{"runs":[]}"#, "", 0), Ok(Parsed::default()));
-    assert_eq!(sarif("\u{feff}{\"runs\":[]}", "", 0), Ok(Parsed::default()));
+    assert_eq!(sarif(&format!("\u{feff}{log}"), "", 0), Ok(Parsed::default()));
+    for version in ["3.0.0", "2.0.0", "2.1", ""] {
+        let other = log.replace("2.1.0", version);
+        let error = sarif(&other, "", 0).unwrap_err().to_string();
+        assert_eq!(error, format!("SARIF {version} can't be read, only 2.1.0"));
+    }
+    assert!(sarif(&log.replace("2.1.0", "2.1.0-rtm.5"), "", 0).is_ok());
+    for version in ["", "\"version\":null,"] {
+        let other = log.replace("\"version\":\"2.1.0\",", version);
+        assert_eq!(sarif(&other, "", 0), Err(Unparsable("no SARIF: `version` is missing".to_owned())));
+    }
     assert_eq!(sarif("", "error: no config", 2), Err(Unparsable("exited with 2: no config".to_owned())));
 }

@@ -2,7 +2,7 @@
 
 use super::scan::Module;
 use crate::model::path::RelPath;
-use crate::normalize::reads::join;
+use crate::normalize::reads::{join, without_dots};
 
 /// A source file of a crate, and the directory in which its modules lie.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,13 +23,16 @@ impl SourceFile {
     pub fn candidates(&self, module: &Module) -> Vec<Self> {
         if module.is_included {
             let beside = RelPath::new(self.path.dir());
-            let included = |path: &String| Self { path: join(&beside, path), modules: self.modules.clone() };
+            let included = |path: &String| Self {
+                path: without_dots(&join(&beside, path)),
+                modules: self.modules.clone(),
+            };
             return module.paths.iter().map(included).collect();
         }
         let Some((name, outer)) = module.names.split_last() else { return Vec::new() };
         let base = outer.iter().fold(self.modules.clone(), |dir, name| dir.join(name));
         let given_from = if outer.is_empty() { RelPath::new(self.path.dir()) } else { base.clone() };
-        let given = module.paths.iter().map(|path| Self::root(&join(&given_from, path)));
+        let given = module.paths.iter().map(|path| Self::root(&without_dots(&join(&given_from, path))));
         let modules = base.join(name);
         let default = [base.join(format!("{name}.rs")), modules.join("mod.rs")];
         let default = default.into_iter().map(|path| Self { path, modules: modules.clone() });

@@ -68,7 +68,7 @@ impl Cause {
 /// The files as they are now, with what the last run knew of them; `None` if all is as it was, so that nothing is to be
 /// written.
 pub(super) fn files(workspace: &Workspace, before: &State) -> Option<FileTable> {
-    let Seen { at, stamps, as_known } = &workspace.seen;
+    let Seen { at, stamps, as_known, .. } = &workspace.seen;
     if *as_known {
         return None;
     }

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use super::elsewhere::Unreadable;
 use super::keys::{Ground, everything};
 use super::record::Extra;
+use crate::disk;
 use crate::model::digest::{ContentHash, Digest, Hasher, Sink};
 use crate::model::path::RelPath;
 use crate::model::task::Unit;
@@ -25,7 +26,7 @@ pub(super) struct Wide {
 }
 
 /// Collects what was read.
-struct Collector<'a> {
+pub(super) struct Collector<'a> {
     ground: &'a Ground<'a>,
     /// The packages whose files are declared inputs.
     closure: BTreeSet<PackageId>,
@@ -56,13 +57,44 @@ impl Ground<'_> {
         build_dirs: &[PathBuf],
         wide: &Wide,
     ) -> Result<Vec<Extra>, Unknown> {
-        let discovers = tool.discovers();
+        if self.discovers(tool) == Discovers::Nothing {
+            return Ok(Vec::new());
+        }
+        let mut discovered = self.discovered(tool, units, traces, build_dirs)?;
+        // What a tool sees but a list of, is in its key, and so is all of what counts altogether.
+        if matches!(tool.environment, Environment::Only(_) | Environment::Inherit(Counted::All)) {
+            discovered.variables.clear();
+        }
+        discovered.finish(wide)
+    }
+
+    /// How it is found out what `tool` has read. A tool of the user's own that runs cargo leaves no account of its build, so the
+    /// sources are followed.
+    fn discovers(&self, tool: &Tool) -> Discovers {
+        let mut tools = self.plan.graph.tools.iter().zip(&self.identities);
+        let runs_cargo = tools.any(|(other, identity)| identity.runs_cargo && other.name == tool.name);
+        match tool.discovers() {
+            Discovers::Nothing if runs_cargo && tool.per == Per::Workspace => Discovers::Build,
+            discovers => discovers,
+        }
+    }
+
+    /// What a process of `tool` over `units` has read by all accounts, where `traces` are what it left.
+    pub(super) fn discovered<'a>(
+        &'a self,
+        tool: &Tool,
+        units: &[Unit],
+        traces: &Traces,
+        build_dirs: &'a [PathBuf],
+    ) -> Result<Collector<'a>, Unknown> {
+        let discovers = self.discovers(tool);
         let packages = match tool.per {
+            Per::Workspace if !tool.uses_selection() => self.workspace.packages().map(|(id, _)| id).collect(),
             Per::Workspace => self.plan.packages.clone(),
             _ => units.iter().filter_map(|unit| unit.package(self.workspace)).collect(),
         };
         let closure = match discovers {
-            Discovers::Nothing => return Ok(Vec::new()),
+            Discovers::Nothing => return Ok(self.collector(BTreeSet::new(), build_dirs)),
             Discovers::Modules => packages.iter().copied().collect(),
             Discovers::Build => self.declared.closure(&packages),
         };
@@ -92,11 +124,7 @@ impl Ground<'_> {
                 collector.add_script(script)?;
             }
         }
-        // What a tool sees but a list of, is in its key, and so is all of what counts altogether.
-        if matches!(tool.environment, Environment::Only(_) | Environment::Inherit(Counted::All)) {
-            collector.variables.clear();
-        }
-        collector.finish(wide)
+        Ok(collector)
     }
 
     /// What `unit` has read, or is known to read: equal digests mean that it would read the same again.
@@ -227,7 +255,8 @@ impl Collector<'_> {
             }
             return Ok(());
         }
-        let text = unit.dep_infos.iter().find_map(|path| read(path)).ok_or(Unknown)?;
+        let text = unit.dep_infos.iter().find_map(|path| read(path));
+        let text = text.or_else(|| read(&linked_dep_info(&unit.artifact)?)).ok_or(Unknown)?;
         self.add(reads::dep_info(&text).ok_or(Unknown)?, base)?;
         self.add_absent_modules(source, &package);
         Ok(())
@@ -260,6 +289,16 @@ impl Collector<'_> {
     fn add(&mut self, read: Reads, base: &Path) -> Result<(), Unknown> {
         self.variables.extend(read.variables);
         read.files.iter().try_for_each(|file| self.add_file(&base.join(file)))
+    }
+
+    /// Whether the file at `path` is among what was read.
+    pub(super) fn contains(&self, path: &RelPath) -> bool {
+        self.files.contains(path) || self.watched.iter().any(|watched| path.is_within(watched))
+    }
+
+    /// Whether any other file may have been read.
+    pub(super) fn is_open(&self) -> bool {
+        self.wants_everything
     }
 
     fn add_file(&mut self, path: &Path) -> Result<(), Unknown> {
@@ -431,6 +470,32 @@ fn dep_infos_beside(unit: &BuiltUnit) -> Vec<PathBuf> {
     own.map(|file| file.path()).collect()
 }
 
+/// The list of what rustc has read of the program that cargo has linked to `artifact`, a name without a hash.
+fn linked_dep_info(artifact: &Path) -> Option<PathBuf> {
+    let seen = |path: &Path| path.metadata().and_then(|meta| Ok((meta.len(), meta.modified()?))).ok();
+    let program = seen(artifact)?;
+    let name = artifact.file_name()?.to_str()?;
+    let stem = name.strip_suffix(std::env::consts::EXE_SUFFIX).unwrap_or(name).replace('-', "_");
+    let dir = artifact.parent()?;
+    let files =
+        [dir.join("deps"), dir.to_path_buf()].into_iter().filter_map(|dir| std::fs::read_dir(dir).ok());
+    let mut lists = files.flatten().flatten().map(|entry| entry.path()).filter(|path| {
+        let name = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .filter(|_| path.extension() == Some("d".as_ref()));
+        name.and_then(|name| name.rsplit_once('-')).is_some_and(|(own, _)| own.replace('-', "_") == stem)
+    });
+    lists.find(|list| {
+        let built = list.with_file_name(format!(
+            "{}{}",
+            list.file_stem().unwrap_or_default().to_string_lossy(),
+            std::env::consts::EXE_SUFFIX
+        ));
+        seen(&built) == Some(program)
+    })
+}
+
 fn read(path: &Path) -> Option<Vec<u8>> {
-    std::fs::read(path).ok()
+    disk::read(path).ok()
 }

@@ -100,6 +100,11 @@ impl Ground<'_> {
             // Cargo finds targets by itself, in ignored files too.
             parts.add(What::Inputs, "targets of the packages", targets(self.workspace));
         }
+        if identity.runs_cargo && !tool.uses_selection() {
+            // Its tasks' own inputs are files of the workspace, and cargo builds more than these.
+            parts.add(What::Inputs, "targets of the packages", targets(self.workspace));
+            parts.add(What::Inputs, "packages outside of the workspace", outside(self.workspace));
+        }
         for (name, path) in &identity.files {
             looked_at.elsewhere.push(path.clone());
             if let Some(digest) = self.read(path)? {
@@ -228,6 +233,16 @@ fn targets(workspace: &Workspace) -> Digest {
         hasher.field("root", root.as_bytes());
         hasher.field("edition", edition.as_bytes());
         hasher.field("flags", &[test, doc, doctest, needs_features].map(|flag| u8::from(*flag)));
+    }
+    hasher.finish()
+}
+
+/// A digest over the packages that cargo builds and that are no part of the workspace.
+fn outside(workspace: &Workspace) -> Digest {
+    let mut hasher = Hasher::new("genti.outside.1");
+    for package in &workspace.outside {
+        hasher.field("name", package.name.as_bytes());
+        hasher.field("digest", &package.digest.0);
     }
     hasher.finish()
 }

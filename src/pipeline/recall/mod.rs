@@ -20,10 +20,12 @@
 //! - All roots of a package if one of them runs: several may reach one file, and whose finding it is, is decided among
 //!   those that one process covers.
 
+mod again;
 mod causes;
 mod elsewhere;
 mod extras;
 mod keys;
+mod known;
 mod record;
 mod replays;
 mod searched;
@@ -31,11 +33,12 @@ mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
+use self::again::{Again, Change};
 use self::elsewhere::Elsewhere;
 use self::extras::Wide;
 use self::keys::{Ground, ToolKey, Unbounded};
@@ -50,14 +53,12 @@ use crate::model::event::Event;
 use crate::model::finding::{Diagnostic, Place};
 use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
-use crate::model::task::{Program, Task, TaskIx, Unit};
+use crate::model::task::{Program, Task, TaskIx};
 use crate::model::tool::{Per, ToolId};
-use crate::model::workspace::{FileId, PackageId};
 use crate::normalize::{self, Parsed, Traces};
 use crate::plan::Declared;
 use crate::scan::{BuildDirs, Ended, Env, Identifier, Piece, StepRun, Stop};
 use crate::store::{Next, Results, State};
-use crate::workspace;
 
 pub(super) use self::causes::Cause;
 
@@ -126,6 +127,8 @@ struct Pending {
     task: TaskIx,
     /// `None` if it is not to be kept.
     kept: Option<(Digest, Record)>,
+    /// What the process left that tells of what it read.
+    traces: Option<Arc<Traces>>,
 }
 
 /// What is needed to look at things outside of the workspace, to outlive [`Recall`].
@@ -244,9 +247,11 @@ impl<'a> Recall<'a> {
         };
         match self.get(results, &key, next) {
             Ok(parsed) => {
-                let is_clean =
-                    parsed.diagnostics.is_empty() && parsed.database.is_none() && parsed.census.is_empty();
-                if is_clean { Fate::Clean } else { Fate::Found(Box::new(parsed)) }
+                if parsed == Parsed::default() {
+                    Fate::Clean
+                } else {
+                    Fate::Found(Box::new(parsed))
+                }
             }
             Err(cause) => due(cause),
         }
@@ -346,12 +351,17 @@ impl<'a> Recall<'a> {
         for (tasks, parsed) in &mut judged {
             let split = parsed.as_ref().and_then(|parsed| self.split(tasks, parsed));
             let extras = parsed.as_ref().and_then(|parsed| self.extras(tasks, &parsed.traces));
+            let traces = parsed.as_ref().map(|parsed| Arc::new(parsed.traces.clone()));
             for (at, &task) in tasks.iter().enumerate() {
                 let kept = split.as_ref().zip(extras.as_ref()).zip(parsed.as_ref());
                 let kept = kept.and_then(|((split, extras), parsed)| {
                     let of = self.project.plan.graph.task(task);
                     let tool = self.project.plan.graph.tool(of.tool);
-                    if !tool.is_cached() || parsed.traces.is_replayed || self.bless && tool.has_goldens() {
+                    if !tool.is_cached()
+                        || parsed.traces.is_replayed
+                        || parsed.is_leaky
+                        || self.bless && tool.has_goldens()
+                    {
                         return None;
                     }
                     let key = match tool.uses_executable() {
@@ -362,10 +372,9 @@ impl<'a> Recall<'a> {
                     };
                     let workspace = &self.project.workspace;
                     let (found, census) = split[at].clone();
-                    let database = parsed.database.clone();
-                    Some((key, Record::new(workspace, extras.clone(), found, database, census)))
+                    Some((key, Record::new(workspace, extras.clone(), found, census, parsed)))
                 });
-                pending.push(Pending { task, kept });
+                pending.push(Pending { task, kept, traces: traces.clone() });
             }
         }
         let mut memory = self.lock();
@@ -373,6 +382,11 @@ impl<'a> Recall<'a> {
         if memory.flushed.elapsed() >= FLUSH {
             self.flush(&mut memory);
         }
+    }
+
+    /// Takes down that something of `tool` is not to be kept.
+    pub(super) fn forget(&self, tool: ToolId) {
+        self.lock().unkept.insert(tool);
     }
 
     /// What was found of each of `tasks`, and what each looked at; `None` if something is about none of them.
@@ -385,6 +399,10 @@ impl<'a> Recall<'a> {
         let mut split = vec![Vec::new(); tasks.len()];
         for found in &parsed.diagnostics {
             let at = match &found.place {
+                // Which roots reach a file outside of all packages can't be told: each that does would need to know.
+                Place::File { path, .. } if path.is_outside() && workspace.owner_of(path).is_none() => {
+                    return None;
+                }
                 Place::File { .. } => normalize::attribute(workspace, &units, &found.place, found.package)?,
                 Place::Subject(_) => return None,
             };
@@ -415,12 +433,11 @@ impl<'a> Recall<'a> {
         if pending.is_empty() {
             return;
         }
-        let mut again =
-            Again { recall: self, files: BTreeMap::new(), tools: BTreeMap::new(), sets: BTreeMap::new() };
-        for Pending { task, kept } in pending {
+        let mut again = Again::new(self);
+        for Pending { task, kept, traces } in pending {
             let tool = self.project.plan.graph.task(task).tool;
-            match again.changed(task) {
-                None => match kept {
+            match again.changed(task, traces.as_deref()) {
+                Change::None => match kept {
                     Some((key, record)) => {
                         let before = memory.results.as_ref().and_then(|results| results.get(&key));
                         let bytes = record.encode_before(before);
@@ -430,8 +447,9 @@ impl<'a> Recall<'a> {
                     None => drop(memory.unkept.insert(tool)),
                 },
                 // Cargo itself brings it up to date; that is told on its own.
-                Some(path) if path == "Cargo.lock" => drop(memory.unkept.insert(tool)),
-                Some(path) => {
+                Change::Input(path) if path == "Cargo.lock" => drop(memory.unkept.insert(tool)),
+                Change::Presumed => drop(memory.unkept.insert(tool)),
+                Change::Input(path) => {
                     memory.unkept.insert(tool);
                     memory.changed.insert(task, path);
                 }
@@ -494,7 +512,7 @@ impl<'a> Recall<'a> {
         }
         drop(memory);
         let elsewhere = merged(&before.elsewhere, &self.ground.elsewhere.table());
-        let state = State { run, files, elsewhere, tools };
+        let state = State { run, files, elsewhere, tools, lockfile: self.project.lockfile };
         if state != *before {
             let _ = state.save(&workspace.target_dir);
         }
@@ -543,7 +561,8 @@ fn judged(run: &StepRun<Normalized>) -> Vec<(Vec<TaskIx>, Option<Parsed>)> {
         }
     }
     for (_, parsed) in &mut judged {
-        parsed.take_if(|parsed| !parsed.gaps.is_empty());
+        // What leaks may leak another time or not.
+        parsed.take_if(|parsed| !parsed.gaps.is_empty() || parsed.is_leaky);
     }
     judged
 }
@@ -557,71 +576,5 @@ fn describe(extra: &Extra) -> String {
         Extra::Everything(_) => {
             "a file of the workspace: it can't be told which of them its sources include".to_owned()
         }
-    }
-}
-
-/// Looks at inputs again, each once.
-struct Again<'a, 'b> {
-    recall: &'a Recall<'b>,
-    files: BTreeMap<FileId, bool>,
-    tools: BTreeMap<ToolId, Option<String>>,
-    /// By tool and package: the roots of a package have the same inputs.
-    sets: BTreeMap<(ToolId, Option<PackageId>), Option<String>>,
-}
-
-impl Again<'_, '_> {
-    /// What has changed that decides the result of `task`, as a user would name it.
-    fn changed(&mut self, task: TaskIx) -> Option<String> {
-        let Recall { project: Project { workspace, plan, .. }, ground, .. } = self.recall;
-        let Task { tool, unit, .. } = *plan.graph.task(task);
-        if !self.tools.contains_key(&tool) {
-            let changed = self.tool_changed(tool);
-            self.tools.insert(tool, changed);
-        }
-        if let Some(Some(changed)) = self.tools.get(&tool) {
-            return Some(changed.clone());
-        }
-        if let Unit::File(file) = unit {
-            return self.first_changed(vec![file]);
-        }
-        let set = (tool, unit.package(workspace));
-        if !self.sets.contains_key(&set) {
-            let changed = self.first_changed(ground.declared.own(task));
-            self.sets.insert(set, changed);
-        }
-        self.sets.get(&set).cloned().flatten()
-    }
-
-    /// What has changed that decides the results of all tasks of `tool`.
-    fn tool_changed(&mut self, tool: ToolId) -> Option<String> {
-        let Recall { project: Project { workspace, plan, .. }, ground, keys, programs, .. } = self.recall;
-        let at = tool.0 as usize;
-        let is_other = |path: &Path| !ground.elsewhere.is_as_seen(path);
-        let mut own = ground.identities[at].files.iter().map(|(_, path)| path).chain(&programs[at]);
-        if own.any(|path| is_other(path)) {
-            return Some(format!("the program of {}", plan.graph.tool(tool).name));
-        }
-        let mut files = ground.declared.shared(tool).to_vec();
-        if let Ok(key) = &keys[at] {
-            if let Some(path) = key.looked_at.elsewhere.iter().find(|path| is_other(path)) {
-                let name = RelPath::between(&workspace.root, path);
-                return Some(name.map_or_else(|| path.display().to_string(), |name| name.to_string()));
-            }
-            files.extend(&key.looked_at.files);
-        }
-        self.first_changed(files)
-    }
-
-    fn first_changed(&mut self, files: Vec<FileId>) -> Option<String> {
-        let workspace = &self.recall.project.workspace;
-        let new: Vec<_> = files.iter().copied().filter(|id| !self.files.contains_key(id)).collect();
-        let looked: Vec<_> =
-            new.into_par_iter().map(|id| (id, !workspace::still_as_seen(workspace, id))).collect();
-        self.files.extend(looked);
-        let changed = files.into_iter().filter(|id| self.files.get(id) == Some(&true));
-        let paths: Vec<&RelPath> = changed.map(|id| &workspace.file(id).path).collect();
-        // The lock file last: it is no fault of anybody's.
-        let lockfile = RelPath::new("Cargo.lock");
-        paths.iter().find(|path| ***path != lockfile).or(paths.first()).map(|path| path.to_string())
     }
 }

@@ -1,6 +1,8 @@
 //! Results as they are stored: what was found, and what decided it beside its key, which is known only afterwards. Under
 //! one key there may be several, of which the inputs that were discovered differ: a change that is taken back is a hit.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::census::Census;
@@ -34,6 +36,7 @@ pub(super) struct Record {
     pub(super) extras: Vec<Extra>,
     diagnostics: Vec<Diagnostic>,
     database: Option<String>,
+    notices: BTreeSet<String>,
     /// The names of the packages that the diagnostics speak of, by their index in here.
     packages: Vec<String>,
     /// What the process looked at.
@@ -41,13 +44,13 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Of a result without gaps.
+    /// Of a result `of` without gaps, `diagnostics` being the part of it that is kept here.
     pub(super) fn new(
         workspace: &Workspace,
         extras: Vec<Extra>,
         mut diagnostics: Vec<Diagnostic>,
-        database: Option<String>,
         census: Census,
+        of: &Parsed,
     ) -> Self {
         let mut packages = Vec::new();
         for package in diagnostics.iter_mut().filter_map(|found| found.package.as_mut()) {
@@ -58,7 +61,8 @@ impl Record {
             });
             *package = PackageId(at as u32);
         }
-        Self { extras, diagnostics, database, packages, census }
+        let (database, notices) = (of.database.clone(), of.notices.clone());
+        Self { extras, diagnostics, database, notices, packages, census }
     }
 
     /// What to store under a key that holds `before`: this result, and the newest of those with other discovered inputs.
@@ -82,7 +86,8 @@ impl Record {
         for package in diagnostics.iter_mut().filter_map(|found| found.package.as_mut()) {
             *package = *ids.get(package.0 as usize)?;
         }
-        Some(Parsed { diagnostics, database: self.database, census: self.census, ..Parsed::default() })
+        let (database, notices, census) = (self.database, self.notices, self.census);
+        Some(Parsed { diagnostics, database, notices, census, ..Parsed::default() })
     }
 }
 
@@ -110,7 +115,7 @@ mod tests {
             numbers: BTreeMap::from([("n".into(), "81.20".parse().unwrap())]),
         };
         let workspace = workspace(&[], &[]);
-        let record = Record::new(&workspace, Vec::new(), Vec::new(), None, census.clone());
+        let record = Record::new(&workspace, Vec::new(), Vec::new(), census.clone(), &Parsed::default());
         let mut all = Record::decode_all(&record.encode_before(None).unwrap()).unwrap();
         let read = all.remove(0).parsed(&workspace);
         assert_eq!(read.map(|parsed| parsed.census), Some(census));

@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use super::keys::Ground;
 use crate::model::path::RelPath;
 use crate::model::tool::{Arg, Search, Start, Tool, ToolId};
+use crate::model::workspace::Workspace;
 use crate::scan::{CargoConfig, read_text};
 
 /// Where variables lead that are not set, below the user's home directory.
@@ -56,16 +57,27 @@ impl Ground<'_> {
         found.paths
     }
 
-    /// Every directory in which a file of the workspace lies, and all above it: as it is called, and where it really is.
+    /// Every directory in which a file or a package of the workspace lies, and all above it: as it is called, and where it
+    /// really is.
     fn dirs(&self) -> &[PathBuf] {
         self.dirs.0.get_or_init(|| {
-            let root = &self.workspace.root;
+            let Workspace { root, files, packages, .. } = self.workspace;
+            // Most files lie in the same directory as the one before.
+            let mut last = None;
+            let of_files = files.iter().map(|file| file.path.dir());
+            let of_files = of_files.filter(|dir| last.replace(*dir) != Some(*dir)).map(RelPath::new);
+            // A link may lead to a directory.
+            let links = files.iter().filter(|file| file.is_link).map(|file| file.path.clone());
+            let of_packages = packages.iter().flat_map(|package| {
+                let roots = package.targets.iter().map(|target| RelPath::new(target.root.dir()));
+                roots.chain([package.dir.clone()])
+            });
             let mut within: BTreeSet<RelPath> = BTreeSet::from([RelPath::default()]);
-            for file in &self.workspace.files {
-                let mut dir = Some(RelPath::new(file.path.dir()));
-                // Most files lie in the same directory as the one before.
+            for dir in of_files.chain(links).chain(of_packages) {
+                let mut dir = Some(dir);
                 while let Some(next) = dir.filter(|dir| !dir.is_outside() || dir.file_name() != b"..") {
                     dir = next.parent();
+                    // What lies above a directory that was met before has been met, too.
                     if !within.insert(next) {
                         break;
                     }
@@ -73,15 +85,18 @@ impl Ground<'_> {
             }
             let mut dirs: BTreeSet<PathBuf> = BTreeSet::new();
             let mut climb = |dir: &Path| {
-                // What lies above a directory that was met before has been met, too.
                 dir.ancestors().all(|dir| dirs.insert(dir.to_path_buf()));
             };
             for dir in &within {
                 let place = RelPath::without_dots(&dir.to_path(root));
-                climb(&place);
                 let is_link = place.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
-                if let Some(real) = (is_link || dir.is_root()).then(|| place.canonicalize().ok()).flatten() {
-                    climb(&real);
+                if is_link || dir.is_root() {
+                    let real = place.canonicalize().ok().filter(|real| real.is_dir());
+                    real.iter().for_each(|real| climb(real));
+                    // A link to a file is no directory under any name.
+                    real.iter().for_each(|_| climb(&place));
+                } else {
+                    climb(&place);
                 }
             }
             dirs.into_iter().collect()

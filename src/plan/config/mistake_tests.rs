@@ -410,6 +410,13 @@ fn mistakes_about_tests_are_found() {
             "2:11: `N=1` can't be the name of a variable (write a name alone: the value is the number of threads)",
         ],
     );
+    check_tool(
+        "parse = 'lines'\nleaky = 'fail'",
+        &[
+            "3:9: `leaky` does nothing for what is read as `lines` (drop it: only the output of tests says how many there are; of any other, a part may be missing)",
+        ],
+    );
+    check_tool("parse = 'libtest'\nleaky = 'warn'", &["3:9: unknown value `warn` (values: `pass`, `fail`)"]);
     check_tool("replaces = ['clipy']", &["2:13: unknown tool `clipy` (did you mean `clippy`?)"]);
     check_tool("replaces = ['x']", &["2:13: `x` can't replace itself (name another tool)"]);
     check_tool(
@@ -433,7 +440,7 @@ fn mistakes_about_tests_are_found() {
     check_tool(
         "parse = 'junit'",
         &[
-            "2:9: unknown output format `junit` (`{ regex = \"…\" }` or one of: `rustc-json`, `cargo-build`, `build-scripts`, `libtest`, `nextest`, `rustfmt`, `deny-json`, `audit-json`, `typos-json`, `machete`, `sarif`, `lines`, `exit-code`)",
+            "2:9: unknown output format `junit` (`{ regex = \"…\" }` or one of: `rustc-json`, `cargo-build`, `build-scripts`, `libtest`, `nextest`, `rustfmt`, `deny-json`, `audit-json`, `typos-json`, `machete`, `sarif`, `diff`, `lines`, `exit-code`)",
         ],
     );
     check(

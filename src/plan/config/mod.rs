@@ -200,6 +200,7 @@ impl Draft {
             if !by_user {
                 entry.tool.count_build_variables();
             }
+            entry.tool.may_be_empty |= !by_user;
             given.insert(entry.tool.name.clone(), links);
             read.push((entry.tool.name.clone(), entry));
         }

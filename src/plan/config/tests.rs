@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::policy::{Batch, BlindSpots, BuildDir, Order, Parallel};
 use crate::model::tool::{
-    Arg, Caching, Counted, Environment, Parse, Per, Piece, Search, Signs, Start, StepCaps, Streams,
+    Arg, Caching, Counted, Environment, Leaky, Parse, Per, Piece, Search, Signs, Start, StepCaps, Streams,
 };
 
 /// The page for users, whose examples must hold.
@@ -243,6 +243,7 @@ fn a_tool_is_read() {
         searches = ['.nagarc', '~/.nagarc']
         cache = false
         weight = 3
+        may-be-empty = true
         max-tasks = 5
         max-bytes = 6";
     let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -275,6 +276,7 @@ fn a_tool_is_read() {
             parse: Parse::Regex("(?<message>.+)".into()),
             namespaces: texts(&["a", "naga"]),
             required: false,
+            may_be_empty: true,
             needs: texts(&["clippy", "fmt"]),
             on_demand: true,
             lane: Some("gpu".into()),
@@ -291,6 +293,7 @@ fn a_tool_is_read() {
             }),
             weight: NonZeroU32::new(3).unwrap(),
             caps: StepCaps { tasks: 5, bytes: 6 },
+            leaky: Leaky::Pass,
             configured: true,
         }
     );
@@ -300,7 +303,10 @@ fn a_tool_is_read() {
 fn a_tool_that_says_little_gets_the_defaults() {
     let plain = tool("tools.x.run = ['x']", "x");
     assert_eq!((plain.per, plain.parse, plain.required), (Per::Workspace, Parse::ExitCode, true));
+    assert!(!plain.may_be_empty && tool("tools.fmt.args = []", "fmt").may_be_empty);
+    assert!(!tool("tools.fmt.files = ['a/**']", "fmt").may_be_empty);
     assert_eq!(plain.namespaces, ["x"]);
+    assert_eq!(tool("tools.test.leaky = 'fail'", "test").leaky, Leaky::Fail);
     assert_eq!(plain.environment, Environment::Only(vec![]));
     assert_eq!(tool("tools.x.run = ['x', '{files}']", "x").per, Per::File);
     assert_eq!(tool("tools.x.run = ['x', 'a{file}']", "x").per, Per::File);
@@ -320,7 +326,7 @@ fn what_is_compared_with_a_golden_file_is_stdout_unless_it_is_said() {
 #[test]
 fn a_tool_owns_the_namespaces_that_its_parser_finds_things_in() {
     let namespaces = |keys: &str| tool(&format!("tools.x = {{ run = ['x'], {keys} }}"), "x").namespaces;
-    assert_eq!(namespaces("parse = 'rustc-json'"), ["clippy", "rustc", "rustdoc"]);
+    assert_eq!(namespaces("parse = 'rustc-json'"), ["cargo", "clippy", "rustc", "rustdoc"]);
     assert_eq!(namespaces("parse = 'rustfmt'"), ["rustfmt"]);
     assert_eq!(namespaces("parse = 'sarif'"), ["x"]);
     assert_eq!(namespaces("parse = 'rustc-json', namespaces = ['rustc']"), ["rustc"]);

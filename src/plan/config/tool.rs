@@ -12,7 +12,7 @@ use std::num::NonZeroU32;
 
 use crate::model::census::CensusNumber;
 use crate::model::tool::{
-    Arg, Caching, Counted, Environment, Parse, Per, Search, Signs, StepCaps, Targets, Tool,
+    Arg, Caching, Counted, Environment, Leaky, Parse, Per, Search, Signs, StepCaps, Targets, Tool,
 };
 
 /// A tool, and whether it takes part.
@@ -106,6 +106,9 @@ pub(super) fn read(
     keys.set(&mut entry.enabled, "enabled", Reader::boolean);
     keys.set(&mut tool.on_demand, "on-demand", Reader::boolean);
     keys.set(&mut tool.required, "required", Reader::boolean);
+    // Whoever says what it looks at means something.
+    tool.may_be_empty &= !table.contains_key("files");
+    keys.set(&mut tool.may_be_empty, "may-be-empty", Reader::boolean);
     if let Some(needs) = keys.read("needs", Reader::strings) {
         tool.needs = sorted(needs.iter().map(|need| need.get_ref().clone()).collect());
         links.needs = needs;
@@ -118,6 +121,7 @@ pub(super) fn read(
     set_environment(&mut tool.environment, &mut keys, run.is_some());
     keys.set(&mut tool.jobserver, "jobserver", Reader::boolean);
     keys.set(&mut tool.threads, "threads", |reader, value| variable(reader, value).map(Some));
+    keys.set(&mut tool.leaky, "leaky", leaky);
     keys.set(&mut tool.version, "version", Reader::texts);
     keys.set(&mut tool.rules, "rules", Reader::texts);
     keys.set(&mut tool.install, "install", |reader, value| reader.text(value).map(Some));
@@ -161,6 +165,16 @@ pub(super) fn read(
                         says where more arguments go";
             reader.report_with(value.span(), "`second-pass` is never used", help);
         }
+        if let Some(value) = table.get("leaky")
+            && !matches!(tool.parse, Parse::Libtest | Parse::Nextest)
+        {
+            let help = "drop it: only the output of tests says how many there are; of any other, a part may be missing";
+            reader.report_with(
+                value.span(),
+                format!("`leaky` does nothing for what is read as `{}`", tool.parse.as_str()),
+                help,
+            );
+        }
         if let (Some(value), Per::TargetRoot | Per::File) = (table.get("targets"), tool.per) {
             let message = format!("`targets` does nothing for a tool that runs per {}", tool.per.as_str());
             reader.report_with(value.span(), message, "drop it, or write `per = \"workspace\"`");
@@ -196,6 +210,7 @@ fn blank(name: &str) -> Tool {
         ratchet: Vec::new(),
         namespaces: Vec::new(),
         required: true,
+        may_be_empty: false,
         needs: Vec::new(),
         on_demand: false,
         lane: None,
@@ -208,6 +223,7 @@ fn blank(name: &str) -> Tool {
         detect: None,
         weight: NonZeroU32::MIN,
         caps: StepCaps::default(),
+        leaky: Leaky::Pass,
         configured: false,
     }
 }
@@ -216,7 +232,7 @@ fn blank(name: &str) -> Tool {
 /// does.
 pub(in crate::plan) fn blind_spots() -> Tool {
     let name = Tool::BLIND_SPOTS;
-    Tool { namespaces: vec![OWN.to_owned()], on_demand: true, ..blank(name) }
+    Tool { namespaces: vec![OWN.to_owned()], on_demand: true, may_be_empty: true, ..blank(name) }
 }
 
 /// Reports each placeholder that has no value for the tool's unit: at the argument if this file has it, else
@@ -268,6 +284,17 @@ fn ratchet(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<CensusNumbe
     numbers.sort();
     numbers.dedup();
     Some(numbers)
+}
+
+fn leaky(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Leaky> {
+    const WORDS: [Leaky; 2] = [Leaky::Pass, Leaky::Fail];
+    let name = reader.string(value)?.into_inner();
+    let leaky = WORDS.into_iter().find(|leaky| leaky.as_str() == name);
+    if leaky.is_none() {
+        let help = way_out(&name, WORDS.map(Leaky::as_str), "values");
+        reader.report_with(value.span(), format!("unknown value `{name}`"), help);
+    }
+    leaky
 }
 
 fn signs(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Signs> {

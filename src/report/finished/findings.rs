@@ -1,11 +1,13 @@
 //! `report.json`.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Deserializer};
 
 use super::Ended;
 use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::Totals;
-use crate::model::finding::{self, Fix, Level, Place, Related, Site, State};
+use crate::model::finding::{self, FailedTest, Fix, Level, Place, Related, Site, State};
 use crate::model::outcome::{Effect, Verdict};
 use crate::model::path::RelPath;
 use crate::model::ratchet::{Better, Decimal, NumberState};
@@ -60,6 +62,8 @@ pub struct Finding {
     pub related: Vec<Related>,
     /// What would mend it.
     pub fix: Option<Fix>,
+    /// For a test that failed, what is known of it.
+    pub test: Option<FailedTest>,
     /// The flagged code as it enters the identity.
     pub code: String,
     /// The path of the enclosing item; empty where there is none.
@@ -74,6 +78,23 @@ pub struct Finding {
     pub owner: Option<String>,
     /// The tools that reported it, sorted.
     pub tools: Vec<String>,
+}
+
+impl Finding {
+    /// Where it is shown: a failed test, which is about no file, may have failed in one.
+    pub fn shown_at(&self) -> &Place {
+        self.test.as_ref().and_then(|test| test.at.as_ref()).unwrap_or(&self.place)
+    }
+
+    /// What it says, and of what, where it is not shown at that.
+    pub fn title(&self) -> Cow<'_, str> {
+        match &self.place {
+            Place::Subject(subject) if self.shown_at() != &self.place => {
+                format!("{subject}: {}", self.message).into()
+            }
+            _ => Cow::Borrowed(&self.message),
+        }
+    }
 }
 
 /// An entry of the baseline that accepts nothing.
@@ -210,6 +231,12 @@ pub struct ToolReport {
     pub unknown: usize,
     /// What got no verdict, and why.
     pub incomplete: Vec<Incomplete>,
+    /// Messages of the tool that are no findings, sorted.
+    #[serde(default)]
+    pub notices: Vec<String>,
+    /// What has a verdict and left something running that held its output open: units, or tests; sorted.
+    #[serde(default)]
+    pub leaky: Vec<String>,
 }
 
 /// What got no verdict.
@@ -250,6 +277,8 @@ struct RawFinding {
     fatal: bool,
     related: Vec<RawRelated>,
     fix: Option<RawFix>,
+    #[serde(default)]
+    test: Option<RawTest>,
     code: String,
     scope: String,
     state: State,
@@ -262,6 +291,13 @@ struct RawFinding {
 #[derive(Deserialize)]
 struct RawRelated {
     message: String,
+    path: Option<String>,
+    range: Option<finding::Range>,
+}
+
+#[derive(Deserialize)]
+struct RawTest {
+    item: Option<String>,
     path: Option<String>,
     range: Option<finding::Range>,
 }
@@ -299,6 +335,10 @@ fn file(path: &str, range: Option<finding::Range>) -> Place {
 impl From<RawFinding> for Finding {
     fn from(raw: RawFinding) -> Self {
         let RawFinding { id, path, subject, range, ns, rule, level, message, fatal, related, fix, .. } = raw;
+        let test = raw.test.map(|RawTest { item, path, range }| FailedTest {
+            at: path.map(|path| file(&path, range)),
+            item,
+        });
         let RawFinding { code, scope, state, matched_by, reason, owner, tools, .. } = raw;
         let place = match (path, subject) {
             (Some(path), _) => file(&path, range),
@@ -321,6 +361,7 @@ impl From<RawFinding> for Finding {
             fatal,
             related: related.collect(),
             fix,
+            test,
             code,
             scope,
             state,

@@ -82,6 +82,9 @@ pub struct Tool {
     /// The revision of the database that it looked things up in, if it told.
     #[serde(default)]
     pub database: Option<String>,
+    /// The command that applies the fixes which it proposes, if it is known.
+    #[serde(default)]
+    pub fix: Option<Vec<String>>,
 }
 
 /// A batch: steps that run one after the other.

@@ -50,6 +50,9 @@ pub struct TaskLine {
     pub status: String,
     /// As of a process that says the same.
     pub exit_status: u8,
+    /// Whether it has a verdict, and left something running that held its output open.
+    #[serde(default)]
+    pub leaky: bool,
     /// Why there is no verdict.
     pub reason: Option<String>,
     /// How far it came.

@@ -100,7 +100,7 @@ fn every_word_is_read_as_it_is_written() {
     let states =
         [State::New, State::Unchanged, State::Updated, State::Fixed, State::Unknown, State::Suppressed];
     check(&states.map(|state| (state, state.as_str())));
-    let verdicts = [Verdict::Passed, Verdict::Failed, Verdict::Incomplete, Verdict::Missing];
+    let verdicts = [Verdict::Passed, Verdict::Failed, Verdict::Incomplete, Verdict::Missing, Verdict::Empty];
     check(&verdicts.map(|verdict| (verdict, verdict.as_str())));
     check(&[Effect::Active, Effect::Expired, Effect::Unused].map(|effect| (effect, effect.as_str())));
 }

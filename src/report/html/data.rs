@@ -138,7 +138,7 @@ pub(super) fn of(run: &Finished, sources: &Sources) -> Data {
 /// The files that a finding shows something of.
 fn paths_of(finding: &Finding) -> impl Iterator<Item = &RelPath> {
     let edits = finding.fix.iter().flat_map(|fix| fix.edits.iter().map(|(path, ..)| path));
-    finding.place.path().into_iter().chain(edits)
+    finding.shown_at().path().into_iter().chain(edits)
 }
 
 /// [`Data`] in the making.
@@ -156,7 +156,7 @@ struct Table<'a> {
 impl<'a> Table<'a> {
     fn push_finding(&mut self, rank: u8, finding: &'a Finding) {
         let start = finding.place.range().map(|range| range.start);
-        let excerpt = self.excerpt(&finding.place);
+        let excerpt = self.excerpt(finding.shown_at());
         let has_excerpt = excerpt.is_some();
         let more = More {
             id: Some(visible(&finding.id).into_owned()),
@@ -230,7 +230,10 @@ impl<'a> Table<'a> {
             });
             Note(self.text(message), elsewhere)
         };
-        finding.related.iter().map(note).collect()
+        // Where a test failed that the finding is about.
+        let at = Some(finding.shown_at()).filter(|at| **at != finding.place).cloned();
+        let at = at.map(|at| Related { message: "failed".to_owned(), place: Some(at) });
+        at.iter().chain(&finding.related).map(note).collect()
     }
 
     fn fix(&mut self, fix: &Fix) -> ShownFix {

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::schedule::Schedule;
 use super::text::{duration, escape, in_fragment, number, prose};
 use crate::model::outcome::Verdict;
+use crate::model::tool::Leaky;
 use crate::report::census;
 use crate::report::finished::{Finished, Run, ToolReport};
 
@@ -57,6 +58,7 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
             Verdict::Failed => ("bad", "✕", "failed"),
             Verdict::Incomplete => ("open", "?", "incomplete"),
             Verdict::Missing => ("none", "–", "not installed"),
+            Verdict::Empty => ("none", "–", "nothing to look at"),
         };
         let optional = if tool.required { "" } else { " <small>optional</small>" };
         let _ = write!(
@@ -90,7 +92,7 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
     html
 }
 
-/// Why a tool has no verdict on something. One reason may hold for many units: it is said once.
+/// Why a tool has no verdict on something, and its notices. One reason may hold for many units: it is said once.
 fn reasons(html: &mut String, report: &ToolReport, width: usize) {
     let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for gap in &report.incomplete {
@@ -109,6 +111,19 @@ fn reasons(html: &mut String, report: &ToolReport, width: usize) {
     }
     if reasons.len() > MOST {
         row(html, &format!("and {} more", number(reasons.len() - MOST)));
+    }
+    for notice in report.notices.iter().take(MOST) {
+        row(html, &prose(notice));
+    }
+    if report.notices.len() > MOST {
+        row(html, &format!("and {} more", number(report.notices.len() - MOST)));
+    }
+    for who in report.leaky.iter().take(MOST) {
+        let who = if who == "." { String::new() } else { format!("<code>{}</code>: ", escape(who)) };
+        row(html, &format!("{who}leaky: {}", Leaky::MESSAGE));
+    }
+    if report.leaky.len() > MOST {
+        row(html, &format!("and {} more", number(report.leaky.len() - MOST)));
     }
 }
 
@@ -188,14 +203,15 @@ pub(super) fn without_script(run: &Finished) -> String {
         "<table><thead><tr><th scope=\"col\">State</th><th scope=\"col\">Level</th><th scope=\"col\">Place</th><th scope=\"col\">Message</th><th scope=\"col\">Rule</th></tr></thead>\n<tbody>\n",
     );
     for finding in &findings {
-        let line = finding.place.range().map(|range| format!(":{}", range.start.line)).unwrap_or_default();
+        let place = finding.shown_at();
+        let line = place.range().map(|range| format!(":{}", range.start.line)).unwrap_or_default();
         let _ = writeln!(
             html,
             "<tr><td>{}</td><td>{}</td><td>{}{line}</td><td>{}</td><td>{}</td></tr>",
             finding.state.as_str(),
             finding.level.as_str(),
-            escape(&finding.place.name()),
-            escape(&finding.message),
+            escape(&place.name()),
+            escape(&finding.title()),
             escape(&finding.rule)
         );
     }

@@ -23,7 +23,7 @@ pub(super) fn width(c: char) -> usize {
     if steers(c) { c.escape_unicode().len() } else { c.len_utf16() }
 }
 
-/// `text` as the content of an element or of a quoted attribute.
+/// `text` as the content of an element or of a quoted attribute, and nothing that a CI service would obey in a log.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in visible(text).chars() {
@@ -36,7 +36,10 @@ pub(super) fn escape(text: &str) -> String {
             c => escaped.push(c),
         }
     }
-    escaped
+    match text::without_hash_commands(&escaped, "&#35;#") {
+        Cow::Borrowed(_) => escaped,
+        Cow::Owned(inert) => inert,
+    }
 }
 
 /// The same, where what stands in backticks is code.
@@ -54,7 +57,11 @@ pub(super) fn prose(text: &str) -> String {
 
 /// `json` as the content of a `script` element: neither `</script` nor `<!--` can stand in it.
 pub(super) fn in_script(json: &str) -> String {
-    json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+    // And nothing that a CI service would obey in a log.
+    text::without_hash_commands(json, "\\u0023#")
+        .replace('<', "\\u003c")
+        .replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
 }
 
 /// `text` as a value in a link to a filter, `#tool=…`, as `URLSearchParams` reads it.

@@ -53,6 +53,9 @@ pub(super) fn why(run: &Finished) -> String {
             let missing = run.tools().filter(|(_, report)| report.verdict == Verdict::Missing);
             let missing = names(missing.map(|(tool, _)| tool.name.as_str()));
             beside.extend(missing.map(|tools| format!("not installed: {tools}")));
+            let empty = run.tools().filter(|(_, report)| report.verdict == Verdict::Empty);
+            let empty = names(empty.map(|(tool, _)| tool.name.as_str()));
+            beside.extend(empty.map(|tools| format!("nothing to look at: {tools}")));
             let beside =
                 if beside.is_empty() { String::new() } else { format!(" Beside: {}.", beside.join("; ")) };
             format!("Every required tool looked at everything and found nothing new.{beside}")
@@ -82,9 +85,13 @@ pub(super) fn why(run: &Finished) -> String {
                 0 => String::new(),
                 new => format!(" Beside that, {}.", of_new(new)),
             };
+            let is_absent = |(tool, report): &(&Tool, &ToolReport)| {
+                tool.required && matches!(report.verdict, Verdict::Missing | Verdict::Empty)
+            };
+            let absent = || names(run.tools().filter(is_absent).map(|(tool, _)| tool.name.as_str()));
             format!(
                 "No verdict from {}: not everything was looked at.{beside}",
-                open(true).unwrap_or_default()
+                open(true).or_else(absent).unwrap_or_default()
             )
         }
         "interrupted" => {

@@ -1,21 +1,25 @@
 //! The processes of one step, and what is made of how each ended.
 
 use std::collections::VecDeque;
-use std::ffi::OsStr;
-use std::io::ErrorKind;
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::super::launch::Launcher;
-use super::super::process::{self, Ending};
-use super::super::program::{Missing, says_missing};
+use super::super::process::{self, Ending, Ran};
+use super::super::program::{Missing, read_missing, words_of};
 use super::super::scheduler::time_cap;
 use super::super::spool::Kept;
 use super::super::stop::StopReason;
 use super::{Client, Ended, Executor, Piece};
-use crate::model::task::{Exit, Step, StepId, TaskIx, Unit};
-use crate::model::tool::Tool;
+use crate::model::task::{Exit, Program, Step, StepId, TaskIx, Unit};
+use crate::model::tool::{Tool, ToolId};
 use crate::plan;
+
+/// How often a test is run whose programs another build replaces meanwhile.
+const MOST_STARTS: usize = 3;
 
 /// The processes of one step.
 pub(super) struct Attempt<'a, R> {
@@ -23,6 +27,8 @@ pub(super) struct Attempt<'a, R> {
     pub(super) id: StepId,
     pub(super) step: &'a Step,
     pub(super) launcher: &'a Launcher<'a>,
+    /// What each tool of the plan runs.
+    pub(super) programs: &'a [Result<PathBuf, Missing>],
     pub(super) client: &'a Client<'a, R>,
     pub(super) pieces: Vec<Piece<R>>,
     pub(super) kept: Kept,
@@ -55,8 +61,8 @@ impl<R> Attempt<'_, R> {
         let Executor { workspace, plan, stop, outputs, .. } = self.executor;
         let units: Vec<Unit> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
         let (mut is_clear, mut again) = (true, false);
-        let built =
-            units.first().and_then(|unit| self.launcher.program(*unit)).filter(|_| tool.uses_executable());
+        let find = |unit: &Unit| self.launcher.program(self.step.tool, *unit);
+        let (builder, built) = units.first().and_then(find).filter(|_| tool.uses_executable()).unzip();
         if tool.uses_executable() && built.is_none() {
             self.push(tasks.to_vec(), Ended::NotBuilt, None);
             return true;
@@ -76,16 +82,13 @@ impl<R> Attempt<'_, R> {
                 self.push(tasks.to_vec(), Ended::Stopped(reason), None);
                 continue;
             }
-            self.attempts += 1;
-            let (mut command, threads) = match self.launcher.command(tool, program, &argv, built.as_deref()) {
-                Ok(started) => started,
-                Err(error) => {
-                    self.push(tasks.to_vec(), Ended::Crashed(error), None);
+            let ran = match self.start(tool, program, &argv, builder.zip(built.as_deref()), timeout) {
+                Ok(ran) => ran,
+                Err(ended) => {
+                    self.push(tasks.to_vec(), ended, None);
                     continue;
                 }
             };
-            let ran = process::run(&mut command, timeout, stop, outputs.dir());
-            drop(threads);
             let ran = match ran {
                 Ok(ran) => ran,
                 Err(error) if error.kind() == ErrorKind::ArgumentListTooLong && tasks.len() > 1 => {
@@ -109,18 +112,19 @@ impl<R> Attempt<'_, R> {
                 (Ending::Own, Exit::Signal(signal)) => Ended::Crashed(format!("died by {}", name_of(signal))),
                 (Ending::Own, Exit::Code(code)) => {
                     let read = outputs.read(&ran, |output| {
-                        if code != 0 && says_missing(&output.stderr) {
-                            return Ended::Missing(Missing::subcommand(tool));
-                        }
-                        if ran.leaky {
-                            return Ended::Leaky;
+                        let missing = || read_missing(&output.stderr, words_of(tool), tool.install.as_ref());
+                        if let Some(missing) = (code != 0).then(missing).flatten() {
+                            return Ended::Missing(missing);
                         }
                         let judged = (self.client.judge)(self.step, tasks, output);
+                        if ran.leaky && !judged.is_whole {
+                            return Ended::Leaky;
+                        }
                         if judged.repeat {
                             repeat = true;
                             return Ended::Judged(judged.result);
                         }
-                        self.launcher.keep(judged.programs);
+                        self.launcher.keep(self.step.tool, judged.programs, judged.outputs);
                         again |= judged.again && !self.is_second;
                         is_clear &= judged.is_clear;
                         is_kept = judged.is_kept;
@@ -151,6 +155,66 @@ impl<R> Attempt<'_, R> {
         is_clear
     }
 
+    /// Runs `argv`. Where it is about a program that a tool has built, that one's outputs are what they were from its start to
+    /// its end: what another build has replaced is built again, and the process run again.
+    fn start(
+        &mut self,
+        tool: &Tool,
+        program: &Path,
+        argv: &[OsString],
+        built: Option<(ToolId, &Program)>,
+        timeout: Option<Duration>,
+    ) -> Result<io::Result<Ran>, Ended<R>> {
+        let Executor { stop, outputs, .. } = self.executor;
+        let builder = built.map(|(builder, _)| builder);
+        for _ in 0..MOST_STARTS {
+            builder.map_or(Ok(()), |builder| self.restore(builder))?;
+            self.attempts += 1;
+            let built = built.map(|(_, program)| program);
+            let (mut command, threads) =
+                self.launcher.command(tool, program, argv, built).map_err(Ended::Crashed)?;
+            let ran = process::run(&mut command, timeout, stop, outputs.dir());
+            drop(threads);
+            let has_ended = ran.as_ref().is_ok_and(|ran| ran.ending == Ending::Own);
+            if !has_ended || builder.and_then(|builder| self.launcher.replaced(builder)).is_none() {
+                return Ok(ran);
+            }
+        }
+        let replaced = builder.and_then(|builder| self.launcher.replaced(builder)).unwrap_or_default();
+        let name = replaced.file_name().unwrap_or_default().to_string_lossy();
+        Err(Ended::Replaced(format!("`{name}`")))
+    }
+
+    /// Builds again what `builder` has built, if something of it was replaced.
+    fn restore(&mut self, builder: ToolId) -> Result<(), Ended<R>> {
+        let Executor { workspace, plan, stop, outputs, cargo_flags, .. } = self.executor;
+        let _one_at_a_time = self.launcher.restoring.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.launcher.replaced(builder).is_none() {
+            return Ok(());
+        }
+        let tool = plan.graph.tool(builder);
+        let program =
+            self.programs[builder.0 as usize].as_ref().map_err(|missing| Ended::Missing(missing.clone()))?;
+        for step in plan.steps().map(|id| plan.step(id)).filter(|step| step.tool == builder) {
+            let units: Vec<_> = step.tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
+            for argv in plan::expand(workspace, plan, tool, &units, cargo_flags, OsStr::new("")) {
+                let (mut command, _threads) =
+                    self.launcher.command(tool, program, &argv, None).map_err(Ended::Crashed)?;
+                let ran = process::run(&mut command, None, stop, outputs.dir())
+                    .map_err(|error| Ended::Crashed(format!("could not build the tests again: {error}")))?;
+                if let Ending::Stopped(reason) = ran.ending {
+                    return Err(Ended::Stopped(reason));
+                }
+                let read = outputs.read(&ran, |output| {
+                    let judged = (self.client.judge)(step, &step.tasks, output);
+                    self.launcher.keep(builder, judged.programs, judged.outputs);
+                });
+                read.map_err(Ended::Truncated)?;
+            }
+        }
+        Ok(())
+    }
+
     /// What the files are called that the output of the latest process is kept in: the same in every run.
     fn name(&self, tool: &Tool) -> String {
         let (tool, StepId { rank, at }) = (&tool.name, self.id);
@@ -164,7 +228,10 @@ impl<R> Attempt<'_, R> {
         // What the judge has seen, it has spoken on; what was stopped did not fail.
         self.fails |= match ended {
             Ended::Judged(_) | Ended::Stopped(_) | Ended::NotBuilt => false,
-            Ended::Missing(_) => !self.executor.plan.graph.tool(self.step.tool).is_only_detected(),
+            Ended::Missing(_) => {
+                let tool = self.executor.plan.graph.tool(self.step.tool);
+                self.executor.absent_fails || !tool.is_only_detected()
+            }
             _ => true,
         };
         let is_second = self.is_second;

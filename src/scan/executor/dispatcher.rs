@@ -50,7 +50,7 @@ impl<'a, R> Dispatcher<'a, R> {
             parallel,
             own_slot: executor.pool.implicit().is_some(),
             fail_fast: executor.fail_fast,
-            one_build_dir: executor.build_dirs.is_one(),
+            layout: executor.build_dirs.layout(),
         };
         let mut scheduler = Scheduler::new(executor.plan, limits);
         scheduler.skip(executor.plan.steps().filter(|step| !executor.is_due(*step)).collect());

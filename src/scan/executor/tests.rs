@@ -34,14 +34,16 @@ fn run<R: Send>(
         stop: &Stop::new().unwrap(),
         parallel,
         fail_fast: false,
+        absent_fails: false,
         has_failed: false,
         due: &vec![true; files],
         outputs: &Outputs::new(None),
         build_dirs: BuildDirs::new(BuildDir::Auto, 1, &workspace),
+        own_program: None,
         cargo_flags: Vec::new(),
         started: Instant::now(),
     };
-    let client = Client { judge, recall: &|_, _| None, record: &|_| {} };
+    let client = Client { judge, recall: &|_, _| None, admit: &|_| None, record: &|_| {} };
     executor.run(&client, progress).unwrap()
 }
 
@@ -74,11 +76,13 @@ fn nothing_is_started_while_as_many_outputs_as_workers_wait_to_be_judged() {
                 fails: false,
                 is_kept: false,
                 programs: Vec::new(),
+                outputs: Vec::new(),
                 again: false,
                 repeat: false,
+                is_whole: true,
             }
         };
-        let script = format!(": > '{}'/$$; head -c 500000 /dev/zero", dir.path().display());
+        let script = format!(": > '{}'/${{0##*/}}; head -c 500000 /dev/zero", dir.path().display());
         run(&script, 12, parallel, &judge, &mut |_| {});
         assert_eq!((judged.load(Ordering::SeqCst), started()), (12, 12));
     }

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use super::words::Word;
 use super::{Programs, exe, is_program, rustup};
+use crate::disk;
 use crate::model::tool::{Arg, Piece, Tool};
 use crate::scan::cargo_config::CargoConfig;
 use crate::scan::environment::Env;
@@ -92,9 +93,9 @@ impl<'a> Identifier<'a> {
         match words.first() {
             Some(Word::Text(name)) if !name.contains(PLACEHOLDER) => {
                 let plus = words.get(1).and_then(Word::text);
-                match self.programs.find_for(name, plus) {
-                    Some(program) => tracer.program(&program.components().collect::<PathBuf>(), &words[1..]),
-                    None => tracer.unknown(format!("`{name}` is not installed")),
+                match self.programs.start([Some(name.as_str()), plus].into_iter().flatten(), None) {
+                    Ok(program) => tracer.program(&program.components().collect::<PathBuf>(), &words[1..]),
+                    Err(_) => tracer.unknown(format!("`{name}` is not installed")),
                 }
             }
             _ => tracer.unknown("its program is not named".to_owned()),
@@ -365,7 +366,9 @@ impl Tracer<'_> {
         }
         self.add(self.name_of(program), program);
         let names = [plain(&name), plain(&file_name(&real))];
-        if let Some(name) = names.iter().find(|name| LAUNCHERS.contains(&name.as_str())) {
+        let launcher = names.iter().find(|name| LAUNCHERS.contains(&name.as_str()));
+        // A script of the workspace may have any name.
+        if let Some(name) = launcher.filter(|_| !self.is_in_workspace(&real) || is_installed(&real)) {
             return self.unknown(format!("`{name}` chooses itself what it runs"));
         }
         if let Some(wrapped) = wrapped(&names[0], args) {
@@ -388,6 +391,13 @@ impl Tracer<'_> {
     }
 }
 
+/// Whether a package manager has put the program at `real` there, be it in the workspace.
+fn is_installed(real: &Path) -> bool {
+    let is_in_environment = |bin: &Path| bin.with_file_name("pyvenv.cfg").is_file();
+    real.components().any(|part| part.as_os_str() == "node_modules")
+        || real.parent().is_some_and(is_in_environment)
+}
+
 /// The last part of `path`.
 pub(super) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
@@ -402,7 +412,7 @@ fn plain(name: &str) -> String {
 /// script.
 fn shebang(path: &Path) -> std::io::Result<Option<Vec<String>>> {
     let mut head = Vec::new();
-    std::fs::File::open(path)?.take(1024).read_to_end(&mut head)?;
+    disk::open(path)?.take(1024).read_to_end(&mut head)?;
     let Some(line) = head.strip_prefix(b"#!") else { return Ok(None) };
     let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let line = String::from_utf8_lossy(line);

@@ -55,7 +55,7 @@ impl Place {
             ("CARGO", self.path("toolchain/bin/cargo")),
         ];
         let own = own.map(|(name, value)| (name.to_owned(), value.to_string_lossy().into_owned()));
-        Env::of(own.into_iter().chain(self.vars.iter().cloned()))
+        Env::from_iter(own.into_iter().chain(self.vars.iter().cloned()))
     }
 
     fn identity(&self, run: &[&str]) -> Identity {
@@ -136,6 +136,8 @@ fn a_program_that_is_not_named_is_not_known() {
     place.unknown(&["env", "-i", "uv", "run", "x"], "`uv` chooses itself");
     place.unknown(&["cargo", "make"], "`cargo-make` chooses itself");
     place.unknown(&["cargo", "run", "-p", "xtask"], "`cargo run` runs what it has built");
+    place.program("ws/just", "ELF");
+    place.known(&["./just"], &["ws/just"]);
     // A link with another name is the same program.
     place.link("bin/mise", "DIR/bin/just");
     place.link("bin/shim", "DIR/bin/mise");

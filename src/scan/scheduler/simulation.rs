@@ -241,10 +241,15 @@ impl Simulation<'_> {
         self.startable().filter(|step| self.holder(*step).is_none())
     }
 
-    /// What is in the lane of `step`.
+    /// What is in the lane of `step`, or needs other programs in the same directory.
     fn holder(&self, step: StepId) -> Option<StepId> {
-        let lane = self.world.lane(step)?;
-        self.running.keys().copied().find(|other| self.world.lane(*other) == Some(lane))
+        let (lane, programs) = (self.world.lane(step), self.world.programs(step));
+        let differ = |other: Programs| programs.is_some_and(|own| own.dir == other.dir && own.of != other.of);
+        let holds = |other: &StepId| {
+            lane.is_some() && self.world.lane(*other) == lane
+                || self.world.programs(*other).is_some_and(differ)
+        };
+        self.running.keys().copied().find(holds)
     }
 
     /// The same, but for lanes.
@@ -256,7 +261,7 @@ impl Simulation<'_> {
             let Some(planned) = plan.batches[step.rank as usize].steps.get(step.at as usize) else {
                 return false;
             };
-            let is_done = |need: &crate::model::tool::ToolId| self.unfinished[need.0 as usize] == 0;
+            let is_done = |need: &ToolId| self.unfinished[need.0 as usize] == 0;
             plan.graph.needs[planned.tool.0 as usize].iter().all(is_done)
         })
     }

@@ -1,14 +1,16 @@
 use super::*;
 use crate::model::digest::Digest;
 use crate::model::policy::Selection;
-use crate::model::task::{Graph, PlannedBatch, Step, TaskId, TaskIx};
+use crate::model::task::{PlannedBatch, Step, TaskIx};
 use crate::model::testing;
-use crate::model::tool::{Parse, ToolId};
+use crate::model::tool::{Arg, Counted, Environment, Parse, Piece, ToolId};
 
 /// A tool with this lane.
 pub(super) fn tool(lane: Option<&str>) -> Tool {
     let mut tool = testing::tool("t", Parse::ExitCode, &["t"]);
     tool.lane = lane.map(str::to_owned);
+    // One that builds no programs.
+    (tool.environment, tool.configured) = (Environment::Only(Vec::new()), false);
     tool
 }
 
@@ -24,7 +26,7 @@ pub(super) fn plan(tools: Vec<(Tool, Vec<ToolId>)>, batches: Vec<(u32, Vec<(Tool
         steps: steps.into_iter().map(step).collect(),
     };
     Plan {
-        graph: Graph { tools, needs, tasks: Vec::new(), compares: Vec::new(), report: TaskId(id), hash: id },
+        graph: testing::graph(tools, needs),
         policy: Policy::default(),
         selection: Selection::default(),
         asked: Vec::new(),
@@ -44,7 +46,7 @@ fn small(tools: &[(Option<&str>, &[u32])], batches: &[&[u32]]) -> Plan {
     plan(tools.collect(), batches.collect())
 }
 
-const LIMITS: Limits = Limits { parallel: 3, own_slot: false, fail_fast: false, one_build_dir: false };
+const LIMITS: Limits = Limits { parallel: 3, own_slot: false, fail_fast: false, layout: Layout::Lanes };
 
 fn scheduler(plan: &Plan, parallel: usize) -> Scheduler<'_> {
     Scheduler::new(plan, Limits { parallel, ..LIMITS })
@@ -90,15 +92,39 @@ fn a_busy_lane_is_passed_over_and_never_shared() {
 
 #[test]
 fn lanes_of_one_build_directory_are_one_and_others_stay_their_own() {
-    for one_build_dir in [false, true] {
+    for (layout, is_one) in [(Layout::Lanes, false), (Layout::One, true), (Layout::Shared, true)] {
         let plan =
             small(&[(Some("check"), &[]), (Some("build"), &[]), (Some("own"), &[])], &[&[0], &[1], &[2]]);
-        let limits = Limits { one_build_dir, ..LIMITS };
+        let limits = Limits { layout, ..LIMITS };
         assert_eq!(
             ranks(&mut Scheduler::new(&plan, limits)),
-            if one_build_dir { vec![0, 2] } else { vec![0, 1, 2] }
+            if is_one { vec![0, 2] } else { vec![0, 1, 2] }
         );
     }
+}
+
+#[test]
+fn no_other_build_starts_while_the_tests_of_one_run() {
+    let mut build = tool(Some("build"));
+    build.parse = Parse::CargoBuild;
+    let mut test = tool(None);
+    test.run = vec![Arg::Text(vec![Piece::Executable])];
+    let mut other = testing::tool("other", Parse::ExitCode, &["cargo", "build"]);
+    (other.environment, other.lane) = (Environment::Inherit(Counted::All), Some("build".to_owned()));
+    let needs = |needs: &[u32]| needs.iter().copied().map(ToolId).collect::<Vec<_>>();
+    let tools = vec![(build, needs(&[])), (test, needs(&[0])), (other, needs(&[])), (tool(None), needs(&[]))];
+    let batches = [0, 1, 1, 2, 3].map(|tool| (0, vec![(ToolId(tool), 1)]));
+    let plan = plan(tools, batches.to_vec());
+    let mut scheduler = Scheduler::new(&plan, LIMITS);
+    assert_eq!(ranks(&mut scheduler), [0, 4]);
+    scheduler.on(seconds(1), finished(first(0)));
+    assert_eq!(ranks(&mut scheduler), [1, 2], "both tests, and not the other build");
+    scheduler.on(seconds(2), finished(first(4)));
+    scheduler.on(seconds(2), finished(first(1)));
+    assert!(ranks(&mut scheduler).is_empty(), "one of them still runs");
+    assert_eq!(scheduler.waiting(), Some(Waiting::Lane { step: first(3), holder: first(2) }));
+    scheduler.on(seconds(3), finished(first(2)));
+    assert_eq!(ranks(&mut scheduler), [3]);
 }
 
 #[test]

@@ -36,6 +36,55 @@ pub(super) fn kill_nameless() {
     }
 }
 
+/// A process above this one.
+#[derive(Debug)]
+pub(in crate::scan) struct Ancestor {
+    name: Option<String>,
+    /// With which it was started.
+    environment: Vec<u8>,
+}
+
+impl Ancestor {
+    /// What tells it from all other processes.
+    pub(in crate::scan) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The variables that it was started with, as far as this user may see them.
+    pub(in crate::scan) fn variables(&self) -> impl Iterator<Item = &[u8]> {
+        self.environment.split(|&byte| byte == 0)
+    }
+}
+
+/// The processes above this one, the nearest first.
+pub(in crate::scan) fn ancestors() -> Vec<Ancestor> {
+    /// Deeper than any that is meant.
+    const MOST: usize = 1000;
+    let mut above = Vec::new();
+    let mut next = stat("self").map(|(_, own)| own.parent);
+    while let Some(pid) = next.filter(|pid| *pid > 0 && above.len() < MOST) {
+        let process = stat(&pid.to_string());
+        next = process.as_ref().map(|(_, process)| process.parent);
+        above.push(Ancestor {
+            name: process.and_then(|(pid, process)| name_of(pid, &process)),
+            environment: std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default(),
+        });
+    }
+    above
+}
+
+/// What tells this process from all others on this machine.
+pub(in crate::scan) fn own_name() -> Option<String> {
+    let (pid, process) = stat("self")?;
+    name_of(pid, &process)
+}
+
+/// Its number, when it was started, because numbers are used again, and whose numbers these are: containers have their own.
+fn name_of(pid: i32, process: &Stat) -> Option<String> {
+    let namespace = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    Some(format!("{pid} {} {}", process.start, namespace.display()))
+}
+
 /// What `/proc` says of a process.
 struct Stat {
     parent: i32,

@@ -6,7 +6,8 @@
 //! | a child and what it starts | a process group | a process group | a job object |
 //! | how it is asked to end | a signal | a signal | Ctrl-Break |
 //! | what leaves the group | comes to us, and ends with the run | is lost | can't |
-//! | when we are killed | a guard kills the group | the same | it is killed, too |
+//! | when we are killed | a guard kills the group and returns the tokens | the same | it is killed, too |
+//! | what runs above us | all processes, and how they were started | is not told | is not told |
 //! | how the end of a child is noticed | a pidfd | a look now and then | its handle |
 //! | Ctrl-Z | stops the children as well | the same | there is none |
 //!
@@ -35,9 +36,9 @@ pub use guard::stand_guard;
 pub use imp::stand_guard;
 
 #[cfg(unix)]
-pub(super) use guard::Guard;
+pub(super) use guard::{Guard, Ledger};
 pub(super) use imp::{Group, GroupId, Pipe, Waker, make_inheritable, wait};
 #[cfg(windows)]
-pub(super) use imp::{Guard, Orphans};
+pub(super) use imp::{Guard, Ledger, Orphans, ancestors, own_name};
 #[cfg(unix)]
-pub(super) use orphans::Orphans;
+pub(super) use orphans::{Orphans, ancestors, own_name};

@@ -21,6 +21,30 @@ pub(super) fn shared_file() -> io::Result<File> {
 /// There is no way to tell them from others.
 pub(super) fn kill_nameless() {}
 
+/// Of a process above this one, nothing can be told.
+#[derive(Debug)]
+pub(in crate::scan) struct Ancestor(std::convert::Infallible);
+
+impl Ancestor {
+    pub(in crate::scan) fn name(&self) -> Option<&str> {
+        match self.0 {}
+    }
+
+    pub(in crate::scan) fn variables(&self) -> std::iter::Empty<&[u8]> {
+        match self.0 {}
+    }
+}
+
+/// They are not looked for.
+pub(in crate::scan) fn ancestors() -> Vec<Ancestor> {
+    Vec::new()
+}
+
+/// There is no name that no other process ever has.
+pub(in crate::scan) fn own_name() -> Option<String> {
+    None
+}
+
 /// Orphans do not come to us.
 #[derive(Debug)]
 pub(in crate::scan) struct Orphans(());

@@ -228,6 +228,30 @@ fn wait_for(process: RawHandle, timeout: Duration) -> bool {
 /// There is nothing to do: a pool of job tokens is a semaphore with a name.
 pub(in crate::scan) fn make_inheritable(_: i32) {}
 
+/// Of a process above this one, nothing can be told.
+#[derive(Debug)]
+pub(in crate::scan) struct Ancestor(std::convert::Infallible);
+
+impl Ancestor {
+    pub(in crate::scan) fn name(&self) -> Option<&str> {
+        match self.0 {}
+    }
+
+    pub(in crate::scan) fn variables(&self) -> std::iter::Empty<&[u8]> {
+        match self.0 {}
+    }
+}
+
+/// They are not looked for.
+pub(in crate::scan) fn ancestors() -> Vec<Ancestor> {
+    Vec::new()
+}
+
+/// There is no name that no other process ever has.
+pub(in crate::scan) fn own_name() -> Option<String> {
+    None
+}
+
 /// There is no need for one: the job object ends with us.
 #[derive(Debug)]
 pub(in crate::scan) struct Guard(Infallible);
@@ -245,7 +269,21 @@ impl Guard {
         match self.0 {}
     }
 
+    pub(in crate::scan) fn ledger(&self) -> io::Result<Ledger> {
+        match self.0 {}
+    }
+
     pub(in crate::scan) fn id(&self) -> GroupId {
+        match self.0 {}
+    }
+}
+
+/// There is nobody to tell.
+#[derive(Debug)]
+pub(in crate::scan) struct Ledger(Infallible);
+
+impl Ledger {
+    pub(in crate::scan) fn note_tokens(&self, _: usize) {
         match self.0 {}
     }
 }

@@ -183,3 +183,66 @@ fn what_was_not_of_use_for_long_is_cleaned() {
     let results = Results::open(dir.path(), 131).unwrap();
     assert_eq!([0, 1, 2].map(|at| results.get(&key(at)).is_some()), [true, false, false]);
 }
+
+#[cfg(unix)]
+mod trust {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_log_that_others_can_write_to_is_not_believed_and_written_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        store(dir.path());
+        let path = dir.path().join(NAME);
+        assert!(Results::open(dir.path(), 100).unwrap().distrust().is_none());
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+        let mut results = Results::open(dir.path(), 100).unwrap();
+        assert!(results.distrust().unwrap().contains("others than its owner can write to it"));
+        assert!((0..3).all(|at| results.get(&key(at)).is_none()));
+        results.put(key(7), b"new".to_vec());
+        results.finish().unwrap();
+        let results = Results::open(dir.path(), 100).unwrap();
+        assert!(results.distrust().is_none());
+        assert_eq!(results.get(&key(7)), Some(&b"new"[..]));
+        assert_eq!(results.get(&key(0)), None, "what somebody else may have written does not come back");
+    }
+
+    #[test]
+    fn a_log_that_others_can_write_to_only_by_now_is_not_appended_to() {
+        let dir = tempfile::tempdir().unwrap();
+        store(dir.path());
+        let path = dir.path().join(NAME);
+        let mut results = Results::open(dir.path(), 100).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+        results.put(key(7), b"new".to_vec());
+        results.flush().unwrap();
+        let results = Results::open(dir.path(), 100).unwrap();
+        assert!(results.distrust().is_none());
+        assert_eq!((results.get(&key(7)), results.get(&key(0))), (Some(&b"new"[..]), None));
+    }
+
+    #[test]
+    fn a_directory_with_other_files_is_used_and_not_marked() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("mine"), "mine").unwrap();
+        store(dir.path());
+        assert!(Results::open(dir.path(), 100).unwrap().get(&key(0)).is_some());
+        let removed = crate::store::clean_results(dir.path()).unwrap();
+        assert_eq!(removed.files, 1);
+        let mut names: Vec<_> =
+            std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["lock", "mine"]);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_pipe_in_the_place_of_the_log_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(NAME);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        let error = Results::open(dir.path(), 100).unwrap_err().to_string();
+        assert!(error.contains("results.log") && error.contains("a named pipe"), "{error}");
+    }
+}

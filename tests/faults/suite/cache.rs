@@ -1,6 +1,6 @@
 //! What is known of results: damaged, newer, not to be written; and what must not get there.
 
-use super::inject::Tampered;
+use super::inject::{Tampered, fail_open};
 use super::support::Sandbox;
 use super::table::Tried;
 use super::world::{Run, run};
@@ -77,17 +77,24 @@ pub(crate) fn can_not_be_written() -> Tried {
     genti(&sandbox).expect(1, &[]);
     let (whole, log) = (artifacts(&sandbox), sandbox.root().join(LOG));
     let kept = std::fs::read(&log).unwrap();
-    for (inject, is_kept) in [("write:error=ENOSPC:when=1", true), ("openat:error=EACCES:when=2", true)] {
+    // The disk is full; the log can be opened to read it, and then not to write it.
+    for is_full in [true, false] {
         sandbox.write("many/b", "fine, too\n");
         let mut command = sandbox.command(&["run"]);
         command.env("SOURCE_DATE_EPOCH", "0").env_remove("LD_LIBRARY_PATH");
-        let tampered = Tampered::of_file(&log, &command, sandbox.beside(), inject);
-        let run = tampered?.run().expect("it is written");
+        let run = match is_full {
+            true => {
+                let inject = "write:error=ENOSPC:when=1";
+                Tampered::of_file(&log, &command, sandbox.beside(), inject)?.run()
+            }
+            false => fail_open(&command, &log, 2, sandbox.beside())?,
+        };
+        let run = run.expect("it is written");
         run.expect(1, &["results could not be kept"]);
-        assert!(!is_kept || std::fs::read(&log).unwrap() == kept, "{inject}: {run}");
+        assert!(std::fs::read(&log).unwrap() == kept, "{run}");
         sandbox.write("many/b", "fine\n");
         genti(&sandbox).expect(1, &[]);
-        assert!(artifacts(&sandbox) == whole, "{inject}");
+        assert!(artifacts(&sandbox) == whole, "{run}");
     }
     Ok(())
 }
@@ -106,5 +113,47 @@ pub(crate) fn an_input_changes_meanwhile() -> Tried {
         run(cold.env("SOURCE_DATE_EPOCH", "0")).expect(1, &[]);
         assert!(artifacts(&sandbox) == known, "{change}: nothing wrong was kept");
     }
+    Ok(())
+}
+
+/// What others can write to, or have put there, is not read; what was restored for another user with its directory, is.
+pub(crate) fn can_be_forged() -> Tried {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let sandbox = workspace();
+    genti(&sandbox).expect(1, &[]);
+    let (whole, log) = (artifacts(&sandbox), sandbox.root().join(LOG));
+    let own = std::fs::metadata(&log).unwrap();
+    assert_eq!(own.permissions().mode() & 0o022, 0);
+    let set_mode = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let mut expected = looks(&sandbox);
+    let mut refused = |why: &str| {
+        genti(&sandbox).expect(1, &["results.log` was not used", why, "it is written anew"]);
+        expected += 3;
+        assert_eq!(looks(&sandbox), expected, "nothing was known");
+        assert!(artifacts(&sandbox) == whole);
+        let run = genti(&sandbox);
+        assert!(!run.err.contains("was not used") && looks(&sandbox) == expected, "{run}");
+    };
+    for mode in [0o666, 0o664, 0o646] {
+        set_mode(&log, mode);
+        refused("others than its owner can write to it");
+    }
+    // What was seen of files decides as much.
+    let state = sandbox.root().join("target/genti/state");
+    set_mode(&state, 0o666);
+    genti(&sandbox).expect(1, &["target/genti/state` was not used", "others than its owner"]);
+    let run = genti(&sandbox);
+    assert!(!run.err.contains("was not used"), "{run}");
+    let somebody = Some(65534);
+    chown(&log, somebody, None).map_err(|error| super::table::NotTried(format!("chown: {error}")))?;
+    refused("another user put it there (uid 65534)");
+    // Restored in a container: the directory belongs to the same user.
+    for path in [log.as_path(), log.parent().unwrap()] {
+        chown(path, somebody, None).unwrap();
+    }
+    let run = genti(&sandbox);
+    assert!(!run.err.contains("not used") && looks(&sandbox) == expected, "{run}");
     Ok(())
 }

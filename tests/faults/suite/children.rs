@@ -4,15 +4,19 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::inject::{Cgroup, needs};
+use super::support::process::under;
 use super::table::Tried;
-use super::world::{World, run, under};
+use super::world::{World, run};
+
+/// Time enough for a healthy tool, also on a machine that is slow and busy. What hangs takes as long in each run.
+const TIMEOUT: &str = "5s";
 
 /// Runs a tool that does `script` with one of three files. The others have their verdicts; that file has none.
 #[track_caller]
 fn check(script: &str, status: &str, says: &[&str]) -> World {
-    let world = World::with("", &["--per-task-timeout", "2s"]);
+    let world = World::new();
     world.fault(script);
-    let run = world.run(&[]);
+    let run = world.run(&["--per-task-timeout", TIMEOUT]);
     run.expect(3, says);
     assert!(
         run.err.contains("Incomplete t") && run.err.contains("many/a: "),
@@ -51,11 +55,13 @@ pub(crate) fn a_grandchild_holds_the_pipe() -> Tried {
 
 pub(crate) fn forks_twice_with_setsid() -> Tried {
     needs(&["setsid", "true"])?;
-    // Out of the process group, once with the pipe and once without.
-    check("(setsid sh -c 'sleep 600; echo' &) ; exit 0", "leaky", &[]);
-    check("(setsid sh -c 'sleep 600; echo' &) ; exec sleep 600", "timed-out", &[]);
+    // Out of the process group, once with the pipe and once without. The tool goes on when it is out.
+    let daemon = "(setsid sh -c 'echo > ../out; sleep 600; echo' REDIRECT &); until test -e ../out; do sleep 0.01; done";
+    let (with, without) = (daemon.replace("REDIRECT", ""), daemon.replace("REDIRECT", "> /dev/null 2>&1"));
+    check(&format!("{with}; exit 0"), "leaky", &[]);
+    check(&format!("{with}; exec sleep 600"), "timed-out", &[]);
     let world = World::new();
-    world.fault("(setsid sh -c 'sleep 600; echo' > /dev/null 2>&1 &)");
+    world.fault(&without);
     let run = world.run(&[]);
     run.expect(0, &[]);
     world.check(&run);

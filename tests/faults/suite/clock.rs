@@ -1,10 +1,9 @@
 //! A clock that jumps.
 
-use std::process::Command;
-
 use serde_json::Value;
 
-use super::table::{NotTried, Tried};
+use super::inject::shim;
+use super::table::Tried;
 use super::world::{HEALTHY, World, run};
 
 /// Takes the clock as it is, and adds what the file at `CLOCK` says, in seconds: nothing while there is none.
@@ -29,16 +28,7 @@ int clock_gettime(clockid_t id, struct timespec *now) {
 pub(crate) fn jumps_a_year() -> Tried {
     for off in ["31536000", "-31536000"] {
         let world = World::new();
-        let (source, shim) = (world.sandbox.beside().join("shim.c"), world.sandbox.beside().join("shim.so"));
-        std::fs::write(&source, SHIM).unwrap();
-        let cc = Command::new("cc")
-            .args(["-shared", "-fPIC", "-o"])
-            .arg(&shim)
-            .arg(&source)
-            .args(["-ldl"])
-            .output();
-        let cc = cc.map_err(|error| NotTried(format!("cc: {error}")))?;
-        assert!(cc.status.success(), "{}", String::from_utf8_lossy(&cc.stderr));
+        let shim = shim(SHIM, world.sandbox.beside())?;
         // The first of the tasks sets the clock; it and the others end in another year.
         world.tool(&format!("echo {off} > ../clock\n{}", HEALTHY));
         let mut command = world.command(&[]);

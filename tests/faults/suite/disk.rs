@@ -4,13 +4,15 @@ use std::fs::File;
 use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::inject::{Mounts, Tampered, needs};
+use super::inject::{Mounts, Tampered, fail_open, needs};
 use super::support::Sandbox;
+use super::support::process::under;
 use super::table::{NotTried, Tried};
-use super::world::{Run, World, files, run, under};
+use super::world::{Run, World, files, run};
 
 /// That the artifacts could not be written, and the user has the report nevertheless.
 #[track_caller]
@@ -52,27 +54,42 @@ pub(crate) fn is_full_at_any_call() -> Tried {
 
 /// A file of the sources, each time that it is read.
 pub(crate) fn can_not_be_read() -> Tried {
+    // When it is hashed, when it is looked at again after a tool, and when a finding in it is looked up.
+    let expected = vec![(2, [true, false]), (3, [false, true]), (3, [true, false])];
     let mut world = World::new();
-    let mut codes = Vec::new();
-    for nth in 1.. {
-        let inject = format!("openat:error=EIO:when={nth}");
-        let mut command = world.command(&[]);
-        // Calls are counted for each thread: let there be one that reads.
-        command.env("RAYON_NUM_THREADS", "1");
-        let file = world.path("many/a");
-        let tampered = Tampered::of_file(&file, &command, world.sandbox.beside(), &inject);
-        let Some(run) = tampered?.run() else { break };
-        if run.code() != Some(0) {
-            let path = file.to_str().unwrap();
-            assert!(run.err.contains(&format!("could not read `{path}`: Input/output error")), "{run}");
-        }
-        codes.extend(run.code());
-        world.check(&run);
+    let ends = unreadable(&mut world, |world, run| {
+        world.check(run);
         world.flip();
-    }
-    // When it is hashed, when a finding in it is looked up, when that is shown.
-    assert!(codes.starts_with(&[2, 3, 0]), "{codes:?}");
+    })?;
+    assert_eq!(ends, expected);
+    // When a finding in it is shown, which is one that is not accepted. Without its source, it still is.
+    world.sandbox.write("many/a", "bad three\n");
+    let ends = unreadable(&mut world, |_, _| {})?;
+    assert_eq!(ends, [expected, vec![(1, [false, false])]].concat());
     Ok(())
+}
+
+/// How runs end that can't read `many/a` for the first, the second, … time: the exit code, and whether they say that they
+/// could not read it or that it has changed.
+fn unreadable(
+    world: &mut World,
+    mut then: impl FnMut(&mut World, &Run),
+) -> Result<Vec<(i32, [bool; 2])>, NotTried> {
+    let mut ends = Vec::new();
+    for nth in 1.. {
+        // Read again wherever it matters, however long ago it was written: a time to come proves nothing.
+        let file = world.path("many/a");
+        let future = SystemTime::now() + Duration::from_secs(1 << 20);
+        File::options().append(true).open(&file).unwrap().set_modified(future).unwrap();
+        let Some(run) = fail_open(&world.command(&[]), &file, nth, world.sandbox.beside())? else { break };
+        let unreadable = format!("could not read `{}`: Input/output error", file.display());
+        let says = [&unreadable[..], "many/a changed during the run"].map(|text| run.err.contains(text));
+        ends.push((run.code().unwrap(), says));
+        then(world, &run);
+    }
+    // How often it is looked at again depends on how long the tools take.
+    ends.dedup();
+    Ok(ends)
 }
 
 /// Each file of a baseline is there, or it is not.
@@ -225,7 +242,6 @@ pub(crate) fn is_somebody_elses() -> Tried {
     let refused = |path: &str, what: &str| {
         let run = world.run(&[]);
         run.expect(2, &[&format!("{path}` is {what}"), "remove it or point CARGO_TARGET_DIR elsewhere"]);
-        world.check_survivors();
         assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0, "{run}");
     };
     std::fs::create_dir(&elsewhere).unwrap();
@@ -261,5 +277,171 @@ pub(crate) fn is_somebody_elses() -> Tried {
         chown(&at, Some(ours), None).unwrap();
     }
     world.check(&world.run(&[]));
+    Ok(())
+}
+
+/// Nothing is written behind a link that leads out of the repository: neither what is accepted, nor configuration, nor
+/// versions, nor golden files, nor what is built.
+pub(crate) fn leads_out_of_the_workspace() -> Tried {
+    let finds = "[tools.t]\nrun = [\"echo\", \"src/lib.rs:1: x\"]\nparse = { regex = '^(?<path>.+?):(?<line>\\d+): (?<message>.*)$' }\n\
+                 [tools.g]\nrun = [\"echo\", \"hi\"]\ncompare = \"golden\"\n";
+    for (link, args, code) in [
+        (".config/genti/baseline", &["baseline", "init"][..], 4),
+        (".config/genti/baseline", &["baseline", "accept", "--reason", "x"], 4),
+        (".config/genti", &["baseline", "init"], 4),
+        (".config", &["baseline", "init"], 4),
+        (".config/genti/golden", &["run", "--bless"], 4),
+        (".config", &["run", "--bless"], 4),
+        ("target/genti/build", &["run"], 2),
+        ("target/genti/verify", &["verify"], 2),
+        ("target/genti/artifacts", &["run"], 2),
+        ("target/genti/output", &["run"], 2),
+    ] {
+        for leads_somewhere in [true, false] {
+            let sandbox = Sandbox::with_tools(finds);
+            let outside = sandbox.beside().join("outside");
+            if leads_somewhere {
+                std::fs::create_dir(&outside).unwrap();
+                std::fs::write(outside.join("precious"), "precious").unwrap();
+            }
+            let place = sandbox.root().join(link);
+            std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+            symlink(&outside, &place).unwrap();
+            let ended = run(&mut sandbox.command(args));
+            let what = format!("{link}, {args:?}, {leads_somewhere}");
+            assert_eq!(ended.code(), Some(code), "{what}: {ended}");
+            assert!(
+                ended.err.contains("a link leads elsewhere") || ended.err.contains("is a symbolic link"),
+                "{what}: {ended}"
+            );
+            assert_eq!(outside.exists(), leads_somewhere, "{what}");
+            if leads_somewhere {
+                assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1, "{what}");
+            }
+        }
+    }
+    // Versions, and what `init` writes.
+    let sandbox = Sandbox::of("clean", "workspace");
+    sandbox.commit_all();
+    let outside = sandbox.beside().join("outside");
+    std::fs::create_dir(&outside).unwrap();
+    for dir in [".config", ".github"] {
+        symlink(&outside, sandbox.root().join(dir)).unwrap();
+    }
+    run(&mut sandbox.command(&["init", "--github"])).expect(4, &["a link leads elsewhere"]);
+    std::fs::remove_file(sandbox.root().join(".config")).unwrap();
+    run(&mut sandbox.command(&["init", "--github"])).expect(4, &["a link leads elsewhere"]);
+    let config = sandbox.root().join(".config");
+    std::fs::rename(&config, sandbox.beside().join("config")).unwrap();
+    symlink(sandbox.beside().join("config"), &config).unwrap();
+    run(&mut sandbox.command(&["lock"])).expect(4, &["genti.lock", "a link leads elsewhere"]);
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(sandbox.beside().join("config")).unwrap().count(), 1);
+    // A target directory may be anywhere.
+    let sandbox = Sandbox::with_tools(finds);
+    symlink(&outside, sandbox.root().join("target")).unwrap();
+    run(&mut sandbox.command(&["run"])).expect(1, &[]);
+    Ok(())
+}
+
+/// A directory that happens to be called `target/genti`, and files between those of runs.
+pub(crate) fn holds_files_of_others() -> Tried {
+    for path in ["mine.txt", "artifacts/mine.txt", "output/mine.txt", "src/main.rs", "state"] {
+        let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"true\"]\n");
+        let mine = format!("target/genti/{path}");
+        sandbox.write(&mine, "mine");
+        let before = files(&sandbox.root().join("target"));
+        for args in [&["run"][..], &["check"], &["verify"], &["baseline", "init"]] {
+            let ended = run(&mut sandbox.command(args));
+            ended.expect(2, &["target/genti` is a directory with files of somebody else's"]);
+        }
+        run(&mut sandbox.command(&["clean"])).expect(4, &["carries no CACHEDIR.TAG of genti's"]);
+        assert!(files(&sandbox.root().join("target")) == before, "{path}");
+    }
+    let world = World::new();
+    for path in ["mine.txt", "artifacts/mine.md", "output/mine", "deep/er/mine"] {
+        world.sandbox.write(&format!("target/genti/{path}"), "mine");
+    }
+    let run = |args: &[&str]| run(&mut world.sandbox.command(args));
+    world.run(&[]).expect(0, &[]);
+    let ended = run(&["clean"]);
+    for left in ["mine.txt", "artifacts/mine.md", "output/mine", "deep"] {
+        assert!(ended.err.contains(&format!("left `target/genti/{left}`")), "{ended}");
+    }
+    let left: Vec<_> = files(&world.path("target/genti")).into_keys().collect();
+    let left: Vec<_> =
+        left.iter().filter_map(|path| path.strip_prefix(world.path("target/genti")).ok()).collect();
+    let expected = ["CACHEDIR.TAG", "artifacts/mine.md", "deep/er/mine", "lock", "mine.txt", "output/mine"]
+        .map(Path::new);
+    assert_eq!(left, expected);
+    // What a CI service restores is no obstacle, and the first run marks it.
+    let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"true\"]\n");
+    sandbox.write("target/genti/build/debug/x", "");
+    sandbox.write("target/genti/cache/results.log", "");
+    super::world::run(&mut sandbox.command(&["run"])).expect(0, &[]);
+    super::world::run(&mut sandbox.command(&["clean"])).expect(0, &["Removed"]);
+    assert!(!sandbox.root().join("target/genti/build").exists());
+    // A directory for results that holds other things is used, and never said to be ours.
+    let home = sandbox.beside().join("home");
+    std::fs::create_dir(&home).unwrap();
+    std::fs::write(home.join("mine"), "mine").unwrap();
+    for args in [["run"], ["run"], ["clean"]] {
+        super::world::run(sandbox.command(&args).env("GENTI_CACHE_DIR", &home)).expect(0, &[]);
+    }
+    let left: Vec<_> = files(&home).into_keys().collect();
+    assert_eq!(left, ["lock", "mine"].map(|name| home.join(name)));
+    Ok(())
+}
+
+/// What was asked for on standard output, and can't be written there.
+pub(crate) fn standard_output_is_lost() -> Tried {
+    let world = World::new();
+    let commands: [&[&str]; 15] = [
+        &["report", "--format", "sarif"],
+        &["report", "--format", "json"],
+        &["report", "--format", "junit"],
+        &["report", "--format", "markdown"],
+        &["report"],
+        &["plan", "--format", "json"],
+        &["plan", "--format", "dot"],
+        &["plan"],
+        &["plan", "--explain", "other"],
+        &["tools"],
+        &["explain"],
+        &["baseline", "list"],
+        &["completions", "fish"],
+        &["man"],
+        &["--help"],
+    ];
+    // Where cargo was called so, its runtime has opened something in the place of what is closed.
+    for (redirection, by_cargo) in
+        [(">&-", false), (">&-", true), (">/dev/full", false), ("1</dev/null", false)]
+    {
+        for args in commands.into_iter().chain([&["run", "--message-format", "json"][..], &["--version"]]) {
+            let script = format!("exec \"$@\" {redirection}");
+            let mut command = under(&["sh", "-c", &script, "sh"], &world.sandbox.command(args));
+            command.env_remove("CARGO");
+            if by_cargo {
+                command = under(
+                    &["sh", "-c", "exec 1<>/dev/null; exec \"$@\"", "sh"],
+                    &world.sandbox.command(args),
+                );
+                command.env("CARGO", env!("CARGO"));
+            }
+            let ended = run(&mut command);
+            let what = format!("{args:?} {redirection} {by_cargo}");
+            assert_eq!(ended.code(), Some(4), "{what}: {ended}");
+            assert!(ended.err.contains("could not write to standard output"), "{what}: {ended}");
+        }
+    }
+    // Who says that it may be lost, loses nothing; and a run prints nothing there.
+    for (script, args) in [
+        ("exec \"$@\" >/dev/null", &["plan", "--format", "json"][..]),
+        ("exec \"$@\" >&-", &["run"]),
+        ("\"$@\" | head -c 1 >/dev/null", &["plan", "--format", "json"]),
+    ] {
+        let mut command = under(&["sh", "-c", script, "sh"], &world.sandbox.command(args));
+        run(&mut command).expect(0, &[]);
+    }
     Ok(())
 }

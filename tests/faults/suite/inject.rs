@@ -6,8 +6,9 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use super::support::process::under;
 use super::table::{NotTried, Tried};
-use super::world::{Run, run, under};
+use super::world::{Run, run};
 
 /// Whether a program that injects faults is there and allowed to work: `probe` is a harmless use of it.
 pub(crate) fn needs(probe: &[&str]) -> Tried {
@@ -64,6 +65,63 @@ impl Tampered {
         run.expect(0, &[]);
         None
     }
+}
+
+/// A library that is loaded before all others and takes the place of some of their functions.
+pub(crate) fn shim(source: &str, place: &Path) -> Result<PathBuf, NotTried> {
+    let (path, shim) = (place.join("shim.c"), place.join("shim.so"));
+    std::fs::write(&path, source).unwrap();
+    let cc =
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&shim).arg(&path).args(["-ldl"]).output();
+    let cc = cc.map_err(|error| NotTried(format!("cc: {error}")))?;
+    assert!(cc.status.success(), "{}", String::from_utf8_lossy(&cc.stderr));
+    Ok(shim)
+}
+
+/// Fails when the file at `FAIL_PATH` is opened for the time with the number `FAIL_AT`, by whichever thread: strace counts for
+/// each thread, and which of them opens a file may depend on time. Leaves the file `FAIL_MARK` then.
+const FAIL_OPEN: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+int open64(const char *path, int flags, ...) {
+    static int (*real)(const char *, int, ...);
+    static int opened;
+    va_list rest;
+    va_start(rest, flags);
+    int mode = va_arg(rest, int);
+    va_end(rest);
+    if (!real) real = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, "open64");
+    const char *fail = getenv("FAIL_PATH");
+    if (fail && !strcmp(path, fail) && __atomic_add_fetch(&opened, 1, __ATOMIC_SEQ_CST) == atoi(getenv("FAIL_AT"))) {
+        real(getenv("FAIL_MARK"), O_CREAT | O_WRONLY, 0644);
+        errno = EIO;
+        return -1;
+    }
+    return real(path, flags, mode);
+}
+"#;
+
+/// Runs `command`; the file at `path` can't be opened for the time with the number `nth`, from 1. `None` if that was never
+/// tried, so that it ended as ever.
+#[track_caller]
+pub(crate) fn fail_open(
+    command: &Command,
+    path: &Path,
+    nth: usize,
+    place: &Path,
+) -> Result<Option<Run>, NotTried> {
+    let (shim, mark) = (shim(FAIL_OPEN, place)?, place.join("failed"));
+    let mut command = under(&["env"], command);
+    // As the program names it.
+    let path = path.canonicalize().unwrap();
+    command.env("LD_PRELOAD", shim).env("FAIL_AT", nth.to_string());
+    let run = run(command.env("FAIL_PATH", path).env("FAIL_MARK", &mark));
+    Ok(std::fs::remove_file(mark).is_ok().then_some(run))
 }
 
 /// Mounts that only this and what is started through it sees. Gone with it, however the test ends.

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::inject::{Tampered, is_full};
+use super::support::process::kill;
 use super::table::Tried;
-use super::world::{World, finish, kill, start};
+use super::world::{World, finish, start};
 
 /// Two loops side by side, each over a workspace of its own.
 #[expect(clippy::print_stdout, reason = "a failure can be repeated with the seed alone")]
@@ -91,7 +92,7 @@ pub(crate) fn leaves_no_tool_behind() -> Tried {
     world.tool("echo > ../ready; exec sleep 600");
     let child = start(&mut world.command(&[]));
     world.wait_for("../ready");
-    kill("KILL", &child.id().to_string());
+    child.send("KILL");
     world.check(&finish(child));
     Ok(())
 }

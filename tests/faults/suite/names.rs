@@ -13,14 +13,14 @@ use super::world::run;
 const ODD: [(&[u8], &str); 10] = [
     (b"-rf", "-rf"),
     (b"--help", "--help"),
-    (b"new\nline", "new\nline"),
-    (b"\x1b[31mred", "\x1b[31mred"),
+    (b"new\nline", "new%0Aline"),
+    (b"\x1b[31mred", "%1B[31mred"),
     (b" two  spaces ", " two  spaces "),
     (b"\xff\xfe", "%FF%FE"),
     (b"%FF%FE", "%25FF%25FE"),
     (b"it's \"$(touch pwned)\"", "it's \"$(touch pwned)\""),
     (b"*", "*"),
-    (b"back\\slash\r", "back\\slash\r"),
+    (b"back\\slash\r", "back\\slash%0D"),
 ];
 
 pub(crate) fn are_odd() -> Tried {
@@ -51,6 +51,65 @@ pub(crate) fn are_odd() -> Tried {
         run(&mut sandbox.command(&["baseline", "init"])).expect(0, &[]);
         run(&mut sandbox.command(&["check"])).expect(0, &[]);
         assert!(!sandbox.root().join("pwned").exists());
+    }
+    Ok(())
+}
+
+/// A tool that prints the names as they are: each finding is of a file that is there, in every report and in the baseline.
+pub(crate) fn are_printed_as_they_are() -> Tried {
+    for (parse, print) in [
+        ("{ regex = '^(?<path>.+?):(?<line>[0-9]+): (?<message>.*)$' }", "%s:1: bad in %s\\n"),
+        ("\"lines\"", "%s\\n"),
+    ] {
+        let config = format!(
+            "[tools.t]\nrun = [\"sh\", \"-c\", \"for f; do printf '{print}' \\\"$f\\\" \\\"$f\\\"; done | uniq; exit 1\", \"sh\", \"{{files}}\"]\n\
+             per = \"file\"\nfiles = [\"odd/*\"]\nparse = {parse}\n"
+        );
+        let sandbox = Sandbox::with_tools(&config);
+        for (name, _) in ODD {
+            let path = sandbox.root().join("odd").join(OsStr::from_bytes(name));
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "first\n").unwrap();
+        }
+        run(&mut sandbox.command(&["run"])).expect(1, &[]);
+        let written: BTreeSet<_> = ODD.iter().map(|(_, written)| format!("odd/{written}")).collect();
+        let report = sandbox.json("report.json");
+        let findings = report["findings"].as_array().unwrap();
+        let paths: BTreeSet<_> =
+            findings.iter().map(|finding| finding["path"].as_str().unwrap_or("-").to_owned()).collect();
+        assert_eq!(paths, written, "{parse}");
+        for finding in findings {
+            let path = finding["path"].as_str().unwrap();
+            let there = genti::path::RelPath::unescape(path).to_path(sandbox.root());
+            assert!(there.is_file(), "{path}");
+            // Nor does a message name another file.
+            let message = finding["message"].as_str().unwrap();
+            assert!(message.contains(path) || path.contains(['%', '\\']) || path.contains("  "), "{message}");
+            assert!(!message.contains("odd/[31m") && !message.ends_with("odd/new"), "{message}");
+        }
+        for format in ["human", "json", "sarif", "junit", "markdown", "github", "html"] {
+            let ended = run(&mut sandbox.command(&["report", "--format", format]));
+            ended.expect(0, &[]);
+            let text = String::from_utf8(ended.out.clone()).unwrap();
+            assert!(!text.contains(['\x1b', '\r']), "{format}: {text}");
+            // As it is written in all artifacts, or as a URI has it, or as GitHub's commands do.
+            let escaped = match format {
+                "sarif" => ["odd/%1B%5B31mred", "odd/new%0Aline"],
+                "github" => ["odd/%251B[31mred", "odd/new%250Aline"],
+                _ => ["odd/%1B[31mred", "odd/new%0Aline"],
+            };
+            for name in escaped {
+                assert!(text.contains(name), "{format} does not name {name}: {text}");
+            }
+        }
+        run(&mut sandbox.command(&["baseline", "init"])).expect(0, &[]);
+        let baseline = sandbox.root().join(".config/genti/baseline/t.jsonl");
+        let baseline = std::fs::read_to_string(baseline).unwrap();
+        assert!(
+            written.iter().all(|name| baseline.contains(&serde_json::to_string(name).unwrap())),
+            "{baseline}"
+        );
+        run(&mut sandbox.command(&["check"])).expect(0, &[]);
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ const SARIF: &str = r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"s"}
 
 /// A world with one more tool: it prints what is in a file, if it is there.
 fn world() -> World {
-    let empty = r#"{\"version\":\"2.1.0\",\"runs\":[]}"#;
+    let empty = r#"{\"version\":\"2.1.0\",\"runs\":[{\"tool\":{\"driver\":{}},\"results\":[]}]}"#;
     let script = format!("if test -e ../sarif; then cat ../sarif; else echo '{empty}'; fi");
     World::with(
         &format!(

@@ -1,7 +1,14 @@
 //! Jobservers that are gone, closed, or never were.
 
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::process::Command;
+
+use super::inject::needs;
+use super::support::process::{kill, under, wait_until};
 use super::table::Tried;
-use super::world::{World, run, under};
+use super::world::{World, finish, run, start};
 
 const WARNING: &str = "warning: the jobserver in the environment can't be used";
 
@@ -71,6 +78,75 @@ pub(crate) fn a_child_dies_with_tokens() -> Tried {
     assert!(stolen.contains("1 byte"), "nothing was stolen: {stolen}");
     world.check(&run);
     Ok(())
+}
+
+/// A run that is killed while its tools hold tokens of somebody else's pool: the pool has them again.
+pub(crate) fn genti_is_killed_with_tokens() -> Tried {
+    let world = World::new();
+    world.tool("echo > ../ready-$(basename \"$1\"); exec sleep 600");
+    let fifo = world.sandbox.beside().join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let mut pool = File::options().read(true).write(true).open(&fifo).unwrap();
+    pool.write_all(b"++").unwrap();
+    // Three at once: one in the slot that every client has, the others with a token each.
+    let script = format!("exec 97<>'{0}' 98<>'{0}'; exec \"$@\"", fifo.display());
+    let mut command = under(&["bash", "-c", &script, "bash"], &world.command(&["--parallel", "3"]));
+    let child = start(command.env("MAKEFLAGS", " -j3 --jobserver-auth=97,98"));
+    ["a", "b", "c"].iter().for_each(|name| world.wait_for(&format!("../ready-{name}")));
+    assert_eq!(tokens(&mut pool), 0, "all are in use");
+    child.send("KILL");
+    let run = finish(child);
+    let found = Cell::new(0);
+    let are_back = || {
+        found.set(found.get() + tokens(&mut pool.try_clone().unwrap()));
+        found.get() >= 2
+    };
+    wait_until("the tokens", are_back);
+    world.check(&run);
+    assert_eq!((found.get(), tokens(&mut pool)), (2, 0), "each of them once");
+    Ok(())
+}
+
+/// The same below `make`, which counts its tokens in the end.
+pub(crate) fn genti_is_killed_below_make() -> Tried {
+    needs(&["make", "--version"])?;
+    let world = World::new();
+    world.tool("echo > ../ready-$(basename \"$1\"); exec sleep 600");
+    let genti = world.command(&["--parallel", "3"]);
+    let genti =
+        genti.get_args().fold(format!("{:?}", genti.get_program()), |line, arg| format!("{line} {arg:?}"));
+    // The first one holds a pipe with all that it starts. The second one ends when the test says so: not before the guard
+    // has done its work.
+    let rules = format!(
+        "all: genti other\ngenti:\n\t+echo $$$$ > ../pid; exec {genti} 8> ../alive\nother:\n\tread line < ../go\n"
+    );
+    world.sandbox.write("../rules", &rules);
+    let pipes = [world.path("../go"), world.path("../alive")];
+    assert!(Command::new("mkfifo").args(&pipes).status().unwrap().success());
+    let [go, alive] = pipes;
+    let end = std::thread::spawn(move || std::fs::read(alive).unwrap());
+    let mut make = Command::new("make");
+    make.args(["-k", "-j3", "-f", "../rules", "all"]).current_dir(world.sandbox.root());
+    world.sandbox.scrub(&mut make);
+    let child = start(make.env("SOURCE_DATE_EPOCH", "0"));
+    ["a", "b"].iter().for_each(|name| world.wait_for(&format!("../ready-{name}")));
+    let pid = std::fs::read_to_string(world.path("../pid")).unwrap();
+    kill("KILL", pid.trim());
+    wait_until("the guard to be done", || end.is_finished());
+    std::fs::write(go, "\n").unwrap();
+    let run = finish(child);
+    assert!(run.err.contains("Killed") && !run.err.contains("jobserver tokens"), "{run}");
+    Ok(())
+}
+
+/// Takes the tokens that are in `pool` by now.
+fn tokens(pool: &mut File) -> usize {
+    let mut poll = [rustix::event::PollFd::new(&*pool, rustix::event::PollFlags::IN)];
+    let none = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+    match rustix::event::poll(&mut poll, Some(&none)) {
+        Ok(1..) => pool.read(&mut [0; 64]).unwrap(),
+        _ => 0,
+    }
 }
 
 fn toml_string(text: &str) -> String {

@@ -1,7 +1,11 @@
 //! Several runs in one workspace.
 
+use super::support::process::wait_until;
 use super::table::Tried;
-use super::world::{HEALTHY, World, finish, kill, start, wait_until};
+use super::world::{HEALTHY, World, finish, start};
+
+/// What a run prints that has found another one in its workspace.
+const WAITS: &str = "waiting for another run in this workspace to end";
 
 pub(crate) fn eight() -> Tried {
     let world = World::new();
@@ -11,30 +15,23 @@ pub(crate) fn eight() -> Tried {
         run.expect(0, &[]);
     }
     world.check(&runs[0]);
-    // They can't but meet while one of them holds the lock, which it does until its tool is told to end.
+    // They meet for certain while one of them holds the lock, which it does until its tool may end.
     world.tool("echo >> ../ready; until test -e ../go; do sleep 0.01; done; exit 0");
     let first = start(&mut world.command(&[]));
     world.wait_for("../ready");
     let others: Vec<_> = (0..7).map(|_| start(&mut world.command(&[]))).collect();
     for other in &others {
-        wait_until(|| is_waiting(other.id()), "a run that waits for the lock");
+        wait_until(WAITS, || other.says(WAITS));
     }
     world.sandbox.write("../go", "");
     world.tool(HEALTHY);
     finish(first).expect(0, &[]);
     for other in others {
         let run = finish(other);
-        run.expect(0, &["waiting for another run in this workspace to end"]);
+        run.expect(0, &[]);
         world.check(&run);
     }
     Ok(())
-}
-
-/// Whether this run has said so and sleeps: it holds the lock file open, and no other thread than its first runs.
-fn is_waiting(pid: u32) -> bool {
-    let fds = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    let mut open = fds.filter_map(|fd| std::fs::read_link(fd.path()).ok());
-    open.any(|path| path.ends_with("genti/lock"))
 }
 
 pub(crate) fn some_are_killed() -> Tried {
@@ -42,7 +39,7 @@ pub(crate) fn some_are_killed() -> Tried {
     let runs: Vec<_> = (0..8).map(|_| start(&mut world.command(&[]))).collect();
     // Whoever holds the lock, whoever waits for it.
     for run in runs.iter().step_by(2) {
-        kill("KILL", &run.id().to_string());
+        run.send("KILL");
     }
     for (at, run) in runs.into_iter().map(finish).enumerate() {
         assert!(run.was_killed() || run.code() == Some(0), "{run}");
@@ -58,9 +55,9 @@ pub(crate) fn interrupted_while_it_waits() -> Tried {
     let first = start(&mut world.command(&[]));
     world.wait_for("../ready");
     let other = start(&mut world.command(&[]));
-    wait_until(|| is_waiting(other.id()), "a run that waits for the lock");
-    kill("INT", &other.id().to_string());
-    finish(other).expect(130, &["waiting for another run"]);
+    wait_until(WAITS, || other.says(WAITS));
+    other.send("INT");
+    finish(other).expect(130, &[]);
     world.sandbox.write("../go", "");
     finish(first).expect(0, &[]);
     world.check_again();

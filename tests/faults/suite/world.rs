@@ -1,16 +1,15 @@
 //! A small workspace with a past, and what must hold in it after any fault.
 
 use std::collections::BTreeMap;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::channel;
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitStatus, Output};
 
 use serde_json::Value;
 
 use super::inject::Mounts;
 use super::support::Sandbox;
+use super::support::process::{Running, wait_until};
 use super::table::NotTried;
 
 /// In the order in which they are put in place.
@@ -120,7 +119,7 @@ impl World {
     /// Waits for a file that a tool makes.
     #[track_caller]
     pub(crate) fn wait_for(&self, path: &str) {
-        wait_until(|| self.path(path).exists(), path);
+        wait_until(path, || self.path(path).exists());
     }
 
     /// What became of `many/a`, and why. All other tasks must have their verdicts.
@@ -201,7 +200,6 @@ impl World {
     /// The same without the next run.
     #[track_caller]
     pub(crate) fn check_before_repair(&self, run: &Run) {
-        self.check_survivors();
         assert!(
             sources(self.sandbox.root()) == self.sources,
             "the sources or the baseline were changed\n{run}"
@@ -269,46 +267,12 @@ impl World {
         let dirs = ["target/genti", ".config"].map(|dir| files(&self.path(dir)));
         dirs.into_iter().flatten().map(|(path, _)| path).filter(is_unfinished).collect()
     }
-
-    /// That no process is left of the runs in this workspace.
-    #[track_caller]
-    pub(crate) fn check_survivors(&self) {
-        let since = Instant::now();
-        loop {
-            let left = processes(self.sandbox.beside());
-            if left.is_empty() {
-                return;
-            }
-            if since.elapsed() > PATIENCE {
-                let kill = left.iter().map(|(pid, _)| pid.to_string());
-                let _ = Command::new("kill").arg("-9").args(kill).status();
-                panic!("left behind: {left:#?}");
-            }
-            // What was killed still takes a moment to vanish.
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-}
-
-/// Waits for something to be so.
-#[track_caller]
-pub(crate) fn wait_until(is_so: impl Fn() -> bool, what: &str) {
-    let since = Instant::now();
-    while !is_so() {
-        assert!(since.elapsed() < HANGS, "still waiting for {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// The artifacts in `dir`.
 fn found(dir: &Path) -> [Option<Vec<u8>>; 3] {
     ARTIFACTS.map(|name| std::fs::read(dir.join(name)).ok())
 }
-
-/// How long what was killed may take to vanish.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// After this long a run hangs.
-const HANGS: Duration = Duration::from_secs(180);
 
 /// A run that ended.
 #[derive(Debug)]
@@ -344,7 +308,7 @@ impl std::fmt::Display for Run {
     }
 }
 
-/// Runs `command` to its end. One that hangs is killed, and the test fails.
+/// Runs `command` to its end, and to that of all that it starts. One that hangs is killed, and the test fails.
 #[track_caller]
 pub(crate) fn run(command: &mut Command) -> Run {
     finish(start(command))
@@ -352,61 +316,16 @@ pub(crate) fn run(command: &mut Command) -> Run {
 
 /// Starts `command` in a process group of its own, its output captured.
 #[track_caller]
-pub(crate) fn start(command: &mut Command) -> Child {
-    let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.process_group(0).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+pub(crate) fn start(command: &mut Command) -> Running {
+    Running::start(command)
 }
 
-/// Waits for what [`start`] started.
+/// Waits for what [`start`] started, and for everything that came of it: no run leaves a process behind, whatever
+/// becomes of it.
 #[track_caller]
-pub(crate) fn finish(child: Child) -> Run {
-    let pid = child.id();
-    let (sender, ended) = channel();
-    std::thread::spawn(move || sender.send(child.wait_with_output()));
-    let Ok(output) = ended.recv_timeout(HANGS) else {
-        kill("KILL", &format!("-{pid}"));
-        panic!("it hangs");
-    };
-    let Output { status, stdout, stderr } = output.unwrap();
+pub(crate) fn finish(running: Running) -> Run {
+    let Output { status, stdout, stderr } = running.finish();
     Run { status, out: stdout, err: String::from_utf8_lossy(&stderr).into_owned() }
-}
-
-/// Sends `signal` to `pid`, or to the group if it begins with `-`. Nobody there is no failure.
-pub(crate) fn kill(signal: &str, pid: &str) {
-    Command::new("kill").args(["-s", signal, "--", pid]).stderr(Stdio::null()).status().unwrap();
-}
-
-/// `command` as started by `prefix`: strace, prlimit, nsenter.
-pub(crate) fn under(prefix: &[&str], command: &Command) -> Command {
-    let mut under = Command::new(prefix[0]);
-    under.args(&prefix[1..]).arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => under.env(name, value),
-            None => under.env_remove(name),
-        };
-    }
-    if let Some(dir) = command.get_current_dir() {
-        under.current_dir(dir);
-    }
-    under
-}
-
-/// The processes that have to do with `place`, by working directory, arguments or environment.
-pub(crate) fn processes(place: &Path) -> Vec<(u32, String)> {
-    let place = place.to_str().unwrap();
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let read = |name: &str| std::fs::read(entry.path().join(name)).unwrap_or_default();
-        let [arguments, environment] =
-            ["cmdline", "environ"].map(|name| String::from_utf8_lossy(&read(name)).replace('\0', " "));
-        let dir = std::fs::read_link(entry.path().join("cwd")).unwrap_or_default();
-        if dir.starts_with(place) || arguments.contains(place) || environment.contains(place) {
-            found.push((pid, arguments));
-        }
-    }
-    found
 }
 
 /// All files of the workspace but those below `target`.

@@ -309,6 +309,7 @@ impl Pair {
             self.part.sight == Sight::Untracked || self.setting.is_shared && self.tool != Tool::Fmt;
         let is_excused = is_cargos && when != Self::CARRIED && seen.agrees(other);
         if let Some(difference) = seen.difference(expected).filter(|_| !is_excused) {
+            outcome.log += &format!("    {when}, and what it should be:{}\n", seen.details(expected));
             outcome.wrong.push((when.to_owned(), difference));
         }
     }

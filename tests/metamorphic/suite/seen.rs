@@ -80,6 +80,20 @@ impl Seen {
         Some(if is_greener { Difference::StalePass } else { Difference::StaleFailure })
     }
 
+    /// The lines of the reports that are not the same, where nothing else tells two runs apart.
+    pub(crate) fn details(&self, other: &Self) -> String {
+        let lines = |seen: &Self| -> Vec<String> {
+            let report = serde_json::to_string_pretty(&seen.report).unwrap();
+            report.lines().map(str::to_owned).chain(seen.statuses.iter().cloned()).collect()
+        };
+        let (ours, theirs) = (lines(self), lines(other));
+        let missing = |from: &[String], of: &[String], sign| -> String {
+            let lines = of.iter().filter(|line| !from.contains(line)).take(8);
+            lines.map(|line| format!("\n      {sign} {}", line.trim())).collect()
+        };
+        missing(&theirs, &ours, '-') + &missing(&ours, &theirs, '+')
+    }
+
     pub(crate) fn agrees(&self, other: &Self) -> bool {
         (self.code, &self.report, &self.statuses) == (other.code, &other.report, &other.statuses)
     }

@@ -1,6 +1,6 @@
 //! Where the text lies that decides what a tool says, and through which links it is reached.
 
-use super::parts::Seat;
+use super::parts::{By, Seat};
 use crate::suite::dice::Dice;
 use crate::suite::world::{HERE, WS};
 
@@ -85,7 +85,7 @@ impl Spot {
         match way {
             Way::Direct => {
                 // Only who can be told where to look finds it elsewhere.
-                if matches!(seat, Seat::Anywhere { fixed: false, .. }) && place != "" {
+                if matches!(seat, Seat::Anywhere { by: By::Path | By::PlainPath, .. }) && !place.is_empty() {
                     spot.via = far.clone();
                     spot.real = far;
                 }
@@ -182,7 +182,7 @@ fn can_go(seat: &Seat, direct: &Spot, way: Way) -> bool {
     match seat {
         Seat::Variable(..) | Seat::Scripted(..) => way == Way::Direct,
         // What is to be found by its name is not found by a way around.
-        Seat::Anywhere { fixed, .. } => !(*fixed && way == Way::UpFromLink),
+        Seat::Anywhere { by, .. } => *by == By::Path || way != Way::UpFromLink,
         // Only where nothing else is in the directory.
         Seat::At(_) | Seat::Shared(_) => {
             let dir = direct.dir();

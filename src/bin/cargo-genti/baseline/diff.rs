@@ -7,6 +7,7 @@ use std::path::Path;
 
 use genti::compare::baseline::parse;
 use genti::compare::identity::id_of;
+use genti::disk;
 use genti::model::outcome::End;
 use genti::pipeline::Error;
 use genti::report::finished::{Finding, Report};
@@ -45,7 +46,7 @@ type Lines = BTreeMap<(String, String), Vec<String>>;
 fn read(dir: &Path, shell: &mut Shell) -> Result<Lines, End> {
     let mut lines = Lines::new();
     let report = dir.join("report.json");
-    match std::fs::read(&report) {
+    match disk::read(&report) {
         Ok(bytes) => {
             let report = Report::read(&bytes).map_err(|error| {
                 shell.error(format_args!("{} is no report of a run: {error}", report.display()));
@@ -74,7 +75,7 @@ fn read(dir: &Path, shell: &mut Shell) -> Result<Lines, End> {
         return Err(End::Usage);
     }
     for path in files {
-        let bytes = std::fs::read(&path).map_err(|error| unreadable(&path, &error, shell))?;
+        let bytes = disk::read(&path).map_err(|error| unreadable(&path, &error, shell))?;
         let ns = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let entries = parse(&path.display().to_string(), &bytes)
             .map_err(|problems| fail(shell, Error::Baseline(problems.into())))?;

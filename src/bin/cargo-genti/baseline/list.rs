@@ -10,7 +10,7 @@ use genti::model::workspace::Workspace;
 use genti::pipeline::{self, Lockfile};
 use genti::report::finished::Report;
 use genti::scan::Env;
-use genti::store;
+use genti::{disk, store};
 
 use super::acceptable;
 use crate::args::ListArgs;
@@ -45,7 +45,7 @@ pub(super) fn main(args: &ListArgs, env: &Env, shell: &mut Shell) -> Result<End,
 /// Where the last run saw each finding, by id.
 fn lines(target_dir: &Path) -> BTreeMap<String, VecDeque<u32>> {
     let mut lines: BTreeMap<String, VecDeque<u32>> = BTreeMap::new();
-    let report = std::fs::read(target_dir.join("genti/artifacts/report.json")).ok();
+    let report = disk::read(&target_dir.join("genti/artifacts/report.json")).ok();
     let report = report.and_then(|bytes| Report::read(&bytes).ok());
     for finding in report.into_iter().flat_map(acceptable) {
         lines.entry(finding.id).or_default().extend(finding.place.range().map(|range| range.start.line));

@@ -46,6 +46,7 @@ struct Look {
 
 /// Reads and plans. A baseline holds for one build: what another one finds would be stale in it.
 fn prepare(args: &RunArgs, start: &Start, shell: &mut Shell) -> Result<(Project, Baseline), End> {
+    run::say_ignored(&start.env, shell);
     let project = run::prepare(args, Lockfile::Create, &start.env, shell)?;
     if !pipeline::builds_like_baseline(&project, &start.env) {
         match project.baseline.build.build_flags() {

@@ -50,6 +50,7 @@ on:
   push:
     branches: [main, master]
   pull_request:
+  merge_group:
 
 permissions:
   contents: read
@@ -60,6 +61,8 @@ concurrency:
 
 env:
   CARGO_TERM_COLOR: always
+  # The branch whose caches are used: that of a push, else that of what is to be merged.
+  BRANCH: ${{ github.event_name == 'push' && github.ref_name || github.base_ref || github.event.repository.default_branch }}
 
 jobs:
   check:
@@ -70,8 +73,10 @@ jobs:
       - uses: actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0
         with:
           persist-credentials: false
-      - name: Keep what is installed and built for the next run
-        uses: actions/cache@0057852bfaa89a56745cba8c7296529d2fc39830 # v4.3.0
+      # Pull requests and the merge queue only read caches: whoever can write to one decides what the next run finds.
+      - name: Restore what was installed and built
+        id: built
+        uses: actions/cache/restore@0057852bfaa89a56745cba8c7296529d2fc39830 # v4.3.0
         with:
           path: |
             ~/.cache/genti
@@ -80,12 +85,12 @@ jobs:
             TARGET/genti/build
           key: genti-${{ runner.os }}-${{ hashFiles('**/Cargo.lock', '**/rust-toolchain*') }}
           restore-keys: genti-${{ runner.os }}-
-      - name: Keep what is known for the next run
-        uses: actions/cache@0057852bfaa89a56745cba8c7296529d2fc39830 # v4.3.0
+      - name: Restore the results of earlier runs
+        uses: actions/cache/restore@0057852bfaa89a56745cba8c7296529d2fc39830 # v4.3.0
         with:
           path: TARGET/genti/cache
-          key: genti-known-${{ runner.os }}-${{ github.run_id }}-${{ github.run_attempt }}
-          restore-keys: genti-known-${{ runner.os }}-
+          key: genti-known-${{ runner.os }}-${{ env.BRANCH }}-${{ github.run_id }}-${{ github.run_attempt }}
+          restore-keys: genti-known-${{ runner.os }}-${{ env.BRANCH }}-
       - name: Install genti
         env:
           # Settings, Secrets and variables, Actions, Variables: the URL of the repository that genti comes from.
@@ -106,6 +111,22 @@ jobs:
         run: |
           LOCKFILE
           cargo genti checkMANIFEST
+      - name: Keep what is installed and built for the next run
+        if: ${{ !cancelled() && github.event_name == 'push' && steps.built.outputs.cache-hit != 'true' }}
+        uses: actions/cache/save@0057852bfaa89a56745cba8c7296529d2fc39830 # v4.3.0
+        with:
+          path: |
+            ~/.cache/genti
+            ~/.cargo/registry/cache
+            ~/.cargo/registry/index
+            TARGET/genti/build
+          key: ${{ steps.built.outputs.cache-primary-key }}
+      - name: Keep the results for the next run
+        if: ${{ !cancelled() && github.event_name == 'push' }}
+        uses: actions/cache/save@0057852bfaa89a56745cba8c7296529d2fc39830 # v4.3.0
+        with:
+          path: TARGET/genti/cache
+          key: genti-known-${{ runner.os }}-${{ env.BRANCH }}-${{ github.run_id }}-${{ github.run_attempt }}
       - name: Keep the artifacts
         if: always()
         uses: actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02 # v4.6.2

@@ -51,13 +51,13 @@ pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> End {
 
     let mut files = Vec::new();
     match &project.config {
-        None => files.push((root.join(CONFIG), config::render(&found))),
+        None => files.push((&root, root.join(CONFIG), config::render(&found))),
         Some(name) => shell.aside(GOOD, "Kept", visible_line(name)),
     }
-    files.extend(workflow.map(|place| (place, github::render(&found))));
-    for (path, text) in &files {
+    files.extend(workflow.map(|place| (&repository, place, github::render(&found))));
+    for (top, path, text) in &files {
         let shown = visible_line(&seen_from(&root, path));
-        match store::create_file(path, text.as_bytes()) {
+        match store::create_file(top, path, text.as_bytes()) {
             Ok(()) => shell.status(GOOD, "Wrote", shown),
             Err(error) => {
                 let error = match error.kind() {

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use genti::disk;
 use genti::model::tool::ToolId;
 use genti::path::RelPath;
 use genti::pipeline::Project;
@@ -133,7 +134,7 @@ impl Surroundings {
 fn configs(root: &Path, has: impl Fn(&&str) -> bool) -> Vec<String> {
     let mut configs: Vec<_> =
         CONFIGS.iter().filter(|path| has(path)).map(|path| (*path).to_owned()).collect();
-    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap_or_default();
+    let manifest = disk::read_to_string(&root.join("Cargo.toml")).unwrap_or_default();
     for table in ["lints", "workspace.lints"] {
         if manifest.lines().any(|line| line.starts_with(&format!("[{table}"))) {
             configs.push(format!("[{table}] of Cargo.toml"));
@@ -164,7 +165,7 @@ fn ci(repository: &Path) -> Vec<(String, Vec<String>)> {
     files.sort();
     // What can't be read is not told: it is only to save typing.
     let read = |file: String| {
-        let text = std::fs::read_to_string(repository.join(&file)).ok()?;
+        let text = disk::read_to_string(&repository.join(&file)).ok()?;
         Some((file, calls(&text)))
     };
     files.into_iter().filter_map(read).collect()

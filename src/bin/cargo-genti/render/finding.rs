@@ -26,8 +26,10 @@ pub(super) fn render(finding: &Finding, view: &View<'_>, notes: &[String]) -> St
         finding::Level::Warning => Level::WARNING,
         finding::Level::Note => Level::NOTE,
     };
-    let message = visible(&finding.message);
-    let path = visible_line(&finding.place.name());
+    let message = finding.title();
+    let message = visible(&message);
+    let place = finding.shown_at();
+    let path = visible_line(&place.name());
     let rule = visible_line(&finding.rule);
     let mut title = level.primary_title(message.as_ref());
     let url = view.links.and_then(|_| links::rule(&finding.ns, &finding.rule));
@@ -40,15 +42,14 @@ pub(super) fn render(finding: &Finding, view: &View<'_>, notes: &[String]) -> St
         }
     }
     let mut main = Group::with_title(title);
-    let source = finding.place.path().and_then(|path| view.sources.get(path));
-    let shown =
-        finding.place.range().zip(source).and_then(|(range, source)| Shown::of(finding, range, source));
+    let source = place.path().and_then(|path| view.sources.get(path));
+    let shown = place.range().zip(source).and_then(|(range, source)| Shown::of(finding, range, source));
     let excerpt = shown.as_ref().map(|shown| &shown.excerpt);
     let change = source.and_then(|source| Change::of(finding, source));
     let patched = change.as_ref().map(|change| change.snippet(&path));
     // A patch of several lines shows the new ones alone: then the old ones are shown first.
     let is_all_fix = finding.ns == "rustfmt" && change.as_ref().is_some_and(Change::is_of_lines);
-    main = match (&shown, excerpt, finding.place.range()) {
+    main = match (&shown, excerpt, place.range()) {
         // The change says where and what.
         (Some(_), _, _) if is_all_fix => patched.clone().into_iter().fold(main, Group::element),
         (Some(shown), Some(excerpt), _) => {
@@ -102,7 +103,7 @@ fn notes(finding: &Finding, labelled: &[usize], has_link: bool) -> Vec<String> {
     let related = related.map(|(_, related)| {
         let message = visible(&related.message);
         match related.place.as_ref().map(|place| (place, place.range())) {
-            Some((place, Some(range))) if *place != finding.place => {
+            Some((place, Some(range))) if place != finding.shown_at() => {
                 let Position { line, column } = range.start;
                 format!("{message}: {}:{line}:{column}", visible_line(&place.name()))
             }
@@ -137,7 +138,7 @@ impl<'a> Shown<'a> {
             .iter()
             .enumerate()
             .filter_map(|(at, related)| Some((at, related, related.place.as_ref()?)))
-            .filter(|(_, _, place)| place.path() == finding.place.path())
+            .filter(|(_, _, place)| place.path() == finding.shown_at().path())
             .filter_map(|(at, related, place)| Some((at, related, place.range().filter(|it| is_near(*it))?)))
             .collect();
         let cover = near.iter().fold(range, |cover, (_, _, other)| Range {

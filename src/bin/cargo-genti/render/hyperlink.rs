@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use anstyle_hyperlink::{Hyperlink, path_to_url};
+use genti::model::generated::split_out_dir;
 use genti::path::RelPath;
 
 /// `text`, leading to `url` if there is one. Both are fit for a terminal already.
@@ -17,8 +18,11 @@ pub(super) fn to(url: Option<&str>, text: &str) -> String {
     }
 }
 
-/// The address of the file at `path` below `root`.
+/// The address of the file at `path` below `root`. A generated file is in no checkout.
 pub(super) fn file(root: &Path, path: &RelPath) -> Option<String> {
+    if split_out_dir(path).is_some() {
+        return None;
+    }
     path_to_url(&path.to_path(root))
 }
 

@@ -20,11 +20,12 @@ use genti::model::outcome::End;
 use genti::scan::Env;
 
 use crate::args::{Color, OutputArgs};
+use crate::stdout;
 use crate::stream::Stream;
 
 pub(crate) use drift::drift;
 pub(crate) use finding::{entry, entry_at};
-pub(crate) use genti::report::text::{plural, visible_line};
+pub(crate) use genti::report::text::{plural, visible_line, without_hash_commands};
 pub(crate) use progress::Bar;
 pub(crate) use report::{View, report};
 pub(crate) use versions::other_versions;
@@ -37,6 +38,10 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD)
 pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
 /// What goes on.
 pub(crate) const BUSY: Style = AnsiColor::Cyan.on_default().effects(Effects::BOLD);
+
+/// The variables by which CI services say that it is them.
+const CI: [&str; 7] =
+    ["BUILDKITE", "CI", "GITHUB_ACTIONS", "GITLAB_CI", "TEAMCITY_VERSION", "TF_BUILD", "TRAVIS"];
 
 /// `path` as a user would name it who is where the command was called.
 pub(crate) fn place(path: &Path) -> String {
@@ -53,8 +58,14 @@ pub(crate) struct Shell {
     pub(crate) quiet: bool,
     /// Whether lines that change are of use.
     pub(crate) has_progress: bool,
+    /// Whether a log is told that a run goes on, or that a step is slow.
+    pub(crate) has_signs_of_life: bool,
     /// Whether GitHub's runner reads along, and takes some lines for commands.
     pub(crate) in_actions: bool,
+    /// Whether any CI service does.
+    in_ci: bool,
+    /// Whether cargo started this program.
+    by_cargo: bool,
     /// What other programs are told on stdout.
     pub(super) stream: Stream,
 }
@@ -79,7 +90,8 @@ impl Shell {
         };
         let is_dumb = env.get("CI").is_some() || env.get("TERM").is_some_and(|term| term == "dumb");
         // As cargo has it.
-        let is_wanted = match env.get("CARGO_TERM_PROGRESS_WHEN").and_then(|value| value.to_str()) {
+        let when = env.get("CARGO_TERM_PROGRESS_WHEN").and_then(|value| value.to_str());
+        let is_wanted = match when {
             Some("always") => true,
             Some("never") => false,
             _ => !is_dumb,
@@ -91,8 +103,11 @@ impl Shell {
             verbose: args.verbose,
             quiet: args.quiet,
             has_progress: is_terminal && is_wanted && !args.quiet,
+            has_signs_of_life: when != Some("never"),
             stream: Stream::default(),
             in_actions: env.get("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
+            by_cargo: env.get("CARGO").is_some(),
+            in_ci: CI.iter().any(|name| env.get(name).is_some()),
         }
     }
 
@@ -103,40 +118,49 @@ impl Shell {
 
     /// What was asked for, on stdout. A reader that has seen enough is no failure, all else is.
     pub(crate) fn out(&mut self, text: &str) -> End {
+        if text.is_empty() {
+            return End::Passed;
+        }
         let written = self.out.write_all(text::inert(text).as_bytes()).and_then(|()| self.out.flush());
-        self.written(written)
+        self.printed(written)
     }
 
-    /// JSON, on stdout. Where GitHub's runner reads along, the same values in other characters: the older form of its
-    /// commands is looked for everywhere in a line.
+    /// JSON, on stdout: the same values, if need be in other characters, for the commands of some CI services are looked for
+    /// everywhere in a line.
     pub(crate) fn out_json(&mut self, bytes: &[u8]) -> End {
         match std::str::from_utf8(bytes) {
-            Ok(text) if self.in_actions && text.contains("##[") => {
-                self.out_as_it_is(text.replace("##[", "\\u0023#[").as_bytes())
-            }
+            Ok(text) => self.out_as_it_is(without_hash_commands(text, "\\u0023#").as_bytes()),
             _ => self.out_as_it_is(bytes),
         }
     }
 
     /// What was asked for, on stdout, byte for byte.
     pub(crate) fn out_as_it_is(&mut self, bytes: &[u8]) -> End {
+        if bytes.is_empty() {
+            return End::Passed;
+        }
         let mut out = std::io::stdout().lock();
         let written = out.write_all(bytes).and_then(|()| out.flush());
-        self.written(written)
+        self.printed(written)
     }
 
-    /// A report, on stdout. What GitHub's runner would obey in it, it must not read.
+    /// A report, on stdout. What a CI service would obey in it, it must not read.
     pub(crate) fn out_harmless(&mut self, bytes: &[u8]) -> End {
         let text = String::from_utf8_lossy(bytes);
-        if self.in_actions && text::inert(&text) != text {
-            self.error("it holds text that GitHub's runner would take for commands: write it to a file with --output");
+        if self.in_ci && text::inert(&text) != text {
+            self.error("the report contains text that this CI service would take for commands; write it to a file with `--output`");
             return End::Usage;
         }
         self.out_as_it_is(bytes)
     }
 
-    fn written(&mut self, result: std::io::Result<()>) -> End {
+    /// How a command ends that has printed what was asked for, with this result.
+    pub(crate) fn printed(&mut self, result: std::io::Result<()>) -> End {
         match result {
+            Ok(()) if stdout::is_closed(self.by_cargo) => {
+                self.error("could not write to standard output: it is closed");
+                End::NotWritten
+            }
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
                 self.error(format_args!("could not write to standard output: {error}"));
                 End::NotWritten

@@ -10,18 +10,16 @@ pub(super) fn render(problem: &Problem) -> String {
     let message = visible(&problem.message);
     let mut group = Group::with_title(Level::ERROR.primary_title(message.as_ref()));
     let help = problem.help.as_deref().map(visible);
-    match &problem.span {
-        Some(span) if problem.text.get(span.clone()).is_some() => {
-            // An empty span would be a caret on nothing.
-            let end = span.end.max(span.start + 1).min(problem.text.len());
-            let mut annotation = AnnotationKind::Primary.span(span.start.min(end)..end);
+    match problem.clamped() {
+        Some(span) => {
+            let mut annotation = AnnotationKind::Primary.span(span);
             if let Some(help) = &help {
                 annotation = annotation.label(help.as_ref());
             }
             group =
                 group.element(Snippet::source(&*problem.text).path(&*problem.file).annotation(annotation));
         }
-        _ => {
+        None => {
             group = group.element(Origin::path(&*problem.file));
             if let Some(help) = &help {
                 group = group.element(Level::HELP.message(help.as_ref()));
@@ -29,4 +27,69 @@ pub(super) fn render(problem: &Problem) -> String {
         }
     }
     format!("{}\n\n", Renderer::styled().render(&[group]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use genti::compare::baseline;
+    use genti::model::error::Problems;
+    use genti::plan::config::{self, ConfigFile, Place};
+
+    use super::*;
+
+    /// Mistakes of many kinds.
+    const CONFIG: &str = "a = \"x\"\n[tools.t]\nrun = [\"t\", \"{nope}\"]\nparse = { regex = \"(x\" }\nfiles = [\"[\"]\n\
+                          [policy]\nseed = -1\nmax-duration = \"1 parsec\"\n[[suppress]]\nexpires = \"soon\"\n";
+    const LOCK: &str = "version = 1\n[tools.t]\nversion = 1\n[tools.u]\nx = \"y\"\n";
+    const BASELINE: &str = "{\"genti_baseline\":1}\n{\"path\":\"a\",\"x\":1}\n<<<<<<< a\n";
+    /// Of several bytes, of no width, that combine, that look like quotes, that end lines.
+    const ODD: [&str; 9] = ["é", "”", "👩\u{200d}🔬", "\u{feff}", "\u{301}", "\u{85}", "\r", "\t", "\0"];
+
+    fn file(name: &str, text: String) -> ConfigFile {
+        ConfigFile { name: Arc::from(name), text: text.into(), place: Place::File }
+    }
+
+    /// Renders all mistakes in `text` with each odd character at each place. How many there were.
+    fn check(text: &str, read: impl Fn(String) -> Option<Problems>) -> usize {
+        let mut count = 0;
+        for at in (0..=text.len()).filter(|at| text.is_char_boundary(*at)) {
+            for odd in ODD {
+                let text = format!("{}{odd}{}", &text[..at], &text[at..]);
+                let problems = read(text).map_or(Vec::new(), |problems| problems.0);
+                problems.iter().for_each(|problem| assert!(!render(problem).is_empty()));
+                count += problems.len();
+            }
+        }
+        count
+    }
+
+    #[test]
+    fn a_mistake_beside_any_character_is_shown() {
+        let config = |text| config::load(&[file("genti.toml", text)], None).err();
+        let lock = |text| config::lock(&file("genti.lock", text)).err();
+        let baseline = |text: String| baseline::parse("t.jsonl", text.as_bytes()).err();
+        assert!(check(CONFIG, config) > 5_000);
+        assert!(check(LOCK, lock) > 500);
+        assert!(check(BASELINE, baseline) > 500);
+    }
+
+    #[test]
+    fn any_span_of_any_text_is_shown() {
+        for text in ["", "\n", "é", "a é\r\n”\tb\u{301}\n", "\u{feff}a\n\n"] {
+            for start in 0..text.len() + 2 {
+                for end in 0..text.len() + 2 {
+                    let problem = Problem {
+                        file: "f".into(),
+                        text: text.into(),
+                        span: Some(start..end),
+                        message: "é\n".to_owned(),
+                        help: Some("”".to_owned()),
+                    };
+                    assert!(render(&problem).contains("f:") || text.is_empty(), "{text:?} {start}..{end}");
+                }
+            }
+        }
+    }
 }

@@ -1,15 +1,18 @@
 //! What goes on during a run: lines that change, on a terminal; else a sign of life now and then.
 
+mod frames;
 #[cfg(test)]
 mod tests;
 mod view;
 
 use std::time::{Duration, Instant};
 
+use console::Term;
 use genti::model::event::{Event, Waiting};
 use genti::pipeline::Project;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use self::frames::Frames;
 use self::view::{Line, View, time};
 use super::{BUSY, Shell, WARN};
 
@@ -37,7 +40,7 @@ impl<'a> Bar<'a> {
     /// Draws nothing yet.
     pub(crate) fn new(project: &'a Project, shell: &Shell) -> Self {
         let target = match shell.has_progress {
-            true => ProgressDrawTarget::stderr(),
+            true => ProgressDrawTarget::term_like(Box::new(Frames::new(Term::buffered_stderr()))),
             false => ProgressDrawTarget::hidden(),
         };
         Self::on_target(View::new(&project.workspace, &project.plan), target, shell.is_coloured())
@@ -66,7 +69,7 @@ impl<'a> Bar<'a> {
         shell.tell_event(event, self.view.workspace, self.view.plan);
         match event {
             Event::Notice(text) => self.say(now, shell, |shell| shell.note(text)),
-            Event::Slow(step, long) => {
+            Event::Slow(step, long) if shell.has_signs_of_life => {
                 let what = format!("{} has run for {}", self.view.name(step), time(long));
                 self.say(now, shell, |shell| shell.aside(WARN, "Slow", what));
             }
@@ -75,21 +78,26 @@ impl<'a> Bar<'a> {
                 self.say(now, shell, |shell| shell.note(what));
             }
             Event::Comparing => return self.bar.finish_and_clear(),
-            Event::Planned | Event::Started(_) | Event::Finished(_) | Event::Waiting(_) | Event::Tick => {}
+            Event::Planned
+            | Event::Started(_)
+            | Event::Finished(_)
+            | Event::Waiting(_)
+            | Event::Slow(..)
+            | Event::Tick => {}
         }
         if self.bar.is_hidden() {
-            if now.saturating_sub(self.said) >= SILENCE {
+            if shell.has_signs_of_life && now.saturating_sub(self.said) >= SILENCE {
                 let summary = self.view.summary(now);
                 self.say(now, shell, |shell| shell.aside(BUSY, "Checking", summary));
             }
         } else if self.drawn.is_none_or(|drawn| now.saturating_sub(drawn) >= FRAME) {
             let (width, height) = size();
             self.drawn = Some(now);
-            self.draw(&self.view.lines(now, width, height), shell);
+            self.draw(&self.view.lines(now, width, height));
         }
     }
 
-    fn draw(&mut self, lines: &[Line], shell: &mut Shell) {
+    fn draw(&mut self, lines: &[Line]) {
         let text = |Line { style, word, what }: &Line| match self.is_coloured {
             true => format!("{style}{word:>12}{style:#} {what}"),
             false => format!("{word:>12} {what}"),
@@ -98,7 +106,6 @@ impl<'a> Bar<'a> {
         if text != self.text {
             self.bar.set_message(text.clone());
             self.text = text;
-            rest(shell);
         }
     }
 
@@ -106,9 +113,6 @@ impl<'a> Bar<'a> {
     fn say(&mut self, now: Duration, shell: &mut Shell, say: impl FnOnce(&mut Shell)) {
         self.bar.suspend(|| say(shell));
         self.said = now;
-        if !self.bar.is_hidden() {
-            rest(shell);
-        }
     }
 }
 
@@ -116,12 +120,6 @@ impl Drop for Bar<'_> {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
-}
-
-/// Leaves the cursor at the beginning of the last line: behind it, the terminal's `^C` would go to the next one, and a
-/// line would stay when all are cleared.
-fn rest(shell: &mut Shell) {
-    shell.err("\r");
 }
 
 /// Columns and rows of the terminal.

@@ -34,6 +34,8 @@ pub(crate) struct View<'a> {
     pub(crate) sources: &'a Sources,
     /// Whether there is no baseline, and this build is the one to take it with.
     pub(crate) may_begin_baseline: bool,
+    /// Whether the workspace lies in a repository.
+    pub(crate) in_repository: bool,
     /// Where the artifacts are, if they were written.
     pub(crate) artifacts: Option<String>,
     /// For each tool, where its output is kept.

@@ -3,23 +3,29 @@
 use std::borrow::Cow;
 
 use anstream::adapter::strip_str;
-use genti::report::text::plural;
+use genti::report::text::{BROKEN, command, plural, without_hash_commands};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Whole lines as they are written, made harmless where source text is among them. CI services take some lines for
-/// orders: GitHub's runner obeys `::…` where a line begins, and `##[…` anywhere in one. And terminals obey a second set
-/// of control characters, beyond ASCII.
+/// commands ([`command`], [`without_hash_commands`]). And terminals obey a second set of control characters, beyond ASCII.
 pub(crate) fn inert(text: &str) -> Cow<'_, str> {
     let steers = |c: char| matches!(c, '\u{80}'..='\u{9f}');
+    let text = without_hash_commands(text, BROKEN);
     // This program's own colours may be taken out later.
-    let is_order =
-        |line: &str| line.contains("::") && strip_str(line).to_string().trim_start().starts_with("::");
-    if !text.contains("##[") && !text.contains(steers) && !text.split(['\n', '\r']).any(is_order) {
-        return Cow::Borrowed(text);
+    let order = |line: &str| {
+        let end = |c: char| matches!(c, '\n' | '\r');
+        let begins = line.contains(['\u{1b}', ':', '-', '+', '~', '^']);
+        begins.then(|| command(strip_str(line).to_string().trim_end_matches(end))).flatten()
+    };
+    if !text.contains(steers) && text.split(['\n', '\r']).all(|line| order(line).is_none()) {
+        return text;
     }
     let inert = |line: &str| {
-        let line = line.replace("##[", "##\\[").replace(steers, "\u{fffd}");
-        if is_order(&line) { line.replacen("::", "\\::", 1) } else { line }
+        let line = line.replace(steers, "\u{fffd}");
+        match order(&line) {
+            Some(mark) => line.replacen(mark, &format!("\\{mark}"), 1),
+            None => line,
+        }
     };
     Cow::Owned(text.split_inclusive(['\n', '\r']).map(inert).collect())
 }
@@ -61,5 +67,8 @@ mod tests {
         assert_eq!(inert("a\n  ::error::b\n::c"), "a\n  \\::error::b\n\\::c");
         assert_eq!(inert("a ##[error]b"), "a ##\\[error]b");
         assert_eq!(inert("std::mem\n1 | ::b"), "std::mem\n1 | ::b");
+        assert_eq!(inert("\u{1b}[1m--- a\u{1b}[0m\n"), "\u{1b}[1m\\--- a\u{1b}[0m\n");
+        assert_eq!(inert("##vso[task.complete]a"), "##\\vso[task.complete]a");
+        assert_eq!(inert("error: a --> b\n"), "error: a --> b\n");
     }
 }

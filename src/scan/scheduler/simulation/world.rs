@@ -4,9 +4,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::super::tests::{plan, tool};
-use super::super::{Limits, time_cap};
+use super::super::{Layout, Limits, Programs, programs_of, time_cap};
 use crate::model::task::{Plan, StepId};
-use crate::model::tool::{Tool, ToolId};
+use crate::model::tool::{Arg, Counted, Environment, Parse, Piece, Tool, ToolId};
 
 /// Longer than any run.
 pub(super) const FOREVER: Duration = Duration::from_secs(1 << 30);
@@ -76,7 +76,7 @@ impl World {
         let mut rng = Rng(seed.wrapping_mul(3) ^ 0x5eed);
         world.has_faults = true;
         world.limits.fail_fast = rng.chance(30);
-        world.limits.one_build_dir = rng.chance(50);
+        world.limits.layout = [Layout::Lanes, Layout::One, Layout::Shared][rng.below(3) as usize];
         if rng.chance(30) {
             world.limits.parallel = 1;
         }
@@ -113,7 +113,7 @@ impl World {
         let plan = plan(tools, batches);
         Self {
             seed,
-            limits: Limits { parallel, own_slot: false, fail_fast: false, one_build_dir: false },
+            limits: Limits { parallel, own_slot: false, fail_fast: false, layout: Layout::Lanes },
             tokens: parallel,
             work,
             interrupt: None,
@@ -128,7 +128,12 @@ impl World {
     pub(super) fn lane(&self, step: StepId) -> Option<&str> {
         let lane = self.plan.graph.tool(self.plan.step(step).tool).lane.as_deref();
         let is_cargos = matches!(lane, Some("check" | "build"));
-        if is_cargos && self.limits.one_build_dir { Some("the one") } else { lane }
+        if is_cargos && self.limits.layout != Layout::Lanes { Some("the one") } else { lane }
+    }
+
+    /// Whose programs `step` needs, and where.
+    pub(super) fn programs(&self, step: StepId) -> Option<Programs> {
+        programs_of(&self.plan.graph, self.plan.step(step).tool, self.limits.layout)
     }
 
     /// How long `step` takes if nobody ends it: what does not get done in its time is done again one by one.
@@ -176,6 +181,12 @@ fn random_tools(rng: &mut Rng) -> Tools {
         tool.weight = NonZeroU32::MIN.saturating_add(rng.below(3) as u32);
         tool.jobserver = tool.lane.is_some() || rng.chance(20);
         tool.required = rng.chance(80);
+        tool.parse = if rng.chance(20) { Parse::CargoBuild } else { tool.parse };
+        tool.configured = true;
+        tool.environment = if rng.chance(30) { Environment::Inherit(Counted::All) } else { tool.environment };
+        if rng.chance(20) {
+            tool.run = vec![Arg::Text(vec![Piece::Executable])];
+        }
         tools.push((tool, (0..at).filter(|_| rng.chance(12)).map(ToolId).collect()));
     }
     tools

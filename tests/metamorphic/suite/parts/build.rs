@@ -1,6 +1,6 @@
 //! Build scripts and procedural macros, and what they read.
 
-use super::{Absent, ITEM, Part, Seat, Sight, Tool, WORD};
+use super::{Absent, By, ITEM, Part, Seat, Sight, Tool, WORD};
 use crate::suite::draft::{BUILD, Draft};
 use crate::suite::spot::Spot;
 
@@ -8,7 +8,7 @@ const DIR: &str = "repo/ws/a";
 const TOOLS: &[Tool] = &[Tool::Clippy, Tool::Codegen, Tool::Doc, Tool::Test];
 
 const fn anywhere(name: &'static str) -> Seat {
-    Seat::Anywhere { beside: DIR, name, fixed: false, near: false }
+    Seat::Anywhere { beside: DIR, name, by: By::Path, near: false }
 }
 
 /// What a script is made of that says whether it is good.
@@ -104,7 +104,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a build script at a path of the manifest",
         tools: &[Tool::Clippy, Tool::Codegen],
-        seat: anywhere("script{n}.rs"),
+        seat: Seat::Anywhere { beside: DIR, name: "script{n}.rs", by: By::PlainPath, near: false },
         good: "//! S.\nfn main() {}\n/* .............................................. */\n",
         bad: "//! S.\nfn main() {\n    println!(\"cargo::rustc-cfg=evil\");\n    panic!()\n}\n",
         absent: Absent::Bad,
@@ -127,7 +127,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a file in a directory that a build script names",
         tools: TOOLS,
-        seat: Seat::Anywhere { beside: "repo/ws/a/data{n}", name: "x.txt", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/ws/a/data{n}", name: "x.txt", by: By::Path, near: false },
         good: WORD[0],
         bad: WORD[1],
         absent: Absent::Good,
@@ -142,7 +142,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a file in a directory of a directory that a build script names",
         tools: TOOLS,
-        seat: Seat::Anywhere { beside: "repo/ws/a/data{n}/deep", name: "x.txt", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/ws/a/data{n}/deep", name: "x.txt", by: By::Path, near: false },
         good: WORD[0],
         bad: WORD[1],
         absent: Absent::Good,
@@ -157,7 +157,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a file of the package that its build script reads without a word",
         tools: &[Tool::Clippy, Tool::Codegen],
-        seat: Seat::Anywhere { beside: DIR, name: "data{n}.txt", fixed: true, near: true },
+        seat: Seat::Anywhere { beside: DIR, name: "data{n}.txt", by: By::Name, near: true },
         good: WORD[0],
         bad: WORD[1],
         absent: Absent::Good,
@@ -225,7 +225,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "what the build script of a dependency says",
         tools: &[Tool::Clippy, Tool::Test],
-        seat: Seat::Anywhere { beside: "repo/ws/l{n}", name: "data{n}.txt", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/ws/l{n}", name: "data{n}.txt", by: By::Path, near: false },
         good: WORD[0],
         bad: WORD[1],
         absent: Absent::Bad,
@@ -247,7 +247,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "what a build dependency is made of",
         tools: TOOLS,
-        seat: Seat::Anywhere { beside: "repo/ws/h{n}/src", name: "s.rs", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/ws/h{n}/src", name: "s.rs", by: By::Path, near: false },
         good: IS_GOOD[0],
         bad: IS_GOOD[1],
         absent: Absent::Bad,
@@ -264,7 +264,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a module of a procedural macro",
         tools: &[Tool::Clippy, Tool::Doc, Tool::Test],
-        seat: Seat::Anywhere { beside: "repo/ws/m{n}/src", name: "s.rs", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/ws/m{n}/src", name: "s.rs", by: By::Path, near: false },
         good: IS_GOOD[0],
         bad: IS_GOOD[1],
         absent: Absent::Bad,
@@ -296,7 +296,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a file of the package that a procedural macro reads without a word",
         tools: &[Tool::Clippy, Tool::Doc, Tool::Test],
-        seat: Seat::Anywhere { beside: DIR, name: "data{n}.txt", fixed: true, near: true },
+        seat: Seat::Anywhere { beside: DIR, name: "data{n}.txt", by: By::Name, near: true },
         good: WORD[0],
         bad: WORD[1],
         absent: Absent::Good,
@@ -347,8 +347,7 @@ fn makes(draft: &mut Draft, spot: &Spot, items: &str, condition: &str) {
     draft.package(&format!("m{n}"), &dir, "[lib]\nproc-macro = true\n");
     let bad = match draft.tool {
         Tool::Test => format!("#[test] fn bad{n}() {{ panic!() }}"),
-        Tool::Doc => format!("/// [Vex]\npub fn bad{n}() {{}}"),
-        // Lints leave alone what a macro made.
+        // Lints leave alone what a macro has made.
         _ => "compile_error!(\\\"evil\\\");".to_owned(),
     };
     draft.file(

@@ -1,7 +1,7 @@
 //! Configuration of rustfmt, clippy, rustdoc and cargo, wherever they look for it, and variables that they read.
 
 use super::sources::reads_variable;
-use super::{Absent, Part, Seat, Sight, Tool};
+use super::{Absent, By, Part, Seat, Sight, Tool};
 use crate::suite::draft::{Draft, MANIFEST, ROOT};
 use crate::suite::world::WS;
 
@@ -298,7 +298,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a file that the configuration of cargo includes",
         tools: &[Tool::Clippy, Tool::Test],
-        seat: Seat::Anywhere { beside: "repo/ws/.cargo", name: "more{n}.toml", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/ws/.cargo", name: "more{n}.toml", by: By::Path, near: false },
         good: FLAGS[0],
         bad: FLAGS[1],
         absent: Absent::Never,
@@ -308,7 +308,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a file that the configuration of cargo includes if it is there",
         tools: &[Tool::Clippy],
-        seat: Seat::Anywhere { beside: "repo/ws/.cargo", name: "more{n}.toml", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/ws/.cargo", name: "more{n}.toml", by: By::Path, near: false },
         good: FLAGS[0],
         bad: FLAGS[1],
         absent: Absent::Good,
@@ -325,7 +325,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a file that an included configuration of cargo includes",
         tools: &[Tool::Clippy],
-        seat: Seat::Anywhere { beside: "repo/cargo", name: "more{n}.toml", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/cargo", name: "more{n}.toml", by: By::Path, near: false },
         good: FLAGS[0],
         bad: FLAGS[1],
         absent: Absent::Never,
@@ -351,7 +351,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a file that the configuration of cargo above includes",
         tools: &[Tool::Clippy],
-        seat: Seat::Anywhere { beside: "repo/.cargo", name: "more{n}.toml", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/.cargo", name: "more{n}.toml", by: By::Path, near: false },
         good: FLAGS[0],
         bad: FLAGS[1],
         absent: Absent::Never,
@@ -361,7 +361,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a file that the user's configuration of cargo includes",
         tools: &[Tool::Clippy],
-        seat: Seat::Anywhere { beside: "home/.cargo", name: "more{n}.toml", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "home/.cargo", name: "more{n}.toml", by: By::Path, near: false },
         good: FLAGS[0],
         bad: FLAGS[1],
         absent: Absent::Never,
@@ -371,7 +371,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a wrapper of rustc",
         tools: &[Tool::Clippy],
-        seat: Seat::Anywhere { beside: "repo/ws", name: "wrap{n}.sh", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/ws", name: "wrap{n}.sh", by: By::Path, near: false },
         good: "#!/bin/sh\nexec \"$@\" # --cfg good\n",
         bad: "#!/bin/sh\nexec \"$@\"   --cfg evil\n",
         absent: Absent::Never,
@@ -384,7 +384,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a wrapper of rustc that the configuration of cargo names",
         tools: &[Tool::Clippy],
-        seat: Seat::Anywhere { beside: "repo/ws", name: "wrap{n}.sh", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/ws", name: "wrap{n}.sh", by: By::Path, near: false },
         good: "#!/bin/sh\nexec \"$@\" # --cfg good\n",
         bad: "#!/bin/sh\nexec \"$@\"   --cfg evil\n",
         absent: Absent::Never,

@@ -46,8 +46,7 @@ pub(crate) enum Seat {
         beside: &'static str,
         /// With `{n}` for the number of the part.
         name: &'static str,
-        /// Whether it is read beside only, be it through a link.
-        fixed: bool,
+        by: By,
         /// Whether what it leads to must be in the workspace.
         near: bool,
     },
@@ -59,6 +58,17 @@ pub(crate) enum Seat {
     Variable(&'static [&'static str]),
     /// Several files at once: makes the world good, or bad.
     Scripted(fn(&World, &str)),
+}
+
+/// How what reads a text is told where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// By any path.
+    Path,
+    /// By any path, in which `..` takes away the name before it, even if that is a link.
+    PlainPath,
+    /// By its name, or a glob.
+    Name,
 }
 
 impl Seat {
@@ -112,8 +122,11 @@ impl Part {
 
     /// Whether it may stand beside another one that is changed.
     pub(crate) fn goes_with_others(&self) -> bool {
+        // Of the configuration of cargo there is one.
+        let has_configuration =
+            self.name.contains("configuration of cargo") || self.name.contains("vendored");
         match self.seat {
-            Seat::Anywhere { fixed, .. } => !fixed,
+            Seat::Anywhere { by, .. } => by != By::Name && !has_configuration,
             Seat::Variable(names) => names[0].starts_with("LEVER"),
             Seat::At(_) | Seat::Shared(_) | Seat::Scripted(..) => false,
         }

@@ -1,6 +1,6 @@
 //! Tools that the configuration defines: what they look at, what they are made of, what they look for.
 
-use super::{Absent, Part, Seat, Sight, Tool, WORD};
+use super::{Absent, By, Part, Seat, Sight, Tool, WORD};
 use crate::suite::draft::{CONFIG, Draft, Entry};
 use crate::suite::world::WS;
 
@@ -15,11 +15,11 @@ parse = { regex = '^(?<path>[^:]+):(?<line>\d+):(?<message>.+)$' }
 const SCRIPT: [&str; 2] = ["#!/bin/sh\nexit 0\n", "#!/bin/sh\nexit 1\n"];
 
 const fn anywhere(beside: &'static str, name: &'static str) -> Seat {
-    Seat::Anywhere { beside, name, fixed: false, near: false }
+    Seat::Anywhere { beside, name, by: By::Path, near: false }
 }
 
 const fn fixed(beside: &'static str, name: &'static str) -> Seat {
-    Seat::Anywhere { beside, name, fixed: true, near: false }
+    Seat::Anywhere { beside, name, by: By::Name, near: false }
 }
 
 pub(super) const PARTS: &[Part] = &[

@@ -1,6 +1,6 @@
 //! Packages that `a` needs: in the workspace, in the repository, and beyond, with what these read in their turn.
 
-use super::{Absent, Part, Seat, Sight, Tool, WORD};
+use super::{Absent, By, Part, Seat, Sight, Tool, WORD};
 use crate::suite::draft::Draft;
 use crate::suite::spot::Spot;
 
@@ -11,7 +11,7 @@ const CALLED: [&str; 2] =
     ["pub fn f() -> u8 {\n    1\n}\n// ......\n", "#[deprecated]\npub fn f() -> u8 { 2 }\n"];
 
 const fn anywhere(beside: &'static str, name: &'static str) -> Seat {
-    Seat::Anywhere { beside, name, fixed: false, near: false }
+    Seat::Anywhere { beside, name, by: By::Path, near: false }
 }
 
 pub(super) const PARTS: &[Part] = &[
@@ -57,7 +57,7 @@ pub(super) const PARTS: &[Part] = &[
             // What is a path is the same from the link, two directories further up or down.
             with_module(draft, spot, "out/p", "../far");
             let line = draft.manifest.get_mut("dependencies").unwrap().last_mut().unwrap();
-            *line = line.replace("../far", &format!("../far/p"));
+            *line = line.replace("../far", "../far/p");
             draft.link("repo/ws/far", "out");
             draft.root("workspace", "exclude = [\"far\"]");
         },

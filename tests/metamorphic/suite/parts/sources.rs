@@ -1,13 +1,13 @@
 //! What the sources of `a` consist of, and what they include.
 
-use super::{Absent, ITEM, Part, Seat, Sight, Tool, WORD};
+use super::{Absent, By, ITEM, Part, Seat, Sight, Tool, WORD};
 use crate::suite::draft::{Draft, LIB};
 use crate::suite::spot::Spot;
 
 const SRC: &str = "repo/ws/a/src";
 
 const fn anywhere(name: &'static str) -> Seat {
-    Seat::Anywhere { beside: SRC, name, fixed: false, near: false }
+    Seat::Anywhere { beside: SRC, name, by: By::Path, near: false }
 }
 
 pub(super) const PARTS: &[Part] = &[
@@ -27,7 +27,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a module of a module",
         tools: &[Tool::Fmt, Tool::Clippy, Tool::Doc],
-        seat: Seat::Anywhere { beside: "repo/ws/a/src/d{n}", name: "s{n}.rs", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/ws/a/src/d{n}", name: "s{n}.rs", by: By::Path, near: false },
         good: ITEM[0],
         bad: ITEM[1],
         absent: Absent::Bad,
@@ -42,7 +42,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a module in the file of its own name",
         tools: &[Tool::Fmt, Tool::Clippy, Tool::Test],
-        seat: Seat::Anywhere { beside: SRC, name: "s{n}.rs", fixed: true, near: false },
+        seat: Seat::Anywhere { beside: SRC, name: "s{n}.rs", by: By::Name, near: false },
         good: ITEM[0],
         bad: ITEM[1],
         absent: Absent::Bad,
@@ -77,7 +77,7 @@ pub(super) const PARTS: &[Part] = &[
         seat: Seat::Anywhere {
             beside: "repo/ws/a/src/inline{n}",
             name: "s{n}.rs",
-            fixed: false,
+            by: By::Path,
             near: false,
         },
         good: ITEM[0],
@@ -137,7 +137,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a library at a path of the manifest",
         tools: &[Tool::Fmt, Tool::Clippy, Tool::Doc],
-        seat: anywhere("root{n}.rs"),
+        seat: Seat::Anywhere { beside: SRC, name: "root{n}.rs", by: By::PlainPath, near: false },
         good: ITEM[0],
         bad: ITEM[1],
         absent: Absent::Bad,
@@ -151,7 +151,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a binary at a path of the manifest",
         tools: &[Tool::Fmt, Tool::Clippy],
-        seat: anywhere("main{n}.rs"),
+        seat: Seat::Anywhere { beside: SRC, name: "main{n}.rs", by: By::PlainPath, near: false },
         good: "fn main() {\n    let _ = 1;\n}\n// .....\n",
         bad: "fn main() {\n  let _x = 1;\n  return;\n}\n",
         absent: Absent::Bad,
@@ -183,7 +183,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a module of an integration test",
         tools: &[Tool::Fmt, Tool::Clippy, Tool::Test],
-        seat: Seat::Anywhere { beside: "repo/ws/a/tests/common", name: "s{n}.rs", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/ws/a/tests/common", name: "s{n}.rs", by: By::Path, near: false },
         good: ITEM[0],
         bad: ITEM[1],
         absent: Absent::Bad,
@@ -264,7 +264,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "documentation in a file",
         tools: &[Tool::Doc],
-        seat: Seat::Anywhere { beside: "repo/ws/a", name: "README{n}.md", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/ws/a", name: "README{n}.md", by: By::Path, near: false },
         good: "See [Vec].\n",
         bad: "See [Vex].\n",
         absent: Absent::Bad,
@@ -276,7 +276,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "documentation in a file of several attributes",
         tools: &[Tool::Doc],
-        seat: Seat::Anywhere { beside: "repo/ws/a", name: "README{n}.md", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/ws/a", name: "README{n}.md", by: By::Path, near: false },
         good: "See [Vec].\n",
         bad: "See [Vex].\n",
         absent: Absent::Bad,
@@ -292,7 +292,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "documentation in a file that a macro includes",
         tools: &[Tool::Doc],
-        seat: Seat::Anywhere { beside: "repo/ws/a", name: "README{n}.md", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/ws/a", name: "README{n}.md", by: By::Path, near: false },
         good: "See [Vec].\n",
         bad: "See [Vex].\n",
         absent: Absent::Bad,
@@ -307,7 +307,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "documentation in a file that an ignored module includes",
         tools: &[Tool::Doc],
-        seat: Seat::Anywhere { beside: "repo/ws/a", name: "README{n}.md", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/ws/a", name: "README{n}.md", by: By::Path, near: false },
         good: "See [Vec].\n",
         bad: "See [Vex].\n",
         absent: Absent::Bad,
@@ -322,7 +322,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "documentation in a file that a module of another directory includes",
         tools: &[Tool::Doc],
-        seat: Seat::Anywhere { beside: "repo/docs{n}", name: "README.md", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/docs{n}", name: "README.md", by: By::Path, near: false },
         good: "See [Vec].\n",
         bad: "See [Vex].\n",
         absent: Absent::Bad,
@@ -336,7 +336,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "documentation in a file that a variable names",
         tools: &[Tool::Doc, Tool::Clippy],
-        seat: Seat::Anywhere { beside: "repo/ws/a", name: "README{n}.md", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/ws/a", name: "README{n}.md", by: By::Path, near: false },
         good: "See [Vec].\n",
         bad: "See [Vex].\n",
         absent: Absent::Bad,
@@ -351,7 +351,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a doc test in a file",
         tools: &[Tool::Doctest],
-        seat: Seat::Anywhere { beside: "repo/ws/a", name: "README{n}.md", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/ws/a", name: "README{n}.md", by: By::Path, near: false },
         good: "```\nassert!(true );\n```\n",
         bad: "```\nassert!(false);\n```\n",
         absent: Absent::Bad,
@@ -377,7 +377,7 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a text that a test includes",
         tools: &[Tool::Test],
-        seat: Seat::Anywhere { beside: "repo/ws/a/tests", name: "data{n}.txt", fixed: false, near: false },
+        seat: Seat::Anywhere { beside: "repo/ws/a/tests", name: "data{n}.txt", by: By::Path, near: false },
         good: WORD[0],
         bad: WORD[1],
         absent: Absent::Bad,

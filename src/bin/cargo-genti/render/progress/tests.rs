@@ -195,24 +195,107 @@ fn shown(term: &InMemoryTerm) -> Vec<String> {
 fn lines_are_replaced_stay_below_what_is_said_and_vanish() {
     let (workspace, plan) = project(&[]);
     let term = InMemoryTerm::new(10, 60);
-    let target = ProgressDrawTarget::term_like(Box::new(term.clone()));
+    let target = ProgressDrawTarget::term_like(Box::new(Frames::new(term.clone())));
     let mut bar = Bar::on_target(View::new(&workspace, &plan), target, true);
-    let mut shell = Shell::new(&OutputArgs { verbose: false, quiet: false, color: None }, &Env::default());
+    let mut shell = shell("auto");
     let lines = |count: usize| {
         let line = |at| Line { style: BUSY, word: "Running", what: format!("step {at}") };
         (0..count).map(line).collect::<Vec<_>>()
     };
-    bar.draw(&lines(3), &mut shell);
+    bar.draw(&lines(3));
     assert_eq!(shown(&term), ["     Running step 0", "     Running step 1", "     Running step 2"]);
     let colours = String::from_utf8(term.contents_formatted()).unwrap();
     assert!(colours.contains('\u{1b}'), "{colours:?}");
     bar.say(seconds(1), &mut shell, |_| term.write_line("said").unwrap());
     assert_eq!(shown(&term)[..2], ["said", "     Running step 0"]);
-    bar.draw(&lines(1), &mut shell);
+    bar.draw(&lines(1));
     assert_eq!(shown(&term), ["said", "     Running step 0"]);
-    bar.draw(&lines(2), &mut shell);
+    bar.draw(&lines(2));
     bar.on(Event::Comparing, &mut shell);
     assert_eq!(shown(&term), ["said"]);
+}
+
+/// A shell under this `CARGO_TERM_PROGRESS_WHEN`.
+fn shell(when: &str) -> Shell {
+    let env = Env::from_iter([("CARGO_TERM_PROGRESS_WHEN", when)]);
+    Shell::new(&OutputArgs { verbose: false, quiet: false, color: None }, &env)
+}
+
+#[test]
+fn a_log_is_not_told_that_a_run_goes_on_where_no_progress_is_wanted() {
+    let (workspace, plan) = project(&[]);
+    for (when, is_told) in [("never", false), ("auto", true)] {
+        let events = [Event::Tick, Event::Slow(steps(&plan, "lint")[0], seconds(60))];
+        for event in events {
+            let mut bar = Bar::on_target(View::new(&workspace, &plan), ProgressDrawTarget::hidden(), false);
+            // A minute has passed.
+            bar.clock = bar.clock.checked_sub(seconds(60)).unwrap();
+            bar.on(event, &mut shell(when));
+            assert_eq!(bar.said > Duration::ZERO, is_told, "{when}: {event:?}");
+        }
+    }
+}
+
+/// A terminal that does nothing but count its flushes and keep what is written between them.
+#[derive(Clone, Debug, Default)]
+struct Recorder(std::sync::Arc<std::sync::Mutex<(String, Vec<String>)>>);
+
+impl Recorder {
+    fn write(&self, text: &str) -> std::io::Result<()> {
+        self.0.lock().unwrap().0.push_str(text);
+        Ok(())
+    }
+}
+
+impl TermLike for Recorder {
+    fn width(&self) -> u16 {
+        80
+    }
+    fn move_cursor_up(&self, _: usize) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn move_cursor_down(&self, _: usize) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn move_cursor_right(&self, _: usize) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn move_cursor_left(&self, _: usize) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn write_line(&self, text: &str) -> std::io::Result<()> {
+        self.write(&format!("{text}\n"))
+    }
+    fn write_str(&self, text: &str) -> std::io::Result<()> {
+        self.write(text)
+    }
+    fn clear_line(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn flush(&self) -> std::io::Result<()> {
+        let mut state = self.0.lock().unwrap();
+        let frame = std::mem::take(&mut state.0);
+        state.1.push(frame);
+        Ok(())
+    }
+}
+
+#[test]
+fn each_frame_is_one_write_and_leaves_the_cursor_at_the_beginning_of_its_last_line() {
+    let (workspace, plan) = project(&[]);
+    let terminal = Recorder::default();
+    let target = ProgressDrawTarget::term_like(Box::new(Frames::new(terminal.clone())));
+    let mut bar = Bar::on_target(View::new(&workspace, &plan), target, false);
+    let line = |word| Line { style: BUSY, word, what: "x".to_owned() };
+    bar.draw(&[line("Running"), line("Checking")]);
+    bar.say(seconds(1), &mut shell("auto"), |_| {});
+    drop(bar);
+    let (rest, frames) = std::mem::take(&mut *terminal.0.lock().unwrap());
+    assert!(rest.is_empty(), "{rest:?}");
+    let shown: Vec<_> = frames.iter().filter(|frame| frame.contains("Running")).collect();
+    // Drawn, and drawn again after what was said.
+    assert_eq!(shown.len(), 2, "{frames:?}");
+    assert!(shown.iter().all(|frame| frame.contains("Checking") && frame.ends_with('\r')), "{shown:?}");
 }
 
 #[test]

@@ -135,7 +135,10 @@ impl<'a> View<'a> {
                 let since = self.running.iter().find(|(other, _)| *other == holder)?.1;
                 let (waits, holds) = (&tool(step).name, &tool(holder).name);
                 let time = time(now.saturating_sub(since));
-                Some(format!("for lane {lane} ({holds}, {time}): {waits}"))
+                Some(match lane {
+                    "" => format!("for {holds} to end ({time}): {waits}"),
+                    lane => format!("for lane {lane} ({holds}, {time}): {waits}"),
+                })
             }
         }
     }

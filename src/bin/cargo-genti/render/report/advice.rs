@@ -31,9 +31,16 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
         }
         "failed" => beside(view, &stale, page),
         "incomplete" => {
-            let is_open = |required, verdict| required && verdict == Verdict::Incomplete;
-            let open = names(run, |tool, report| is_open(tool.required, report.verdict));
+            let has = |verdicts: &[Verdict]| {
+                names(run, |tool, report| tool.required && verdicts.contains(&report.verdict))
+            };
+            // What is absent decides in a gate alone: then nothing else may be open.
+            let open = match has(&[Verdict::Incomplete]) {
+                open if open.is_empty() => has(&[Verdict::Missing, Verdict::Empty]),
+                open => open,
+            };
             page.error(format_args!("no verdict from: {open}"));
+            absent(view, page);
         }
         "interrupted" => {
             page.error(format_args!("stopped by signal {}", run.run.end.exit.saturating_sub(128)))
@@ -76,9 +83,30 @@ fn passed(view: &View<'_>, extra: usize, page: &mut Page) {
     if !missing.is_empty() {
         beside.push_str(&format!("; not installed: {missing}"));
     }
+    let empty = names(run, |_, report| report.verdict == Verdict::Empty);
+    if !empty.is_empty() {
+        beside.push_str(&format!("; nothing to look at: {empty}"));
+    }
     let from = if beside.is_empty() { "" } else { " from required tools" };
     let what = format!("{tasks} {}, nothing new{from}{beside}", plural(tasks, "task", "tasks"));
     page.status(GOOD, "Finished", what);
+}
+
+/// How a gate passes without the tools that looked at nothing.
+fn absent(view: &View<'_>, page: &mut Page) {
+    let of = |verdict| names(view.run, |tool, report| tool.required && report.verdict == verdict);
+    let missing = of(Verdict::Missing);
+    if !missing.is_empty() {
+        page.note(format_args!(
+            "not installed: {missing}; install what is missing, or write `required = false` under `[tools.NAME]`"
+        ));
+    }
+    let empty = of(Verdict::Empty);
+    if !empty.is_empty() {
+        page.note(format_args!(
+            "nothing to look at: {empty}; correct `files`, or write `may-be-empty = true` under `[tools.NAME]`"
+        ));
+    }
 }
 
 /// What fails a gate without a new finding.
@@ -103,17 +131,7 @@ fn next(view: &View<'_>, new: &[&Finding], extra: &[&Finding], page: &mut Page) 
     if all().any(|finding| is_of_golden(finding)) {
         page.note("if what is printed now is right, `cargo genti run --bless` writes it to the golden files");
     }
-    let count = |tool: &str| {
-        let is_of =
-            |finding: &&&Finding| finding.fix.is_some() && finding.tools.iter().any(|name| name == tool);
-        all().filter(is_of).count()
-    };
-    let (unformatted, fixable) = (count("fmt"), count("clippy"));
-    let how: Vec<_> = [(unformatted, "`cargo fmt`"), (fixable, "`cargo clippy --fix`")]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, how)| format!("{how} mends {count}"))
-        .collect();
+    let how: Vec<_> = fixes(view, || all().copied()).collect();
     if !how.is_empty() {
         page.note(how.join(", "));
     }
@@ -127,6 +145,50 @@ fn next(view: &View<'_>, new: &[&Finding], extra: &[&Finding], page: &mut Page) 
     } else if has_baseline && can_accept {
         page.note("to accept what is new, with a reason: `cargo genti baseline accept --reason TEXT`");
     }
+}
+
+/// For each tool that knows how, the command that fixes some of its findings, and how many.
+fn fixes<'a, I: Iterator<Item = &'a Finding>>(
+    view: &'a View<'_>,
+    findings: impl Fn() -> I,
+) -> impl Iterator<Item = String> {
+    view.run.run.tools.iter().filter_map(move |tool| {
+        // rustfmt fixes whatever it would write differently, also where a single change can't be told.
+        let is_fixed = |finding: &&Finding| {
+            let by = finding.tools.iter().find(|name| has_command(view, name)) == Some(&tool.name);
+            let is_format = ["rustfmt::unformatted", "rustfmt::newline_style"].contains(&&*finding.rule);
+            by && (finding.fix.is_some() || is_format)
+        };
+        let command = command(tool.fix.as_ref()?, view.in_repository);
+        match findings().filter(is_fixed).count() {
+            0 => None,
+            count => Some(format!("`{}` fixes {count}", visible_line(&command))),
+        }
+    })
+}
+
+fn has_command(view: &View<'_>, name: &str) -> bool {
+    view.run.run.tools.iter().any(|tool| tool.name == name && tool.fix.is_some())
+}
+
+/// The command as a shell takes it. Cargo fixes nothing that can't be undone, unless it is told so.
+fn command(words: &[String], in_repository: bool) -> String {
+    let changes: &[&str] =
+        if in_repository { &["--allow-dirty", "--allow-staged"] } else { &["--allow-no-vcs"] };
+    let fixes =
+        words.iter().take_while(|word| *word != "--").position(|word| word == "--fix" || word == "fix");
+    let mut all: Vec<String> = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@,+%".contains(c);
+        match !word.is_empty() && word.chars().all(is_plain) {
+            true => all.push(word.clone()),
+            false => all.push(format!("'{}'", word.replace('\'', "'\\''"))),
+        }
+        if Some(at) == fixes {
+            all.extend(changes.iter().map(|word| (*word).to_owned()));
+        }
+    }
+    all.join(" ")
 }
 
 /// Whether this is a difference from a golden file.

@@ -1,10 +1,11 @@
 //! The table of the tools: verdicts, and counts where there are any.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anstyle::Style;
 use genti::model::outcome::Verdict;
+use genti::model::tool::Leaky;
 use genti::report::census;
 use genti::report::finished::{Finished, Tasks, Tool, ToolReport};
 
@@ -26,6 +27,7 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
         let heads: String = columns.iter().map(|&column| format!("  {}", COLUMNS[column])).collect();
         page.push(format_args!("{DIM}{:>12} {:names$}{heads}{DIM:#}\n", "", "tool"));
     }
+    let mut seen = BTreeSet::new();
     for row in rows {
         let mut line = format!("{:names$}", row.tool.name);
         for &column in &columns {
@@ -42,6 +44,8 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
         }
         page.status(row.style(), row.word(), line.trim_end());
         gaps(row.report, page);
+        notices(row.report, &mut seen, page);
+        leaks(row.report, page);
         for line in view.kept.get(row.at).into_iter().flatten() {
             page.below(line);
         }
@@ -67,6 +71,7 @@ impl<'a> Row<'a> {
         let mut facts = Vec::new();
         let census = census::of_tool(view.run, tool, report);
         match (view.run.task_count_of(&tool.name), tool.per.as_str()) {
+            (0, _) if report.verdict == Verdict::Empty => {}
             (0, _) => facts.push("nothing to look at".to_owned()),
             _ if !census.is_empty() => facts.extend(census),
             (_, "workspace") => {}
@@ -81,6 +86,9 @@ impl<'a> Row<'a> {
         }
         if *skipped > 0 {
             facts.push(format!("{} skipped", text::units(*skipped, &tool.per)));
+        }
+        if !report.leaky.is_empty() {
+            facts.push(format!("{} leaky", report.leaky.len()));
         }
         if !tool.required {
             facts.push("optional".to_owned());
@@ -101,7 +109,7 @@ impl<'a> Row<'a> {
     fn style(&self) -> Style {
         match self.report.verdict {
             Verdict::Passed => GOOD,
-            Verdict::Missing => WARN,
+            Verdict::Missing | Verdict::Empty => WARN,
             Verdict::Failed | Verdict::Incomplete => {
                 if self.tool.required {
                     BAD
@@ -118,6 +126,7 @@ impl<'a> Row<'a> {
             Verdict::Failed => "Failed",
             Verdict::Incomplete => "Incomplete",
             Verdict::Missing => "Missing",
+            Verdict::Empty => "Empty",
         }
     }
 }
@@ -147,6 +156,28 @@ fn gaps(report: &ToolReport, page: &mut Page) {
     }
     if reasons.len() > MOST {
         page.below(format_args!("and {} more", reasons.len() - MOST));
+    }
+}
+
+/// Messages of the tool that are no findings. Cargo tells several tools the same: it is shown once.
+fn notices<'a>(report: &'a ToolReport, seen: &mut BTreeSet<&'a str>, page: &mut Page) {
+    let new: Vec<_> = report.notices.iter().filter(|notice| seen.insert(notice)).collect();
+    for notice in new.iter().take(MOST) {
+        page.below(visible_line(notice));
+    }
+    if new.len() > MOST {
+        page.below(format_args!("and {} more", new.len() - MOST));
+    }
+}
+
+/// What has left something running.
+fn leaks(report: &ToolReport, page: &mut Page) {
+    for who in report.leaky.iter().take(MOST) {
+        let who = if who == "." { String::new() } else { format!("{}: ", visible_line(who)) };
+        page.below(format_args!("{who}leaky: {}", Leaky::MESSAGE));
+    }
+    if report.leaky.len() > MOST {
+        page.below(format_args!("and {} more", report.leaky.len() - MOST));
     }
 }
 

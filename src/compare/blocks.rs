@@ -1,0 +1,289 @@
+//! Code blocks of documentation: what makes a doc test the same one tomorrow.
+//!
+//! rustdoc names a doc test by its item and a line, which is where the block begins, but for block comments and attributes
+//! between the lines of a comment, where it is a few lines too small, and for text from other files and macros. What does
+//! not look like a block of that item has no code here, and is told from others by its number alone.
+
+use std::collections::BTreeMap;
+
+use super::tokens::{Source, spelled};
+use crate::model::finding::{Place, Position, Range};
+use crate::model::path::RelPath;
+use crate::model::sources::Sources;
+
+/// How many lines a block may lie behind the line that rustdoc names.
+const BEHIND: u32 = 4;
+
+/// The blocks of all files that have been asked for.
+pub(super) struct Blocks<'a> {
+    sources: &'a Sources,
+    files: BTreeMap<RelPath, Option<(Source, Vec<Block>)>>,
+}
+
+/// A block.
+#[derive(Debug, PartialEq, Eq)]
+struct Block {
+    /// The line of its fence, or its first one if it is indented.
+    line: u32,
+    marker: Marker,
+    text: String,
+}
+
+/// What makes a line a part of documentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Marker {
+    /// `///`
+    Outer,
+    /// `//!`
+    Inner,
+    /// `#[doc = "…"]` or `#![doc = "…"]`
+    Attribute,
+    /// `/** … */` or `/*! … */`
+    Comment,
+    /// A file that is no Rust.
+    None,
+}
+
+impl<'a> Blocks<'a> {
+    /// Nothing is read yet.
+    pub(super) fn new(sources: &'a Sources) -> Self {
+        Self { sources, files: BTreeMap::new() }
+    }
+
+    /// The code of the block of `item` at `place`, spelled as that of any finding; empty if there is none.
+    pub(super) fn code(&mut self, place: &Place, item: &str) -> String {
+        let Some((path, line)) = place.path().zip(place.range().map(|range| range.start.line)) else {
+            return String::new();
+        };
+        let sources = self.sources;
+        let file = self.files.entry(path.clone()).or_insert_with(|| {
+            let bytes = sources.get(path)?;
+            Some((Source::new(path, bytes), blocks(path, &String::from_utf8_lossy(bytes))))
+        });
+        let Some((source, blocks)) = file else { return String::new() };
+        let near = blocks.iter().filter(|block| (line..=line.saturating_add(BEHIND)).contains(&block.line));
+        let found = near.min_by_key(|block| block.line).filter(|block| block.is_of(item, line, source));
+        found.map_or_else(String::new, |block| spelled(&block.text))
+    }
+}
+
+impl Block {
+    /// Whether this is a block of `item` that rustdoc finds at `line`.
+    fn is_of(&self, item: &str, line: u32, source: &Source) -> bool {
+        let start = Position { line: self.line, column: 1 };
+        let scope = source.scope(Range { start, end: start });
+        match (item.is_empty(), self.line == line) {
+            // That of the whole file.
+            (true, _) => scope.is_empty() && self.marker != Marker::Outer,
+            (false, true) => true,
+            // The item that is documented, or the one around it.
+            (false, false) => scope.rsplit(" > ").next().is_some_and(|inner| {
+                let names: Vec<&str> = item.split("::").collect();
+                inner
+                    .split(|c: char| !c.is_alphanumeric() && c != '_')
+                    .any(|word| !word.is_empty() && names.contains(&word))
+            }),
+        }
+    }
+}
+
+/// Every block of the documentation in `text`.
+fn blocks(path: &RelPath, text: &str) -> Vec<Block> {
+    let is_rust = path.file_name().ends_with(b".rs");
+    let mut blocks: Vec<Block> = Vec::new();
+    let (mut open, mut is_in_comment) = (Open::Nothing, false);
+    let mut was = None;
+    for (number, line) in (1..).zip(text.lines()) {
+        let marked =
+            if is_rust { marked(line, &mut is_in_comment) } else { Some((Marker::None, line.to_owned())) };
+        let Some((marker, text)) = marked else {
+            (open, was) = (Open::Nothing, None);
+            continue;
+        };
+        let is_first = was.is_none_or(|(last, was_blank)| last != marker || was_blank);
+        if was.is_some_and(|(last, _)| last != marker) {
+            open = Open::Nothing;
+        }
+        let block = |text: &str| Block { line: number, marker, text: text.to_owned() };
+        match open {
+            Open::Fence(char, count)
+                if fence(&text)
+                    .is_some_and(|(own, more, info)| own == char && more >= count && info.is_empty()) =>
+            {
+                open = Open::Nothing;
+            }
+            Open::Fence(..) => push(&mut blocks, &text),
+            Open::Nothing | Open::Indented => match fence(&text) {
+                Some((char, count, _)) => {
+                    blocks.push(block(""));
+                    open = Open::Fence(char, count);
+                }
+                None if text.trim().is_empty() => {}
+                None if text.starts_with("    ") && open == Open::Indented => push(&mut blocks, &text),
+                None if text.starts_with("    ") && is_first => {
+                    blocks.push(block(&text));
+                    open = Open::Indented;
+                }
+                None => open = Open::Nothing,
+            },
+        }
+        was = Some((marker, text.trim().is_empty()));
+    }
+    blocks
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    Nothing,
+    /// So many of this character begin it, and end it.
+    Fence(char, usize),
+    Indented,
+}
+
+fn push(blocks: &mut [Block], line: &str) {
+    if let Some(block) = blocks.last_mut() {
+        block.text.push('\n');
+        block.text.push_str(line);
+    }
+}
+
+/// The character of a fence, how many there are, and what stands behind them. It may be in an item of a list.
+fn fence(text: &str) -> Option<(char, usize, &str)> {
+    let text = text.trim().trim_start_matches(['-', '*', '+', '>']).trim_start();
+    let char = text.chars().next().filter(|char| matches!(char, '`' | '~'))?;
+    let count = text.chars().take_while(|next| *next == char).count();
+    (count >= 3).then(|| (char, count, text[count..].trim()))
+}
+
+/// The documentation in a line of Rust, without what marks it as such.
+fn marked(line: &str, is_in_comment: &mut bool) -> Option<(Marker, String)> {
+    let trimmed = line.trim();
+    let text = |text: &str| text.strip_prefix(' ').unwrap_or(text).to_owned();
+    if *is_in_comment {
+        *is_in_comment = !trimmed.contains("*/");
+        let inner = trimmed.trim_end_matches("*/");
+        return Some((Marker::Comment, inner.strip_prefix('*').map_or_else(|| line.to_owned(), text)));
+    }
+    if let Some(inner) = trimmed.strip_prefix("//!") {
+        return Some((Marker::Inner, text(inner)));
+    }
+    if let Some(inner) = trimmed.strip_prefix("///").filter(|inner| !inner.starts_with('/')) {
+        return Some((Marker::Outer, text(inner)));
+    }
+    if let Some(inner) = trimmed.strip_prefix("/**").or_else(|| trimmed.strip_prefix("/*!")) {
+        *is_in_comment = !inner.contains("*/");
+        return Some((Marker::Comment, text(inner)));
+    }
+    let attribute = trimmed.strip_prefix("#![").or_else(|| trimmed.strip_prefix("#["))?;
+    let value = attribute.strip_prefix("doc")?.trim_start().strip_prefix('=')?.trim_start();
+    let value = value.strip_prefix('"')?.strip_suffix(']')?.trim_end().strip_suffix('"')?;
+    Some((Marker::Attribute, value.replace("\\\"", "\"").replace("\\\\", "\\")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{at, diagnostic, sources};
+    use super::*;
+    use crate::compare::identity::identify;
+    use crate::model::finding::{Diagnostic, FailedTest, Finding};
+
+    const TEXT: &str = include_str!("testdata/documented.rs.txt");
+
+    #[track_caller]
+    fn check(item: &str, line: u32, code: &str) {
+        let place = diagnostic("src/lib.rs", at(line, 1), "").place;
+        assert_eq!(Blocks::new(&sources("src/lib.rs", TEXT)).code(&place, item), code, "{item} {line}");
+    }
+
+    /// The lines are those that rustdoc 1.95 names for this file.
+    #[test]
+    fn a_block_is_found_where_rustdoc_says_or_a_little_later() {
+        check("star", 5, "assert_eq!(2,3);");
+        check("plain", 14, "assert_eq!(3,4);");
+        check("attr", 22, "assert_eq!(4,5);");
+        check("indented", 29, "assert_eq!(5,6);let x=1;");
+        check("indented", 33, "assert_eq!(6,7);");
+        check("indented", 36, "assert_eq!(7,8);");
+        check("inner", 50, "assert_eq!(9,10);");
+        check("inner", 53, "assert_eq!(10,11);");
+        check("inner", 57, "let x=1;");
+        check("inner", 66, "std::process::abort()");
+    }
+
+    #[test]
+    fn what_is_no_block_of_the_item_has_no_code() {
+        // In the README that is included, and where a macro is called.
+        check("", 5, "");
+        check("a", 46, "");
+        check("b", 47, "");
+        check("star", 0, "");
+        check("star", 1000, "");
+    }
+
+    #[test]
+    fn the_whole_file_is_documented_by_inner_comments_alone() {
+        let code = |text: &str| {
+            let place = diagnostic("a.rs", at(1, 1), "").place;
+            Blocks::new(&sources("a.rs", text)).code(&place, "")
+        };
+        assert_eq!(code("//! ```\n//! a();\n//! ```\nfn f() {}\n"), "a();");
+        assert_eq!(code("/// ```\n/// a();\n/// ```\nfn f() {}\n"), "");
+    }
+
+    #[test]
+    fn the_text_of_a_file_that_is_no_rust_is_documentation() {
+        let place = diagnostic("README.md", at(3, 1), "").place;
+        let code = Blocks::new(&sources("README.md", "# A\n\n```rust\na( 1 );\n```\n")).code(&place, "");
+        assert_eq!(code, "a(1);");
+    }
+
+    #[test]
+    fn nothing_in_a_file_is_too_strange() {
+        for text in
+            ["/// ```", "/**", "#[doc = \"", "///", "/// ```\n\n/// ```", "```````", "\u{feff}//! ~~~"]
+        {
+            for path in ["a.rs", "a.md"] {
+                let place = diagnostic(path, at(1, 1), "").place;
+                let _ = Blocks::new(&sources(path, text)).code(&place, "a");
+            }
+        }
+    }
+
+    /// What was found of failed doc tests of `f` at these lines of `text`, each with its number.
+    fn found(text: &str, failed: &[(u32, usize)]) -> Vec<Finding> {
+        let one = |&(line, number): &(u32, usize)| {
+            let number = if number > 1 { format!(" #{number}") } else { String::new() };
+            let test =
+                FailedTest { at: Some(diagnostic("a.rs", at(line, 1), "").place), item: Some("f".into()) };
+            let place = Place::Subject(format!("a.rs - f{number}"));
+            Diagnostic { place, test: Some(test), ..diagnostic("a.rs", at(line, 1), "boom") }
+        };
+        identify(
+            failed.iter().map(|failed| ("doctest".to_owned(), one(failed))).collect(),
+            &sources("a.rs", text),
+        )
+    }
+
+    #[test]
+    fn a_doc_test_is_known_by_its_code_and_not_by_its_number() {
+        let before = found("/// ```\n/// a();\n/// ```\n/// ```\n/// b();\n/// ```\nfn f() {}\n", &[(4, 2)]);
+        let after = found(
+            "/// ```\n/// new();\n/// ```\n/// ```\n/// a();\n/// ```\n///\n/// ```\n///   b( ); // b\n/// ```\nfn f() {}\n",
+            &[(8, 3)],
+        );
+        assert_eq!((before[0].code.as_str(), before[0].msg.as_str()), ("b();", "test failed"));
+        assert_eq!(before[0].id, after[0].id);
+        // Another one at its number is another one.
+        let other = found("/// ```\n/// a();\n/// ```\n/// ```\n/// c();\n/// ```\nfn f() {}\n", &[(4, 2)]);
+        assert_ne!(before[0].id, other[0].id);
+    }
+
+    #[test]
+    fn two_that_say_the_same_are_two_findings() {
+        let text = "/// ```\n/// a();\n/// ```\n/// ```\n/// a();\n/// ```\nfn f() {}\n";
+        // Without the names of those that passed, neither has a number.
+        let both = found(text, &[(1, 1), (4, 1)]);
+        assert_eq!(both.len(), 2);
+        assert_eq!(both[0].id, both[1].id);
+    }
+}

@@ -1,0 +1,265 @@
+//! What cargo itself warns of on stderr: mistakes in manifests and in its configuration.
+//!
+//! A warning that names a file of the workspace, or that is known to be about the manifest, is a finding there. What is
+//! about the machine, the network or how far cargo got is none, since it would differ from run to run. Anything else is a
+//! notice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::place::Places;
+use super::reach;
+use crate::model::finding::{Diagnostic, Level, Place, Related};
+use crate::model::path::RelPath;
+use crate::normalize::{Input, Parsed, said, whole_line};
+
+const NS: &str = "cargo";
+const MANIFEST: &str = "Cargo.toml";
+
+/// How warnings begin that are about the manifest of the root where they name no other file: cargo leaves its path out where
+/// there is no other member.
+const OF_MANIFEST: [&str; 29] = [
+    "`[",
+    "`default-features` is ignored",
+    "`edition` is set on ",
+    "`lints.",
+    "`package.",
+    "`panic` setting",
+    "An explicit [[",
+    "Patch `",
+    "The package `",
+    "dependency (",
+    "doc tests are not supported",
+    "duplicate lint",
+    "file `",
+    "invalid feature",
+    "library `",
+    "no edition set",
+    "only one of `license`",
+    "output filename collision",
+    "package replacement is not used",
+    "patch `",
+    "patch for the non root package",
+    "path `",
+    "profile",
+    "replace for the non root package",
+    "resolver for the non root package",
+    "the cargo feature `",
+    "unused manifest key",
+    "unused workspace dependency",
+    "virtual workspace defaulting to",
+];
+
+/// How warnings begin that say nothing of the workspace, or differ between two runs.
+const PASSING: [&str; 6] = [
+    "a `-j` argument was passed",
+    "build failed, waiting for other jobs",
+    "environment variables are expected to",
+    "failed to write cache",
+    "hard linking files",
+    "spurious network error",
+];
+
+/// The findings and the notices in what cargo has said.
+pub(super) fn read(places: &Places<'_>) -> (Vec<Diagnostic>, BTreeSet<String>) {
+    let (mut diagnostics, mut notices) = (Vec::new(), BTreeSet::new());
+    let input = places.input;
+    for (line, rest) in input.stderr_lines() {
+        let Some(first) = line.strip_prefix(b"warning: ") else { continue };
+        let warning = Warning::of(places, &String::from_utf8_lossy(first), rest);
+        if warning.is_passing(input) {
+            continue;
+        }
+        match warning.place(places) {
+            Some(Site::Ours(place)) => diagnostics.extend(warning.diagnostic(input, place)),
+            // The same on every machine is only what the workspace says.
+            Some(Site::Elsewhere) => {}
+            None => drop(notices.insert(input.scrub.text(&warning.text))),
+        }
+    }
+    (diagnostics, notices)
+}
+
+/// Whom a warning is about.
+enum Site {
+    Ours(Place),
+    /// A file that is none of the workspace's.
+    Elsewhere,
+}
+
+/// A warning with what belongs to it.
+struct Warning {
+    /// The first line without the path before it; with the list, if it ends with a colon.
+    text: String,
+    /// The path before it.
+    path: Option<String>,
+    /// The place that stands below it.
+    at: Option<(String, u32)>,
+    /// The other lines.
+    below: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl Warning {
+    fn of(places: &Places<'_>, first: &str, rest: &[u8]) -> Self {
+        let (path, text) = match first.split_once(": ") {
+            Some((path, text)) if path.ends_with(MANIFEST) => (Some(path.to_owned()), text),
+            _ => (None, first),
+        };
+        let mut warning =
+            Self { text: text.trim_end().to_owned(), path, at: None, below: Vec::new(), notes: Vec::new() };
+        for line in said::below(rest) {
+            warning.add(&String::from_utf8_lossy(line));
+        }
+        let list = warning.below.iter().map(|line| places.input.scrub.text(line));
+        if warning.text.ends_with(':') {
+            warning.text = std::iter::once(warning.text.clone()).chain(list).collect::<Vec<_>>().join("\n");
+        }
+        warning
+    }
+
+    /// A line below the first one: of a source excerpt with its place and notes, or of the text.
+    fn add(&mut self, line: &str) {
+        let trimmed = line.trim();
+        if let Some(place) = trimmed.strip_prefix("--> ") {
+            let mut parts = place.rsplitn(3, ':');
+            let (_, line, path) = (parts.next(), parts.next(), parts.next());
+            let line = line.and_then(|line| line.parse().ok());
+            self.at = path.map(str::to_owned).zip(line);
+        } else if let Some(note) = trimmed.strip_prefix("= note: ").or(trimmed.strip_prefix("= help: ")) {
+            self.notes.push(note.to_owned());
+        } else if !trimmed.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|') {
+            self.below.push(line.trim_end().to_owned());
+        }
+    }
+
+    /// Whether it is not about the workspace, or is told elsewhere.
+    fn is_passing(&self, input: &Input<'_>) -> bool {
+        let is_members = |name: &str| input.workspace.packages.iter().any(|package| package.name == name);
+        PASSING.iter().any(|begin| self.text.starts_with(begin))
+            // `a` (lib) generated 2 warnings
+            || (self.text.starts_with('`') && self.text.contains(") generated "))
+            || self.script().is_some_and(is_members)
+    }
+
+    /// The package whose build script says it.
+    fn script(&self) -> Option<&str> {
+        let (id, _) = self.text.split_once(": ").filter(|_| self.path.is_none())?;
+        let (name, version) = id.split_once('@')?;
+        (!name.contains(' ') && version.starts_with(|c: char| c.is_ascii_digit())).then_some(name)
+    }
+
+    /// The place that it is about.
+    fn place(&self, places: &Places<'_>) -> Option<Site> {
+        let input = places.input;
+        let file = |path: &str| {
+            let path = input.scrub.path(path.as_bytes())?;
+            input.workspace.find(&path).map(|_| path)
+        };
+        let site = |path: Option<RelPath>, line: Option<u32>| match path {
+            Some(path) => Site::Ours(Place::File { path, range: line.and_then(whole_line) }),
+            None => Site::Elsewhere,
+        };
+        if let Some((path, line)) = &self.at {
+            return Some(site(file(path), Some(*line)));
+        }
+        if let Some(path) = &self.path {
+            return Some(site(file(path), None));
+        }
+        if self.script().is_some() {
+            return None;
+        }
+        let manifest = RelPath::new(MANIFEST);
+        let lines = || std::iter::once(&self.text).chain(&self.below);
+        let named = lines().find_map(|line| places.mentioned(line));
+        if let Some(path) = named {
+            return Some(site(Some(path), None));
+        }
+        let words = [".cargo/config", ".cargo\\config", "unused config key", "unused key `"];
+        let is_of_configuration = words.iter().any(|word| self.text.contains(word));
+        if is_of_configuration {
+            return Some(Site::Elsewhere);
+        }
+        let is_known = OF_MANIFEST.iter().any(|begin| self.text.starts_with(begin));
+        (is_known && input.workspace.find(&manifest).is_some()).then(|| site(Some(manifest), None))
+    }
+
+    /// The finding at `place`; `None` if that is the manifest of a package that nobody asked for.
+    fn diagnostic(self, input: &Input<'_>, place: Place) -> Option<Diagnostic> {
+        let path = place.path()?;
+        let members = input.workspace.packages();
+        let member =
+            members.map(|(id, package)| (id, package.dir.join(MANIFEST))).find(|(_, own)| own == path);
+        let is_root = path.parent().is_some_and(|dir| dir.is_root());
+        if member.as_ref().is_some_and(|(id, _)| !is_root && !reach::asked_for(input).contains(id)) {
+            return None;
+        }
+        let rule = match path.file_name() {
+            b"Cargo.toml" => "cargo::manifest",
+            b"config.toml" | b"config" => "cargo::config",
+            _ => "cargo::warning",
+        };
+        let text = input.scrub.text(&self.text);
+        let beside = if self.text.contains('\n') { None } else { Some(self.below.join("\n")) };
+        let beside = beside.filter(|text| !text.is_empty()).into_iter().chain(self.notes);
+        let related = beside.map(|text| Related { message: input.scrub.text(&text), place: None }).collect();
+        let diagnostic = input.diagnostic(place, rule.to_owned(), Level::Warning, text);
+        Some(Diagnostic { ns: NS.to_owned(), related, package: member.map(|(id, _)| id), ..diagnostic })
+    }
+}
+
+/// The keys of manifests that findings are about, put to their lines in `sources`.
+pub(in crate::normalize) fn settle(parsed: &mut Parsed, sources: &BTreeMap<RelPath, Vec<u8>>) {
+    for found in parsed.diagnostics.iter_mut().filter(|found| unused_key(found).is_some()) {
+        let line = unused_key(found).and_then(|key| {
+            let source = sources.get(found.place.path()?)?;
+            line_of(&String::from_utf8_lossy(source), key)
+        });
+        if let (Some(line), Place::File { range, .. }) = (line, &mut found.place) {
+            *range = whole_line(line);
+        }
+    }
+    parsed.diagnostics.sort();
+}
+
+/// The files that [`settle`] needs.
+pub(in crate::normalize) fn unsettled(diagnostics: &[Diagnostic]) -> impl Iterator<Item = &RelPath> {
+    diagnostics.iter().filter(|found| unused_key(found).is_some()).filter_map(|found| found.place.path())
+}
+
+/// The dotted key that cargo does not know.
+fn unused_key(found: &Diagnostic) -> Option<&str> {
+    let is_open = found.ns == NS && found.place.range().is_none();
+    let key = found.message.strip_prefix("unused manifest key: ").filter(|_| is_open)?;
+    key.split(' ').next()
+}
+
+/// The first line of `text`, a manifest, that sets the dotted `key`, or begins the table of this name.
+fn line_of(text: &str, key: &str) -> Option<u32> {
+    let plain = |name: &str| {
+        name.split('.').map(|part| part.trim().trim_matches(['"', '\''])).collect::<Vec<_>>().join(".")
+    };
+    let mut table = String::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim();
+        let name = if let Some(head) = line.strip_prefix('[') {
+            let head = head.trim_start_matches('[').split(']').next().unwrap_or_default();
+            table = plain(head);
+            table.clone()
+        } else if let Some((name, _)) = line.split_once('=') {
+            [table.as_str(), &plain(name)]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join(".")
+        } else {
+            continue;
+        };
+        // An element of a list of tables has an index that no line tells.
+        let key: Vec<_> = key.split('.').filter(|part| part.parse::<u32>().is_err()).collect();
+        let name: Vec<_> = name.split('.').collect();
+        if name.starts_with(&key) {
+            return Some(number);
+        }
+    }
+    None
+}

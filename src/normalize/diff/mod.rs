@@ -1,0 +1,150 @@
+//! Unified diffs on stdout: of formatters (`black --diff`, `shfmt -d`, `taplo fmt --diff`), of `git diff` and of `diff -u`.
+//!
+//! [`read`](mod@read) takes the text apart, [`name`] finds out which files of the workspace it is about, [`open`] looks into
+//! these. A diff of a formatter starts from the file as it is; one of git ends with it. The numbers in a hunk's header say how
+//! many lines it has, so no line of a file can be taken for a part of the diff.
+
+mod name;
+mod open;
+mod read;
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]
+mod tests;
+
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
+use super::{Gap, Input, PANIC, Parsed, Unparsable, Unsettled, is_crash, range};
+use crate::model::finding::{Diagnostic, Level, Place, Related};
+use name::{Named, Side};
+pub(super) use open::{Open, settle, unsettled};
+use read::{Change, FileDiff, Kind};
+
+/// Lines of a change that are quoted.
+const MOST_LINES: usize = 40;
+
+/// Reads the output of a tool that ended with `code`.
+pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
+    if code == PANIC || is_crash(code) {
+        return Err(input.crashed(code));
+    }
+    let mut parsed = Parsed::default();
+    let mut open = Vec::new();
+    for file in read::files(&input.output.stdout).map_err(Unparsable)? {
+        of_file(input, &file, &mut parsed.diagnostics, &mut open);
+    }
+    parsed.gaps = match code {
+        0 => Vec::new(),
+        1 => failures(input),
+        // Whatever it means, not everything was looked at.
+        _ => vec![Gap::all(input.crashed(code).0)],
+    };
+    if code != 0 && parsed.diagnostics.is_empty() && parsed.gaps.is_empty() {
+        return Err(input.crashed(code));
+    }
+    if !open.is_empty() {
+        parsed.unsettled = Unsettled::Diff(open);
+    }
+    Ok(parsed)
+}
+
+/// What a tool that also ends with 1 for a difference could not read: errors that name a file and a place, or say so.
+fn failures(input: &Input<'_>) -> Vec<Gap> {
+    static AT: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?-u)^(.+?):(\d+):(?:(\d+):)? (.+)$").expect("valid"));
+    let file = |line: &[u8]| {
+        let found = AT.captures(line)?;
+        let path = input.scrub.path(&found[1]).filter(|path| input.workspace.find(path).is_some())?;
+        Some(Gap { package: None, path: Some(path), reason: input.scrub.quote(line) })
+    };
+    let mut gaps: Vec<_> = input.stderr_lines().filter_map(|(line, _)| file(line.trim_ascii())).collect();
+    let is_error = |line: &[u8]| line.starts_with(b"error: ") || line.starts_with(b"error[");
+    if gaps.is_empty() && input.stderr_lines().any(|(line, _)| is_error(line)) {
+        gaps.extend(input.complaint().map(Gap::all));
+    }
+    gaps
+}
+
+/// The diagnostics of one file: one for each change, and one for what changes as a whole.
+fn of_file(input: &Input<'_>, file: &FileDiff, diagnostics: &mut Vec<Diagnostic>, open: &mut Vec<Open>) {
+    let Named { place, side } = name::find(input, file);
+    let tool = &input.tool.name;
+    let is_git = file.is_git;
+    let at_file = |message: String| {
+        let place = match &place {
+            Place::File { path, .. } => Place::File { path: path.clone(), range: None },
+            subject => subject.clone(),
+        };
+        input.diagnostic(place, tool.clone(), Level::Warning, message)
+    };
+    let old_name = || input.scrub.lossy(&file.renamed_from.clone().unwrap_or_default());
+    match (&file.kind, is_git) {
+        (Kind::New, false) => diagnostics.push(at_file(format!("`{tool}` would create this file"))),
+        (Kind::New, true) => diagnostics.push(at_file("this file is new".to_owned())),
+        (Kind::Deleted, false) => diagnostics.push(at_file(format!("`{tool}` would delete this file"))),
+        (Kind::Deleted, true) => diagnostics.push(at_file("this file was deleted".to_owned())),
+        (Kind::Renamed, _) => {
+            diagnostics.push(at_file(format!("this file was renamed from `{}`", old_name())))
+        }
+        (Kind::Copied, _) => diagnostics.push(at_file(format!("this file was copied from `{}`", old_name()))),
+        (Kind::Changed, _) => {}
+    }
+    if let Some((old, new)) = &file.modes {
+        diagnostics.push(at_file(format!("the mode changes from `{old}` to `{new}`")));
+    }
+    if file.is_binary && file.kind == Kind::Changed {
+        diagnostics.push(at_file("the binary content differs".to_owned()));
+    }
+    if file.is_only_in_one {
+        diagnostics.push(at_file("this file is only on one side".to_owned()));
+    }
+    if matches!(file.kind, Kind::New | Kind::Deleted) {
+        return;
+    }
+    let message = if is_git {
+        "this differs from what git has".to_owned()
+    } else {
+        format!("`{tool}` would change this")
+    };
+    for change in &file.changes {
+        let found = diagnostic(input, change, &place, side, &message);
+        if let Some(path) = place.path() {
+            open.push(Open::new(path.clone(), change.clone(), side, found.place.range()));
+        }
+        diagnostics.push(found);
+    }
+}
+
+fn diagnostic(input: &Input<'_>, change: &Change, place: &Place, side: Side, message: &str) -> Diagnostic {
+    let patch = change.on(side);
+    let place = match place {
+        Place::File { path, .. } => Place::File { path: path.clone(), range: patch.range() },
+        subject => subject.clone(),
+    };
+    let fix =
+        place.path().and_then(|path| patch.fix(path, &format!("apply what `{}` prints", input.tool.name)));
+    let fix = fix.filter(|_| side == Side::Old && !change.is_lossy);
+    let related = match &fix {
+        Some(_) => Vec::new(),
+        None => vec![quoted(change)],
+    };
+    let diagnostic = input.diagnostic(place, input.tool.name.clone(), Level::Warning, message.to_owned());
+    Diagnostic { fix, related, ..diagnostic }
+}
+
+/// The change itself, where nothing else shows it.
+fn quoted(change: &Change) -> Related {
+    let removed = change.old.iter().map(|line| format!("-{line}"));
+    let mut lines: Vec<_> = removed.chain(change.new.iter().map(|line| format!("+{line}"))).collect();
+    if let Some(more @ 1..) = lines.len().checked_sub(MOST_LINES) {
+        lines.truncate(MOST_LINES);
+        lines.push(format!("[{more} lines]"));
+    }
+    Related { message: lines.join("\n"), place: None }
+}
+
+/// A stretch of whole lines, or a point before one.
+fn whole_lines(first: u32, count: usize) -> Option<crate::model::finding::Range> {
+    range((first, 1), (first.checked_add(u32::try_from(count).ok()?)?, 1))
+}

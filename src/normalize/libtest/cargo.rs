@@ -1,0 +1,229 @@
+//! What `cargo test` says beside the reports of the programs that it runs: which of them failed, and how.
+//!
+//! The reports are on stdout and name no program, so that they are told apart by what cargo says on stderr. Of each
+//! failure it says how to run that program again, also under `--quiet`, where it names no program that it starts. One
+//! failure after the other belongs to one report with failures after the other; where there are not as many, no test
+//! can be told from one of the same name, and there is no verdict.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::doc::DocTest;
+use super::report::Report;
+use crate::model::workspace::{Package, Target, TargetKind, Workspace};
+use crate::normalize::{Input, is_crash};
+
+/// What cargo says on stderr.
+pub(super) struct Cargo<'a> {
+    /// One program after the other.
+    failures: Vec<Failure<'a>>,
+    /// How many it counts in the end, having run all of them.
+    counted: Option<usize>,
+    /// How many crates it says that it runs the doc tests of.
+    documented: usize,
+}
+
+/// A program whose tests failed, or the doc tests of a crate.
+pub(super) struct Failure<'a> {
+    /// All of the line behind `error: `.
+    line: &'a str,
+    /// The options that select it: `-p alpha --test it`.
+    args: &'a str,
+    is_doc: bool,
+    /// Unless it exited like a panic, as the harness does after a failure.
+    death: Option<Death>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Death {
+    /// It exited with this code.
+    Exit(i32),
+    /// It was ended by a signal, could not be started, or the like.
+    Other,
+}
+
+impl Death {
+    /// What the line behind `Caused by:` says.
+    fn read(line: &str) -> Self {
+        static STATUS: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r"\(exit (?:status|code): (-?\d+)\)$").expect("valid"));
+        let code = STATUS.captures(line).and_then(|found| found[1].parse().ok());
+        code.filter(|code| !is_crash(*code)).map_or(Self::Other, Self::Exit)
+    }
+}
+
+impl<'a> Cargo<'a> {
+    pub(super) fn read(stderr: &'a str) -> Self {
+        static COUNT: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r"^error: (\d+) targets? failed:$").expect("valid"));
+        let mut cargo = Self { failures: Vec::new(), counted: None, documented: 0 };
+        let mut lines = stderr.lines().filter(|line| !line.is_empty()).peekable();
+        while let Some(line) = lines.next() {
+            if line.starts_with("   Doc-tests ") {
+                cargo.documented += 1;
+            } else if let Some(found) = COUNT.captures(line) {
+                cargo.counted = found[1].parse().ok();
+            } else if let Some(mut failure) = Failure::read(line) {
+                if lines.next_if(|line| line.starts_with("Caused by:")).is_some() {
+                    failure.death = Some(lines.peek().map_or(Death::Other, |line| Death::read(line)));
+                }
+                cargo.failures.push(failure);
+            }
+        }
+        cargo
+    }
+
+    /// Whether a program did not come to its end.
+    pub(super) fn has_dead(&self) -> bool {
+        self.failures.iter().any(|failure| failure.death == Some(Death::Other))
+    }
+
+    /// Why what cargo ran is not all that it was to run, or not all of it can be judged; `failed` are the reports with
+    /// failures, `reports` is how many there are in all.
+    pub(super) fn gap(&self, input: &Input<'_>, failed: &[&Report<'_>], reports: usize) -> Option<String> {
+        // A failure of one crate does not account for that of another one.
+        let mut accounted = BTreeSet::new();
+        for report in failed.iter().filter(|report| is_of_docs(report)) {
+            let owner = |name: &&str| {
+                input.workspace.owner_of(&input.scrub.path(DocTest::read(name)?.path.as_bytes())?)
+            };
+            accounted.insert(report.failed.iter().find_map(owner));
+        }
+        let docs: Vec<_> = self.failures.iter().filter(|failure| failure.is_doc).collect();
+        let is_dead = |failure: &&&Failure<'_>| {
+            let package = failure.package(input.workspace);
+            let is_missing = package.is_some_and(|package| {
+                !accounted.contains(&input.workspace.owner_of(&package.dir)) && !accounted.contains(&None)
+            });
+            failure.death.is_some() || is_missing || accounted.is_empty()
+        };
+        let is_broken = |failure: &&Failure<'_>| !failure.is_doc && failure.death == Some(Death::Other);
+        if let Some(dead) =
+            self.failures.iter().find(is_broken).or_else(|| docs.iter().find(is_dead).copied())
+        {
+            return Some(input.scrub.text(dead.line));
+        }
+        if self.documented > reports {
+            let documented = self.documented;
+            return Some(format!(
+                "cargo ran the doc tests of {documented} crates, and {reports} reported a result"
+            ));
+        }
+        match self.counted {
+            Some(counted) if counted != self.failures.len() => {
+                Some(format!("cargo counts {counted} failed targets and names {}", self.failures.len()))
+            }
+            None if !self.failures.is_empty() => Some(
+                "cargo stopped at the first target that failed: pass `--no-fail-fast` to run them all"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+
+    /// The program that each of the reports `failed`, which are not of doc tests, is of; or why that can't be told.
+    pub(super) fn programs(&self, input: &Input<'_>, failed: &[&Report<'_>]) -> Result<Vec<String>, String> {
+        let programs: Vec<_> =
+            self.failures.iter().filter(|it| !it.is_doc && it.death != Some(Death::Other)).collect();
+        if programs.len() != failed.len() {
+            let count = |count: usize, verb: &str| match count {
+                1 => format!("1 program{verb}"),
+                count => format!("{count} programs{}", verb.replace("reports", "report")),
+            };
+            let (named, told) =
+                (count(programs.len(), " with failed tests"), count(failed.len(), " reports failures"));
+            return Err(format!("cargo names {named}, and {told}"));
+        }
+        // The harness of rustc exits like a panic.
+        let is_odd =
+            |(program, report): (&&Failure<'_>, &&Report<'_>)| report.is_libtest && program.death.is_some();
+        if let Some((program, _)) =
+            programs.iter().zip(failed).find(|&(program, report)| is_odd((program, report)))
+        {
+            return Err(input.scrub.text(program.line));
+        }
+        Ok(programs.into_iter().map(|program| program.name(input.workspace)).collect())
+    }
+
+    /// The programs that failed, where none of them reports anything: each has a harness of its own.
+    pub(super) fn without_reports(&self, input: &Input<'_>) -> Vec<String> {
+        let own = self.failures.iter().filter(|it| !it.is_doc && it.death != Some(Death::Other));
+        own.map(|program| program.name(input.workspace)).collect()
+    }
+
+    /// Whether it says nothing of what it runs.
+    pub(super) fn is_silent(&self) -> bool {
+        self.failures.is_empty() && self.documented == 0
+    }
+
+    /// Whether it says of any failure.
+    pub(super) fn has_failures(&self) -> bool {
+        !self.failures.is_empty()
+    }
+}
+
+/// Whether the tests that failed are of documentation.
+pub(super) fn is_of_docs(report: &Report<'_>) -> bool {
+    report.failed.iter().all(|name| DocTest::read(name).is_some())
+}
+
+impl<'a> Failure<'a> {
+    /// The line `error: test failed, to rerun pass `-p alpha --lib``.
+    fn read(line: &'a str) -> Option<Self> {
+        let line = line.strip_prefix("error: ")?;
+        let (kind, args) = line.split_once(" failed, to rerun pass ")?;
+        let is_doc = match kind {
+            "doctest" => true,
+            "test" | "bench" => false,
+            _ => return None,
+        };
+        Some(Self { line, args: args.trim_matches('`'), is_doc, death: None })
+    }
+
+    /// What stands behind `option`.
+    fn value(&self, option: &str) -> Option<&'a str> {
+        let mut words = self.args.split(' ').skip_while(|word| *word != option);
+        words.nth(1)
+    }
+
+    /// The package that it is of. Cargo names it unless only one was selected.
+    fn package<'w>(&self, workspace: &'w Workspace) -> Option<&'w Package> {
+        let named = self.value("-p");
+        let mut packages = workspace.packages.iter();
+        match (named, workspace.packages.as_slice()) {
+            (Some(name), _) => packages.find(|package| package.name == name),
+            (None, [only]) => Some(only),
+            // Of those that may be meant, the one that cargo takes where it is started.
+            (None, _) => {
+                let candidates: Vec<_> = packages.filter(|package| self.target(package).is_some()).collect();
+                match candidates.as_slice() {
+                    [only] => Some(only),
+                    candidates => candidates.iter().find(|package| package.dir.is_root()).copied(),
+                }
+            }
+        }
+    }
+
+    fn target<'w>(&self, package: &'w Package) -> Option<&'w Target> {
+        use TargetKind::{Bench, Bin, Example, Test};
+        let kinds = [("--bin", Bin), ("--test", Test), ("--bench", Bench), ("--example", Example)];
+        let named = kinds.iter().find_map(|(option, kind)| Some((*kind, self.value(option)?)));
+        package.targets.iter().find(|target| match named {
+            Some((kind, name)) => target.kind == kind && target.name == name,
+            None => target.kind == TargetKind::Lib,
+        })
+    }
+
+    /// What the program is called: as where it is run by itself, if it is known which it is.
+    fn name(&self, workspace: &Workspace) -> String {
+        let package = self.package(workspace);
+        let target = package.and_then(|package| Some((package, self.target(package)?)));
+        target.map_or_else(|| self.args.to_owned(), |(package, target)| package.test_name(target))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]
+mod tests;

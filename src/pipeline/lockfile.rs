@@ -1,0 +1,173 @@
+//! `Cargo.lock` before a run: it is there and up to date, or cargo brings it up to date where the run may write it.
+//!
+//! Only cargo can tell whether it is up to date, and takes as long for that as genti for a whole run that finds nothing to do.
+//! So it is asked only where something has changed that decides the answer: manifests, the lock file itself, cargo and its
+//! configuration. A digest over these is kept with what the last run saw.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use super::{Error, Request};
+use crate::disk;
+use crate::model::digest::{Digest, Hasher, Sink};
+use crate::model::event::Event;
+use crate::model::path::RelPath;
+use crate::model::workspace::Workspace;
+use crate::scan::{Env, Programs};
+
+/// What a command wants of `Cargo.lock`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lockfile {
+    /// It is created or updated where it has to be, and the user told.
+    Create,
+    /// It must be there and up to date.
+    Require,
+    /// It must be there: nothing is built.
+    Exist,
+    /// It does not matter: nothing is built.
+    #[default]
+    Ignore,
+}
+
+/// What is known of a lock file that is there.
+pub(super) struct Settled {
+    /// The digest under which it is known to be up to date; `None` if that could not be told.
+    pub(super) digest: Option<Digest>,
+    /// Whether cargo has just updated it.
+    pub(super) is_updated: bool,
+}
+
+/// Makes a lock file for the workspace in `root`, which has none.
+pub(super) fn make(
+    request: &Request,
+    programs: &Programs,
+    root: &Path,
+    events: &mut dyn FnMut(Event<'_>),
+) -> Result<(), Error> {
+    let path = root.join("Cargo.lock");
+    if matches!(request.lockfile, Lockfile::Require | Lockfile::Exist) || is_locked(request) {
+        return Err(Error::NoLockfile(path));
+    }
+    let output = cargo(request, programs, root, &["generate-lockfile"])
+        .map_err(|error| Error::Lockfile { path: path.clone(), message: error.to_string() })?;
+    if !output.status.success() {
+        let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(Error::Lockfile { path, message });
+    }
+    events(Event::Notice("there was no Cargo.lock: created one; commit it, for `check` does not create it"));
+    Ok(())
+}
+
+/// Sees that the lock file of `workspace` is up to date, unless it is `known` to be.
+///
+/// # Errors
+///
+/// If it is not, and may not be written.
+pub(super) fn settle(
+    request: &Request,
+    programs: &Programs,
+    workspace: &Workspace,
+    known: Option<Digest>,
+    env: &Env,
+) -> Result<Settled, Error> {
+    let settled = |digest| Settled { digest, is_updated: false };
+    if matches!(request.lockfile, Lockfile::Exist | Lockfile::Ignore) {
+        return Ok(settled(known));
+    }
+    let digest = inputs(programs, workspace, env);
+    if known == Some(digest) {
+        return Ok(settled(known));
+    }
+    // What resolves and prints least.
+    let ask = ["tree", "--workspace", "--depth", "0", "--quiet", "--color", "never"];
+    let root = &workspace.root;
+    let Ok(output) = cargo(request, programs, root, &[&ask[..], &["--locked"]].concat()) else {
+        return Ok(settled(None));
+    };
+    if output.status.success() {
+        return Ok(settled(Some(digest)));
+    }
+    if !says_outdated(&output.stderr) {
+        // Whatever it is, the tools will say it.
+        return Ok(settled(None));
+    }
+    if request.lockfile == Lockfile::Require || is_locked(request) {
+        return Err(Error::OldLockfile(root.join("Cargo.lock")));
+    }
+    let is_updated = cargo(request, programs, root, &ask).is_ok_and(|output| output.status.success());
+    Ok(Settled { digest: None, is_updated })
+}
+
+/// The digest over what decides whether the lock file of `workspace` is up to date.
+pub(super) fn inputs(programs: &Programs, workspace: &Workspace, env: &Env) -> Digest {
+    let mut hasher = Hasher::new("genti.lock-inputs.1");
+    let roots = ["Cargo.lock", "Cargo.toml", ".cargo/config.toml", ".cargo/config"].map(RelPath::new);
+    let manifests = workspace.packages.iter().map(|package| package.dir.join("Cargo.toml"));
+    for path in roots.into_iter().chain(manifests) {
+        if let Some(id) = workspace.find(&path) {
+            hasher.field("path", path.as_bytes());
+            hasher.field("content", &workspace.file(id).digest.0);
+        }
+    }
+    for package in &workspace.outside {
+        hasher.field("package", &package.digest.0);
+    }
+    let home = env.get("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(Path::new(env.get("HOME")?).join(".cargo")));
+    let above = workspace.root.ancestors().skip(1).map(|dir| dir.join(".cargo"));
+    for dir in above.chain(home) {
+        for name in ["config.toml", "config"] {
+            if let Ok(text) = disk::read(&dir.join(name)) {
+                hasher.field("config", &text);
+            }
+        }
+    }
+    let cargo = programs.cargo();
+    hasher.field("cargo", cargo.as_os_str().as_encoded_bytes());
+    if let Ok(meta) = cargo.metadata() {
+        hasher.field("len", &meta.len().to_le_bytes());
+        let modified = meta.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+        hasher.field("modified", &modified.unwrap_or_default().as_nanos().to_le_bytes());
+    }
+    hasher.finish()
+}
+
+fn is_locked(request: &Request) -> bool {
+    request.cargo_flags.iter().any(|flag| flag == "--locked" || flag == "--frozen")
+}
+
+fn cargo(request: &Request, programs: &Programs, root: &Path, args: &[&str]) -> std::io::Result<Output> {
+    let mut args = args.to_vec();
+    args.extend(request.cargo_flags.iter().map(String::as_str));
+    args.dedup();
+    Command::new(programs.cargo()).args(args).current_dir(root).output()
+}
+
+/// Whether cargo says that it would have to write the lock file and may not.
+fn says_outdated(stderr: &[u8]) -> bool {
+    String::from_utf8_lossy(stderr).lines().any(|line| {
+        line.starts_with("error: ")
+            && line.contains("lock file")
+            && line.contains(" was passed to prevent this")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outdated_lock_file_is_known_by_the_words_of_each_cargo() {
+        for said in [
+            "error: cannot update the lock file /w/Cargo.lock because --locked was passed to prevent this\nhelp: …",
+            "    Updating index\nerror: the lock file /w/Cargo.lock needs to be updated but --frozen was passed to prevent this\n",
+        ] {
+            assert!(says_outdated(said.as_bytes()), "{said}");
+        }
+        for said in
+            ["", "error: no such command: `tree`", "warning: the lock file was passed to prevent this"]
+        {
+            assert!(!says_outdated(said.as_bytes()), "{said}");
+        }
+    }
+}

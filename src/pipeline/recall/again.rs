@@ -1,0 +1,112 @@
+//! Looks again at the inputs of what has ended: a result is right only if what decided it is still the same.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::known::Known;
+use super::{Project, Recall};
+use crate::model::path::RelPath;
+use crate::model::task::{Task, TaskIx, Unit};
+use crate::model::tool::ToolId;
+use crate::model::workspace::{FileId, PackageId};
+use crate::normalize::Traces;
+use crate::workspace;
+
+/// What has changed of the inputs of a task.
+pub(super) enum Change {
+    None,
+    /// A file that the tool is not known to read, and has as an input only because it might.
+    Presumed,
+    /// This, as a user would name it.
+    Input(String),
+}
+
+/// Looks at inputs again, each once.
+pub(super) struct Again<'a, 'b> {
+    recall: &'a Recall<'b>,
+    known: Known<'a>,
+    files: BTreeMap<FileId, bool>,
+    tools: BTreeMap<ToolId, Option<String>>,
+    /// By tool and package: the roots of a package have the same inputs.
+    sets: BTreeMap<(ToolId, Option<PackageId>), Vec<FileId>>,
+}
+
+impl<'a, 'b> Again<'a, 'b> {
+    pub(super) fn new(recall: &'a Recall<'b>) -> Self {
+        let known = Known::new(&recall.ground, &recall.build_dirs);
+        Self { recall, known, files: BTreeMap::new(), tools: BTreeMap::new(), sets: BTreeMap::new() }
+    }
+
+    /// What has changed that decides the result of `task`, whose process left `traces`.
+    pub(super) fn changed(&mut self, task: TaskIx, traces: Option<&Traces>) -> Change {
+        let Recall { project: Project { workspace, plan, .. }, ground, .. } = self.recall;
+        let Task { tool: id, unit, .. } = *plan.graph.task(task);
+        let tool = plan.graph.tool(id);
+        if !self.tools.contains_key(&id) {
+            let changed = self.tool_changed(id);
+            self.tools.insert(id, changed);
+        }
+        if let Some(Some(changed)) = self.tools.get(&id) {
+            return Change::Input(changed.clone());
+        }
+        let set = (id, unit.package(workspace));
+        let changed = match unit {
+            Unit::File(file) => self.all_changed(vec![file]),
+            _ => {
+                if !self.sets.contains_key(&set) {
+                    let changed = self.all_changed(ground.declared.own(task));
+                    self.sets.insert(set, changed);
+                }
+                self.sets.get(&set).cloned().unwrap_or_default()
+            }
+        };
+        let reads = |id: &&FileId| self.known.reads(tool, unit, traces, &workspace.file(**id).path);
+        match self.first(changed.iter().filter(reads)) {
+            Some(path) => Change::Input(path),
+            None if changed.is_empty() => Change::None,
+            None => Change::Presumed,
+        }
+    }
+
+    /// What has changed that decides the results of all tasks of the tool.
+    fn tool_changed(&mut self, id: ToolId) -> Option<String> {
+        let Recall { project: Project { workspace, plan, .. }, ground, keys, programs, .. } = self.recall;
+        let at = id.0 as usize;
+        let is_other = |path: &Path| !ground.elsewhere.is_as_seen(path);
+        let mut own = ground.identities[at].files.iter().map(|(_, path)| path).chain(&programs[at]);
+        if own.any(|path| is_other(path)) {
+            return Some(format!("the program of {}", plan.graph.tool(id).name));
+        }
+        let mut files = ground.declared.shared(id).to_vec();
+        if let Ok(key) = &keys[at] {
+            if let Some(path) = key.looked_at.elsewhere.iter().find(|path| is_other(path)) {
+                let name = RelPath::between(&workspace.root, path);
+                return Some(name.map_or_else(|| path.display().to_string(), |name| name.to_string()));
+            }
+            files.extend(&key.looked_at.files);
+        }
+        let changed = self.all_changed(files);
+        self.first(changed.iter())
+    }
+
+    /// Those of `files` that have changed.
+    fn all_changed(&mut self, mut files: Vec<FileId>) -> Vec<FileId> {
+        let workspace = &self.recall.project.workspace;
+        let new: Vec<_> = files.iter().copied().filter(|id| !self.files.contains_key(id)).collect();
+        let looked: Vec<_> =
+            new.into_par_iter().map(|id| (id, !workspace::still_as_seen(workspace, id))).collect();
+        self.files.extend(looked);
+        files.retain(|id| self.files.get(id) == Some(&true));
+        files
+    }
+
+    /// The one of `files` that is named.
+    fn first<'f>(&self, files: impl Iterator<Item = &'f FileId>) -> Option<String> {
+        let paths: Vec<&RelPath> = files.map(|id| &self.recall.project.workspace.file(*id).path).collect();
+        // The lock file last: it is no fault of anybody's.
+        let lockfile = RelPath::new("Cargo.lock");
+        paths.iter().find(|path| ***path != lockfile).or(paths.first()).map(|path| path.to_string())
+    }
+}

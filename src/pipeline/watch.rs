@@ -1,0 +1,182 @@
+//! `Cargo.lock` and the manifests during a run: nothing is built against what a tool has changed.
+//!
+//! A gate for minimal versions rewrites `Cargo.lock` in place. Whatever comes after it would be built against another lock file
+//! than the one that is committed, and pass. So these files are looked at before and after each step that may read them. Once
+//! one of them has changed while a tool ran that may have done it, no further step that reads them starts, and the tool has no
+//! verdict. What ran beside it may have read either, and has none as well. Nothing is restored: the user may have edited the
+//! file.
+//!
+//! Cargo itself is above suspicion: it has brought the lock file up to date before the plan was made ([`super::lockfile`]).
+//! What changes while no other tool runs was changed by somebody else, and is left to those who look at inputs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::Project;
+use super::judge::Normalized;
+use crate::model::path::RelPath;
+use crate::model::stamp::Stamp;
+use crate::model::task::{Status, StepId, TaskIx, Unit};
+use crate::model::tool::{Per, Tool, ToolId};
+use crate::model::workspace::ROOT_INPUTS;
+use crate::scan::{self, StepRun};
+use crate::workspace;
+
+/// Looks at the files, and says what comes of it.
+pub(super) struct Watch<'a> {
+    project: &'a Project,
+    files: Vec<RelPath>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// How the system saw each file when it was last looked at.
+    seen: Vec<Option<Stamp>>,
+    /// The steps that run, each with the number of rewrites before it.
+    running: BTreeMap<StepId, usize>,
+    /// The tools that may have written since the files were last looked at.
+    suspects: BTreeSet<ToolId>,
+    /// Each time that a file was written by a tool, whatever is in it now.
+    rewrites: Vec<Rewrite>,
+    /// The first one after which something else stood in the file.
+    change: Option<Rewrite>,
+    statuses: BTreeMap<TaskIx, Status>,
+}
+
+#[derive(Clone)]
+struct Rewrite {
+    path: RelPath,
+    by: BTreeSet<ToolId>,
+}
+
+impl<'a> Watch<'a> {
+    /// For a run in which something `is_due`, or nothing is to be looked at.
+    pub(super) fn new(project: &'a Project, is_due: bool) -> Self {
+        let manifests = project.workspace.packages.iter().map(|package| package.dir.join("Cargo.toml"));
+        let files: BTreeSet<_> = ROOT_INPUTS.map(RelPath::new).into_iter().chain(manifests).collect();
+        let files: Vec<_> = files.into_iter().filter(|_| is_due).collect();
+        let seen = files.iter().map(|path| workspace::stamp_of(&project.workspace, path)).collect();
+        Self { project, files, state: Mutex::new(State { seen, ..State::default() }) }
+    }
+
+    /// Why `step` may not start, if it may not.
+    pub(super) fn admit(&self, step: StepId) -> Option<String> {
+        let tool = self.tool_of(step);
+        let mut state = self.lock();
+        if self.reads(step) {
+            self.look(&mut state);
+            if let Some(Rewrite { path, by }) = &state.change {
+                let by = self.names(by);
+                return Some(format!("{path} changed while {by} ran: nothing more is built against it"));
+            }
+        }
+        if may_write(self.project.plan.graph.tool(tool)) {
+            state.suspects.insert(tool);
+        }
+        let rewrites = state.rewrites.len();
+        state.running.insert(step, rewrites);
+        None
+    }
+
+    /// Takes note that a step has ended. Whether its result is to be forgotten.
+    pub(super) fn ended(&self, run: &StepRun<Normalized>) -> bool {
+        let mut state = self.lock();
+        let Some(before) = state.running.remove(&run.step) else { return false };
+        if !self.reads(run.step) {
+            return false;
+        }
+        self.look(&mut state);
+        let tool = self.tool_of(run.step);
+        let by_others = |rewrite: &&Rewrite| rewrite.by.iter().any(|other| *other != tool);
+        if let Some(Rewrite { path, by }) = state.rewrites[before..].iter().find(by_others).cloned() {
+            let others = by.into_iter().filter(|other| *other != tool).collect();
+            let others = self.names(&others);
+            let why = format!("{path} was written while it ran beside {others}: run them in one `lane`");
+            let tasks = &self.project.plan.step(run.step).tasks;
+            tasks
+                .iter()
+                .for_each(|task| drop(state.statuses.insert(*task, Status::InputChanged(why.clone()))));
+            return true;
+        }
+        state.change.as_ref().is_some_and(|change| change.by.contains(&tool))
+    }
+
+    /// The tasks without a verdict; none if nothing was changed by a tool.
+    pub(super) fn finish(self) -> BTreeMap<TaskIx, Status> {
+        let mut state = self.lock();
+        self.look(&mut state);
+        let mut statuses = std::mem::take(&mut state.statuses);
+        if let Some(Rewrite { path, by }) = &state.change {
+            let why = format!("{path} changed while {} ran, and others are built against it", self.names(by));
+            let tasks = &self.project.plan.graph.tasks;
+            for tool in by {
+                let first = tasks.partition_point(|task| task.tool < *tool);
+                statuses.insert(TaskIx(first as u32), Status::Incomplete(why.clone()));
+            }
+        }
+        statuses
+    }
+
+    /// Finds out what has changed since the last time.
+    fn look(&self, state: &mut State) {
+        let Project { workspace, plan, .. } = self.project;
+        let suspects = std::mem::take(&mut state.suspects);
+        for (path, seen) in self.files.iter().zip(&mut state.seen) {
+            let now = workspace::stamp_of(workspace, path);
+            if std::mem::replace(seen, now) == now || suspects.is_empty() || self.is_cargos(path) {
+                continue;
+            }
+            let rewrite = Rewrite { path: path.clone(), by: suspects.clone() };
+            if state.change.is_none() && workspace::has_changed(workspace, path) {
+                state.change = Some(rewrite.clone());
+            }
+            state.rewrites.push(rewrite);
+        }
+        // Who still runs may write again.
+        let running = state.running.keys().map(|step| plan.step(*step).tool);
+        state.suspects = running.filter(|tool| may_write(plan.graph.tool(*tool))).collect();
+    }
+
+    /// Whether cargo may still write `path` of its own accord.
+    fn is_cargos(&self, path: &RelPath) -> bool {
+        let Project { lockfile, cargo_flags, .. } = self.project;
+        let is_locked = cargo_flags.iter().any(|flag| flag == "--locked" || flag == "--frozen");
+        *path == RelPath::new("Cargo.lock") && lockfile.is_none() && !is_locked
+    }
+
+    /// Whether `step` reads any of the files.
+    fn reads(&self, step: StepId) -> bool {
+        let Project { workspace, plan, .. } = self.project;
+        let planned = plan.step(step);
+        let is_watched = |task: &TaskIx| match plan.graph.task(*task).unit {
+            Unit::File(file) => self.files.binary_search(&workspace.file(file).path).is_ok(),
+            _ => false,
+        };
+        match plan.graph.tool(planned.tool).per {
+            Per::File => planned.tasks.iter().any(is_watched),
+            Per::TargetRoot => false,
+            Per::Workspace | Per::Package | Per::TestTarget => true,
+        }
+    }
+
+    fn tool_of(&self, step: StepId) -> ToolId {
+        self.project.plan.step(step).tool
+    }
+
+    fn names(&self, tools: &BTreeSet<ToolId>) -> String {
+        let name = |tool: &ToolId| format!("`{}`", self.project.plan.graph.tool(*tool).name);
+        tools.iter().map(name).collect::<Vec<_>>().join(" or ")
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a process of `tool` may write manifests or the lock file: not cargo where it only builds, nor another program of
+/// the toolchain.
+fn may_write(tool: &Tool) -> bool {
+    const BUILD: [&str; 8] = ["b", "build", "c", "check", "clippy", "d", "doc", "rustdoc"];
+    !scan::runs_toolchain(tool, &BUILD)
+}

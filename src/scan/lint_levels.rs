@@ -1,0 +1,361 @@
+//! Lint levels that the environment sets for compilers. They are taken out of what tools see: a verdict must be the same for
+//! everybody, and what CI exports to fail on warnings would keep accepted findings from being compared at all.
+//!
+//! Levels that are committed, in `[lints]` or `.cargo/config.toml`, are none of this module's business. Other flags stay. A
+//! variable with nothing left is removed, because cargo takes an empty `RUSTFLAGS` for one that hides `build.rustflags`.
+//!
+//! Flags are read as rustc and rustdoc read them: `@FILE` stands for the lines of a file, short flags may be put together
+//! (`-OAwarnings`), and a value may be glued to its flag or follow it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+/// Lint levels that were taken out of a variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ignored {
+    /// The name of the variable.
+    pub variable: String,
+    /// The levels as they were written: `-D warnings`.
+    pub levels: Vec<String>,
+    /// Whether all they could do is to make more findings errors.
+    pub only_raises: bool,
+}
+
+/// The file behind `@FILE`; `None` if it can't be read.
+pub(super) type Read<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// Takes all lint levels out of `vars`, and says which those were, sorted by variable.
+pub(super) fn take_out(vars: &mut BTreeMap<OsString, OsString>, read: &Read<'_>) -> Vec<Ignored> {
+    let mut all = Vec::new();
+    let found = vars
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), take(name.to_str()?, value.to_str()?, read)?)));
+    let found: Vec<_> = found.collect();
+    for (name, (rest, ignored)) in found {
+        match rest {
+            Some(rest) => vars.insert(name, rest.into()),
+            None => vars.remove(&name),
+        };
+        all.push(ignored);
+    }
+    all
+}
+
+/// What is left of the variable `name`, and what was taken; `None` if there is nothing to take.
+fn take(name: &str, value: &str, read: &Read<'_>) -> Option<(Option<String>, Ignored)> {
+    if name == "CARGO_BUILD_WARNINGS" {
+        let only_raises = value == "deny";
+        return Some((
+            None,
+            Ignored { variable: name.to_owned(), levels: vec![value.to_owned()], only_raises },
+        ));
+    }
+    let separator = separator(name)?;
+    let words = value.split(separator).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    let Flags { kept, levels, only_raises } = Flags::read(words, separator, read);
+    if levels.is_empty() {
+        return None;
+    }
+    let rest = (!kept.is_empty()).then(|| kept.join(separator));
+    Some((rest, Ignored { variable: name.to_owned(), levels, only_raises }))
+}
+
+/// What stands between the flags in the variable `name`, if it holds flags of rustc or rustdoc.
+fn separator(name: &str) -> Option<&'static str> {
+    let is_of = |suffix: &str| name.starts_with("CARGO_") && name.ends_with(suffix);
+    match name {
+        "CARGO_ENCODED_RUSTFLAGS" | "CARGO_ENCODED_RUSTDOCFLAGS" => Some("\u{1f}"),
+        "CLIPPY_ARGS" => Some("__CLIPPY_HACKERY__"),
+        "RUSTFLAGS" | "RUSTDOCFLAGS" => Some(" "),
+        // Of `[build]`, of a target, of a profile, of the host.
+        _ if is_of("_RUSTFLAGS") || is_of("_RUSTDOCFLAGS") => Some(" "),
+        _ => None,
+    }
+}
+
+/// Flags, told apart.
+#[derive(Debug, Default)]
+struct Flags {
+    kept: Vec<String>,
+    levels: Vec<String>,
+    only_raises: bool,
+}
+
+/// A flag, and the word that it was given in.
+struct Word {
+    text: String,
+    given: usize,
+}
+
+impl Flags {
+    fn read(given: Vec<String>, separator: &str, read: &Read<'_>) -> Self {
+        let mut words = Vec::new();
+        for (at, text) in given.iter().enumerate() {
+            // What can't be said here without the file stays in it.
+            let lines =
+                text.strip_prefix('@').and_then(read).map(|lines| lines.lines().map(str::to_owned).collect());
+            let lines: Option<Vec<_>> = lines;
+            match lines.filter(|lines| lines.iter().all(|line| !line.is_empty() && !line.contains(separator)))
+            {
+                Some(lines) => words.extend(lines.into_iter().map(|text| Word { text, given: at })),
+                None => words.push(Word { text: text.clone(), given: at }),
+            }
+        }
+        let mut flags = Self { only_raises: true, ..Self::default() };
+        let mut kept = Vec::new();
+        let mut touched = vec![false; given.len()];
+        let mut rest = words.as_slice();
+        while let Some((first, others)) = rest.split_first() {
+            let flag = Flag::of(&first.text, others.first().map(|word| word.text.as_str()));
+            let (own, next) = rest.split_at(if flag.takes_next && !others.is_empty() { 2 } else { 1 });
+            rest = next;
+            match flag.level {
+                None => kept.extend(own.iter().map(|word| (word.given, word.text.clone()))),
+                Some(Level { before, raises }) => {
+                    own.iter().for_each(|word| touched[word.given] = true);
+                    kept.extend((!before.is_empty()).then(|| (first.given, before.to_owned())));
+                    let text = own.iter().map(|word| word.text.strip_prefix(before).unwrap_or(&word.text));
+                    let text: Vec<_> = text.collect();
+                    let dash = if before.is_empty() { "" } else { "-" };
+                    flags.levels.push(format!("{dash}{}", text.join(" ")));
+                    flags.only_raises &= raises;
+                }
+            }
+        }
+        // A file that sets no level stays what it is.
+        for (at, text) in given.into_iter().enumerate() {
+            match touched[at] {
+                true => flags
+                    .kept
+                    .extend(kept.iter().filter(|(given, _)| *given == at).map(|(_, text)| text.clone())),
+                false => flags.kept.push(text),
+            }
+        }
+        flags
+    }
+}
+
+/// One flag as rustc reads it.
+struct Flag<'a> {
+    /// Whether the next word belongs to it.
+    takes_next: bool,
+    level: Option<Level<'a>>,
+}
+
+/// A flag that sets a level.
+struct Level<'a> {
+    /// Short flags that stand before it in the same word, with their `-`.
+    before: &'a str,
+    raises: bool,
+}
+
+/// Long flags of rustc and rustdoc whose value may be the next word.
+const WITH_VALUE: [&str; 40] = [
+    "cfg",
+    "check-cfg",
+    "check-theme",
+    "codegen",
+    "color",
+    "crate-name",
+    "crate-type",
+    "crate-version",
+    "default-setting",
+    "default-theme",
+    "diagnostic-width",
+    "edition",
+    "emit",
+    "error-format",
+    "explain",
+    "extend-css",
+    "extern",
+    "extern-html-root-url",
+    "html-after-content",
+    "html-before-content",
+    "html-in-header",
+    "index-page",
+    "json",
+    "library-path",
+    "markdown-after-content",
+    "markdown-before-content",
+    "markdown-css",
+    "out-dir",
+    "output",
+    "output-format",
+    "print",
+    "remap-path-prefix",
+    "resource-suffix",
+    "sysroot",
+    "target",
+    "test-args",
+    "test-run-directory",
+    "test-runtool",
+    "test-runtool-arg",
+    "theme",
+];
+
+impl<'a> Flag<'a> {
+    fn of(word: &'a str, next: Option<&str>) -> Self {
+        let plain = |takes_next| Self { takes_next, level: None };
+        let level = |takes_next, before, raises| Self { takes_next, level: Some(Level { before, raises }) };
+        if let Some(long) = word.strip_prefix("--") {
+            let (name, value) =
+                long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
+            return match name {
+                "deny" | "forbid" => level(value.is_none(), "", true),
+                "allow" | "warn" | "force-warn" | "cap-lints" => level(value.is_none(), "", false),
+                name => plain(value.is_none() && WITH_VALUE.contains(&name)),
+            };
+        }
+        let Some(short) = word.strip_prefix('-') else { return plain(false) };
+        for (at, letter) in short.char_indices() {
+            let value = &short[at + letter.len_utf8()..];
+            let before = if at == 0 { "" } else { &word[..at + 1] };
+            match letter {
+                // These have no value, and another flag may follow.
+                'g' | 'h' | 'O' | 'q' | 'v' | 'V' => {}
+                'A' | 'W' => return level(value.is_empty(), before, false),
+                'D' | 'F' => return level(value.is_empty(), before, true),
+                'Z' => {
+                    let text = if value.is_empty() { next.unwrap_or_default() } else { value };
+                    return match sets_level(text) {
+                        true => level(value.is_empty(), before, false),
+                        false => plain(value.is_empty()),
+                    };
+                }
+                'C' | 'e' | 'l' | 'L' | 'o' => return plain(value.is_empty()),
+                _ => return plain(false),
+            }
+        }
+        plain(false)
+    }
+}
+
+/// Whether the unstable flag `text` puts an attribute into each crate that sets a level.
+fn sets_level(text: &str) -> bool {
+    let attribute = text.strip_prefix("crate-attr=").or_else(|| text.strip_prefix("crate_attr="));
+    let Some(attribute) = attribute else { return false };
+    let words = attribute.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+    words.into_iter().any(|word| ["allow", "deny", "expect", "forbid", "warn"].contains(&word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILES: [(&str, &str); 3] = [
+        ("levels", "-Awarnings\n-C\ntarget-cpu=native\n"),
+        ("spaces", "-Awarnings\n--cfg=a=\"b c\"\n"),
+        ("value", "warnings\n"),
+    ];
+
+    fn read(path: &str) -> Option<String> {
+        FILES.iter().find(|(name, _)| *name == path).map(|(_, text)| (*text).to_owned())
+    }
+
+    #[track_caller]
+    fn check(value: &str, rest: Option<&str>, levels: &[&str]) {
+        let mut vars = BTreeMap::from([("RUSTFLAGS".into(), value.into())]);
+        let ignored = take_out(&mut vars, &read);
+        let found: Vec<_> = ignored.iter().flat_map(|ignored| &ignored.levels).collect();
+        assert_eq!(found, levels, "{value}");
+        assert_eq!(vars.values().next().and_then(|value| value.to_str()), rest, "{value}");
+    }
+
+    #[test]
+    fn lint_levels_are_taken_out_however_they_are_written() {
+        for level in [
+            "-Awarnings",
+            "-A warnings",
+            "-W unused",
+            "-Dwarnings",
+            "-F unsafe_code",
+            "--allow=warnings",
+            "--allow warnings",
+            "--warn=unused",
+            "--deny warnings",
+            "--forbid unsafe_code",
+            "--force-warn dead_code",
+            "--force-warn=dead_code",
+            "--cap-lints=allow",
+            "--cap-lints warn",
+            "-Zcrate-attr=allow(warnings)",
+            "-Z crate-attr=cfg_attr(all(),deny(warnings))",
+            "-Zcrate_attr=forbid(unsafe_code)",
+        ] {
+            check(level, None, &[level]);
+            check(&format!("-C opt-level=1 {level} -g"), Some("-C opt-level=1 -g"), &[level]);
+        }
+        check("-gOAwarnings", Some("-gO"), &["-Awarnings"]);
+        check("-vD warnings", Some("-v"), &["-D warnings"]);
+        check("-D", None, &["-D"]);
+    }
+
+    #[test]
+    fn other_flags_stay_as_they_are() {
+        for flags in [
+            "",
+            "-C target-cpu=native --cfg tokio_unstable",
+            "-C -Awarnings",
+            "--cfg -Awarnings",
+            "--html-in-header -Dfile.html",
+            "-Ctarget-feature=+A,-D",
+            "-LAwarnings",
+            "-Zcrate-attr=feature(deny_x)",
+            "-Zshare-generics=y",
+            "--document-private-items",
+            "@missing",
+            "-",
+        ] {
+            check(flags, Some(flags), &[]);
+        }
+    }
+
+    #[test]
+    fn a_file_of_flags_is_looked_into() {
+        check("@levels", Some("-C target-cpu=native"), &["-Awarnings"]);
+        check("-A @value -g", Some("-g"), &["-A warnings"]);
+        check("-O @levels -D warnings", Some("-O -C target-cpu=native"), &["-Awarnings", "-D warnings"]);
+        // Its other flags can't be said in such a variable.
+        check("@spaces -Dunused", Some("@spaces"), &["-Dunused"]);
+        let mut vars = BTreeMap::from([("CARGO_ENCODED_RUSTFLAGS".into(), "@spaces\u{1f}-g".into())]);
+        assert_eq!(take_out(&mut vars, &read).len(), 1);
+        assert_eq!(vars.values().next().unwrap(), "--cfg=a=\"b c\"\u{1f}-g");
+    }
+
+    #[test]
+    fn every_variable_that_holds_flags_is_looked_at() {
+        let names = [
+            "CARGO_BUILD_RUSTDOCFLAGS",
+            "CARGO_BUILD_RUSTFLAGS",
+            "CARGO_BUILD_WARNINGS",
+            "CARGO_ENCODED_RUSTDOCFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "CARGO_HOST_RUSTFLAGS",
+            "CARGO_PROFILE_DEV_RUSTFLAGS",
+            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTDOCFLAGS",
+            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
+            "CLIPPY_ARGS",
+            "RUSTDOCFLAGS",
+            "RUSTFLAGS",
+        ];
+        let mut vars: BTreeMap<OsString, OsString> =
+            names.iter().map(|name| (name.into(), "-Dwarnings".into())).collect();
+        let others = [("CFLAGS", "-Wall"), ("MY_RUSTFLAGS", "-Dwarnings"), ("RUSTC_WRAPPER", "sccache")];
+        vars.extend(others.map(|(name, value)| (name.into(), value.into())));
+        let ignored = take_out(&mut vars, &read);
+        assert_eq!(ignored.iter().map(|ignored| ignored.variable.as_str()).collect::<Vec<_>>(), names);
+        let raise: Vec<_> = ignored.iter().filter(|ignored| !ignored.only_raises).collect();
+        assert_eq!(raise.len(), 1, "`-Dwarnings` is no value of {raise:?}");
+        assert_eq!(vars.len(), others.len());
+    }
+
+    #[test]
+    fn what_only_raises_levels_is_known() {
+        let raises = |flags: &str| {
+            let mut vars = BTreeMap::from([("RUSTDOCFLAGS".into(), flags.into())]);
+            take_out(&mut vars, &read)[0].only_raises
+        };
+        assert!(raises("-D warnings -F unsafe_code --deny=unused"));
+        assert!(!raises("-D warnings -A unused") && !raises("--cap-lints deny"));
+    }
+}

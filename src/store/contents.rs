@@ -1,0 +1,100 @@
+//! What this program makes in `target/genti`, by name: whatever else lies there belongs to somebody else, and is left alone.
+
+use std::fs::FileType;
+use std::path::Path;
+
+use super::artifacts::StoreError;
+use super::atomic::UNFINISHED;
+use super::tag::{self, Made};
+use super::{outputs, results};
+
+/// Directories that are wholly ours where the one around them is.
+pub(super) const BUILT: [&str; 2] = ["build", "verify"];
+
+/// The files of a finished run, and reports that are called by no other name.
+const ARTIFACTS: [&str; 9] = [
+    "annotations.txt",
+    "report.html",
+    "report.json",
+    "report.md",
+    "report.sarif",
+    "report.txt",
+    "report.xml",
+    "run.json",
+    "tasks.jsonl",
+];
+
+/// What a name in `target/genti` stands for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Known {
+    /// Stays as long as the directory: what other runs may wait for, and the tag.
+    Fixed,
+    /// Ours as a whole.
+    Whole,
+    /// A directory of files of this kind.
+    Dir(fn(&str) -> bool),
+}
+
+/// What `name` in `target/genti` stands for; `None` if this program makes nothing of that name.
+pub(super) fn known(name: &str) -> Option<Known> {
+    match name {
+        "lock" | tag::NAME => Some(Known::Fixed),
+        "artifacts" => Some(Known::Dir(is_artifact)),
+        "output" => Some(Known::Dir(outputs::is_output)),
+        "cache" => Some(Known::Dir(results::is_part)),
+        "builds" | "state" | "explain.json" => Some(Known::Whole),
+        name if BUILT.contains(&name) || is_unfinished(name) => Some(Known::Whole),
+        _ => None,
+    }
+}
+
+/// Whether a killed run may have left `name`.
+pub(super) fn is_unfinished(name: &str) -> bool {
+    name.starts_with(UNFINISHED)
+}
+
+fn is_artifact(name: &str) -> bool {
+    ARTIFACTS.contains(&name) || is_unfinished(name)
+}
+
+/// Marks `base`, which is there, as ours, unless it is marked: it must hold nothing but what a run may find there that is the
+/// first one, such as what a CI service has restored.
+///
+/// # Errors
+///
+/// If it holds anything else, or is marked by somebody else.
+pub(super) fn claim(base: &Path) -> Result<(), StoreError> {
+    let foreign = |what| Err(StoreError::Foreign { path: base.to_path_buf(), what });
+    match tag::maker(base)? {
+        Made::Here => return Ok(()),
+        Made::Elsewhere => return foreign("a directory of another program"),
+        Made::Unknown => {}
+    }
+    let entries = walkdir::WalkDir::new(base).min_depth(1).max_depth(1);
+    for entry in entries {
+        let entry =
+            entry.map_err(|error| StoreError::Io { path: base.to_path_buf(), error: error.into() })?;
+        let name = entry.file_name().to_str().unwrap_or_default();
+        if !may_be_there(name, entry.path(), entry.file_type()) {
+            return foreign("a directory with files of somebody else's");
+        }
+    }
+    tag::mark(base)
+}
+
+fn may_be_there(name: &str, path: &Path, kind: FileType) -> bool {
+    match known(name) {
+        // Its own check refuses what is none of ours.
+        Some(Known::Fixed) => true,
+        // A link has a check of its own.
+        Some(Known::Whole) => is_unfinished(name) || BUILT.contains(&name) && !kind.is_file(),
+        Some(Known::Dir(is_ours)) => !kind.is_dir() || holds_only(path, is_ours),
+        None => false,
+    }
+}
+
+/// Whether `is_ours` knows the names of all that is in `dir`.
+pub(super) fn holds_only(dir: &Path, is_ours: fn(&str) -> bool) -> bool {
+    let mut entries = walkdir::WalkDir::new(dir).min_depth(1).max_depth(1).into_iter();
+    entries.all(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(is_ours)))
+}

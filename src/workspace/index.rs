@@ -1,0 +1,251 @@
+//! Which files git tracks, from its index: a file that it tracks is a file of the repository, whatever a `.gitignore` says.
+//!
+//! The index is read only if something was left out that git might track, and read here, because starting git takes longer
+//! than a run that has nothing to do. What is not understood (an index in two parts, a newer version) is told as unknown.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use super::walk;
+use crate::disk;
+use crate::model::path::RelPath;
+
+/// What git tracks in the repository around a directory, read when it is first asked for.
+pub(super) struct Tracked {
+    top: Option<PathBuf>,
+    index: OnceLock<Option<Index>>,
+}
+
+impl Tracked {
+    pub(super) fn around(dir: &Path) -> Self {
+        Self { top: walk::repository(dir).map(Path::to_path_buf), index: OnceLock::new() }
+    }
+
+    /// Whether git tracks the file at the absolute path `place`.
+    pub(super) fn has(&self, place: &Path) -> bool {
+        let Some((index, path)) = self.index().zip(self.path(place)) else { return false };
+        index.find(path.as_bytes()).is_ok()
+    }
+
+    /// The tracked files at or below the absolute path `place`, as paths from there: empty for `place` itself. `None` if
+    /// that can't be told.
+    pub(super) fn below(&self, place: &Path) -> Option<Vec<&[u8]>> {
+        if self.top.is_none() {
+            return Some(Vec::new());
+        }
+        Some(self.index()?.below(self.path(place)?.as_bytes()))
+    }
+
+    fn index(&self) -> Option<&Index> {
+        self.index.get_or_init(|| Index::read(self.top.as_ref()?)).as_ref()
+    }
+
+    fn path(&self, place: &Path) -> Option<RelPath> {
+        RelPath::between(self.top.as_ref()?, place).filter(|path| !path.is_outside())
+    }
+}
+
+/// The paths in an index, sorted.
+struct Index(Vec<Vec<u8>>);
+
+/// The sizes of a digest: SHA-1, SHA-256. The index does not say which it has.
+const DIGESTS: [usize; 2] = [20, 32];
+
+impl Index {
+    fn read(top: &Path) -> Option<Self> {
+        let git = top.join(".git");
+        let dir = match disk::read(&git) {
+            // A worktree of another repository, or a submodule.
+            Ok(text) => {
+                let text = text.strip_prefix(b"gitdir: ")?;
+                let end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
+                top.join(crate::model::path::os_path(&text[..end]))
+            }
+            Err(_) => git,
+        };
+        let index = match disk::read(&dir.join("index")) {
+            Ok(index) => index,
+            // Nothing was added yet.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(Self(Vec::new())),
+            Err(_) => return None,
+        };
+        DIGESTS.iter().find_map(|digest| Self::parse(&index, *digest))
+    }
+
+    /// See <https://git-scm.com/docs/index-format>.
+    fn parse(index: &[u8], digest: usize) -> Option<Self> {
+        /// Of an entry, what comes before its digest.
+        const STAT: usize = 40;
+        const EXTENDED: u16 = 0x4000;
+        let rest = index.strip_prefix(b"DIRC")?;
+        let (version, rest) = number(rest)?;
+        let (count, mut rest) = number(rest)?;
+        if !(2..=4).contains(&version) {
+            return None;
+        }
+        let mut paths: Vec<Vec<u8>> = Vec::new();
+        let mut last = Vec::new();
+        for _ in 0..count {
+            let start = rest.len();
+            let flags = rest.get(STAT + digest..STAT + digest + 2)?;
+            let flags = u16::from_be_bytes([flags[0], flags[1]]);
+            let has_more = version >= 3 && flags & EXTENDED != 0;
+            rest = rest.get(STAT + digest + if has_more { 4 } else { 2 }..)?;
+            let mut path = Vec::new();
+            if version == 4 {
+                let (strip, behind) = varint(rest)?;
+                path.extend_from_slice(last.get(..usize::checked_sub(last.len(), strip)?)?);
+                rest = behind;
+            }
+            let end = rest.iter().position(|byte| *byte == 0)?;
+            path.extend_from_slice(&rest[..end]);
+            rest = &rest[end..];
+            // Filled up with zeros, at least one, to a multiple of eight.
+            let pad = if version == 4 { 1 } else { 8 - (start - rest.len()) % 8 };
+            rest = rest.get(pad..)?;
+            last.clone_from(&path);
+            // Of a conflict, each side has an entry.
+            if paths.last() != Some(&path) {
+                paths.push(path);
+            }
+        }
+        Self::extensions(rest, digest)?;
+        paths.is_sorted().then_some(Self(paths))
+    }
+
+    /// Fails for an extension that one must understand: with a small letter, they change what the entries mean.
+    fn extensions(mut rest: &[u8], digest: usize) -> Option<()> {
+        /// Directories that are not checked out have entries that end in `/`: nothing of them is there.
+        const SPARSE: &[u8] = b"sdir";
+        while rest.len() > digest {
+            let (name, behind) = rest.split_at_checked(4)?;
+            let (len, behind) = number(behind)?;
+            if !name[0].is_ascii_uppercase() && name != SPARSE {
+                return None;
+            }
+            rest = behind.get(len as usize..)?;
+        }
+        (rest.len() == digest).then_some(())
+    }
+
+    fn find(&self, path: &[u8]) -> Result<usize, usize> {
+        self.0.binary_search_by(|other| other.as_slice().cmp(path))
+    }
+
+    fn below(&self, path: &[u8]) -> Vec<&[u8]> {
+        let itself = self.find(path).ok().map(|_| &b""[..]);
+        let dir = [path, b"/"].concat();
+        let (Ok(start) | Err(start)) = self.find(&dir);
+        let below = self.0[start..].iter().map_while(|other| other.strip_prefix(dir.as_slice()));
+        itself.into_iter().chain(below).collect()
+    }
+}
+
+fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk()?;
+    Some((u32::from_be_bytes(*number), rest))
+}
+
+/// A number in the way of git's packs: seven bits a byte, the highest first, and no two ways to write one.
+fn varint(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let mut value = 0_usize;
+    for (at, byte) in bytes.iter().enumerate() {
+        value = value.checked_mul(128)?.checked_add(usize::from(byte & 127))?;
+        if byte & 128 == 0 {
+            return Some((value, &bytes[at + 1..]));
+        }
+        value = value.checked_add(1)?;
+    }
+    None
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests start git and write files")]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn git(dir: &Path, args: &[&str]) -> bool {
+        let mut command = Command::new("git");
+        command
+            .args(["-c", "user.name=n", "-c", "user.email=e"])
+            .args(args)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null");
+        command.current_dir(dir).output().unwrap().status.success()
+    }
+
+    /// As git lists them.
+    fn listed(dir: &Path) -> Vec<Vec<u8>> {
+        let output = Command::new("git").args(["ls-files", "-z"]).current_dir(dir).output().unwrap();
+        output.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(<[u8]>::to_vec).collect()
+    }
+
+    fn repository(init: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(git(dir.path(), &[&["init", "-q"], init].concat()));
+        for name in
+            ["a", "a.txt", "a/../b", "deep/er/file", "deep/er/file2", "größe", "x".repeat(200).as_str()]
+        {
+            let path = dir.path().join(name.replace("a/../", ""));
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, name).unwrap();
+        }
+        assert!(git(dir.path(), &["add", "-A"]));
+        dir
+    }
+
+    #[test]
+    fn an_index_of_every_version_is_read_as_git_reads_it() {
+        for init in [&[][..], &["--object-format=sha256"]] {
+            for version in ["2", "3", "4"] {
+                let dir = repository(init);
+                if version == "3" {
+                    assert!(git(dir.path(), &["update-index", "--skip-worktree", "a.txt"]));
+                } else {
+                    assert!(git(dir.path(), &["update-index", "--index-version", version]));
+                }
+                let index = std::fs::read(dir.path().join(".git/index")).unwrap();
+                assert_eq!(index[7], version.as_bytes()[0] - b'0');
+                assert_eq!(Index::read(dir.path()).unwrap().0, listed(dir.path()), "{init:?} {version}");
+                for len in 0..index.len() {
+                    assert!(
+                        DIGESTS.iter().all(|digest| Index::parse(&index[..len], *digest).is_none()),
+                        "{len}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_below_a_directory_is_found_and_what_only_begins_alike_is_not() {
+        let dir = repository(&[]);
+        let tracked = Tracked::around(&dir.path().join("deep"));
+        let below = |path: &str| {
+            let found = tracked.below(&dir.path().join(path)).unwrap();
+            found.into_iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(below("deep"), ["er/file", "er/file2"]);
+        assert_eq!(below("deep/er/file"), [""]);
+        assert_eq!(below("a"), [""]);
+        assert_eq!(below("dee"), [] as [&str; 0]);
+        assert!(tracked.has(&dir.path().join("größe")) && !tracked.has(&dir.path().join("deep")));
+    }
+
+    #[test]
+    fn a_worktree_has_an_index_of_its_own_and_one_in_two_parts_is_unknown() {
+        let dir = repository(&[]);
+        assert!(git(dir.path(), &["commit", "-qm", "all"]));
+        assert!(git(dir.path(), &["worktree", "add", "-q", "tree", "HEAD"]));
+        let tree = dir.path().join("tree");
+        std::fs::write(tree.join("new"), "").unwrap();
+        assert!(git(&tree, &["add", "new"]));
+        assert!(Tracked::around(&tree).has(&tree.join("new")));
+        assert!(git(dir.path(), &["update-index", "--split-index"]));
+        assert!(Tracked::around(dir.path()).below(dir.path()).is_none());
+        // Without a repository, git tracks nothing.
+        let none = tempfile::tempdir().unwrap();
+        assert_eq!(Tracked::around(none.path()).below(none.path()), Some(Vec::new()));
+    }
+}

@@ -1,0 +1,136 @@
+//! Open directories: what is in them, and how the system sees it, by the shortest way that the system has.
+/// What a directory holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    File,
+    Link,
+    Dir,
+    /// A pipe, a socket, a device.
+    Other,
+}
+
+/// Entries of a directory: their paths from the workspace root, those of directories with a `/` at the end.
+pub(super) type Entries = Vec<(Vec<u8>, Kind)>;
+
+#[cfg(unix)]
+pub(super) use self::unix::Open;
+#[cfg(unix)]
+mod unix {
+    use std::io;
+    use std::path::Path;
+
+    use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+    use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+
+    use super::{Entries, Kind};
+    use crate::model::stamp::Stamp;
+
+    /// An open directory: from it, the system has the shortest way to what is in it.
+    pub(in super::super) enum Open {
+        Read(Dir),
+        Again(rustix::io::Result<OwnedFd>),
+    }
+
+    impl Open {
+        /// Opens the directory `place`, and reads what is in it: paths that begin with `prefix`.
+        pub(in super::super) fn read(place: &Path, prefix: &[u8]) -> io::Result<(Self, Entries)> {
+            let mut dir = Dir::new(open(place)?)?;
+            let mut entries = Vec::new();
+            while let Some(entry) = dir.read() {
+                let entry = entry?;
+                let name = entry.file_name().to_bytes();
+                if name == b"." || name == b".." {
+                    continue;
+                }
+                let kind = match entry.file_type() {
+                    // Not every file system tells.
+                    FileType::Unknown => match stat(dir.fd()?, name) {
+                        Ok(stat) => FileType::from_raw_mode(stat.st_mode),
+                        Err(rustix::io::Errno::NOENT) => continue,
+                        Err(error) => return Err(error.into()),
+                    },
+                    kind => kind,
+                };
+                let (kind, end) = match kind {
+                    FileType::RegularFile => (Kind::File, &b""[..]),
+                    FileType::Symlink => (Kind::Link, &b""[..]),
+                    FileType::Directory => (Kind::Dir, &b"/"[..]),
+                    _ => (Kind::Other, &b""[..]),
+                };
+                entries.push(([prefix, name, end].concat(), kind));
+            }
+            Ok((Self::Read(dir), entries))
+        }
+
+        /// The same directory, for another thread.
+        pub(in super::super) fn again(place: &Path) -> Self {
+            Self::Again(open(place))
+        }
+
+        /// How the system sees the file `name` in it.
+        pub(in super::super) fn stamp(&self, name: &[u8]) -> io::Result<Stamp> {
+            let stat = match self {
+                Self::Read(dir) => stat(dir.fd()?, name)?,
+                Self::Again(dir) => stat(dir.as_ref().map_err(|error| *error)?.as_fd(), name)?,
+            };
+            let modified = (stat.st_mtime as i64, stat.st_mtime_nsec as i64);
+            let changed = (stat.st_ctime as i64, stat.st_ctime_nsec as i64);
+            Ok(Stamp::of_unix(stat.st_size as u64, modified, changed, stat.st_ino as u64))
+        }
+    }
+
+    fn open(place: &Path) -> rustix::io::Result<OwnedFd> {
+        rustix::fs::open(place, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    }
+
+    fn stat(dir: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<Stat> {
+        rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) use self::other::Open;
+#[cfg(not(unix))]
+#[expect(clippy::disallowed_methods, reason = "part of the shell: lists directories")]
+mod other {
+    use std::io;
+    use std::path::{Path, PathBuf};
+
+    use super::super::files;
+    use super::{Entries, Kind};
+    use crate::model::path::os_path;
+    use crate::model::stamp::Stamp;
+
+    /// A directory.
+    pub(in super::super) struct Open(PathBuf);
+
+    impl Open {
+        /// Reads what is in the directory `place`: paths that begin with `prefix`.
+        pub(in super::super) fn read(place: &Path, prefix: &[u8]) -> io::Result<(Self, Entries)> {
+            let mut entries = Vec::new();
+            for entry in std::fs::read_dir(place)? {
+                let entry = entry?;
+                let (kind, end) = match entry.file_type() {
+                    Ok(kind) if kind.is_file() => (Kind::File, &b""[..]),
+                    Ok(kind) if kind.is_symlink() => (Kind::Link, &b""[..]),
+                    Ok(kind) if kind.is_dir() => (Kind::Dir, &b"/"[..]),
+                    Ok(_) => (Kind::Other, &b""[..]),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(error),
+                };
+                entries.push(([prefix, entry.file_name().as_encoded_bytes(), end].concat(), kind));
+            }
+            Ok((Self(place.to_path_buf()), entries))
+        }
+
+        /// The same directory, for another thread.
+        pub(in super::super) fn again(place: &Path) -> Self {
+            Self(place.to_path_buf())
+        }
+
+        /// How the system sees the file `name` in it.
+        pub(in super::super) fn stamp(&self, name: &[u8]) -> io::Result<Stamp> {
+            files::stamp(&self.0.join(os_path(name)))
+        }
+    }
+}

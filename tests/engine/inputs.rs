@@ -1,0 +1,117 @@
+//! Files that change during a run: what a tool reads takes its verdict from it, and nothing else does.
+
+use std::fs::File;
+
+use crate::support::Sandbox;
+
+/// Statements that write the time to `path`.
+fn writes(path: &str) -> String {
+    format!(
+        "    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos();\n    \
+         let path = concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/{path}\");\n    \
+         std::fs::write(path, format!(\"// {{now}}\\n\")).unwrap();\n"
+    )
+}
+
+/// The package `clean`, whose build script and tests write to `path` while a tool waits for them.
+fn writing(path: &str) -> Sandbox {
+    let sandbox = Sandbox::of("clean", "w");
+    let writes = writes(path);
+    let script = format!(
+        "//! Writes.\n\nfn main() {{\n    println!(\"cargo::rerun-if-env-changed=NEVER\");\n{writes}}}\n"
+    );
+    sandbox.write("build.rs", &script);
+    let tests = std::fs::read_to_string(sandbox.root().join("tests/greets.rs")).unwrap();
+    sandbox.write("tests/greets.rs", &format!("{tests}\n#[test]\nfn it_writes() {{\n{writes}}}\n"));
+    sandbox
+}
+
+fn changed(sandbox: &Sandbox) -> Vec<String> {
+    let tasks = sandbox.lines("task");
+    let changed = tasks.iter().filter(|task| task["status"] == "input-changed");
+    let mut tools: Vec<_> = changed.map(|task| task["tool"].as_str().unwrap().to_owned()).collect();
+    tools.dedup();
+    tools
+}
+
+#[test]
+fn a_log_that_a_run_is_written_to_takes_no_verdict() {
+    for in_git in [true, false] {
+        let sandbox = Sandbox::of("clean", "w");
+        if in_git {
+            sandbox.commit_all();
+        }
+        let log = File::create(sandbox.root().join("out.log")).unwrap();
+        let mut command = sandbox.command(&["check"]);
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        let status = command.status().unwrap();
+        let text = std::fs::read_to_string(sandbox.root().join("out.log")).unwrap();
+        assert_eq!(status.code(), Some(0), "{text}");
+        assert!(text.contains("builds go to"), "it was written to while tools ran: {text}");
+    }
+}
+
+#[test]
+fn an_untracked_file_that_a_tool_does_not_read_takes_no_verdict() {
+    for path in ["scratch.txt", "src/scratch.txt", "scratch.rs"] {
+        let sandbox = writing(path);
+        sandbox.commit_all();
+        sandbox.write(path, "// old\n");
+        sandbox.run(&["check"], 0);
+        assert_eq!(changed(&sandbox), [""; 0], "{path}");
+        // What may have seen the old one is not kept.
+        sandbox.run(&["run"], 0);
+        let is_hit = |task: &serde_json::Value| task["tool"] == "clippy" && task["timing"]["cache"] == "hit";
+        assert!(!sandbox.lines("task").iter().any(is_hit), "{path}");
+    }
+}
+
+#[test]
+fn a_file_that_a_tool_is_known_to_read_takes_its_verdict() {
+    for tool in ["clippy", "doc", "test"] {
+        let included = writing("data.txt");
+        included.edit("src/lib.rs", "//! Greets.\n", "#![doc = include_str!(\"../data.txt\")]\n");
+        included.write("data.txt", "// old\n");
+        included.run(&["run", "--tool", tool], 3);
+        let built = if tool == "test" { "test-build" } else { tool };
+        assert!(changed(&included).contains(&built.to_owned()), "{tool}: {:?}", changed(&included));
+
+        let module = writing("src/part.rs");
+        module.edit("src/lib.rs", "//! Greets.\n", "//! Greets.\n\nmod part;\n");
+        module.write("src/part.rs", "// old\n");
+        module.run(&["run", "--tool", tool], 3);
+        assert!(changed(&module).contains(&built.to_owned()), "{tool}: {:?}", changed(&module));
+    }
+
+    let formatted = Sandbox::of("clean", "w");
+    formatted.edit("src/lib.rs", "//! Greets.\n", "//! Greets.\n\nmod part;\n");
+    formatted.write("src/part.rs", "// old\n");
+    formatted.write(
+        "genti.toml",
+        "[tools.fmt]\nrun = ['sh', '-c', 'echo \"// new\" > src/part.rs; exec rustfmt \"$@\"', 'sh', '--check', '--edition', '{edition}', '{files}']\n",
+    );
+    formatted.run(&["run", "--tool", "fmt"], 3);
+    assert_eq!(changed(&formatted), ["fmt"]);
+}
+
+#[test]
+fn a_test_may_read_what_it_is_committed_with_and_clippy_does_not() {
+    let sandbox = writing("tests/data.txt");
+    sandbox.write("tests/data.txt", "// old\n");
+    sandbox.commit_all();
+    sandbox.run(&["run"], 3);
+    let tools = changed(&sandbox);
+    assert!(tools.contains(&"test".to_owned()) && !tools.contains(&"clippy".to_owned()), "{tools:?}");
+}
+
+#[test]
+fn a_file_that_the_globs_of_a_tool_name_takes_its_verdict() {
+    let tool = "[tools.t]\nrun = ['sh', '-c', 'echo more >> notes/a.txt']\ncache = false\n";
+    let named = Sandbox::with_tools(&format!("{tool}files = ['notes/*']\n"));
+    named.write("notes/a.txt", "x\n");
+    named.run(&["run"], 3);
+    let unnamed = Sandbox::with_tools(tool);
+    unnamed.commit_all();
+    unnamed.write("notes/a.txt", "x\n");
+    unnamed.run(&["run"], 0);
+}
