@@ -28,7 +28,7 @@ const TABLES: [(&str, &str, &str); 10] = [
 ];
 
 /// Lists of words: what to write before a word, and where the schema lists them.
-const WORDS: [(&str, &str); 9] = [
+const WORDS: [(&str, &str); 10] = [
     ("policy = { blind-spots =", "/$defs/policy/properties/blind-spots/enum"),
     ("policy = { order =", "/$defs/policy/properties/order/enum"),
     ("policy = { build-dir =", "/$defs/policy/properties/build-dir/enum"),

@@ -41,7 +41,7 @@ impl Ledger<'_> {
     }
 
     /// What `tool` looked at, unless it has no verdict on something, or nothing to do.
-    pub(super) fn complete_census(&self, tool: ToolId) -> Option<Census> {
+    pub(in crate::pipeline) fn complete_census(&self, tool: ToolId) -> Option<Census> {
         match &self.census[tool.0 as usize] {
             Looked::At(census) if !self.tasks_of(tool).is_empty() && self.is_done(tool) => {
                 Some(census.clone())
@@ -51,19 +51,19 @@ impl Ledger<'_> {
     }
 
     /// Whether `tool` has a verdict on all that there was to judge.
-    pub(super) fn is_done(&self, tool: ToolId) -> bool {
+    pub(in crate::pipeline) fn is_done(&self, tool: ToolId) -> bool {
         let is_done =
             |task: &TaskOutcome| task.status.is_verdict() || matches!(task.status, Status::Skipped(_));
         self.tasks[self.tasks_of(tool)].iter().all(is_done)
     }
 
     /// Whether `tool` is as it was when the baseline was taken.
-    pub(super) fn is_as_accepted(&self, tool: ToolId) -> bool {
+    pub(in crate::pipeline) fn is_as_accepted(&self, tool: ToolId) -> bool {
         self.is_as_accepted[tool.0 as usize]
     }
 
     /// Takes down this status for the first task of the first of `tools`.
-    pub(super) fn raise_first(&mut self, tools: &[String], status: Status) {
+    pub(in crate::pipeline) fn raise_first(&mut self, tools: &[String], status: Status) {
         let tool = self.plan.graph.tools().find(|(_, tool)| tools.first() == Some(&tool.name));
         if let Some(at) = tool.and_then(|(id, _)| self.tasks_of(id).next()) {
             self.raise(TaskIx(at as u32), status);
@@ -71,7 +71,7 @@ impl Ledger<'_> {
     }
 
     /// The numbers of `tool` that it states itself.
-    pub(super) fn numbers_of(&self, tool: ToolId) -> BTreeMap<String, Decimal> {
+    pub(in crate::pipeline) fn numbers_of(&self, tool: ToolId) -> BTreeMap<String, Decimal> {
         match &self.census[tool.0 as usize] {
             Looked::At(census) => census.numbers.clone(),
             Looked::Stated(..) => BTreeMap::new(),
@@ -79,13 +79,13 @@ impl Ledger<'_> {
     }
 
     /// What became of the task of `tool` for `unit`.
-    pub(super) fn status_of(&self, tool: ToolId, unit: Unit) -> Option<&Status> {
+    pub(in crate::pipeline) fn status_of(&self, tool: ToolId, unit: Unit) -> Option<&Status> {
         let at = self.tasks_of(tool).find(|at| self.units[*at] == unit)?;
         Some(&self.tasks[at].status)
     }
 
     /// Takes down that `tool` has no verdict at all.
-    pub(super) fn note_all(&mut self, tool: ToolId, reason: &str) {
+    pub(in crate::pipeline) fn note_all(&mut self, tool: ToolId, reason: &str) {
         self.incomplete[tool.0 as usize].insert((".".to_owned(), reason.to_owned()));
         for at in self.tasks_of(tool) {
             self.raise(TaskIx(at as u32), Status::Incomplete(reason.to_owned()));
@@ -93,7 +93,7 @@ impl Ledger<'_> {
     }
 
     /// Takes down what this program has found itself, about `unit` of `tool`.
-    pub(super) fn enter_own(&mut self, tool: ToolId, unit: Unit, diagnostic: Diagnostic) {
+    pub(in crate::pipeline) fn enter_own(&mut self, tool: ToolId, unit: Unit, diagnostic: Diagnostic) {
         let mut tasks = self.tasks_of(tool);
         let own = tasks.clone().find(|at| self.units[*at] == unit).or(tasks.next());
         if let Some(at) = own {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::census::CensusNumber;
 use crate::model::policy::{Batch, BlindSpots, BuildDir, Order, Parallel};
+use crate::model::ratchet::Better;
 use crate::model::tool::{
     Arg, Caching, Counted, Environment, Leaky, Parse, Per, Piece, Search, Signs, Start, StepCaps, Streams,
 };
@@ -243,6 +245,7 @@ fn a_tool_is_read() {
         searches = ['.nagarc', '~/.nagarc']
         cache = false
         weight = 3
+        ratchet = ['files']
         may-be-empty = true
         max-tasks = 5
         max-bytes = 6";
@@ -274,6 +277,7 @@ fn a_tool_is_read() {
             searches: [".nagarc", "~/.nagarc"].map(Search::parse).to_vec(),
             cache: Caching::Never,
             parse: Parse::Regex("(?<message>.+)".into()),
+            ratchet: vec![CensusNumber::Files],
             namespaces: texts(&["a", "naga"]),
             required: false,
             may_be_empty: true,
@@ -463,4 +467,22 @@ proptest! {
         let lines: Vec<_> = problems.iter().map(|problem| problem.span.as_ref().map(|span| span.start)).collect();
         prop_assert!(lines.is_sorted());
     }
+}
+
+#[test]
+fn numbers_that_may_only_get_better_are_read() {
+    let pattern = |text: &str| match tool(text, "cov").parse {
+        Parse::Number(pattern) => *pattern,
+        other => panic!("{other:?}"),
+    };
+    let text = "tools.cov = { run = ['x'], parse = { number = 'n (?<value>\\d+)', name = 'n', better = 'lower', tolerance = '0.5', unit = 'kB' } }";
+    let read = pattern(text);
+    assert_eq!(
+        (read.name.as_deref(), read.unit.as_deref(), read.better),
+        (Some("n"), Some("kB"), Better::Lower)
+    );
+    assert_eq!(read.tolerance.map(String::from).as_deref(), Some("0.5"));
+    let several =
+        "tools.cov = { run = ['x'], parse = { number = '(?<name>.+) (?<value>.+)', better = 'higher' } }";
+    assert_eq!(pattern(several).name, None);
 }
