@@ -22,7 +22,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 ///
-/// As [`open`], or if it can't be created.
+/// As [`open()`], or if it can't be created.
 pub fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let file = match without_waiting(options).open(path) {
         Ok(file) => file,
@@ -42,7 +42,7 @@ pub fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 ///
-/// As [`open`], or if it can't be read.
+/// As [`open()`], or if it can't be read.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = open(path)?;
     let len = file.metadata().map_or(0, |meta| meta.len());

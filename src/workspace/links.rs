@@ -205,7 +205,7 @@ pub(super) fn is_behind(root: &Path, dir: &RelPath) -> bool {
 /// directory, or of the fact that there is nothing. `content` is asked for the digest of each file, `None` for one that is
 /// gone.
 ///
-/// `None` if there are more files than [`MOST_BEHIND`], or one can't be read.
+/// `None` if there are more than 10,000 files, or one can't be read.
 pub fn outside_digest(
     link: &Path,
     mut content: impl FnMut(&Path) -> Option<Option<Digest>>,

@@ -130,7 +130,7 @@ fn the_workflow_is_yaml_that_pins_its_actions_and_calls_what_there_is() {
     let sandbox = new("clean");
     sandbox.run(&["init", "--github"], 0);
     let text = String::from_utf8(files(sandbox.root())[WORKFLOW].clone()).unwrap();
-    let pin = regex::Regex::new(r"^[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$").unwrap();
+    let pin = regex::Regex::new(r"^[\w-]+(/[\w-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+$").unwrap();
     let uses: Vec<_> =
         text.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("uses: ")).collect();
     assert_eq!(uses.len(), 6);

@@ -79,7 +79,7 @@ fn a_file_that_a_tool_searches_for_counts_wherever_it_may_be() {
     // Where a linked directory really is, and above that.
     fs::create_dir_all(beside.join("far/off/linked")).unwrap();
     fs::write(beside.join("far/off/linked/file.txt"), "x").unwrap();
-    std::os::unix::fs::symlink("../far/off/linked", root.join("src/linked")).unwrap();
+    std::os::unix::fs::symlink("../../far/off/linked", root.join("src/linked")).unwrap();
     counts(&sandbox, "t", &beside.join("far/off/linked/.toolrc"), plain);
     counts(&sandbox, "t", &beside.join("far/.toolrc"), plain);
     let text = |path: &Path| path.to_str().unwrap().to_owned();

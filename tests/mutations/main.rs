@@ -63,7 +63,7 @@ fn what_is_new_and_what_is_fixed_is_told_through_every_change() {
     });
     let seeds = match std::env::var("SEED").map(|seed| seed.parse().unwrap()) {
         Ok(seed) => seed..seed + 1,
-        Err(_) => 0..if is_full { 1_000 } else { 150 },
+        Err(_) => 0..if is_full { 1_000 } else { 400 },
     };
     let rows = run(&before, seeds);
     println!("{}", table(&before, &rows));

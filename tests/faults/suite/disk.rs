@@ -350,13 +350,13 @@ pub(crate) fn holds_files_of_others() -> Tried {
         let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"true\"]\n");
         let mine = format!("target/genti/{path}");
         sandbox.write(&mine, "mine");
-        let before = files(&sandbox.root().join("target"));
+        let before = files(&sandbox.root().join("target/genti"));
         for args in [&["run"][..], &["check"], &["verify"], &["baseline", "init"]] {
             let ended = run(&mut sandbox.command(args));
             ended.expect(2, &["target/genti` is a directory with files of somebody else's"]);
         }
         run(&mut sandbox.command(&["clean"])).expect(4, &["carries no CACHEDIR.TAG of genti's"]);
-        assert!(files(&sandbox.root().join("target")) == before, "{path}");
+        assert!(files(&sandbox.root().join("target/genti")) == before, "{path}");
     }
     let world = World::new();
     for path in ["mine.txt", "artifacts/mine.md", "output/mine", "deep/er/mine"] {

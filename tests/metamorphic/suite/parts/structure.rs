@@ -128,6 +128,10 @@ pub(super) const PARTS: &[Part] = &[
         let code = i32::from(state == "evil");
         let main = format!("import sys\ndef main():\n    if '--version' in sys.argv:\n        print('own {version}')\n        return 0\n    return {code}\n");
         world.write(&format!("{site}/own/__init__.py"), &main);
+        // Python knows a module by its size and the second of its last change; pip removes what it has compiled.
+        if world.exists(&format!("{site}/own/__pycache__")) {
+            world.remove(&format!("{site}/own/__pycache__"));
+        }
         let info = format!("{site}/own-{version}.dist-info");
         world.write(&format!("{info}/METADATA"), &format!("Metadata-Version: 2.1\nName: own\nVersion: {version}\n"));
         world.write(&format!("{info}/entry_points.txt"), "[console_scripts]\nown = own:main\n");
