@@ -46,9 +46,14 @@ pub(super) fn quoted(scrub: &Scrub, first: &[u8], rest: &[u8]) -> String {
         // What is set off is the list; what follows it is advice.
         let is_set_off = |line: &&&[u8]| line.starts_with(b" ") || line.starts_with(b"\t");
         let count = lines.iter().take_while(is_set_off).count();
-        let items = &lines[..if count == 0 { lines.len() } else { count }];
-        let shown: Vec<_> =
-            items.iter().take(MOST_ITEMS).map(|line| scrub.quote(line.trim_ascii())).collect();
+        let mut items: Vec<_> = lines[..if count == 0 { lines.len() } else { count }]
+            .iter()
+            .map(|line| scrub.quote(line.trim_ascii()))
+            .collect();
+        // Cargo names a package once for each of its targets.
+        items.sort();
+        items.dedup();
+        let shown = &items[..items.len().min(MOST_ITEMS)];
         if !shown.is_empty() {
             text = format!("{text} {}", shown.join("; "));
         }
@@ -98,7 +103,8 @@ mod tests {
         // Captured with cargo 1.95.0.
         check(
             "error: rustc 1.95.0 is not supported by the following packages:\n  a@0.1.0 requires rustc 1.99\n  \
-             b@0.1.0 requires rustc 1.98\nEither upgrade rustc or select compatible dependency versions with\n\
+             b@0.1.0 requires rustc 1.98\n  \
+             a@0.1.0 requires rustc 1.99\nEither upgrade rustc or select compatible dependency versions with\n\
              `cargo update <name>@<current-ver> --precise <compatible-ver>`\n",
             "rustc 1.95.0 is not supported by the following packages: a@0.1.0 requires rustc 1.99; b@0.1.0 requires \
              rustc 1.98",
@@ -107,8 +113,8 @@ mod tests {
         check("error: several:\n  one\nerror: other\n  two\n", "several: one");
         check("error: several:\n   Compiling a v0.1.0 (/w/ws/a)\n", "several:");
         check("error: nothing:\n\n", "nothing:");
-        let many: String = (0..12).map(|at| format!("  {at}\n")).collect();
-        check(&format!("error: many:\n{many}"), "many: 0; 1; 2; 3; 4; 5; 6; 7; 8; 9; and 2 more");
+        let many: String = (10..22).map(|at| format!("  {at}\n")).collect();
+        check(&format!("error: many:\n{many}"), "many: 10; 11; 12; 13; 14; 15; 16; 17; 18; 19; and 2 more");
     }
 
     #[test]

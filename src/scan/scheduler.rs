@@ -49,7 +49,7 @@
 //! before it, a need, or its lane. Going back from the step that ends last, these make a chain of length C, and
 //! outside of it all m slots are busy. With W the sum of all durations, and tokens that come at once, every run
 //! ends within `W/m + (1 - 1/m) * C`: Graham's bound for list scheduling, a lane being a link from each step to the
-//! one that has it next.
+//! one that has it next, and a directory from each step to the next that needs other programs in it.
 //! Starting the longest chain first would be a little better in the middle and needs durations, which are not
 //! the same on two machines: then the starts would not be, either.
 //!

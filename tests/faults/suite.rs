@@ -162,7 +162,7 @@ const ROWS: &[Row] = &[
     Row {
         fault: "file names `-rf`, with newline, ESC, spaces, not UTF-8",
         holds: "passed and reported without loss",
-        tests: tests![names::are_odd, names::are_printed_as_they_are],
+        tests: tests![names::are_odd, names::are_printed_as_they_are, names::steer_no_terminal],
         later: "",
     },
     Row {

@@ -114,6 +114,28 @@ pub(crate) fn are_printed_as_they_are() -> Tried {
     Ok(())
 }
 
+/// Names in messages of genti's own, and in what is shown of mistakes.
+pub(crate) fn steer_no_terminal() -> Tried {
+    let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"true\"]\n");
+    let odd = "\u{1b}]0;title\u{7}\u{202e}odd";
+    sandbox.write(&format!("{odd}.toml"), "x = 1\n");
+    sandbox.write(&format!("{odd}/report.json"), "{}");
+    for (args, code) in [
+        (vec!["run", "--config-file", &format!("{odd}.toml")], 2),
+        (vec!["run", "--config-file", &format!("{odd}-none.toml")], 2),
+        (vec!["report", "--artifacts", odd], 2),
+        (vec!["check", "--artifacts", odd], 2),
+        (vec!["run", "--report", &format!("sarif={odd}")], 4),
+        (vec!["baseline", "diff", odd, odd], 2),
+        (vec!["plan", "--manifest-path", &format!("{odd}/Cargo.toml")], 2),
+    ] {
+        let ended = run(&mut sandbox.command(&args));
+        ended.expect(code, &[]);
+        assert!(!ended.err.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{args:?}: {:?}", ended.err);
+    }
+    Ok(())
+}
+
 pub(crate) fn are_very_many() -> Tried {
     let count = if is_full() { 200_000 } else { 20_000 };
     // One process for all of them, as far as the policy goes.

@@ -30,6 +30,8 @@ pub(crate) enum Change {
     Unset,
     /// All that the part says of it.
     Script,
+    /// One part after the other is made good and bad.
+    InTurn,
     /// One that can't matter.
     Idle(Idle),
 }
@@ -139,6 +141,7 @@ impl Change {
             Self::Set => "set a variable".to_owned(),
             Self::Unset => "unset or set a variable".to_owned(),
             Self::Script => "several files".to_owned(),
+            Self::InTurn => "several parts in turn".to_owned(),
             Self::Idle(idle) => idle.name().to_owned(),
         }
     }
@@ -204,9 +207,9 @@ impl Subject<'_> {
     pub(crate) fn set_up(&self, change: &Change, world: &mut World) {
         let before = self.text(change, false).to_owned();
         match self.part.seat {
-            Seat::Variable(names) => {
+            Seat::Variable(_) => {
                 let is_set = !(matches!(change, Change::Unset) && self.is_unset_first());
-                world.set(self.variable(names), is_set.then_some(&before));
+                world.set(&self.spot.via, is_set.then_some(&before));
                 return;
             }
             Seat::Scripted(make) => return make(world, &before),
@@ -247,6 +250,7 @@ impl Subject<'_> {
                 world.link(real, &self.aside());
             }
             Change::Set | Change::Unset | Change::Script => self.switch(change, world, true),
+            Change::InTurn => {}
             Change::Idle(idle) => self.apply_idle(*idle, world, after),
         }
     }
@@ -279,7 +283,17 @@ impl Subject<'_> {
             Change::Set | Change::Unset | Change::Script => self.switch(change, world, false),
             Change::Idle(Idle::Variable) => world.set("LEVER_UNREAD", None),
             Change::Idle(Idle::FromBelow) => world.cwd = WS,
-            Change::Idle(_) => {}
+            Change::Idle(_) | Change::InTurn => {}
+        }
+    }
+
+    /// Makes the text good or bad, wherever it is.
+    pub(crate) fn flip(&self, world: &mut World, is_bad: bool, times: Times) {
+        let text = &self.texts[usize::from(is_bad)];
+        match self.part.seat {
+            Seat::Variable(_) => world.set(&self.spot.via, Some(text)),
+            Seat::Scripted(make) => make(world, text),
+            _ => self.write(world, &self.spot.real, text, times),
         }
     }
 
@@ -287,9 +301,9 @@ impl Subject<'_> {
     fn switch(&self, change: &Change, world: &mut World, is_after: bool) {
         let text = self.text(change, is_after);
         match self.part.seat {
-            Seat::Variable(names) => {
+            Seat::Variable(_) => {
                 let is_unset = matches!(change, Change::Unset) && self.is_unset_first() != is_after;
-                world.set(self.variable(names), (!is_unset).then_some(text));
+                world.set(&self.spot.via, (!is_unset).then_some(text));
             }
             Seat::Scripted(make) => make(world, text),
             _ => unreachable!("only these have such changes"),
@@ -318,10 +332,6 @@ impl Subject<'_> {
 
     fn is_unset_first(&self) -> bool {
         self.is_bad_first == (self.part.absent == Absent::Bad)
-    }
-
-    fn variable<'b>(&self, names: &'b [&'b str]) -> &'b str {
-        names[self.spot.n % names.len()]
     }
 
     /// Writes the links and the file.

@@ -17,7 +17,7 @@ pub(crate) struct Link {
 pub(crate) struct Spot {
     /// The number of the part, which makes the names of its parts different from those of others.
     pub(crate) n: usize,
-    /// The path by which it is read.
+    /// The path by which it is read, or the name of the variable.
     pub(crate) via: String,
     /// The links on the way, in the order in which they are followed.
     pub(crate) links: Vec<Link>,
@@ -72,7 +72,8 @@ impl Spot {
         let direct = match seat {
             Seat::Anywhere { beside, name, .. } => format!("{beside}/{name}"),
             Seat::At(paths) | Seat::Shared(paths) => paths[at % paths.len()].to_owned(),
-            Seat::Variable(..) | Seat::Scripted(..) => String::new(),
+            Seat::Variable(names) => return Self::variable(n, names[at % names.len()]),
+            Seat::Scripted(..) => String::new(),
         };
         let direct = direct.replace("{n}", &n.to_string());
         let (beside, name) = direct.rsplit_once('/').unwrap_or(("", &direct));
@@ -122,6 +123,10 @@ impl Spot {
         }
         spot.real = far;
         spot
+    }
+
+    fn variable(n: usize, name: &str) -> Self {
+        Self { n, via: name.to_owned(), links: Vec::new(), real: name.to_owned(), ignored: Vec::new() }
     }
 
     /// A random one.

@@ -233,7 +233,8 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-genti"));
         command.arg("genti").args(args).current_dir(self.path(self.cwd));
         self.clean_environment(&mut command);
-        Seen::new(&command.output().unwrap(), &artifacts)
+        let place = self.root.file_name().unwrap().to_str().unwrap();
+        Seen::new(&command.output().unwrap(), &artifacts, place)
     }
 
     fn clean_environment(&self, command: &mut Command) {
@@ -292,9 +293,8 @@ impl World {
 }
 
 fn is_of_machine(path: &str) -> bool {
-    ["home", "bin"]
-        .iter()
-        .any(|dir| path == *dir || path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/')))
+    let is_end = |rest: &str| rest.is_empty() || rest.starts_with(['/', ':']);
+    ["home", "bin"].iter().any(|dir| path.strip_prefix(dir).is_some_and(is_end))
 }
 
 /// The path of `target`, seen from the directory `dir`.

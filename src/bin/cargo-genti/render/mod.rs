@@ -25,6 +25,7 @@ use crate::stream::Stream;
 
 pub(crate) use drift::drift;
 pub(crate) use finding::{entry, entry_at};
+use genti::report::text::visible;
 pub(crate) use genti::report::text::{plural, visible_line, without_hash_commands};
 pub(crate) use progress::Bar;
 pub(crate) use report::{View, report};
@@ -171,7 +172,7 @@ impl Shell {
 
     /// A line as cargo writes them: what happens, right-aligned, and to what.
     pub(crate) fn status(&mut self, style: Style, word: &str, what: impl Display) {
-        self.err(lines::status(style, word, what));
+        self.err(lines::status(style, word, visible(&what.to_string())));
     }
 
     /// The same of what is of no interest to who wants the verdict only.
@@ -205,18 +206,18 @@ impl Shell {
 
     /// Why it does not go on.
     pub(crate) fn error(&mut self, what: impl Display) {
-        self.err(lines::labelled(BAD, "error", what));
+        self.err(lines::labelled(BAD, "error", visible(&what.to_string())));
     }
 
     /// What may go wrong.
     pub(crate) fn warning(&mut self, what: impl Display) {
-        self.err(lines::labelled(WARN, "warning", what));
+        self.err(lines::labelled(WARN, "warning", visible(&what.to_string())));
     }
 
     /// What is good to know.
     pub(crate) fn note(&mut self, what: impl Display) {
         if !self.quiet {
-            self.err(lines::labelled(BUSY, "note", what));
+            self.err(lines::labelled(BUSY, "note", visible(&what.to_string())));
         }
     }
 

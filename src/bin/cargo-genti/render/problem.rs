@@ -3,11 +3,13 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use genti::model::error::Problem;
 
-use genti::report::text::visible;
+use genti::report::text::{visible, visible_line};
 
 /// As rustc would show it.
 pub(super) fn render(problem: &Problem) -> String {
     let message = visible(&problem.message);
+    // One of `--config-file` may be called anything.
+    let file = visible_line(&problem.file);
     let mut group = Group::with_title(Level::ERROR.primary_title(message.as_ref()));
     let help = problem.help.as_deref().map(visible);
     match problem.clamped() {
@@ -17,10 +19,10 @@ pub(super) fn render(problem: &Problem) -> String {
                 annotation = annotation.label(help.as_ref());
             }
             group =
-                group.element(Snippet::source(&*problem.text).path(&*problem.file).annotation(annotation));
+                group.element(Snippet::source(&*problem.text).path(&file).annotation(annotation));
         }
         None => {
-            group = group.element(Origin::path(&*problem.file));
+            group = group.element(Origin::path(&file));
             if let Some(help) = &help {
                 group = group.element(Level::HELP.message(help.as_ref()));
             }

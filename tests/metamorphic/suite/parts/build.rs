@@ -74,18 +74,16 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a variable that a build script names",
         tools: TOOLS,
-        seat: Seat::Variable(&["LEVER_NAMED"]),
+        seat: Seat::Variable(&["LEVER_NAMED", "ARCHIVE_LEVER", "CARGO_NET_LEVER", "RUST_LOG", "lever"]),
         good: "good",
         bad: "evil",
         absent: Absent::Good,
         sight: Sight::Full,
         draft: |draft, spot| {
-            draft.build.push("println!(\"cargo::rerun-if-env-changed=LEVER_NAMED\");".to_owned());
-            says(
-                draft,
-                spot,
-                "std::env::var(\"LEVER_NAMED\").is_ok_and(|value| value == \"evil\").eq(&false)",
-            );
+            let name = &spot.via;
+            draft.build.push(format!("println!(\"cargo::rerun-if-env-changed={name}\");"));
+            let reads = format!("std::env::var(\"{name}\")");
+            says(draft, spot, &format!("{reads}.is_ok_and(|value| value == \"evil\").eq(&false)"));
         },
     },
     Part {

@@ -253,6 +253,41 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
+        name: "the profile of the workspace",
+        tools: &[Tool::Clippy],
+        seat: Seat::Shared(&[ROOT]),
+        good: "debug-assertions = false",
+        bad: "debug-assertions =  true",
+        absent: Absent::Never,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            draft.root("profile.dev", spot.hole());
+            draft.bad_under_cfg("debug_assertions");
+        },
+    },
+    Part {
+        name: "what clippy looks at in a manifest",
+        tools: &[Tool::Clippy],
+        seat: Seat::Shared(&[MANIFEST]),
+        good: "keywords = [\"good\"]",
+        bad: "keywords = [      ]",
+        absent: Absent::Never,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            for line in [
+                "description = \"A\"",
+                "license = \"MIT\"",
+                "repository = \"https://example.com\"",
+                "readme = \"README.md\"",
+                "categories = [\"config\"]",
+            ] {
+                draft.manifest("package", line);
+            }
+            draft.manifest("package", spot.hole());
+            draft.manifest("lints.clippy", "cargo_common_metadata = \"warn\"");
+        },
+    },
+    Part {
         name: "flags in the configuration of cargo",
         tools: &[Tool::Clippy, Tool::Test],
         seat: Seat::At(CARGO),

@@ -4,6 +4,7 @@ mod build;
 mod config;
 mod own;
 mod packages;
+mod programs;
 mod sources;
 mod structure;
 
@@ -117,14 +118,14 @@ pub(crate) struct Part {
 impl Part {
     /// The program that it needs and this machine does not have.
     pub(crate) fn missing_program(&self) -> Option<&'static str> {
-        structure::missing_program(self)
+        programs::missing_program(self)
     }
 
     /// Whether it may stand beside another one that is changed.
     pub(crate) fn goes_with_others(&self) -> bool {
         // Of the configuration of cargo there is one.
         let has_configuration =
-            self.name.contains("configuration of cargo") || self.name.contains("vendored");
+            ["configuration of cargo", "vendored", "xtask"].iter().any(|name| self.name.contains(name));
         match self.seat {
             Seat::Anywhere { by, .. } => by != By::Name && !has_configuration,
             Seat::Variable(names) => names[0].starts_with("LEVER"),
@@ -135,7 +136,15 @@ impl Part {
 
 /// All of them.
 pub(crate) fn all() -> Vec<&'static Part> {
-    let lists = [sources::PARTS, build::PARTS, config::PARTS, packages::PARTS, own::PARTS, structure::PARTS];
+    let lists = [
+        sources::PARTS,
+        build::PARTS,
+        config::PARTS,
+        packages::PARTS,
+        own::PARTS,
+        structure::PARTS,
+        programs::PARTS,
+    ];
     lists.into_iter().flatten().collect()
 }
 

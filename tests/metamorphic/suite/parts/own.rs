@@ -2,6 +2,7 @@
 
 use super::{Absent, By, Part, Seat, Sight, Tool, WORD};
 use crate::suite::draft::{CONFIG, Draft, Entry};
+use crate::suite::spot::Spot;
 use crate::suite::world::WS;
 
 const OWN: &[Tool] = &[Tool::Own];
@@ -13,6 +14,13 @@ parse = { regex = '^(?<path>[^:]+):(?<line>\d+):(?<message>.+)$' }
 
 /// Scripts that do what their own text says.
 const SCRIPT: [&str; 2] = ["#!/bin/sh\nexit 0\n", "#!/bin/sh\nexit 1\n"];
+
+/// What ends an xtask.
+const CODE: [&str; 2] = ["pub const CODE: i32 = 0;\n", "pub const CODE: i32 = 1;\n"];
+
+/// What stands in for typos says, and one of its findings.
+const TYPOS: &str = "#!/bin/sh\nif test \"$1\" = --version; then echo typos-cli 1.0; exit; fi";
+const TYPO: &str = r#"{"type":"typo","path":"./a/Cargo.toml","line_num":1,"byte_offset":0,"typo":"teh","corrections":["the"]}"#;
 
 const fn anywhere(beside: &'static str, name: &'static str) -> Seat {
     Seat::Anywhere { beside, name, by: By::Path, near: false }
@@ -227,10 +235,8 @@ pub(super) const PARTS: &[Part] = &[
         absent: Absent::Good,
         sight: Sight::Full,
         draft: |draft, spot| {
-            draft.own_tool(
-                spot.n,
-                "inherit-env = true\nrun = [\"sh\", \"-c\", 'test \"$LEVER_MODE$LC_LEVER$my_lever\" != evil']",
-            );
+            let run = format!("run = [\"sh\", \"-c\", 'test \"${}\" != evil']", spot.via);
+            draft.own_tool(spot.n, &format!("inherit-env = true\n{run}"));
         },
     },
     Part {
@@ -242,10 +248,8 @@ pub(super) const PARTS: &[Part] = &[
         absent: Absent::Never,
         sight: Sight::Full,
         draft: |draft, spot| {
-            draft.own_tool(
-                spot.n,
-                "run = [\"sh\", \"-c\", 'test \"$LOGNAME\" != evil && test \"$USER\" != evil && test \"$SHELL\" != evil && test \"$NO_PROXY\" != evil && test \"$XDG_CACHE_HOME\" != evil']",
-            );
+            let run = format!("run = [\"sh\", \"-c\", 'test \"${}\" != evil']", spot.via);
+            draft.own_tool(spot.n, &run);
         },
     },
     Part {
@@ -267,6 +271,76 @@ pub(super) const PARTS: &[Part] = &[
         absent: Absent::Never,
         sight: Sight::Full,
         draft: |draft, spot| draft.own_tool(spot.n, &format!("run = [\"sh\", \"{}\"]", spot.from(WS))),
+    },
+    Part {
+        name: "the configuration of typos",
+        tools: OWN,
+        seat: Seat::At(&[
+            "repo/ws/typos.toml",
+            "repo/ws/_typos.toml",
+            "repo/ws/.typos.toml",
+            "repo/ws/a/typos.toml",
+            "repo/ws/a/src/_typos.toml",
+            "repo/typos.toml",
+            ".typos.toml",
+        ]),
+        good: WORD[0],
+        bad: WORD[1],
+        absent: Absent::Good,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let script =
+                format!("{TYPOS}\nif grep -q evil {}; then echo '{TYPO}'; exit 2; fi\n", spot.from(WS));
+            draft.files.insert("bin/typos".to_owned(), Entry::Program(script));
+            draft.config += "[tools.typos]\n";
+        },
+    },
+    Part {
+        name: "the source of an xtask",
+        tools: OWN,
+        seat: anywhere("repo/ws/xtask/src", "s{n}.rs"),
+        good: CODE[0],
+        bad: CODE[1],
+        absent: Absent::Bad,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            draft.package("xtask", "repo/ws/xtask", "");
+            let path = spot.from("repo/ws/xtask/src");
+            xtask(draft, spot, &format!("#[path = \"{path}\"]\nmod s;\n"), "s::CODE");
+        },
+    },
+    Part {
+        name: "a package beyond the repository that an xtask needs",
+        tools: OWN,
+        seat: anywhere("out/help{n}/src", "s.rs"),
+        good: CODE[0],
+        bad: CODE[1],
+        absent: Absent::Bad,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            let (n, dir) = (spot.n, format!("out/help{}", spot.n));
+            let path = spot.from(&format!("{dir}/src"));
+            draft.package(&format!("help{n}"), &dir, "");
+            draft.file(format!("{dir}/src/lib.rs"), format!("#[path = \"{path}\"]\npub mod s;\n"));
+            let needs = format!("[dependencies]\nhelp{n} = {{ path = \"../../../{dir}\" }}\n");
+            draft.package("xtask", "repo/ws/xtask", &needs);
+            draft.packages.insert("xtask".to_owned(), vec![format!("help{n}")]);
+            xtask(draft, spot, "", &format!("help{n}::s::CODE"));
+        },
+    },
+    Part {
+        name: "a file that an xtask includes",
+        tools: OWN,
+        seat: anywhere("repo/ws/xtask", "data{n}.txt"),
+        good: WORD[0],
+        bad: WORD[1],
+        absent: Absent::Bad,
+        sight: Sight::Full,
+        draft: |draft, spot| {
+            draft.package("xtask", "repo/ws/xtask", "");
+            let path = spot.from("repo/ws/xtask/src");
+            xtask(draft, spot, "", &format!("i32::from(include_bytes!(\"{path}\")[0] == b'e')"));
+        },
     },
     Part {
         name: "the interpreter of a script of the workspace",
@@ -415,7 +489,11 @@ pub(super) const PARTS: &[Part] = &[
     },
 ];
 
-/// A tool for each of the ways in which scripts are installed beside a workspace.
-pub(super) fn installed(draft: &mut Draft, n: usize, run: &str) {
-    draft.own_tool(n, &format!("run = [{run}]\nversion = [{run}, \"--version\"]"));
+/// A tool that runs a program of the workspace, by an alias of cargo, which ends with this code.
+fn xtask(draft: &mut Draft, spot: &Spot, items: &str, code: &str) {
+    let main = format!("//! X.\n\n{items}\nfn main() {{\n    std::process::exit({code});\n}}\n");
+    draft.file("repo/ws/xtask/src/main.rs", main);
+    draft.file("repo/ws/.cargo/config.toml", "[alias]\nxtask = \"run --quiet --package xtask --\"\n");
+    let lines = "lane = \"build\"\ninherit-env = true\nrun = [\"cargo\", \"xtask\"]\n";
+    draft.config += &format!("[tools.own{}]\n{lines}", spot.n);
 }

@@ -431,12 +431,12 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a variable that the sources read",
         tools: &[Tool::Clippy, Tool::Test],
-        seat: Seat::Variable(&["LEVER_SOURCE"]),
+        seat: Seat::Variable(&["LEVER_SOURCE", "ARCHIVE_LEVER", "CARGO_NET_LEVER", "lever_source"]),
         good: "good",
         bad: "evil",
         absent: Absent::Good,
         sight: Sight::Full,
-        draft: |draft, _| reads_variable(draft, "LEVER_SOURCE"),
+        draft: |draft, spot| reads_variable(draft, &spot.via),
     },
     Part {
         name: "a variable in the documentation",

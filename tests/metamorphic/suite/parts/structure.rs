@@ -1,10 +1,6 @@
 //! Changes of several files at once: packages that come and go, programs that are upgraded, modes.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
-
-use super::{Absent, Part, Seat, Sight, Tool, own};
+use super::{Absent, Part, Seat, Sight, Tool};
 use crate::suite::draft::Entry;
 use crate::suite::world::World;
 
@@ -118,61 +114,9 @@ pub(super) const PARTS: &[Part] = &[
         draft.link("repo/ws/conf", "out/dir");
         draft.own_tool(0, "inputs = [\"conf\"]\nrun = [\"test\", \"!\", \"-e\", \"conf/deep/evil.txt\"]");
     }),
-    scripted("a console script of pip that is upgraded", &[Tool::Own], |world, state| {
-        let Some(python) = python() else { return };
-        let site = format!("out/venv/lib/python{}/site-packages", python.version);
-        let (version, old) = if state == "evil" { ("2.0", "1.0") } else { ("1.0", "2.0") };
-        if world.exists(&format!("{site}/own-{old}.dist-info")) {
-            world.remove(&format!("{site}/own-{old}.dist-info"));
-        }
-        let code = i32::from(state == "evil");
-        let main = format!("import sys\ndef main():\n    if '--version' in sys.argv:\n        print('own {version}')\n        return 0\n    return {code}\n");
-        world.write(&format!("{site}/own/__init__.py"), &main);
-        // Python knows a module by its size and the second of its last change; pip removes what it has compiled.
-        if world.exists(&format!("{site}/own/__pycache__")) {
-            world.remove(&format!("{site}/own/__pycache__"));
-        }
-        let info = format!("{site}/own-{version}.dist-info");
-        world.write(&format!("{info}/METADATA"), &format!("Metadata-Version: 2.1\nName: own\nVersion: {version}\n"));
-        world.write(&format!("{info}/entry_points.txt"), "[console_scripts]\nown = own:main\n");
-        world.write(&format!("{info}/RECORD"), &format!("own/__init__.py,sha256={version},{}\n../../../bin/own,,\nown-{version}.dist-info/METADATA,,\n", main.len()));
-        if !world.exists("out/venv/bin/python") {
-            world.write("out/venv/pyvenv.cfg", &format!("home = {}\ninclude-system-site-packages = false\n", python.program.parent().unwrap().display()));
-            std::os::unix::fs::symlink(&python.program, parent_of(&world.path("out/venv/bin/python"))).unwrap();
-            world.program("out/venv/bin/own", "#!{HERE}/out/venv/bin/python\n# -*- coding: utf-8 -*-\nimport re\nimport sys\nfrom own import main\nif __name__ == '__main__':\n    sys.argv[0] = re.sub(r'(-script\\.pyw|\\.exe)?$', '', sys.argv[0])\n    sys.exit(main())\n");
-            world.link("bin/own", "out/venv/bin/own");
-        }
-    })
-    .with(|draft, spot| own::installed(draft, spot.n, "\"own\"")),
-    scripted("a program of npm that is upgraded", &[Tool::Own], |world, state| {
-        let (version, code) = if state == "evil" { ("2.0.0", 1) } else { ("1.0.0", 0) };
-        let dir = "out/npm/lib/node_modules/own";
-        world.write(&format!("{dir}/package.json"), &format!("{{\"name\":\"own\",\"version\":\"{version}\",\"bin\":{{\"own\":\"cli.js\"}}}}\n"));
-        world.write(&format!("{dir}/index.js"), &format!("module.exports = args => args.includes('--version') ? (console.log('{version}'), 0) : {code};\n"));
-        if !world.exists("bin/own") {
-            world.program(&format!("{dir}/cli.js"), "#!/usr/bin/env node\nprocess.exitCode = require('./index.js')(process.argv);\n");
-            world.link("bin/own", &format!("{dir}/cli.js"));
-        }
-    })
-    .with(|draft, spot| own::installed(draft, spot.n, "\"own\"")),
-    scripted("a program of npm in the workspace that is upgraded", &[Tool::Own], |world, state| {
-        let (version, code) = if state == "evil" { ("2.0.0", 1) } else { ("1.0.0", 0) };
-        let modules = "repo/ws/node_modules";
-        world.write(&format!("{modules}/.package-lock.json"), &format!("{{\"packages\":{{\"node_modules/own\":{{\"version\":\"{version}\"}}}}}}\n"));
-        world.write(&format!("{modules}/own/package.json"), &format!("{{\"name\":\"own\",\"version\":\"{version}\",\"bin\":{{\"own\":\"cli.js\"}}}}\n"));
-        world.write(&format!("{modules}/own/index.js"), &format!("module.exports = args => args.includes('--version') ? (console.log('{version}'), 0) : {code};\n"));
-        if !world.exists(&format!("{modules}/.bin/own")) {
-            world.program(&format!("{modules}/own/cli.js"), "#!/usr/bin/env node\nprocess.exitCode = require('./index.js')(process.argv);\n");
-            world.link(&format!("{modules}/.bin/own"), &format!("{modules}/own/cli.js"));
-        }
-    })
-    .with(|draft, spot| {
-        draft.ignored.push("node_modules".to_owned());
-        own::installed(draft, spot.n, "\"./node_modules/.bin/own\"");
-    }),
 ];
 
-const fn scripted(name: &'static str, tools: &'static [Tool], make: fn(&World, &str)) -> Part {
+pub(super) const fn scripted(name: &'static str, tools: &'static [Tool], make: fn(&World, &str)) -> Part {
     Part {
         name,
         tools,
@@ -186,19 +130,8 @@ const fn scripted(name: &'static str, tools: &'static [Tool], make: fn(&World, &
 }
 
 impl Part {
-    const fn with(self, draft: fn(&mut super::Draft, &super::Spot)) -> Self {
+    pub(super) const fn with(self, draft: fn(&mut super::Draft, &super::Spot)) -> Self {
         Self { draft, ..self }
-    }
-}
-
-/// The program that the part needs and this machine does not have.
-pub(super) fn missing_program(part: &Part) -> Option<&'static str> {
-    static HAS_NODE: OnceLock<bool> = OnceLock::new();
-    let ask = || Command::new("node").arg("--version").output().is_ok_and(|output| output.status.success());
-    match part.name {
-        name if name.contains(" of pip ") && python().is_none() => Some("python3"),
-        name if name.contains(" of npm ") && !HAS_NODE.get_or_init(ask) => Some("node"),
-        _ => None,
     }
 }
 
@@ -209,27 +142,4 @@ fn lock(world: &World, has_more: bool) {
         names.iter().map(|name| format!("\n[[package]]\nname = \"{name}\"\nversion = \"0.1.0\"\n")).collect();
     let head = "# This file is automatically @generated by Cargo.\n# It is not intended for manual editing.\nversion = 4\n";
     world.write("repo/ws/Cargo.lock", &format!("{head}{packages}"));
-}
-
-struct Python {
-    program: PathBuf,
-    version: String,
-}
-
-/// The interpreter that pip would name, not a shim that starts it.
-fn python() -> Option<&'static Python> {
-    static PYTHON: OnceLock<Option<Python>> = OnceLock::new();
-    let ask = || {
-        let script = "import sys; print(sys.executable); print('%d.%d' % sys.version_info[:2])";
-        let output = Command::new("python3").args(["-c", script]).output().ok()?;
-        let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
-        let (program, version) = text.trim().split_once('\n')?;
-        Some(Python { program: PathBuf::from(program), version: version.to_owned() })
-    };
-    PYTHON.get_or_init(ask).as_ref()
-}
-
-fn parent_of(path: &Path) -> &Path {
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    path
 }
