@@ -342,7 +342,7 @@ pub fn run(
     if !baseline.is_empty() {
         conditions.tell(events);
     }
-    let is_as_accepted = conditions.hold();
+    let alike = conditions.hold();
     events(Event::Planned);
     let scrub = judge::scrub(workspace, session.env, &build_dirs);
     let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);
@@ -437,7 +437,7 @@ pub fn run(
     let mut outcome = judge::outcome(
         case,
         judge::Ran { runs, fates, changed, moved, failed_fast },
-        is_as_accepted,
+        alike,
         &exists,
         &target,
         &beyond,

@@ -70,11 +70,22 @@ pub fn take(
     taken
 }
 
-/// Judges `numbers` by `lines`. Where `is_judged` says no of the namespace, lines stay as they are, and nothing is new.
+/// How far the numbers of a namespace can be held against its lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Not at all: they are about something else. Lines stay as they are, and nothing is new.
+    Nothing,
+    /// As far as they are worse: another version of the tool may be why they are better.
+    Worse,
+    /// Wholly.
+    Whole,
+}
+
+/// Judges `numbers` by `lines`, as far as `extent` says of their namespace.
 pub fn judge(
     mut numbers: Vec<Number>,
     lines: Vec<(String, Entry)>,
-    is_judged: impl Fn(&str) -> bool,
+    extent: impl Fn(&str) -> Extent,
 ) -> Judged {
     let mut judged = Judged::default();
     numbers.sort_by(|a, b| (&a.tool, &a.name).cmp(&(&b.tool, &b.name)));
@@ -92,18 +103,18 @@ pub fn judge(
             let gone = |(ns, entry): &(String, Entry)| Gone { ns: ns.clone(), entry: entry.clone(), state };
             own.iter().map(gone).collect::<Vec<_>>()
         };
-        if !is_judged(&number.ns) {
-            judged.gone.extend(lose(State::Unknown));
-            continue;
-        }
         let order = number
             .accepted
             .as_ref()
             .map(|accepted| number.better.compare(&number.value, accepted, number.tolerance.as_ref()));
-        let state = match order {
-            None | Some(Ordering::Less) => NumberState::New,
-            Some(Ordering::Equal) => NumberState::Unchanged,
-            Some(Ordering::Greater) => NumberState::Better,
+        let state = match (order, extent(&number.ns)) {
+            (_, Extent::Nothing) | (Some(Ordering::Greater), Extent::Worse) => {
+                judged.gone.extend(lose(State::Unknown));
+                continue;
+            }
+            (None | Some(Ordering::Less), _) => NumberState::New,
+            (Some(Ordering::Equal), _) => NumberState::Unchanged,
+            (Some(Ordering::Greater), Extent::Whole) => NumberState::Better,
         };
         number.state = Some(state);
         match state {
@@ -114,7 +125,7 @@ pub fn judge(
     }
     for (ns, entry) in left.into_iter().flatten() {
         // The tool looked, and does not state it any more.
-        let state = if is_judged(&ns) { State::Fixed } else { State::Unknown };
+        let state = if extent(&ns) == Extent::Whole { State::Fixed } else { State::Unknown };
         judged.gone.push(Gone { ns, entry, state });
     }
     judged.numbers = numbers;
@@ -129,8 +140,8 @@ fn finding(number: &Number) -> Compared {
         None => format!("`{value}`"),
     };
     let message = match accepted {
-        Some(accepted) => format!("{name} is {}, and {} is accepted", shown(value), shown(accepted)),
-        None => format!("{name} is {}, and no value is accepted yet", shown(value)),
+        Some(accepted) => format!("{name}: {} is worse than the accepted {}", shown(value), shown(accepted)),
+        None => format!("{name}: {} is not accepted yet", shown(value)),
     };
     let entry = entry(name, *better, value, None);
     let finding = Finding {
@@ -236,9 +247,9 @@ mod tests {
         entry("line coverage", Better::Higher, &value.parse().unwrap(), None)
     }
 
-    fn judge_one(value: &str, lines: &[&str], is_judged: bool) -> Judged {
+    fn judge_one(value: &str, lines: &[&str], extent: Extent) -> Judged {
         let lines = lines.iter().map(|value| ("cov".to_owned(), line(value))).collect();
-        judge(vec![number(value)], lines, |_| is_judged)
+        judge(vec![number(value)], lines, |_| extent)
     }
 
     fn states(judged: &Judged) -> (Option<NumberState>, usize, Vec<State>) {
@@ -248,29 +259,45 @@ mod tests {
 
     #[test]
     fn worse_is_new_better_is_stale_and_the_rest_is_unchanged() {
-        assert_eq!(states(&judge_one("81.1", &["81.2"], true)), (Some(NumberState::Unchanged), 0, vec![]));
-        let worse = judge_one("79.9", &["81.2"], true);
+        assert_eq!(
+            states(&judge_one("81.1", &["81.2"], Extent::Whole)),
+            (Some(NumberState::Unchanged), 0, vec![])
+        );
+        let worse = judge_one("79.9", &["81.2"], Extent::Whole);
         assert_eq!(states(&worse), (Some(NumberState::New), 1, vec![]));
         let message = &worse.findings[0].finding.diagnostic.message;
-        assert_eq!(message, "line coverage is `79.9 %`, and `81.2 %` is accepted");
+        assert_eq!(message, "line coverage: `79.9 %` is worse than the accepted `81.2 %`");
         assert_eq!(
-            states(&judge_one("90", &["81.2"], true)),
+            states(&judge_one("90", &["81.2"], Extent::Whole)),
             (Some(NumberState::Better), 0, vec![State::Fixed])
         );
-        let first = judge_one("90", &[], true);
+        let first = judge_one("90", &[], Extent::Whole);
         assert_eq!(states(&first), (Some(NumberState::New), 1, vec![]));
         assert_eq!(Entry::of(&first.findings[0].finding), line("90"));
     }
 
     #[test]
     fn of_two_lines_the_stricter_holds() {
-        assert_eq!(judge_one("81.2", &["81.2", "85"], true).numbers[0].accepted, Some("85".parse().unwrap()));
+        assert_eq!(
+            judge_one("81.2", &["81.2", "85"], Extent::Whole).numbers[0].accepted,
+            Some("85".parse().unwrap())
+        );
     }
 
     #[test]
-    fn what_was_not_judged_stays_as_it_is() {
-        assert_eq!(states(&judge_one("10", &["81.2"], false)), (None, 0, vec![State::Unknown]));
-        let gone = judge(Vec::new(), vec![("cov".into(), line("1"))], |_| true).gone;
+    fn another_version_of_a_tool_does_not_hide_what_is_worse() {
+        let check = |value: &str| states(&judge_one(value, &["81.2"], Extent::Worse));
+        assert_eq!(check("10"), (Some(NumberState::New), 1, vec![]));
+        assert_eq!(check("81.2"), (Some(NumberState::Unchanged), 0, vec![]));
+        assert_eq!(check("90"), (None, 0, vec![State::Unknown]));
+        let gone = judge(Vec::new(), vec![("cov".into(), line("1"))], |_| Extent::Worse).gone;
+        assert_eq!(gone[0].state, State::Unknown);
+    }
+
+    #[test]
+    fn a_number_that_is_not_judged_keeps_its_line() {
+        assert_eq!(states(&judge_one("10", &["81.2"], Extent::Nothing)), (None, 0, vec![State::Unknown]));
+        let gone = judge(Vec::new(), vec![("cov".into(), line("1"))], |_| Extent::Whole).gone;
         assert_eq!(gone[0].state, State::Fixed, "it is stated no more");
     }
 
@@ -278,10 +305,10 @@ mod tests {
     fn an_update_tightens_and_never_loosens() {
         let before = BTreeMap::from([("cov".to_owned(), vec![line("81.2")])]);
         for (value, expected) in [("79.9", "81.2"), ("81.15", "81.2"), ("90.5", "90.5")] {
-            let judged = judge_one(value, &["81.2"], true);
+            let judged = judge_one(value, &["81.2"], Extent::Whole);
             assert_eq!(tightened(&judged.numbers, &before), [("cov".to_owned(), line(expected))], "{value}");
         }
-        assert_eq!(tightened(&judge_one("90", &[], true).numbers, &before), []);
+        assert_eq!(tightened(&judge_one("90", &[], Extent::Whole).numbers, &before), []);
     }
 
     #[test]

@@ -288,6 +288,18 @@ impl CensusNumber {
         }
     }
 
+    /// What it is called in reports and in the baseline.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Run => "tests run",
+            Self::Passed => "tests passed",
+            Self::Ignored => "tests ignored",
+            Self::FilteredOut => "tests filtered out",
+            Self::Skipped => "tests skipped",
+            Self::Files | Self::Packages | Self::Targets | Self::Crates => self.as_str(),
+        }
+    }
+
     /// Which way it is better.
     pub fn better(self) -> Better {
         match self {

@@ -1,13 +1,17 @@
-//! Output of which only numbers are read: each line that a pattern matches states one.
+//! Output of which only numbers are read: each match of a pattern states one, or one for each of its groups.
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
+use regex::{Captures, Regex};
 
 use super::scrub::strip_escapes;
 use super::{Gap, Input, Parsed, Unparsable, is_crash};
 use crate::model::census::Census;
 use crate::model::ratchet::{Decimal, NumberPattern};
+
+/// The group of a pattern that is the number, and the one that is what it is called.
+const VALUE: &str = "value";
+const NAME: &str = "name";
 
 /// The numbers on stdout and stderr.
 pub(super) fn parse(input: &Input<'_>, code: i32, pattern: &NumberPattern) -> Result<Parsed, Unparsable> {
@@ -27,19 +31,18 @@ pub(super) fn parse(input: &Input<'_>, code: i32, pattern: &NumberPattern) -> Re
         for line in stream.split(|&byte| byte == b'\n') {
             let text = String::from_utf8_lossy(line);
             let text = strip_escapes(&text);
-            let Some(found) = regex.captures(&text) else { continue };
-            let group = |name| found.name(name).map(|group| group.as_str().trim());
-            let name = group("name").map(|name| input.scrub.lossy(name.as_bytes()));
-            let name = name.or_else(|| pattern.name.clone()).filter(|name| !name.is_empty());
-            let (Some(name), Some(value)) = (name, group("value")) else { continue };
-            let value: Decimal =
-                value.parse().map_err(|error| Unparsable(format!("the number {name}: {error}")))?;
-            match numbers.get(&name) {
-                Some(before) if *before != value => {
-                    return Err(Unparsable(format!("{name} is stated twice: {before} and {value}")));
+            for (name, value) in regex.captures_iter(&text).flat_map(|found| stated(&regex, pattern, &found))
+            {
+                let name = input.scrub.lossy(name.as_bytes());
+                let value: Decimal =
+                    value.parse().map_err(|error| Unparsable(format!("the number {name}: {error}")))?;
+                match numbers.get(&name) {
+                    Some(before) if *before != value => {
+                        return Err(Unparsable(format!("{name} is stated twice: {before} and {value}")));
+                    }
+                    Some(_) => {}
+                    None => drop(numbers.insert(name, value)),
                 }
-                Some(_) => {}
-                None => drop(numbers.insert(name, value)),
             }
         }
     }
@@ -47,6 +50,18 @@ pub(super) fn parse(input: &Input<'_>, code: i32, pattern: &NumberPattern) -> Re
         return Err(Unparsable("no line of its output states a number".to_owned()));
     }
     Ok(Parsed { census: Census { numbers, ..Census::default() }, ..Parsed::default() })
+}
+
+/// The numbers in a match, each with its name.
+fn stated(regex: &Regex, pattern: &NumberPattern, found: &Captures<'_>) -> Vec<(String, String)> {
+    let group = |name| found.name(name).map(|group| group.as_str().trim().to_owned());
+    let mut groups = regex.capture_names().flatten();
+    let named: Vec<_> = match groups.clone().any(|name| name == VALUE) {
+        true => vec![(group(NAME).or_else(|| pattern.name.clone()), group(VALUE))],
+        false => groups.by_ref().map(|name| (Some(name.to_owned()), group(name))).collect(),
+    };
+    let both = named.into_iter().filter_map(|(name, value)| name.zip(value));
+    both.filter(|(name, _)| !name.is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -82,6 +97,19 @@ mod tests {
         let several =
             numbers(r"^(?<name>\w+): (?<value>\d+)$", None, "a: 1\nb: 20\nrest\n\x1b[1ma: 1\x1b[0m\n", 0);
         assert_eq!(several, Ok(vec!["a 1".to_owned(), "b 20".to_owned()]));
+        let in_a_line = numbers(r"(?<name>\w+)=(?<value>\d+)", None, "text=100 data=20\n", 0);
+        assert_eq!(in_a_line, Ok(vec!["data 20".to_owned(), "text 100".to_owned()]));
+    }
+
+    #[test]
+    fn each_group_of_a_pattern_without_a_value_is_a_number() {
+        let several = numbers(
+            r"^TOTAL (?<lines>[\d.]+)%(?: (?<branches>[\d.]+)%)?",
+            None,
+            "TOTAL 81.20% 7%\nTOTAL 81.2%\n",
+            0,
+        );
+        assert_eq!(several, Ok(vec!["branches 7".to_owned(), "lines 81.20".to_owned()]));
     }
 
     #[test]
@@ -91,6 +119,8 @@ mod tests {
         };
         check("nothing\n", 0, "no line of its output states a number");
         check("n=1\nn=2\n", 0, "n is stated twice: 1 and 2");
+        let twice = numbers(r"n=(?<value>\d)", Some("n"), "n=1 n=2\n", 0);
+        assert_eq!(twice, Err("n is stated twice: 1 and 2".to_owned()));
         check("n=1\n", 1, "exited with 1: no");
         let error = numbers(r"^n=(?<value>.+)$", Some("n"), "n=1,5\n", 0).unwrap_err();
         assert!(error.starts_with("the number n: `1,5` is not a decimal number"), "{error}");

@@ -2,28 +2,35 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::empty;
 use super::ledger::Ledger;
+use super::{empty, seen};
 use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::Census;
 use crate::model::finding::{Diagnostic, Level, Place};
 use crate::model::path::RelPath;
 use crate::model::policy;
 use crate::model::task::Plan;
-use crate::model::tool::{Parse, Tool, ToolId};
-use crate::model::workspace::{Package, PackageId, TargetKind, Workspace};
+use crate::model::tool::{Arg, Parse, Tool, ToolId};
+use crate::model::workspace::{LeftOut, Package, PackageId, Target, TargetKind, WhyLeftOut, Workspace};
+use crate::plan::links_in_place_of_files;
 
 /// What is known of the workspace beside what tools have said.
 pub(super) struct Around<'a> {
-    /// The text of the manifest of each member, by its path.
+    /// The texts of [`manifests`], by their paths.
     pub(super) manifests: BTreeMap<RelPath, Vec<u8>>,
     /// Manifests of the repository beyond the root of the workspace.
     pub(super) beyond: &'a dyn Fn() -> Vec<RelPath>,
 }
 
-/// The manifests of the selected members.
+/// The manifests of the selected members that switch tests of a target off.
 pub(super) fn manifests(workspace: &Workspace, plan: &Plan) -> BTreeSet<RelPath> {
-    plan.packages.iter().map(|id| manifest(workspace.package(*id))).collect()
+    let is_off = |target: &Target| match target.kind {
+        TargetKind::Lib => !target.test || !target.doctest,
+        TargetKind::Test => !target.test,
+        _ => false,
+    };
+    let packages = plan.packages.iter().map(|id| workspace.package(*id));
+    packages.filter(|package| package.targets.iter().any(is_off)).map(manifest).collect()
 }
 
 fn manifest(package: &Package) -> RelPath {
@@ -45,6 +52,7 @@ pub(super) fn find(ledger: &Ledger<'_>, of_tests: Vec<BlindSpot>, around: &Aroun
     let mut all: BTreeSet<_> = of_tests.into_iter().collect();
     all.extend(targets(workspace, plan, around));
     all.extend(workspaces(workspace, around));
+    all.extend(left_out(workspace, plan));
     let selected: BTreeSet<_> = plan.packages.iter().copied().collect();
     let left_out = workspace.packages().filter(|(id, _)| !selected.contains(id));
     all.extend(left_out.map(|(_, package)| of_package(package, "is left out of the selection")));
@@ -80,17 +88,59 @@ struct Seen {
     census: Census,
     compiles: bool,
     formats: bool,
+    asked: Asked,
+}
+
+/// Features that the command lines of tools turn on which do not state what they have compiled.
+#[derive(Default)]
+struct Asked {
+    all: bool,
+    features: BTreeSet<String>,
+}
+
+impl Asked {
+    fn add(&mut self, tool: &Tool) {
+        let mut words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
+        if words.next().is_none_or(|program| program.rsplit('/').next() != Some("cargo")) {
+            return;
+        }
+        while let Some(word) = words.next() {
+            let features = match word {
+                "--" => return,
+                "--all-features" | "--each-feature" | "--feature-powerset" => {
+                    self.all = true;
+                    continue;
+                }
+                "--features" | "-F" => words.next(),
+                _ => word.strip_prefix("--features=").or(word.strip_prefix("-F")),
+            };
+            let features = features.unwrap_or_default().split([',', ' ']);
+            let bare = features.map(|feature| feature.rsplit('/').next().unwrap_or(feature).to_owned());
+            self.features.extend(bare.filter(|feature| !feature.is_empty()));
+        }
+    }
 }
 
 impl Seen {
     /// `None` if a tool has no verdict on something: what it would have seen is not known.
     fn of(ledger: &Ledger<'_>) -> Option<Self> {
         let graph = &ledger.plan.graph;
-        let mut seen = Self { census: Census::default(), compiles: false, formats: false };
+        let (census, asked) = (Census::default(), Asked::default());
+        let mut seen = Self { census, compiles: false, formats: false, asked };
         for (id, tool) in graph.tools().filter(|(id, tool)| !is_uncertain(ledger, *id, tool)) {
             let compiles = matches!(tool.parse, Parse::RustcJson | Parse::CargoBuild);
             let formats = tool.parse == Parse::Rustfmt;
-            if !compiles && !formats || ledger.has_no_task(id) {
+            if ledger.has_no_task(id) {
+                continue;
+            }
+            if !compiles && !formats {
+                let compiles_nothing = matches!(
+                    tool.parse,
+                    Parse::DenyJson | Parse::AuditJson | Parse::TyposJson | Parse::Machete
+                );
+                if !compiles_nothing && ledger.is_done(id) {
+                    seen.asked.add(tool);
+                }
                 continue;
             }
             seen.census.add(ledger.complete_census(id)?);
@@ -112,8 +162,9 @@ impl Seen {
     fn features(&self, workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
         let packages = plan.packages.iter().map(|id| workspace.package(*id));
         let known = packages.filter_map(|package| Some((package, self.census.features.get(&package.name)?)));
-        let unused = known.flat_map(|(package, on)| {
-            let off = package.features.iter().filter(|feature| !on.contains(*feature));
+        let unused = known.filter(|_| !self.asked.all).flat_map(|(package, on)| {
+            let is_on = |feature: &String| on.contains(feature) || self.asked.features.contains(feature);
+            let off = package.features.iter().filter(move |feature| !is_on(feature));
             off.map(move |feature| BlindSpot {
                 kind: BlindSpotKind::UnusedFeature,
                 path: manifest(package),
@@ -152,7 +203,10 @@ impl Seen {
 fn is_uncertain(ledger: &Ledger<'_>, id: ToolId, tool: &Tool) -> bool {
     let graph = &ledger.plan.graph;
     let needs = graph.tools().zip(&graph.needs).filter(|(_, needs)| needs.contains(&id));
-    let is_cached = needs.into_iter().any(|((other, of), _)| of.is_cached() && !ledger.has_no_task(other));
+    // The program of a test is built before it is known whether its result is cached.
+    let is_cached = needs
+        .into_iter()
+        .any(|((other, of), _)| of.is_cached() && !of.uses_executable() && !ledger.has_no_task(other));
     tool.on_demand && is_cached
 }
 
@@ -200,6 +254,27 @@ fn workspaces(workspace: &Workspace, around: &Around<'_>) -> Vec<BlindSpot> {
     others(workspace).into_iter().chain(beyond).map(spot).collect()
 }
 
+/// What counts as no file, and links that no tool is given in place of a file.
+fn left_out(workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
+    let spot = |path: &RelPath, reason: &str| BlindSpot {
+        kind: BlindSpotKind::LeftOut,
+        path: path.clone(),
+        reason: reason.to_owned(),
+    };
+    let paths = workspace.seen.left_out.iter().map(|LeftOut { path, why }| match why {
+        WhyLeftOut::CacheDir => spot(path, "a directory with a `CACHEDIR.TAG` that git does not track"),
+        WhyLeftOut::Untold => {
+            spot(path, "git's index can't be read, so tracked files that an ignore rule matches are skipped")
+        }
+        WhyLeftOut::Special => spot(path, "a pipe, a socket or a device"),
+    });
+    let links = links_in_place_of_files(workspace, plan).into_iter().map(|id| &workspace.file(id).path);
+    let links = links.filter(|path| !seen::is_listed_elsewhere(workspace, path));
+    paths
+        .chain(links.map(|path| spot(path, "a link to something that is no file of this workspace")))
+        .collect()
+}
+
 fn of_package(package: &Package, why: &str) -> BlindSpot {
     BlindSpot {
         kind: BlindSpotKind::UnseenPackage,
@@ -212,8 +287,8 @@ fn of_package(package: &Package, why: &str) -> BlindSpot {
 fn targets(workspace: &Workspace, plan: &Plan, around: &Around<'_>) -> Vec<BlindSpot> {
     let mut spots = Vec::new();
     for package in plan.packages.iter().map(|id| workspace.package(*id)) {
-        let text = around.manifests.get(&manifest(package)).map(|text| String::from_utf8_lossy(text));
-        let table = text.and_then(|text| text.parse::<toml::Table>().ok()).unwrap_or_default();
+        let Some(text) = around.manifests.get(&manifest(package)) else { continue };
+        let table = String::from_utf8_lossy(text).parse::<toml::Table>().unwrap_or_default();
         let is_off =
             |target: &toml::Value, key: &str| target.get(key).and_then(toml::Value::as_bool) == Some(false);
         let mut push = |kind: TargetKind, name: Option<&str>, what: &str, key: &str| {
@@ -270,6 +345,23 @@ impl Ledger<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn features_on_the_command_line_of_a_cargo_count_as_turned_on() {
+        let asked = |run: &[&str]| {
+            let mut asked = Asked::default();
+            asked.add(&crate::model::testing::tool("own", Parse::ExitCode, run));
+            (asked.all, asked.features.into_iter().collect::<Vec<_>>().join(" "))
+        };
+        let some = |features: &str| (false, features.to_owned());
+        assert_eq!(
+            asked(&["cargo", "+nightly", "test", "--features", "a,p/b", "-Fc", "--features=d e"]),
+            some("a b c d e")
+        );
+        assert_eq!(asked(&["/x/cargo", "hack", "--feature-powerset", "check"]), (true, String::new()));
+        assert_eq!(asked(&["cargo", "test", "--", "--all-features"]), some(""));
+        assert_eq!(asked(&["make", "--all-features"]), some(""));
+    }
 
     #[test]
     fn a_workspace_within_another_one_is_not_named_twice() {

@@ -172,9 +172,9 @@ fn recompute(
         return Ok(None);
     }
     let versions: Vec<_> = run.run.tools.iter().map(|tool| tool.version.clone()).collect();
-    let is_as_accepted = Conditions::new(project, &versions, env).hold();
+    let alike = Conditions::new(project, &versions, env).hold();
     let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
-    let mut ledger = Ledger::new(workspace, plan, is_as_accepted, String::new(), &exists);
+    let mut ledger = Ledger::new(workspace, plan, alike, String::new(), &exists);
     for ((id, (tool, result)), _) in (0..).map(ToolId).zip(run.tools()).zip(&graph.tools) {
         let incomplete = result.incomplete.iter().map(|one| (one.unit.clone(), one.reason.clone()));
         let stated = super::ledger::Stated {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::conditions::Alike;
 use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
 use super::recall::{Fate, Recall};
@@ -212,7 +213,7 @@ pub(super) struct Ran {
 pub(super) fn outcome(
     mut case: Case<'_>,
     ran: Ran,
-    is_as_accepted: Vec<bool>,
+    alike: Vec<Alike>,
     exists: &dyn Fn(&RelPath) -> bool,
     target: &dyn Fn() -> Option<String>,
     beyond: &dyn Fn() -> Vec<RelPath>,
@@ -220,7 +221,7 @@ pub(super) fn outcome(
     let Case { workspace, plan, read, .. } = case;
     let Ran { runs, fates, changed, moved, failed_fast } = ran;
     let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(case.stopped) };
-    let mut ledger = Ledger::new(workspace, plan, is_as_accepted, not_run, exists);
+    let mut ledger = Ledger::new(workspace, plan, alike, not_run, exists);
     let mut batches = vec![Timing::default(); plan.batches.len()];
     // What a process found may be about the task of another one: first all that ran, then what came of it.
     for run in &runs {
@@ -240,6 +241,7 @@ pub(super) fn outcome(
     ledger.enter_not_built();
     ledger.enter_changed(changed);
     ledger.enter_moved(moved);
+    numbers::require(&mut ledger);
     let of_tests = empty::judge(&mut ledger, &empty::Sources { read, target })?;
     if blind_spots::are_looked_for(plan) {
         let manifests = read(&mut blind_spots::manifests(workspace, plan).iter())?;

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use self::census::Looked;
+use super::conditions::Alike;
 use super::empty;
 use super::judge::Normalized;
 use super::recall::Fate;
@@ -66,15 +67,15 @@ pub(super) struct Ledger<'a> {
     /// Tasks whose program no build has made.
     not_built: Vec<TaskIx>,
     exists: &'a dyn Fn(&RelPath) -> bool,
-    /// For each tool, whether it is as it was when the baseline was taken.
-    is_as_accepted: Vec<bool>,
+    /// For each tool, how much it is as it was when the baseline was taken.
+    alike: Vec<Alike>,
 }
 
 impl<'a> Ledger<'a> {
     pub(super) fn new(
         workspace: &'a Workspace,
         plan: &'a Plan,
-        is_as_accepted: Vec<bool>,
+        alike: Vec<Alike>,
         not_run: String,
         exists: &'a dyn Fn(&RelPath) -> bool,
     ) -> Self {
@@ -99,7 +100,7 @@ impl<'a> Ledger<'a> {
             generated: Vec::new(),
             not_built: Vec::new(),
             exists,
-            is_as_accepted,
+            alike,
         }
     }
 
@@ -399,7 +400,7 @@ impl<'a> Ledger<'a> {
     fn covers(&self, id: ToolId, tool: &Tool, site: &Site) -> bool {
         let mut tasks = self.tasks_of(id);
         // Under `--since`, who has nothing to do looks at nothing.
-        if !self.is_as_accepted[id.0 as usize] || self.plan.is_narrowed && tasks.is_empty() {
+        if !self.is_as_accepted(id) || self.plan.is_narrowed && tasks.is_empty() {
             return false;
         }
         let has_verdict = |at: usize| self.tasks[at].status.is_verdict();
@@ -440,7 +441,7 @@ impl Ledger<'_> {
 
     /// Whether `tool` has a verdict on all of the workspace.
     fn has_all(&self, id: ToolId) -> bool {
-        self.is_as_accepted[id.0 as usize]
+        self.is_as_accepted(id)
             && self.plan.looks_at_all(self.workspace)
             && self.gaps[id.0 as usize].is_empty()
             && self.tasks[self.tasks_of(id)].iter().all(|task| task.status.is_verdict())

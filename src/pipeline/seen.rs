@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::model::path::RelPath;
 use crate::model::workspace::Workspace;
 use crate::normalize::{BuiltUnit, Parsed, reads};
+use crate::pipeline::recall::dep_info_of;
 
 /// Notes in the census of `parsed` which listed files it is about.
 pub(super) fn note(workspace: &Workspace, parsed: &mut Parsed) {
@@ -22,10 +23,20 @@ fn compiled(workspace: &Workspace, unit: &BuiltUnit) -> BTreeSet<PathBuf> {
     // Where cargo starts rustc.
     let is_within = unit.source.starts_with(&workspace.root);
     let base = if is_within { Some(workspace.root.as_path()) } else { unit.manifest.parent() };
-    let text = unit.dep_infos.iter().find_map(|path| std::fs::read(path).ok());
-    let read = text.and_then(|text| reads::dep_info(&text)).unwrap_or_default();
+    if unit.dep_infos.is_empty() {
+        return files;
+    }
+    let read = dep_info_of(unit).and_then(|text| reads::dep_info(&text)).unwrap_or_default();
     files.extend(base.into_iter().flat_map(|base| read.files.iter().map(|file| base.join(file))));
     files
+}
+
+/// Whether the link at `path`, or the file behind a link, is a listed file where it really lies.
+pub(super) fn is_listed_elsewhere(workspace: &Workspace, path: &RelPath) -> bool {
+    let real = path.to_path(&workspace.root).canonicalize().ok();
+    let root = workspace.root.canonicalize().ok();
+    let found = real.zip(root).and_then(|(real, root)| RelPath::between(&root, &real));
+    found.and_then(|path| workspace.find(&path)).is_some_and(|id| workspace.file(id).is_unit())
 }
 
 /// Finds files of the workspace by the paths that tools name them by.

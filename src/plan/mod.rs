@@ -23,7 +23,7 @@ mod select;
 mod tests;
 
 pub use command::expand;
-pub use declared::Declared;
+pub use declared::{Declared, links_in_place_of_files};
 pub use drift::{Drift, DriftKind, Said};
 pub use fix::fix_command;
 pub use risk::Facts;

@@ -20,8 +20,9 @@ pub fn summary(spots: &[BlindSpot]) -> Option<String> {
 }
 
 /// What is counted, in the order in which it is named.
-const NOUNS: [(&str, &str); 5] = [
+const NOUNS: [(&str, &str); 6] = [
     ("file", "files"),
+    ("other path", "other paths"),
     ("target", "targets"),
     ("feature", "features"),
     ("package", "packages"),
@@ -31,10 +32,11 @@ const NOUNS: [(&str, &str); 5] = [
 fn noun(kind: BlindSpotKind) -> usize {
     match kind {
         BlindSpotKind::UnseenFile | BlindSpotKind::UnformattedFile => 0,
-        BlindSpotKind::UntestedTarget => 1,
-        BlindSpotKind::UnusedFeature => 2,
-        BlindSpotKind::UnseenPackage => 3,
-        BlindSpotKind::OtherWorkspace => 4,
+        BlindSpotKind::LeftOut => 1,
+        BlindSpotKind::UntestedTarget => 2,
+        BlindSpotKind::UnusedFeature => 3,
+        BlindSpotKind::UnseenPackage => 4,
+        BlindSpotKind::OtherWorkspace => 5,
     }
 }
 
@@ -43,6 +45,7 @@ pub fn heading(kind: BlindSpotKind) -> &'static str {
     match kind {
         BlindSpotKind::UnseenFile => "Source files that no tool compiled or formatted",
         BlindSpotKind::UnformattedFile => "Source files that were compiled, but not formatted",
+        BlindSpotKind::LeftOut => "Other paths that no tool is given",
         BlindSpotKind::UntestedTarget => "Targets whose tests no tool runs, or counts",
         BlindSpotKind::UnusedFeature => "Features that no tool turned on",
         BlindSpotKind::UnseenPackage => "Packages that no tool looked at",

@@ -108,6 +108,9 @@ pub fn merge_sides(root: &Path, path: &Path) -> Option<[Vec<u8>; 3]> {
 /// The manifests that git has in the repository around `root`, and not below it. None where there is no git, no repository,
 /// or nothing of it beyond `root`.
 pub fn manifests_beyond(root: &Path) -> Vec<RelPath> {
+    if root.join(".git").exists() {
+        return Vec::new();
+    }
     let prefix = git(root, "", &["rev-parse", "--show-prefix"]).unwrap_or_default();
     let prefix = prefix.strip_suffix(b"\n").unwrap_or(&prefix);
     if prefix.is_empty() {

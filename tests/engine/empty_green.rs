@@ -281,3 +281,101 @@ fn a_workspace_that_is_checked_completely_has_no_blind_spot() {
         sandbox.run(&["blind-spots"], 0);
     }
 }
+
+#[test]
+fn what_counts_as_no_file_is_a_blind_spot() {
+    let sandbox = Sandbox::of("clean", "w");
+    let config = "[tools.words]\nrun = [\"true\", \"{files}\"]\nfiles = [\"**/*.md\"]\nper = \"file\"\n";
+    sandbox.write("genti.toml", config);
+    sandbox.write("a.md", "fine\n");
+    sandbox.write("../outside.md", "not seen\n");
+    let link = |to: &str, at: &str| std::os::unix::fs::symlink(to, sandbox.root().join(at)).unwrap();
+    link("a.md", "linked.md");
+    link("../outside.md", "out.md");
+    link("../outside.md", "out.txt");
+    let tag = "Signature: 8a477f597d28d172789f06886806bc55\n";
+    sandbox.write("committed/CACHEDIR.TAG", tag);
+    sandbox.write("committed/b.md", "fine\n");
+    sandbox.commit_all();
+    sandbox.write("made/CACHEDIR.TAG", tag);
+    sandbox.write("made/c.md", "not seen\n");
+    let pipe = std::process::Command::new("mkfifo").arg(sandbox.root().join("pipe.md")).status();
+    assert!(pipe.unwrap().success());
+    let shown = sandbox.run(&["run"], 0);
+    let expected = [
+        "left-out made: a directory with a `CACHEDIR.TAG` that git does not track",
+        "left-out out.md: a link to something that is no file of this workspace",
+        "left-out pipe.md: a pipe, a socket or a device",
+    ];
+    assert_eq!(blind_spots(&sandbox), expected);
+    assert!(shown.contains("note: not checked: 3 other paths; see"), "{shown}");
+    let files = sandbox.lines("task").iter().filter(|task| task["tool"] == "words").count();
+    assert_eq!(files, 2, "a.md and committed/b.md");
+}
+
+/// A workspace with a blind spot of each kind but those that only a platform has, and with numbers.
+fn with_blind_spots() -> Sandbox {
+    let sandbox = Sandbox::of("members", "w");
+    let config = "[tools.test]\nratchet = [\"run\"]\n[tools.size]\nrun = [\"cat\", \"size.txt\"]\ninputs = [\"size.txt\"]\n\
+                  parse = { number = '^(?<value>.+) kB$', name = \"size\", better = \"lower\", unit = \"kB\" }\n\
+                  [tools.words]\nrun = [\"true\", \"{files}\"]\nfiles = [\"**/*.md\"]\nper = \"file\"\nmay-be-empty = true\n";
+    sandbox.write("genti.toml", config);
+    sandbox.write("size.txt", "81.20 kB\n");
+    sandbox.write("../outside.md", "not seen\n");
+    std::os::unix::fs::symlink("../outside.md", sandbox.root().join("out.md")).unwrap();
+    sandbox.write("extra/Cargo.toml", "[package]\nname = \"extra\"\n[workspace]\n");
+    sandbox.edit(
+        "util/Cargo.toml",
+        "[dependencies]",
+        "[features]\nextra = []\n\n[lib]\ndoctest = false\n\n[dependencies]",
+    );
+    // rustfmt follows no module that a macro declares.
+    let library = std::fs::read_to_string(sandbox.root().join("util/src/lib.rs")).unwrap();
+    let made =
+        "macro_rules! modules {\n    ($name:ident) => {\n        mod $name;\n    };\n}\n\nmodules!(made);\n";
+    sandbox.write("util/src/lib.rs", &format!("{library}\n{made}"));
+    sandbox.write("util/src/made.rs", "//!   Badly formatted.\n");
+    sandbox.write("util/src/orphan.rs", "this does not parse(\n");
+    sandbox
+}
+
+#[test]
+fn blind_spots_and_numbers_are_the_same_cold_warm_carried_and_verified() {
+    let cache = tempfile::tempdir().unwrap();
+    let run = |sandbox: &Sandbox, args: &[&str]| {
+        let mut command = sandbox.command(args);
+        let output = command.env("GENTI_CACHE_DIR", cache.path()).output().unwrap();
+        sandbox.expect(&output, 0);
+    };
+    let (here, there) = (with_blind_spots(), with_blind_spots());
+    run(&here, &["baseline", "init"]);
+    run(&here, &["run", "--no-cache"]);
+    let cold = here.artifact("report.json");
+    let kinds: Vec<_> =
+        blind_spots(&here).iter().map(|spot| spot.split(' ').next().unwrap().to_owned()).collect();
+    let expected = [
+        "unseen-file",
+        "unformatted-file",
+        "left-out",
+        "untested-target",
+        "unused-feature",
+        "other-workspace",
+    ];
+    assert_eq!(kinds, expected, "{:?}", blind_spots(&here));
+    assert_eq!(here.json("report.json")["numbers"].as_array().unwrap().len(), 2);
+    run(&here, &["run"]);
+    assert_eq!(here.artifact("report.json"), cold);
+    let hits = |sandbox: &Sandbox| {
+        sandbox.lines("task").iter().filter(|task| task["timing"]["cache"] == "hit").count()
+    };
+    assert!(hits(&here) > 0, "nothing was cached");
+    // A second checkout, in which nothing was ever built.
+    let from = here.root().join(".config");
+    let copied = std::process::Command::new("cp").arg("-r").arg(from).arg(there.root()).status();
+    assert!(copied.unwrap().success());
+    run(&there, &["run"]);
+    assert_eq!(hits(&there), hits(&here));
+    assert_eq!(there.artifact("report.json"), cold);
+    run(&here, &["verify"]);
+    assert_eq!(here.artifact("report.json"), cold);
+}

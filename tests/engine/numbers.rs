@@ -35,13 +35,15 @@ fn a_number_fails_when_it_is_worse_and_is_stale_when_it_is_better() {
     let sandbox = stating("line coverage: 81.20%\nfunctions: 70%\n");
     let shown = sandbox.run(&["check"], 1);
     assert_eq!(numbers(&sandbox), ["functions 70 - new", "line coverage 81.20 - new"]);
-    assert!(shown.contains("line coverage is `81.20 %`, and no value is accepted yet"), "{shown}");
+    assert!(shown.contains("line coverage: `81.20 %` is not accepted yet"), "{shown}");
     assert!(shown.contains("functions 70 %, line coverage 81.20 %"), "{shown}");
     sandbox.run(&["baseline", "init"], 0);
     let line =
         r#"{"subject":"line coverage","rule":"number","in":"","code":"81.20","msg":"higher is better"}"#;
     assert!(baseline(&sandbox, "cov").contains(line), "{}", baseline(&sandbox, "cov"));
     sandbox.run(&["check"], 0);
+    let shown = sandbox.run(&["baseline", "list"], 0);
+    assert!(shown.contains("line coverage: 81.20 (higher is better)"), "{shown}");
 
     // Within the tolerance.
     sandbox.write("numbers.txt", "line coverage: 81.1%\nfunctions: 70.1%\n");
@@ -51,7 +53,15 @@ fn a_number_fails_when_it_is_worse_and_is_stale_when_it_is_better() {
     // Worse: new, and an update does not loosen.
     sandbox.write("numbers.txt", "line coverage: 79.9%\nfunctions: 70%\n");
     let shown = sandbox.run(&["check"], 1);
-    assert!(shown.contains("line coverage is `79.9 %`, and `81.20 %` is accepted"), "{shown}");
+    assert!(shown.contains("line coverage: `79.9 %` is worse than the accepted `81.20 %`"), "{shown}");
+    for (format, expected) in [
+        ("junit", "`79.9 %` is worse than the accepted `81.20 %`"),
+        ("markdown", "line coverage 79.9 %"),
+        ("html", "line coverage 79.9 %"),
+    ] {
+        let report = sandbox.run(&["report", "--format", format], 0);
+        assert!(report.contains(expected), "{format}: {report}");
+    }
     let before = baseline(&sandbox, "cov");
     sandbox.run(&["baseline", "update"], 0);
     assert_eq!(baseline(&sandbox, "cov"), before);
@@ -61,10 +71,7 @@ fn a_number_fails_when_it_is_worse_and_is_stale_when_it_is_better() {
     sandbox.write("numbers.txt", "line coverage: 90.5%\nfunctions: 70%\n");
     sandbox.run(&["run"], 0);
     let shown = sandbox.run(&["check"], 1);
-    assert!(
-        shown.contains("line coverage is better than accepted: 90.5 %, and 81.20 % is accepted"),
-        "{shown}"
-    );
+    assert!(shown.contains("line coverage: 90.5 % is better than the accepted 81.20 %"), "{shown}");
     let shown = sandbox.run(&["baseline", "update"], 0);
     assert!(shown.contains("Tightened line coverage: from 81.20 to 90.5"), "{shown}");
     assert!(baseline(&sandbox, "cov").contains(r#""code":"90.5""#));
@@ -113,19 +120,42 @@ fn the_counts_of_tests_may_be_ratcheted() {
     sandbox.write("genti.toml", "[tools.test]\nratchet = [\"run\", \"ignored\"]\n");
     sandbox.run(&["baseline", "init"], 0);
     sandbox.run(&["check"], 0);
-    assert_eq!(numbers(&sandbox), ["ignored 0 0 unchanged", "run 2 2 unchanged"]);
+    assert_eq!(numbers(&sandbox), ["tests ignored 0 0 unchanged", "tests run 2 2 unchanged"]);
     sandbox.write(
         "tests/greets.rs",
         "//! From outside.\n\n#[test]\n#[ignore = \"slow\"]\nfn it_greets() {}\n\n#[test]\nfn other() {}\n",
     );
     let shown = sandbox.run(&["check"], 1);
-    assert_eq!(numbers(&sandbox), ["ignored 1 0 new", "run 2 2 unchanged"]);
-    assert!(shown.contains("ignored is `1`, and `0` is accepted"), "{shown}");
+    assert_eq!(numbers(&sandbox), ["tests ignored 1 0 new", "tests run 2 2 unchanged"]);
+    assert!(shown.contains("tests ignored: `1` is worse than the accepted `0`"), "{shown}");
     sandbox.edit("tests/greets.rs", "#[ignore = \"slow\"]\n", "");
     sandbox.run(&["check"], 1);
-    assert_eq!(numbers(&sandbox), ["ignored 0 0 unchanged", "run 3 2 better"]);
+    assert_eq!(numbers(&sandbox), ["tests ignored 0 0 unchanged", "tests run 3 2 better"]);
     // A part of the packages is nothing to compare with.
     sandbox.run(&["run", "--since", "HEAD"], 2);
+}
+
+#[test]
+fn each_tool_has_its_own_lines_and_must_state_what_is_ratcheted() {
+    let sandbox = Sandbox::of("clean", "w");
+    let config =
+        "[tools.clippy]\nratchet = [\"packages\", \"targets\"]\n[tools.doc]\nratchet = [\"targets\"]\n";
+    sandbox.write("genti.toml", config);
+    sandbox.run(&["baseline", "init"], 0);
+    assert!(
+        baseline(&sandbox, "clippy").contains("\"packages\"")
+            && baseline(&sandbox, "doc").contains("\"targets\"")
+    );
+    sandbox.run(&["check"], 0);
+    // One target less: what clippy looks at shrinks, and what rustdoc looks at does not.
+    std::fs::remove_file(sandbox.root().join("tests/greets.rs")).unwrap();
+    let shown = sandbox.run(&["check"], 1);
+    assert_eq!(numbers(&sandbox), ["packages 1 1 unchanged", "targets 4 5 new", "targets 1 1 unchanged"]);
+    assert!(shown.contains("targets: `4` is worse than the accepted `5`"), "{shown}");
+
+    sandbox.write("genti.toml", "[tools.test]\nratchet = [\"crates\"]\n");
+    let shown = sandbox.run(&["check"], 3);
+    assert!(shown.contains("it does not state the number of crates (`ratchet`)"), "{shown}");
 }
 
 #[test]

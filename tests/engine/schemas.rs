@@ -270,7 +270,7 @@ fn every_word_that_there_is_is_in_the_schemas() {
     for kind in BlindSpotKind::ALL {
         match kind {
             BlindSpotKind::UnseenFile | BlindSpotKind::UnformattedFile | BlindSpotKind::UntestedTarget => {}
-            BlindSpotKind::UnusedFeature | BlindSpotKind::UnseenPackage => {}
+            BlindSpotKind::UnusedFeature | BlindSpotKind::UnseenPackage | BlindSpotKind::LeftOut => {}
             BlindSpotKind::OtherWorkspace => {}
         }
     }

@@ -9,6 +9,7 @@ use crate::model::outcome::TaskOutcome;
 use crate::model::ratchet::Decimal;
 use crate::model::task::{Status, TaskIx, Unit};
 use crate::model::tool::{Per, ToolId};
+use crate::pipeline::conditions::Alike;
 
 /// What a tool looked at: summed up here, or as another run has stated it.
 pub(super) enum Looked {
@@ -20,7 +21,7 @@ pub(super) enum Looked {
 
 impl Ledger<'_> {
     /// What the tool at this index looked at. A tool that is given one file at a time states no number itself.
-    pub(super) fn totals(&self, at: usize) -> Totals {
+    pub(in crate::pipeline) fn totals(&self, at: usize) -> Totals {
         // Whether it has to run depends on what is cached of the tools that need it.
         if self.plan.graph.tools[at].on_demand {
             return Totals::default();
@@ -59,7 +60,12 @@ impl Ledger<'_> {
 
     /// Whether `tool` is as it was when the baseline was taken.
     pub(in crate::pipeline) fn is_as_accepted(&self, tool: ToolId) -> bool {
-        self.is_as_accepted[tool.0 as usize]
+        self.alike(tool) == Alike::Same
+    }
+
+    /// How much `tool` is as it was when the baseline was taken.
+    pub(in crate::pipeline) fn alike(&self, tool: ToolId) -> Alike {
+        self.alike[tool.0 as usize]
     }
 
     /// Takes down this status for the first task of the first of `tools`.

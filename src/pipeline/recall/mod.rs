@@ -61,6 +61,7 @@ use crate::scan::{BuildDirs, Ended, Env, Identifier, Piece, StepRun, Stop};
 use crate::store::{Next, Results, State};
 
 pub(super) use self::causes::Cause;
+pub(super) use self::extras::dep_info_of;
 
 /// How often what has been found is written, so that a run that is killed has not been for nothing.
 const FLUSH: Duration = Duration::from_millis(500);

@@ -543,6 +543,14 @@ fn mistakes_in_numbers_are_found() {
             "2:87: `-1` is below zero",
         ],
     );
+    check_tool(
+        "parse = { number = '(?<valeu>.)', name = 'n', better = 'lower' }",
+        &["2:9: no group `value` (name the part of the pattern that is the number: `(?<value>[\\d.]+)`)"],
+    );
+    check_tool(
+        "parse = { number = '(?<value>.) (?<other>.)', name = 'n', better = 'lower' }",
+        &["2:20: unknown group `other` (groups: `name`, `value`)"],
+    );
     check_tool("ratchet = ['rum']", &["2:12: unknown number `rum` (did you mean `run`?)"]);
     check(
         "[tools.genti]\nrun = ['x']",

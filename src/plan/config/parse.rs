@@ -80,7 +80,7 @@ fn streams(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Streams> {
 fn number(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {
     let table = reader.table(value)?;
     let mut keys = reader.keys(table);
-    let regex = keys.read("number", |reader, value| pattern(reader, value, NUMBER_GROUPS));
+    let regex = keys.read("number", number_pattern);
     let name = keys.read("name", Reader::text);
     let better = keys.read("better", better);
     let tolerance = keys.read("tolerance", tolerance);
@@ -91,18 +91,30 @@ fn number(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {
         reader.report_with(value.span(), "it is not said which way the number is better", help);
     }
     let regex = regex?;
-    let has = |group: &str| regex.capture_names().flatten().any(|name| name == group);
-    if !has("value") {
+    let groups: Vec<_> = regex.capture_names().flatten().collect();
+    // Without a group `value`, each other one is a number of its name.
+    let is_each =
+        name.is_none() && !groups.is_empty() && NUMBER_GROUPS.iter().all(|group| !groups.contains(group));
+    if !is_each && !groups.contains(&"value") {
         let help = "name the part of the pattern that is the number: `(?<value>[\\d.]+)`";
         reader.report_with(value.span(), "no group `value`", help);
     }
-    if name.is_some() == has("name") && reader.is_whole() {
+    if !is_each && name.is_some() == groups.contains(&"name") && reader.is_whole() {
         let help = "write `name = \"…\"`, or a group `(?<name>…)` in the pattern";
         let message = if name.is_some() { "the number has two names" } else { "the number has no name" };
         reader.report_with(value.span(), message, help);
     }
     let regex = regex.as_str().to_owned();
     Some(Parse::Number(Box::new(NumberPattern { regex, name, better: better?, tolerance, unit })))
+}
+
+/// A pattern with a group `value`, perhaps `name` too, and no others; or with any groups but these.
+fn number_pattern(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Regex> {
+    let regex = any_pattern(reader, value)?;
+    if regex.capture_names().flatten().any(|group| NUMBER_GROUPS.contains(&group)) {
+        check_groups(reader, value, &regex, NUMBER_GROUPS);
+    }
+    Some(regex)
 }
 
 fn better(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Better> {
@@ -126,7 +138,8 @@ fn tolerance(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Decimal> {
 }
 
 fn regex(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {
-    let regex = pattern(reader, value, GROUPS)?;
+    let regex = any_pattern(reader, value)?;
+    check_groups(reader, value, &regex, GROUPS);
     if !regex.capture_names().flatten().any(|group| matches!(group, "path" | "message")) {
         let help = format!("name at least one of them; groups: {}", listed(GROUPS));
         reader.report_with(value.span(), "neither a group `message` nor a group `path`", help);
@@ -134,26 +147,26 @@ fn regex(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {
     Some(Parse::Regex(regex.as_str().to_owned()))
 }
 
-/// A regular expression with no other named groups than `groups`.
-fn pattern<const N: usize>(
+fn any_pattern(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Regex> {
+    let pattern = reader.string(value)?.into_inner();
+    let regex = Regex::new(&pattern).map_err(|error| {
+        // The library draws a picture of several lines, the cause at its end.
+        let error = error.to_string();
+        let cause = error.rsplit("error: ").next().unwrap_or_default();
+        reader.report(value.span(), format!("invalid regular expression: {}", cause.trim_end()));
+    });
+    regex.ok()
+}
+
+/// Reports each named group of `regex` that is none of `groups`.
+fn check_groups<const N: usize>(
     reader: &mut Reader<'_>,
     value: &Value<'_>,
+    regex: &Regex,
     groups: [&'static str; N],
-) -> Option<Regex> {
-    let pattern = reader.string(value)?.into_inner();
-    let regex = match Regex::new(&pattern) {
-        Ok(regex) => regex,
-        Err(error) => {
-            // The library draws a picture of several lines, the cause at its end.
-            let error = error.to_string();
-            let cause = error.rsplit("error: ").next().unwrap_or_default();
-            reader.report(value.span(), format!("invalid regular expression: {}", cause.trim_end()));
-            return None;
-        }
-    };
+) {
     for group in regex.capture_names().flatten().filter(|group| !groups.contains(group)) {
         let help = way_out(group, groups, "groups");
         reader.report_with(value.span(), format!("unknown group `{group}`"), help);
     }
-    Some(regex)
 }

@@ -278,7 +278,7 @@ fn a_tool_is_read() {
             cache: Caching::Never,
             parse: Parse::Regex("(?<message>.+)".into()),
             ratchet: vec![CensusNumber::Files],
-            namespaces: texts(&["a", "naga"]),
+            namespaces: texts(&["a", "naga", "x-1"]),
             required: false,
             may_be_empty: true,
             needs: texts(&["clippy", "fmt"]),
@@ -485,4 +485,10 @@ fn numbers_that_may_only_get_better_are_read() {
     let several =
         "tools.cov = { run = ['x'], parse = { number = '(?<name>.+) (?<value>.+)', better = 'higher' } }";
     assert_eq!(pattern(several).name, None);
+    let each =
+        "tools.cov = { run = ['x'], parse = { number = '(?<lines>.+) (?<branches>.+)', better = 'higher' } }";
+    assert_eq!(pattern(each).name, None);
+    // A tool that speaks for other namespaces has one of its own for its numbers.
+    let own = tool("[tools.doc]\nratchet = ['packages']", "doc").namespaces;
+    assert_eq!(own, ["doc", "rustdoc"]);
 }

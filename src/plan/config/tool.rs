@@ -103,6 +103,10 @@ pub(super) fn read(
         tool.namespaces = tool.parse.namespaces(&tool.name);
     }
     keys.set(&mut tool.namespaces, "namespaces", namespaces);
+    if tool.states_numbers() && !tool.namespaces.contains(&tool.name) {
+        tool.namespaces.push(tool.name.clone());
+        tool.namespaces.sort();
+    }
     keys.set(&mut entry.enabled, "enabled", Reader::boolean);
     keys.set(&mut tool.on_demand, "on-demand", Reader::boolean);
     keys.set(&mut tool.required, "required", Reader::boolean);

@@ -18,8 +18,7 @@ pub(super) fn render(problem: &Problem) -> String {
             if let Some(help) = &help {
                 annotation = annotation.label(help.as_ref());
             }
-            group =
-                group.element(Snippet::source(&*problem.text).path(&file).annotation(annotation));
+            group = group.element(Snippet::source(&*problem.text).path(&file).annotation(annotation));
         }
         None => {
             group = group.element(Origin::path(&file));

@@ -265,7 +265,7 @@ fn numbers(view: &View<'_>, page: &mut Page) {
         let unit = unit.as_ref().map(|unit| format!(" {unit}")).unwrap_or_default();
         let accepted = accepted.as_ref().map(ToString::to_string).unwrap_or_default();
         page.note(visible_line(&format!(
-            "{name} is better than accepted: {value}{unit}, and {accepted}{unit} is accepted; `cargo genti baseline update` tightens it"
+            "{name}: {value}{unit} is better than the accepted {accepted}{unit}; tighten it with `cargo genti baseline update`"
         )));
     }
 }
