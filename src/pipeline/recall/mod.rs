@@ -246,22 +246,20 @@ impl<'a> Recall<'a> {
             Ok(key) => key,
             Err(Unbounded(link)) => return due(Cause::Unbounded(link.to_string())),
         };
-        match self.get(results, &key, next) {
-            Ok(parsed) => {
-                if parsed == Parsed::default() {
-                    Fate::Clean
-                } else {
-                    Fate::Found(Box::new(parsed))
-                }
-            }
-            Err(cause) => due(cause),
+        match results.get_next(&key, next) {
+            Some(bytes) if Record::is_clean(bytes) => Fate::Clean,
+            Some(bytes) => match self.decode(bytes) {
+                Ok(parsed) if parsed == Parsed::default() => Fate::Clean,
+                Ok(parsed) => Fate::Found(Box::new(parsed)),
+                Err(cause) => due(cause),
+            },
+            None if results.is_damaged(&key) => due(Cause::Damaged),
+            None => due(Cause::Unknown),
         }
     }
 
-    fn get(&self, results: &Results, key: &Digest, next: &mut Next) -> Result<Parsed, Cause> {
-        let Some(bytes) = results.get_next(key, next) else {
-            return Err(if results.is_damaged(key) { Cause::Damaged } else { Cause::Unknown });
-        };
+    /// The result among those under a key whose other inputs are as they were.
+    fn decode(&self, bytes: &[u8]) -> Result<Parsed, Cause> {
         // The result that differs in the least explains best.
         let mut least: Option<(usize, String)> = None;
         for record in Record::decode_all(bytes).ok_or(Cause::Damaged)? {
@@ -326,13 +324,12 @@ impl<'a> Recall<'a> {
     pub(super) fn of_program(&self, task: TaskIx, program: &Program) -> Option<Parsed> {
         let key = self.program_key(task, &program.path)?;
         let mut memory = self.lock();
-        match self.get(memory.results.as_ref()?, &key, &mut Next::default()) {
-            Ok(parsed) => Some(parsed),
-            Err(_) => {
-                memory.programs.insert(task, key);
-                None
-            }
+        let bytes = memory.results.as_ref()?.get_next(&key, &mut Next::default());
+        let parsed = bytes.and_then(|bytes| self.decode(bytes).ok());
+        if parsed.is_none() {
+            memory.programs.insert(task, key);
         }
+        parsed
     }
 
     fn program_key(&self, task: TaskIx, program: &Path) -> Option<Digest> {

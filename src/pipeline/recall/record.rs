@@ -31,7 +31,7 @@ pub(super) enum Extra {
 const MOST: usize = 4;
 
 /// A result.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) extras: Vec<Extra>,
     diagnostics: Vec<Diagnostic>,
@@ -66,15 +66,28 @@ impl Record {
     }
 
     /// What to store under a key that holds `before`: this result, and the newest of those with other discovered inputs.
+    /// No bytes at all stand for what most tasks give: one result that found nothing, read nothing else and says nothing.
     pub(super) fn encode_before(self, before: Option<&[u8]>) -> Option<Vec<u8>> {
-        let before = before.and_then(Self::decode_all).unwrap_or_default();
-        let others = before.into_iter().filter(|other| other.extras != self.extras).take(MOST - 1);
-        let others: Vec<_> = others.collect();
-        postcard::to_stdvec(&std::iter::once(self).chain(others).collect::<Vec<_>>()).ok()
+        let mut all = before.and_then(Self::decode_all).unwrap_or_default();
+        all.retain(|other| other.extras != self.extras);
+        all.insert(0, self);
+        all.truncate(MOST);
+        if all == [Self::default()] {
+            return Some(Vec::new());
+        }
+        postcard::to_stdvec(&all).ok()
+    }
+
+    /// Whether these bytes stand for a result that has nothing to tell.
+    pub(super) fn is_clean(bytes: &[u8]) -> bool {
+        bytes.is_empty()
     }
 
     /// All results under a key, the newest first.
     pub(super) fn decode_all(bytes: &[u8]) -> Option<Vec<Self>> {
+        if Self::is_clean(bytes) {
+            return Some(vec![Self::default()]);
+        }
         postcard::from_bytes(bytes).ok()
     }
 
@@ -98,6 +111,24 @@ mod tests {
     use super::*;
     use crate::model::census::{CompiledTarget, Group, Tests};
     use crate::model::testing::workspace;
+
+    #[test]
+    fn only_a_result_without_anything_is_clean() {
+        let workspace = workspace(&[], &[]);
+        let encode = |extras, notices| {
+            let parsed = Parsed { notices, ..Parsed::default() };
+            let record = Record::new(&workspace, extras, Vec::new(), Census::default(), &parsed);
+            record.encode_before(None).unwrap()
+        };
+        let clean = encode(Vec::new(), BTreeSet::new());
+        assert!(Record::is_clean(&clean));
+        let mut all = Record::decode_all(&clean).unwrap();
+        assert_eq!(all.len(), 1);
+        assert_eq!(all.remove(0).parsed(&workspace), Some(Parsed::default()));
+        assert!(!Record::is_clean(&encode(Vec::new(), ["said".to_owned()].into())));
+        let absent = Extra::File(RelPath::new("a"), None);
+        assert!(!Record::is_clean(&encode(vec![absent], BTreeSet::new())));
+    }
 
     #[test]
     fn a_record_keeps_what_was_looked_at() {
