@@ -7,6 +7,7 @@
 
 mod around;
 mod as_of;
+mod blind_spots;
 mod conditions;
 mod empty;
 mod finished;
@@ -15,7 +16,9 @@ mod judge;
 mod ledger;
 mod lock;
 mod lockfile;
+mod numbers;
 mod recall;
+mod seen;
 mod verify;
 mod watch;
 
@@ -341,7 +344,7 @@ pub fn run(
     if !baseline.is_empty() {
         conditions.tell(events);
     }
-    let is_as_accepted = conditions.hold();
+    let alike = conditions.hold();
     events(Event::Planned);
     let scrub = judge::scrub(workspace, session.env, &build_dirs);
     let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);
@@ -423,19 +426,23 @@ pub fn run(
             accepted: goldens.accepted(),
             orphans: golden::orphans(workspace, plan, &project.disabled),
         },
+        stated: None,
+        blind_spots: None,
         stopped: session.stop.reason(),
         strict: session.strict,
         parallel: session.parallel,
     };
     let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
     let asked_for = || plan.selection.target.clone();
+    let beyond = || workspace::manifests_beyond(&workspace.root);
     let target = || asked_for().or_else(|| scan::default_target(workspace, programs, session.env));
     let mut outcome = judge::outcome(
         case,
         judge::Ran { runs, fates, changed, moved, failed_fast },
-        is_as_accepted,
+        alike,
         &exists,
         &target,
+        &beyond,
     )?;
     lock::explain(project, &mut outcome, session.env, session.stop);
     Ok(outcome)

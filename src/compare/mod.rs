@@ -13,6 +13,7 @@ pub mod identity;
 mod layout;
 pub mod matching;
 mod passes;
+pub mod ratchet;
 mod scope;
 pub mod suppressions;
 #[cfg(test)]

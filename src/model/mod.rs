@@ -26,6 +26,8 @@ pub mod path;
 #[cfg(feature = "engine")]
 pub mod policy;
 #[cfg(feature = "engine")]
+pub mod ratchet;
+#[cfg(feature = "engine")]
 pub mod sources;
 #[cfg(feature = "engine")]
 pub mod stamp;

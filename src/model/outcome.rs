@@ -8,10 +8,12 @@ use std::time::Duration;
 use jiff::civil::Date;
 use serde::Deserialize;
 
+use super::blind_spot::BlindSpot;
 use super::census::Totals;
 use super::finding::{Entry, Finding, State};
 use super::generated::Generated;
 use super::path::RelPath;
+use super::ratchet::Number;
 use super::suppression::Suppression;
 use super::task::{Plan, Status};
 
@@ -38,6 +40,10 @@ pub struct Outcome {
     pub as_of: Option<Date>,
     /// What there is to say of golden files beside the findings.
     pub goldens: Goldens,
+    /// The numbers that may only get better, sorted by tool, then name.
+    pub numbers: Vec<Number>,
+    /// What no tool looks at, sorted; `None` if nobody looked for it.
+    pub blind_spots: Option<Vec<BlindSpot>>,
     /// How it ended.
     pub end: End,
     /// How many processes ran at once at the most.

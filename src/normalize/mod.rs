@@ -20,6 +20,7 @@ mod lines;
 mod machete;
 mod names;
 mod nextest;
+mod number;
 mod patch;
 pub mod reads;
 mod rules;
@@ -272,6 +273,7 @@ pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
         Parse::TyposJson => typos::parse(input, code),
         Parse::Machete => machete::parse(input, code),
         Parse::Sarif => sarif::parse(input, code),
+        Parse::Number(pattern) => number::parse(input, code, pattern),
         Parse::Diff => diff::parse(input, code),
         Parse::Regex(pattern) => lines::by_pattern(input, code, pattern),
         Parse::Lines => lines::plain(input, code),

@@ -14,10 +14,12 @@ use super::as_of::commit_day;
 use super::conditions::Conditions;
 use super::ledger::Ledger;
 use super::{Project, exists, golden, judge, lock};
+use crate::compare::ratchet;
 use crate::compare::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Entry};
 use crate::model::outcome::{End, Goldens, Outcome, Strict};
 use crate::model::path::RelPath;
+use crate::model::ratchet::Decimal;
 use crate::model::task::{Status, TaskIx};
 use crate::model::tool::{Tool, ToolId};
 use crate::report::finished::{Finding, Finished, ReadError, Tasks};
@@ -170,9 +172,9 @@ fn recompute(
         return Ok(None);
     }
     let versions: Vec<_> = run.run.tools.iter().map(|tool| tool.version.clone()).collect();
-    let is_as_accepted = Conditions::new(project, &versions, env).hold();
+    let alike = Conditions::new(project, &versions, env).hold();
     let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
-    let mut ledger = Ledger::new(workspace, plan, is_as_accepted, String::new(), &exists);
+    let mut ledger = Ledger::new(workspace, plan, alike, String::new(), &exists);
     for ((id, (tool, result)), _) in (0..).map(ToolId).zip(run.tools()).zip(&graph.tools) {
         let incomplete = result.incomplete.iter().map(|one| (one.unit.clone(), one.reason.clone()));
         let stated = super::ledger::Stated {
@@ -208,7 +210,8 @@ fn recompute(
         return Ok(None);
     }
     violations.extend(contradictions(project, run, &ledger));
-    ledger.diagnostics = run.report.findings.iter().flat_map(diagnostics).collect();
+    let findings = run.report.findings.iter().filter(|finding| !is_of_number(run, finding));
+    ledger.diagnostics = findings.flat_map(diagnostics).collect();
     // The day on which it was judged is a part of what it found.
     let as_of = run.report.as_of.as_deref().and_then(|day| day.parse().ok());
     let suppressions = Suppressions::new(&project.suppressions, as_of);
@@ -223,11 +226,30 @@ fn recompute(
             accepted: BTreeMap::new(),
             orphans: golden::orphans(workspace, plan, &project.disabled),
         },
+        stated: Some(stated(run)),
+        blind_spots: run.report.blind_spots.clone(),
         stopped: stopped(run),
         strict: Strict::default(),
         parallel: 0,
     };
     Ok(Some(judge::conclude(case, ledger)?))
+}
+
+/// The numbers that the run has stated, by tool.
+fn stated(run: &Finished) -> BTreeMap<String, BTreeMap<String, Decimal>> {
+    let mut stated: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    for number in &run.report.numbers {
+        stated.entry(number.tool.clone()).or_default().insert(number.name.clone(), number.value.clone());
+    }
+    stated
+}
+
+/// Whether `finding` follows from a number.
+fn is_of_number(run: &Finished, finding: &Finding) -> bool {
+    let mut numbers = run.report.numbers.iter();
+    finding.rule == ratchet::RULE
+        && numbers
+            .any(|number| finding.tools == [number.tool.as_str()] && finding.place.name() == number.name)
 }
 
 /// Where findings and statuses do not go together.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::finished::{Finding, Finished, ToolReport};
 use super::text::{counted, inert, visible, visible_line};
-use super::{census, excerpt, links};
+use super::{blind_spots, census, excerpt, links};
 use crate::model::finding::State;
 use crate::model::outcome::Verdict;
 use crate::model::sources::Sources;
@@ -35,6 +35,7 @@ pub fn render(run: &Finished, sources: &Sources) -> Vec<u8> {
     }
     findings(&new, sources, &mut out);
     gone(run, &mut out);
+    not_checked(run, &mut out);
     out.push_str(&footer(run));
     out.into_bytes()
 }
@@ -63,7 +64,7 @@ fn tools(run: &Finished, out: &mut String) {
     let columns: Vec<_> = (0..names.len()).filter(has).collect();
     let heads: String = columns.iter().map(|&column| format!(" {} |", names[column])).collect();
     let rule = " ---: |".repeat(columns.len());
-    let has_census = rows.iter().any(|(_, report)| !census::facts(&report.census).is_empty());
+    let has_census = rows.iter().any(|(tool, report)| !census::of_tool(run, tool, report).is_empty());
     let (head, line) = if has_census { (" looked at |", " --- |") } else { ("", "") };
     out.push_str(&format!("| verdict | tool |{heads}{head}\n| --- | --- |{rule}{line}\n"));
     for (tool, report) in rows {
@@ -74,7 +75,9 @@ fn tools(run: &Finished, out: &mut String) {
         };
         let cells: String = columns.iter().map(cell).collect();
         let looked_at = match has_census {
-            true => format!(" {} |", census::facts(&report.census).join(", ")),
+            true => {
+                format!(" {} |", inert(&census::of_tool(run, tool, report).join(", ")).replace('|', "\\|"))
+            }
             false => String::new(),
         };
         let verdict = report.verdict.as_str();
@@ -205,6 +208,14 @@ fn gone(run: &Finished, out: &mut String) {
         out.push_str(&format!("- golden file that nothing prints any more: {}\n", code(path)));
     }
     more(run.report.golden_orphans.len(), MOST, out);
+}
+
+/// What no tool looked at, in a line.
+fn not_checked(run: &Finished, out: &mut String) {
+    let spots = run.report.blind_spots.as_deref().unwrap_or_default();
+    if let Some(summary) = blind_spots::summary(spots) {
+        out.push_str(&format!("Not checked: {summary}; see `cargo genti blind-spots`\n\n"));
+    }
 }
 
 fn footer(run: &Finished) -> String {

@@ -32,6 +32,8 @@ pub(super) struct Artifact<'a> {
     pub(super) manifest_path: String,
     pub(super) target: Target,
     pub(super) profile: Profile,
+    #[serde(default)]
+    pub(super) features: Vec<String>,
     pub(super) filenames: Vec<String>,
     #[serde(default)]
     pub(super) executable: Option<String>,

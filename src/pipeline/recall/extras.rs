@@ -255,8 +255,7 @@ impl Collector<'_> {
             }
             return Ok(());
         }
-        let text = unit.dep_infos.iter().find_map(|path| read(path));
-        let text = text.or_else(|| read(&linked_dep_info(&unit.artifact)?)).ok_or(Unknown)?;
+        let text = dep_info_of(unit).ok_or(Unknown)?;
         self.add(reads::dep_info(&text).ok_or(Unknown)?, base)?;
         self.add_absent_modules(source, &package);
         Ok(())
@@ -494,6 +493,12 @@ fn linked_dep_info(artifact: &Path) -> Option<PathBuf> {
         ));
         seen(&built) == Some(program)
     })
+}
+
+/// What rustc says it has read for `unit`, which is no documentation.
+pub(in crate::pipeline) fn dep_info_of(unit: &BuiltUnit) -> Option<Vec<u8>> {
+    let text = unit.dep_infos.iter().find_map(|path| read(path));
+    text.or_else(|| read(&linked_dep_info(&unit.artifact)?))
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {

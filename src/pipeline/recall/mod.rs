@@ -61,6 +61,7 @@ use crate::scan::{BuildDirs, Ended, Env, Identifier, Piece, StepRun, Stop};
 use crate::store::{Next, Results, State};
 
 pub(super) use self::causes::Cause;
+pub(super) use self::extras::dep_info_of;
 #[cfg(all(feature = "cli", any(test, fuzzing)))]
 pub(crate) use self::record::fuzz;
 
@@ -411,7 +412,7 @@ impl<'a> Recall<'a> {
             let place = Place::File { path: path.clone(), range: None };
             normalize::attribute(workspace, &units, &place, None)
         };
-        let census = parsed.census.clone().split(tasks.len(), of_file)?;
+        let census = parsed.census.clone().split(tasks.len(), of_file);
         Some(split.into_iter().zip(census).collect())
     }
 

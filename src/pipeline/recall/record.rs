@@ -195,8 +195,11 @@ mod tests {
             tests: BTreeMap::from(groups),
             targets: [target].into(),
             files: [RelPath::new("a.rs")].into(),
+            compiled: [RelPath::new("b.rs")].into(),
+            features: BTreeMap::from([("a".into(), ["x".into()].into())]),
             crates: None,
             database_date: Some("2026-11-01".into()),
+            numbers: BTreeMap::from([("n".into(), "81.20".parse().unwrap())]),
         };
         let workspace = workspace(&[], &[]);
         let record = Record::new(&workspace, Vec::new(), Vec::new(), census.clone(), &Parsed::default());

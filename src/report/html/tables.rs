@@ -41,7 +41,7 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
     for (at, (name, _)) in columns.iter().enumerate() {
         let _ = write!(html, "<th scope=\"col\" class=\"{}\">{name}</th>", class(at));
     }
-    let has_census = run.report.tools.iter().any(|report| !census::facts(&report.census).is_empty());
+    let has_census = run.tools().any(|(tool, report)| !census::of_tool(run, tool, report).is_empty());
     if has_census {
         html.push_str("<th scope=\"col\" class=\"wide\">Looked at</th>");
     }
@@ -73,7 +73,7 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
             let _ = write!(html, "<td class=\"{}{zero}\">{}</td>", class(at), number(count));
         }
         if has_census {
-            let facts = census::facts(&report.census).join(", ");
+            let facts = census::of_tool(run, tool, report).join(", ");
             let _ = write!(html, "<td class=\"wide\">{}</td>", escape(&facts));
         }
         if let Some(schedule) = schedule {

@@ -1,14 +1,19 @@
 //! Why a run ended as it did, and what to do next. Only required tools decide, so only theirs is counted as a cause.
 
+use genti::compare::ratchet;
 use genti::model::finding::{Entry, State};
 use genti::model::golden;
 use genti::model::outcome::{Effect, Verdict};
-use genti::report::finished::{Finding, Gone, Suppression};
+use genti::model::ratchet::NumberState;
+use genti::report::finished::{Finding, Gone, NumberReport, Suppression};
 
 use super::super::{finding, visible_line};
 use super::findings::place;
 use super::tools::names;
 use super::{GOOD, MOST, Page, View, plural};
+
+/// The namespace of findings that are of this program itself.
+const OWN: &str = "genti";
 
 pub(super) fn show(view: &View<'_>, page: &mut Page) {
     let run = view.run;
@@ -46,8 +51,12 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
     if view.quiet {
         return;
     }
+    let (numbers, stale): (Vec<_>, Vec<_>) = stale.into_iter().partition(|gone| is_of_number(view, gone));
     if !stale.is_empty() {
         self::stale(&stale, page);
+    }
+    if !numbers.is_empty() {
+        self::numbers(view, page);
     }
     if !run.report.golden_orphans.is_empty() {
         orphans(&run.report.golden_orphans, page);
@@ -103,7 +112,8 @@ fn absent(view: &View<'_>, page: &mut Page) {
 /// What fails a gate without a new finding.
 fn beside(view: &View<'_>, stale: &[&Gone], page: &mut Page) {
     let mut required = view.run.run.tools.iter().filter(|tool| tool.required);
-    let is_required = |gone: &&&Gone| required.clone().any(|tool| tool.namespaces.contains(&gone.ns));
+    let is_required =
+        |gone: &&&Gone| gone.ns == OWN || required.clone().any(|tool| tool.namespaces.contains(&gone.ns));
     let count = stale.iter().filter(is_required).count();
     if count > 0 {
         let findings = plural(count, "finding is", "findings are");
@@ -236,6 +246,27 @@ fn stale(stale: &[&Gone], page: &mut Page) {
     }
     if count > MOST {
         page.below(format_args!("and {} more", count - MOST));
+    }
+}
+
+/// Whether an entry that is gone accepted a number that is stated, and is better now.
+fn is_of_number(view: &View<'_>, gone: &Gone) -> bool {
+    let better = view.run.report.numbers.iter().filter(|number| number.state == Some(NumberState::Better));
+    gone.rule == ratchet::RULE
+        && better.into_iter().any(|number| number.ns == gone.ns && number.name == gone.site.name())
+}
+
+/// Which accepted values are no longer the best.
+fn numbers(view: &View<'_>, page: &mut Page) {
+    let numbers = view.run.report.numbers.iter();
+    for NumberReport { name, value, accepted, unit, .. } in
+        numbers.filter(|number| number.state == Some(NumberState::Better))
+    {
+        let unit = unit.as_ref().map(|unit| format!(" {unit}")).unwrap_or_default();
+        let accepted = accepted.as_ref().map(ToString::to_string).unwrap_or_default();
+        page.note(visible_line(&format!(
+            "{name}: {value}{unit} is better than the accepted {accepted}{unit}; tighten it with `cargo genti baseline update`"
+        )));
     }
 }
 
