@@ -47,7 +47,7 @@ pub type Mutate = fn(&mut Dice, &[u8], &[Vec<u8>]) -> Vec<u8>;
 pub const LONGEST: usize = 64 << 10;
 
 /// All of them.
-pub const TARGETS: [Target; 30] = [
+pub const TARGETS: [Target; 31] = [
     parser!("rustc_json", Parse::RustcJson),
     parser!("cargo_build", Parse::CargoBuild),
     parser!("build_scripts", Parse::BuildScripts),
@@ -61,6 +61,7 @@ pub const TARGETS: [Target; 30] = [
     parser!("sarif", Parse::Sarif),
     parser!("diff", Parse::Diff),
     parser!("regex", parsers::pattern()),
+    parser!("number", parsers::number()),
     parser!("lines", Parse::Lines),
     parser!("exit_code", Parse::ExitCode),
     parser!("golden", Parse::Golden(crate::model::tool::Streams::Both)),

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::random::Dice;
 use super::{json, text};
+use crate::model::ratchet::{Better, NumberPattern};
 use crate::model::task::Unit;
 use crate::model::tool::{Parse, Per};
 use crate::model::workspace::{FileId, PackageId, TargetKind, Workspace};
@@ -28,6 +29,16 @@ pub(super) fn pattern() -> Parse {
         r"^(?<path>[^:]+):(?<line>[0-9]+)(?::(?<column>[0-9]+))?: (?<level>[a-z]+)(?:\[(?<rule>[a-z]+)\])?: (?<message>.+)$"
             .to_owned(),
     )
+}
+
+pub(super) fn number() -> Parse {
+    Parse::Number(Box::new(NumberPattern {
+        regex: r"^(?<name>[a-z ]+): (?<value>-?[0-9.]+)".to_owned(),
+        name: None,
+        better: Better::Higher,
+        tolerance: None,
+        unit: Some("%".to_owned()),
+    }))
 }
 
 /// The end of a process: a line with exit code and unit, the standard output, a line, the standard error.
@@ -303,6 +314,7 @@ pub(super) fn seeds(parse: &Parse) -> Vec<Vec<u8>> {
             "x.wgsl:1: warning: bad\nx.wgsl:2:3: error[rule]: worse\n",
             "x.wgsl:2: error: worst\n",
         )],
+        Parse::Number(_) => vec![text(0, 1, "lines: 81.20 %\nbranches: 7\n", "size: -0.5\n")],
         Parse::Lines => vec![text(0, 1, "/w/ws/x is bad\nso is this\n", "")],
         Parse::ExitCode => vec![text(1, 1, "bad\n", "worse\n"), text(0, 1, "", "")],
         Parse::Golden(_) => vec![text(0, 1, "Usage: x\nbuilt in /w/ws/target/debug in 3 ms\n", "")],

@@ -43,6 +43,7 @@ tests![
     sarif,
     diff,
     regex,
+    number,
     lines,
     exit_code,
     golden,
@@ -140,7 +141,7 @@ fn every_target_is_tried_and_every_parser_has_one() {
     let names: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
     assert_eq!(names, TRIED);
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
-    let parsers = Parse::NAMED.iter().map(Parse::as_str).chain(["regex", "golden"]);
+    let parsers = Parse::NAMED.iter().map(Parse::as_str).chain(["regex", "number", "golden"]);
     for parser in parsers {
         assert!(names.contains(&&*parser.replace('-', "_")), "{parser}");
     }
