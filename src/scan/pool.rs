@@ -57,6 +57,7 @@ impl Inherited {
     }
 
     /// Puts back this many tokens, which whoever took them can't put back any more.
+    #[cfg(unix)]
     pub(super) fn give_back(&self, tokens: usize) {
         let Some(client) = &self.client else { return };
         // A pool that is gone has no use for them.
