@@ -8,6 +8,7 @@
 mod around;
 mod as_of;
 mod blind_spots;
+mod compiled;
 mod conditions;
 mod empty;
 mod finished;
@@ -19,6 +20,7 @@ mod lockfile;
 mod numbers;
 mod recall;
 mod seen;
+mod unseen;
 mod verify;
 mod watch;
 
@@ -29,6 +31,7 @@ use std::time::Instant;
 
 use self::conditions::Conditions;
 use self::recall::{Fate, Outside, Recall};
+use self::unseen::Unseen;
 use self::watch::Watch;
 use crate::compare::suppressions::Suppressions;
 use crate::model::digest::Digest;
@@ -415,6 +418,10 @@ pub fn run(
             "cargo updated Cargo.lock during the run: the ids in the artifacts are those of the old one; run again",
         ));
     }
+    let asked_for = || plan.selection.target.clone();
+    let target = || asked_for().or_else(|| scan::default_target(workspace, programs, session.env));
+    let flags = || scan::compiler_flags(workspace, programs, session.env, target().as_deref());
+    let is_cross = plan.selection.target.is_some();
     let case = judge::Case {
         workspace,
         plan,
@@ -426,6 +433,7 @@ pub fn run(
             accepted: goldens.accepted(),
             orphans: golden::orphans(workspace, plan, &project.disabled),
         },
+        unseen: Unseen::Found(unseen::Build { target: &target, is_cross, flags: &flags }),
         stated: None,
         blind_spots: None,
         stopped: session.stop.reason(),
@@ -433,9 +441,7 @@ pub fn run(
         parallel: session.parallel,
     };
     let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
-    let asked_for = || plan.selection.target.clone();
     let beyond = || workspace::manifests_beyond(&workspace.root);
-    let target = || asked_for().or_else(|| scan::default_target(workspace, programs, session.env));
     let mut outcome = judge::outcome(
         case,
         judge::Ran { runs, fates, changed, moved, failed_fast },

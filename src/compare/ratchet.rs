@@ -100,7 +100,12 @@ pub fn judge(
         let strictest = values.reduce(|one, other| number.better.stricter(one, other));
         number.accepted = strictest;
         let lose = |state| {
-            let gone = |(ns, entry): &(String, Entry)| Gone { ns: ns.clone(), entry: entry.clone(), state };
+            let gone = |(ns, entry): &(String, Entry)| Gone {
+                ns: ns.clone(),
+                entry: entry.clone(),
+                state,
+                unseen: None,
+            };
             own.iter().map(gone).collect::<Vec<_>>()
         };
         let order = number
@@ -126,7 +131,7 @@ pub fn judge(
     for (ns, entry) in left.into_iter().flatten() {
         // The tool looked, and does not state it any more.
         let state = if extent(&ns) == Extent::Whole { State::Fixed } else { State::Unknown };
-        judged.gone.push(Gone { ns, entry, state });
+        judged.gone.push(Gone { ns, entry, state, unseen: None });
     }
     judged.numbers = numbers;
     judged

@@ -21,6 +21,10 @@ pub struct Census {
     pub targets: BTreeSet<CompiledTarget>,
     /// Files that were formatted.
     pub files: BTreeSet<RelPath>,
+    /// Compilations of members, each with the files it covers. In no artifact.
+    pub units: BTreeSet<CompiledUnit>,
+    /// Packages of which not every compilation is known: some ended in errors that are lints. In no artifact.
+    pub undecided: BTreeSet<String>,
     /// Source files that were compiled or documented.
     pub compiled: BTreeSet<RelPath>,
     /// By package, the features that were on.
@@ -42,6 +46,31 @@ pub struct CompiledTarget {
     pub kind: String,
     /// Its name.
     pub name: String,
+}
+
+/// A compilation of a member: what decides which of its code is there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CompiledUnit {
+    /// The name of its package.
+    pub package: String,
+    /// The root source file.
+    pub root: RelPath,
+    /// Whether it is built for tests: `cfg(test)`.
+    pub is_test: bool,
+    /// Whether it is documented: `cfg(doc)`.
+    pub is_doc: bool,
+    /// Whether it is a procedural macro.
+    pub is_macro: bool,
+    /// Whether it runs on the machine that builds, whatever the target: a build script, a procedural macro.
+    pub is_for_host: bool,
+    /// Whether `cfg(debug_assertions)` holds; `None` if that is not stated.
+    pub debug_assertions: Option<bool>,
+    /// The features that were on.
+    pub features: BTreeSet<String>,
+    /// Conditions that its build script turned on: `name`, or `key="value"`.
+    pub cfgs: BTreeSet<String>,
+    /// The files it was compiled from; `None` if that is not stated, as of documentation.
+    pub files: Option<BTreeSet<RelPath>>,
 }
 
 /// What tests are counted by.
@@ -135,6 +164,8 @@ impl Census {
         }
         self.targets.extend(other.targets);
         self.files.extend(other.files);
+        self.units.extend(other.units);
+        self.undecided.extend(other.undecided);
         self.compiled.extend(other.compiled);
         for (package, features) in other.features {
             self.features.entry(package).or_default().extend(features);

@@ -5,6 +5,8 @@ pub mod blind_spot;
 #[cfg(feature = "engine")]
 pub mod census;
 #[cfg(feature = "engine")]
+pub mod cfg;
+#[cfg(feature = "engine")]
 pub mod digest;
 #[cfg(feature = "engine")]
 pub mod error;
@@ -31,6 +33,8 @@ pub mod ratchet;
 pub mod sources;
 #[cfg(feature = "engine")]
 pub mod stamp;
+#[cfg(feature = "engine")]
+pub mod style;
 #[cfg(feature = "engine")]
 pub mod suppression;
 #[cfg(feature = "engine")]

@@ -14,6 +14,7 @@ use super::finding::{Entry, Finding, State};
 use super::generated::Generated;
 use super::path::RelPath;
 use super::ratchet::Number;
+use super::style::Migration;
 use super::suppression::Suppression;
 use super::task::{Plan, Status};
 
@@ -149,6 +150,8 @@ pub struct Gone {
     pub entry: Entry,
     /// [`State::Fixed`], [`State::Unknown`], or [`State::Suppressed`] if what it would accept is suppressed.
     pub state: State,
+    /// If its code still stands and this run did not look at it, why.
+    pub unseen: Option<String>,
 }
 
 /// A suppression and what came of it.
@@ -200,6 +203,8 @@ pub struct ToolOutcome {
     pub verdict: Verdict,
     /// Findings that are not in the baseline.
     pub new: usize,
+    /// Those of them that are there because the style edition changed.
+    pub migration: Option<Migration>,
     /// Findings that are.
     pub unchanged: usize,
     /// Findings that are, with code that was edited since.

@@ -8,6 +8,7 @@ pub use self::parse::{Parse, Streams};
 use super::census::CensusNumber;
 use super::digest::{ContentHash, Sink};
 use super::path::RelPath;
+use super::style::FORMER_STYLE;
 use super::workspace::{Target, TargetKind, Workspace};
 
 /// An index into the tools of a plan, which are sorted by name.
@@ -354,6 +355,10 @@ impl Tool {
 
     /// The tool as it is run for the second time, if it is.
     pub fn for_second_pass(&self) -> Self {
+        if self.tells_style_apart() {
+            let former = ["--style-edition", FORMER_STYLE].map(str::to_owned);
+            return Self { args: self.args.iter().cloned().chain(former).collect(), ..self.clone() };
+        }
         let is_behind = self.args.iter().any(|arg| arg == "--");
         // What stands behind the first `--` is for the compiler already.
         let more = self.second_pass.iter().filter(|arg| !(is_behind && *arg == "--"));

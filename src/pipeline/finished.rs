@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::as_of::commit_day;
 use super::conditions::Conditions;
 use super::ledger::Ledger;
+use super::unseen::Unseen;
 use super::{Project, exists, golden, judge, lock};
 use crate::compare::ratchet;
 use crate::compare::suppressions::Suppressions;
@@ -22,7 +23,7 @@ use crate::model::path::RelPath;
 use crate::model::ratchet::Decimal;
 use crate::model::task::{Status, TaskIx};
 use crate::model::tool::{Tool, ToolId};
-use crate::report::finished::{Finding, Finished, ReadError, Tasks};
+use crate::report::finished::{Finding, Finished, Gone, ReadError, Tasks};
 use crate::report::{self, Artifacts, Difference as Differing, difference};
 use crate::scan::{Env, StopReason};
 use crate::workspace::{self, LoadError};
@@ -215,6 +216,7 @@ fn recompute(
     // The day on which it was judged is a part of what it found.
     let as_of = run.report.as_of.as_deref().and_then(|day| day.parse().ok());
     let suppressions = Suppressions::new(&project.suppressions, as_of);
+    let unseen = unseen(run);
     let case = judge::Case {
         workspace,
         plan,
@@ -226,6 +228,7 @@ fn recompute(
             accepted: BTreeMap::new(),
             orphans: golden::orphans(workspace, plan, &project.disabled),
         },
+        unseen: Unseen::Stated(&unseen),
         stated: Some(stated(run)),
         blind_spots: run.report.blind_spots.clone(),
         stopped: stopped(run),
@@ -233,6 +236,18 @@ fn recompute(
         parallel: 0,
     };
     Ok(Some(judge::conclude(case, ledger)?))
+}
+
+/// The entries whose code the run says it did not look at, each with the reason of every one of them.
+fn unseen(run: &Finished) -> BTreeMap<(String, Entry), Vec<String>> {
+    let mut all: BTreeMap<_, Vec<String>> = BTreeMap::new();
+    for gone in &run.report.gone {
+        let Some(why) = &gone.unseen else { continue };
+        let Gone { ns, site, rule, scope, code, message, .. } = gone.clone();
+        let entry = Entry { site, rule, scope, code, msg: message, reason: None };
+        all.entry((ns, entry)).or_default().push(why.clone());
+    }
+    all
 }
 
 /// The numbers that the run has stated, by tool.

@@ -9,7 +9,8 @@ use super::conditions::Alike;
 use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
 use super::recall::{Fate, Recall};
-use super::{blind_spots, empty, numbers, seen};
+use super::unseen::{Look, Unseen};
+use super::{blind_spots, compiled, empty, numbers, seen};
 use crate::compare::identity::identify;
 use crate::compare::matching::{self, Matched};
 use crate::compare::ratchet::Judged as JudgedNumbers;
@@ -24,6 +25,7 @@ use crate::model::path::RelPath;
 use crate::model::policy::BlindSpots;
 use crate::model::ratchet::{Decimal, Number};
 use crate::model::sources::Sources;
+use crate::model::style::is_of_former_style;
 use crate::model::task::{Output, Plan, Status, Step, TaskIx};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
@@ -89,12 +91,16 @@ pub(super) fn normalizer<'a>(
         if let Ok(parsed) = &mut result {
             look_at_generated(workspace, parsed);
             explain_generated(workspace, parsed);
+            compiled::note(workspace, parsed);
             seen::note(workspace, parsed);
             // What can't be read now can't be read in the end: then the run fails for that.
             let sources = read(&mut parsed.unsettled()).unwrap_or_default();
             parsed.settle(&sources);
         }
-        let again = !tool.second_pass.is_empty() && result.as_ref().is_ok_and(|parsed| parsed.hidden);
+        let is_unclear = |parsed: &Parsed| {
+            !tool.second_pass.is_empty() && parsed.hidden || tool.tells_style_apart() && parsed.is_restyled
+        };
+        let again = result.as_ref().is_ok_and(is_unclear);
         let take =
             |parsed: &mut Parsed| (std::mem::take(&mut parsed.programs), std::mem::take(&mut parsed.outputs));
         let (programs, outputs) = result.as_mut().map(take).unwrap_or_default();
@@ -187,6 +193,8 @@ pub(super) struct Case<'a> {
     pub(super) baseline: &'a BTreeMap<String, Vec<Entry>>,
     pub(super) read: &'a ReadSources<'a>,
     pub(super) goldens: outcome::Goldens,
+    /// How it is found out that accepted code was not looked at.
+    pub(super) unseen: Unseen<'a>,
     /// The numbers that another run has stated, by tool; `None` if it is this run that states them.
     pub(super) stated: Option<BTreeMap<String, BTreeMap<String, Decimal>>>,
     /// What no tool looks at; `None` if nobody looked for it.
@@ -266,15 +274,17 @@ pub(super) fn outcome(
 
 /// From what is known of the tasks to states, verdicts and the end: compare and report.
 pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome, LoadError> {
-    let Case { plan, versions, suppressions, baseline, read, goldens, blind_spots, stopped, strict, .. } =
-        case;
+    let Case { plan, versions, suppressions, baseline, read, goldens, unseen, stopped, strict, .. } = case;
+    let blind_spots = case.blind_spots;
     let diagnostics = std::mem::take(&mut ledger.diagnostics);
     let sources =
         Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.shown_at().path()))?);
     let findings = identify(diagnostics, &sources);
     let mut tools = ledger.tools(versions);
     let (numbers, baseline) = numbers::judge(&ledger, &tools, case.stated.as_ref(), baseline);
-    let mut matched = matching::compare(findings, suppressions, &baseline, &ledger);
+    let look = Look::new(&ledger, read, unseen);
+    let mut matched = matching::compare(findings, suppressions, &baseline, &look);
+    look.finish()?;
     let numbers = enter_numbers(numbers, &mut matched, &mut ledger, suppressions);
     for ((id, tool), outcome) in plan.graph.tools().zip(&mut tools) {
         count(tool, outcome, &matched.findings, &matched.gone);
@@ -350,13 +360,26 @@ fn add(batch: &mut Timing, run: &StepRun<Normalized>) {
 }
 
 fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[Gone]) {
+    let is_of_style = |compared: &Compared| is_of_former_style(&compared.finding.diagnostic.related);
+    let mut restyled = BTreeSet::new();
     for compared in findings.iter().filter(|compared| compared.finding.tools.contains(&tool.name)) {
         match compared.state {
-            State::New => outcome.new += 1,
+            State::New => {
+                outcome.new += 1;
+                if let Some(path) = compared.finding.diagnostic.place.path().filter(|_| is_of_style(compared))
+                {
+                    let migration = outcome.migration.get_or_insert_default();
+                    migration.findings += 1;
+                    restyled.insert(path);
+                }
+            }
             State::Updated => outcome.updated += 1,
             State::Suppressed => outcome.suppressed += 1,
             _ => outcome.unchanged += 1,
         }
+    }
+    if let Some(migration) = &mut outcome.migration {
+        migration.files = restyled.len();
     }
     let speaks_for = |gone: &&Gone| match (gone.ns == empty::NAMESPACE, gone.entry.rule == empty::EMPTY) {
         (true, true) => empty::runs_tests(tool),

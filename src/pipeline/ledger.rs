@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use self::census::Looked;
+pub(super) use self::census::Looked;
 use super::conditions::Alike;
 use super::empty;
 use super::judge::Normalized;
@@ -58,7 +58,7 @@ pub(super) struct Ledger<'a> {
     /// For each tool, messages that are no findings.
     notices: Vec<BTreeSet<String>>,
     /// For each tool, what it looked at.
-    census: Vec<Looked>,
+    pub(super) census: Vec<Looked>,
     /// For each tool, what passed and left something running.
     leaky: Vec<BTreeSet<String>>,
     pub(super) diagnostics: Vec<(String, Diagnostic)>,
@@ -157,7 +157,11 @@ impl<'a> Ledger<'a> {
         let mut pieces = run.pieces.into_iter().peekable();
         let is_verdict =
             |next: &Piece<Normalized>| next.is_second && matches!(next.ended, Ended::Judged(Ok(_)));
+        let tells_apart = self.plan.graph.tool(tool).tells_style_apart();
         while let Some(mut piece) = pieces.next() {
+            if piece.is_second && tells_apart && !is_verdict(&piece) {
+                continue;
+            }
             if let Ended::Judged(Ok(first)) = &mut piece.ended
                 && let Some(Piece { ended: Ended::Judged(Ok(second)), .. }) = pieces.next_if(is_verdict)
             {

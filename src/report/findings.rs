@@ -60,6 +60,9 @@ fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
     if !outcome.notices.is_empty() {
         object["notices"] = json!(outcome.notices);
     }
+    if let Some(migration) = &outcome.migration {
+        object["migration"] = json!(migration);
+    }
     if !outcome.leaky.is_empty() {
         object["leaky"] = json!(outcome.leaky);
     }
@@ -137,7 +140,7 @@ fn gone(gone: &Gone) -> Value {
         Site::Path(path) => (Some(path.to_string()), None),
         Site::Subject(subject) => (None, Some(subject)),
     };
-    json!({
+    let mut value = json!({
         "code": code,
         "message": msg,
         "ns": gone.ns,
@@ -147,7 +150,11 @@ fn gone(gone: &Gone) -> Value {
         "scope": scope,
         "state": gone.state.as_str(),
         "subject": subject,
-    })
+    });
+    if let Some(why) = &gone.unseen {
+        value["unseen"] = json!(why);
+    }
+    value
 }
 
 fn suppression(suppressing: &Suppressing) -> Value {

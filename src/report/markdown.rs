@@ -11,6 +11,7 @@ use super::{blind_spots, census, excerpt, links};
 use crate::model::finding::State;
 use crate::model::outcome::Verdict;
 use crate::model::sources::Sources;
+use crate::model::style::{FORMER_STYLE, Migration};
 use crate::model::tool::Leaky;
 
 /// GitHub refuses a summary of more than 1 MiB; this leaves room for those of other steps.
@@ -27,6 +28,7 @@ pub fn render(run: &Finished, sources: &Sources) -> Vec<u8> {
     let new: Vec<_> = run.report.findings.iter().filter(|finding| finding.state == State::New).collect();
     let mut out = format!("## genti: {}\n\n", verdict(run, new.len()));
     tools(run, &mut out);
+    migrations(run, &mut out);
     gaps(run, &mut out);
     notices(run, &mut out);
     leaks(run, &mut out);
@@ -84,6 +86,16 @@ fn tools(run: &Finished, out: &mut String) {
         out.push_str(&format!("| {verdict} | {}{optional} |{cells}{looked_at}\n", code(&tool.name)));
     }
     out.push('\n');
+}
+
+/// New findings of a changed style edition.
+fn migrations(run: &Finished, out: &mut String) {
+    for (_, report) in run.tools() {
+        let Some(Migration { files, findings }) = &report.migration else { continue };
+        out.push_str(&format!(
+            "Style edition changed: {findings} new findings in {files} files are formatted as style edition {FORMER_STYLE} wants.\n\n"
+        ));
+    }
 }
 
 /// What has no verdict, and why. One reason may hold for many units.

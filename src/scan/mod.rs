@@ -34,7 +34,7 @@ mod version;
 
 pub use build_dirs::BuildDirs;
 pub use cap_lints::wrap_rustc;
-pub use cargo_config::{CargoConfig, default_target};
+pub use cargo_config::{CargoConfig, compiler_flags, default_target};
 pub use environment::{Env, is_cargos_variable};
 pub use executor::{Admit, Client, Ended, Executor, Judge, Judged, Piece, Recall, Record, Runs, StepRun};
 pub use fingerprints::Fingerprint;

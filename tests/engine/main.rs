@@ -42,6 +42,7 @@ mod test_output;
 mod test_tools;
 mod toolchains;
 mod traps;
+mod unseen;
 mod validators;
 mod verdicts;
 mod verify;

@@ -19,8 +19,9 @@ pub(super) fn of(
     let keep_going = Arg::Text(vec![Piece::Literal("--keep-going".to_owned())]);
     let keeps_going =
         input.tool.run.contains(&keep_going) || input.tool.args.iter().any(|arg| arg == "--keep-going");
+    let undecided = reach.undecided().map(|id| input.workspace.package(id).name.clone()).collect();
     if !is_complete && !keeps_going {
-        return Census::default();
+        return Census { undecided, ..Census::default() };
     }
     let asked_for = reach::asked_for(input);
     let targets = reach.looked_at().filter(|(package, ..)| asked_for.contains(package));
@@ -31,5 +32,5 @@ pub(super) fn of(
     });
     let name = |id: PackageId| input.workspace.package(id).name.clone();
     let features = features.into_iter().map(|(package, features)| (name(package), features)).collect();
-    Census { targets: targets.collect(), features, ..Census::default() }
+    Census { targets: targets.collect(), features, undecided, ..Census::default() }
 }

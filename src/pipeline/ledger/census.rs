@@ -12,7 +12,7 @@ use crate::model::tool::{Per, ToolId};
 use crate::pipeline::conditions::Alike;
 
 /// What a tool looked at: summed up here, or as another run has stated it.
-pub(super) enum Looked {
+pub(in crate::pipeline) enum Looked {
     /// Summed up here.
     At(Census),
     /// As another run has stated it.

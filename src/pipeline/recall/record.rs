@@ -165,7 +165,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::model::census::{CompiledTarget, Group, Tests};
+    use crate::model::census::{CompiledTarget, CompiledUnit, Group, Tests};
     use crate::model::testing::workspace;
 
     #[test]
@@ -191,10 +191,24 @@ mod tests {
         let target = CompiledTarget { package: "a".into(), kind: "lib".into(), name: "a".into() };
         let tests = Tests { run: 3, passed: 2, failed: 1, ignored: Some(0), ..Tests::default() };
         let groups = [(Group::Target("a::it".into()), Some(tests)), (Group::Unknown, None)];
+        let unit = CompiledUnit {
+            package: "a".into(),
+            root: RelPath::new("a.rs"),
+            is_test: true,
+            is_doc: false,
+            is_macro: false,
+            is_for_host: false,
+            debug_assertions: Some(true),
+            features: ["x".into()].into(),
+            cfgs: ["y=\"z\"".into()].into(),
+            files: Some([RelPath::new("a.rs")].into()),
+        };
         let census = Census {
             tests: BTreeMap::from(groups),
             targets: [target].into(),
             files: [RelPath::new("a.rs")].into(),
+            units: [unit].into(),
+            undecided: ["a".into()].into(),
             compiled: [RelPath::new("b.rs")].into(),
             features: BTreeMap::from([("a".into(), ["x".into()].into())]),
             crates: None,

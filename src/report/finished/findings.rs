@@ -11,6 +11,7 @@ use crate::model::finding::{self, FailedTest, Fix, Level, Place, Related, Site, 
 use crate::model::outcome::{Effect, Verdict};
 use crate::model::path::RelPath;
 use crate::model::ratchet::{Better, Decimal, NumberState};
+use crate::model::style::Migration;
 
 /// Findings, states and verdicts.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -117,6 +118,8 @@ pub struct Gone {
     pub reason: Option<String>,
     /// Fixed, unknown, or suppressed if what it would accept is suppressed.
     pub state: State,
+    /// If its code still stands and the run did not look at it, why.
+    pub unseen: Option<String>,
 }
 
 /// What the build script of a package has generated.
@@ -216,6 +219,9 @@ pub struct ToolReport {
     pub verdict: Verdict,
     /// Findings that are not in the baseline.
     pub new: usize,
+    /// Those of them that are there because the style edition changed.
+    #[serde(default)]
+    pub migration: Option<Migration>,
     /// Findings that are.
     pub unchanged: usize,
     /// Findings that are, with code that was edited since.
@@ -326,6 +332,8 @@ struct RawGone {
     scope: String,
     reason: Option<String>,
     state: State,
+    #[serde(default)]
+    unseen: Option<String>,
 }
 
 fn file(path: &str, range: Option<finding::Range>) -> Place {
@@ -375,11 +383,11 @@ impl From<RawFinding> for Finding {
 
 impl From<RawGone> for Gone {
     fn from(raw: RawGone) -> Self {
-        let RawGone { ns, path, subject, rule, message, code, scope, reason, state } = raw;
+        let RawGone { ns, path, subject, rule, message, code, scope, reason, state, unseen } = raw;
         let site = match (path, subject) {
             (Some(path), _) => Site::Path(RelPath::unescape(&path)),
             (None, subject) => Site::Subject(subject.unwrap_or_default()),
         };
-        Self { ns, site, rule, message, code, scope, reason, state }
+        Self { ns, site, rule, message, code, scope, reason, state, unseen }
     }
 }
