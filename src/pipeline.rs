@@ -402,7 +402,7 @@ pub fn run(
     let client = Client {
         judge: &normalize,
         recall: &|task, program| recall.of_program(task, program).map(Ok),
-        admit: &|step| watch.admit(step),
+        admit: &|step| watch.admit(step).or_else(|| recall.prepare(plan.step(step).tool, session.stop)),
         record: &|run| match watch.ended(run) {
             true => recall.forget(plan.step(run.step).tool),
             false => recall.record(run),

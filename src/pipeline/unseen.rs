@@ -42,6 +42,9 @@ pub(super) struct Build<'a> {
     pub(super) flags: &'a dyn Fn() -> Option<Vec<String>>,
 }
 
+/// The compilations that cover a file.
+type Covering<'a> = Rc<Vec<&'a CompiledUnit>>;
+
 /// What a run looked at.
 pub(super) struct Look<'a> {
     ledger: &'a Ledger<'a>,
@@ -51,8 +54,8 @@ pub(super) struct Look<'a> {
     /// Conditions that flags turn on; `None` if they are not known.
     flags: OnceCell<Option<BTreeSet<String>>>,
     files: RefCell<BTreeMap<RelPath, Option<Rc<Standing>>>>,
-    /// The compilations that cover a file, by namespace and path.
-    covering: RefCell<BTreeMap<(String, RelPath), Rc<Vec<&'a CompiledUnit>>>>,
+    /// By namespace and path.
+    covering: RefCell<BTreeMap<(String, RelPath), Covering<'a>>>,
     /// The files that the modules of a documented target lead to.
     led_to: RefCell<BTreeMap<&'a CompiledUnit, Rc<BTreeSet<RelPath>>>>,
     error: RefCell<Option<LoadError>>,
@@ -123,7 +126,7 @@ impl<'a> Look<'a> {
     }
 
     /// The compilations that findings of `ns` may come from and that the file at `path` is in.
-    fn covering(&self, build: Build<'_>, ns: &str, path: &RelPath) -> Rc<Vec<&'a CompiledUnit>> {
+    fn covering(&self, build: Build<'_>, ns: &str, path: &RelPath) -> Covering<'a> {
         let key = (ns.to_owned(), path.clone());
         if let Some(known) = self.covering.borrow().get(&key) {
             return Rc::clone(known);

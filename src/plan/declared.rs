@@ -82,6 +82,12 @@ impl<'a> Declared<'a> {
         shared.into_iter().collect()
     }
 
+    /// Whether the globs of `tool` name the file at `path`, listed or not.
+    pub fn names(&self, tool: ToolId, path: &RelPath) -> bool {
+        let globs = &self.globs[tool.0 as usize];
+        globs.is_input(path) || globs.is_restricted && globs.takes(path)
+    }
+
     /// The files that decide the result of `task` beside the shared ones.
     pub fn own(&self, task: TaskIx) -> Vec<FileId> {
         let task = self.plan.graph.task(task);

@@ -29,6 +29,8 @@ mod known;
 mod record;
 mod replays;
 mod searched;
+mod silent;
+mod unlisted;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -348,6 +350,7 @@ impl<'a> Recall<'a> {
     pub(super) fn record(&self, run: &StepRun<Normalized>) {
         let mut judged = judged(run);
         let mut pending = Vec::new();
+        let is_current = self.take_note(&mut self.lock(), self.project.plan.step(run.step).tool);
         for (tasks, parsed) in &mut judged {
             let split = parsed.as_ref().and_then(|parsed| self.split(tasks, parsed));
             let extras = parsed.as_ref().and_then(|parsed| self.extras(tasks, &parsed.traces));
@@ -359,6 +362,7 @@ impl<'a> Recall<'a> {
                     let tool = self.project.plan.graph.tool(of.tool);
                     if !tool.is_cached()
                         || parsed.traces.is_replayed
+                        || !is_current
                         || parsed.is_leaky
                         || self.bless && tool.has_goldens()
                     {
