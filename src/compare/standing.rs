@@ -100,6 +100,8 @@ impl Finder<'_> {
 
     fn regions(&self) -> Vec<Region> {
         let mut regions = Vec::new();
+        // The outer attributes of one item, as far as they are read.
+        let mut attributes = 0..0;
         for at in 0..self.tokens.len() {
             if self.word(at) != "#" {
                 continue;
@@ -110,13 +112,15 @@ impl Finder<'_> {
                 continue;
             }
             let close = self.close_of(open);
+            let first = if attributes.end == at { attributes.start } else { at };
+            attributes = if is_inner { 0..0 } else { first..close + 1 };
             let Some(cfg) = self.condition(open + 1..close) else { continue };
             let tokens = match is_inner {
                 true => self.around(at),
                 false if at > 0 && self.word(at - 1) == "if" && self.word(close + 1) == "{" => {
                     self.branches(at, close + 1, &cfg, &mut regions)
                 }
-                false => at..self.end_of(close + 1),
+                false => first..self.end_of(close + 1),
             };
             regions.push(Region { tokens, cfg });
         }

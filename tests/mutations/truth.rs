@@ -234,7 +234,7 @@ fn pairs(new: &[&Seen], fixed: &[&Seen]) -> Vec<Pair> {
         };
         before.iter().filter(is_fair).map(pair).collect::<Vec<_>>()
     };
-    new.iter().flat_map(|now| of(&now)).collect()
+    new.iter().flat_map(of).collect()
 }
 
 /// What is the same in every respect is the same, though it was taken out and put in again.
