@@ -30,6 +30,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use self::conditions::Conditions;
+use self::judge::Undecided;
 use self::recall::{Fate, Outside, Recall};
 use self::unseen::Unseen;
 use self::watch::Watch;
@@ -38,6 +39,7 @@ use crate::model::digest::Digest;
 use crate::model::error::Problems;
 use crate::model::event::Event;
 use crate::model::finding::Entry;
+use crate::model::halt::Never;
 use crate::model::outcome::{Goldens, Outcome, Strict};
 use crate::model::path::RelPath;
 use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection};
@@ -323,6 +325,15 @@ pub enum RunError {
     Source(#[from] LoadError),
 }
 
+impl From<Undecided> for RunError {
+    fn from(undecided: Undecided) -> Self {
+        match undecided {
+            Undecided::Source(error) => Self::Source(error),
+            Undecided::Halted(halted) => Self::System(std::io::Error::other(halted)),
+        }
+    }
+}
+
 /// Runs the plan of `project` and compares with `baseline`. What is in `results` and still right is not run again; without
 /// any, everything is run, and nothing kept.
 ///
@@ -351,8 +362,9 @@ pub fn run(
     events(Event::Planned);
     let scrub = judge::scrub(workspace, session.env, &build_dirs);
     let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);
-    let is_new =
-        |tool: &str, diagnostics: &[_]| judge::is_new(tool, diagnostics, suppressions, baseline, &read);
+    let is_new = |tool: &str, diagnostics: &[_]| {
+        judge::is_new(tool, diagnostics, suppressions, baseline, &read, session.stop)
+    };
     let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
     let fates = recall.look_up();
     for link in fates.iter().filter_map(Fate::unbounded).collect::<BTreeSet<_>>() {
@@ -422,34 +434,35 @@ pub fn run(
     let target = || asked_for().or_else(|| scan::default_target(workspace, programs, session.env));
     let flags = || scan::compiler_flags(workspace, programs, session.env, target().as_deref());
     let is_cross = plan.selection.target.is_some();
-    let case = judge::Case {
+    let goldens = Goldens {
+        accepted: goldens.accepted(),
+        orphans: golden::orphans(workspace, plan, &project.disabled),
+    };
+    let stopped = || session.stop.reason();
+    let case = |halt| judge::Case {
         workspace,
         plan,
-        versions,
+        versions: versions.clone(),
         suppressions,
         baseline,
         read: &read,
-        goldens: Goldens {
-            accepted: goldens.accepted(),
-            orphans: golden::orphans(workspace, plan, &project.disabled),
-        },
+        goldens: goldens.clone(),
         unseen: Unseen::Found(unseen::Build { target: &target, is_cross, flags: &flags }),
         stated: None,
         blind_spots: None,
-        stopped: session.stop.reason(),
+        stopped: &stopped,
         strict: session.strict,
         parallel: session.parallel,
+        halt,
     };
     let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
     let beyond = || workspace::manifests_beyond(&workspace.root);
-    let mut outcome = judge::outcome(
-        case,
-        judge::Ran { runs, fates, changed, moved, failed_fast },
-        alike,
-        &exists,
-        &target,
-        &beyond,
-    )?;
+    let ran = judge::Ran { runs, fates, changed, moved, failed_fast };
+    let outcome = judge::outcome(case(session.stop), ran, alike.clone(), &exists, &target, &beyond);
+    let mut outcome = match outcome {
+        Err(Undecided::Halted(_)) => judge::give_up(case(&Never), alike, &exists)?,
+        outcome => outcome?,
+    };
     lock::explain(project, &mut outcome, session.env, session.stop);
     Ok(outcome)
 }

@@ -261,7 +261,9 @@ mod tests {
         identify(
             failed.iter().map(|failed| ("doctest".to_owned(), one(failed))).collect(),
             &sources("a.rs", text),
+            &crate::model::halt::Never,
         )
+        .unwrap()
     }
 
     #[test]

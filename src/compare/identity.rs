@@ -13,6 +13,7 @@ use super::blocks::Blocks;
 use super::tokens::Source;
 use crate::model::digest::{ContentHash, Digest, Sink};
 use crate::model::finding::{Diagnostic, Entry, FailedTest, Finding, Place, Site};
+use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
 use crate::model::sources::Sources;
 
 /// Names the fields of an id and their version.
@@ -24,14 +25,24 @@ const DOMAIN: &str = "genti-finding-1";
 /// one finding, whoever reported them: it keeps the worst level and everything said beside the message. The
 /// result is sorted by place (path or subject, line, column, end), namespace, rule, level, message; no two
 /// findings agree on all of these, so the order of `diagnostics` does not matter.
-pub fn identify(diagnostics: Vec<(String, Diagnostic)>, sources: &Sources) -> Vec<Finding> {
-    let mut findings = merge(diagnostics);
+///
+/// # Errors
+///
+/// If `halt` is due before it is done.
+pub fn identify(
+    diagnostics: Vec<(String, Diagnostic)>,
+    sources: &Sources,
+    halt: &dyn Halt,
+) -> Result<Vec<Finding>, Halted> {
+    let mut pace = Pace::new(halt);
+    let mut findings = merge(diagnostics, &mut pace)?;
     sort(&mut findings);
     let mut blocks = Blocks::new(sources);
     for in_file in findings.chunk_by_mut(|a, b| a.diagnostic.place.path() == b.diagnostic.place.path()) {
         let path = in_file[0].diagnostic.place.path().cloned();
         let source = LazyCell::new(|| path.and_then(|path| Some(Source::new(&path, sources.get(&path)?))));
         for finding in in_file {
+            pace.spend(PER_FINDING)?;
             if let Some(FailedTest { at: Some(at), item: Some(item) }) = &finding.diagnostic.test {
                 finding.code = blocks.code(at, item);
             }
@@ -44,7 +55,7 @@ pub fn identify(diagnostics: Vec<(String, Diagnostic)>, sources: &Sources) -> Ve
             finding.id = id_of(&finding.diagnostic.ns, &Entry::of(finding));
         }
     }
-    findings
+    Ok(findings)
 }
 
 /// Puts findings into the one order that they are matched and reported in.
@@ -78,7 +89,7 @@ impl ContentHash for Identity<'_> {
 }
 
 /// One finding, not yet identified, for all diagnostics that say the same of the same place.
-fn merge(mut diagnostics: Vec<(String, Diagnostic)>) -> Vec<Finding> {
+fn merge(mut diagnostics: Vec<(String, Diagnostic)>, pace: &mut Pace<'_>) -> Result<Vec<Finding>, Halted> {
     fn key(d: &Diagnostic) -> (&Place, &str, &str, &str, Option<&FailedTest>) {
         (&d.place, &d.ns, &d.rule, &d.message, d.test.as_ref())
     }
@@ -89,6 +100,7 @@ fn merge(mut diagnostics: Vec<(String, Diagnostic)>) -> Vec<Finding> {
     });
     let mut findings: Vec<Finding> = Vec::with_capacity(diagnostics.len());
     for (tool, diagnostic) in diagnostics {
+        pace.spend(PER_FINDING + diagnostic.message.len())?;
         match findings.last_mut() {
             Some(last) if key(&last.diagnostic) == key(&diagnostic) => absorb(last, tool, diagnostic),
             _ => findings.push(Finding {
@@ -104,7 +116,7 @@ fn merge(mut diagnostics: Vec<(String, Diagnostic)>) -> Vec<Finding> {
             }),
         }
     }
-    findings
+    Ok(findings)
 }
 
 fn absorb(finding: &mut Finding, tool: String, other: Diagnostic) {
@@ -145,6 +157,8 @@ mod tests {
     use super::super::tests::{at, diagnostic, identified, sources};
     use super::*;
     use crate::model::finding::{Level, Related};
+    use crate::model::halt::testing::After;
+    use crate::model::halt::{Never, STRIDE};
 
     #[test]
     fn the_id_of_a_known_finding_never_changes() {
@@ -204,7 +218,7 @@ mod tests {
         for _ in 0..said.len() {
             said.rotate_left(1);
             let said = said.iter().cloned().map(|(tool, diagnostic)| (tool.to_owned(), diagnostic)).collect();
-            let findings = identify(said, &Sources::default());
+            let findings = identify(said, &Sources::default(), &Never).unwrap();
             let [one, other] = findings.as_slice() else { panic!("{findings:?}") };
             assert_eq!(one.tools, ["clippy", "doc"]);
             assert_eq!(one.diagnostic.level, Level::Warning);
@@ -230,7 +244,23 @@ mod tests {
             subject,
         ];
         let shuffled = order.iter().rev().map(|d| (String::new(), d.clone())).collect();
-        let sorted = identify(shuffled, &sources("a.rs", ""));
+        let sorted = identify(shuffled, &sources("a.rs", ""), &Never).unwrap();
         assert_eq!(sorted.into_iter().map(|f| f.diagnostic).collect::<Vec<_>>(), order);
+    }
+
+    #[test]
+    fn giving_identities_ends_within_bounded_work_after_it_is_to_end() {
+        const COUNT: usize = 2_000;
+        let said: Vec<_> =
+            (1..=COUNT as u32).map(|line| (String::new(), diagnostic("a.rs", at(line, 1), "m"))).collect();
+        let all = After::new(usize::MAX);
+        let sources = sources("a.rs", "return x;\n".repeat(COUNT));
+        assert_eq!(identify(said.clone(), &sources, &all).unwrap().len(), COUNT);
+        for left in [0, all.asked() / 2, all.asked() - 1] {
+            let halt = After::new(left);
+            assert_eq!(identify(said.clone(), &sources, &halt), Err(Halted));
+            assert_eq!(halt.asked(), left + 1);
+        }
+        assert!(all.asked() >= 2 * COUNT * PER_FINDING / STRIDE);
     }
 }

@@ -14,6 +14,7 @@ use super::identity::sort;
 use super::passes::{self, Passes};
 use super::suppressions::Suppressions;
 use crate::model::finding::{Entry, Finding, Site, State};
+use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
 use crate::model::outcome::{Accepted, Compared, Gone, Identical};
 use crate::model::path::RelPath;
 
@@ -44,15 +45,25 @@ pub struct Matched {
 }
 
 /// Compares today's findings with the baseline, given by namespace. A fatal finding is always new.
+///
+/// # Errors
+///
+/// If `halt` is due before it is done.
 pub fn compare(
     mut findings: Vec<Finding>,
     suppressions: &Suppressions<'_>,
     baseline: &BTreeMap<String, Vec<Entry>>,
     reach: &dyn Reach,
-) -> Matched {
+    halt: &dyn Halt,
+) -> Result<Matched, Halted> {
+    let mut pace = Pace::new(halt);
     sort(&mut findings);
     let entries: Vec<Entry> = findings.iter().map(Entry::of).collect();
-    let suppressed_by: Vec<_> = findings.iter().map(|finding| suppressions.of(finding)).collect();
+    let mut suppressed_by = Vec::with_capacity(findings.len());
+    for finding in &findings {
+        pace.spend(PER_FINDING * (1 + suppressions.count()))?;
+        suppressed_by.push(suppressions.of(finding));
+    }
     let mut by_ns: BTreeMap<&str, (Vec<usize>, Vec<&Entry>)> = BTreeMap::new();
     let mut order: Vec<usize> = (0..findings.len()).collect();
     order.sort_by_key(|at| suppressed_by[*at].is_some());
@@ -67,7 +78,7 @@ pub fn compare(
     let mut gone = Vec::new();
     for (ns, (current, known)) in by_ns {
         let current = current.into_iter().map(|at| (at, &entries[at])).collect();
-        let (matched, left) = Passes::new(ns, reach, current, known.into_iter()).run();
+        let (matched, left) = Passes::new(ns, reach, current, known.into_iter(), halt).run()?;
         let mut lose = |entry: &Entry, (state, unseen)| {
             gone.push(Gone { ns: ns.to_owned(), entry: entry.clone(), state, unseen });
         };
@@ -81,7 +92,7 @@ pub fn compare(
         left.into_iter().for_each(|entry| lose(entry, judge.state_of(entry)));
     }
     gone.sort_by(|a, b| (&a.ns, &a.entry, a.state, &a.unseen).cmp(&(&b.ns, &b.entry, b.state, &b.unseen)));
-    Matched { findings: judge(findings, accepted, suppressed_by), gone }
+    Ok(Matched { findings: judge(findings, accepted, suppressed_by), gone })
 }
 
 /// Whether one of `findings` is new whatever else is found today.
@@ -157,6 +168,8 @@ mod tests {
     use super::super::baseline::entries_of;
     use super::super::tests::{Everything, at, diagnostic, identified};
     use super::*;
+    use crate::model::halt::testing::After;
+    use crate::model::halt::{Never, STRIDE};
 
     /// Findings of one message at the start of each of `lines` of `text`.
     fn found(text: &str, lines: &[u32]) -> Vec<Finding> {
@@ -168,7 +181,7 @@ mod tests {
         baseline: &BTreeMap<String, Vec<Entry>>,
         reach: &dyn Reach,
     ) -> Matched {
-        super::compare(findings, &Suppressions::default(), baseline, reach)
+        super::compare(findings, &Suppressions::default(), baseline, reach, &Never).unwrap()
     }
 
     fn states(matched: &Matched) -> Vec<(State, Option<u8>)> {
@@ -289,5 +302,26 @@ mod tests {
         let state = |exists| compare(Vec::new(), &baseline, &Nothing { exists }).gone[0].state;
         assert_eq!(state(true), State::Unknown);
         assert_eq!(state(false), State::Fixed);
+    }
+
+    #[test]
+    fn comparing_ends_within_bounded_work_after_it_is_to_end() {
+        const COUNT: usize = 5_000;
+        let text: String = (0..COUNT).map(|at| format!("return x{at};\n")).collect();
+        let findings = found(&text, &(1..=COUNT as u32).collect::<Vec<_>>());
+        let mut baseline = entries_of(&findings);
+        baseline.values_mut().flatten().for_each(|entry| entry.rule.push('x'));
+        let compare = |halt: &After| {
+            super::compare(findings.clone(), &Suppressions::default(), &baseline, &Everything, halt)
+        };
+        let all = After::new(usize::MAX);
+        assert!(compare(&all).is_ok());
+        let strides = COUNT * PER_FINDING / STRIDE;
+        assert!(all.asked() >= 4 * strides, "in every pass: {} of {strides}", all.asked());
+        for left in [0, 1, all.asked() / 2, all.asked() - 1] {
+            let halt = After::new(left);
+            assert_eq!(compare(&halt), Err(Halted));
+            assert_eq!(halt.asked(), left + 1);
+        }
     }
 }

@@ -19,12 +19,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::matching::Reach;
 use super::similar::{edits, is_near};
 use crate::model::finding::{Entry, Site};
+use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
 use crate::model::path::RelPath;
 
 /// What is left on either side, within one namespace.
 pub(super) struct Passes<'a> {
     ns: &'a str,
     reach: &'a dyn Reach,
+    pace: Pace<'a>,
     /// Each with its number among today's findings, sorted.
     current: Vec<(usize, &'a Entry)>,
     known: Vec<Known<'a>>,
@@ -45,33 +47,35 @@ impl<'a> Passes<'a> {
         reach: &'a dyn Reach,
         current: Vec<(usize, &'a Entry)>,
         known: impl Iterator<Item = &'a Entry>,
+        halt: &'a dyn Halt,
     ) -> Self {
         let mut known: Vec<_> = known.map(|entry| Known { entry, now: Cow::Borrowed(entry) }).collect();
         known.sort_by(|a, b| a.entry.cmp(b.entry));
-        Self { ns, reach, current, known, matched: Vec::new() }
+        Self { ns, reach, pace: Pace::new(halt), current, known, matched: Vec::new() }
     }
 
     /// Which of today's findings have an entry, by which pass; and the entries that are left.
-    pub(super) fn run(mut self) -> (Vec<(usize, u8, &'a Entry)>, Vec<&'a Entry>) {
+    #[expect(clippy::type_complexity, reason = "taken apart where it is called")]
+    pub(super) fn run(mut self) -> Result<(Vec<(usize, u8, &'a Entry)>, Vec<&'a Entry>), Halted> {
         fn anywhere(_: &Known<'_>) -> bool {
             true
         }
-        self.pair(1, anywhere, |current, known| pair_by(current, known, same));
-        self.pair(2, anywhere, |current, known| pair_by(current, known, scopeless));
-        self.pair(2, is_numbered, |current, known| pair_by(current, known, numbered));
-        if self.follow_renamed_files() {
-            self.pair(3, anywhere, |current, known| pair_by(current, known, same));
-            self.pair(3, anywhere, |current, known| pair_by(current, known, scopeless));
+        self.pair(1, anywhere, |pace, current, known| pair_by(pace, current, known, same))?;
+        self.pair(2, anywhere, |pace, current, known| pair_by(pace, current, known, scopeless))?;
+        self.pair(2, is_numbered, |pace, current, known| pair_by(pace, current, known, numbered))?;
+        if self.follow_renamed_files()? {
+            self.pair(3, anywhere, |pace, current, known| pair_by(pace, current, known, same))?;
+            self.pair(3, anywhere, |pace, current, known| pair_by(pace, current, known, scopeless))?;
         }
-        self.pair(4, anywhere, reworded);
-        self.pair(5, anywhere, edited);
+        self.pair(4, anywhere, reworded)?;
+        self.pair(5, anywhere, edited)?;
         // What nobody looked at may still be where it was.
         let (ns, reach) = (self.ns, self.reach);
         let is_settled =
             |known: &Known<'_>| reach.looked_at(ns, known.entry) && reach.unseen(ns, known.entry).is_empty();
-        self.pair(6, is_settled, moved);
-        self.pair(7, anywhere, near);
-        (self.matched, self.known.into_iter().map(|known| known.entry).collect())
+        self.pair(6, is_settled, moved)?;
+        self.pair(7, anywhere, near)?;
+        Ok((self.matched, self.known.into_iter().map(|known| known.entry).collect()))
     }
 
     /// Takes out what `pass` pairs; it is given the entries that `may` be paired.
@@ -79,15 +83,15 @@ impl<'a> Passes<'a> {
         &mut self,
         number: u8,
         may: impl Fn(&Known<'a>) -> bool,
-        pass: impl Fn(&[&Entry], &[&Entry]) -> Vec<(usize, usize)>,
-    ) {
+        pass: impl Fn(&mut Pace<'_>, &[&Entry], &[&Entry]) -> Pairs,
+    ) -> Result<(), Halted> {
         if self.current.is_empty() {
-            return;
+            return Ok(());
         }
         let at: Vec<usize> = (0..self.known.len()).filter(|&at| may(&self.known[at])).collect();
         let known: Vec<&Entry> = at.iter().map(|&at| &*self.known[at].now).collect();
         let current: Vec<&Entry> = self.current.iter().map(|(_, entry)| *entry).collect();
-        let pairs = pass(&current, &known);
+        let pairs = pass(&mut self.pace, &current, &known)?;
         let (mut ours, mut theirs) = (BTreeSet::new(), BTreeSet::new());
         for (one, other) in pairs {
             self.matched.push((self.current[one].0, number, self.known[at[other]].entry));
@@ -96,19 +100,22 @@ impl<'a> Passes<'a> {
         }
         remove(&mut self.current, &ours);
         remove(&mut self.known, &theirs);
+        Ok(())
     }
 
     /// A path that is gone becomes that of the one file which holds at least half of what was there; a tie is no
     /// answer. Whether there was any.
-    fn follow_renamed_files(&mut self) -> bool {
+    fn follow_renamed_files(&mut self) -> Result<bool, Halted> {
         let mut here: BTreeMap<_, BTreeMap<&RelPath, usize>> = BTreeMap::new();
         for (_, entry) in &self.current {
+            self.pace.spend(PER_FINDING)?;
             if let Site::Path(path) = &entry.site {
                 *here.entry(wherever(entry)).or_default().entry(path).or_default() += 1;
             }
         }
         let mut gone: BTreeMap<&RelPath, BTreeMap<_, usize>> = BTreeMap::new();
         for known in &self.known {
+            self.pace.spend(PER_FINDING)?;
             match &known.entry.site {
                 Site::Path(path) if !self.reach.exists(path) => {
                     *gone.entry(path).or_default().entry(wherever(known.entry)).or_default() += 1;
@@ -140,7 +147,7 @@ impl<'a> Passes<'a> {
             }
         }
         self.known.sort_by(|a, b| a.now.cmp(&b.now));
-        !renamed.is_empty()
+        Ok(!renamed.is_empty())
     }
 }
 
@@ -199,33 +206,34 @@ fn wherever(entry: &Entry) -> (&str, &str, &str) {
 }
 
 /// Without code there is nothing that holds the two together.
-fn reworded(current: &[&Entry], known: &[&Entry]) -> Vec<(usize, usize)> {
-    pair_groups(current, known, |entry| {
+fn reworded(pace: &mut Pace<'_>, current: &[&Entry], known: &[&Entry]) -> Pairs {
+    pair_groups(pace, current, known, |entry| {
         (!entry.code.is_empty()).then_some((&entry.site, &entry.rule, &entry.code, &entry.scope))
     })
 }
 
-fn edited(current: &[&Entry], known: &[&Entry]) -> Vec<(usize, usize)> {
-    let pairs = pair_groups(current, known, |entry| Some(codeless(entry)));
+fn edited(pace: &mut Pace<'_>, current: &[&Entry], known: &[&Entry]) -> Pairs {
+    let pairs = pair_groups(pace, current, known, |entry| Some(codeless(entry)))?;
     let mut counts = BTreeMap::new();
     for (one, _) in &pairs {
         *counts.entry(codeless(current[*one])).or_insert(0) += 1;
     }
     // Of several it can't be told which is which: one to one only.
     let is_alone = |one: usize| counts.get(&codeless(current[one])) == Some(&1);
-    pairs
-        .into_iter()
-        .filter(|&(one, other)| is_alone(one) && is_about_one_item(current[one], known[other]))
-        .collect()
+    let is_edited =
+        |&(one, other): &(usize, usize)| is_alone(one) && is_about_one_item(current[one], known[other]);
+    Ok(pairs.into_iter().filter(is_edited).collect())
 }
 
 /// Pairs what is most alike first.
-fn near(current: &[&Entry], known: &[&Entry]) -> Vec<(usize, usize)> {
+fn near(pace: &mut Pace<'_>, current: &[&Entry], known: &[&Entry]) -> Pairs {
     let mut groups: BTreeMap<_, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
     for (at, entry) in current.iter().enumerate().filter(|(_, entry)| !entry.code.is_empty()) {
+        pace.spend(PER_FINDING)?;
         groups.entry(codeless(entry)).or_default().0.push(at);
     }
     for (at, entry) in known.iter().enumerate().filter(|(_, entry)| !entry.code.is_empty()) {
+        pace.spend(PER_FINDING)?;
         if let Some(group) = groups.get_mut(&codeless(entry)) {
             group.1.push(at);
         }
@@ -235,7 +243,9 @@ fn near(current: &[&Entry], known: &[&Entry]) -> Vec<(usize, usize)> {
         let mut alike = Vec::new();
         for &one in &ours {
             for &other in &theirs {
-                let (edits, tokens) = edits(&current[one].code, &known[other].code);
+                let (ours, theirs) = (&current[one].code, &known[other].code);
+                pace.spend(ours.len() + theirs.len())?;
+                let (edits, tokens) = edits(ours, theirs);
                 if is_near((edits, tokens)) {
                     alike.push((edits * SCALE / tokens.max(1), one, other));
                 }
@@ -251,7 +261,7 @@ fn near(current: &[&Entry], known: &[&Entry]) -> Vec<(usize, usize)> {
             }
         }
     }
-    pairs
+    Ok(pairs)
 }
 
 /// Groups with more pairs than this are not compared piece by piece: a tool has changed its mind about a whole item.
@@ -260,9 +270,9 @@ const MOST: usize = 10_000;
 /// Parts of edited tokens are compared as so many of the whole.
 const SCALE: usize = 100_000;
 
-fn moved(current: &[&Entry], known: &[&Entry]) -> Vec<(usize, usize)> {
+fn moved(pace: &mut Pace<'_>, current: &[&Entry], known: &[&Entry]) -> Pairs {
     // What is no code has nothing that moved with it.
-    pair_by(current, known, |entry| match &entry.site {
+    pair_by(pace, current, known, |entry| match &entry.site {
         Site::Path(path) if !entry.code.is_empty() => Ok((wherever(entry), home(path, &entry.scope))),
         _ => Err(entry),
     })
@@ -338,35 +348,57 @@ const NO_VARIABLES: [&str; 53] = [
     "usize",
 ];
 
+/// What belongs together, by the places on either side.
+type Pairs = Result<Vec<(usize, usize)>, Halted>;
+
 /// Pairs the first of each kind with the first: of identical ones, the last stay alone.
 fn pair_by<'a, K: Ord>(
+    pace: &mut Pace<'_>,
     current: &[&'a Entry],
     known: &[&'a Entry],
     key: impl Fn(&'a Entry) -> K,
-) -> Vec<(usize, usize)> {
+) -> Pairs {
+    let mut pairs = Vec::new();
     let mut waiting: BTreeMap<K, VecDeque<usize>> = BTreeMap::new();
+    if current.is_empty() {
+        return Ok(pairs);
+    }
     for (at, entry) in known.iter().enumerate() {
+        pace.spend(PER_FINDING)?;
         waiting.entry(key(entry)).or_default().push_back(at);
     }
-    let partner = |entry| waiting.get_mut(&key(entry)).and_then(VecDeque::pop_front);
-    current.iter().copied().map(partner).enumerate().filter_map(|(at, known)| Some((at, known?))).collect()
+    if waiting.is_empty() {
+        return Ok(pairs);
+    }
+    for (at, entry) in current.iter().copied().enumerate() {
+        pace.spend(PER_FINDING)?;
+        let partner = waiting.get_mut(&key(entry)).and_then(VecDeque::pop_front);
+        pairs.extend(partner.map(|known| (at, known)));
+    }
+    Ok(pairs)
 }
 
 /// Pairs the kinds of which there are as many on either side, in order.
 fn pair_groups<'a, K: Ord>(
+    pace: &mut Pace<'_>,
     current: &[&'a Entry],
     known: &[&'a Entry],
     key: impl Fn(&'a Entry) -> Option<K>,
-) -> Vec<(usize, usize)> {
+) -> Pairs {
     let mut groups: BTreeMap<K, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+    if current.is_empty() || known.is_empty() {
+        return Ok(Vec::new());
+    }
     for (at, entry) in current.iter().enumerate() {
+        pace.spend(PER_FINDING)?;
         key(entry).into_iter().for_each(|key| groups.entry(key).or_default().0.push(at));
     }
     for (at, entry) in known.iter().enumerate() {
+        pace.spend(PER_FINDING)?;
         key(entry).into_iter().for_each(|key| groups.entry(key).or_default().1.push(at));
     }
     let equal = groups.into_values().filter(|(ours, theirs)| ours.len() == theirs.len());
-    equal.flat_map(|(ours, theirs)| ours.into_iter().zip(theirs)).collect()
+    Ok(equal.flat_map(|(ours, theirs)| ours.into_iter().zip(theirs)).collect())
 }
 
 fn remove<T>(items: &mut Vec<T>, taken: &BTreeSet<usize>) {
@@ -377,6 +409,7 @@ fn remove<T>(items: &mut Vec<T>, taken: &BTreeSet<usize>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::halt::Never;
 
     /// An entry: `path | rule | scope | code | message`.
     fn entry(line: &str) -> Entry {
@@ -406,7 +439,7 @@ mod tests {
         let given = current.clone();
         current.sort();
         let numbered = current.iter().enumerate().collect();
-        let (matched, left) = Passes::new("ns", &World, numbered, known.iter()).run();
+        let (matched, left) = Passes::new("ns", &World, numbered, known.iter(), &Never).run().unwrap();
         assert_eq!(matched.len() + left.len(), known.len(), "one to one");
         let mut found: BTreeMap<&Entry, Vec<u8>> = BTreeMap::new();
         for (at, entry) in current.iter().enumerate() {
@@ -440,7 +473,7 @@ mod tests {
         let (known, current): (Vec<_>, Vec<_>) =
             (known.iter().map(entry).collect(), current.iter().map(entry).collect());
         let numbered = current.iter().enumerate().collect();
-        let (matched, _) = Passes::new("ns", &World, numbered, known.iter()).run();
+        let (matched, _) = Passes::new("ns", &World, numbered, known.iter(), &Never).run().unwrap();
         let pass = |at| matched.iter().find(|(of, ..)| *of == at).map_or(0, |(_, pass, _)| *pass);
         assert_eq!((0..current.len()).map(pass).collect::<Vec<_>>(), passes);
     }

@@ -23,6 +23,11 @@ impl<'a> Suppressions<'a> {
         Self { all: all.iter().map(|one| (one, matcher(one))).collect(), today }
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+
     /// The first that suppresses `finding`. A compile error can't be suppressed.
     pub fn of(&self, finding: &Finding) -> Option<usize> {
         self.matching(finding).find(|at| !self.all[*at].0.is_expired(self.today))
@@ -86,6 +91,7 @@ mod tests {
     use super::super::tests::{Everything, at, diagnostic, identified};
     use super::*;
     use crate::model::finding::{Diagnostic, State};
+    use crate::model::halt::Never;
 
     /// What suppresses findings of this rule.
     fn suppression(rule: &str) -> Suppression {
@@ -166,7 +172,7 @@ mod tests {
         let all = [suppression("clippy::rule"), with_message("two"), with_message("three"), expired];
         let suppressions = Suppressions::new(&all, Some(Date::constant(2027, 1, 31)));
         let findings = found("return x;\nreturn y;", &["one", "two"]);
-        let matched = compare(findings, &suppressions, &BTreeMap::new(), &Everything);
+        let matched = compare(findings, &suppressions, &BTreeMap::new(), &Everything, &Never).unwrap();
         let judge = |looked| {
             let judged = suppressions.judge(&matched.findings, |_| looked);
             judged.iter().map(|one| (one.matched, one.effect)).collect::<Vec<_>>()
@@ -183,7 +189,9 @@ mod tests {
         current: Vec<Finding>,
         all: &[Suppression],
     ) -> (Vec<State>, Vec<State>, usize) {
-        let matched = compare(current, &Suppressions::new(all, None), &entries_of(&known), &Everything);
+        let matched =
+            compare(current, &Suppressions::new(all, None), &entries_of(&known), &Everything, &Never)
+                .unwrap();
         let left = shrunk(&matched.findings, &matched.gone).values().map(Vec::len).sum();
         (
             matched.findings.iter().map(|compared| compared.state).collect(),
@@ -218,7 +226,8 @@ mod tests {
         let text = "return x;\nreturn x;\nreturn x;";
         let current = found(text, &["1 lines", "2 lines", "3 lines"]);
         let all = [with_message("1 lines")];
-        let matched = compare(current, &Suppressions::new(&all, None), &BTreeMap::new(), &Everything);
+        let matched =
+            compare(current, &Suppressions::new(&all, None), &BTreeMap::new(), &Everything, &Never).unwrap();
         let identical: Vec<_> = matched.findings.iter().map(|compared| compared.identical).collect();
         assert_eq!(identical[0], None);
         assert_eq!(identical[1].map(|identical| (identical.new, identical.total)), Some((2, 3)));

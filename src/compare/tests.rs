@@ -12,6 +12,7 @@ use super::matching::{Reach, compare};
 use super::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Finding, Level, Place, Position, Range, State};
 use crate::model::finding::{Entry, Site};
+use crate::model::halt::Never;
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
 
@@ -56,7 +57,7 @@ pub(super) fn sources(path: &str, text: impl AsRef<[u8]>) -> Sources {
 
 pub(super) fn identified(path: &str, text: impl AsRef<[u8]>, diagnostics: Vec<Diagnostic>) -> Vec<Finding> {
     let said = diagnostics.into_iter().map(|diagnostic| ("clippy".to_owned(), diagnostic)).collect();
-    identify(said, &sources(path, text))
+    identify(said, &sources(path, text), &Never).unwrap()
 }
 
 /// Every file exists and was looked at.
@@ -212,8 +213,8 @@ proptest! {
             let at = seed.index(mixed.len());
             mixed.rotate_left(at);
         }
-        let matched = compare(identify_lines(&current), &Suppressions::default(), &baseline, &Everything);
-        prop_assert_eq!(&matched, &compare(mixed, &Suppressions::default(), &rotated, &Everything));
+        let matched = compare(identify_lines(&current), &Suppressions::default(), &baseline, &Everything, &Never).unwrap();
+        prop_assert_eq!(&matched, &compare(mixed, &Suppressions::default(), &rotated, &Everything, &Never).unwrap());
 
         // Each finding once, each entry once, and as many matched on either side.
         let findings: Vec<Finding> = matched.findings.iter().map(|judged| judged.finding.clone()).collect();

@@ -13,6 +13,8 @@ pub enum Event<'a> {
     Planned,
     /// A step has started.
     Started(StepId),
+    /// The process of a step has ended, and its output is read, which is long.
+    Reading(StepId),
     /// A step has ended.
     Finished(StepId),
     /// Nothing happened for a while.

@@ -21,6 +21,8 @@ pub mod generated;
 #[cfg(feature = "engine")]
 pub mod golden;
 #[cfg(feature = "engine")]
+pub mod halt;
+#[cfg(feature = "engine")]
 pub mod key;
 #[cfg(feature = "engine")]
 pub mod outcome;

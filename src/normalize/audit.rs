@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::document;
 use super::{Input, Parsed, Unparsable};
 use crate::model::census::Census;
 use crate::model::finding::{Diagnostic, Level, Place, Related};
@@ -77,7 +78,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     if !matches!(code, 0 | REFUSED) {
         return Err(input.crashed(code));
     }
-    let report: Report = serde_json::from_slice(&input.output.stdout).map_err(|error| match code {
+    let report: Report = document::read(input.halt, &input.output.stdout).map_err(|error| match code {
         0 => Unparsable(format!("no report of cargo audit: {error}")),
         // It exits with the same code where it can't begin.
         _ => input.crashed(code),

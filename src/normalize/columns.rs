@@ -4,16 +4,26 @@ use std::collections::BTreeMap;
 
 use super::whole_line;
 use crate::model::finding::{Diagnostic, Place, Position, Range};
+use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
 use crate::model::path::RelPath;
 
 /// Makes all columns of `diagnostics` count characters.
-pub(super) fn count_characters(diagnostics: &mut [Diagnostic], sources: &BTreeMap<RelPath, Vec<u8>>) {
+pub(super) fn count_characters(
+    diagnostics: &mut [Diagnostic],
+    sources: &BTreeMap<RelPath, Vec<u8>>,
+    halt: &dyn Halt,
+) -> Result<(), Halted> {
     let lines: BTreeMap<&RelPath, Vec<&[u8]>> =
         sources.iter().map(|(path, text)| (path, text.split(|&b| b == b'\n').collect())).collect();
+    let mut pace = Pace::new(halt);
     for diagnostic in &mut *diagnostics {
+        // Each is counted from the beginning of its line, which may be a whole file.
+        let columns = |range: Range| range.start.column.saturating_add(range.end.column) as usize;
+        pace.spend(PER_FINDING.saturating_add(diagnostic.place.range().map_or(0, columns)))?;
         count(diagnostic, &lines);
     }
     diagnostics.sort();
+    Ok(())
 }
 
 fn count(diagnostic: &mut Diagnostic, lines: &BTreeMap<&RelPath, Vec<&[u8]>>) {

@@ -89,7 +89,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let mut summary = None;
     let (mut errors, mut complaints) = (0, Vec::new());
     // Cargo and rustup may have said something before.
-    for (number, line) in (1..).zip(stderr.lines()).filter(|(_, line)| line.starts_with('{')) {
+    for (number, line) in (1..).zip(input.text_lines(stderr)).filter(|(_, line)| line.starts_with('{')) {
         let broken = |error| Unparsable(format!("no JSON of cargo deny in line {number}: {error}"));
         let Line { r#type, fields } = serde_json::from_str(line).map_err(broken)?;
         match &*r#type {

@@ -1,6 +1,7 @@
 //! Output that is read line by line: each line a diagnostic, or each that matches a pattern.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{DefaultHasher, Hasher};
 
 use regex::{Captures, Regex};
 
@@ -11,43 +12,66 @@ use crate::model::finding::{Diagnostic, Level, Place};
 
 /// Each line of stdout that is not blank is a diagnostic.
 pub(super) fn plain(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
-    check(&input.output.stdout)?;
-    // Each once, before anything is made of it: there may be millions that say the same.
-    let mut distinct = BTreeSet::new();
+    check(input, &input.output.stdout)?;
     let stdout = input.scrub.with_plain_names(&input.output.stdout);
-    for line in lines(&stdout) {
-        distinct.insert(line);
+    let mut seen = Seen::default();
+    let mut diagnostics = BTreeSet::new();
+    let said = lines(input, &stdout).filter(|line| !line.trim_ascii().is_empty());
+    for line in said.filter(|line| seen.is_new(line)) {
+        // Many tools of this kind list the files that they object to. The name of one may begin or end with blanks.
+        let text = as_text(line);
+        let named = [&*text, text.trim_ascii()].into_iter().find_map(|name| {
+            input.scrub.path(&revealed(name)).filter(|path| input.workspace.find(path).is_some())
+        });
+        let place = named.map_or_else(|| input.default_place(), |path| Place::File { path, range: None });
+        let message = input.scrub.lossy(&shown(text.trim_ascii()));
+        diagnostics.insert(input.diagnostic(place, input.tool.name.clone(), Level::Warning, message));
     }
-    let diagnostics: BTreeSet<_> = distinct
-        .into_iter()
-        .filter(|line| !line.trim_ascii().is_empty())
-        .map(|line| {
-            // Many tools of this kind list the files that they object to. The name of one may begin or end with blanks.
-            let text = as_text(line);
-            let named = [text.as_str(), text.trim_ascii()].into_iter().find_map(|name| {
-                input.scrub.path(&revealed(name)).filter(|path| input.workspace.find(path).is_some())
-            });
-            let place = named.map_or_else(|| input.default_place(), |path| Place::File { path, range: None });
-            let message = input.scrub.lossy(&shown(text.trim_ascii()));
-            input.diagnostic(place, input.tool.name.clone(), Level::Warning, message)
-        })
-        .collect();
     judge(input, code, diagnostics)
 }
 
-/// Each line of stdout and stderr that `pattern` matches is a diagnostic.
+/// Each line of stdout and stderr that `pattern` matches is a diagnostic. The engine takes time in proportion to the length of a
+/// line, and refuses patterns that need more than 10 MB.
 pub(super) fn by_pattern(input: &Input<'_>, code: i32, pattern: &str) -> Result<Parsed, Unparsable> {
     let pattern = Regex::new(pattern).map_err(|error| Unparsable(format!("the pattern: {error}")))?;
-    check(&input.output.stdout)?;
-    check(&input.output.stderr)?;
+    check(input, &input.output.stdout)?;
+    check(input, &input.output.stderr)?;
+    let mut seen = Seen::default();
     let mut diagnostics = BTreeSet::new();
     let [stdout, stderr] =
         [&input.output.stdout, &input.output.stderr].map(|output| input.scrub.with_plain_names(output));
-    for line in lines(&stdout).chain(lines(&stderr)) {
-        let line = strip_escapes(&as_text(line)).into_owned();
-        diagnostics.extend(pattern.captures(&line).map(|found| matched(input, &line, &found)));
+    let said = lines(input, &stdout).chain(lines(input, &stderr));
+    for line in said.filter(|line| seen.is_new(line)) {
+        let text = as_text(line);
+        let line = strip_escapes(&text);
+        // To find out whether it matches is much faster than to find out how.
+        let found = pattern.is_match(&line).then(|| pattern.captures(&line)).flatten();
+        diagnostics.extend(found.map(|found| matched(input, &line, &found)));
     }
     judge(input, code, diagnostics)
+}
+
+/// The lines that were seen of late, by their hashes: what is said a million times is read once. It may forget.
+#[derive(Default)]
+struct Seen(HashSet<[u64; 2]>);
+
+impl Seen {
+    /// How many lines are kept.
+    const MOST: usize = 1 << 16;
+
+    /// Whether `line` was not seen of late.
+    fn is_new(&mut self, line: &[u8]) -> bool {
+        let hash = |seed: u8| {
+            let mut hasher = DefaultHasher::new();
+            hasher.write_u8(seed);
+            hasher.write(line);
+            hasher.finish()
+        };
+        if self.0.len() >= Self::MOST {
+            self.0.clear();
+        }
+        self.0.insert([hash(0), hash(1)])
+    }
 }
 
 fn matched(input: &Input<'_>, line: &str, found: &Captures<'_>) -> Diagnostic {
@@ -84,7 +108,7 @@ fn judge(input: &Input<'_>, code: i32, diagnostics: BTreeSet<Diagnostic>) -> Res
         return Err(input.crashed(code));
     }
     if code != 0 && diagnostics.is_empty() {
-        let first = lines(&input.output.stdout)
+        let first = lines(input, &input.output.stdout)
             .map(|line| input.scrub.quote(line.trim_ascii()))
             .find(|line| !line.is_empty());
         let reason = input.complaint().or(first).unwrap_or_else(|| "it said nothing".to_owned());
@@ -94,9 +118,9 @@ fn judge(input: &Input<'_>, code: i32, diagnostics: BTreeSet<Diagnostic>) -> Res
 }
 
 /// Whether `text` is lines at all. File names in it may hold any other byte.
-fn check(text: &[u8]) -> Result<(), Unparsable> {
+fn check(input: &Input<'_>, text: &[u8]) -> Result<(), Unparsable> {
     const LONGEST: usize = 1 << 20;
-    for (number, line) in (1..).zip(lines(text)) {
+    for (number, line) in (1..).zip(lines(input, text)) {
         if line.len() > LONGEST {
             return Err(Unparsable(format!("line {number} is longer than 1 MiB")));
         }
@@ -107,6 +131,6 @@ fn check(text: &[u8]) -> Result<(), Unparsable> {
     Ok(())
 }
 
-fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|&b| b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+fn lines<'o>(input: &Input<'_>, text: &'o [u8]) -> impl Iterator<Item = &'o [u8]> {
+    input.lines(text).map(|line| line.strip_suffix(b"\r").unwrap_or(line))
 }

@@ -24,7 +24,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let mut diagnostics = Vec::new();
     let mut manifest = None;
     let (mut is_searched, mut is_whole) = (false, false);
-    for line in stdout.lines() {
+    for line in input.text_lines(stdout) {
         if line.starts_with(ADVICE) {
             is_whole = true;
             break;
@@ -76,7 +76,7 @@ fn gaps(input: &Input<'_>) -> Vec<Gap> {
         let reason = format!("{path}: {}", input.scrub.quote(reason.as_bytes()));
         is_ours.then_some(Gap { package: None, path: Some(path), reason })
     };
-    stderr.lines().filter_map(gap).collect()
+    input.text_lines(&stderr).filter_map(gap).collect()
 }
 
 #[cfg(test)]

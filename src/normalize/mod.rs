@@ -13,6 +13,7 @@ mod cargo_json;
 mod columns;
 mod deny;
 mod diff;
+mod document;
 mod exit_code;
 mod golden;
 mod libtest;
@@ -47,6 +48,7 @@ use crate::model::census::Census;
 use crate::model::finding::{Diagnostic, Level, Place, Position, Range, Related};
 use crate::model::generated::Generated;
 use crate::model::golden::Printed;
+use crate::model::halt::{Halt, Halted, Latch, until};
 use crate::model::path::RelPath;
 use crate::model::task::{Exit, Output, Program, Unit};
 use crate::model::tool::{Leaky, Parse, Tool};
@@ -67,6 +69,8 @@ pub struct Input<'a> {
     pub output: &'a Output,
     /// How text becomes independent of the machine.
     pub scrub: &'a Scrub,
+    /// Ends the reading of long output early.
+    pub halt: &'a dyn Halt,
 }
 
 /// What one process said.
@@ -302,8 +306,41 @@ impl Gap {
 #[error("{0}")]
 pub struct Unparsable(pub String);
 
+/// Why there is nothing parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotParsed {
+    /// The output can't be read.
+    Unparsable(Unparsable),
+    /// Nobody wants to know any more.
+    Halted,
+}
+
+impl From<Unparsable> for NotParsed {
+    fn from(unparsable: Unparsable) -> Self {
+        Self::Unparsable(unparsable)
+    }
+}
+
+impl From<Halted> for NotParsed {
+    fn from(_: Halted) -> Self {
+        Self::Halted
+    }
+}
+
 /// Reads the output of a process in the format of its tool.
-pub fn parse(input: &Input<'_>) -> Result<Parsed, Unparsable> {
+///
+/// # Errors
+///
+/// If it is not in that format, or reading it was halted.
+pub fn parse(input: &Input<'_>) -> Result<Parsed, NotParsed> {
+    // Parsers that are halted take what they have read for all that there is.
+    let halt = Latch::new(input.halt);
+    let parsed = parse_all(&Input { halt: &halt, ..*input });
+    halt.check()?;
+    Ok(parsed?)
+}
+
+fn parse_all(input: &Input<'_>) -> Result<Parsed, Unparsable> {
     let code = match input.output.exit {
         Exit::Code(code) => code,
         Exit::Signal(signal) => return Err(Unparsable(format!("ended by signal {signal}"))),
@@ -424,9 +461,36 @@ impl Input<'_> {
 
     /// Whether a cargo failed because something does not compile. Which of several errors it got to is a matter of time.
     fn build_failure(&self) -> Option<String> {
-        let stderr = String::from_utf8_lossy(&self.output.stderr);
-        let is_it = |line: &str| line.starts_with("error: could not compile `");
-        stderr.lines().any(is_it).then(|| "not everything that it needs compiles".to_owned())
+        let is_it = |line: &[u8]| line.starts_with(b"error: could not compile `");
+        let is_there = self.lines(&self.output.stderr).any(is_it);
+        is_there.then(|| "not everything that it needs compiles".to_owned())
+    }
+
+    /// The lines of `output`, without their ends, until reading is halted.
+    fn lines<'o>(&self, output: &'o [u8]) -> impl Iterator<Item = &'o [u8]> {
+        until(self.halt, output.split(|&byte| byte == b'\n'), |line| line.len())
+    }
+
+    /// All of `output` as text, without this machine's directories, until reading is halted.
+    fn text(&self, output: &[u8]) -> String {
+        /// What is made into text at once. No escape sequence is longer than a line.
+        const PIECE: usize = 64 << 10;
+        let mut rest = output;
+        let pieces = std::iter::from_fn(move || {
+            let least = rest.get(PIECE..).unwrap_or_default();
+            let end = least.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |at| PIECE + at + 1);
+            let (piece, behind) = rest.split_at(end);
+            rest = behind;
+            (!piece.is_empty()).then_some(piece)
+        });
+        let mut text = String::new();
+        until(self.halt, pieces, |piece| piece.len()).for_each(|piece| text += &self.scrub.lossy(piece));
+        text
+    }
+
+    /// The lines of a text, which may end with `\r\n`, until reading is halted.
+    fn text_lines<'o>(&self, output: &'o str) -> impl Iterator<Item = &'o str> {
+        until(self.halt, output.lines(), |line| line.len())
     }
 
     /// Why a process failed, in its own words: an error on stderr, else its first line that is no warning. Of several
@@ -455,12 +519,11 @@ impl Input<'_> {
 
     /// The lines of stderr, each with what follows it.
     fn stderr_lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let mut rest = Some(&*self.output.stderr);
-        std::iter::from_fn(move || {
-            let text = rest?;
-            let end = text.iter().position(|&byte| byte == b'\n');
-            rest = end.map(|end| &text[end + 1..]);
-            Some((&text[..end.unwrap_or(text.len())], rest.unwrap_or_default()))
+        let stderr = &*self.output.stderr;
+        let mut end = 0;
+        self.lines(stderr).map(move |line| {
+            end += line.len() + 1;
+            (line, stderr.get(end..).unwrap_or_default())
         })
     }
 }
@@ -482,6 +545,8 @@ fn whole_line(line: u32) -> Option<Range> {
     range((line, 1), (line.saturating_add(1), 1))
 }
 
+#[cfg(test)]
+mod halt_tests;
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]
 mod hostile_tests;

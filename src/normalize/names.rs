@@ -77,13 +77,16 @@ fn disguised(byte: u8) -> Option<char> {
 
 /// `line` as text in which every byte that is not UTF-8 is one character, so that a `.` matches it: a file name
 /// may hold any byte, and a pattern that passes over the line would lose a finding.
-pub(super) fn as_text(line: &[u8]) -> String {
+pub(super) fn as_text(line: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(line) {
+        return Cow::Borrowed(text);
+    }
     let mut text = String::with_capacity(line.len());
     for chunk in line.utf8_chunks() {
         text.push_str(chunk.valid());
         text.extend(chunk.invalid().iter().filter_map(|byte| disguised(*byte)));
     }
-    text
+    Cow::Owned(text)
 }
 
 /// The bytes that were disguised in `text`, and all others.

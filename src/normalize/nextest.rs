@@ -35,9 +35,10 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         let reason = reason.unwrap_or_else(|| format!("cargo nextest exited with {code}"));
         return Ok(Parsed { gaps: vec![Gap::all(reason)], ..Parsed::default() });
     }
-    let stderr = input.scrub.lossy(&input.output.stderr);
+    let stderr = input.text(&input.output.stderr);
     // A last line that is cut might name another test.
-    let lines: Vec<&str> = stderr.rsplit_once('\n').map_or("", |(whole, _)| whole).lines().collect();
+    let whole = stderr.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    let lines: Vec<&str> = input.text_lines(whole).collect();
     let no_summary = || Unparsable(format!("cargo nextest exited with {code} and without a summary"));
     let rule = lines.iter().rposition(|line| line.starts_with("────")).ok_or_else(no_summary)?;
     let summary = lines.get(rule + 1).and_then(|line| Summary::read(line)).ok_or_else(no_summary)?;

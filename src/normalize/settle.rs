@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Parsed, cargo_json, columns, diff, rustfmt};
+use crate::model::halt::{Halt, Halted};
 use crate::model::path::RelPath;
 
 /// What only the sources can settle.
@@ -37,13 +38,18 @@ impl Parsed {
     }
 
     /// Settles the rest with the `sources`; what can't be read stays unknown.
-    pub fn settle(&mut self, sources: &BTreeMap<RelPath, Vec<u8>>) {
+    ///
+    /// # Errors
+    ///
+    /// If `halt` is due before it is done.
+    pub fn settle(&mut self, sources: &BTreeMap<RelPath, Vec<u8>>, halt: &dyn Halt) -> Result<(), Halted> {
         match std::mem::take(&mut self.unsettled) {
             Unsettled::Nothing => {}
-            Unsettled::ByteColumns => columns::count_characters(&mut self.diagnostics, sources),
+            Unsettled::ByteColumns => columns::count_characters(&mut self.diagnostics, sources, halt)?,
             Unsettled::Diff(open) => diff::settle(&open, self, sources),
             Unsettled::Manifests => cargo_json::warnings::settle(self, sources),
             Unsettled::Rustfmt(open) => open.settle(self, sources),
         }
+        Ok(())
     }
 }

@@ -15,10 +15,12 @@ pub(super) fn split(input: &Input<'_>) -> Result<Option<(Traces, Output)>, Unpar
     let (traces, rest) = match input.tool.parse {
         Parse::Libtest => {
             let (build, rest) = cargo_json::split_build(stdout);
-            (cargo_json::traces(input.workspace, build)?, rest.to_vec())
+            (cargo_json::traces(input, build)?, rest.to_vec())
         }
         // Its parser reads such lines too: in their presence a diff looks different.
-        Parse::Rustfmt => (Traces { formatted: formatted(stdout), ..Traces::default() }, stdout.clone()),
+        Parse::Rustfmt => {
+            (Traces { formatted: formatted(input.lines(stdout)), ..Traces::default() }, stdout.clone())
+        }
         _ => return Ok(None),
     };
     let Output { stderr, exit, is_leaky, .. } = input.output;
@@ -27,8 +29,7 @@ pub(super) fn split(input: &Input<'_>) -> Result<Option<(Traces, Output)>, Unpar
 }
 
 /// The files that rustfmt says it formats. Lines of a diff begin with a blank, a sign or `Diff in`.
-fn formatted(stdout: &[u8]) -> BTreeSet<PathBuf> {
-    let lines = stdout.split(|&byte| byte == b'\n');
+fn formatted<'a>(lines: impl Iterator<Item = &'a [u8]>) -> BTreeSet<PathBuf> {
     let paths = lines.filter_map(|line| line.strip_prefix(b"Formatting "));
     paths.map(|path| PathBuf::from(os_path(path))).collect()
 }
@@ -41,6 +42,7 @@ mod tests {
     fn rustfmt_names_the_files_that_it_formats() {
         let verbose = "Using rustfmt config file(s) /w/rustfmt.toml for /w/a.rs\nFormatting /w/b c.rs\nFormatting /w/a.rs\n\
                        Diff in /w/a.rs:1:\n-Formatting x\n \nSpent 0.001 secs in the parsing phase\n";
-        assert_eq!(formatted(verbose.as_bytes()), ["/w/a.rs", "/w/b c.rs"].map(PathBuf::from).into());
+        let lines = verbose.as_bytes().split(|&byte| byte == b'\n');
+        assert_eq!(formatted(lines), ["/w/a.rs", "/w/b c.rs"].map(PathBuf::from).into());
     }
 }

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::{Input, Parsed, Scrub, Unparsable, parse};
+use super::{Input, NotParsed, Parsed, Scrub, Unparsable, parse};
 use crate::model::golden::Printed;
+use crate::model::halt::Never;
 use crate::model::task::{Exit, Output, Unit};
 pub(crate) use crate::model::testing::{tool, workspace};
 use crate::model::tool::Tool;
@@ -40,7 +41,12 @@ pub(crate) fn run(
     let scrub = Scrub::new(workspace, Some(Path::new("/home/me")), Path::new("/tmp"));
     let (stdout, stderr) = (stdout.as_ref().to_vec(), stderr.as_ref().to_vec());
     let output = Output { stdout, stderr, exit: Exit::Code(code), is_leaky: false };
-    parse(&Input { workspace, tool, units, packages: &packages, output: &output, scrub: &scrub })
+    let input =
+        Input { workspace, tool, units, packages: &packages, output: &output, scrub: &scrub, halt: &Never };
+    parse(&input).map_err(|why| match why {
+        NotParsed::Unparsable(why) => why,
+        NotParsed::Halted => unreachable!("nobody halts it"),
+    })
 }
 
 /// Compares what was [shown](show) to the byte.

@@ -2,6 +2,7 @@ use snapbox::{assert_data_eq, str};
 
 use super::testing::{run, show, tool, workspace};
 use super::*;
+use crate::model::halt::Never;
 use crate::model::tool::{Arg, Per};
 use crate::model::workspace::{FileId, TargetKind};
 
@@ -293,7 +294,14 @@ fn a_process_that_a_signal_ended_said_nothing() {
     let output =
         Output { stdout: b"x\n".to_vec(), stderr: Vec::new(), exit: Exit::Signal(11), is_leaky: false };
     let scrub = Scrub::new(&workspace, None, "/tmp".as_ref());
-    let input =
-        Input { workspace: &workspace, tool: &tool, units: X, packages: &[], output: &output, scrub: &scrub };
-    assert_eq!(parse(&input), Err(Unparsable("ended by signal 11".to_owned())));
+    let input = Input {
+        workspace: &workspace,
+        tool: &tool,
+        units: X,
+        packages: &[],
+        output: &output,
+        scrub: &scrub,
+        halt: &Never,
+    };
+    assert_eq!(parse(&input), Err(Unparsable("ended by signal 11".to_owned()).into()));
 }

@@ -50,7 +50,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         .map_err(|error| Unparsable(format!("no JSON of typos: {error}")))?;
     let mut parsed = Parsed { unsettled: Unsettled::ByteColumns, ..Parsed::default() };
     let mut is_found = false;
-    for (number, line) in (1..).zip(stdout.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+    for (number, line) in (1..).zip(input.text_lines(stdout)).filter(|(_, line)| !line.trim().is_empty()) {
         let message = serde_json::from_str(line)
             .map_err(|error| Unparsable(format!("no JSON of typos in line {number}: {error}")))?;
         match message {
@@ -136,7 +136,9 @@ mod tests {
         let mut parsed = typos(CAPTURED, "", FOUND).expect("readable");
         assert_eq!(parsed.unsettled().count(), parsed.diagnostics.len());
         let source = include_bytes!("testdata/typos.rs.txt").to_vec();
-        parsed.settle(&BTreeMap::from([(RelPath::new("beta/src/lib.rs"), source)]));
+        parsed
+            .settle(&BTreeMap::from([(RelPath::new("beta/src/lib.rs"), source)]), &crate::model::halt::Never)
+            .unwrap();
         assert_eq!(parsed.unsettled().count(), 0);
         assert_shown(
             &parsed,
@@ -179,7 +181,9 @@ error typos typo docs/recieve.md: `recieve` should be `receive` in the name of t
                 r#"{{"type":"typo","path":"./a","line_num":2,"byte_offset":{at},"typo":"teh","corrections":["the"]}}"#
             );
             let mut parsed = typos(&line, "", FOUND).expect("readable");
-            parsed.settle(&BTreeMap::from([(RelPath::new("a"), "x\né teh".into())]));
+            parsed
+                .settle(&BTreeMap::from([(RelPath::new("a"), "x\né teh".into())]), &crate::model::halt::Never)
+                .unwrap();
             (
                 parsed.diagnostics[0].place.range().expect("a line").start.column,
                 parsed.diagnostics[0].fix.is_some(),
@@ -191,7 +195,7 @@ error typos typo docs/recieve.md: `recieve` should be `receive` in the name of t
             assert_eq!(line(at), (1, false), "{at}");
         }
         let mut parsed = typos(CAPTURED, "", FOUND).expect("readable");
-        parsed.settle(&BTreeMap::new());
+        parsed.settle(&BTreeMap::new(), &crate::model::halt::Never).unwrap();
         assert!(parsed.diagnostics.iter().all(|found| found.fix.is_none()));
     }
 

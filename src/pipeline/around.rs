@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Error;
 use crate::compare::identity::identify;
 use crate::model::finding::{Diagnostic, FailedTest, Place};
+use crate::model::halt::Never;
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
 use crate::report::Around;
@@ -69,7 +70,8 @@ pub fn forget_changed(around: &mut Around, run: &Finished) -> usize {
     let known =
         |finding: &&Finding| finding.shown_at().path().is_some_and(|path| around.sources.get(path).is_some());
     let findings: Vec<_> = run.report.findings.iter().filter(known).collect();
-    let now = identify(findings.iter().map(|finding| as_reported(finding)).collect(), &around.sources);
+    let reported = findings.iter().map(|finding| as_reported(finding)).collect();
+    let now = identify(reported, &around.sources, &Never).unwrap_or_default();
     let now: BTreeMap<_, _> = now.iter().map(|now| (key(&now.diagnostic), now.id.as_str())).collect();
     let has_changed =
         |finding: &&&Finding| now.get(&key(&as_reported(finding).1)) != Some(&finding.id.as_str());

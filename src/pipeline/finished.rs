@@ -12,12 +12,14 @@ use serde_json::Value;
 
 use super::as_of::commit_day;
 use super::conditions::Conditions;
+use super::judge::Undecided;
 use super::ledger::Ledger;
 use super::unseen::Unseen;
 use super::{Project, exists, golden, judge, lock};
 use crate::compare::ratchet;
 use crate::compare::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Entry};
+use crate::model::halt::Never;
 use crate::model::outcome::{End, Goldens, Outcome, Strict};
 use crate::model::path::RelPath;
 use crate::model::ratchet::Decimal;
@@ -231,11 +233,16 @@ fn recompute(
         unseen: Unseen::Stated(&unseen),
         stated: Some(stated(run)),
         blind_spots: run.report.blind_spots.clone(),
-        stopped: stopped(run),
+        stopped: &|| stopped(run),
         strict: Strict::default(),
         parallel: 0,
+        halt: &Never,
     };
-    Ok(Some(judge::conclude(case, ledger)?))
+    match judge::conclude(case, ledger) {
+        Ok(outcome) => Ok(Some(outcome)),
+        Err(Undecided::Source(error)) => Err(error.into()),
+        Err(Undecided::Halted(_)) => unreachable!("nobody halts it"),
+    }
 }
 
 /// The entries whose code the run says it did not look at, each with the reason of every one of them.

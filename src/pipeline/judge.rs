@@ -18,6 +18,7 @@ use crate::compare::suppressions::Suppressions;
 use crate::model::blind_spot::BlindSpot;
 use crate::model::finding::{Diagnostic, Entry, Place, Related, State};
 use crate::model::generated::{Generated, split_out_dir};
+use crate::model::halt::{Halt, Halted};
 use crate::model::outcome::{
     self, Cache, Compared, End, Gone, Outcome, Strict, Timing, ToolOutcome, Verdict,
 };
@@ -29,7 +30,7 @@ use crate::model::style::is_of_former_style;
 use crate::model::task::{Output, Plan, Status, Step, TaskIx};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
-use crate::normalize::{self, Input, Parsed, Scrub, Unparsable};
+use crate::normalize::{self, Input, NotParsed, Parsed, Scrub, Unparsable};
 use crate::scan::{BuildDirs, Env, Judged, Kept, StepRun, Stop, StopReason};
 use crate::workspace::{LoadError, inputs_of};
 
@@ -76,13 +77,18 @@ pub(super) struct Reader<'a> {
 /// The function that reads the output of processes.
 pub(super) fn normalizer<'a>(
     reader: Reader<'a>,
-) -> impl Fn(&Step, &[TaskIx], &Output) -> Judged<Normalized> + Sync + 'a {
+) -> impl Fn(&Step, &[TaskIx], &Output) -> Result<Judged<Normalized>, Halted> + Sync + 'a {
     move |step, tasks, output| {
         let Reader { workspace, plan, scrub, read, goldens, is_new, recall, stop } = &reader;
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
         let tool = plan.graph.tool(step.tool);
-        let input = Input { workspace, tool, units: &units, packages: &plan.packages, output, scrub };
-        let parsed = normalize::parse(&input);
+        let packages = &plan.packages;
+        let input = Input { workspace, tool, units: &units, packages, output, scrub, halt: *stop };
+        let parsed = match normalize::parse(&input) {
+            Ok(parsed) => Ok(parsed),
+            Err(NotParsed::Unparsable(why)) => Err(why),
+            Err(NotParsed::Halted) => return Err(Halted),
+        };
         let mut result = match units.first() {
             Some(unit) => parsed.and_then(|parsed| goldens.judge(tool, *unit, parsed)),
             None => parsed,
@@ -95,7 +101,7 @@ pub(super) fn normalizer<'a>(
             seen::note(workspace, parsed);
             // What can't be read now can't be read in the end: then the run fails for that.
             let sources = read(&mut parsed.unsettled()).unwrap_or_default();
-            parsed.settle(&sources);
+            parsed.settle(&sources, *stop)?;
         }
         let is_unclear = |parsed: &Parsed| {
             !tool.second_pass.is_empty() && parsed.hidden || tool.tells_style_apart() && parsed.is_restyled
@@ -114,7 +120,7 @@ pub(super) fn normalizer<'a>(
             |parsed: &Parsed| parsed.gaps.is_empty() || parsed.diagnostics.iter().any(|found| found.fatal);
         let is_kept = !again && !result.as_ref().is_ok_and(is_told);
         let is_whole = result.as_ref().is_ok_and(|parsed| parsed.is_whole);
-        Judged { result, is_clear, fails, is_kept, programs, outputs, again, repeat, is_whole }
+        Ok(Judged { result, is_clear, fails, is_kept, programs, outputs, again, repeat, is_whole })
     }
 }
 
@@ -162,12 +168,14 @@ pub(super) fn is_new(
     suppressions: &Suppressions<'_>,
     baseline: &BTreeMap<String, Vec<Entry>>,
     read: &ReadSources<'_>,
+    halt: &dyn Halt,
 ) -> bool {
     // What can't be read now can't be read in the end: then the run fails for that.
     let sources = read(&mut diagnostics.iter().filter_map(|diagnostic| diagnostic.shown_at().path()));
     let sources = Sources(sources.unwrap_or_default());
     let diagnostics = diagnostics.iter().map(|diagnostic| (tool.to_owned(), diagnostic.clone()));
-    let mut findings = identify(diagnostics.collect(), &sources);
+    // Of a run that is given up, nothing counts any more.
+    let mut findings = identify(diagnostics.collect(), &sources, halt).unwrap_or_default();
     findings.retain(|finding| suppressions.of(finding).is_none());
     matching::has_surely_new(&findings, baseline)
 }
@@ -199,9 +207,23 @@ pub(super) struct Case<'a> {
     pub(super) stated: Option<BTreeMap<String, BTreeMap<String, Decimal>>>,
     /// What no tool looks at; `None` if nobody looked for it.
     pub(super) blind_spots: Option<Vec<BlindSpot>>,
-    pub(super) stopped: Option<StopReason>,
+    /// Why the run has ended early, if it has by now.
+    pub(super) stopped: &'a dyn Fn() -> Option<StopReason>,
     pub(super) strict: Strict,
     pub(super) parallel: usize,
+    /// Ends the comparison early.
+    pub(super) halt: &'a dyn Halt,
+}
+
+/// Why a run came to no outcome.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Undecided {
+    /// A source that something was found in can't be read.
+    #[error(transparent)]
+    Source(#[from] LoadError),
+    /// The comparison was given up.
+    #[error(transparent)]
+    Halted(#[from] Halted),
 }
 
 /// What has come of a plan.
@@ -225,10 +247,10 @@ pub(super) fn outcome(
     exists: &dyn Fn(&RelPath) -> bool,
     target: &dyn Fn() -> Option<String>,
     beyond: &dyn Fn() -> Vec<RelPath>,
-) -> Result<Outcome, LoadError> {
+) -> Result<Outcome, Undecided> {
     let Case { workspace, plan, read, .. } = case;
     let Ran { runs, fates, changed, moved, failed_fast } = ran;
-    let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why(case.stopped) };
+    let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why((case.stopped)()) };
     let mut ledger = Ledger::new(workspace, plan, alike, not_run, exists);
     let mut batches = vec![Timing::default(); plan.batches.len()];
     // What a process found may be about the task of another one: first all that ran, then what came of it.
@@ -272,18 +294,31 @@ pub(super) fn outcome(
     Ok(outcome)
 }
 
+/// The outcome of a run whose findings are not compared, because there is no more time: no task has a verdict.
+pub(super) fn give_up(
+    case: Case<'_>,
+    alike: Vec<Alike>,
+    exists: &dyn Fn(&RelPath) -> bool,
+) -> Result<Outcome, Undecided> {
+    let Case { workspace, plan, .. } = case;
+    let ledger = Ledger::new(workspace, plan, alike, why((case.stopped)()), exists);
+    conclude(case, ledger)
+}
+
 /// From what is known of the tasks to states, verdicts and the end: compare and report.
-pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome, LoadError> {
-    let Case { plan, versions, suppressions, baseline, read, goldens, unseen, stopped, strict, .. } = case;
+pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome, Undecided> {
+    let Case { plan, versions, suppressions, baseline, read, goldens, unseen, stopped, strict, halt, .. } =
+        case;
     let blind_spots = case.blind_spots;
     let diagnostics = std::mem::take(&mut ledger.diagnostics);
     let sources =
         Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.shown_at().path()))?);
-    let findings = identify(diagnostics, &sources);
+    let findings = identify(diagnostics, &sources, halt)?;
+    drop(sources);
     let mut tools = ledger.tools(versions);
     let (numbers, baseline) = numbers::judge(&ledger, &tools, case.stated.as_ref(), baseline);
     let look = Look::new(&ledger, read, unseen);
-    let mut matched = matching::compare(findings, suppressions, &baseline, &look);
+    let mut matched = matching::compare(findings, suppressions, &baseline, &look, halt)?;
     look.finish()?;
     let numbers = enter_numbers(numbers, &mut matched, &mut ledger, suppressions);
     for ((id, tool), outcome) in plan.graph.tools().zip(&mut tools) {
@@ -293,7 +328,7 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
     }
     let as_of = suppressions.as_of();
     let suppressions = suppressions.judge(&matched.findings, |one| ledger.has_looked(one));
-    let end = end(plan, &tools, &goldens.orphans, stopped, strict);
+    let end = end(plan, &tools, &goldens.orphans, stopped(), strict);
     Ok(Outcome {
         plan: Arc::clone(plan),
         tasks: ledger.tasks,

@@ -37,6 +37,7 @@ pub fn event(event: Event<'_>, workspace: &Workspace, plan: &Plan) -> Option<Vec
             "type": "planned",
         }),
         Event::Started(id) => of_step("step-started", id, workspace, plan),
+        Event::Reading(id) => of_step("step-reading", id, workspace, plan),
         Event::Finished(id) => of_step("step-finished", id, workspace, plan),
         Event::Slow(id, long) => {
             let mut value = of_step("step-slow", id, workspace, plan);

@@ -27,6 +27,7 @@ use super::program::{Missing, Programs};
 use super::spool::{Kept, Outputs, Truncated};
 use super::stop::{Stop, StopReason};
 use crate::model::event::Event;
+use crate::model::halt::Halted;
 use crate::model::task::{Output, Plan, Program, Step, StepId, TaskIx};
 use crate::model::workspace::Workspace;
 
@@ -67,8 +68,8 @@ pub struct Executor<'a> {
 }
 
 /// Reads the output of a process that ended by itself: the step, the tasks that the process covered, and what
-/// it left.
-pub type Judge<'a, R> = dyn Fn(&Step, &[TaskIx], &Output) -> Judged<R> + Sync + 'a;
+/// it left. Halted when the run gives up.
+pub type Judge<'a, R> = dyn Fn(&Step, &[TaskIx], &Output) -> Result<Judged<R>, Halted> + Sync + 'a;
 
 /// What the executor asks whom it works for, on the thread that runs the step.
 pub struct Client<'a, R> {
@@ -216,6 +217,9 @@ impl Executor<'_> {
         client: &Client<'_, R>,
         progress: &mut dyn FnMut(Event<'_>),
     ) -> std::io::Result<Runs<R>> {
+        if let Some(cap) = self.plan.policy.max_duration {
+            self.stop.end_at(self.started + cap);
+        }
         let due = self.plan.steps().filter(|step| self.is_due(*step)).count();
         if due == 0 {
             let steps = self.plan.steps().map(StepRun::never_started).collect();
@@ -247,6 +251,7 @@ impl Executor<'_> {
         })?;
         self.stop.children().end_orphans();
         self.stop.children().dismiss_guard();
+        self.stop.begin_report();
         let mut dispatcher = shared.dispatcher.into_inner().unwrap_or_else(PoisonError::into_inner);
         let result = |step| dispatcher.runs.remove(&step).unwrap_or_else(|| StepRun::never_started(step));
         let steps = self.plan.steps().map(result).collect();
@@ -385,6 +390,7 @@ impl Executor<'_> {
             attempts: 0,
             fails: false,
             is_second: false,
+            tell: &|event| shared.lock().news.push(event),
         };
         match (&programs[step.tool.0 as usize], (client.admit)(id)) {
             (_, Some(why)) => attempt.push(tasks, Ended::Withheld(why), None),

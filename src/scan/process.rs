@@ -9,13 +9,11 @@ use std::time::{Duration, Instant};
 
 use super::children::Starts;
 use super::spool::Spool;
-use super::stop::{Stop, StopReason};
+use super::stop::{GRACE, Stop, StopReason};
 use super::sys::{self, Group, Pipe};
 use crate::model::task::Exit;
 use crate::store::OutputDir;
 
-/// How long a child that was asked to end may take.
-const GRACE: Duration = Duration::from_secs(3);
 /// How long the pipes may stay open after the child ended.
 const DRAIN: Duration = Duration::from_millis(200);
 /// How often what does not end is killed again.
@@ -43,6 +41,13 @@ pub(super) struct Ran {
     pub(super) ending: Ending,
     /// Whether something that the child started still held a stream open when the child had ended.
     pub(super) leaky: bool,
+}
+
+impl Ran {
+    /// Whether it printed more than is held in memory.
+    pub(super) fn is_long(&self) -> bool {
+        self.stdout.is_on_disk() || self.stderr.is_on_disk()
+    }
 }
 
 /// Runs `command` to its end. What it prints goes to `dir` where it is too long for memory.

@@ -70,8 +70,7 @@ impl<'a> Outputs<'a> {
 
     /// Hands all that a process printed to `judge`.
     pub(super) fn read<T>(&self, ran: &Ran, judge: impl FnOnce(&Output) -> T) -> Result<T, Truncated> {
-        let is_long = ran.stdout.is_on_disk() || ran.stderr.is_on_disk();
-        let _turn = is_long.then(|| self.reading.lock().unwrap_or_else(PoisonError::into_inner));
+        let _turn = ran.is_long().then(|| self.reading.lock().unwrap_or_else(PoisonError::into_inner));
         let (stdout, stderr) = (ran.stdout.read()?, ran.stderr.read()?);
         Ok(judge(&Output { stdout, stderr, exit: ran.exit, is_leaky: ran.leaky }))
     }
@@ -156,7 +155,7 @@ impl Spool {
         self.len
     }
 
-    fn is_on_disk(&self) -> bool {
+    pub(super) fn is_on_disk(&self) -> bool {
         matches!(self.held, Held::Disk(_))
     }
 

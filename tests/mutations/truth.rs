@@ -9,6 +9,7 @@ use genti::compare::matching::{Matched, Reach, compare};
 use genti::compare::similar::edits;
 use genti::compare::suppressions::Suppressions;
 use genti::model::finding::{Entry, Finding, State};
+use genti::model::halt::Never;
 use genti::model::path::RelPath;
 use genti::model::sources::Sources;
 
@@ -106,7 +107,8 @@ impl Before {
             world.files.iter().flat_map(|(path, text)| self.look(path, text, world)).collect();
         let (mut new, mut fixed) = self.truth(&now, world);
         let current = now.iter().map(|seen| seen.finding.clone()).collect();
-        let matched = compare(current, &Suppressions::default(), &self.baseline, &Files(world));
+        let matched = compare(current, &Suppressions::default(), &self.baseline, &Files(world), &Never)
+            .expect("nobody halts it");
 
         let got_new = matched.findings.iter().filter(|compared| compared.state == State::New);
         let got_new = got_new.map(|compared| describe(&Entry::of(&compared.finding)));
@@ -271,7 +273,8 @@ fn look(path: &str, text: &Text, reworded: &[&'static str]) -> Vec<Seen> {
     let reports = diagnostics(path, text.as_str(), &found);
     let mut seen: Vec<Seen> = Vec::new();
     let sources = Sources(BTreeMap::from([(RelPath::new(path), text.as_str().as_bytes().to_vec())]));
-    let mut findings: BTreeMap<_, _> = identify(reports.clone(), &sources)
+    let mut findings: BTreeMap<_, _> = identify(reports.clone(), &sources, &Never)
+        .expect("nobody halts it")
         .into_iter()
         .map(|finding| (finding.diagnostic.clone(), finding))
         .collect();

@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use super::{Gap, Input, Parsed, Traces, Unparsable, Unsettled, is_crash};
 use crate::model::finding::Level;
 use crate::model::tool::Parse;
-use crate::model::workspace::{PackageId, TargetKind, Workspace};
+use crate::model::workspace::{PackageId, TargetKind};
 use message::{Artifact, BuildScript, CompilerMessage, Envelope, Finished};
 use place::Places;
 use programs::Programs;
@@ -47,7 +47,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let is_for_scripts = input.tool.parse == Parse::BuildScripts;
     let mut finished = None;
     let mut messages = 0_usize;
-    for (line, bytes) in (1..).zip(input.output.stdout.split(|&b| b == b'\n')) {
+    for (line, bytes) in (1..).zip(input.lines(&input.output.stdout)) {
         let broken = |error: serde_json::Error| Unparsable(format!("line {line} of cargo's JSON: {error}"));
         let text = std::str::from_utf8(bytes).map_err(serde::de::Error::custom);
         let read = text.and_then(|text| Ok((text, serde_json::from_str::<Envelope<'_>>(text)?)));
@@ -156,7 +156,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
 /// Where build scripts of members leave what they generate. Told before and after what is said of it.
 fn out_dirs(input: &Input<'_>, members: &BTreeMap<&str, PackageId>) -> Vec<(PathBuf, PackageId)> {
     const EXECUTED: &[u8] = br#"{"reason":"build-script-executed""#;
-    let lines = input.output.stdout.split(|&b| b == b'\n').filter(|line| line.starts_with(EXECUTED));
+    let lines = input.lines(&input.output.stdout).filter(|line| line.starts_with(EXECUTED));
     let scripts = lines.filter_map(|line| serde_json::from_slice::<BuildScript<'_>>(line).ok());
     scripts.filter_map(|script| Some((script.out_dir.into(), *members.get(&*script.package_id)?))).collect()
 }
@@ -180,11 +180,11 @@ pub(super) fn split_build(stdout: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// What cargo's messages in `stdout` say of what was built.
-pub(super) fn traces(workspace: &Workspace, stdout: &[u8]) -> Result<Traces, Unparsable> {
+pub(super) fn traces(input: &Input<'_>, stdout: &[u8]) -> Result<Traces, Unparsable> {
     let members: BTreeMap<&str, PackageId> =
-        workspace.packages().map(|(id, package)| (package.cargo_id.as_str(), id)).collect();
+        input.workspace.packages().map(|(id, package)| (package.cargo_id.as_str(), id)).collect();
     let mut traces = traces::Collector::default();
-    for (line, text) in (1..).zip(stdout.split(|&byte| byte == b'\n')) {
+    for (line, text) in (1..).zip(input.lines(stdout)) {
         let broken = |error: serde_json::Error| Unparsable(format!("line {line} of cargo's JSON: {error}"));
         let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(text) else { continue };
         match &*envelope.reason {

@@ -119,7 +119,7 @@ impl Reach {
     /// The packages that should have been judged and were not.
     pub(super) fn gaps(&self, input: &Input<'_>) -> Vec<Gap> {
         let stderr = input.scrub.lossy(&input.output.stderr);
-        let failures = Failures::read(&stderr);
+        let failures = Failures::read(input, &stderr);
         let mut packages = asked_for(input);
         let members = input.workspace.packages();
         packages.extend(members.filter(|(_, it)| failures.unreported.contains(&*it.name)).map(|(id, _)| id));
@@ -184,7 +184,7 @@ impl Reach {
     /// Why cargo did not get as far as `package`.
     pub(super) fn why_not(&self, input: &Input<'_>, package: PackageId) -> String {
         let stderr = input.scrub.lossy(&input.output.stderr);
-        self.reason(input, package, &Failures::read(&stderr))
+        self.reason(input, package, &Failures::read(input, &stderr))
     }
 
     fn reason(&self, input: &Input<'_>, id: PackageId, failures: &Failures<'_>) -> String {
@@ -329,9 +329,9 @@ fn is_plain_exit(cause: &str) -> bool {
 }
 
 impl<'a> Failures<'a> {
-    fn read(stderr: &'a str) -> Self {
+    fn read(input: &Input<'_>, stderr: &'a str) -> Self {
         let mut failures = Self::default();
-        let mut lines = stderr.lines().filter(|line| !line.trim().is_empty()).peekable();
+        let mut lines = input.text_lines(stderr).filter(|line| !line.trim().is_empty()).peekable();
         while let Some(line) = lines.next() {
             let Some(error) = line.strip_prefix("error: ") else { continue };
             let quoted = |before: &str| error.strip_prefix(before)?.split_once('`');

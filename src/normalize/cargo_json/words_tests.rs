@@ -53,7 +53,7 @@ fn finished() -> String {
 
 fn settled(mut parsed: Parsed, sources: &[(&str, &str)]) -> Parsed {
     let sources = sources.iter().map(|(path, text)| (RelPath::new(path), text.as_bytes().to_vec()));
-    parsed.settle(&sources.collect::<BTreeMap<_, _>>());
+    parsed.settle(&sources.collect::<BTreeMap<_, _>>(), &crate::model::halt::Never).unwrap();
     parsed
 }
 

@@ -31,7 +31,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     }
     let mut parsed = Parsed::default();
     let mut open = Vec::new();
-    for file in read::files(&input.output.stdout).map_err(Unparsable)? {
+    for file in read::files(input, &input.output.stdout).map_err(Unparsable)? {
         of_file(input, &file, &mut parsed.diagnostics, &mut open);
     }
     parsed.gaps = match code {

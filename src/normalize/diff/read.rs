@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::name::Side;
+use crate::model::halt::Pace;
+use crate::normalize::Input;
 use crate::normalize::patch::Patch;
 use crate::normalize::scrub::strip_escapes;
 
@@ -74,11 +76,16 @@ impl Change {
 }
 
 /// All files of the diff in `stdout`; why it can't be read.
-pub(super) fn files(stdout: &[u8]) -> Result<Vec<FileDiff>, String> {
-    let lines: Vec<&[u8]> = stdout.split(|&byte| byte == b'\n').collect();
+pub(super) fn files(input: &Input<'_>, stdout: &[u8]) -> Result<Vec<FileDiff>, String> {
+    let lines: Vec<&[u8]> = input.lines(stdout).collect();
     let mut reader = Reader { is_coloured: is_coloured(&lines), lines, at: 0, files: Vec::new() };
+    let mut pace = Pace::new(input.halt);
     while reader.at < reader.lines.len() {
+        let start = reader.at;
         reader.step()?;
+        let lines = &reader.lines[start..reader.at.min(reader.lines.len())];
+        let work = lines.iter().map(|line| line.len() + 1).sum();
+        pace.spend(work).map_err(|halted| halted.to_string())?;
     }
     // A header alone tells nothing.
     reader.files.retain(|file| file.has_hunks || file.is_told());

@@ -30,7 +30,7 @@ fn diff(stdout: &str, stderr: &str, code: i32) -> Result<Parsed, Unparsable> {
 
 fn settled(mut parsed: Parsed, sources: &[(&str, &str)]) -> Parsed {
     let sources = sources.iter().map(|(path, text)| (RelPath::new(path), text.as_bytes().to_vec()));
-    parsed.settle(&sources.collect::<BTreeMap<_, _>>());
+    parsed.settle(&sources.collect::<BTreeMap<_, _>>(), &crate::model::halt::Never).unwrap();
     parsed
 }
 
@@ -183,6 +183,7 @@ fn git_names_files_from_the_top_of_the_repository() {
         packages: &[],
         output: &output,
         scrub: &scrub,
+        halt: &crate::model::halt::Never,
     };
     let parsed = parse(&input, 1).expect("readable");
     let places: Vec<_> = parsed.diagnostics.iter().map(|found| found.place.name()).collect();

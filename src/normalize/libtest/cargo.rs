@@ -55,11 +55,11 @@ impl Death {
 }
 
 impl<'a> Cargo<'a> {
-    pub(super) fn read(stderr: &'a str) -> Self {
+    pub(super) fn read(input: &Input<'_>, stderr: &'a str) -> Self {
         static COUNT: LazyLock<Regex> =
             LazyLock::new(|| Regex::new(r"^error: (\d+) targets? failed:$").expect("valid"));
         let mut cargo = Self { failures: Vec::new(), counted: None, documented: 0 };
-        let mut lines = stderr.lines().filter(|line| !line.is_empty()).peekable();
+        let mut lines = input.text_lines(stderr).filter(|line| !line.is_empty()).peekable();
         while let Some(line) = lines.next() {
             if line.starts_with("   Doc-tests ") {
                 cargo.documented += 1;

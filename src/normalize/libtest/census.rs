@@ -48,7 +48,7 @@ pub(super) struct Reported<'a> {
 
 /// The census of a cargo that printed `reports` and, on stderr, what it started for them.
 pub(super) fn of_cargo(input: &Input<'_>, reports: &[Reported<'_>], stderr: &str) -> Census {
-    let started: Vec<_> = stderr.lines().filter_map(Started::read).collect();
+    let started: Vec<_> = input.text_lines(stderr).filter_map(Started::read).collect();
     let known = in_order(input, reports, &started).or_else(|| by_path(input, reports, &started));
     let groups =
         known.unwrap_or_else(|| reports.iter().map(|report| (Group::Unknown, report.tests)).collect());

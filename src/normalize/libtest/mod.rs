@@ -33,8 +33,8 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     if is_crash(code) {
         return Err(input.crashed(code));
     }
-    let stdout = input.scrub.lossy(&input.output.stdout);
-    let lines = report::lines(&stdout);
+    let stdout = input.text(&input.output.stdout);
+    let lines = report::lines(input, &stdout);
     if let Some(other) = report::other_form(&lines) {
         return Err(Unparsable(other.to_owned()));
     }
@@ -65,8 +65,8 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
         return Err(Unparsable(format!("exited with {code} before its tests were done")));
     };
     agree(code, !report.failed.is_empty(), report.is_libtest)?;
-    let stderr = input.scrub.lossy(&input.output.stderr);
-    let beside: Vec<&str> = stderr.lines().collect();
+    let stderr = input.text(&input.output.stderr);
+    let beside: Vec<&str> = input.text_lines(&stderr).collect();
     let diagnostics = report
         .failed
         .iter()
@@ -78,13 +78,13 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
 
 /// A cargo: one program after the other, or the documentation of one crate after the other.
 fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Result<Parsed, Unparsable> {
-    let stderr = input.scrub.lossy(&input.output.stderr);
-    let mut cargo = Cargo::read(&stderr);
+    let stderr = input.text(&input.output.stderr);
+    let mut cargo = Cargo::read(input, &stderr);
     if cargo.is_silent() {
         // A shell may have put both streams into one.
-        cargo = Cargo::read(stdout);
+        cargo = Cargo::read(input, stdout);
     }
-    let Reports { all, is_torn } = Reports::read(lines);
+    let Reports { all, is_torn } = Reports::read(input, lines);
     if is_torn && !cargo.has_dead() {
         return Err(Unparsable(format!("exited with {code} before its tests were done")));
     }

@@ -8,6 +8,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::model::halt::{Pace, until};
+use crate::normalize::Input;
+
 /// What the harness reported of one program.
 pub(super) struct Report<'a> {
     /// The tests that failed, as it lists them.
@@ -29,8 +32,8 @@ fn regex(pattern: &str) -> Regex {
 
 /// The lines of `text` as far as they can be believed: the last one may have been cut, and only a summary of rustc's
 /// harness shows that it was not.
-pub(super) fn lines(text: &str) -> Vec<&str> {
-    let mut lines: Vec<&str> = text.lines().collect();
+pub(super) fn lines<'t>(input: &Input<'_>, text: &'t str) -> Vec<&'t str> {
+    let mut lines: Vec<&str> = input.text_lines(text).collect();
     if !text.ends_with('\n')
         && lines.last().and_then(|line| Summary::read(line)).is_some_and(|last| !last.is_libtest)
     {
@@ -78,14 +81,22 @@ pub(super) struct Reports<'a> {
 
 impl<'a> Reports<'a> {
     /// Every report in `lines`. What lies within another one was printed by a test.
-    pub(super) fn read(lines: &'a [&'a str]) -> Self {
+    pub(super) fn read(input: &Input<'_>, lines: &'a [&'a str]) -> Self {
         let mut all: Vec<Report<'a>> = Vec::new();
         // Beginnings without an end, with the number of tests that they announce.
         let mut open: Vec<(usize, usize)> = Vec::new();
+        let mut pace = Pace::new(input.halt);
         for at in 0..lines.len() {
+            if pace.spend(lines[at].len() + 1).is_err() {
+                break;
+            }
             if let Some(total) = announced(lines[at]) {
                 open.push((at, total));
             } else if let Some(summary) = Summary::read(lines[at]) {
+                // All of this is gone through once more.
+                if pace.spend(open.len() + all.len()).is_err() {
+                    break;
+                }
                 let begins = open.iter().rev().filter(|(_, total)| *total == summary.total);
                 let Some(report) =
                     begins.take(MOST_NESTED).find_map(|(at_begin, _)| Report::read(lines, *at_begin, at))
@@ -102,7 +113,7 @@ impl<'a> Reports<'a> {
         let is_explained = |(begin, total): &(usize, usize)| {
             all.iter().find(|report| report.begin > *begin).is_some_and(|report| report.total == *total)
         };
-        let is_torn = !open.iter().all(is_explained);
+        let is_torn = !until(input.halt, &open, |_| all.len()).all(is_explained);
         Self { all, is_torn }
     }
 }
@@ -111,7 +122,8 @@ impl<'a> Reports<'a> {
 fn announced(line: &str) -> Option<usize> {
     static BEGIN: LazyLock<Regex> =
         LazyLock::new(|| regex(r"^running (\d+) tests?(?: \(shuffle seed: \d+\))?$"));
-    BEGIN.captures(line)?[1].parse().ok()
+    // Of millions of lines, most do not begin like this.
+    line.starts_with("running ").then(|| BEGIN.captures(line))??[1].parse().ok()
 }
 
 /// The line `test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s`.
@@ -129,7 +141,7 @@ impl Summary {
                 r"^(?:ok|FAILED)\. \d+ passed; \d+ failed; \d+ ignored; \d+ measured; \d+ filtered out(?:; |$)",
             )
         });
-        let found = LINE.captures(line)?;
+        let found = line.starts_with("test result: ").then(|| LINE.captures(line))??;
         let (mut total, mut failed, mut has_passed) = (0_usize, 0_usize, false);
         for part in found[2].split("; ") {
             let Some((count, what)) = part.split_once(' ') else { continue };

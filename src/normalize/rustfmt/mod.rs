@@ -20,6 +20,7 @@ use regex::bytes::{Captures, Regex};
 use super::settle::Unsettled;
 use super::{Gap, Input, Parsed, Unparsable};
 use crate::model::finding::{Diagnostic, Level, Place};
+use crate::model::halt::Pace;
 use crate::model::path::RelPath;
 use crate::model::style::FORMER_STYLE;
 use crate::model::task::Unit;
@@ -28,6 +29,8 @@ pub(super) use open::Open;
 use stderr::Said;
 
 const NS: &str = "rustfmt";
+/// The work that a line is, at least.
+const LINE: usize = 80;
 
 /// Reads the output of a rustfmt that ended with `code`.
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
@@ -87,7 +90,9 @@ impl Found {
         let mut found = Self::default();
         let mut is_verbose = false;
         let mut rest = stdout;
+        let mut pace = Pace::new(input.halt);
         while !rest.is_empty() {
+            pace.spend(LINE).map_err(|halted| Unparsable(halted.to_string()))?;
             let unexpected = || {
                 let line = input.scrub.quote(rest.split(|&b| b == b'\n').next().unwrap_or_default());
                 Unparsable(format!("no diff of rustfmt: {line:?}"))
@@ -100,6 +105,8 @@ impl Found {
                 if std::str::from_utf8(&body[..len]).is_err() {
                     return Err(Unparsable("a diff of rustfmt holds what is not UTF-8".to_owned()));
                 }
+                let halted = pace.spend(len);
+                halted.map_err(|halted| Unparsable(halted.to_string()))?;
                 found.add(input, &header[1], &hunk);
                 rest = &body[len..];
                 continue;

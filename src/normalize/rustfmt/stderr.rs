@@ -24,7 +24,7 @@ pub(super) struct Said {
 impl Said {
     pub(super) fn read(input: &Input<'_>, moved: &Moved) -> Self {
         let mut said = Self::default();
-        let mut lines = input.output.stderr.split(|&b| b == b'\n').peekable();
+        let mut lines = input.lines(&input.output.stderr).peekable();
         while let Some(line) = lines.next() {
             if !said.module(input, line)
                 && !said.report(input, line, lines.peek().copied().unwrap_or_default(), moved)

@@ -358,7 +358,7 @@ fn a_file_with_wrong_line_ends_is_a_finding_beside_the_diffs() {
     let mut parsed = rustfmt(diff, "", 1, 1).expect("readable");
     let sources = [("crlf.rs", "fn a() {}\r\nfn é() {}\r\n"), ("diff.rs", "fn a( ) {}\r\nfn b() {}\r\n")];
     let sources = sources.map(|(path, text)| (RelPath::new(path), text.as_bytes().to_vec()));
-    parsed.settle(&sources.into());
+    parsed.settle(&sources.into(), &crate::model::halt::Never).unwrap();
     assert_shown(
         &parsed,
         str![[r#"
@@ -390,7 +390,12 @@ fn which_line_ends_are_wrong_is_told_by_the_configuration_or_by_all_of_them() {
             ("a/src/rustfmt.toml", config),
             ("rustfmt.toml", "newline_style = \"Windows\""),
         ];
-        parsed.settle(&sources.map(|(path, text)| (RelPath::new(path), text.as_bytes().to_vec())).into());
+        parsed
+            .settle(
+                &sources.map(|(path, text)| (RelPath::new(path), text.as_bytes().to_vec())).into(),
+                &crate::model::halt::Never,
+            )
+            .unwrap();
         let fix = parsed.diagnostics[0].fix.clone();
         fix.map(|fix| fix.edits.into_iter().map(|(_, at, text)| (at.start.line, text)).collect::<Vec<_>>())
     };
@@ -423,7 +428,12 @@ fn a_mistake_in_the_configuration_is_a_finding_at_its_line_and_a_nightly_option_
         ("a/rustfmt.toml", "max_width = 90\n\"foo\" = 1\n"),
         ("rustfmt.toml", "# foo\nfn_call_width = 900\nversion = \"Two\"\nfoo=2\n"),
     ];
-    parsed.settle(&sources.map(|(path, text)| (RelPath::new(path), text.as_bytes().to_vec())).into());
+    parsed
+        .settle(
+            &sources.map(|(path, text)| (RelPath::new(path), text.as_bytes().to_vec())).into(),
+            &crate::model::halt::Never,
+        )
+        .unwrap();
     assert_shown(
         &parsed,
         str![[r#"

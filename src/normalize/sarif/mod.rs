@@ -5,6 +5,7 @@
 
 mod format;
 
+use super::document;
 use super::{Gap, Input, PANIC, Parsed, Unparsable, is_crash, range, whole_line};
 use crate::model::finding::{Diagnostic, Level, Place, Range, Related};
 use crate::model::path::RelPath;
@@ -16,7 +17,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let stdout = input.output.stdout.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&input.output.stdout);
     let log: Log = std::str::from_utf8(stdout)
         .map_err(serde::de::Error::custom)
-        .and_then(serde_json::from_str)
+        .and_then(|text| document::read(input.halt, text.as_bytes()))
         .map_err(|error: serde_json::Error| {
             Unparsable(input.complaint().filter(|_| code != 0).map_or_else(
                 || format!("no SARIF: {error}"),

@@ -14,6 +14,8 @@ use super::super::scheduler::time_cap;
 use super::super::spool::Kept;
 use super::super::stop::StopReason;
 use super::{Client, Ended, Executor, Piece};
+use crate::model::event::Event;
+use crate::model::halt::Halted;
 use crate::model::task::{Exit, Program, Step, StepId, TaskIx, Unit};
 use crate::model::tool::{Tool, ToolId};
 use crate::plan;
@@ -36,6 +38,8 @@ pub(super) struct Attempt<'a, R> {
     pub(super) fails: bool,
     /// Whether this is the second pass.
     pub(super) is_second: bool,
+    /// Told of what goes on.
+    pub(super) tell: &'a dyn Fn(Event<'static>),
 }
 
 impl<R> Attempt<'_, R> {
@@ -116,7 +120,12 @@ impl<R> Attempt<'_, R> {
                         if let Some(missing) = (code != 0).then(missing).flatten() {
                             return Ended::Missing(missing);
                         }
-                        let judged = (self.client.judge)(self.step, tasks, output);
+                        if ran.is_long() {
+                            (self.tell)(Event::Reading(self.id));
+                        }
+                        let Ok(judged) = (self.client.judge)(self.step, tasks, output) else {
+                            return self.given_up();
+                        };
                         if ran.leaky && !judged.is_whole {
                             return Ended::Leaky;
                         }
@@ -208,13 +217,19 @@ impl<R> Attempt<'_, R> {
                     return Err(Ended::Stopped(reason));
                 }
                 let read = outputs.read(&ran, |output| {
-                    let judged = (self.client.judge)(step, &step.tasks, output);
+                    let judged = (self.client.judge)(step, &step.tasks, output)?;
                     self.launcher.keep(builder, judged.programs, judged.outputs);
+                    Ok::<_, Halted>(())
                 });
-                read.map_err(Ended::Truncated)?;
+                read.map_err(Ended::Truncated)?.map_err(|Halted| self.given_up())?;
             }
         }
         Ok(())
+    }
+
+    /// How a process has ended whose output nobody has read to its end.
+    fn given_up(&self) -> Ended<R> {
+        Ended::Stopped(self.executor.stop.reason().unwrap_or(StopReason::Bug))
     }
 
     /// What the files are called that the output of the latest process is kept in: the same in every run.

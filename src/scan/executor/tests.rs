@@ -70,7 +70,7 @@ fn nothing_is_started_while_as_many_outputs_as_workers_wait_to_be_judged() {
                     std::thread::sleep(Duration::from_millis(10));
                 }
             }
-            Judged {
+            Ok(Judged {
                 result: (),
                 is_clear: true,
                 fails: false,
@@ -80,7 +80,7 @@ fn nothing_is_started_while_as_many_outputs_as_workers_wait_to_be_judged() {
                 again: false,
                 repeat: false,
                 is_whole: true,
-            }
+            })
         };
         let script = format!(": > '{}'/${{0##*/}}; head -c 500000 /dev/zero", dir.path().display());
         run(&script, 12, parallel, &judge, &mut |_| {});

@@ -80,6 +80,7 @@ impl<'a> Bar<'a> {
             Event::Comparing => return self.bar.finish_and_clear(),
             Event::Planned
             | Event::Started(_)
+            | Event::Reading(_)
             | Event::Finished(_)
             | Event::Waiting(_)
             | Event::Slow(..)

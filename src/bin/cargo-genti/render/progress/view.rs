@@ -60,7 +60,7 @@ impl<'a> View<'a> {
             }
             Event::Waiting(waiting) => self.waiting = waiting.map(|waiting| (waiting, now)),
             Event::Planned => self.has_begun = true,
-            Event::Notice(_) | Event::Slow(..) | Event::Tick | Event::Comparing => {}
+            Event::Notice(_) | Event::Slow(..) | Event::Tick | Event::Reading(_) | Event::Comparing => {}
         }
     }
 
