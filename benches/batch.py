@@ -95,7 +95,7 @@ def main():
             combinations = [(tool, policy) for tool in tools for policy in args.batch]
             random.shuffle(combinations)
             for tool, policy in combinations:
-                run = [*base, "run", *common, tool, "--batch", policy, "--parallel", args.parallel]
+                run = [*base, "run", "--no-cache", *common, tool, "--batch", policy, "--parallel", args.parallel]
                 result = measure(run)
                 if turn > 0:  # the first round warms the file cache
                     taken[tool, policy].append(result)

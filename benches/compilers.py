@@ -63,7 +63,8 @@ class Bench:
         config = os.path.join(directory, "genti.toml")
         with open(config, "w") as file:
             file.write("[tools.fmt]\n[tools.clippy]\n[tools.doc]\n[tools.test]\n[tools.doctest]\n")
-        self.genti = [os.path.abspath(args.binary), "genti", "run", "--config-file", config, "--parallel", jobs]
+        self.genti = [os.path.abspath(args.binary), "genti", "run", "--no-cache"]
+        self.genti += ["--config-file", config, "--parallel", jobs]
 
     def target(self, name="target"):
         return {**self.env, "CARGO_TARGET_DIR": os.path.join(self.directory, "built", name)}

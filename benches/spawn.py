@@ -69,7 +69,8 @@ def main():
         place = os.path.join(directory, "workspace")
         os.makedirs(place)
         workspace(place, args.tasks, program)
-        genti = [os.path.abspath(args.binary), "genti", "run", "--tool", "trivial", "--parallel", "2", "--batch", "1"]
+        genti = [os.path.abspath(args.binary), "genti", "run", "--no-cache", "--tool", "trivial", "--parallel", "2"]
+        genti += ["--batch", "1"]
         everyone = {
             "floor": [floor, str(args.tasks), program],
             "genti": genti,

@@ -35,6 +35,8 @@ pub mod build;
 pub mod compare;
 #[cfg(feature = "engine")]
 pub mod disk;
+#[cfg(all(feature = "cli", any(test, fuzzing)))]
+pub mod fuzz;
 pub mod model;
 #[cfg(feature = "engine")]
 pub mod normalize;
@@ -50,5 +52,9 @@ pub mod scan;
 pub mod store;
 #[cfg(feature = "engine")]
 pub mod workspace;
+
+// A file of the command line is a fuzz target, too: there it is the engine that goes by this name.
+#[cfg(all(feature = "cli", any(test, fuzzing)))]
+extern crate self as genti;
 
 pub use model::path;

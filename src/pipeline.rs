@@ -7,6 +7,8 @@
 
 mod around;
 mod as_of;
+mod blind_spots;
+mod compiled;
 mod conditions;
 mod empty;
 mod finished;
@@ -15,7 +17,10 @@ mod judge;
 mod ledger;
 mod lock;
 mod lockfile;
+mod numbers;
 mod recall;
+mod seen;
+mod unseen;
 mod verify;
 mod watch;
 
@@ -27,6 +32,7 @@ use std::time::Instant;
 use self::conditions::Conditions;
 use self::judge::Undecided;
 use self::recall::{Fate, Outside, Recall};
+use self::unseen::Unseen;
 use self::watch::Watch;
 use crate::compare::suppressions::Suppressions;
 use crate::model::digest::Digest;
@@ -55,6 +61,8 @@ pub use self::conditions::builds_like_baseline;
 pub use self::finished::{Difference, Judged, NotJudged, judge_finished};
 pub use self::lock::{lock, lock_drift};
 pub use self::lockfile::Lockfile;
+#[cfg(all(feature = "cli", any(test, fuzzing)))]
+pub(crate) use self::recall::fuzz;
 pub use self::verify::{Varies, Witness, varies};
 
 /// What the user asked for.
@@ -350,7 +358,7 @@ pub fn run(
     if !baseline.is_empty() {
         conditions.tell(events);
     }
-    let is_as_accepted = conditions.hold();
+    let alike = conditions.hold();
     events(Event::Planned);
     let scrub = judge::scrub(workspace, session.env, &build_dirs);
     let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);
@@ -406,7 +414,7 @@ pub fn run(
     let client = Client {
         judge: &normalize,
         recall: &|task, program| recall.of_program(task, program).map(Ok),
-        admit: &|step| watch.admit(step),
+        admit: &|step| watch.admit(step).or_else(|| recall.prepare(plan.step(step).tool, session.stop)),
         record: &|run| match watch.ended(run) {
             true => recall.forget(plan.step(run.step).tool),
             false => recall.record(run),
@@ -422,6 +430,10 @@ pub fn run(
             "cargo updated Cargo.lock during the run: the ids in the artifacts are those of the old one; run again",
         ));
     }
+    let asked_for = || plan.selection.target.clone();
+    let target = || asked_for().or_else(|| scan::default_target(workspace, programs, session.env));
+    let flags = || scan::compiler_flags(workspace, programs, session.env, target().as_deref());
+    let is_cross = plan.selection.target.is_some();
     let goldens = Goldens {
         accepted: goldens.accepted(),
         orphans: golden::orphans(workspace, plan, &project.disabled),
@@ -435,18 +447,20 @@ pub fn run(
         baseline,
         read: &read,
         goldens: goldens.clone(),
+        unseen: Unseen::Found(unseen::Build { target: &target, is_cross, flags: &flags }),
+        stated: None,
+        blind_spots: None,
         stopped: &stopped,
         strict: session.strict,
         parallel: session.parallel,
         halt,
     };
     let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
-    let asked_for = || plan.selection.target.clone();
-    let target = || asked_for().or_else(|| scan::default_target(workspace, programs, session.env));
+    let beyond = || workspace::manifests_beyond(&workspace.root);
     let ran = judge::Ran { runs, fates, changed, moved, failed_fast };
-    let outcome = judge::outcome(case(session.stop), ran, is_as_accepted.clone(), &exists, &target);
+    let outcome = judge::outcome(case(session.stop), ran, alike.clone(), &exists, &target, &beyond);
     let mut outcome = match outcome {
-        Err(Undecided::Halted(_)) => judge::give_up(case(&Never), is_as_accepted, &exists)?,
+        Err(Undecided::Halted(_)) => judge::give_up(case(&Never), alike, &exists)?,
         outcome => outcome?,
     };
     lock::explain(project, &mut outcome, session.env, session.stop);

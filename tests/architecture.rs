@@ -102,6 +102,7 @@ fn the_engine_does_not_know_the_command_line() {
         for cli_only in [
             "clap::",
             "clap_",
+            "console::",
             "indicatif::",
             "anstream::",
             "annotate_snippets::",

@@ -103,6 +103,7 @@ pub(crate) fn workspace(tasks: usize) -> Workspace {
             ],
             name,
             dir: RelPath::new(&dir),
+            features: Vec::new(),
             dependencies,
             outside: Vec::new(),
         });

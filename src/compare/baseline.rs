@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::ratchet;
 use crate::model::error::{Problem, Problems};
 use crate::model::finding::{Entry, Finding, Site, State};
 use crate::model::outcome::{Compared, Gone};
@@ -54,11 +55,13 @@ pub fn shrunk(findings: &[Compared], gone: &[Gone]) -> BTreeMap<String, Vec<Entr
 }
 
 /// What two sides made of `base`, an entry counted as often as it stands there: what one side changed is taken from
-/// it, what both changed in different ways is taken from both.
+/// it, what both changed in different ways is taken from both. Of a number that both changed, the stricter value is taken.
 pub fn merge(base: &[Entry], ours: &[Entry], theirs: &[Entry]) -> Vec<Entry> {
+    let [mut base, mut ours, mut theirs] = [base, ours, theirs].map(<[Entry]>::to_vec);
+    let numbers = ratchet::merge([&mut base, &mut ours, &mut theirs]);
     let mut counts: BTreeMap<Entry, [usize; 3]> = BTreeMap::new();
     let mut reasons: BTreeMap<Entry, Vec<Option<String>>> = BTreeMap::new();
-    for (side, entries) in [ours, theirs, base].into_iter().enumerate() {
+    for (side, entries) in [&ours, &theirs, &base].into_iter().enumerate() {
         for entry in entries {
             let bare = Entry { reason: None, ..entry.clone() };
             counts.entry(bare.clone()).or_default()[side] += 1;
@@ -79,6 +82,7 @@ pub fn merge(base: &[Entry], ours: &[Entry], theirs: &[Entry]) -> Vec<Entry> {
         let mut reasons = reasons.remove(&entry).unwrap_or_default().into_iter();
         merged.extend((0..count).map(|_| Entry { reason: reasons.next().flatten(), ..entry.clone() }));
     }
+    merged.extend(numbers);
     merged.sort();
     merged
 }

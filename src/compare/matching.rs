@@ -26,6 +26,13 @@ pub trait Reach {
     /// Whether every tool that speaks for namespace `ns` came to a verdict on what covers `entry`, in the way
     /// that the baseline was taken.
     fn looked_at(&self, ns: &str, entry: &Entry) -> bool;
+
+    /// For each place where the code of `entry` still stands although none of these tools looked at it, why: no target
+    /// compiles the file, or a condition is off. Empty if there is none, or it is not known.
+    fn unseen(&self, ns: &str, entry: &Entry) -> Vec<String> {
+        let _ = (ns, entry);
+        Vec::new()
+    }
 }
 
 /// Today's findings and the baseline, compared.
@@ -72,17 +79,19 @@ pub fn compare(
     for (ns, (current, known)) in by_ns {
         let current = current.into_iter().map(|at| (at, &entries[at])).collect();
         let (matched, left) = Passes::new(ns, reach, current, known.into_iter(), halt).run()?;
-        let mut lose =
-            |entry: &Entry, state| gone.push(Gone { ns: ns.to_owned(), entry: entry.clone(), state });
+        let mut lose = |entry: &Entry, (state, unseen)| {
+            gone.push(Gone { ns: ns.to_owned(), entry: entry.clone(), state, unseen });
+        };
         for (at, pass, entry) in matched {
             match suppressed_by[at] {
-                Some(_) => lose(entry, State::Suppressed),
+                Some(_) => lose(entry, (State::Suppressed, None)),
                 None => accepted[at] = Some(Accepted { pass, entry: entry.clone() }),
             }
         }
-        left.into_iter().for_each(|entry| lose(entry, state_of_gone(ns, entry, reach)));
+        let mut judge = Left { ns, reach, unseen: BTreeMap::new() };
+        left.into_iter().for_each(|entry| lose(entry, judge.state_of(entry)));
     }
-    gone.sort_by(|a, b| (&a.ns, &a.entry, a.state).cmp(&(&b.ns, &b.entry, b.state)));
+    gone.sort_by(|a, b| (&a.ns, &a.entry, a.state, &a.unseen).cmp(&(&b.ns, &b.entry, b.state, &b.unseen)));
     Ok(Matched { findings: judge(findings, accepted, suppressed_by), gone })
 }
 
@@ -98,12 +107,34 @@ pub fn has_surely_new(findings: &[Finding], baseline: &BTreeMap<String, Vec<Entr
         })
 }
 
-/// The pass that matches what was edited and is still the same finding.
-const EDITED: u8 = 5;
+/// The passes that match what was edited and is still the same finding.
+const EDITED: [u8; 2] = [5, 7];
 
-fn state_of_gone(ns: &str, entry: &Entry, reach: &dyn Reach) -> State {
-    let file_gone = matches!(&entry.site, Site::Path(path) if !reach.exists(path));
-    if file_gone || reach.looked_at(ns, entry) { State::Fixed } else { State::Unknown }
+/// Judges what is left of the baseline.
+struct Left<'a> {
+    ns: &'a str,
+    reach: &'a dyn Reach,
+    /// The places of identical entries that nobody looked at: each is that of one of them.
+    unseen: BTreeMap<Entry, Vec<String>>,
+}
+
+impl Left<'_> {
+    /// What became of `entry`, and why nobody has seen it if it still stands.
+    fn state_of(&mut self, entry: &Entry) -> (State, Option<String>) {
+        let Self { ns, reach, unseen } = self;
+        if matches!(&entry.site, Site::Path(path) if !reach.exists(path)) {
+            return (State::Fixed, None);
+        }
+        if !reach.looked_at(ns, entry) {
+            return (State::Unknown, None);
+        }
+        let key = Entry { reason: None, ..entry.clone() };
+        let places = unseen.entry(key).or_insert_with(|| reach.unseen(ns, entry));
+        match places.pop() {
+            Some(why) => (State::Unknown, Some(why)),
+            None => (State::Fixed, None),
+        }
+    }
 }
 
 fn judge(
@@ -114,7 +145,7 @@ fn judge(
     let state = |accepted: &Option<Accepted>, suppressed_by: Option<usize>| match (accepted, suppressed_by) {
         (_, Some(_)) => State::Suppressed,
         (None, None) => State::New,
-        (Some(Accepted { pass: EDITED, .. }), None) => State::Updated,
+        (Some(Accepted { pass, .. }), None) if EDITED.contains(pass) => State::Updated,
         (Some(_), None) => State::Unchanged,
     };
     let mut judged = Vec::with_capacity(findings.len());
@@ -231,6 +262,27 @@ mod tests {
         let matched = compare(found("return x;", &[1]), &baseline, &Everything);
         assert_eq!(states(&matched), [NEW]);
         assert_eq!(matched.gone[0].ns, "other");
+    }
+
+    #[test]
+    fn of_identical_entries_as_many_are_unseen_as_still_stand_unseen() {
+        struct Standing;
+        impl Reach for Standing {
+            fn exists(&self, _: &RelPath) -> bool {
+                true
+            }
+            fn looked_at(&self, _: &str, _: &Entry) -> bool {
+                true
+            }
+            fn unseen(&self, _: &str, entry: &Entry) -> Vec<String> {
+                if entry.code == "return x" { vec!["a".to_owned(), "b".to_owned()] } else { Vec::new() }
+            }
+        }
+        let baseline = entries_of(&found("return x;\nreturn x;\nreturn x;\nreturn y;", &[1, 2, 3, 4]));
+        let gone = compare(Vec::new(), &baseline, &Standing).gone;
+        let states: Vec<_> = gone.iter().map(|gone| (gone.state, gone.unseen.as_deref())).collect();
+        let unknown = |why| (State::Unknown, Some(why));
+        assert_eq!(states, [(State::Fixed, None), unknown("a"), unknown("b"), (State::Fixed, None)]);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! | 4 | rule, site, code, scope; as many on either side | a lint was reworded |
 //! | 5 | rule, site, message, scope; one on either side | code was edited, and what is found is about an item |
 //! | 6 | rule, message, code, scope but for modules | an item moved to another file, a module became one |
+//! | 7 | rule, site, message, scope, nearly all of the code | code was edited a little, and is what was found before |
 //!
 //! Positions are never looked at, nor is git: the result is the same in a shallow clone. Knows nothing of states.
 
@@ -16,6 +17,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::matching::Reach;
+use super::similar::{edits, is_near};
 use crate::model::finding::{Entry, Site};
 use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
 use crate::model::path::RelPath;
@@ -69,7 +71,10 @@ impl<'a> Passes<'a> {
         self.pair(5, anywhere, edited)?;
         // What nobody looked at may still be where it was.
         let (ns, reach) = (self.ns, self.reach);
-        self.pair(6, |known| reach.looked_at(ns, known.entry), moved)?;
+        let is_settled =
+            |known: &Known<'_>| reach.looked_at(ns, known.entry) && reach.unseen(ns, known.entry).is_empty();
+        self.pair(6, is_settled, moved)?;
+        self.pair(7, anywhere, near)?;
         Ok((self.matched, self.known.into_iter().map(|known| known.entry).collect()))
     }
 
@@ -80,6 +85,9 @@ impl<'a> Passes<'a> {
         may: impl Fn(&Known<'a>) -> bool,
         pass: impl Fn(&mut Pace<'_>, &[&Entry], &[&Entry]) -> Pairs,
     ) -> Result<(), Halted> {
+        if self.current.is_empty() {
+            return Ok(());
+        }
         let at: Vec<usize> = (0..self.known.len()).filter(|&at| may(&self.known[at])).collect();
         let known: Vec<&Entry> = at.iter().map(|&at| &*self.known[at].now).collect();
         let current: Vec<&Entry> = self.current.iter().map(|(_, entry)| *entry).collect();
@@ -216,6 +224,51 @@ fn edited(pace: &mut Pace<'_>, current: &[&Entry], known: &[&Entry]) -> Pairs {
         |&(one, other): &(usize, usize)| is_alone(one) && is_about_one_item(current[one], known[other]);
     Ok(pairs.into_iter().filter(is_edited).collect())
 }
+
+/// Pairs what is most alike first.
+fn near(pace: &mut Pace<'_>, current: &[&Entry], known: &[&Entry]) -> Pairs {
+    let mut groups: BTreeMap<_, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+    for (at, entry) in current.iter().enumerate().filter(|(_, entry)| !entry.code.is_empty()) {
+        pace.spend(PER_FINDING)?;
+        groups.entry(codeless(entry)).or_default().0.push(at);
+    }
+    for (at, entry) in known.iter().enumerate().filter(|(_, entry)| !entry.code.is_empty()) {
+        pace.spend(PER_FINDING)?;
+        if let Some(group) = groups.get_mut(&codeless(entry)) {
+            group.1.push(at);
+        }
+    }
+    let mut pairs = Vec::new();
+    for (ours, theirs) in groups.into_values().filter(|(ours, theirs)| ours.len() * theirs.len() <= MOST) {
+        let mut alike = Vec::new();
+        for &one in &ours {
+            for &other in &theirs {
+                let (ours, theirs) = (&current[one].code, &known[other].code);
+                pace.spend(ours.len() + theirs.len())?;
+                let (edits, tokens) = edits(ours, theirs);
+                if is_near((edits, tokens)) {
+                    alike.push((edits * SCALE / tokens.max(1), one, other));
+                }
+            }
+        }
+        alike.sort_unstable();
+        let (mut taken, mut given) = (BTreeSet::new(), BTreeSet::new());
+        for (_, one, other) in alike {
+            if !taken.contains(&one) && !given.contains(&other) {
+                taken.insert(one);
+                given.insert(other);
+                pairs.push((one, other));
+            }
+        }
+    }
+    Ok(pairs)
+}
+
+/// Groups with more pairs than this are not compared piece by piece: a tool has changed its mind about a whole item.
+const MOST: usize = 10_000;
+
+/// Parts of edited tokens are compared as so many of the whole.
+const SCALE: usize = 100_000;
 
 fn moved(pace: &mut Pace<'_>, current: &[&Entry], known: &[&Entry]) -> Pairs {
     // What is no code has nothing that moved with it.
@@ -488,6 +541,28 @@ mod tests {
         // Of two it can't be told which is which.
         let known = ["a.rs|r|f|x(1)|`a` is", "a.rs|r|f|x(2)|`a` is"];
         check(&known, &["a.rs|r|f|x(3)|`a` is", "a.rs|r|f|x(4)|`a` is"], &[0, 0]);
+    }
+
+    #[test]
+    fn code_that_is_nearly_the_same_is_the_same_finding() {
+        let long =
+            |inner: &str| format!("if list.is_empty(){{{inner};said.push_str(name);said.push_str(half)}}");
+        let entry = |path: &str, scope: &str, inner: &str, msg: &str| {
+            format!("{path}|r|{scope}|{}|{msg}", long(inner))
+        };
+        let known = [&*entry("a.rs", "fn a", "f(x)", "m")];
+        check(&known, &[&entry("a.rs", "fn a", "f(y)", "m")], &[7]);
+        // Half of it is another one; so is what is elsewhere, or said in other words.
+        check(&known, &[&entry("a.rs", "fn a", "let [one,two]=[3*x,4*x,5*x]", "m")], &[0]);
+        check(&known, &[&entry("a.rs", "fn b", "f(y)", "m")], &[0]);
+        check(&known, &[&entry("b.rs", "fn a", "f(y)", "m")], &[0]);
+        check(&known, &[&entry("a.rs", "fn a", "f(y)", "n")], &[0]);
+        // Of several, the nearest; one to one.
+        let current = [&*entry("a.rs", "fn a", "g(y)", "m"), &*entry("a.rs", "fn a", "f(y)", "m")];
+        check(&known, &current, &[0, 7]);
+        // A renamed file is followed first.
+        let known = [&*entry("gone.rs", "fn a", "f(x)", "m"), "gone.rs|r|fn b|y|m"];
+        check(&known, &[&entry("new.rs", "fn a", "f(y)", "m"), "new.rs|r|fn b|y|m"], &[7, 3]);
     }
 
     #[test]

@@ -95,19 +95,59 @@ impl Source {
         if rust.is_all(&span) {
             return String::new();
         }
-        let mut labels = Vec::new();
         let first = rust.first_token(span.start);
-        let mut item = match self.lines(span).trim_start() {
+        let item = match self.lines(span).trim_start() {
             // An inner comment speaks of the item that it is in, and not of the one that follows.
             line if line.starts_with("//!") => rust.around(first),
             _ => rust.tokens.get(first).and_then(|token| token.item),
         };
-        while let Some(at) = item {
-            labels.push(rust.items[at].label.as_str());
-            item = rust.items[at].parent;
-        }
-        labels.reverse();
-        labels.join(" > ")
+        rust.path_of(item)
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// None in a file that is not Rust.
+    pub(super) fn tokens(&self) -> &[Token] {
+        self.rust.as_ref().map_or(&[], |rust| &rust.tokens)
+    }
+
+    /// The path of the item around the token at `at`.
+    pub(super) fn scope_of_token(&self, at: usize) -> String {
+        let Some(rust) = &self.rust else { return String::new() };
+        rust.path_of(rust.tokens.get(at).and_then(|token| token.item))
+    }
+
+    /// Whether there is an item with this path.
+    pub(super) fn has_scope(&self, scope: &str) -> bool {
+        let Some(rust) = &self.rust else { return scope.is_empty() };
+        scope.is_empty() || (0..rust.items.len()).any(|at| rust.path_of(Some(at)) == scope)
+    }
+
+    /// The first token of each item of this kind and name.
+    pub(super) fn items_of<'a>(&'a self, label: &'a str) -> impl Iterator<Item = usize> + 'a {
+        let items = self.rust.iter().flat_map(|rust| (0..rust.items.len()).map(move |item| (rust, item)));
+        let named = items.filter(move |(rust, item)| rust.items[*item].label == label);
+        named.filter_map(|(rust, item)| rust.tokens.iter().position(|token| token.item == Some(item)))
+    }
+
+    /// The first token that ends behind `offset`.
+    pub(super) fn token_from(&self, offset: usize) -> usize {
+        self.rust.as_ref().map_or(0, |rust| rust.first_token(offset))
+    }
+
+    /// All of its code, as [`Source::code`] spells it.
+    pub(super) fn spelled_code(&self) -> Spelled {
+        let tokens = self.tokens().iter();
+        Spelled::of(tokens.map(|token| (token.unfolded(&self.text), token.joint(), token.start)))
+    }
+
+    /// All of its words, comments included.
+    pub(super) fn spelled_prose(&self) -> Spelled {
+        let start = |word: &str| word.as_ptr() as usize - self.text.as_ptr() as usize;
+        let words = self.text.split_whitespace();
+        Spelled::of(words.map(|word| (Cow::Borrowed(word), Joint::Word, start(word))))
     }
 
     fn span(&self, range: Range) -> Option<ops::Range<usize>> {
@@ -140,6 +180,17 @@ impl Rust {
         let mut tokens = without_layout(lex(text));
         let items = find_items(text, &mut tokens);
         Self { tokens, items }
+    }
+
+    /// The path of `item`; empty for none.
+    fn path_of(&self, mut item: Option<usize>) -> String {
+        let mut labels = Vec::new();
+        while let Some(at) = item {
+            labels.push(self.items[at].label.as_str());
+            item = self.items[at].parent;
+        }
+        labels.reverse();
+        labels.join(" > ")
     }
 
     /// The item whose braces are open before the token at `at`.
@@ -314,6 +365,74 @@ pub(super) fn spelled(text: &str) -> String {
     spell_tokens(text, &without_layout(lex(text)))
 }
 
+/// The tokens of `code`, which is spelled, and how many more were only counted.
+pub(super) fn words_of(code: &str) -> (Vec<String>, usize) {
+    let words = |code: &str| lex(code).map(|token| token.text(code).to_owned()).collect::<Vec<_>>();
+    if let Some((head, rest)) = cut_off(code) {
+        let words = words(head);
+        if words.len() >= MAX_TOKENS {
+            return (words, rest);
+        }
+    }
+    (words(code), 0)
+}
+
+/// Code of which the rest was only counted: what is there, and how many more tokens there are.
+fn cut_off(code: &str) -> Option<(&str, usize)> {
+    let (head, rest) = code.rsplit_once(REST)?;
+    Some((head, rest.parse().ok()?))
+}
+
+/// Text without what depends on the layout, to be searched for code that is spelled in the same way.
+pub(super) struct Spelled {
+    text: String,
+    /// Of each piece, where it begins and ends in the text, and where it begins in the source.
+    pieces: Vec<(usize, usize, usize)>,
+}
+
+impl Spelled {
+    fn of<T: AsRef<str>>(pieces: impl Iterator<Item = (T, Joint, usize)>) -> Self {
+        let mut spelled = Self { text: String::new(), pieces: Vec::new() };
+        let mut previous = Joint::Tight;
+        for (piece, joint, start) in pieces {
+            spelled.text.push_str(joint.gap(previous));
+            previous = joint;
+            let begin = spelled.text.len();
+            push_piece(&mut spelled.text, piece.as_ref());
+            spelled.pieces.push((begin, spelled.text.len(), start));
+        }
+        spelled
+    }
+
+    /// Where the piece at `at` begins in the source.
+    pub(super) fn start(&self, at: usize) -> usize {
+        self.pieces[at].2
+    }
+
+    /// Where `code` stands: the pieces that it is made of.
+    pub(super) fn find(&self, code: &str) -> Vec<ops::Range<usize>> {
+        let whole: Vec<_> = self.occurrences(code).collect();
+        match cut_off(code) {
+            Some((head, rest)) if whole.is_empty() => {
+                let is_that_long = |found: &ops::Range<usize>| {
+                    found.len() == MAX_TOKENS && found.end + rest <= self.pieces.len()
+                };
+                self.occurrences(head).filter(is_that_long).collect()
+            }
+            _ => whole,
+        }
+    }
+
+    fn occurrences<'a>(&'a self, code: &'a str) -> impl Iterator<Item = ops::Range<usize>> + 'a {
+        self.text.match_indices(code).filter_map(move |(begin, _)| {
+            let first = self.pieces.binary_search_by_key(&begin, |piece| piece.0).ok()?;
+            let end = begin + code.len();
+            let last = self.pieces.binary_search_by_key(&end, |piece| piece.1).ok()?;
+            Some(first..last + 1)
+        })
+    }
+}
+
 /// How a piece of code stands beside others: there is a space before a word that follows a word or a closing
 /// delimiter, and nowhere else.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -323,22 +442,20 @@ enum Joint {
     Tight,
 }
 
+impl Joint {
+    /// What stands between a piece and the `previous` one.
+    fn gap(self, previous: Self) -> &'static str {
+        if self == Self::Word && previous != Self::Tight { " " } else { "" }
+    }
+}
+
 fn spell(mut pieces: impl Iterator<Item = (impl AsRef<str>, Joint)>) -> String {
     let mut out = String::new();
     let mut previous = Joint::Tight;
     for (piece, joint) in pieces.by_ref().take(MAX_TOKENS) {
-        if joint == Joint::Word && previous != Joint::Tight {
-            out.push(' ');
-        }
+        out.push_str(joint.gap(previous));
         previous = joint;
-        let piece = piece.as_ref();
-        match piece.char_indices().nth(MAX_CHARS) {
-            None => out.push_str(piece),
-            Some((cut, _)) => {
-                out.push_str(&piece[..cut]);
-                push_rest(&mut out, piece[cut..].chars().count());
-            }
-        }
+        push_piece(&mut out, piece.as_ref());
     }
     match pieces.count() {
         0 => {}
@@ -347,9 +464,22 @@ fn spell(mut pieces: impl Iterator<Item = (impl AsRef<str>, Joint)>) -> String {
     out
 }
 
+fn push_piece(out: &mut String, piece: &str) {
+    match piece.char_indices().nth(MAX_CHARS) {
+        None => out.push_str(piece),
+        Some((cut, _)) => {
+            out.push_str(&piece[..cut]);
+            push_rest(out, piece[cut..].chars().count());
+        }
+    }
+}
+
+/// Stands before the number of what is only counted.
+const REST: &str = "… +";
+
 fn push_rest(out: &mut String, count: usize) {
     // Writing to a string can't fail.
-    let _ = write!(out, "… +{count}");
+    let _ = write!(out, "{REST}{count}");
 }
 
 /// All tokens but whitespace and comments.

@@ -2,15 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::finding::Place;
+use super::path::RelPath;
 
 /// Something that no tool of a run looks at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BlindSpot {
     /// What it is.
     pub kind: BlindSpotKind,
-    /// What it is about: a file, or the name of something else.
-    pub place: Place,
+    /// The file that it is, or that says so.
+    pub path: RelPath,
     /// Why nobody looks there.
     pub reason: String,
 }
@@ -23,6 +23,8 @@ pub enum BlindSpotKind {
     UnseenFile,
     /// A source file that a tool compiled and none formatted.
     UnformattedFile,
+    /// Something that counts as no file, or a link that no tool is given in place of a file.
+    LeftOut,
     /// A target whose tests, unit tests or doc tests are not run.
     UntestedTarget,
     /// A feature of a member that no tool turned on.
@@ -35,9 +37,10 @@ pub enum BlindSpotKind {
 
 impl BlindSpotKind {
     /// All of them, in order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::UnseenFile,
         Self::UnformattedFile,
+        Self::LeftOut,
         Self::UntestedTarget,
         Self::UnusedFeature,
         Self::UnseenPackage,
@@ -49,6 +52,7 @@ impl BlindSpotKind {
         match self {
             Self::UnseenFile => "unseen-file",
             Self::UnformattedFile => "unformatted-file",
+            Self::LeftOut => "left-out",
             Self::UntestedTarget => "untested-target",
             Self::UnusedFeature => "unused-feature",
             Self::UnseenPackage => "unseen-package",

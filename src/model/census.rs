@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::path::RelPath;
+use super::ratchet::{Better, Decimal};
 
 /// What one process looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,12 +19,22 @@ pub struct Census {
     pub tests: BTreeMap<Group, Option<Tests>>,
     /// Cargo targets that were compiled or replayed.
     pub targets: BTreeSet<CompiledTarget>,
-    /// Files that were read.
+    /// Files that were formatted.
     pub files: BTreeSet<RelPath>,
+    /// Compilations of members, each with the files it covers. In no artifact.
+    pub units: BTreeSet<CompiledUnit>,
+    /// Packages of which not every compilation is known: some ended in errors that are lints. In no artifact.
+    pub undecided: BTreeSet<String>,
+    /// Source files that were compiled or documented.
+    pub compiled: BTreeSet<RelPath>,
+    /// By package, the features that were on.
+    pub features: BTreeMap<String, BTreeSet<String>>,
     /// How many crates of the dependency graph were checked.
     pub crates: Option<u64>,
     /// The day of the advisory database: `2026-11-01`.
     pub database_date: Option<String>,
+    /// Numbers that may only get better, by name.
+    pub numbers: BTreeMap<String, Decimal>,
 }
 
 /// A cargo target that was compiled or replayed, in whichever mode.
@@ -35,6 +46,31 @@ pub struct CompiledTarget {
     pub kind: String,
     /// Its name.
     pub name: String,
+}
+
+/// A compilation of a member: what decides which of its code is there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CompiledUnit {
+    /// The name of its package.
+    pub package: String,
+    /// The root source file.
+    pub root: RelPath,
+    /// Whether it is built for tests: `cfg(test)`.
+    pub is_test: bool,
+    /// Whether it is documented: `cfg(doc)`.
+    pub is_doc: bool,
+    /// Whether it is a procedural macro.
+    pub is_macro: bool,
+    /// Whether it runs on the machine that builds, whatever the target: a build script, a procedural macro.
+    pub is_for_host: bool,
+    /// Whether `cfg(debug_assertions)` holds; `None` if that is not stated.
+    pub debug_assertions: Option<bool>,
+    /// The features that were on.
+    pub features: BTreeSet<String>,
+    /// Conditions that its build script turned on: `name`, or `key="value"`.
+    pub cfgs: BTreeSet<String>,
+    /// The files it was compiled from; `None` if that is not stated, as of documentation.
+    pub files: Option<BTreeSet<RelPath>>,
 }
 
 /// What tests are counted by.
@@ -128,22 +164,32 @@ impl Census {
         }
         self.targets.extend(other.targets);
         self.files.extend(other.files);
+        self.units.extend(other.units);
+        self.undecided.extend(other.undecided);
+        self.compiled.extend(other.compiled);
+        for (package, features) in other.features {
+            self.features.entry(package).or_default().extend(features);
+        }
+        self.numbers.extend(other.numbers);
         self.crates = self.crates.max(other.crates);
         self.database_date = self.database_date.take().max(other.database_date);
     }
 
-    /// Splits it over `count` tasks of one process; `task_of` says to which of them a file belongs. What is not counted
-    /// by file belongs to the first. `None` if a file belongs to no task.
-    pub fn split(self, count: usize, task_of: impl Fn(&RelPath) -> Option<usize>) -> Option<Vec<Self>> {
+    /// Splits it over `count` tasks of one process; `task_of` says to which of them a file belongs. What belongs to none,
+    /// or is not counted by file, goes to the first.
+    pub fn split(self, count: usize, task_of: impl Fn(&RelPath) -> Option<usize>) -> Vec<Self> {
         let mut split = vec![Self::default(); count];
         for file in &self.files {
-            split.get_mut(task_of(file)?)?.files.insert(file.clone());
+            let at = task_of(file).filter(|at| *at < count).unwrap_or_default();
+            if let Some(one) = split.get_mut(at) {
+                one.files.insert(file.clone());
+            }
         }
         if let Some(first) = split.first_mut() {
             let files = std::mem::take(&mut first.files);
             *first = Self { files, ..self };
         }
-        Some(split)
+        split
     }
 
     /// The numbers of it.
@@ -221,6 +267,95 @@ pub struct OfTarget {
     pub tests: Option<Counts>,
 }
 
+/// A number of a census that may only get better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CensusNumber {
+    /// Tests that ran.
+    Run,
+    /// Tests that passed.
+    Passed,
+    /// Tests that are ignored.
+    Ignored,
+    /// Tests that a filter left out.
+    FilteredOut,
+    /// Tests that are ignored or left out.
+    Skipped,
+    /// Files.
+    Files,
+    /// Packages.
+    Packages,
+    /// Targets, of tests or compiled ones.
+    Targets,
+    /// Crates.
+    Crates,
+}
+
+impl CensusNumber {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Run,
+        Self::Passed,
+        Self::Ignored,
+        Self::FilteredOut,
+        Self::Skipped,
+        Self::Files,
+        Self::Packages,
+        Self::Targets,
+        Self::Crates,
+    ];
+
+    /// As written in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Passed => "passed",
+            Self::Ignored => "ignored",
+            Self::FilteredOut => "filtered-out",
+            Self::Skipped => "skipped",
+            Self::Files => "files",
+            Self::Packages => "packages",
+            Self::Targets => "targets",
+            Self::Crates => "crates",
+        }
+    }
+
+    /// What it is called in reports and in the baseline.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Run => "tests run",
+            Self::Passed => "tests passed",
+            Self::Ignored => "tests ignored",
+            Self::FilteredOut => "tests filtered out",
+            Self::Skipped => "tests skipped",
+            Self::Files | Self::Packages | Self::Targets | Self::Crates => self.as_str(),
+        }
+    }
+
+    /// Which way it is better.
+    pub fn better(self) -> Better {
+        match self {
+            Self::Ignored | Self::FilteredOut | Self::Skipped | Self::Crates => Better::Lower,
+            _ => Better::Higher,
+        }
+    }
+
+    /// Its value in `totals`, if that is stated.
+    pub fn of(self, totals: &Totals) -> Option<u64> {
+        let tests = totals.tests.as_ref();
+        match self {
+            Self::Run => Some(tests?.all.run),
+            Self::Passed => Some(tests?.all.passed),
+            Self::Ignored => tests?.all.ignored,
+            Self::FilteredOut => tests?.all.filtered_out,
+            Self::Skipped => tests?.all.skipped,
+            Self::Files => totals.files,
+            Self::Packages => totals.packages,
+            Self::Targets => totals.targets.or(tests.map(|tests| tests.by_target.len() as u64)),
+            Self::Crates => totals.crates,
+        }
+    }
+}
+
 impl TestTotals {
     fn of(groups: &BTreeMap<Group, Option<Tests>>) -> Option<Self> {
         if groups.is_empty() {
@@ -278,11 +413,11 @@ mod tests {
     fn a_split_census_is_the_same_again_when_it_is_added_up() {
         let files = ["a/x.rs", "b/y.rs"].map(RelPath::new).into_iter().collect();
         let census = Census { files, crates: Some(3), ..Census::default() };
-        let split = census.clone().split(2, |file| Some(usize::from(file.as_bytes()[0] == b'b'))).unwrap();
+        let split = census.clone().split(2, |file| Some(usize::from(file.as_bytes()[0] == b'b')));
         assert_eq!(split[1].files.len(), 1);
         let mut again = Census::default();
         split.into_iter().for_each(|part| again.add(part));
         assert_eq!(again, census);
-        assert_eq!(census.split(1, |_| None), None);
+        assert_eq!(census.clone().split(2, |_| None)[0], census);
     }
 }

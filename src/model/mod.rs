@@ -5,6 +5,8 @@ pub mod blind_spot;
 #[cfg(feature = "engine")]
 pub mod census;
 #[cfg(feature = "engine")]
+pub mod cfg;
+#[cfg(feature = "engine")]
 pub mod digest;
 #[cfg(feature = "engine")]
 pub mod error;
@@ -28,14 +30,18 @@ pub mod path;
 #[cfg(feature = "engine")]
 pub mod policy;
 #[cfg(feature = "engine")]
+pub mod ratchet;
+#[cfg(feature = "engine")]
 pub mod sources;
 #[cfg(feature = "engine")]
 pub mod stamp;
 #[cfg(feature = "engine")]
+pub mod style;
+#[cfg(feature = "engine")]
 pub mod suppression;
 #[cfg(feature = "engine")]
 pub mod task;
-#[cfg(all(test, feature = "engine"))]
+#[cfg(all(any(test, fuzzing), feature = "engine"))]
 pub(crate) mod testing;
 #[cfg(feature = "engine")]
 pub mod tool;

@@ -8,10 +8,13 @@ use std::time::Duration;
 use jiff::civil::Date;
 use serde::Deserialize;
 
+use super::blind_spot::BlindSpot;
 use super::census::Totals;
 use super::finding::{Entry, Finding, State};
 use super::generated::Generated;
 use super::path::RelPath;
+use super::ratchet::Number;
+use super::style::Migration;
 use super::suppression::Suppression;
 use super::task::{Plan, Status};
 
@@ -38,6 +41,10 @@ pub struct Outcome {
     pub as_of: Option<Date>,
     /// What there is to say of golden files beside the findings.
     pub goldens: Goldens,
+    /// The numbers that may only get better, sorted by tool, then name.
+    pub numbers: Vec<Number>,
+    /// What no tool looks at, sorted; `None` if nobody looked for it.
+    pub blind_spots: Option<Vec<BlindSpot>>,
     /// How it ended.
     pub end: End,
     /// How many processes ran at once at the most.
@@ -143,6 +150,8 @@ pub struct Gone {
     pub entry: Entry,
     /// [`State::Fixed`], [`State::Unknown`], or [`State::Suppressed`] if what it would accept is suppressed.
     pub state: State,
+    /// If its code still stands and this run did not look at it, why.
+    pub unseen: Option<String>,
 }
 
 /// A suppression and what came of it.
@@ -194,6 +203,8 @@ pub struct ToolOutcome {
     pub verdict: Verdict,
     /// Findings that are not in the baseline.
     pub new: usize,
+    /// Those of them that are there because the style edition changed.
+    pub migration: Option<Migration>,
     /// Findings that are.
     pub unchanged: usize,
     /// Findings that are, with code that was edited since.

@@ -111,6 +111,46 @@ pub struct Policy {
     pub per_task_timeout: Option<Duration>,
     /// The time that the whole run may take.
     pub max_duration: Option<Duration>,
+    /// What becomes of blind spots.
+    pub blind_spots: BlindSpots,
+}
+
+/// What becomes of what no tool of a run looks at. Decides no id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BlindSpots {
+    /// Reports list them.
+    #[default]
+    Report,
+    /// Each is a finding as well.
+    Deny,
+    /// Nobody looks for them.
+    Ignore,
+}
+
+impl BlindSpots {
+    const ALL: [Self; 3] = [Self::Report, Self::Deny, Self::Ignore];
+}
+
+impl fmt::Display for BlindSpots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Report => "report",
+            Self::Deny => "deny",
+            Self::Ignore => "ignore",
+        })
+    }
+}
+
+impl std::str::FromStr for BlindSpots {
+    type Err = PolicyError;
+
+    fn from_str(text: &str) -> Result<Self, PolicyError> {
+        Self::ALL.into_iter().find(|one| one.to_string() == text).ok_or_else(|| {
+            PolicyError(format!(
+                "unknown value `{text}` for blind spots; choose `report`, `deny` or `ignore`"
+            ))
+        })
+    }
 }
 
 /// How many processes run at once. No part of the plan.

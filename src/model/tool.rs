@@ -1,9 +1,14 @@
 //! What a tool is: a command, what it looks at, how its output is read. Knows nothing of TOML.
 
+mod parse;
+
 use std::num::NonZeroU32;
 
+pub use self::parse::{Parse, Streams};
+use super::census::CensusNumber;
 use super::digest::{ContentHash, Sink};
 use super::path::RelPath;
+use super::style::FORMER_STYLE;
 use super::workspace::{Target, TargetKind, Workspace};
 
 /// An index into the tools of a plan, which are sorted by name.
@@ -38,6 +43,8 @@ pub struct Tool {
     pub searches: Vec<Search>,
     /// Whether its results are cached, to be used again when nothing has changed that decides them.
     pub cache: Caching,
+    /// The numbers of its census that may only get better.
+    pub ratchet: Vec<CensusNumber>,
     /// The namespaces whose findings are fixed when this tool no longer reports them.
     pub namespaces: Vec<String>,
     /// Whether its verdict decides the exit code.
@@ -197,124 +204,6 @@ impl Targets {
     }
 }
 
-/// How the output of a tool is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Parse {
-    /// Cargo's `--message-format=json` lines.
-    RustcJson,
-    /// The same of a build: what keeps it from an end, and the test programs that it made.
-    CargoBuild,
-    /// The same as far as build scripts go: whether each of them ran, and what it generated.
-    BuildScripts,
-    /// What the test programs of rustc's own harness print, and `cargo test --doc`.
-    Libtest,
-    /// What `cargo nextest run` prints.
-    Nextest,
-    /// The diffs of `rustfmt --check`.
-    Rustfmt,
-    /// `cargo deny --format json check`: JSON lines on stderr.
-    DenyJson,
-    /// `cargo audit --json`.
-    AuditJson,
-    /// `typos --format json`.
-    TyposJson,
-    /// What `cargo machete` prints.
-    Machete,
-    /// SARIF 2.1.0 on stdout.
-    Sarif,
-    /// Unified diffs on stdout.
-    Diff,
-    /// A regular expression with named groups `path`, `line`, `column`, `rule`, `level`, `message`, on each
-    /// line of stdout and stderr.
-    Regex(String),
-    /// Each line of stdout that is not blank is a finding.
-    Lines,
-    /// Any other exit code than 0 is one finding.
-    ExitCode,
-    /// Not at all: what it prints is compared with a golden file.
-    Golden(Streams),
-}
-
-/// What a golden file holds of what a tool prints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Streams {
-    /// Its standard output.
-    Stdout,
-    /// Its standard error.
-    Stderr,
-    /// Its standard output, then its standard error.
-    Both,
-}
-
-impl Streams {
-    /// As written in the configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Stdout => "stdout",
-            Self::Stderr => "stderr",
-            Self::Both => "both",
-        }
-    }
-}
-
-impl Parse {
-    /// Each that goes by its name alone: all but [`Parse::Regex`].
-    pub const NAMED: [Self; 14] = [
-        Self::RustcJson,
-        Self::CargoBuild,
-        Self::BuildScripts,
-        Self::Libtest,
-        Self::Nextest,
-        Self::Rustfmt,
-        Self::DenyJson,
-        Self::AuditJson,
-        Self::TyposJson,
-        Self::Machete,
-        Self::Sarif,
-        Self::Diff,
-        Self::Lines,
-        Self::ExitCode,
-    ];
-
-    /// As written in the configuration.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::RustcJson => "rustc-json",
-            Self::CargoBuild => "cargo-build",
-            Self::BuildScripts => "build-scripts",
-            Self::Libtest => "libtest",
-            Self::Nextest => "nextest",
-            Self::Rustfmt => "rustfmt",
-            Self::DenyJson => "deny-json",
-            Self::AuditJson => "audit-json",
-            Self::TyposJson => "typos-json",
-            Self::Machete => "machete",
-            Self::Sarif => "sarif",
-            Self::Diff => "diff",
-            Self::Regex(_) => "regex",
-            Self::Lines => "lines",
-            Self::ExitCode => "exit-code",
-            Self::Golden(_) => "golden",
-        }
-    }
-
-    /// The namespaces, sorted, of what is found in the output of a tool called `tool`.
-    pub fn namespaces(&self, tool: &str) -> Vec<String> {
-        let names = match self {
-            Self::RustcJson => &["cargo", "clippy", "rustc", "rustdoc"][..],
-            Self::Rustfmt => &["rustfmt"],
-            // Its errors are the other compilers' too, and its silence says nothing of their warnings.
-            Self::CargoBuild => &[],
-            Self::BuildScripts => &[tool],
-            Self::Nextest => &["test"],
-            Self::Libtest | Self::DenyJson | Self::AuditJson | Self::TyposJson | Self::Machete => &[tool],
-            Self::Sarif | Self::Diff | Self::Regex(_) => &[tool],
-            Self::Lines | Self::ExitCode | Self::Golden(_) => &[tool],
-        };
-        names.iter().map(|name| (*name).to_owned()).collect()
-    }
-}
-
 /// What it means if a process passes and leaves something running that holds its output open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Leaky {
@@ -437,6 +326,9 @@ impl Default for StepCaps {
 }
 
 impl Tool {
+    /// The name of the tool that stands for this program where blind spots are denied.
+    pub const BLIND_SPOTS: &'static str = "blind-spots";
+
     /// Whether a process may cover several units: only where the command line has `{files}` and nothing that
     /// stands for one unit, and the output tells the units apart.
     pub fn takes_many(&self) -> bool {
@@ -447,6 +339,7 @@ impl Tool {
             Parse::CargoBuild | Parse::BuildScripts | Parse::Libtest | Parse::Nextest => false,
             Parse::Lines | Parse::ExitCode => false,
             Parse::DenyJson | Parse::AuditJson | Parse::Machete | Parse::Golden(_) => false,
+            Parse::Number(_) => false,
         };
         tells_apart
             && matches!(self.per, Per::File | Per::TargetRoot)
@@ -462,6 +355,10 @@ impl Tool {
 
     /// The tool as it is run for the second time, if it is.
     pub fn for_second_pass(&self) -> Self {
+        if self.tells_style_apart() {
+            let former = ["--style-edition", FORMER_STYLE].map(str::to_owned);
+            return Self { args: self.args.iter().cloned().chain(former).collect(), ..self.clone() };
+        }
         let is_behind = self.args.iter().any(|arg| arg == "--");
         // What stands behind the first `--` is for the compiler already.
         let more = self.second_pass.iter().filter(|arg| !(is_behind && *arg == "--"));
@@ -488,6 +385,11 @@ impl Tool {
     /// Whether its results may be cached.
     pub fn is_cached(&self) -> bool {
         self.cache != Caching::Never
+    }
+
+    /// Whether it states numbers that may only get better. Their lines in the baseline are in a namespace of its name.
+    pub fn states_numbers(&self) -> bool {
+        matches!(self.parse, Parse::Number(_)) || !self.ratchet.is_empty()
     }
 
     /// Whether its command line names a program that another tool builds.
@@ -577,12 +479,7 @@ impl ContentHash for Tool {
         sink.texts("files", &self.files);
         sink.texts("exclude", &self.exclude);
         sink.texts("inputs", &self.inputs);
-        sink.field("parse", self.parse.as_str().as_bytes());
-        match &self.parse {
-            Parse::Regex(pattern) => sink.field("parse.regex", pattern.as_bytes()),
-            Parse::Golden(streams) => sink.field("parse.golden", streams.as_str().as_bytes()),
-            _ => {}
-        }
+        self.parse.feed(sink);
         if self.leaky == Leaky::Fail {
             sink.field("leaky", self.leaky.as_str().as_bytes());
         }

@@ -165,6 +165,8 @@ pub struct Package {
     pub cargo_id: String,
     /// Its directory.
     pub dir: RelPath,
+    /// Its features, sorted: those that optional dependencies make, too.
+    pub features: Vec<String>,
     /// Its targets, sorted by root, then name.
     pub targets: Vec<Target>,
     /// The members that it depends on in any way, sorted.

@@ -140,7 +140,10 @@ fn gathered(message: &str) -> Option<u64> {
 fn check(summary: &Summary, code: i32, errors: usize) -> Result<(), Unparsable> {
     let has_failed = |name: &str| summary.get(name).is_some_and(|count| count.errors > 0);
     let expected = CHECKS.iter().filter(|(name, _)| has_failed(name)).map(|(_, bit)| bit).sum::<i32>();
-    let counted = summary.values().map(|count| count.errors).sum::<usize>();
+    // More than fit a number have been told by nobody.
+    let counted = summary.values().try_fold(0, |sum: usize, count| sum.checked_add(count.errors));
+    let counted =
+        counted.ok_or_else(|| Unparsable("its summary counts more errors than there can be".to_owned()))?;
     if code == expected && errors == counted {
         return Ok(());
     }
@@ -289,6 +292,15 @@ warning deny unmatched-skip serde@1: skipped crate 'serde = =1' was not encounte
         let clean = r#"{"type":"summary","fields":{"bans":{"errors":0,"warnings":0,"notes":0,"helps":3}}}"#;
         assert_eq!(deny(&format!("info: syncing\n{clean}\n"), 0), Ok(Parsed::default()));
         assert!(deny("", 0).is_err());
+    }
+
+    #[test]
+    fn a_summary_that_counts_more_than_a_number_holds_is_no_verdict() {
+        let summary = format!(
+            r#"{{"type":"summary","fields":{{"advisories":{{"errors":{0}}},"bans":{{"errors":{0}}}}}}}"#,
+            usize::MAX
+        );
+        check_no_verdict(&summary, 3, "its summary counts more errors than there can be");
     }
 
     #[track_caller]

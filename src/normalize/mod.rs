@@ -21,6 +21,7 @@ mod lines;
 mod machete;
 mod names;
 mod nextest;
+mod number;
 mod patch;
 pub mod reads;
 mod rules;
@@ -31,8 +32,8 @@ mod scrub;
 mod settle;
 pub mod sources;
 mod stated;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod testing;
 mod typos;
 
 pub use attribute::attribute;
@@ -44,7 +45,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::model::census::Census;
-use crate::model::finding::{Diagnostic, Level, Place, Position, Range};
+use crate::model::finding::{Diagnostic, Level, Place, Position, Range, Related};
 use crate::model::generated::Generated;
 use crate::model::golden::Printed;
 use crate::model::halt::{Halt, Halted, Latch, until};
@@ -93,6 +94,8 @@ pub struct Parsed {
     pub traces: Traces,
     /// Whether errors that are only lints may be why something got no verdict.
     pub hidden: bool,
+    /// Whether findings may be there because the style edition changed: a second process with the former one tells.
+    pub is_restyled: bool,
     /// The revision of the database that the tool looked things up in, if it told.
     pub database: Option<String>,
     /// Messages of the tool that are no findings: nobody has to fix them in the workspace.
@@ -116,6 +119,10 @@ impl Parsed {
     /// has said; what got no verdict even so, the second.
     #[must_use]
     pub fn and(mut self, second: Self) -> Self {
+        if self.is_restyled {
+            self.tell_style_apart(&second);
+            return self;
+        }
         let mut seen: BTreeMap<_, usize> = BTreeMap::new();
         let key = |found: &Diagnostic| {
             (found.ns.clone(), found.rule.clone(), found.message.clone(), found.place.clone())
@@ -134,6 +141,36 @@ impl Parsed {
         self.notices.extend(second.notices);
         self.census.add(second.census);
         Self { gaps: second.gaps, hidden: second.hidden, ..self }
+    }
+
+    /// Marks the findings that `second`, which formatted in the former style edition, does not have: in files that differ in
+    /// more places now than they did then.
+    fn tell_style_apart(&mut self, second: &Self) {
+        if !second.gaps.is_empty() {
+            return;
+        }
+        fn key(found: &Diagnostic) -> (&Place, &str) {
+            (&found.place, &found.rule)
+        }
+        let before: BTreeSet<_> = second.diagnostics.iter().map(key).collect();
+        let now: BTreeSet<_> = self.diagnostics.iter().map(key).collect();
+        let mut files: BTreeMap<_, [usize; 2]> = BTreeMap::new();
+        for (side, found) in [now.difference(&before), before.difference(&now)].into_iter().enumerate() {
+            for (place, _) in found {
+                files.entry(place.path().cloned()).or_default()[side] += 1;
+            }
+        }
+        let is_of_former = |found: &Diagnostic| {
+            let [now, former] = files.get(&found.place.path().cloned()).copied().unwrap_or_default();
+            now > former && rustfmt::is_unformatted(found) && !before.contains(&key(found))
+        };
+        let marked: Vec<bool> = self.diagnostics.iter().map(is_of_former).collect();
+        for (found, is_marked) in self.diagnostics.iter_mut().zip(marked) {
+            if is_marked {
+                found.related.push(Related::of_former_style());
+            }
+        }
+        self.diagnostics.sort();
     }
 
     /// What is known when `next` was found by another process, in other files of the same units.
@@ -205,6 +242,16 @@ pub struct BuiltUnit {
     pub dep_infos: Vec<PathBuf>,
     /// Whether it is a procedural macro.
     pub is_macro: bool,
+    /// Whether it runs where it is built: a build script, a procedural macro.
+    pub is_for_host: bool,
+    /// Whether it is built for tests.
+    pub is_test: bool,
+    /// Whether it is documentation.
+    pub is_doc: bool,
+    /// Whether debug assertions are on, if that is stated.
+    pub debug_assertions: Option<bool>,
+    /// The features that are on.
+    pub features: BTreeSet<String>,
     /// Whether cargo replayed it from an earlier build.
     pub fresh: bool,
 }
@@ -222,6 +269,8 @@ pub struct RanScript {
     pub fingerprint: String,
     /// The file with what it printed.
     pub output: PathBuf,
+    /// The conditions that it turned on: `name`, or `key="value"`.
+    pub cfgs: BTreeSet<String>,
 }
 
 impl Traces {
@@ -309,6 +358,7 @@ fn parse_all(input: &Input<'_>) -> Result<Parsed, Unparsable> {
         Parse::TyposJson => typos::parse(input, code),
         Parse::Machete => machete::parse(input, code),
         Parse::Sarif => sarif::parse(input, code),
+        Parse::Number(pattern) => number::parse(input, code, pattern),
         Parse::Diff => diff::parse(input, code),
         Parse::Regex(pattern) => lines::by_pattern(input, code, pattern),
         Parse::Lines => lines::plain(input, code),

@@ -6,7 +6,7 @@ use super::{Input, NotParsed, Parsed, Scrub, Unparsable, parse};
 use crate::model::golden::Printed;
 use crate::model::halt::Never;
 use crate::model::task::{Exit, Output, Unit};
-pub(super) use crate::model::testing::{tool, workspace};
+pub(crate) use crate::model::testing::{tool, workspace};
 use crate::model::tool::Tool;
 use crate::model::workspace::{PackageId, TargetKind, Workspace};
 
@@ -29,7 +29,7 @@ pub(super) fn with_cases() -> Workspace {
 }
 
 /// Parses the output of a process of `tool` over `units`; every package is selected.
-pub(super) fn run(
+pub(crate) fn run(
     workspace: &Workspace,
     tool: &Tool,
     units: &[Unit],
@@ -56,7 +56,7 @@ pub(super) fn assert_shown(parsed: &Parsed, expected: impl snapbox::IntoData) {
 }
 
 /// The diagnostics, a line each: `level ns rule place range: message`, then `fatal`, related and fix.
-pub(super) fn show(parsed: &Parsed) -> String {
+pub(crate) fn show(parsed: &Parsed) -> String {
     use std::fmt::Write as _;
     let place = |place: &crate::model::finding::Place| {
         let range = place.range().map_or_else(String::new, |range| {

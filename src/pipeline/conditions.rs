@@ -13,22 +13,37 @@ pub(super) struct Conditions<'a> {
     same_build: bool,
 }
 
+/// How much a tool, and what it needs, are as they were when the baseline was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Alike {
+    /// In all that counts.
+    Same,
+    /// One of them has another version.
+    OtherVersion,
+    /// Cargo builds something else for one of them.
+    OtherBuild,
+}
+
 impl<'a> Conditions<'a> {
     pub(super) fn new(project: &'a Project, versions: &'a [Option<String>], env: &Env) -> Self {
         Self { project, versions, same_build: builds_like_baseline(project, env) }
     }
 
-    /// For each tool, whether it and what it needs are as they were.
-    pub(super) fn hold(&self) -> Vec<bool> {
+    /// For each tool, how much it and what it needs are as they were.
+    pub(super) fn hold(&self) -> Vec<Alike> {
         let Project { workspace, plan, .. } = self.project;
         // A package that is built alone has other features than one that is built beside the others.
         let same_build = self.same_build && plan.is_whole(workspace);
-        let is_same = |id: &ToolId| {
-            let tool = plan.graph.tool(*id);
-            (same_build || !tool.uses_selection()) && self.is_of_version(*id, tool)
+        let alike = |id: ToolId| {
+            let tool = plan.graph.tool(id);
+            match (same_build || !tool.uses_selection(), self.is_of_version(id, tool)) {
+                (false, _) => Alike::OtherBuild,
+                (true, false) => Alike::OtherVersion,
+                (true, true) => Alike::Same,
+            }
         };
         let with_needs = plan.graph.needs.iter().zip((0..).map(ToolId));
-        with_needs.map(|(needs, id)| needs.iter().chain([&id]).all(is_same)).collect()
+        with_needs.map(|(needs, id)| needs.iter().copied().map(alike).fold(alike(id), Alike::max)).collect()
     }
 
     /// Says so where they are not, because `[baseline]` is about another build or version.

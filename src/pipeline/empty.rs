@@ -22,6 +22,9 @@ pub(super) const NAMESPACE: &str = "genti";
 /// The rule of a test target that ran no test.
 pub(super) const EMPTY: &str = "empty-test-target";
 
+/// Why it is not known whether a target has run tests.
+const NO_COUNT: &str = "its harness states no count";
+
 /// What is needed to look at sources.
 pub(super) struct Sources<'a> {
     pub(super) read: &'a ReadSources<'a>,
@@ -43,7 +46,7 @@ pub(super) fn judge(ledger: &mut Ledger<'_>, sources: &Sources<'_>) -> Result<Ve
         let targets = Looked::of(ledger, id, tool, &census);
         let (empty, full): (Vec<_>, Vec<_>) = targets.into_iter().partition(|one| one.runs() == Some(0));
         let uncounted = full.iter().filter(|one| one.runs().is_none());
-        blind.extend(uncounted.map(|one| one.blind("its harness states no count")));
+        blind.extend(uncounted.map(|one| one.blind(NO_COUNT)));
         let found = Found::of(&empty, sources)?;
         let own = || empty.iter().zip(&found);
         let has_run = census.tests.values().any(|tests| tests.is_none_or(|tests| tests.run > 0));
@@ -59,15 +62,17 @@ pub(super) fn judge(ledger: &mut Ledger<'_>, sources: &Sources<'_>) -> Result<Ve
             continue;
         }
         for (one, found) in own() {
-            match found {
-                Found::Tests(cfg) => ledger.enter_own(id, one.unit, finding(one, cfg.as_ref())),
-                Found::Off(cfg) => {
-                    _ = blind.insert(one.blind(&format!("its tests are switched off: `cfg({cfg})`")))
+            let why = match found {
+                Found::Tests(cfg) => {
+                    ledger.enter_own(id, one.unit, finding(one, cfg.as_ref()));
+                    continue;
                 }
-                Found::OwnHarness => drop(blind.insert(one.blind("its harness states no count"))),
-                Found::OfMacros => drop(blind.insert(one.blind("a macro makes its tests, and none ran"))),
-                Found::Nothing => {}
-            }
+                Found::Off(cfg) => format!("its tests are switched off: `cfg({cfg})`"),
+                Found::OwnHarness => NO_COUNT.to_owned(),
+                Found::OfMacros => "a macro makes its tests, and none ran".to_owned(),
+                Found::Nothing => continue,
+            };
+            blind.insert(one.blind(&why));
         }
     }
     Ok(blind.into_iter().collect())
@@ -148,13 +153,9 @@ impl<'a> Looked<'a> {
         }
     }
 
-    fn place(&self) -> Place {
-        Place::File { path: self.target.root.clone(), range: None }
-    }
-
     fn blind(&self, reason: &str) -> BlindSpot {
         let reason = format!("`{}`: {reason}", self.name);
-        BlindSpot { kind: BlindSpotKind::UntestedTarget, place: self.place(), reason }
+        BlindSpot { kind: BlindSpotKind::UntestedTarget, path: self.target.root.clone(), reason }
     }
 }
 
@@ -294,7 +295,7 @@ fn finding(one: &Looked<'_>, cfg: Option<&Cfg>) -> Diagnostic {
     };
     Diagnostic {
         test: None,
-        place: one.place(),
+        place: Place::File { path: one.target.root.clone(), range: None },
         ns: NAMESPACE.to_owned(),
         rule: EMPTY.to_owned(),
         level: Level::Warning,

@@ -14,15 +14,18 @@ use super::as_of::commit_day;
 use super::conditions::Conditions;
 use super::judge::Undecided;
 use super::ledger::Ledger;
+use super::unseen::Unseen;
 use super::{Project, exists, golden, judge, lock};
+use crate::compare::ratchet;
 use crate::compare::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Entry};
 use crate::model::halt::Never;
 use crate::model::outcome::{End, Goldens, Outcome, Strict};
 use crate::model::path::RelPath;
+use crate::model::ratchet::Decimal;
 use crate::model::task::{Status, TaskIx};
 use crate::model::tool::{Tool, ToolId};
-use crate::report::finished::{Finding, Finished, ReadError, Tasks};
+use crate::report::finished::{Finding, Finished, Gone, ReadError, Tasks};
 use crate::report::{self, Artifacts, Difference as Differing, difference};
 use crate::scan::{Env, StopReason};
 use crate::workspace::{self, LoadError};
@@ -172,9 +175,9 @@ fn recompute(
         return Ok(None);
     }
     let versions: Vec<_> = run.run.tools.iter().map(|tool| tool.version.clone()).collect();
-    let is_as_accepted = Conditions::new(project, &versions, env).hold();
+    let alike = Conditions::new(project, &versions, env).hold();
     let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
-    let mut ledger = Ledger::new(workspace, plan, is_as_accepted, String::new(), &exists);
+    let mut ledger = Ledger::new(workspace, plan, alike, String::new(), &exists);
     for ((id, (tool, result)), _) in (0..).map(ToolId).zip(run.tools()).zip(&graph.tools) {
         let incomplete = result.incomplete.iter().map(|one| (one.unit.clone(), one.reason.clone()));
         let stated = super::ledger::Stated {
@@ -210,10 +213,12 @@ fn recompute(
         return Ok(None);
     }
     violations.extend(contradictions(project, run, &ledger));
-    ledger.diagnostics = run.report.findings.iter().flat_map(diagnostics).collect();
+    let findings = run.report.findings.iter().filter(|finding| !is_of_number(run, finding));
+    ledger.diagnostics = findings.flat_map(diagnostics).collect();
     // The day on which it was judged is a part of what it found.
     let as_of = run.report.as_of.as_deref().and_then(|day| day.parse().ok());
     let suppressions = Suppressions::new(&project.suppressions, as_of);
+    let unseen = unseen(run);
     let case = judge::Case {
         workspace,
         plan,
@@ -225,6 +230,9 @@ fn recompute(
             accepted: BTreeMap::new(),
             orphans: golden::orphans(workspace, plan, &project.disabled),
         },
+        unseen: Unseen::Stated(&unseen),
+        stated: Some(stated(run)),
+        blind_spots: run.report.blind_spots.clone(),
         stopped: &|| stopped(run),
         strict: Strict::default(),
         parallel: 0,
@@ -235,6 +243,35 @@ fn recompute(
         Err(Undecided::Source(error)) => Err(error.into()),
         Err(Undecided::Halted(_)) => unreachable!("nobody halts it"),
     }
+}
+
+/// The entries whose code the run says it did not look at, each with the reason of every one of them.
+fn unseen(run: &Finished) -> BTreeMap<(String, Entry), Vec<String>> {
+    let mut all: BTreeMap<_, Vec<String>> = BTreeMap::new();
+    for gone in &run.report.gone {
+        let Some(why) = &gone.unseen else { continue };
+        let Gone { ns, site, rule, scope, code, message, .. } = gone.clone();
+        let entry = Entry { site, rule, scope, code, msg: message, reason: None };
+        all.entry((ns, entry)).or_default().push(why.clone());
+    }
+    all
+}
+
+/// The numbers that the run has stated, by tool.
+fn stated(run: &Finished) -> BTreeMap<String, BTreeMap<String, Decimal>> {
+    let mut stated: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    for number in &run.report.numbers {
+        stated.entry(number.tool.clone()).or_default().insert(number.name.clone(), number.value.clone());
+    }
+    stated
+}
+
+/// Whether `finding` follows from a number.
+fn is_of_number(run: &Finished, finding: &Finding) -> bool {
+    let mut numbers = run.report.numbers.iter();
+    finding.rule == ratchet::RULE
+        && numbers
+            .any(|number| finding.tools == [number.tool.as_str()] && finding.place.name() == number.name)
 }
 
 /// Where findings and statuses do not go together.

@@ -5,13 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::empty;
+use super::conditions::Alike;
 use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
 use super::recall::{Fate, Recall};
+use super::unseen::{Look, Unseen};
+use super::{blind_spots, compiled, empty, numbers, seen};
 use crate::compare::identity::identify;
-use crate::compare::matching;
+use crate::compare::matching::{self, Matched};
+use crate::compare::ratchet::Judged as JudgedNumbers;
 use crate::compare::suppressions::Suppressions;
+use crate::model::blind_spot::BlindSpot;
 use crate::model::finding::{Diagnostic, Entry, Place, Related, State};
 use crate::model::generated::{Generated, split_out_dir};
 use crate::model::halt::{Halt, Halted};
@@ -19,7 +23,10 @@ use crate::model::outcome::{
     self, Cache, Compared, End, Gone, Outcome, Strict, Timing, ToolOutcome, Verdict,
 };
 use crate::model::path::RelPath;
+use crate::model::policy::BlindSpots;
+use crate::model::ratchet::{Decimal, Number};
 use crate::model::sources::Sources;
+use crate::model::style::is_of_former_style;
 use crate::model::task::{Output, Plan, Status, Step, TaskIx};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
@@ -90,11 +97,16 @@ pub(super) fn normalizer<'a>(
         if let Ok(parsed) = &mut result {
             look_at_generated(workspace, parsed);
             explain_generated(workspace, parsed);
+            compiled::note(workspace, parsed);
+            seen::note(workspace, parsed);
             // What can't be read now can't be read in the end: then the run fails for that.
             let sources = read(&mut parsed.unsettled()).unwrap_or_default();
             parsed.settle(&sources, *stop)?;
         }
-        let again = !tool.second_pass.is_empty() && result.as_ref().is_ok_and(|parsed| parsed.hidden);
+        let is_unclear = |parsed: &Parsed| {
+            !tool.second_pass.is_empty() && parsed.hidden || tool.tells_style_apart() && parsed.is_restyled
+        };
+        let again = result.as_ref().is_ok_and(is_unclear);
         let take =
             |parsed: &mut Parsed| (std::mem::take(&mut parsed.programs), std::mem::take(&mut parsed.outputs));
         let (programs, outputs) = result.as_mut().map(take).unwrap_or_default();
@@ -189,6 +201,12 @@ pub(super) struct Case<'a> {
     pub(super) baseline: &'a BTreeMap<String, Vec<Entry>>,
     pub(super) read: &'a ReadSources<'a>,
     pub(super) goldens: outcome::Goldens,
+    /// How it is found out that accepted code was not looked at.
+    pub(super) unseen: Unseen<'a>,
+    /// The numbers that another run has stated, by tool; `None` if it is this run that states them.
+    pub(super) stated: Option<BTreeMap<String, BTreeMap<String, Decimal>>>,
+    /// What no tool looks at; `None` if nobody looked for it.
+    pub(super) blind_spots: Option<Vec<BlindSpot>>,
     /// Why the run has ended early, if it has by now.
     pub(super) stopped: &'a dyn Fn() -> Option<StopReason>,
     pub(super) strict: Strict,
@@ -223,16 +241,17 @@ pub(super) struct Ran {
 /// Puts it all together from what was known and what the processes left, unless the sources that findings are in can't be
 /// read.
 pub(super) fn outcome(
-    case: Case<'_>,
+    mut case: Case<'_>,
     ran: Ran,
-    is_as_accepted: Vec<bool>,
+    alike: Vec<Alike>,
     exists: &dyn Fn(&RelPath) -> bool,
     target: &dyn Fn() -> Option<String>,
+    beyond: &dyn Fn() -> Vec<RelPath>,
 ) -> Result<Outcome, Undecided> {
     let Case { workspace, plan, read, .. } = case;
     let Ran { runs, fates, changed, moved, failed_fast } = ran;
     let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why((case.stopped)()) };
-    let mut ledger = Ledger::new(workspace, plan, is_as_accepted, not_run, exists);
+    let mut ledger = Ledger::new(workspace, plan, alike, not_run, exists);
     let mut batches = vec![Timing::default(); plan.batches.len()];
     // What a process found may be about the task of another one: first all that ran, then what came of it.
     for run in &runs {
@@ -252,7 +271,16 @@ pub(super) fn outcome(
     ledger.enter_not_built();
     ledger.enter_changed(changed);
     ledger.enter_moved(moved);
-    let _blind_spots = empty::judge(&mut ledger, &empty::Sources { read, target })?;
+    numbers::require(&mut ledger);
+    let of_tests = empty::judge(&mut ledger, &empty::Sources { read, target })?;
+    if blind_spots::are_looked_for(plan) {
+        let manifests = read(&mut blind_spots::manifests(workspace, plan).iter())?;
+        let spots = blind_spots::find(&ledger, of_tests, &blind_spots::Around { manifests, beyond });
+        if plan.policy.blind_spots == BlindSpots::Deny && plan.is_full(workspace) {
+            ledger.diagnostics.extend(blind_spots::findings(&spots));
+        }
+        case.blind_spots = Some(spots);
+    }
     for (batch, timing) in plan.batches.iter().zip(&mut batches) {
         let mut tasks = batch.steps.iter().flat_map(|step| &step.tasks);
         let is_known = tasks.all(|task| ledger.tasks[task.0 as usize].timing.cache == Cache::Hit);
@@ -269,24 +297,30 @@ pub(super) fn outcome(
 /// The outcome of a run whose findings are not compared, because there is no more time: no task has a verdict.
 pub(super) fn give_up(
     case: Case<'_>,
-    is_as_accepted: Vec<bool>,
+    alike: Vec<Alike>,
     exists: &dyn Fn(&RelPath) -> bool,
 ) -> Result<Outcome, Undecided> {
     let Case { workspace, plan, .. } = case;
-    let ledger = Ledger::new(workspace, plan, is_as_accepted, why((case.stopped)()), exists);
+    let ledger = Ledger::new(workspace, plan, alike, why((case.stopped)()), exists);
     conclude(case, ledger)
 }
 
 /// From what is known of the tasks to states, verdicts and the end: compare and report.
 pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome, Undecided> {
-    let Case { plan, versions, suppressions, baseline, read, goldens, stopped, strict, halt, .. } = case;
+    let Case { plan, versions, suppressions, baseline, read, goldens, unseen, stopped, strict, halt, .. } =
+        case;
+    let blind_spots = case.blind_spots;
     let diagnostics = std::mem::take(&mut ledger.diagnostics);
     let sources =
         Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.shown_at().path()))?);
     let findings = identify(diagnostics, &sources, halt)?;
     drop(sources);
-    let matched = matching::compare(findings, suppressions, baseline, &ledger, halt)?;
     let mut tools = ledger.tools(versions);
+    let (numbers, baseline) = numbers::judge(&ledger, &tools, case.stated.as_ref(), baseline);
+    let look = Look::new(&ledger, read, unseen);
+    let mut matched = matching::compare(findings, suppressions, &baseline, &look, halt)?;
+    look.finish()?;
+    let numbers = enter_numbers(numbers, &mut matched, &mut ledger, suppressions);
     for ((id, tool), outcome) in plan.graph.tools().zip(&mut tools) {
         count(tool, outcome, &matched.findings, &matched.gone);
         outcome.skipped = ledger.skipped(id);
@@ -305,10 +339,34 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
         generated: sorted(ledger.generated),
         findings: matched.findings,
         gone: matched.gone,
+        numbers,
         goldens,
+        blind_spots,
         end,
         parallel: case.parallel,
     })
+}
+
+/// Puts what came of numbers beside the findings and the lines of the baseline.
+fn enter_numbers(
+    judged: JudgedNumbers,
+    matched: &mut Matched,
+    ledger: &mut Ledger<'_>,
+    suppressions: &Suppressions<'_>,
+) -> Vec<Number> {
+    let JudgedNumbers { numbers, findings, gone } = judged;
+    for mut compared in findings {
+        ledger.raise_first(&compared.finding.tools, Status::Findings);
+        compared.suppressed_by = suppressions.of(&compared.finding);
+        if compared.suppressed_by.is_some() {
+            compared.state = State::Suppressed;
+        }
+        matched.findings.push(compared);
+    }
+    matched.gone.extend(gone);
+    matched.findings.sort_by(|a, b| a.finding.diagnostic.cmp(&b.finding.diagnostic));
+    matched.gone.sort_by(|a, b| (&a.ns, &a.entry, a.state).cmp(&(&b.ns, &b.entry, b.state)));
+    numbers
 }
 
 fn sorted(mut generated: Vec<Generated>) -> Vec<Generated> {
@@ -337,15 +395,33 @@ fn add(batch: &mut Timing, run: &StepRun<Normalized>) {
 }
 
 fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[Gone]) {
+    let is_of_style = |compared: &Compared| is_of_former_style(&compared.finding.diagnostic.related);
+    let mut restyled = BTreeSet::new();
     for compared in findings.iter().filter(|compared| compared.finding.tools.contains(&tool.name)) {
         match compared.state {
-            State::New => outcome.new += 1,
+            State::New => {
+                outcome.new += 1;
+                if let Some(path) = compared.finding.diagnostic.place.path().filter(|_| is_of_style(compared))
+                {
+                    let migration = outcome.migration.get_or_insert_default();
+                    migration.findings += 1;
+                    restyled.insert(path);
+                }
+            }
             State::Updated => outcome.updated += 1,
             State::Suppressed => outcome.suppressed += 1,
             _ => outcome.unchanged += 1,
         }
     }
-    for gone in gone.iter().filter(|gone| tool.namespaces.contains(&gone.ns)) {
+    if let Some(migration) = &mut outcome.migration {
+        migration.files = restyled.len();
+    }
+    let speaks_for = |gone: &&Gone| match (gone.ns == empty::NAMESPACE, gone.entry.rule == empty::EMPTY) {
+        (true, true) => empty::runs_tests(tool),
+        (true, false) => tool.name == Tool::BLIND_SPOTS,
+        _ => tool.namespaces.contains(&gone.ns),
+    };
+    for gone in gone.iter().filter(speaks_for) {
         match gone.state {
             State::Fixed => outcome.fixed += 1,
             State::Unknown => outcome.unknown += 1,

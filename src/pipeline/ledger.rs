@@ -1,10 +1,14 @@
 //! What is known of every task once the processes have ended, and what is not: the one place that says of which part of
 //! the workspace a tool has spoken.
 
+mod census;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+pub(super) use self::census::Looked;
+use super::conditions::Alike;
 use super::empty;
 use super::judge::Normalized;
 use super::recall::Fate;
@@ -20,12 +24,6 @@ use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{self, Gap, Parsed, Unparsable};
 use crate::scan::{Ended, Piece, StepRun, StopReason};
-
-/// What a tool looked at: summed up here, or as another run has stated it.
-enum Looked {
-    At(Census),
-    Stated(Totals),
-}
 
 /// What another run has left of a tool.
 pub(super) struct Stated {
@@ -60,7 +58,7 @@ pub(super) struct Ledger<'a> {
     /// For each tool, messages that are no findings.
     notices: Vec<BTreeSet<String>>,
     /// For each tool, what it looked at.
-    census: Vec<Looked>,
+    pub(super) census: Vec<Looked>,
     /// For each tool, what passed and left something running.
     leaky: Vec<BTreeSet<String>>,
     pub(super) diagnostics: Vec<(String, Diagnostic)>,
@@ -69,15 +67,15 @@ pub(super) struct Ledger<'a> {
     /// Tasks whose program no build has made.
     not_built: Vec<TaskIx>,
     exists: &'a dyn Fn(&RelPath) -> bool,
-    /// For each tool, whether it is as it was when the baseline was taken.
-    is_as_accepted: Vec<bool>,
+    /// For each tool, how much it is as it was when the baseline was taken.
+    alike: Vec<Alike>,
 }
 
 impl<'a> Ledger<'a> {
     pub(super) fn new(
         workspace: &'a Workspace,
         plan: &'a Plan,
-        is_as_accepted: Vec<bool>,
+        alike: Vec<Alike>,
         not_run: String,
         exists: &'a dyn Fn(&RelPath) -> bool,
     ) -> Self {
@@ -102,7 +100,7 @@ impl<'a> Ledger<'a> {
             generated: Vec::new(),
             not_built: Vec::new(),
             exists,
-            is_as_accepted,
+            alike,
         }
     }
 
@@ -159,7 +157,11 @@ impl<'a> Ledger<'a> {
         let mut pieces = run.pieces.into_iter().peekable();
         let is_verdict =
             |next: &Piece<Normalized>| next.is_second && matches!(next.ended, Ended::Judged(Ok(_)));
+        let tells_apart = self.plan.graph.tool(tool).tells_style_apart();
         while let Some(mut piece) = pieces.next() {
+            if piece.is_second && tells_apart && !is_verdict(&piece) {
+                continue;
+            }
             if let Ended::Judged(Ok(first)) = &mut piece.ended
                 && let Some(Piece { ended: Ended::Judged(Ok(second)), .. }) = pieces.next_if(is_verdict)
             {
@@ -246,41 +248,6 @@ impl<'a> Ledger<'a> {
             }
             self.diagnostics.push((by.name.clone(), diagnostic));
         }
-    }
-
-    /// What `tool` looked at, unless it has no verdict on something, or nothing to do.
-    pub(super) fn complete_census(&self, tool: ToolId) -> Option<Census> {
-        let tasks = &self.tasks[self.tasks_of(tool)];
-        let is_done =
-            |task: &TaskOutcome| task.status.is_verdict() || matches!(task.status, Status::Skipped(_));
-        match &self.census[tool.0 as usize] {
-            Looked::At(census) if !tasks.is_empty() && tasks.iter().all(is_done) => Some(census.clone()),
-            _ => None,
-        }
-    }
-
-    /// What became of the task of `tool` for `unit`.
-    pub(super) fn status_of(&self, tool: ToolId, unit: Unit) -> Option<&Status> {
-        let at = self.tasks_of(tool).find(|at| self.units[*at] == unit)?;
-        Some(&self.tasks[at].status)
-    }
-
-    /// Takes down that `tool` has no verdict at all.
-    pub(super) fn note_all(&mut self, tool: ToolId, reason: &str) {
-        self.incomplete[tool.0 as usize].insert((".".to_owned(), reason.to_owned()));
-        for at in self.tasks_of(tool) {
-            self.raise(TaskIx(at as u32), Status::Incomplete(reason.to_owned()));
-        }
-    }
-
-    /// Takes down what this program has found itself, about `unit` of `tool`.
-    pub(super) fn enter_own(&mut self, tool: ToolId, unit: Unit, diagnostic: Diagnostic) {
-        let mut tasks = self.tasks_of(tool);
-        let own = tasks.clone().find(|at| self.units[*at] == unit).or(tasks.next());
-        if let Some(at) = own {
-            self.raise(TaskIx(at as u32), Status::Findings);
-        }
-        self.diagnostics.push((self.plan.graph.tool(tool).name.clone(), diagnostic));
     }
 
     /// Takes down what another run has left of `task`.
@@ -407,27 +374,6 @@ impl<'a> Ledger<'a> {
         versions.into_iter().enumerate().zip(incomplete).map(tool).collect()
     }
 
-    /// What the tool at this index looked at. A tool that is given one file at a time states no number itself.
-    fn totals(&self, at: usize) -> Totals {
-        // Whether it has to run depends on what is cached of the tools that need it.
-        if self.plan.graph.tools[at].on_demand {
-            return Totals::default();
-        }
-        let mut totals = match &self.census[at] {
-            Looked::At(census) => census.totals(),
-            Looked::Stated(totals) => totals.clone(),
-        };
-        if self.plan.graph.tools[at].per == Per::File {
-            let tasks = &self.tasks[self.tasks_of(ToolId(at as u32))];
-            let files = tasks.iter().filter(|task| task.status.is_verdict()).count();
-            totals.files = (files > 0).then_some(files as u64);
-        }
-        for of in totals.tests.iter_mut().flat_map(|tests| &mut tests.by_target) {
-            of.path = self.workspace.test_target(&of.target).map(|target| target.root.to_string());
-        }
-        totals
-    }
-
     /// How many tasks of `tool` had nothing to judge.
     pub(super) fn skipped(&self, tool: ToolId) -> usize {
         let is_skipped = |task: &&TaskOutcome| matches!(task.status, Status::Skipped(_));
@@ -458,7 +404,7 @@ impl<'a> Ledger<'a> {
     fn covers(&self, id: ToolId, tool: &Tool, site: &Site) -> bool {
         let mut tasks = self.tasks_of(id);
         // Under `--since`, who has nothing to do looks at nothing.
-        if !self.is_as_accepted[id.0 as usize] || self.plan.is_narrowed && tasks.is_empty() {
+        if !self.is_as_accepted(id) || self.plan.is_narrowed && tasks.is_empty() {
             return false;
         }
         let has_verdict = |at: usize| self.tasks[at].status.is_verdict();
@@ -499,21 +445,10 @@ impl Ledger<'_> {
 
     /// Whether `tool` has a verdict on all of the workspace.
     fn has_all(&self, id: ToolId) -> bool {
-        self.is_as_accepted[id.0 as usize]
+        self.is_as_accepted(id)
             && self.plan.looks_at_all(self.workspace)
             && self.gaps[id.0 as usize].is_empty()
             && self.tasks[self.tasks_of(id)].iter().all(|task| task.status.is_verdict())
-    }
-
-    /// Whether the rules of this program itself hold here, and all that they are about was looked at.
-    fn has_applied_rules(&self) -> bool {
-        let is_done = |id: ToolId| {
-            self.is_as_accepted[id.0 as usize]
-                && self.tasks[self.tasks_of(id)]
-                    .iter()
-                    .all(|task| task.status.is_verdict() || matches!(task.status, Status::Skipped(_)))
-        };
-        self.plan.is_full(self.workspace) && self.plan.graph.tools().all(|(id, _)| is_done(id))
     }
 
     /// Whether the subject `site` is a test of the target of task `at`.
@@ -558,7 +493,7 @@ impl Reach for Ledger<'_> {
 
     fn looked_at(&self, ns: &str, entry: &Entry) -> bool {
         if ns == empty::NAMESPACE {
-            return self.has_applied_rules();
+            return self.has_applied(&entry.rule);
         }
         if self.plan.unasked.contains(ns) {
             return false;

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::finished::text;
 use crate::model::outcome::{Cache, Compared, Outcome};
+use crate::model::ratchet::Number;
 use crate::model::task::{Plan, Unit};
 use crate::model::workspace::Workspace;
 use crate::normalize;
@@ -166,6 +167,7 @@ fn compare(workspace: &Workspace, a: &Witness, b: &Witness) -> All {
     if a.artifacts == b.artifacts {
         return all;
     }
+    of_numbers(workspace, &a.outcome, &b.outcome, &mut all);
     of_tasks(&a.artifacts.tasks, &b.artifacts.tasks, &mut all);
     of_findings(workspace, a, b, &mut all);
     of_tools(&a.artifacts, &b.artifacts, &mut all);
@@ -276,6 +278,22 @@ fn of_tools(a: &Artifacts, b: &Artifacts, all: &mut All) {
     for (a, b) in tools(&a).iter().zip(&tools(&b)) {
         if let Some(found) = first_difference(a, b) {
             add(all, (owned(&a["name"]), None), found);
+        }
+    }
+}
+
+/// Numbers that tools state: what differs in a finding about one is said of the number.
+fn of_numbers(workspace: &Workspace, a: &Outcome, b: &Outcome, all: &mut All) {
+    let graph = &a.plan.graph;
+    for number in &a.numbers {
+        let is_same = |other: &&Number| other.tool == number.tool && other.name == number.name;
+        let other = b.numbers.iter().find(is_same).map(|other| other.value.to_string());
+        let value = number.value.to_string();
+        if other.as_ref() != Some(&value) {
+            let found = [format!("the number `{}`", number.name), value, other.unwrap_or(MISSING.to_owned())];
+            let mut tasks = graph.tasks.iter().filter(|task| graph.tool(task.tool).name == number.tool);
+            let unit = tasks.next().map(|task| task.unit.path(workspace).to_string());
+            add(all, (Some(number.tool.clone()), unit), found);
         }
     }
 }

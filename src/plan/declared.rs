@@ -7,7 +7,7 @@ use super::select::PlanError;
 use crate::model::path::RelPath;
 use crate::model::task::{Plan, Task, TaskIx, Unit};
 use crate::model::tool::{Arg, Per, Piece, ToolId};
-use crate::model::workspace::{Beyond, FileId, PackageId, ROOT_INPUTS, Workspace};
+use crate::model::workspace::{Beyond, File, FileId, PackageId, ROOT_INPUTS, Workspace};
 
 /// Knows the inputs of every task of a plan.
 pub struct Declared<'a> {
@@ -17,6 +17,16 @@ pub struct Declared<'a> {
     owned: Vec<Vec<FileId>>,
     globs: Vec<Globs>,
     shared: Vec<Vec<FileId>>,
+}
+
+/// The links, and files behind links, that a tool would be given in `plan` if they were files.
+pub fn links_in_place_of_files(workspace: &Workspace, plan: &Plan) -> Vec<FileId> {
+    let links: Vec<_> = workspace.files().filter(|(_, file)| !file.is_unit()).collect();
+    let tools = plan.graph.tools.iter().filter(|tool| tool.per == Per::File && !links.is_empty());
+    // The plan has been made with the same.
+    let globs: Vec<_> = tools.filter_map(|tool| Globs::new(tool).ok()).collect();
+    let is_fit = |file: &File| globs.iter().any(|globs| globs.looks_at(file));
+    links.into_iter().filter(|(_, file)| is_fit(file)).map(|(id, _)| id).collect()
 }
 
 impl<'a> Declared<'a> {
@@ -70,6 +80,12 @@ impl<'a> Declared<'a> {
             shared.extend(ROOT_INPUTS.iter().filter_map(|path| self.workspace.find(&RelPath::new(path))));
         }
         shared.into_iter().collect()
+    }
+
+    /// Whether the globs of `tool` name the file at `path`, listed or not.
+    pub fn names(&self, tool: ToolId, path: &RelPath) -> bool {
+        let globs = &self.globs[tool.0 as usize];
+        globs.is_input(path) || globs.is_restricted && globs.takes(path)
     }
 
     /// The files that decide the result of `task` beside the shared ones.

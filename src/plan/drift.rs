@@ -53,6 +53,7 @@ impl PolicyConfig {
             seed: self.seed.unwrap_or_default(),
             per_task_timeout: self.per_task_timeout,
             max_duration: self.max_duration,
+            blind_spots: self.blind_spots.unwrap_or_default(),
         }
     }
 
@@ -68,6 +69,7 @@ impl PolicyConfig {
             build_dir: self.build_dir.or(base.build_dir),
             per_task_timeout: self.per_task_timeout.or(base.per_task_timeout),
             max_duration: self.max_duration.or(base.max_duration),
+            blind_spots: self.blind_spots.or(base.blind_spots),
             origins,
         }
     }
@@ -82,13 +84,14 @@ impl PolicyConfig {
 pub(super) fn of_policy(asked: &PolicyConfig, configured: &PolicyConfig) -> Vec<Drift> {
     let effective = asked.over(configured);
     let values = |config: &PolicyConfig| {
-        let Policy { order, batch, seed, per_task_timeout, max_duration } = config.policy();
+        let Policy { order, batch, seed, per_task_timeout, max_duration, blind_spots } = config.policy();
         [
             ("order", order.to_string()),
             ("batch", batch.to_string()),
             ("seed", seed.to_string()),
             ("per-task-timeout", time(per_task_timeout)),
             ("max-duration", time(max_duration)),
+            ("blind-spots", blind_spots.to_string()),
         ]
     };
     let both = values(&effective).into_iter().zip(values(configured));

@@ -23,7 +23,7 @@ mod select;
 mod tests;
 
 pub use command::expand;
-pub use declared::Declared;
+pub use declared::{Declared, links_in_place_of_files};
 pub use drift::{Drift, DriftKind, Said};
 pub use fix::fix_command;
 pub use risk::Facts;
@@ -33,7 +33,7 @@ use changed::Changed;
 use config::{BaselineConfig, PolicyConfig};
 
 use crate::model::digest::Explanation;
-use crate::model::policy::{Order, Policy, Selection};
+use crate::model::policy::{BlindSpots, Order, Policy, Selection};
 use crate::model::task::{Plan, TaskIx};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
@@ -74,7 +74,13 @@ pub fn plan(
     facts: &Facts,
 ) -> Result<Plan, PlanError> {
     let asked = select::packages(workspace, &selection)?;
-    let select::Chosen { tools, unasked } = select::tools(workspace, tools, &selection)?;
+    let select::Chosen { mut tools, unasked } = select::tools(workspace, tools, &selection)?;
+    let is_of_all = selection.tools.is_empty() && selection.skip_tools.is_empty();
+    if policy.blind_spots == BlindSpots::Deny && is_of_all {
+        // Has no task: this program finds itself what it stands for.
+        tools.push(config::blind_spots());
+        tools.sort_by(|a, b| a.name.cmp(&b.name));
+    }
     let changed = match &facts.changed {
         Some(files) if selection.since.is_some() => Changed::new(files, &tools)?,
         _ => None,

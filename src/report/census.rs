@@ -1,10 +1,16 @@
 //! What a tool looked at, in a few words: the same in every report for humans.
 
+use super::finished::{Finished, NumberReport, Tool, ToolReport};
 use super::text::{number, plural, visible_line};
 use crate::model::census::{Counts, TestTotals, Totals};
 
+/// What `tool` looked at in `run`, and the numbers that it states: `1,204 tests`, `3 ignored`, `line coverage 81.2 %`.
+pub fn of_tool(run: &Finished, tool: &Tool, report: &ToolReport) -> Vec<String> {
+    facts(&report.census).into_iter().chain(numbers(run, tool)).collect()
+}
+
 /// The numbers of `census`, each with its noun: `1,204 tests`, `3 ignored`, `91 targets`.
-pub fn facts(census: &Totals) -> Vec<String> {
+fn facts(census: &Totals) -> Vec<String> {
     let Totals { crates, database_date, files, packages, targets, tests } = census;
     let mut facts = Vec::new();
     facts.extend(tests.iter().flat_map(tests_in_words));
@@ -14,6 +20,16 @@ pub fn facts(census: &Totals) -> Vec<String> {
     facts.extend(crates.map(|count| counted(count, "crate", "crates")));
     facts.extend(database_date.as_ref().map(|day| format!("advisories of {}", visible_line(day))));
     facts
+}
+
+/// The numbers that `run` has of `tool` and that it states itself: `line coverage 81.2 %`.
+fn numbers(run: &Finished, tool: &Tool) -> Vec<String> {
+    let own = run.report.numbers.iter().filter(|number| number.tool == tool.name && tool.parse == "number");
+    let shown = own.map(|NumberReport { name, value, unit, .. }| {
+        let unit = unit.as_ref().map(|unit| format!(" {unit}")).unwrap_or_default();
+        visible_line(&format!("{name} {value}{unit}"))
+    });
+    shown.collect()
 }
 
 fn tests_in_words(totals: &TestTotals) -> Vec<String> {

@@ -6,10 +6,12 @@ use globset::Glob;
 use serde_json::{Value, json};
 
 use super::{SCHEMA, canonical};
+use crate::model::blind_spot::BlindSpot;
 use crate::model::finding::{Entry, FailedTest, Fix, Place, Range, Related, Site};
 use crate::model::generated::{Generated, GeneratedFile, GeneratedUnit};
 use crate::model::outcome::{Compared, Gone, Outcome, Suppressing, ToolOutcome};
 use crate::model::path::RelPath;
+use crate::model::ratchet::{Number, NumberState};
 use crate::model::suppression::Suppression;
 use crate::model::tool::Tool;
 
@@ -25,11 +27,13 @@ pub(super) fn render(outcome: &Outcome) -> Vec<u8> {
     let finding = |compared| finding(compared, outcome);
     canonical::to_bytes(&json!({
         "as_of": outcome.as_of.map(|date| date.to_string()),
+        "blind_spots": outcome.blind_spots.as_ref().map(|spots| spots.iter().map(blind_spot).collect::<Vec<_>>()),
         "findings": outcome.findings.iter().map(finding).collect::<Vec<_>>(),
         "gate": { "exit": outcome.end.code(), "status": outcome.end.as_str() },
         "generated": outcome.generated.iter().map(generated).collect::<Vec<_>>(),
         "golden_orphans": outcome.goldens.orphans.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "gone": outcome.gone.iter().map(gone).collect::<Vec<_>>(),
+        "numbers": outcome.numbers.iter().map(number).collect::<Vec<_>>(),
         "schema": SCHEMA,
         "suppressions": outcome.suppressions.iter().map(suppression).collect::<Vec<_>>(),
         "tools": tools,
@@ -56,10 +60,32 @@ fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
     if !outcome.notices.is_empty() {
         object["notices"] = json!(outcome.notices);
     }
+    if let Some(migration) = &outcome.migration {
+        object["migration"] = json!(migration);
+    }
     if !outcome.leaky.is_empty() {
         object["leaky"] = json!(outcome.leaky);
     }
     object
+}
+
+fn blind_spot(spot: &BlindSpot) -> Value {
+    json!({ "kind": spot.kind.as_str(), "path": spot.path.to_string(), "reason": spot.reason })
+}
+
+fn number(number: &Number) -> Value {
+    let Number { tool, ns, name, value, accepted, better, tolerance, unit, state } = number;
+    json!({
+        "accepted": accepted,
+        "better": better.as_str(),
+        "name": name,
+        "ns": ns,
+        "state": state.map(NumberState::as_str),
+        "tolerance": tolerance,
+        "tool": tool,
+        "unit": unit,
+        "value": value,
+    })
 }
 
 fn generated(generated: &Generated) -> Value {
@@ -114,7 +140,7 @@ fn gone(gone: &Gone) -> Value {
         Site::Path(path) => (Some(path.to_string()), None),
         Site::Subject(subject) => (None, Some(subject)),
     };
-    json!({
+    let mut value = json!({
         "code": code,
         "message": msg,
         "ns": gone.ns,
@@ -124,7 +150,11 @@ fn gone(gone: &Gone) -> Value {
         "scope": scope,
         "state": gone.state.as_str(),
         "subject": subject,
-    })
+    });
+    if let Some(why) = &gone.unseen {
+        value["unseen"] = json!(why);
+    }
+    value
 }
 
 fn suppression(suppressing: &Suppressing) -> Value {

@@ -15,7 +15,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 pub use self::findings::{
-    Finding, Generated, GeneratedFile, GeneratedUnit, Gone, Incomplete, Report, Suppression, ToolReport,
+    Finding, Generated, GeneratedFile, GeneratedUnit, Gone, Incomplete, NumberReport, Report, Suppression,
+    ToolReport,
 };
 pub use self::run::{Batch, Run, Selection, Step, Tool};
 pub use self::tasks::{BatchLine, CompareLine, ReportLine, Stages, TaskLine, Tasks, Timing};
@@ -105,12 +106,13 @@ impl Finished {
 
     /// How many tasks there are.
     pub fn task_count(&self) -> usize {
-        self.steps().map(|step| step.task_count).sum()
+        self.steps().map(|step| step.task_count).fold(0, usize::saturating_add)
     }
 
     /// How many of them are of the tool `name`.
     pub fn task_count_of(&self, name: &str) -> usize {
-        self.steps().filter(|step| step.tool == name).map(|step| step.task_count).sum()
+        let of_tool = self.steps().filter(|step| step.tool == name);
+        of_tool.map(|step| step.task_count).fold(0, usize::saturating_add)
     }
 
     /// Whether nobody asked for `tool` by name: it is not worth a line while it has nothing to say.

@@ -28,7 +28,7 @@ pub(super) fn render(run: &Finished, tasks: &Tasks) -> Vec<u8> {
 
 fn suite(run: &Finished, tasks: &Tasks, tool: &Tool, outcome: &ToolReport) -> TestSuite {
     let mut suite = TestSuite::new(legal(&tool.name));
-    let facts = census::facts(&outcome.census).join(", ");
+    let facts = census::of_tool(run, tool, outcome).join(", ");
     if !facts.is_empty() {
         suite.add_property(("looked at", legal(&facts).as_str()));
     }

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use super::finished::{Finding, Finished, ToolReport};
 use super::text::{counted, inert, visible, visible_line};
-use super::{census, excerpt, links};
+use super::{blind_spots, census, excerpt, links};
 use crate::model::finding::State;
 use crate::model::outcome::Verdict;
 use crate::model::sources::Sources;
+use crate::model::style::{FORMER_STYLE, Migration};
 use crate::model::tool::Leaky;
 
 /// GitHub refuses a summary of more than 1 MiB; this leaves room for those of other steps.
@@ -27,6 +28,7 @@ pub fn render(run: &Finished, sources: &Sources) -> Vec<u8> {
     let new: Vec<_> = run.report.findings.iter().filter(|finding| finding.state == State::New).collect();
     let mut out = format!("## genti: {}\n\n", verdict(run, new.len()));
     tools(run, &mut out);
+    migrations(run, &mut out);
     gaps(run, &mut out);
     notices(run, &mut out);
     leaks(run, &mut out);
@@ -35,6 +37,7 @@ pub fn render(run: &Finished, sources: &Sources) -> Vec<u8> {
     }
     findings(&new, sources, &mut out);
     gone(run, &mut out);
+    not_checked(run, &mut out);
     out.push_str(&footer(run));
     out.into_bytes()
 }
@@ -63,7 +66,7 @@ fn tools(run: &Finished, out: &mut String) {
     let columns: Vec<_> = (0..names.len()).filter(has).collect();
     let heads: String = columns.iter().map(|&column| format!(" {} |", names[column])).collect();
     let rule = " ---: |".repeat(columns.len());
-    let has_census = rows.iter().any(|(_, report)| !census::facts(&report.census).is_empty());
+    let has_census = rows.iter().any(|(tool, report)| !census::of_tool(run, tool, report).is_empty());
     let (head, line) = if has_census { (" looked at |", " --- |") } else { ("", "") };
     out.push_str(&format!("| verdict | tool |{heads}{head}\n| --- | --- |{rule}{line}\n"));
     for (tool, report) in rows {
@@ -74,13 +77,25 @@ fn tools(run: &Finished, out: &mut String) {
         };
         let cells: String = columns.iter().map(cell).collect();
         let looked_at = match has_census {
-            true => format!(" {} |", census::facts(&report.census).join(", ")),
+            true => {
+                format!(" {} |", inert(&census::of_tool(run, tool, report).join(", ")).replace('|', "\\|"))
+            }
             false => String::new(),
         };
         let verdict = report.verdict.as_str();
         out.push_str(&format!("| {verdict} | {}{optional} |{cells}{looked_at}\n", code(&tool.name)));
     }
     out.push('\n');
+}
+
+/// New findings of a changed style edition.
+fn migrations(run: &Finished, out: &mut String) {
+    for (_, report) in run.tools() {
+        let Some(Migration { files, findings }) = &report.migration else { continue };
+        out.push_str(&format!(
+            "Style edition changed: {findings} new findings in {files} files are formatted as style edition {FORMER_STYLE} wants.\n\n"
+        ));
+    }
 }
 
 /// What has no verdict, and why. One reason may hold for many units.
@@ -205,6 +220,14 @@ fn gone(run: &Finished, out: &mut String) {
         out.push_str(&format!("- golden file that nothing prints any more: {}\n", code(path)));
     }
     more(run.report.golden_orphans.len(), MOST, out);
+}
+
+/// What no tool looked at, in a line.
+fn not_checked(run: &Finished, out: &mut String) {
+    let spots = run.report.blind_spots.as_deref().unwrap_or_default();
+    if let Some(summary) = blind_spots::summary(spots) {
+        out.push_str(&format!("Not checked: {summary}; see `cargo genti blind-spots`\n\n"));
+    }
 }
 
 fn footer(run: &Finished) -> String {

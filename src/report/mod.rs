@@ -3,6 +3,7 @@
 //!
 //! And the other way round: artifacts → a [`Finished`] run → a report in some [`Format`], the same bytes each time.
 
+pub mod blind_spots;
 mod canonical;
 pub mod census;
 mod difference;

@@ -84,6 +84,7 @@ pub(super) fn policy(plan: &Plan) -> serde_json::Map<String, Value> {
     let policy = &plan.policy;
     [
         ("batch_policy".to_owned(), json!(policy.batch.to_string())),
+        ("blind_spots".to_owned(), json!(policy.blind_spots.to_string())),
         ("max_duration_ms".to_owned(), json!(millis(policy.max_duration))),
         ("order_policy".to_owned(), json!(policy.order.to_string())),
         ("per_task_timeout_ms".to_owned(), json!(millis(policy.per_task_timeout))),

@@ -77,6 +77,11 @@ impl BuildDirs {
         [&self.build, &self.others]
     }
 
+    /// Which of [`BuildDirs::all`] is for `tool`.
+    pub fn index(tool: &Tool) -> usize {
+        usize::from(tool.lane.as_deref() != Some(BUILD))
+    }
+
     /// The variables that tell cargo.
     pub(super) fn vars(&self, tool: &Tool) -> [(&'static str, &Path); 2] {
         let dir = self.of(tool);
@@ -103,7 +108,7 @@ impl BuildDirs {
     }
 
     fn of(&self, tool: &Tool) -> &Path {
-        if tool.lane.as_deref() == Some(BUILD) { &self.build } else { &self.others }
+        self.all()[Self::index(tool)]
     }
 }
 

@@ -22,6 +22,18 @@ pub fn default_target(workspace: &Workspace, programs: &Programs, env: &Env) -> 
     }
 }
 
+/// The flags that cargo gives to rustc for `target`, by the environment and its configuration; `None` if that can't be told.
+pub fn compiler_flags(
+    workspace: &Workspace,
+    programs: &Programs,
+    env: &Env,
+    target: Option<&str>,
+) -> Option<Vec<String>> {
+    let config = load(workspace, programs, env).ok()?;
+    let flags = config.rustflags(target?).ok()?;
+    Some(flags.map_or_else(Vec::new, |flags| flags.flags))
+}
+
 /// The configuration that holds in `workspace`.
 pub(super) fn load(workspace: &Workspace, programs: &Programs, env: &Env) -> Result<Config, Error> {
     let mut options = ResolveOptions::default().env(env.vars()).cargo(programs.cargo());

@@ -161,7 +161,7 @@ impl Children {
     }
 
     /// As if another child were being started from now on.
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     pub(super) fn begin_start(&self) {
         self.live().begin();
     }

@@ -7,6 +7,7 @@
 //!
 //! Does not know when that is right.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,9 @@ use std::time::Duration;
 use fs4::{FileExt, TryLockError};
 
 use super::stop::Stop;
+
+/// The directory of a profile that cargo keeps its fingerprints in.
+const FINGERPRINTS: &str = ".fingerprint";
 
 /// How long to wait before cargo's lock is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -58,7 +62,7 @@ impl Fingerprint<'_> {
 
     /// The directories of profiles that may hold it: that around the artifact, or for documentation those beside it.
     fn profiles(&self) -> Vec<PathBuf> {
-        let has_any = |dir: &Path| dir.join(".fingerprint").is_dir();
+        let has_any = |dir: &Path| dir.join(FINGERPRINTS).is_dir();
         if let Some(dir) = self.artifact.ancestors().find(|dir| has_any(dir)) {
             return vec![dir.to_path_buf()];
         }
@@ -71,7 +75,7 @@ impl Fingerprint<'_> {
     }
 
     fn find(&self, profile: &Path) -> Vec<PathBuf> {
-        let entries = fs::read_dir(profile.join(".fingerprint")).into_iter().flatten().flatten();
+        let entries = fs::read_dir(profile.join(FINGERPRINTS)).into_iter().flatten().flatten();
         let is_of_package = |name: &str| {
             let hash = name.strip_prefix(self.package).and_then(|rest| rest.strip_prefix('-'));
             hash.is_some_and(|hash| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
@@ -87,6 +91,111 @@ impl Fingerprint<'_> {
         let names = self.artifact.iter().rev().take(2).map(|name| name.to_string_lossy());
         hash.is_some_and(|hash| names.into_iter().any(|name| name.contains(hash)))
     }
+}
+
+/// What cargo has built in a directory, whoever started it, as far as its fingerprints still count.
+#[derive(Debug, Default)]
+pub struct Units {
+    /// Where rustc has written what it read for a unit, one file for each, and the name of the package.
+    pub lists: Vec<(PathBuf, Option<String>)>,
+    /// What build scripts have printed.
+    pub outputs: Vec<PathBuf>,
+}
+
+impl Units {
+    /// Those in `dir`, but not in the directories `except` below it; sorted.
+    pub fn find(dir: &Path, except: &[PathBuf]) -> Self {
+        let mut units = Self::default();
+        let is_meant = |dir: &PathBuf| !except.contains(dir);
+        for dir in entries(dir).into_iter().filter(is_meant) {
+            // `debug`, or `TARGET/debug`.
+            match dir.join(FINGERPRINTS).is_dir() {
+                true => units.add(&dir),
+                false => entries(&dir).iter().filter(|dir| is_meant(dir)).for_each(|dir| units.add(dir)),
+            }
+        }
+        units
+    }
+
+    fn add(&mut self, profile: &Path) {
+        let fingerprints = entries(&profile.join(FINGERPRINTS));
+        if fingerprints.is_empty() {
+            return;
+        }
+        let live = fingerprints.iter().filter(|dir| !counting(dir).is_empty());
+        let packages: BTreeMap<_, _> =
+            live.filter_map(|dir| package_and_hash(dir)).map(|(a, b)| (b, a)).collect();
+        let package = |path: &Path| Some(packages.get(hash_of(path)?)?.to_string());
+        let is_live = |path: &Path| hash_of(path).is_none_or(|hash| packages.contains_key(hash));
+        let scripts = entries(&profile.join("build"));
+        for dir in [profile.join("deps"), profile.join("examples")].iter().chain(&scripts) {
+            let lists = entries(dir).into_iter().filter(|path| path.extension() == Some("d".as_ref()));
+            // Without a hash, examples are links to others.
+            let is_unit = |path: &PathBuf| hash_of(path).is_some() || dir.ends_with("deps");
+            let lists = lists.filter(is_unit).filter(|path| is_live(path));
+            self.lists.extend(lists.map(|path| (path.clone(), package(&path))));
+        }
+        let outputs = scripts.iter().filter(|dir| is_live(dir)).map(|dir| dir.join("output"));
+        self.outputs.extend(outputs.filter(|path| path.is_file()));
+    }
+}
+
+/// Removes the fingerprint of the unit that `file`, one of [`Units`], is of, while holding cargo's lock on the directory.
+///
+/// # Errors
+///
+/// If the system says no.
+pub fn forget_unit(file: &Path, stop: &Stop) -> io::Result<()> {
+    let Some(profile) = file.ancestors().find(|dir| dir.join(FINGERPRINTS).is_dir()) else { return Ok(()) };
+    let _lock = lock(profile, stop)?;
+    let is_output = file.ends_with("output");
+    let named = if is_output { file.parent().unwrap_or(file) } else { file };
+    let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    if is_output {
+        remove_if_there(file)?;
+    }
+    for dir in entries(&profile.join(FINGERPRINTS)) {
+        let files = counting(&dir).into_iter().filter(|file| match hash_of(named) {
+            Some(hash) => hash_of(&dir) == Some(hash),
+            None => file.to_string_lossy().replace('-', "_").ends_with(&format!("_{name}")),
+        });
+        for file in files {
+            let own = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            remove_if_there(&file.with_file_name(format!("dep-{own}")))?;
+            remove_if_there(&file)?;
+        }
+    }
+    Ok(())
+}
+
+/// The files by which cargo knows what it has built: those of `dir`, the directory of a fingerprint, that have a name of
+/// their own.
+fn counting(dir: &Path) -> Vec<PathBuf> {
+    let mut files = entries(dir);
+    files.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        path.extension().is_none() && !name.starts_with("dep-") && !name.starts_with("output-")
+    });
+    files
+}
+
+/// The hash that a file or directory of a unit is named after.
+fn hash_of(path: &Path) -> Option<&str> {
+    Some(package_and_hash(path)?.1)
+}
+
+/// The two that a directory of cargo's is named after.
+fn package_and_hash(dir: &Path) -> Option<(&str, &str)> {
+    let (package, hash) = dir.file_stem()?.to_str()?.rsplit_once('-')?;
+    (hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some((package, hash))
+}
+
+/// What is in `dir`, sorted.
+fn entries(dir: &Path) -> Vec<PathBuf> {
+    let mut entries: Vec<_> =
+        fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    entries.sort();
+    entries
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {
@@ -153,6 +262,47 @@ mod tests {
         check("debug/deps/liba-0123456789abcdef.rmeta", "lib-a", &["a-0123456789abcdef/lib-a"]);
         check("doc/a/index.html", "doc-lib-a", &["a-0123456789abcded/doc-lib-a"]);
         check("debug/deps/liba-0123456789abcdef.rmeta", "test-lib-a", &[]);
+    }
+
+    #[test]
+    fn units_are_found_and_forgotten_whoever_has_built_them() {
+        let all = [
+            ".fingerprint/x-0123456789abcdef/bin-x",
+            ".fingerprint/x-0123456789abcdef/dep-bin-x",
+            ".fingerprint/gone-0123456789abcdee/dep-lib-gone",
+            ".fingerprint/x-0123456789abcded/run-build-script-build-script-build",
+            ".fingerprint/plug-in-0123456789abcdec/lib-plug_in",
+            "deps/x-0123456789abcdef.d",
+            "deps/gone-0123456789abcdee.d",
+            "deps/plug_in.d",
+            "build/x-0123456789abcded/output",
+        ];
+        let dir = tempfile::tempdir().unwrap();
+        let debug = dir.path().join("debug");
+        for path in all.map(|path| debug.join(path)) {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let find = || {
+            let Units { lists, outputs } = Units::find(dir.path(), &[]);
+            let all = lists.into_iter().map(|(list, _)| list).chain(outputs);
+            all.map(|path| path.strip_prefix(&debug).unwrap().to_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let (unit, plugin) = ("deps/x-0123456789abcdef.d", "deps/plug_in.d");
+        let output = "build/x-0123456789abcded/output";
+        assert_eq!(find(), [plugin, unit, output]);
+        let packages: Vec<_> = Units::find(dir.path(), &[]).lists.into_iter().map(|(_, name)| name).collect();
+        assert_eq!(packages, [None, Some("x".to_owned())]);
+        let stop = Stop::new().unwrap();
+        forget_unit(&debug.join(unit), &stop).unwrap();
+        assert_eq!(find(), [plugin, output]);
+        assert!(!debug.join(all[1]).exists());
+        forget_unit(&debug.join(output), &stop).unwrap();
+        assert_eq!(find(), [plugin]);
+        forget_unit(&debug.join(plugin), &stop).unwrap();
+        assert!(!debug.join(all[4]).exists());
+        assert!(Units::find(dir.path(), &[debug]).lists.is_empty());
     }
 
     #[test]

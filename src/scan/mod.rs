@@ -34,11 +34,13 @@ mod version;
 
 pub use build_dirs::BuildDirs;
 pub use cap_lints::wrap_rustc;
-pub use cargo_config::{CargoConfig, default_target};
+pub use cargo_config::{CargoConfig, compiler_flags, default_target};
 pub use environment::{Env, is_cargos_variable};
 pub use executor::{Admit, Client, Ended, Executor, Judge, Judged, Piece, Recall, Record, Runs, StepRun};
-pub use fingerprints::Fingerprint;
+pub use fingerprints::{Fingerprint, Units, forget_unit};
 pub use lint_levels::Ignored;
+#[cfg(all(feature = "cli", any(test, fuzzing)))]
+pub(crate) use pool::descriptors;
 pub use pool::{Inherited, Pool};
 pub use program::{Identifier, Identity, Missing, Programs, read_text, runs_toolchain};
 pub use recursion::{Recursion, is_above, own_name};

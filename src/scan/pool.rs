@@ -57,6 +57,7 @@ impl Inherited {
     }
 
     /// Puts back this many tokens, which whoever took them can't put back any more.
+    #[cfg(unix)]
     pub(super) fn give_back(&self, tokens: usize) {
         let Some(client) = &self.client else { return };
         // A pool that is gone has no use for them.
@@ -303,7 +304,7 @@ fn vars(value: &OsStr) -> Vec<(String, OsString)> {
 }
 
 /// The two ends of the pipe that `flags` name.
-fn descriptors(flags: &str) -> impl Iterator<Item = (i32, i32)> {
+pub(crate) fn descriptors(flags: &str) -> impl Iterator<Item = (i32, i32)> {
     let auth = flags.split_whitespace().filter_map(|word| {
         word.strip_prefix("--jobserver-auth=").or_else(|| word.strip_prefix("--jobserver-fds="))
     });

@@ -193,7 +193,8 @@ impl Results {
         self.distrust.as_deref()
     }
 
-    fn read(dir: &Path, today: u32, log: Vec<u8>) -> Self {
+    /// The same of a log that was read before.
+    pub(crate) fn read(dir: &Path, today: u32, log: Vec<u8>) -> Self {
         let mut results = Self {
             dir: dir.to_path_buf(),
             today,
@@ -214,6 +215,14 @@ impl Results {
             _ => results.is_damaged = !results.log.is_empty(),
         }
         results
+    }
+
+    /// A log with these entries.
+    #[cfg(all(feature = "cli", any(test, fuzzing)))]
+    pub(crate) fn log_of(entries: &[(Digest, Vec<u8>)]) -> Vec<u8> {
+        let mut log = [&MAGIC[..], &VERSION.to_le_bytes()].concat();
+        entries.iter().for_each(|(key, result)| push(&mut log, &key.0, 20_000, result));
+        log
     }
 
     /// Finds the entries. Whether they are whole is seen when they are asked for.

@@ -72,7 +72,8 @@ impl State {
         }
     }
 
-    fn read(bytes: Vec<u8>) -> Option<Self> {
+    /// Reads what [`save`](Self::save) wrote; `None` if it is something else.
+    pub(crate) fn read(bytes: Vec<u8>) -> Option<Self> {
         let (check, body) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
         if Digest::of_bytes(body).0 != *check {
             return None;
@@ -91,12 +92,7 @@ impl State {
     ///
     /// If it can't be written; then the one before is untouched.
     pub fn save(&self, target_dir: &Path) -> io::Result<()> {
-        let (files, elsewhere) = (self.files.as_bytes(), self.elsewhere.as_bytes());
-        let (tools, lockfile) = (self.tools.clone(), self.lockfile);
-        let head = Head { run: self.run, tools, lockfile, files: files.len() };
-        let mut body = postcard::to_stdvec(&head).map_err(io::Error::other)?;
-        body.extend_from_slice(files);
-        body.extend_from_slice(elsewhere);
+        let body = self.body().map_err(io::Error::other)?;
         let mut file = trust::unfinished(&target_dir.join("genti"))?;
         for bytes in [MAGIC, &Digest::of_bytes(&body).0, &body] {
             file.as_file_mut().write_all(bytes)?;
@@ -104,16 +100,27 @@ impl State {
         file.persist(Self::path(target_dir)).map_err(|error| error.error)?;
         Ok(())
     }
+
+    /// What is written behind the check.
+    fn body(&self) -> postcard::Result<Vec<u8>> {
+        let (files, elsewhere) = (self.files.as_bytes(), self.elsewhere.as_bytes());
+        let (tools, lockfile) = (self.tools.clone(), self.lockfile);
+        let head = Head { run: self.run, tools, lockfile, files: files.len() };
+        let mut body = postcard::to_stdvec(&head)?;
+        body.extend_from_slice(files);
+        body.extend_from_slice(elsewhere);
+        Ok(body)
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::key::What;
-    use crate::model::stamp::{KnownFile, Stamp};
-
-    fn state() -> State {
-        let mut state = State { run: 7, ..State::default() };
+/// What the fuzz target needs, and the tests.
+#[cfg(any(test, all(fuzzing, feature = "cli")))]
+impl State {
+    /// Something of every kind.
+    pub(crate) fn sample() -> Self {
+        use crate::model::key::What;
+        use crate::model::stamp::{KnownFile, Stamp};
+        let mut state = Self { run: 7, ..Self::default() };
         let digest = Digest::of_bytes(b"x");
         let stamp = Some(Stamp { len: 1, modified: 2, changed: 3, inode: 4 });
         let file = |path| KnownFile { path, stamp, digest, since: 2, before: [0; 8] };
@@ -126,20 +133,42 @@ mod tests {
         state
     }
 
+    /// As it is written.
+    #[cfg(feature = "cli")]
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        Self::with_check([MAGIC, &[0; 32], &self.body().unwrap_or_default()].concat())
+    }
+
+    /// The same bytes with the check that belongs to the rest of them.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with_check(mut bytes: Vec<u8>) -> Vec<u8> {
+        if let Some((check, body)) =
+            bytes.get_mut(MAGIC.len()..).and_then(|rest| rest.split_first_chunk_mut::<32>())
+        {
+            *check = Digest::of_bytes(body).0;
+        }
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
     #[test]
     fn what_was_saved_is_loaded() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("genti")).unwrap();
         assert_eq!(State::load(dir.path()).unwrap(), State::default());
-        state().save(dir.path()).unwrap();
-        assert_eq!(State::load(dir.path()).unwrap(), state());
+        State::sample().save(dir.path()).unwrap();
+        assert_eq!(State::load(dir.path()).unwrap(), State::sample());
     }
 
     #[test]
     fn a_state_that_is_damaged_anywhere_is_none() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("genti")).unwrap();
-        state().save(dir.path()).unwrap();
+        State::sample().save(dir.path()).unwrap();
         let good = std::fs::read(State::path(dir.path())).unwrap();
         for at in 0..good.len() {
             let mut bad = good.clone();

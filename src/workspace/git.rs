@@ -105,6 +105,23 @@ pub fn merge_sides(root: &Path, path: &Path) -> Option<[Vec<u8>; 3]> {
     Some([stage(1), stage(2), stage(3)])
 }
 
+/// The manifests that git has in the repository around `root`, and not below it. None where there is no git, no repository,
+/// or nothing of it beyond `root`.
+pub fn manifests_beyond(root: &Path) -> Vec<RelPath> {
+    if root.join(".git").exists() {
+        return Vec::new();
+    }
+    let prefix = git(root, "", &["rev-parse", "--show-prefix"]).unwrap_or_default();
+    let prefix = prefix.strip_suffix(b"\n").unwrap_or(&prefix);
+    if prefix.is_empty() {
+        return Vec::new();
+    }
+    let manifests = ["ls-files", "--cached", "--full-name", "-z", "--", ":(top,glob)**/Cargo.toml"];
+    let listed = git(root, "", &manifests).unwrap_or_default();
+    let paths = listed.split(|&byte| byte == 0).filter(|path| !path.is_empty());
+    paths.map(|path| seen_from(prefix, path)).filter(RelPath::is_outside).collect()
+}
+
 /// The time of the commit that is checked out around `root`, in seconds since 1970; `None` where there is no git or no commit.
 pub fn commit_time(root: &Path) -> Option<i64> {
     let time = git(root, "", &["show", "--no-patch", "--no-show-signature", "--format=%ct", "HEAD"]).ok()?;

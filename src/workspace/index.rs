@@ -3,6 +3,7 @@
 //! The index is read only if something was left out that git might track, and read here, because starting git takes longer
 //! than a run that has nothing to do. What is not understood (an index in two parts, a newer version) is told as unknown.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -45,8 +46,12 @@ impl Tracked {
     }
 }
 
-/// The paths in an index, sorted.
-struct Index(Vec<Vec<u8>>);
+/// The paths in an index, sorted. They lie in one text, because there may be a hundred thousand of them.
+#[derive(Default)]
+struct Index {
+    text: Vec<u8>,
+    paths: Vec<Range<u32>>,
+}
 
 /// The sizes of a digest: SHA-1, SHA-256. The index does not say which it has.
 const DIGESTS: [usize; 2] = [20, 32];
@@ -66,7 +71,7 @@ impl Index {
         let index = match disk::read(&dir.join("index")) {
             Ok(index) => index,
             // Nothing was added yet.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(Self(Vec::new())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(Self::default()),
             Err(_) => return None,
         };
         DIGESTS.iter().find_map(|digest| Self::parse(&index, *digest))
@@ -83,34 +88,43 @@ impl Index {
         if !(2..=4).contains(&version) {
             return None;
         }
-        let mut paths: Vec<Vec<u8>> = Vec::new();
-        let mut last = Vec::new();
+        let mut all = Self::default();
         for _ in 0..count {
             let start = rest.len();
             let flags = rest.get(STAT + digest..STAT + digest + 2)?;
             let flags = u16::from_be_bytes([flags[0], flags[1]]);
             let has_more = version >= 3 && flags & EXTENDED != 0;
             rest = rest.get(STAT + digest + if has_more { 4 } else { 2 }..)?;
-            let mut path = Vec::new();
+            let mut shared = 0;
             if version == 4 {
                 let (strip, behind) = varint(rest)?;
-                path.extend_from_slice(last.get(..usize::checked_sub(last.len(), strip)?)?);
+                shared = usize::checked_sub(all.paths.last().map_or(0, Range::len), strip)?;
                 rest = behind;
             }
             let end = rest.iter().position(|byte| *byte == 0)?;
-            path.extend_from_slice(&rest[..end]);
+            all.push(shared, &rest[..end])?;
             rest = &rest[end..];
             // Filled up with zeros, at least one, to a multiple of eight.
             let pad = if version == 4 { 1 } else { 8 - (start - rest.len()) % 8 };
             rest = rest.get(pad..)?;
-            last.clone_from(&path);
-            // Of a conflict, each side has an entry.
-            if paths.last() != Some(&path) {
-                paths.push(path);
-            }
         }
         Self::extensions(rest, digest)?;
-        paths.is_sorted().then_some(Self(paths))
+        // Of a conflict, each side has an entry.
+        let text = &all.text;
+        all.paths.dedup_by(|a, b| at(text, a) == at(text, b));
+        all.paths.is_sorted_by(|a, b| at(text, a) < at(text, b)).then_some(all)
+    }
+
+    /// Adds a path that begins with the first `shared` bytes of the one before.
+    fn push(&mut self, shared: usize, rest: &[u8]) -> Option<()> {
+        let start = self.text.len();
+        if shared > 0 {
+            let last = self.paths.last()?.start as usize;
+            self.text.extend_from_within(last..last + shared);
+        }
+        self.text.extend_from_slice(rest);
+        self.paths.push(u32::try_from(start).ok()?..u32::try_from(self.text.len()).ok()?);
+        Some(())
     }
 
     /// Fails for an extension that one must understand: with a small letter, they change what the entries mean.
@@ -129,16 +143,21 @@ impl Index {
     }
 
     fn find(&self, path: &[u8]) -> Result<usize, usize> {
-        self.0.binary_search_by(|other| other.as_slice().cmp(path))
+        self.paths.binary_search_by(|other| at(&self.text, other).cmp(path))
     }
 
     fn below(&self, path: &[u8]) -> Vec<&[u8]> {
         let itself = self.find(path).ok().map(|_| &b""[..]);
         let dir = [path, b"/"].concat();
         let (Ok(start) | Err(start)) = self.find(&dir);
-        let below = self.0[start..].iter().map_while(|other| other.strip_prefix(dir.as_slice()));
+        let from_there = self.paths[start..].iter().map(|path| at(&self.text, path));
+        let below = from_there.map_while(|path| path.strip_prefix(dir.as_slice()));
         itself.into_iter().chain(below).collect()
     }
+}
+
+fn at<'a>(text: &'a [u8], path: &Range<u32>) -> &'a [u8] {
+    &text[path.start as usize..path.end as usize]
 }
 
 fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
@@ -207,7 +226,9 @@ mod tests {
                 }
                 let index = std::fs::read(dir.path().join(".git/index")).unwrap();
                 assert_eq!(index[7], version.as_bytes()[0] - b'0');
-                assert_eq!(Index::read(dir.path()).unwrap().0, listed(dir.path()), "{init:?} {version}");
+                let read = Index::read(dir.path()).unwrap();
+                let paths: Vec<_> = read.paths.iter().map(|path| at(&read.text, path).to_vec()).collect();
+                assert_eq!(paths, listed(dir.path()), "{init:?} {version}");
                 for len in 0..index.len() {
                     assert!(
                         DIGESTS.iter().all(|digest| Index::parse(&index[..len], *digest).is_none()),

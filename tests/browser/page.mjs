@@ -13,7 +13,11 @@ assert(PAGES && CHROMIUM, "PAGES and CHROMIUM say where the pages and the browse
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const quiet = ["gpu", "quic", "background-networking", "component-update", "sync"].map((what) => `--disable-${what}`);
 
+/** Turns a hang into a failure. Nothing takes that long otherwise, not even on a slow machine under load. */
+const HANGS = 10 * 60_000;
+
 export const browser = await chromium.launch({
+  timeout: HANGS,
   executablePath: CHROMIUM,
   // A container has no user to protect, and often no namespaces.
   chromiumSandbox: false,
@@ -27,6 +31,7 @@ export const addressOf = (name) => pathToFileURL(path.join(PAGES, `${name}.html`
 /** Opens a page, hands it to `look`, and makes sure that it kept to itself. */
 export async function open(name, look, { fragment = "", ...options } = {}) {
   const context = await browser.newContext({ viewport: desktop, reducedMotion: "reduce", ...options });
+  context.setDefaultTimeout(HANGS);
   const seen = { dialogs: [], requests: [], console: [], errors: [], windows: 0 };
   context.on("page", () => seen.windows++);
   context.on("request", (request) => seen.requests.push(request.url()));

@@ -118,7 +118,7 @@ fn every_flag_of_the_help_is_on_the_page_and_the_other_way_round() {
 
 #[test]
 fn every_command_has_a_heading() {
-    let heading = Regex::new(r"(?m)^#{2,3} `([a-z ]+)`$").unwrap();
+    let heading = Regex::new(r"(?m)^#{2,3} `([a-z -]+)`$").unwrap();
     let page = read(PAGE);
     let headings: BTreeSet<_> = heading.captures_iter(&page).map(|found| found[1].to_owned()).collect();
     let commands: BTreeSet<_> = HELP.keys().filter(|command| !command.is_empty()).cloned().collect();

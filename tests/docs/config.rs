@@ -28,7 +28,8 @@ const TABLES: [(&str, &str, &str); 10] = [
 ];
 
 /// Lists of words: what to write before a word, and where the schema lists them.
-const WORDS: [(&str, &str); 9] = [
+const WORDS: [(&str, &str); 10] = [
+    ("policy = { blind-spots =", "/$defs/policy/properties/blind-spots/enum"),
     ("policy = { order =", "/$defs/policy/properties/order/enum"),
     ("policy = { build-dir =", "/$defs/policy/properties/build-dir/enum"),
     ("baseline = { stale =", "/properties/baseline/properties/stale/enum"),
@@ -162,6 +163,7 @@ fn what_the_reader_refuses_the_schema_refuses_and_the_other_way_round() {
         ("parallel", &["1", "1024", "\"auto\"", "\"4\""], &["0", "1025", "\"all\"", "false"]),
         ("order", &["\"topo\""], &["\"alphabetic\"", "1"]),
         ("build-dir", &["\"lanes\""], &["\"target\""]),
+        ("blind-spots", &["\"deny\""], &["\"fail\"", "true"]),
         ("max-duration", &["\"20m\"", "\"1h 30m\""], &["20", "\"soon\"", "\"\""]),
     ] {
         good.iter().for_each(|value| both(&format!("[policy]\n{key} = {value}\n"), true));

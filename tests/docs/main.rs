@@ -152,7 +152,7 @@ fn every_configuration_that_is_shown_is_one() {
 #[test]
 fn the_guide_shows_the_files_that_its_case_uses() {
     for (page, language, file) in [
-        ("first-run", "rust", "new.rs"),
+        ("first-run", "rust", "new.txt"),
         ("first-run", "toml", "todo.toml"),
         ("gates", "toml", "dice.toml"),
         ("goldens", "toml", ".config/genti.toml"),

@@ -38,10 +38,16 @@ pub fn half(size: u32) -> u32 {
 /// are no longer as they were (`state rule path scope`), and so many that are.
 #[track_caller]
 fn check(change: impl Fn(&Sandbox), code: i32, changed: &[&str], unchanged: usize) {
+    check_with(SIZES, change, code, changed, unchanged);
+}
+
+/// The same with this text in `src/sizes.rs`.
+#[track_caller]
+fn check_with(sizes: &str, change: impl Fn(&Sandbox), code: i32, changed: &[&str], unchanged: usize) {
     let sandbox = Sandbox::of("clean", "w");
     sandbox.write("src/lib.rs", LIB);
     sandbox.write("src/shapes.rs", SHAPES);
-    sandbox.write("src/sizes.rs", SIZES);
+    sandbox.write("src/sizes.rs", sizes);
     for path in ["build.rs", "src/main.rs", "examples/twice.rs", "tests/greets.rs"] {
         std::fs::remove_file(sandbox.root().join(path)).unwrap();
     }
@@ -135,4 +141,104 @@ fn half_of_identical_ones_may_go() {
         }
     };
     check(delete, 0, &["fixed clippy::len_zero src/shapes.rs fn none"; 2], 4);
+}
+
+/// A finding that flags 18 lines, with the call of a method that may be another one.
+const LONG: &str = "//! Sizes.
+
+/// What is said of the first.
+pub fn first(list: &[u32]) -> String {
+    let mut said = String::new();
+    match list.first() {
+        Some(first) => {
+            let half = first / 2;
+            let rest = first % 2;
+            let name = \"half\".to_string();
+            if rest == 0 {
+                said.push_str(&name);
+                said.push_str(&half.to_string());
+            } else {
+                said.push_str(\"nearly \");
+                said.push_str(&name);
+                said.push_str(&half.to_string());
+            }
+        }
+        _ => {}
+    }
+    said
+}
+";
+
+#[test]
+fn one_token_that_is_edited_in_long_flagged_code_makes_no_new_finding() {
+    let edit =
+        |sandbox: &Sandbox| sandbox.edit("src/sizes.rs", "\"half\".to_string()", "\"half\".to_owned()");
+    check_with(LONG, edit, 0, &["updated clippy::single_match src/sizes.rs fn first"], 5);
+    // Two edits that leave little of it.
+    let rewrite = |sandbox: &Sandbox| {
+        sandbox.edit("src/sizes.rs", "            let half = first / 2;\n            let rest = first % 2;\n            let name = \"half\".to_string();\n", "            let [half, rest, name] = [first / 3, first % 3, 7];\n");
+        sandbox.edit(
+            "src/sizes.rs",
+            "said.push_str(&name);\n                said.push_str(&half.to_string());\n            } else",
+            "said.extend([name, half].map(|of| of.to_string()));\n            } else",
+        );
+        sandbox.edit(
+            "src/sizes.rs",
+            "                said.push_str(\"nearly \");\n                said.push_str(&name);\n",
+            "",
+        );
+    };
+    let changed = [
+        "new clippy::single_match src/sizes.rs fn first",
+        "fixed clippy::single_match src/sizes.rs fn first",
+    ];
+    check_with(LONG, rewrite, 1, &changed, 5);
+}
+
+/// As rustfmt has it in style edition 2021, and not in 2024.
+const FORMER: &str = "//! Versions.
+
+/// Sorted otherwise.
+pub use std::{u16, u8};
+
+/// Accepted.
+pub fn  odd() {}
+";
+
+#[test]
+fn a_new_style_edition_is_one_migration_and_no_heap_of_findings() {
+    let sandbox = Sandbox::of("clean", "w");
+    for path in ["build.rs", "src/main.rs", "examples/twice.rs", "tests/greets.rs"] {
+        std::fs::remove_file(sandbox.root().join(path)).unwrap();
+    }
+    sandbox.edit("Cargo.toml", "2024", "2021");
+    sandbox.write("src/lib.rs", &format!("{FORMER}\nmod more;\n"));
+    sandbox.write("src/more.rs", FORMER);
+    sandbox.run(&["baseline", "init", "--tool", "fmt"], 0);
+    sandbox.run(&["run", "--tool", "fmt"], 0);
+    assert!(sandbox.json("report.json")["tools"][0].get("migration").is_none());
+
+    sandbox.edit("Cargo.toml", "2021", "2024");
+    sandbox.write("src/new.rs", "//! New.\n\n/// Odd in both.\npub fn  odd() {}\n");
+    sandbox.edit("src/lib.rs", "mod more;", "mod more;\nmod new;");
+    let shown = sandbox.run(&["run", "--tool", "fmt"], 1);
+    let report = sandbox.json("report.json");
+    let of = |tool: &str| {
+        report["tools"].as_array().unwrap().iter().find(|it| it["name"] == tool).unwrap().clone()
+    };
+    assert_eq!(of("fmt")["migration"], serde_json::json!({ "files": 2, "findings": 2 }));
+    assert_eq!(of("fmt")["new"], 3);
+    assert!(shown.contains("style edition changed: 2 findings in 2 files"), "{shown}");
+    // Only what is a mistake under both is shown as one.
+    assert!(shown.contains("src/new.rs:4"), "{shown}");
+    assert!(!shown.contains("src/more.rs"), "{shown}");
+    // The same from the cache.
+    sandbox.run(&["run", "--tool", "fmt"], 1);
+    assert_eq!(sandbox.json("report.json"), report);
+
+    // Who keeps the former style has nothing to migrate.
+    sandbox.write("rustfmt.toml", "style_edition = \"2021\"\n");
+    sandbox.run(&["run", "--tool", "fmt"], 1);
+    let tools = &sandbox.json("report.json")["tools"];
+    assert!(tools[0].get("migration").is_none(), "{tools}");
 }

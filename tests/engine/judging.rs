@@ -107,7 +107,7 @@ fn what_was_edited_is_named_with_its_place() {
         let (code, fatal) = ("      \"code\": \"bad one\",\n", "      \"fatal\": false,\n");
         text.replacen(&format!("{code}{fatal}"), &format!("{fatal}{code}"), 1)
     };
-    check("report.json", &swapped, "line 6: keys are not in order: `code` comes after `fatal`");
+    check("report.json", &swapped, "line 7: keys are not in order: `code` comes after `fatal`");
     let float = replace("\"line\": 2", "\"line\": 2.0");
     check("report.json", &float, "`2.0` is no whole number");
     check("report.json", &replace("\"path\": \"a.txt\"", "\"path\": \"/w/a.txt\""), "is an absolute path");

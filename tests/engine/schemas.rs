@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use genti::model::blind_spot::BlindSpotKind;
 use genti::model::finding::{Level, State};
 use genti::model::outcome::{Cache, Effect, End, Verdict};
+use genti::model::ratchet::NumberState;
 use genti::model::task::Status;
 use serde_json::{Value, json};
 
@@ -18,12 +20,16 @@ fn rich() -> BTreeMap<&'static str, Vec<Value>> {
                  [tools.diff]\nrun = [\"cat\", \"lint.diff\"]\nparse = \"rustfmt\"\nlane = \"check\"\nrequired = false\n\
                  [tools.count]\nrun = [\"sh\", \"-c\", \"exit 1\"]\nversion = [\"echo\", \"count 1\"]\n\
                  [tools.gone]\nrun = [\"no-such-program\"]\n\
-                 [tools.unit]\nrun = [\"cat\", \"unit.out\"]\nparse = \"libtest\"\n";
+                 [tools.unit]\nrun = [\"cat\", \"unit.out\"]\nparse = \"libtest\"\n\
+                 [tools.size]\nrun = [\"cat\", \"numbers.txt\"]\ninputs = [\"numbers.txt\"]\n\
+                 parse = { number = 'size (?<value>.+)', name = \"size\", better = \"lower\", tolerance = \"1\", unit = \"B\" }\n";
     let sandbox = Sandbox::with_words(&format!("{suppress}{tools}"));
     for file in ["lint.jsonl", "lint.diff"] {
         let path = format!("{}/tests/cmd/own-tools.in/{file}", env!("CARGO_MANIFEST_DIR"));
         sandbox.write(file, &std::fs::read_to_string(path).unwrap());
     }
+    sandbox.write("other/Cargo.toml", "");
+    sandbox.write("numbers.txt", "size 81.20\n");
     let counts = "1 passed; 0 failed; 1 ignored; 0 measured; 1 filtered out";
     sandbox.write("unit.out", &format!("running 2 tests\n\ntest result: ok. {counts}\n"));
     sandbox.run(&["baseline", "accept", "--tool", "words", "--reason", "for now", "--path", "a.txt"], 0);
@@ -250,6 +256,26 @@ fn every_word_that_there_is_is_in_the_schemas() {
         }
     }
     assert_eq!(text("task", "/$defs/timing/properties/cache/enum"), words(&caches.map(Cache::as_str)));
+
+    for state in NumberState::ALL {
+        match state {
+            NumberState::New | NumberState::Unchanged | NumberState::Better => {}
+        }
+    }
+    let list = schema("report").pointer("/properties/numbers/items/properties/state/enum").unwrap().clone();
+    let list: BTreeSet<Option<String>> = serde_json::from_value(list).unwrap();
+    let of_numbers = words(&NumberState::ALL.map(NumberState::as_str)).into_iter().map(Some);
+    assert_eq!(list, of_numbers.chain([None]).collect());
+
+    for kind in BlindSpotKind::ALL {
+        match kind {
+            BlindSpotKind::UnseenFile | BlindSpotKind::UnformattedFile | BlindSpotKind::UntestedTarget => {}
+            BlindSpotKind::UnusedFeature | BlindSpotKind::UnseenPackage | BlindSpotKind::LeftOut => {}
+            BlindSpotKind::OtherWorkspace => {}
+        }
+    }
+    let kinds = words(&BlindSpotKind::ALL.map(BlindSpotKind::as_str));
+    assert_eq!(text("report", "/properties/blind_spots/items/properties/kind/enum"), kinds);
 
     let effects = [Effect::Active, Effect::Expired, Effect::Unused];
     for effect in effects {

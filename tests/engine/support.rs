@@ -112,6 +112,15 @@ impl Sandbox {
         command.output().unwrap().status.success()
     }
 
+    /// `git ARGS` in `dir`.
+    pub(crate) fn git_in(dir: &Path) -> impl Fn(&[&str]) -> bool {
+        move |args: &[&str]| {
+            let mut command = Command::new("git");
+            command.args(args).env("GIT_CONFIG_GLOBAL", "/dev/null").current_dir(dir);
+            command.output().unwrap().status.success()
+        }
+    }
+
     /// Makes a repository of it, with all that is there in one commit.
     pub(crate) fn commit_all(&self) {
         self.write(".gitignore", "target\n");

@@ -10,7 +10,8 @@
 //! - An occurrence whose flagged code is untouched, with nothing added inside, is **known**, wherever it is now. What is
 //!   flagged is what findings.md says: the tokens of the range, at most 64 and the length; under four, the statement
 //!   around; in a comment, its lines. The rest of the line is free to change.
-//! - An occurrence whose flagged code was edited is another finding: one **new** and one **fixed**. If it is about an
+//! - An occurrence whose flagged code was edited is another finding: one **new** and one **fixed**; or, if nearly all of
+//!   the code is as it was, the same one, *updated*. That two occurrences are taken for one is wrong. If it is about an
 //!   item, as its message names one or its range has the name of the one around it, and that item is where it was,
 //!   it is the same finding: *updated*.
 //! - A renamed item is an edit of every finding whose flagged code has its name, and of no other.
@@ -42,7 +43,7 @@ use std::path::Path;
 
 use dice::Dice;
 use mutate::{KINDS, Kind, SEVERAL};
-use truth::{Before, Score, Verdict};
+use truth::{Before, Pair, Score, Verdict};
 use world::World;
 
 /// What came of all changes of a kind.
@@ -101,6 +102,8 @@ fn run(before: &Before, seeds: std::ops::Range<u64>) -> Vec<Row> {
         row.total.findings += verdict.findings;
         row.total.new.add(verdict.new);
         row.total.fixed.add(verdict.fixed);
+        row.total.near.add(verdict.near);
+        row.total.pairs.extend(verdict.pairs);
         if !verdict.disagreements.is_empty() {
             let lines = verdict.disagreements.join("\n    ");
             row.total.disagreements.push(format!("SEED={seed}: {change}\n    {lines}"));
@@ -132,6 +135,22 @@ fn table(before: &Before, rows: &[Row]) -> String {
         text += &format!("{:20} {:7}       {new}         {fixed}\n", row.kind.name, row.changes);
     }
     text += &format!("{:20} {changes:7}       {}         {}\n", "all", columns(new), columns(fixed));
+    let mut near = Score::default();
+    rows.iter().for_each(|row| near.add(row.total.near));
+    let pairs: Vec<Pair> = rows.iter().flat_map(|row| &row.total.pairs).copied().collect();
+    text += &format!(
+        "updated because nearly all code is the same: {}, of them right: {}\n",
+        near.got, near.right
+    );
+    text += "edited tokens, at most one in  edited, of all  others, of all\n";
+    for one_in in [3, 4, 5, 6, 7, 8, 10, 12, 16, 20] {
+        let count = |is_same: bool| {
+            let of = || pairs.iter().filter(|pair| pair.is_same == is_same);
+            let near = of().filter(|pair| pair.edits.0 * one_in <= pair.edits.1).count();
+            format!("{near:8} {:8}", of().count())
+        };
+        text += &format!("{one_in:30} {} {}\n", count(true), count(false));
+    }
     for disagreement in rows.iter().flat_map(|row| &row.total.disagreements) {
         text += disagreement;
         text.push('\n');

@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use genti::compare::baseline::entries_of;
 use genti::compare::identity::identify;
-use genti::compare::matching::{Reach, compare};
+use genti::compare::matching::{Matched, Reach, compare};
+use genti::compare::similar::edits;
 use genti::compare::suppressions::Suppressions;
 use genti::model::finding::{Entry, Finding, State};
 use genti::model::halt::Never;
@@ -51,10 +52,26 @@ pub(crate) struct Score {
     pub(crate) right: usize,
 }
 
+/// The pass that takes what was edited a little for the same finding.
+const NEAR: u8 = 7;
+
+/// A finding that is gone and one that is new, of one lint in one item and in the same words.
+#[derive(Clone, Copy)]
+pub(crate) struct Pair {
+    /// How many tokens differ, of how many.
+    pub(crate) edits: (usize, usize),
+    /// Whether they are one occurrence, edited.
+    pub(crate) is_same: bool,
+}
+
 /// What came of one change.
 #[derive(Default)]
 pub(crate) struct Verdict {
     pub(crate) findings: usize,
+    /// What could be taken for updated.
+    pub(crate) pairs: Vec<Pair>,
+    /// What was taken for updated because the code is nearly the same: expected is that it is one occurrence.
+    pub(crate) near: Score,
     pub(crate) new: Score,
     pub(crate) fixed: Score,
     /// What is not as it should be, for people.
@@ -88,14 +105,16 @@ impl Before {
     pub(crate) fn judge(&self, world: &World) -> Verdict {
         let now: Vec<Seen> =
             world.files.iter().flat_map(|(path, text)| self.look(path, text, world)).collect();
-        let (new, fixed) = self.truth(&now, world);
+        let (mut new, mut fixed) = self.truth(&now, world);
         let current = now.iter().map(|seen| seen.finding.clone()).collect();
-        let matched = compare(current, &Suppressions::default(), &self.baseline, &Files(world));
+        let matched = compare(current, &Suppressions::default(), &self.baseline, &Files(world), &Never)
+            .expect("nobody halts it");
 
         let got_new = matched.findings.iter().filter(|compared| compared.state == State::New);
         let got_new = got_new.map(|compared| describe(&Entry::of(&compared.finding)));
         let got_fixed = matched.gone.iter().map(|gone| describe(&gone.entry));
-        let mut verdict = Verdict { findings: now.len(), ..Verdict::default() };
+        let mut verdict = Verdict { findings: now.len(), pairs: pairs(&new, &fixed), ..Verdict::default() };
+        verdict.near = take_near(&matched, &mut new, &mut fixed);
         let entry = |seen: &&Seen| describe(&Entry::of(&seen.finding));
         verdict.new = score("new", new.iter().map(entry), got_new, &mut verdict.disagreements);
         verdict.fixed = score("fixed", fixed.iter().map(entry), got_fixed, &mut verdict.disagreements);
@@ -165,6 +184,59 @@ impl Seen {
         let is_same = heir.finding.msg == self.finding.msg && heir.around == self.around;
         self.is_about_item && heir.is_about_item && is_same && is_there
     }
+}
+
+/// Where code that is nearly the same was taken for the same occurrence, edited, and is: as good an answer as one new and
+/// one fixed. Where it is another occurrence, that is still expected.
+fn take_near(matched: &Matched, new: &mut Vec<&Seen>, fixed: &mut Vec<&Seen>) -> Score {
+    let mut score = Score::default();
+    for compared in &matched.findings {
+        let Some(accepted) = compared.accepted.as_ref().filter(|accepted| accepted.pass == NEAR) else {
+            continue;
+        };
+        score.got += 1;
+        let of =
+            |before: &Seen| Entry::of(&before.finding) == Entry { reason: None, ..accepted.entry.clone() };
+        let same = |before: &&Seen, now: &&Seen| {
+            of(before) && now.finding == compared.finding && before.anchor == now.anchor
+        };
+        let pair = fixed
+            .iter()
+            .enumerate()
+            .find_map(|(gone, before)| Some((gone, new.iter().position(|now| same(before, now))?)));
+        if let Some((gone, come)) = pair {
+            score.right += 1;
+            fixed.swap_remove(gone);
+            new.swap_remove(come);
+        }
+    }
+    score
+}
+
+/// All pairs that one edit could have made, and whether it has.
+fn pairs(new: &[&Seen], fixed: &[&Seen]) -> Vec<Pair> {
+    let mut groups: BTreeMap<_, Vec<&Seen>> = BTreeMap::new();
+    fn group(seen: &Seen) -> (&str, &str, &str, &str) {
+        (&seen.path, &seen.finding.diagnostic.rule, &seen.finding.msg, &seen.finding.scope)
+    }
+    for before in fixed {
+        groups.entry(group(before)).or_default().push(before);
+    }
+    let news: Vec<_> = new.iter().map(|now| (group(now), now.anchor)).collect();
+    let of = |now: &&Seen| {
+        let before = groups.get(&group(now)).map(Vec::as_slice).unwrap_or_default();
+        // Where one of both was only edited, the other is none of its affair.
+        let is_edited = before.iter().any(|before| before.anchor == now.anchor);
+        let is_fair = |before: &&&Seen| {
+            before.anchor == now.anchor || !is_edited && !news.contains(&(group(before), before.anchor))
+        };
+        let pair = |before: &&Seen| Pair {
+            edits: edits(&before.finding.code, &now.finding.code),
+            is_same: before.anchor == now.anchor,
+        };
+        before.iter().filter(is_fair).map(pair).collect::<Vec<_>>()
+    };
+    new.iter().flat_map(of).collect()
 }
 
 /// What is the same in every respect is the same, though it was taken out and put in again.

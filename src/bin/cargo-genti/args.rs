@@ -77,6 +77,8 @@ pub(crate) enum Command {
     Baseline(BaselineArgs),
     /// Show a finished run: on the terminal, or for other programs and places
     Report(ReportArgs),
+    /// List what no tool of the last run looked at, and why
+    BlindSpots(BlindSpotsArgs),
     /// Show the tools, their versions and where they are found
     Tools(ToolsArgs),
     /// Write the versions of the tools to genti.lock, beside the configuration
@@ -108,6 +110,7 @@ impl Command {
                 BaselineCommand::Diff(args) => &args.output,
             },
             Self::Report(args) => &args.output_args,
+            Self::BlindSpots(args) => &args.output,
             Self::Tools(args) | Self::Lock(args) => &args.output,
             Self::Explain(args) => &args.output,
             Self::Clean(args) => &args.output,
@@ -323,6 +326,18 @@ pub(crate) struct ReportArgs {
     pub(crate) manifest_path: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output_args: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BlindSpotsArgs {
+    /// Where the artifacts of the run are: by default target/genti/artifacts of the workspace
+    #[arg(long, value_name = "DIR")]
+    pub(crate) artifacts: Option<PathBuf>,
+    /// Path to Cargo.toml
+    #[arg(long, value_name = "PATH")]
+    pub(crate) manifest_path: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]

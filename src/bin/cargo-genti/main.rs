@@ -8,6 +8,7 @@
 mod args;
 mod baseline;
 mod bless;
+mod blind_spots;
 mod clean;
 mod completions;
 mod explain;
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
         Command::Plan(args) => plan::main(args, &env, &mut shell),
         Command::Baseline(args) => baseline::main(&args.command, start(env), &mut shell),
         Command::Report(args) => report::main(args, &env, &mut shell),
+        Command::BlindSpots(args) => blind_spots::main(args, &env, &mut shell),
         Command::Lock(args) => lock::main(args, &env, &mut shell),
         Command::Tools(args) => tools::main(args, &env, &mut shell),
         Command::Explain(args) => explain::main(args, &env, &mut shell),

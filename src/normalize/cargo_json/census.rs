@@ -1,18 +1,27 @@
 //! Which targets cargo compiled, or replayed: the two are not told apart.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::reach::{self, Reach};
 use crate::model::census::{Census, CompiledTarget};
 use crate::model::tool::{Arg, Piece};
+use crate::model::workspace::PackageId;
 use crate::normalize::Input;
 
 /// The census of a process that got as far as `reach`. Where a cargo stops at the first error, it depends on time how far
 /// that is.
-pub(super) fn of(input: &Input<'_>, reach: &Reach, is_complete: bool) -> Census {
+pub(super) fn of(
+    input: &Input<'_>,
+    reach: &Reach,
+    features: BTreeMap<PackageId, BTreeSet<String>>,
+    is_complete: bool,
+) -> Census {
     let keep_going = Arg::Text(vec![Piece::Literal("--keep-going".to_owned())]);
     let keeps_going =
         input.tool.run.contains(&keep_going) || input.tool.args.iter().any(|arg| arg == "--keep-going");
+    let undecided = reach.undecided().map(|id| input.workspace.package(id).name.clone()).collect();
     if !is_complete && !keeps_going {
-        return Census::default();
+        return Census { undecided, ..Census::default() };
     }
     let asked_for = reach::asked_for(input);
     let targets = reach.looked_at().filter(|(package, ..)| asked_for.contains(package));
@@ -21,5 +30,7 @@ pub(super) fn of(input: &Input<'_>, reach: &Reach, is_complete: bool) -> Census 
         kind: kind.as_str().to_owned(),
         name: name.to_owned(),
     });
-    Census { targets: targets.collect(), ..Census::default() }
+    let name = |id: PackageId| input.workspace.package(id).name.clone();
+    let features = features.into_iter().map(|(package, features)| (name(package), features)).collect();
+    Census { targets: targets.collect(), features, undecided, ..Census::default() }
 }

@@ -32,6 +32,8 @@ pub(super) struct Artifact<'a> {
     pub(super) manifest_path: String,
     pub(super) target: Target,
     pub(super) profile: Profile,
+    #[serde(default)]
+    pub(super) features: Vec<String>,
     pub(super) filenames: Vec<String>,
     #[serde(default)]
     pub(super) executable: Option<String>,
@@ -46,6 +48,9 @@ pub(super) struct BuildScript<'a> {
     #[serde(borrow)]
     pub(super) package_id: Cow<'a, str>,
     pub(super) linked_paths: Vec<String>,
+    /// The conditions that it turned on.
+    #[serde(default)]
+    pub(super) cfgs: Vec<String>,
     pub(super) env: Vec<(String, String)>,
     pub(super) out_dir: String,
 }
@@ -84,6 +89,8 @@ impl Target {
 #[derive(Deserialize)]
 pub(super) struct Profile {
     pub(super) test: bool,
+    #[serde(default)]
+    pub(super) debug_assertions: Option<bool>,
 }
 
 /// A diagnostic of rustc, or a note beside one.

@@ -18,7 +18,7 @@ mod scripts;
 mod traces;
 pub(super) mod warnings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::{Gap, Input, Parsed, Traces, Unparsable, Unsettled, is_crash};
@@ -42,6 +42,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let mut programs = Programs::default();
     let mut scripts = Scripts::default();
     let mut traces = traces::Collector::default();
+    let mut features: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
     let is_build = input.tool.parse == Parse::CargoBuild;
     let is_for_scripts = input.tool.parse == Parse::BuildScripts;
     let mut finished = None;
@@ -84,6 +85,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                 traces.made(package, &artifact);
                 if let Some(package) = package {
                     reach.made(package, &artifact);
+                    features.entry(package).or_default().extend(artifact.features.iter().cloned());
                     programs.made(package, artifact);
                 }
             }
@@ -137,7 +139,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         return Ok(Parsed { diagnostics, gaps, traces, out_dirs, made_in, notices, ..Parsed::default() });
     }
     let hidden = !gaps.is_empty() && reach.has_denied();
-    let census = census::of(input, &reach, gaps.is_empty());
+    let census = census::of(input, &reach, features, gaps.is_empty());
     let mut parsed =
         Parsed { census, diagnostics, gaps, programs, outputs, traces, hidden, made_in, ..Parsed::default() };
     if !is_build {

@@ -106,6 +106,11 @@ impl Reach {
         made.chain(self.denied.iter().map(|(package, kind, name)| (*package, *kind, name.as_str())))
     }
 
+    /// The packages of which a compilation may have ended in errors that are only lints: cargo names no artifact of it.
+    pub(super) fn undecided(&self) -> impl Iterator<Item = PackageId> {
+        self.denied.iter().map(|(package, ..)| *package).chain(self.fatal.iter().copied())
+    }
+
     /// Whether errors that are only lints may have kept cargo from going on.
     pub(super) fn has_denied(&self) -> bool {
         !self.denied.is_empty()

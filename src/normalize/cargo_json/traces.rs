@@ -44,6 +44,11 @@ impl Collector {
             artifact: first,
             dep_infos,
             is_macro: artifact.target.is_macro(),
+            is_for_host: artifact.target.is_macro() || kind == TargetKind::BuildScript,
+            is_test: artifact.profile.test,
+            is_doc,
+            debug_assertions: artifact.profile.debug_assertions,
+            features: artifact.features.iter().cloned().collect(),
             fresh: artifact.fresh,
         });
     }
@@ -62,6 +67,7 @@ impl Collector {
             manifest,
             fingerprint: format!("run-build-script-{target}"),
             output: dir.join("output"),
+            cfgs: script.cfgs.iter().cloned().collect(),
         });
     }
 

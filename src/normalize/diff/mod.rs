@@ -91,7 +91,8 @@ fn of_file(input: &Input<'_>, file: &FileDiff, diagnostics: &mut Vec<Diagnostic>
         (Kind::Changed, _) => {}
     }
     if let Some((old, new)) = &file.modes {
-        diagnostics.push(at_file(format!("the mode changes from `{old}` to `{new}`")));
+        let message = format!("the mode changes from `{old}` to `{new}`");
+        diagnostics.push(at_file(input.scrub.text(&message)));
     }
     if file.is_binary && file.kind == Kind::Changed {
         diagnostics.push(at_file("the binary content differs".to_owned()));
@@ -110,7 +111,8 @@ fn of_file(input: &Input<'_>, file: &FileDiff, diagnostics: &mut Vec<Diagnostic>
     for change in &file.changes {
         let found = diagnostic(input, change, &place, side, &message);
         if let Some(path) = place.path() {
-            open.push(Open::new(path.clone(), change.clone(), side, found.place.range()));
+            let shown = quoted(input, change);
+            open.push(Open::new(path.clone(), change.clone(), side, found.place.range(), shown));
         }
         diagnostics.push(found);
     }
@@ -127,21 +129,21 @@ fn diagnostic(input: &Input<'_>, change: &Change, place: &Place, side: Side, mes
     let fix = fix.filter(|_| side == Side::Old && !change.is_lossy);
     let related = match &fix {
         Some(_) => Vec::new(),
-        None => vec![quoted(change)],
+        None => vec![quoted(input, change)],
     };
     let diagnostic = input.diagnostic(place, input.tool.name.clone(), Level::Warning, message.to_owned());
     Diagnostic { fix, related, ..diagnostic }
 }
 
-/// The change itself, where nothing else shows it.
-fn quoted(change: &Change) -> Related {
+/// The change itself, where nothing else shows it. It is a message like any other, so directories of this machine are left out.
+fn quoted(input: &Input<'_>, change: &Change) -> Related {
     let removed = change.old.iter().map(|line| format!("-{line}"));
     let mut lines: Vec<_> = removed.chain(change.new.iter().map(|line| format!("+{line}"))).collect();
     if let Some(more @ 1..) = lines.len().checked_sub(MOST_LINES) {
         lines.truncate(MOST_LINES);
         lines.push(format!("[{more} lines]"));
     }
-    Related { message: lines.join("\n"), place: None }
+    Related { message: input.scrub.text(&lines.join("\n")), place: None }
 }
 
 /// A stretch of whole lines, or a point before one.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::name::Side;
 use super::read::Change;
-use super::{quoted, whole_lines};
-use crate::model::finding::{Diagnostic, Fix, Place, Range};
+use super::whole_lines;
+use crate::model::finding::{Diagnostic, Fix, Place, Range, Related};
 use crate::model::path::RelPath;
 use crate::normalize::Parsed;
 use crate::normalize::patch::Patch;
@@ -18,11 +18,19 @@ pub struct Open {
     side: Side,
     /// The range of its diagnostic.
     range: Option<Range>,
+    /// The change as it is shown where its diagnostic has no fix.
+    shown: Related,
 }
 
 impl Open {
-    pub(super) fn new(path: RelPath, change: Change, side: Side, range: Option<Range>) -> Self {
-        Self { path, change, side, range }
+    pub(super) fn new(
+        path: RelPath,
+        change: Change,
+        side: Side,
+        range: Option<Range>,
+        shown: Related,
+    ) -> Self {
+        Self { path, change, side, range, shown }
     }
 }
 
@@ -57,7 +65,7 @@ fn place(open: &Open, found: &mut Diagnostic, path: RelPath, lines: &[&str]) {
         [open.side, other].into_iter().find_map(|side| Some((side, fitted(open.change.on(side), lines)?)));
     let Some((side, patch)) = fitting else {
         found.place = Place::File { path, range: None };
-        drop_fix(found, &open.change);
+        drop_fix(found, &open.shown);
         return;
     };
     if let Some(fix) = found.fix.take() {
@@ -65,15 +73,15 @@ fn place(open: &Open, found: &mut Diagnostic, path: RelPath, lines: &[&str]) {
     }
     // The change is there already.
     if side == Side::New {
-        drop_fix(found, &open.change);
+        drop_fix(found, &open.shown);
     }
     let range = patch.range().or_else(|| whole_lines(patch.first, patch.old.len()));
     found.place = Place::File { path, range };
 }
 
-fn drop_fix(found: &mut Diagnostic, change: &Change) {
+fn drop_fix(found: &mut Diagnostic, shown: &Related) {
     if found.fix.take().is_some() {
-        found.related.push(quoted(change));
+        found.related.push(shown.clone());
     }
 }
 

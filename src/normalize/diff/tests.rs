@@ -260,3 +260,13 @@ fn only_what_a_tool_says_of_all_files_is_a_verdict() {
     assert!(gaps("", "error: no\n", 101).is_err());
     assert!(gaps(shfmt, "", 139).is_err());
 }
+
+#[test]
+fn quoted_lines_and_modes_name_no_directory_of_the_machine() {
+    let text = "diff --git a/x b/x\nold mode /w/ws/1\nnew mode /home/me/2\n\
+        --- <stdin>\n+++ <stdout>\n@@ -1,1 +1,1 @@\n-include /home/me/a\n+include /w/ws/b\n";
+    let parsed = diff(text, "", 1).expect("readable");
+    assert_eq!(parsed.diagnostics.len(), 2);
+    let shown = crate::normalize::testing::show(&parsed);
+    assert!(!shown.contains("/w/ws") && !shown.contains("/home/me"), "{shown}");
+}

@@ -21,6 +21,9 @@ use super::settle::Unsettled;
 use super::{Gap, Input, Parsed, Unparsable};
 use crate::model::finding::{Diagnostic, Level, Place};
 use crate::model::halt::Pace;
+use crate::model::path::RelPath;
+use crate::model::style::FORMER_STYLE;
+use crate::model::task::Unit;
 use hunk::{Change, Hunk};
 pub(super) use open::Open;
 use stderr::Said;
@@ -41,13 +44,28 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     };
     diagnostics.extend(said.diagnostics);
     let open = Open::new(input, said.mistakes);
+    let is_restyled = diagnostics.iter().any(is_unformatted) && may_be_restyled(input);
     Ok(Parsed {
+        is_restyled,
         diagnostics,
         gaps,
         notices: said.notices,
         unsettled: Unsettled::Rustfmt(open),
         ..Parsed::default()
     })
+}
+
+/// Whether this is a change of layout, which depends on the style edition.
+pub(super) fn is_unformatted(found: &Diagnostic) -> bool {
+    found.ns == NS && found.rule == rule("unformatted")
+}
+
+/// Whether the style edition may be the newest one: by the edition of a target, or because a configuration may say so.
+fn may_be_restyled(input: &Input<'_>) -> bool {
+    let is_new =
+        |unit: &Unit| unit.target(input.workspace).is_some_and(|target| *target.edition > *FORMER_STYLE);
+    let is_config = |path: &RelPath| [&b"rustfmt.toml"[..], b".rustfmt.toml"].contains(&path.file_name());
+    input.units.iter().any(is_new) || input.workspace.files.iter().any(|file| is_config(&file.path))
 }
 
 /// What a file that does not parse leaves without a verdict: itself, and what includes it. Of several roots

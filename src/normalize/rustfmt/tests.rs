@@ -2,6 +2,7 @@ use snapbox::str;
 
 use super::*;
 use crate::model::path::RelPath;
+use crate::model::style::is_of_former_style;
 use crate::model::task::Unit;
 use crate::model::tool::Parse;
 use crate::model::workspace::{PackageId, TargetKind};
@@ -480,4 +481,46 @@ fn anything_else_on_stdout_is_unparsable() {
     for stdout in ["Diff in /w/ws/x.r", "hello\n", "Diff in /w/ws/x.rs:1:\n-a\nb\n"] {
         assert!(rustfmt(stdout, "", 1, 1).is_err(), "{stdout}");
     }
+}
+
+/// Findings that are marked, where `now` and `former` are the lines of `a.rs` and `b.rs` that differ under each style
+/// edition.
+#[track_caller]
+fn check_style(now: [&[u32]; 2], former: [&[u32]; 2], marked: &[&str]) {
+    let parsed = |lines: [&[u32]; 2]| {
+        let hunk = |path: &str, line: u32| format!("Diff in /w/ws/{path}.rs:{line}:\n-a  ;\n+a;\n");
+        let hunks = ["a", "b"]
+            .iter()
+            .zip(lines)
+            .flat_map(|(path, lines)| lines.iter().map(move |line| hunk(path, *line)).collect::<Vec<_>>());
+        let text: String = hunks.collect();
+        let code = i32::from(!text.is_empty());
+        Parsed { is_restyled: true, ..rustfmt(text, "", code, 1).expect("readable") }
+    };
+    let both = parsed(now).and(parsed(former));
+    let of_style = both.diagnostics.iter().filter(|found| is_of_former_style(&found.related));
+    let shown: Vec<_> = of_style
+        .map(|found| format!("{}:{}", found.place.name(), found.place.range().unwrap().start.line))
+        .collect();
+    assert_eq!(shown, marked);
+    assert_eq!(both.diagnostics.len(), parsed(now).diagnostics.len());
+}
+
+#[test]
+fn code_formatted_in_the_former_style_edition_is_marked() {
+    check_style([&[3, 9], &[5]], [&[], &[]], &["a.rs:3", "a.rs:9", "b.rs:5"]);
+    // A place that differs under both is an ordinary finding.
+    check_style([&[3, 9], &[5]], [&[9], &[5]], &["a.rs:3"]);
+    // A file that is in the new style, but for one place.
+    check_style([&[3], &[]], [&[20, 30], &[]], &[]);
+    check_style([&[], &[]], [&[20, 30], &[]], &[]);
+}
+
+#[test]
+fn a_second_process_that_could_not_read_a_file_marks_nothing() {
+    let first = rustfmt("Diff in /w/ws/a.rs:3:\n-a  ;\n+a;\n", "", 1, 1).expect("readable");
+    let first = Parsed { is_restyled: true, ..first };
+    let second = rustfmt("", "error: no such option\n", 1, 1).expect("readable");
+    assert!(!second.gaps.is_empty());
+    assert_eq!(first.clone().and(second), first);
 }

@@ -1,6 +1,6 @@
 //! What a target triple says about conditions: `x86_64-unknown-linux-gnu` is `unix`, and not `target_os = "macos"`.
 
-use super::cfg::Truth;
+use crate::model::cfg::Truth;
 
 /// A target, by its triple.
 #[derive(Clone, Debug, PartialEq, Eq)]

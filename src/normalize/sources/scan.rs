@@ -2,7 +2,7 @@
 
 use ra_ap_rustc_lexer::{FrontmatterAllowed, TokenKind, strip_shebang, tokenize};
 
-use super::cfg::{Cfg, is_word, unquoted};
+use crate::model::cfg::{Cfg, is_word, unquoted};
 
 /// What a file defines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -41,6 +41,11 @@ impl Elsewhere {
         }
     }
 
+    /// The digest of what is in the file at `path` now, whatever was there when it was first looked at.
+    pub(super) fn digest_now(&self, path: &Path) -> Result<Option<Digest>, Unreadable> {
+        Ok(self.look_again(path)?.map(|look| look.digest))
+    }
+
     /// How the system sees the file at `path`, if there is one.
     pub(super) fn stamp(&self, path: &Path) -> Option<Stamp> {
         // Nothing is read for that: what would be in the file is not asked for.

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use super::elsewhere::Unreadable;
 use super::keys::{Ground, everything};
 use super::record::Extra;
+use super::silent::List;
 use crate::disk;
 use crate::model::digest::{ContentHash, Digest, Hasher, Sink};
 use crate::model::path::RelPath;
@@ -69,7 +70,7 @@ impl Ground<'_> {
     }
 
     /// How it is found out what `tool` has read. A tool of the user's own that runs cargo leaves no account of its build, so the
-    /// sources are followed.
+    /// sources are followed, and whatever is in the build directory counts.
     fn discovers(&self, tool: &Tool) -> Discovers {
         let mut tools = self.plan.graph.tools.iter().zip(&self.identities);
         let runs_cargo = tools.any(|(other, identity)| identity.runs_cargo && other.name == tool.name);
@@ -116,6 +117,13 @@ impl Ground<'_> {
             for package in collector.closure.clone() {
                 collector.follow_package(package);
             }
+            let built = self.built(tool, build_dirs);
+            for list in &built.lists {
+                collector.add_list(list)?;
+            }
+            for script in &built.scripts {
+                collector.add_script(script)?;
+            }
         } else {
             for unit in &traces.units {
                 collector.add_unit(unit)?;
@@ -141,6 +149,21 @@ impl Ground<'_> {
             collector.variables.clear();
         }
         Ok(Digest::of("genti.read.1", &Facts(&collector.finish(wide)?)))
+    }
+
+    /// The same for the unit that rustc has written `list` for; `None` if that never changes.
+    pub(super) fn read_by_list(
+        &self,
+        list: &List,
+        build_dirs: &[PathBuf],
+        wide: &Wide,
+    ) -> Result<Option<Digest>, Unknown> {
+        let mut collector = self.collector(BTreeSet::new(), build_dirs);
+        let is_local = collector.add_list(list)?;
+        // Cargo itself follows the variables that rustc reads.
+        collector.variables.clear();
+        let facts = collector.finish(wide)?;
+        Ok(is_local.then(|| Digest::of("genti.read.1", &Facts(&facts))))
     }
 
     /// The same for what a build script states; `None` if it states nothing, so that it runs again for any file of its
@@ -255,11 +278,26 @@ impl Collector<'_> {
             }
             return Ok(());
         }
-        let text = unit.dep_infos.iter().find_map(|path| read(path));
-        let text = text.or_else(|| read(&linked_dep_info(&unit.artifact)?)).ok_or(Unknown)?;
+        let text = dep_info_of(unit).ok_or(Unknown)?;
         self.add(reads::dep_info(&text).ok_or(Unknown)?, base)?;
         self.add_absent_modules(source, &package);
         Ok(())
+    }
+
+    /// Adds what rustc has read by its own `list`. Whether it is of a unit that may change.
+    fn add_list(&mut self, List { path, base }: &List) -> Result<bool, Unknown> {
+        let root = &self.ground.workspace.root;
+        let base = base.as_deref().ok_or(Unknown)?;
+        let source = first_source(path, base).ok_or(Unknown)?;
+        if self.ground.is_immutable(&source) {
+            return Ok(false);
+        }
+        let text = read(path).ok_or(Unknown)?;
+        self.add(reads::dep_info(&text).ok_or(Unknown)?, base)?;
+        let source = RelPath::between(root, &RelPath::without_dots(&source)).ok_or(Unknown)?;
+        let dir = source.parent().unwrap_or_default();
+        self.add_absent_modules(source, &dir);
+        Ok(true)
     }
 
     /// Adds the files that modules below `source` might have and don't: one that appears is an error, or another module.
@@ -410,7 +448,8 @@ impl Collector<'_> {
         }
         let place = path.to_path(&workspace.root);
         if self.build_dirs.iter().any(|dir| place.starts_with(dir)) {
-            let digest = elsewhere.digest(&place)?;
+            // Before the run, something else may have been there.
+            let digest = elsewhere.digest_now(&place)?;
             return Ok(digest.map(|digest| Extra::Made(path.clone(), digest)));
         }
         let digest = elsewhere.settled_digest(&place)?;
@@ -494,6 +533,17 @@ fn linked_dep_info(artifact: &Path) -> Option<PathBuf> {
         ));
         seen(&built) == Some(program)
     })
+}
+
+/// What rustc says it has read for `unit`, which is no documentation.
+pub(in crate::pipeline) fn dep_info_of(unit: &BuiltUnit) -> Option<Vec<u8>> {
+    let text = unit.dep_infos.iter().find_map(|path| read(path));
+    text.or_else(|| read(&linked_dep_info(&unit.artifact)?))
+}
+
+/// The source that rustc names first in its `list`.
+pub(super) fn first_source(list: &Path, root: &Path) -> Option<PathBuf> {
+    Some(root.join(reads::dep_info(&read(list)?)?.files.first()?))
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {

@@ -140,6 +140,7 @@ impl Ground<'_> {
                 parts.add(What::File, name, digest);
             }
         }
+        self.add_unlisted(id, &mut parts, &mut looked_at)?;
         if tool.per != Per::File {
             for package in &self.workspace.outside {
                 for (link, beyond) in &package.beyond {
@@ -163,7 +164,7 @@ impl Ground<'_> {
     }
 
     /// The digest of the file at `path`, if there is one.
-    fn read(&self, path: &Path) -> Result<Option<Digest>, NoKey> {
+    pub(super) fn read(&self, path: &Path) -> Result<Option<Digest>, NoKey> {
         self.elsewhere.digest(path).map_err(|_| format!("`{}` can't be read", path.display()))
     }
 

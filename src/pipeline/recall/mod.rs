@@ -29,6 +29,8 @@ mod known;
 mod record;
 mod replays;
 mod searched;
+mod silent;
+mod unlisted;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,6 +63,9 @@ use crate::scan::{BuildDirs, Ended, Env, Identifier, Piece, StepRun, Stop};
 use crate::store::{Next, Results, State};
 
 pub(super) use self::causes::Cause;
+pub(super) use self::extras::dep_info_of;
+#[cfg(all(feature = "cli", any(test, fuzzing)))]
+pub(crate) use self::record::fuzz;
 
 /// How often what has been found is written, so that a run that is killed has not been for nothing.
 const FLUSH: Duration = Duration::from_millis(500);
@@ -245,22 +250,20 @@ impl<'a> Recall<'a> {
             Ok(key) => key,
             Err(Unbounded(link)) => return due(Cause::Unbounded(link.to_string())),
         };
-        match self.get(results, &key, next) {
-            Ok(parsed) => {
-                if parsed == Parsed::default() {
-                    Fate::Clean
-                } else {
-                    Fate::Found(Box::new(parsed))
-                }
-            }
-            Err(cause) => due(cause),
+        match results.get_next(&key, next) {
+            Some(bytes) if Record::is_clean(bytes) => Fate::Clean,
+            Some(bytes) => match self.decode(bytes) {
+                Ok(parsed) if parsed == Parsed::default() => Fate::Clean,
+                Ok(parsed) => Fate::Found(Box::new(parsed)),
+                Err(cause) => due(cause),
+            },
+            None if results.is_damaged(&key) => due(Cause::Damaged),
+            None => due(Cause::Unknown),
         }
     }
 
-    fn get(&self, results: &Results, key: &Digest, next: &mut Next) -> Result<Parsed, Cause> {
-        let Some(bytes) = results.get_next(key, next) else {
-            return Err(if results.is_damaged(key) { Cause::Damaged } else { Cause::Unknown });
-        };
+    /// The result among those under a key whose other inputs are as they were.
+    fn decode(&self, bytes: &[u8]) -> Result<Parsed, Cause> {
         // The result that differs in the least explains best.
         let mut least: Option<(usize, String)> = None;
         for record in Record::decode_all(bytes).ok_or(Cause::Damaged)? {
@@ -325,13 +328,12 @@ impl<'a> Recall<'a> {
     pub(super) fn of_program(&self, task: TaskIx, program: &Program) -> Option<Parsed> {
         let key = self.program_key(task, &program.path)?;
         let mut memory = self.lock();
-        match self.get(memory.results.as_ref()?, &key, &mut Next::default()) {
-            Ok(parsed) => Some(parsed),
-            Err(_) => {
-                memory.programs.insert(task, key);
-                None
-            }
+        let bytes = memory.results.as_ref()?.get_next(&key, &mut Next::default());
+        let parsed = bytes.and_then(|bytes| self.decode(bytes).ok());
+        if parsed.is_none() {
+            memory.programs.insert(task, key);
         }
+        parsed
     }
 
     fn program_key(&self, task: TaskIx, program: &Path) -> Option<Digest> {
@@ -348,6 +350,7 @@ impl<'a> Recall<'a> {
     pub(super) fn record(&self, run: &StepRun<Normalized>) {
         let mut judged = judged(run);
         let mut pending = Vec::new();
+        let is_current = self.take_note(&mut self.lock(), self.project.plan.step(run.step).tool);
         for (tasks, parsed) in &mut judged {
             let split = parsed.as_ref().and_then(|parsed| self.split(tasks, parsed));
             let extras = parsed.as_ref().and_then(|parsed| self.extras(tasks, &parsed.traces));
@@ -359,6 +362,7 @@ impl<'a> Recall<'a> {
                     let tool = self.project.plan.graph.tool(of.tool);
                     if !tool.is_cached()
                         || parsed.traces.is_replayed
+                        || !is_current
                         || parsed.is_leaky
                         || self.bless && tool.has_goldens()
                     {
@@ -412,7 +416,7 @@ impl<'a> Recall<'a> {
             let place = Place::File { path: path.clone(), range: None };
             normalize::attribute(workspace, &units, &place, None)
         };
-        let census = parsed.census.clone().split(tasks.len(), of_file)?;
+        let census = parsed.census.clone().split(tasks.len(), of_file);
         Some(split.into_iter().zip(census).collect())
     }
 

@@ -31,7 +31,7 @@ pub(super) enum Extra {
 const MOST: usize = 4;
 
 /// A result.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) extras: Vec<Extra>,
     diagnostics: Vec<Diagnostic>,
@@ -66,15 +66,28 @@ impl Record {
     }
 
     /// What to store under a key that holds `before`: this result, and the newest of those with other discovered inputs.
+    /// No bytes at all stand for what most tasks give: one result that found nothing, read nothing else and says nothing.
     pub(super) fn encode_before(self, before: Option<&[u8]>) -> Option<Vec<u8>> {
-        let before = before.and_then(Self::decode_all).unwrap_or_default();
-        let others = before.into_iter().filter(|other| other.extras != self.extras).take(MOST - 1);
-        let others: Vec<_> = others.collect();
-        postcard::to_stdvec(&std::iter::once(self).chain(others).collect::<Vec<_>>()).ok()
+        let mut all = before.and_then(Self::decode_all).unwrap_or_default();
+        all.retain(|other| other.extras != self.extras);
+        all.insert(0, self);
+        all.truncate(MOST);
+        if all == [Self::default()] {
+            return Some(Vec::new());
+        }
+        postcard::to_stdvec(&all).ok()
+    }
+
+    /// Whether these bytes stand for a result that has nothing to tell.
+    pub(super) fn is_clean(bytes: &[u8]) -> bool {
+        bytes.is_empty()
     }
 
     /// All results under a key, the newest first.
     pub(super) fn decode_all(bytes: &[u8]) -> Option<Vec<Self>> {
+        if Self::is_clean(bytes) {
+            return Some(vec![Self::default()]);
+        }
         postcard::from_bytes(bytes).ok()
     }
 
@@ -91,25 +104,116 @@ impl Record {
     }
 }
 
+/// What the fuzz target of stored results needs.
+#[cfg(all(feature = "cli", any(test, fuzzing)))]
+pub(crate) mod fuzz {
+    use super::*;
+    use crate::model::task::Unit;
+    use crate::model::tool::Parse;
+    use crate::model::workspace::TargetKind;
+    use crate::normalize::testing::{run, tool, workspace};
+
+    fn around() -> Workspace {
+        let lib = [(TargetKind::Lib, "alpha/src/lib.rs")];
+        workspace(&[("alpha", &lib)], &["alpha/src/lib.rs"])
+    }
+
+    /// Stored results: without findings, with some, with every kind of discovered input, and several under one key.
+    pub(crate) fn records() -> Vec<Vec<u8>> {
+        let workspace = around();
+        let lines = |text: &str| {
+            let tool = tool("lint", Parse::Lines, &["lint"]);
+            run(&workspace, &tool, &[Unit::Package(PackageId(0))], text, "", 0).unwrap_or_default()
+        };
+        let digest = Digest::of_bytes(b"x");
+        let path = || RelPath::new("alpha/x");
+        let extras = vec![
+            Extra::File(path(), Some(digest)),
+            Extra::File(path(), None),
+            Extra::Made(path(), digest),
+            Extra::Below(path(), digest),
+            Extra::Variable("A".to_owned(), Some(digest)),
+            Extra::Everything(digest),
+        ];
+        let record = |extras: &[Extra], parsed: &Parsed| {
+            let (diagnostics, census) = (parsed.diagnostics.clone(), parsed.census.clone());
+            Record::new(&workspace, extras.to_vec(), diagnostics, census, parsed)
+        };
+        let (none, some) = (Parsed::default(), lines("bad\nalpha/src/lib.rs:1: worse\n"));
+        let first = record(&[], &none).encode_before(None);
+        let second = record(&extras, &some).encode_before(None);
+        let both = record(&extras[..2], &some).encode_before(second.as_deref());
+        [first, second, both].into_iter().flatten().collect()
+    }
+
+    /// Whatever is stored, it can be read or it can't. What speaks of packages that are not there is left alone.
+    pub(crate) fn check_record(bytes: &[u8]) -> bool {
+        let Some(all) = Record::decode_all(bytes) else { return false };
+        let workspace = around();
+        let count = workspace.packages.len() as u32;
+        for record in all {
+            let Some(parsed) = record.parsed(&workspace) else { continue };
+            let packages = parsed.diagnostics.iter().filter_map(|found| found.package);
+            assert!(packages.into_iter().all(|package| package.0 < count));
+        }
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::model::census::{CompiledTarget, Group, Tests};
+    use crate::model::census::{CompiledTarget, CompiledUnit, Group, Tests};
     use crate::model::testing::workspace;
+
+    #[test]
+    fn only_a_result_without_anything_is_clean() {
+        let workspace = workspace(&[], &[]);
+        let encode = |extras, notices| {
+            let parsed = Parsed { notices, ..Parsed::default() };
+            let record = Record::new(&workspace, extras, Vec::new(), Census::default(), &parsed);
+            record.encode_before(None).unwrap()
+        };
+        let clean = encode(Vec::new(), BTreeSet::new());
+        assert!(Record::is_clean(&clean));
+        let mut all = Record::decode_all(&clean).unwrap();
+        assert_eq!(all.len(), 1);
+        assert_eq!(all.remove(0).parsed(&workspace), Some(Parsed::default()));
+        assert!(!Record::is_clean(&encode(Vec::new(), ["said".to_owned()].into())));
+        let absent = Extra::File(RelPath::new("a"), None);
+        assert!(!Record::is_clean(&encode(vec![absent], BTreeSet::new())));
+    }
 
     #[test]
     fn a_record_keeps_what_was_looked_at() {
         let target = CompiledTarget { package: "a".into(), kind: "lib".into(), name: "a".into() };
         let tests = Tests { run: 3, passed: 2, failed: 1, ignored: Some(0), ..Tests::default() };
         let groups = [(Group::Target("a::it".into()), Some(tests)), (Group::Unknown, None)];
+        let unit = CompiledUnit {
+            package: "a".into(),
+            root: RelPath::new("a.rs"),
+            is_test: true,
+            is_doc: false,
+            is_macro: false,
+            is_for_host: false,
+            debug_assertions: Some(true),
+            features: ["x".into()].into(),
+            cfgs: ["y=\"z\"".into()].into(),
+            files: Some([RelPath::new("a.rs")].into()),
+        };
         let census = Census {
             tests: BTreeMap::from(groups),
             targets: [target].into(),
             files: [RelPath::new("a.rs")].into(),
+            units: [unit].into(),
+            undecided: ["a".into()].into(),
+            compiled: [RelPath::new("b.rs")].into(),
+            features: BTreeMap::from([("a".into(), ["x".into()].into())]),
             crates: None,
             database_date: Some("2026-11-01".into()),
+            numbers: BTreeMap::from([("n".into(), "81.20".parse().unwrap())]),
         };
         let workspace = workspace(&[], &[]);
         let record = Record::new(&workspace, Vec::new(), Vec::new(), census.clone(), &Parsed::default());

@@ -25,7 +25,11 @@ use crate::store::{self, Builds, Built};
 /// The real builds that are known of.
 #[derive(Default)]
 pub(super) struct Known {
-    builds: Builds,
+    pub(super) builds: Builds,
+    /// The lists of what units have read that were looked at in this run and are of the present inputs, by size and time.
+    pub(super) surveyed: BTreeMap<String, (u64, i64)>,
+    /// The directories in which what was built from other inputs has been dropped, for tools that don't report what they build.
+    pub(super) prepared: BTreeSet<PathBuf>,
     /// The units whose fingerprints were removed in this run.
     removed: BTreeSet<String>,
     /// By package, for they are the same for all of its units.
@@ -88,6 +92,7 @@ impl Recall<'_> {
                 }
             }
         }
+        self.take_note_for_silent(&mut memory);
         if memory.known.builds != before {
             // What can't be written is unknown to the next run, which is on the safe side.
             let _ = store::save_builds(&self.project.workspace.target_dir, &memory.known.builds);
@@ -136,6 +141,11 @@ impl Recall<'_> {
             None => self.outside(&unit.name),
         };
         self.compare(memory, &unit.artifact, presumed, read, unit.fresh)
+    }
+
+    /// Whether what `script` printed is of the present inputs.
+    pub(super) fn is_current_script(&self, memory: &mut Memory, script: &RanScript) -> bool {
+        self.look_at_script(memory, script) == Look::Real
     }
 
     fn look_at_script(&self, memory: &mut Memory, script: &RanScript) -> Look {
@@ -227,7 +237,7 @@ impl Recall<'_> {
     }
 
     /// A digest over what is in the files at `paths`, as far as they are there.
-    fn digest_of(&self, paths: BTreeSet<PathBuf>) -> Digest {
+    pub(super) fn digest_of(&self, paths: BTreeSet<PathBuf>) -> Digest {
         let mut hasher = Hasher::new("genti.contents.1");
         for path in paths {
             if let Ok(Some(digest)) = self.ground.elsewhere.digest(&path) {
@@ -239,7 +249,7 @@ impl Recall<'_> {
     }
 
     /// The name of what was built: its path from the target directory.
-    fn key(&self, artifact: &Path) -> String {
+    pub(super) fn key(&self, artifact: &Path) -> String {
         let target_dir = &self.project.workspace.target_dir;
         artifact.strip_prefix(target_dir).unwrap_or(artifact).to_string_lossy().into_owned()
     }

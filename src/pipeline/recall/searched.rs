@@ -59,7 +59,7 @@ impl Ground<'_> {
 
     /// Every directory in which a file or a package of the workspace lies, and all above it: as it is called, and where it
     /// really is.
-    fn dirs(&self) -> &[PathBuf] {
+    pub(super) fn dirs(&self) -> &[PathBuf] {
         self.dirs.0.get_or_init(|| {
             let Workspace { root, files, packages, .. } = self.workspace;
             // Most files lie in the same directory as the one before.

@@ -45,7 +45,7 @@ fn mistakes_in_the_policy_are_found() {
     check(
         "[policy]\ncolour = 1",
         &[
-            "2:1: unknown key `colour` (known keys: `order`, `batch`, `seed`, `parallel`, `build-dir`, `per-task-timeout`, `max-duration`)",
+            "2:1: unknown key `colour` (known keys: `order`, `batch`, `seed`, `parallel`, `build-dir`, `per-task-timeout`, `max-duration`, `blind-spots`)",
         ],
     );
     check("[policy]\norder = 'topo'\nbatch = 'by-path'", &[]);
@@ -221,11 +221,14 @@ fn mistakes_in_parse_are_found() {
     );
     check_tool("parse = 'regex'", &["2:9: unknown output format `regex` (write `{ regex = \"…\" }`)"]);
     check_tool("parse = 1", &["2:9: expected the name of a format or `{ regex = \"…\" }`, found integer"]);
-    check_tool("parse = {}", &["2:9: no `regex` to parse with (write `{ regex = \"…\" }`)"]);
+    check_tool(
+        "parse = {}",
+        &["2:9: no `regex` or `number` to parse with (write `{ regex = \"…\" }` or `{ number = \"…\", … }`)"],
+    );
     check_tool(
         "parse = { regx = '(?<path>a)' }",
         &[
-            "2:9: no `regex` to parse with (write `{ regex = \"…\" }`)",
+            "2:9: no `regex` or `number` to parse with (write `{ regex = \"…\" }` or `{ number = \"…\", … }`)",
             "2:11: unknown key `regx` (did you mean `regex`?)",
         ],
     );
@@ -519,5 +522,38 @@ fn mistakes_about_the_baseline_are_found() {
             "4:7: `rustdoc 1.95` is no version such as `1.95` (write the number that `cargo genti tools` shows, or its beginning)",
             "5:7: expected a string, found integer",
         ],
+    );
+}
+
+#[test]
+fn mistakes_in_numbers_are_found() {
+    check_tool(
+        "parse = { number = 'x' }",
+        &[
+            "2:9: it is not said which way the number is better (write `better = \"higher\"` or `better = \"lower\"`)",
+            "2:9: no group `value` (name the part of the pattern that is the number: `(?<value>[\\d.]+)`)",
+            "2:9: the number has no name (write `name = \"…\"`, or a group `(?<name>…)` in the pattern)",
+        ],
+    );
+    check_tool(
+        "parse = { number = '(?<name>.) (?<value>.)', name = 'n', better = 'more', tolerance = '-1' }",
+        &[
+            "2:9: the number has two names (write `name = \"…\"`, or a group `(?<name>…)` in the pattern)",
+            "2:67: unknown way `more` (choices: `higher`, `lower`)",
+            "2:87: `-1` is below zero",
+        ],
+    );
+    check_tool(
+        "parse = { number = '(?<valeu>.)', name = 'n', better = 'lower' }",
+        &["2:9: no group `value` (name the part of the pattern that is the number: `(?<value>[\\d.]+)`)"],
+    );
+    check_tool(
+        "parse = { number = '(?<value>.) (?<other>.)', name = 'n', better = 'lower' }",
+        &["2:20: unknown group `other` (groups: `name`, `value`)"],
+    );
+    check_tool("ratchet = ['rum']", &["2:12: unknown number `rum` (did you mean `run`?)"]);
+    check(
+        "[tools.genti]\nrun = ['x']",
+        &["1:8: `genti` can't be the name of a tool: genti's own findings have it (choose another name)"],
     );
 }

@@ -38,6 +38,7 @@ pub use self::policy::{PolicyConfig, duration};
 pub use self::suggest::closest;
 pub(super) use self::suggest::listed;
 pub use self::suppress::date;
+pub(super) use self::tool::blind_spots;
 
 /// Where a configuration file may lie, from the workspace root. The third place is `Cargo.toml`.
 pub const LOCATIONS: [&str; 2] = [".config/genti.toml", "genti.toml"];

@@ -4,18 +4,24 @@ use regex::Regex;
 
 use super::reader::{Reader, Value};
 use super::suggest::{listed, way_out};
+use crate::model::ratchet::{Better, Decimal, NumberPattern};
 use crate::model::tool::{Parse, Streams};
 
 const GROUPS: [&str; 6] = ["path", "line", "column", "rule", "level", "message"];
+const NUMBER_GROUPS: [&str; 2] = ["name", "value"];
 
 /// Reads `"format"` or `{ regex = "…" }`.
 pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {
     if let Some(table) = value.get_ref().as_table() {
+        if table.contains_key("number") {
+            return number(reader, value);
+        }
         let mut keys = reader.keys(table);
         let parse = keys.read("regex", regex);
         keys.finish();
         if reader.is_whole() && !table.contains_key("regex") {
-            reader.report_with(value.span(), "no `regex` to parse with", "write `{ regex = \"…\" }`");
+            let help = "write `{ regex = \"…\" }` or `{ number = \"…\", … }`";
+            reader.report_with(value.span(), "no `regex` or `number` to parse with", help);
         }
         return parse;
     }
@@ -70,25 +76,97 @@ fn streams(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Streams> {
     streams
 }
 
-fn regex(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {
-    let pattern = reader.string(value)?.into_inner();
-    let regex = match Regex::new(&pattern) {
-        Ok(regex) => regex,
-        Err(error) => {
-            // The library draws a picture of several lines, the cause at its end.
-            let error = error.to_string();
-            let cause = error.rsplit("error: ").next().unwrap_or_default();
-            reader.report(value.span(), format!("invalid regular expression: {}", cause.trim_end()));
-            return None;
-        }
-    };
-    for group in regex.capture_names().flatten().filter(|group| !GROUPS.contains(group)) {
-        let help = way_out(group, GROUPS, "groups");
-        reader.report_with(value.span(), format!("unknown group `{group}`"), help);
+/// Reads `{ number = "…(?<value>…)…", name = "…", better = "higher", tolerance = "0.1", unit = "%" }`.
+fn number(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {
+    let table = reader.table(value)?;
+    let mut keys = reader.keys(table);
+    let regex = keys.read("number", number_pattern);
+    let name = keys.read("name", Reader::text);
+    let better = keys.read("better", better);
+    let tolerance = keys.read("tolerance", tolerance);
+    let unit = keys.read("unit", Reader::text);
+    keys.finish();
+    if reader.is_whole() && !table.contains_key("better") {
+        let help = "write `better = \"higher\"` or `better = \"lower\"`";
+        reader.report_with(value.span(), "it is not said which way the number is better", help);
     }
+    let regex = regex?;
+    let groups: Vec<_> = regex.capture_names().flatten().collect();
+    // Without a group `value`, each other one is a number of its name.
+    let is_each =
+        name.is_none() && !groups.is_empty() && NUMBER_GROUPS.iter().all(|group| !groups.contains(group));
+    if !is_each && !groups.contains(&"value") {
+        let help = "name the part of the pattern that is the number: `(?<value>[\\d.]+)`";
+        reader.report_with(value.span(), "no group `value`", help);
+    }
+    if !is_each && name.is_some() == groups.contains(&"name") && reader.is_whole() {
+        let help = "write `name = \"…\"`, or a group `(?<name>…)` in the pattern";
+        let message = if name.is_some() { "the number has two names" } else { "the number has no name" };
+        reader.report_with(value.span(), message, help);
+    }
+    let regex = regex.as_str().to_owned();
+    Some(Parse::Number(Box::new(NumberPattern { regex, name, better: better?, tolerance, unit })))
+}
+
+/// A pattern with a group `value`, perhaps `name` too, and no others; or with any groups but these.
+fn number_pattern(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Regex> {
+    let regex = any_pattern(reader, value)?;
+    if regex.capture_names().flatten().any(|group| NUMBER_GROUPS.contains(&group)) {
+        check_groups(reader, value, &regex, NUMBER_GROUPS);
+    }
+    Some(regex)
+}
+
+fn better(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Better> {
+    let name = reader.string(value)?.into_inner();
+    let better = Better::ALL.into_iter().find(|better| better.as_str() == name);
+    if better.is_none() {
+        let help = way_out(&name, Better::ALL.map(Better::as_str), "choices");
+        reader.report_with(value.span(), format!("unknown way `{name}`"), help);
+    }
+    better
+}
+
+fn tolerance(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Decimal> {
+    let text = reader.string(value)?.into_inner();
+    let number = text.parse::<Decimal>().map_err(|error| error.to_string());
+    let number = number.and_then(|number| match number < Decimal::from(0) {
+        true => Err(format!("`{text}` is below zero")),
+        false => Ok(number),
+    });
+    number.map_err(|error| reader.report(value.span(), error)).ok()
+}
+
+fn regex(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {
+    let regex = any_pattern(reader, value)?;
+    check_groups(reader, value, &regex, GROUPS);
     if !regex.capture_names().flatten().any(|group| matches!(group, "path" | "message")) {
         let help = format!("name at least one of them; groups: {}", listed(GROUPS));
         reader.report_with(value.span(), "neither a group `message` nor a group `path`", help);
     }
-    Some(Parse::Regex(pattern))
+    Some(Parse::Regex(regex.as_str().to_owned()))
+}
+
+fn any_pattern(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Regex> {
+    let pattern = reader.string(value)?.into_inner();
+    let regex = Regex::new(&pattern).map_err(|error| {
+        // The library draws a picture of several lines, the cause at its end.
+        let error = error.to_string();
+        let cause = error.rsplit("error: ").next().unwrap_or_default();
+        reader.report(value.span(), format!("invalid regular expression: {}", cause.trim_end()));
+    });
+    regex.ok()
+}
+
+/// Reports each named group of `regex` that is none of `groups`.
+fn check_groups<const N: usize>(
+    reader: &mut Reader<'_>,
+    value: &Value<'_>,
+    regex: &Regex,
+    groups: [&'static str; N],
+) {
+    for group in regex.capture_names().flatten().filter(|group| !groups.contains(group)) {
+        let help = way_out(group, groups, "groups");
+        reader.report_with(value.span(), format!("unknown group `{group}`"), help);
+    }
 }

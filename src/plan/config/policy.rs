@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::reader::{Reader, Value};
-use crate::model::policy::{Batch, BuildDir, Order, Parallel, PolicyError};
+use crate::model::policy::{Batch, BlindSpots, BuildDir, Order, Parallel, PolicyError};
 
 /// What the configuration says about the policy; the command line overrides it, defaults fill it up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,13 +23,15 @@ pub struct PolicyConfig {
     pub per_task_timeout: Option<Duration>,
     /// The time that the whole run may take.
     pub max_duration: Option<Duration>,
+    /// What becomes of blind spots.
+    pub blind_spots: Option<BlindSpots>,
     /// Who said each of them, by its key: a flag, a variable, or `file:line`. Decides nothing.
     pub origins: BTreeMap<&'static str, String>,
 }
 
 /// The keys of a policy.
-const KEYS: [&str; 7] =
-    ["order", "batch", "seed", "parallel", "build-dir", "per-task-timeout", "max-duration"];
+const KEYS: [&str; 8] =
+    ["order", "batch", "seed", "parallel", "build-dir", "per-task-timeout", "max-duration", "blind-spots"];
 
 /// Reads a time cap: `90s`, `20m`, `1h 30m`. The command line and the environment use it too, so that one
 /// text means one thing everywhere.
@@ -60,6 +62,7 @@ pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>, base: PolicyConfi
         build_dir: keys.read("build-dir", Reader::parsed).or(base.build_dir),
         per_task_timeout: keys.read("per-task-timeout", time_cap).or(base.per_task_timeout),
         max_duration: keys.read("max-duration", time_cap).or(base.max_duration),
+        blind_spots: keys.read("blind-spots", Reader::parsed).or(base.blind_spots),
         origins,
     };
     keys.finish();

@@ -6,7 +6,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::policy::{Batch, BuildDir, Order, Parallel};
+use crate::model::census::CensusNumber;
+use crate::model::policy::{Batch, BlindSpots, BuildDir, Order, Parallel};
+use crate::model::ratchet::Better;
 use crate::model::tool::{
     Arg, Caching, Counted, Environment, Leaky, Parse, Per, Piece, Search, Signs, Start, StepCaps, Streams,
 };
@@ -189,7 +191,7 @@ fn the_page_names_every_key() {
 #[test]
 fn a_policy_is_read() {
     let policy = config(
-        "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nbuild-dir = 'lanes'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'",
+        "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nbuild-dir = 'lanes'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'\nblind-spots = 'deny'",
     )
     .policy;
     assert_eq!(policy.origins["order"], "genti.toml:2");
@@ -203,6 +205,7 @@ fn a_policy_is_read() {
             build_dir: Some(BuildDir::Lanes),
             per_task_timeout: Some(Duration::from_secs(90)),
             max_duration: Some(Duration::from_secs(5400)),
+            blind_spots: Some(BlindSpots::Deny),
             origins: policy.origins,
         }
     );
@@ -242,6 +245,7 @@ fn a_tool_is_read() {
         searches = ['.nagarc', '~/.nagarc']
         cache = false
         weight = 3
+        ratchet = ['files']
         may-be-empty = true
         max-tasks = 5
         max-bytes = 6";
@@ -273,7 +277,8 @@ fn a_tool_is_read() {
             searches: [".nagarc", "~/.nagarc"].map(Search::parse).to_vec(),
             cache: Caching::Never,
             parse: Parse::Regex("(?<message>.+)".into()),
-            namespaces: texts(&["a", "naga"]),
+            ratchet: vec![CensusNumber::Files],
+            namespaces: texts(&["a", "naga", "x-1"]),
             required: false,
             may_be_empty: true,
             needs: texts(&["clippy", "fmt"]),
@@ -462,4 +467,28 @@ proptest! {
         let lines: Vec<_> = problems.iter().map(|problem| problem.span.as_ref().map(|span| span.start)).collect();
         prop_assert!(lines.is_sorted());
     }
+}
+
+#[test]
+fn numbers_that_may_only_get_better_are_read() {
+    let pattern = |text: &str| match tool(text, "cov").parse {
+        Parse::Number(pattern) => *pattern,
+        other => panic!("{other:?}"),
+    };
+    let text = "tools.cov = { run = ['x'], parse = { number = 'n (?<value>\\d+)', name = 'n', better = 'lower', tolerance = '0.5', unit = 'kB' } }";
+    let read = pattern(text);
+    assert_eq!(
+        (read.name.as_deref(), read.unit.as_deref(), read.better),
+        (Some("n"), Some("kB"), Better::Lower)
+    );
+    assert_eq!(read.tolerance.map(String::from).as_deref(), Some("0.5"));
+    let several =
+        "tools.cov = { run = ['x'], parse = { number = '(?<name>.+) (?<value>.+)', better = 'higher' } }";
+    assert_eq!(pattern(several).name, None);
+    let each =
+        "tools.cov = { run = ['x'], parse = { number = '(?<lines>.+) (?<branches>.+)', better = 'higher' } }";
+    assert_eq!(pattern(each).name, None);
+    // A tool that speaks for other namespaces has one of its own for its numbers.
+    let own = tool("[tools.doc]\nratchet = ['packages']", "doc").namespaces;
+    assert_eq!(own, ["doc", "rustdoc"]);
 }

@@ -10,6 +10,7 @@ use super::suggest::way_out;
 use super::{command, glob, parse};
 use std::num::NonZeroU32;
 
+use crate::model::census::CensusNumber;
 use crate::model::tool::{
     Arg, Caching, Counted, Environment, Leaky, Parse, Per, Search, Signs, StepCaps, Targets, Tool,
 };
@@ -25,6 +26,9 @@ pub(super) struct Entry {
 
 const UNITS: [Per; 5] = [Per::Workspace, Per::Package, Per::TargetRoot, Per::TestTarget, Per::File];
 const TARGETS: [Targets; 3] = [Targets::Test, Targets::Doctest, Targets::BuildScript];
+
+/// The namespace of findings that this program makes itself.
+const OWN: &str = "genti";
 
 const NAME_HELP: &str = "use lower-case letters, digits, `-` and `_`, a letter or digit first";
 
@@ -44,6 +48,11 @@ pub(super) fn read(
     built_in: &BTreeMap<String, Entry>,
 ) -> (Entry, Links) {
     let mut links = Links { name: name.span(), needs: Vec::new(), replaces: Vec::new() };
+    if [OWN, Tool::BLIND_SPOTS].contains(&&**name.get_ref()) {
+        let message =
+            format!("`{}` can't be the name of a tool: genti's own findings have it", name.get_ref());
+        reader.report_with(name.span(), message, "choose another name");
+    }
     if !is_name(name.get_ref()) {
         let message = format!("`{}` can't be the name of a tool", name.get_ref());
         reader.report_with(name.span(), message, NAME_HELP);
@@ -74,6 +83,7 @@ pub(super) fn read(
     keys.set(&mut tool.searches, "searches", |reader, value| {
         Some(reader.texts(value)?.iter().map(|text| Search::parse(text)).collect())
     });
+    keys.set(&mut tool.ratchet, "ratchet", ratchet);
     let cache = keys.read("cache", Reader::boolean);
     keys.set(&mut tool.parse, "parse", parse::read);
     let golden = keys.read("compare", parse::compare);
@@ -93,6 +103,10 @@ pub(super) fn read(
         tool.namespaces = tool.parse.namespaces(&tool.name);
     }
     keys.set(&mut tool.namespaces, "namespaces", namespaces);
+    if tool.states_numbers() && !tool.namespaces.contains(&tool.name) {
+        tool.namespaces.push(tool.name.clone());
+        tool.namespaces.sort();
+    }
     keys.set(&mut entry.enabled, "enabled", Reader::boolean);
     keys.set(&mut tool.on_demand, "on-demand", Reader::boolean);
     keys.set(&mut tool.required, "required", Reader::boolean);
@@ -197,6 +211,7 @@ fn blank(name: &str) -> Tool {
         searches: Vec::new(),
         cache: Caching::Established,
         parse: Parse::ExitCode,
+        ratchet: Vec::new(),
         namespaces: Vec::new(),
         required: true,
         may_be_empty: false,
@@ -215,6 +230,13 @@ fn blank(name: &str) -> Tool {
         leaky: Leaky::Pass,
         configured: false,
     }
+}
+
+/// The tool that stands for this program where blind spots are denied. It takes part only where a tool needs it, and none
+/// does.
+pub(in crate::plan) fn blind_spots() -> Tool {
+    let name = Tool::BLIND_SPOTS;
+    Tool { namespaces: vec![OWN.to_owned()], on_demand: true, may_be_empty: true, ..blank(name) }
 }
 
 /// Reports each placeholder that has no value for the tool's unit: at the argument if this file has it, else
@@ -250,6 +272,22 @@ fn targets(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Targets> {
         reader.report_with(value.span(), format!("unknown targets `{name}`"), help);
     }
     targets
+}
+
+fn ratchet(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<CensusNumber>> {
+    let names = reader.strings(value)?;
+    let mut numbers = Vec::new();
+    for name in &names {
+        let number = CensusNumber::ALL.into_iter().find(|number| number.as_str() == name.get_ref());
+        if number.is_none() {
+            let help = way_out(name.get_ref(), CensusNumber::ALL.map(CensusNumber::as_str), "numbers");
+            reader.report_with(name.span(), format!("unknown number `{}`", name.get_ref()), help);
+        }
+        numbers.extend(number);
+    }
+    numbers.sort();
+    numbers.dedup();
+    Some(numbers)
 }
 
 fn leaky(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Leaky> {

@@ -2,19 +2,25 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::Ended;
+use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::Totals;
 use crate::model::finding::{self, FailedTest, Fix, Level, Place, Related, Site, State};
 use crate::model::outcome::{Effect, Verdict};
 use crate::model::path::RelPath;
+use crate::model::ratchet::{Better, Decimal, NumberState};
+use crate::model::style::Migration;
 
 /// Findings, states and verdicts.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Report {
     /// The day by which suppressions expired; `None` where none ever does.
     pub as_of: Option<String>,
+    /// What no tool looks at, sorted; `None` if nobody looked for it.
+    #[serde(default, deserialize_with = "blind_spots")]
+    pub blind_spots: Option<Vec<BlindSpot>>,
     /// How the run ended.
     pub gate: Ended,
     /// Every finding, sorted: path or subject, line, column, end, namespace, rule, level, message, id.
@@ -26,6 +32,9 @@ pub struct Report {
     pub generated: Vec<Generated>,
     /// The golden files that nothing prints any more, sorted.
     pub golden_orphans: Vec<String>,
+    /// The numbers that may only get better, sorted by tool, then name.
+    #[serde(default)]
+    pub numbers: Vec<NumberReport>,
     /// Every suppression of the configuration, in order.
     pub suppressions: Vec<Suppression>,
     /// What each tool came to, sorted by name.
@@ -109,6 +118,8 @@ pub struct Gone {
     pub reason: Option<String>,
     /// Fixed, unknown, or suppressed if what it would accept is suppressed.
     pub state: State,
+    /// If its code still stands and the run did not look at it, why.
+    pub unseen: Option<String>,
 }
 
 /// What the build script of a package has generated.
@@ -171,6 +182,29 @@ pub struct Suppression {
     pub message: Option<String>,
 }
 
+/// A number that may only get better.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct NumberReport {
+    /// The tool that stated it.
+    pub tool: String,
+    /// The namespace of its line in the baseline.
+    pub ns: String,
+    /// What it is called.
+    pub name: String,
+    /// What it is.
+    pub value: Decimal,
+    /// The accepted value, if there is one.
+    pub accepted: Option<Decimal>,
+    /// Which way is better.
+    pub better: Better,
+    /// By how much it may differ.
+    pub tolerance: Option<Decimal>,
+    /// What it counts in.
+    pub unit: Option<String>,
+    /// How it compares; `None` if it was not judged.
+    pub state: Option<NumberState>,
+}
+
 /// What a tool came to.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ToolReport {
@@ -185,6 +219,9 @@ pub struct ToolReport {
     pub verdict: Verdict,
     /// Findings that are not in the baseline.
     pub new: usize,
+    /// Those of them that are there because the style edition changed.
+    #[serde(default)]
+    pub migration: Option<Migration>,
     /// Findings that are.
     pub unchanged: usize,
     /// Findings that are, with code that was edited since.
@@ -215,6 +252,21 @@ pub struct Incomplete {
     pub unit: String,
     /// Why.
     pub reason: String,
+}
+
+/// A blind spot as it is written.
+#[derive(Deserialize)]
+struct RawBlindSpot {
+    kind: BlindSpotKind,
+    path: String,
+    reason: String,
+}
+
+fn blind_spots<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<BlindSpot>>, D::Error> {
+    let spots = Option::<Vec<RawBlindSpot>>::deserialize(deserializer)?;
+    let spot =
+        |RawBlindSpot { kind, path, reason }| BlindSpot { kind, path: RelPath::unescape(&path), reason };
+    Ok(spots.map(|spots| spots.into_iter().map(spot).collect()))
 }
 
 /// A finding as it is written.
@@ -280,6 +332,8 @@ struct RawGone {
     scope: String,
     reason: Option<String>,
     state: State,
+    #[serde(default)]
+    unseen: Option<String>,
 }
 
 fn file(path: &str, range: Option<finding::Range>) -> Place {
@@ -329,11 +383,11 @@ impl From<RawFinding> for Finding {
 
 impl From<RawGone> for Gone {
     fn from(raw: RawGone) -> Self {
-        let RawGone { ns, path, subject, rule, message, code, scope, reason, state } = raw;
+        let RawGone { ns, path, subject, rule, message, code, scope, reason, state, unseen } = raw;
         let site = match (path, subject) {
             (Some(path), _) => Site::Path(RelPath::unescape(&path)),
             (None, subject) => Site::Subject(subject.unwrap_or_default()),
         };
-        Self { ns, site, rule, message, code, scope, reason, state }
+        Self { ns, site, rule, message, code, scope, reason, state, unseen }
     }
 }

@@ -55,7 +55,7 @@ fn a_newer_schema_is_told_as_such_whatever_else_it_holds() {
 #[test]
 fn a_mistake_is_told_with_its_file_and_place() {
     let text = error(RUN, &REPORT.replacen("\"level\": \"warning\"", "\"level\": \"odd\"", 1), TASKS);
-    assert!(text.starts_with("`report.json`, line 9, column 20: unknown variant `odd`"), "{text}");
+    assert!(text.starts_with("`report.json`, line 10, column 20: unknown variant `odd`"), "{text}");
     let text = error(RUN, &REPORT[..100], TASKS);
     assert!(text.starts_with("`report.json`, line ") && text.contains("EOF"), "{text}");
     let text = error(RUN, REPORT, &TASKS.replacen("\"unit\":\"text/b\"", "\"unit\":5", 1));

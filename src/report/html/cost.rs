@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::schedule::Schedule;
+use super::schedule::{Schedule, total};
 use super::text::{duration, escape, in_fragment, number};
 
 /// Rows of a table.
@@ -23,17 +23,17 @@ pub(super) fn render(schedule: Option<&Schedule<'_>>) -> String {
     let (mut tools, mut paths): (BTreeMap<&str, Cost>, BTreeMap<&str, Cost>) = Default::default();
     for bar in &schedule.bars {
         let tool = tools.entry(bar.tool).or_default();
-        tool.micros += bar.end - bar.start;
+        tool.micros = tool.micros.saturating_add(bar.length());
         tool.processes += u64::from(bar.attempts);
         tool.tasks += bar.tasks.len();
-        let share = (bar.end - bar.start) / bar.tasks.len() as u64;
+        let share = bar.length() / bar.tasks.len() as u64;
         for task in bar.tasks {
             let path = paths.entry(&task.unit).or_default();
-            path.micros += share;
+            path.micros = path.micros.saturating_add(share);
             path.tasks += 1;
         }
     }
-    let whole: u64 = tools.values().map(|cost| cost.micros).sum();
+    let whole = total(tools.values().map(|cost| cost.micros));
     let by_tool = table("By tool", "tool", tools, whole, true);
     let by_path = table("By path", "path", paths, whole, false);
     format!(

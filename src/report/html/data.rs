@@ -180,7 +180,7 @@ impl<'a> Table<'a> {
 
     fn push_gone(&mut self, rank: u8, gone: &Gone) {
         let code = (!gone.code.is_empty()).then(|| self.text(&gone.code));
-        let reason = gone.reason.as_deref().map(|reason| self.text(reason));
+        let reason = gone.unseen.as_deref().or(gone.reason.as_deref()).map(|reason| self.text(reason));
         let place = match &gone.site {
             Site::Path(path) => path.to_string(),
             Site::Subject(subject) => subject.clone(),

@@ -5,6 +5,7 @@
 //! end: markup is escaped (`text`), data is JSON without a `<`, and the content security policy lets nothing run but the
 //! script whose digest it names, and nothing load at all.
 
+mod blind_spots;
 mod cost;
 mod data;
 mod excerpt;
@@ -66,6 +67,7 @@ pub fn html(run: &Finished, tasks: &Tasks, sources: &Sources) -> Vec<u8> {
         ("without-script", tables::without_script(run)),
         ("timeline", timeline::render(tasks, schedule)),
         ("cost", cost::render(schedule)),
+        ("blind-spots", blind_spots::render(run)),
         ("facts", tables::facts(run)),
         ("data", in_script(&data)),
         ("script", SCRIPT.to_owned()),

@@ -65,7 +65,17 @@ pub(super) enum Why {
     Other,
 }
 
+/// The sum of `times`, in microseconds. Artifacts may have been written by anybody: what is too much stays the most that there is.
+pub(super) fn total(times: impl IntoIterator<Item = u64>) -> u64 {
+    times.into_iter().fold(0, u64::saturating_add)
+}
+
 impl<'a> Bar<'a> {
+    /// How long it ran, in microseconds.
+    pub(super) fn length(&self) -> u64 {
+        self.end - self.start
+    }
+
     /// The worst of its tasks.
     pub(super) fn worst(&self) -> &'a TaskLine {
         self.tasks.iter().rev().max_by_key(|task| task.exit_status).expect("a step has tasks")

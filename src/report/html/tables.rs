@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::schedule::Schedule;
+use super::schedule::{Bar, Schedule, total};
 use super::text::{duration, escape, in_fragment, number, prose};
 use crate::model::outcome::Verdict;
 use crate::model::tool::Leaky;
@@ -41,7 +41,7 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
     for (at, (name, _)) in columns.iter().enumerate() {
         let _ = write!(html, "<th scope=\"col\" class=\"{}\">{name}</th>", class(at));
     }
-    let has_census = run.report.tools.iter().any(|report| !census::facts(&report.census).is_empty());
+    let has_census = run.tools().any(|(tool, report)| !census::of_tool(run, tool, report).is_empty());
     if has_census {
         html.push_str("<th scope=\"col\" class=\"wide\">Looked at</th>");
     }
@@ -73,16 +73,12 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
             let _ = write!(html, "<td class=\"{}{zero}\">{}</td>", class(at), number(count));
         }
         if has_census {
-            let facts = census::facts(&report.census).join(", ");
+            let facts = census::of_tool(run, tool, report).join(", ");
             let _ = write!(html, "<td class=\"wide\">{}</td>", escape(&facts));
         }
         if let Some(schedule) = schedule {
             let bars = schedule.bars.iter().filter(|bar| bar.tool == tool.name);
-            let _ = write!(
-                html,
-                "<td class=\"num\">{}</td>",
-                duration(bars.map(|bar| bar.end - bar.start).sum())
-            );
+            let _ = write!(html, "<td class=\"num\">{}</td>", duration(total(bars.map(Bar::length))));
         }
         html.push_str("</tr>\n");
         let width = columns.len() + 2 + usize::from(has_census) + usize::from(schedule.is_some());

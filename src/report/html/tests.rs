@@ -126,6 +126,20 @@ fn why_it_ended_is_told_in_each_case() {
 }
 
 #[test]
+fn times_that_nobody_can_have_measured_break_no_page() {
+    use super::testing::{Step, run_of};
+    let step = Step { tool: "fmt", ..Step::NONE };
+    let (mut run, mut tasks) = run_of(&[step.at(0, 0..10), step.at(1, 0..10), step.at(0, 10..20)]);
+    for line in &mut tasks.batches {
+        let timing = line.tasks[0].timing.as_mut().unwrap();
+        (timing.start_us, timing.duration_us) = (1, u64::MAX);
+    }
+    run.run.batches[0].steps[0].task_count = usize::MAX;
+    let page = html(&run, &tasks, &Sources::default());
+    assert!(String::from_utf8(page).unwrap().contains("Cost"));
+}
+
+#[test]
 fn what_did_not_have_to_run_is_told_with_the_timeline() {
     use super::testing::{Step, run_of};
     let step = Step { tool: "fmt", ..Step::NONE };

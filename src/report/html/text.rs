@@ -76,7 +76,7 @@ pub(super) fn number(count: usize) -> String {
 
 /// A time in microseconds, to three digits: `83 ms`, `1.06 s`, `2 min 5 s`.
 pub(super) fn duration(micros: u64) -> String {
-    let millis = (micros + 500) / 1000;
+    let millis = micros.saturating_add(500) / 1000;
     match millis {
         0 if micros > 0 => "< 1 ms".to_owned(),
         0..1_000 => format!("{millis} ms"),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::super::text::plural;
-use super::schedule::{After, Bar, Schedule, Why};
+use super::schedule::{After, Bar, Schedule, Why, total};
 use super::text::{duration, escape, number};
 use crate::report::finished::{TaskLine, Tasks};
 
@@ -48,9 +48,8 @@ pub(super) fn render(tasks: &Tasks, schedule: Option<&Schedule<'_>>) -> String {
 }
 
 fn words(schedule: &Schedule<'_>) -> String {
-    let busy: u64 = schedule.bars.iter().map(|bar| bar.end - bar.start).sum();
-    let on_path: u64 =
-        schedule.critical.iter().map(|at| schedule.bars[*at].end - schedule.bars[*at].start).sum();
+    let busy = total(schedule.bars.iter().map(Bar::length));
+    let on_path = total(schedule.critical.iter().map(|at| schedule.bars[*at].length()));
     let room = schedule.end.saturating_mul(schedule.slots.into()).max(1);
     let percent = |part: u64, of: u64| part.saturating_mul(100) / of.max(1);
     let count = schedule.bars.len();
@@ -183,7 +182,7 @@ fn flush(html: &mut String, narrow: &mut Vec<&Bar<'_>>, whole: u64) {
     if narrow.iter().any(|bar| bar.is_critical) && !worst.is_critical {
         class.push_str(" path");
     }
-    let busy = duration(narrow.iter().map(|bar| bar.end - bar.start).sum());
+    let busy = duration(total(narrow.iter().map(|bar| bar.length())));
     let title = match narrow.as_slice() {
         [one] => format!("{}: {busy}", one.tool),
         all => format!("{} short steps: {busy}", number(all.len())),
@@ -259,14 +258,14 @@ fn path(schedule: &Schedule<'_>) -> String {
         match lines.last_mut().filter(|(first, ..)| first.tool == bar.tool) {
             Some((_, count, time)) => {
                 *count += 1;
-                *time += bar.end - bar.start;
+                *time = time.saturating_add(bar.length());
             }
-            None => lines.push((bar, 1, bar.end - bar.start)),
+            None => lines.push((bar, 1, bar.length())),
         }
     }
     let mut longest: Vec<_> = lines.iter().map(|(.., time)| *time).collect();
     longest.sort_unstable_by(|a, b| b.cmp(a));
-    let least = longest.get(MOST_LINES).map_or(0, |next| next + 1);
+    let least = longest.get(MOST_LINES).map_or(0, |next| next.saturating_add(1));
     let mut html = String::from("<h3>Critical path</h3>\n<ol class=\"path\">\n");
     let mut left_out = 0;
     for (bar, count, time) in lines {

@@ -135,9 +135,11 @@ impl<R> Attempt<'_, R> {
                         }
                         self.launcher.keep(self.step.tool, judged.programs, judged.outputs);
                         again |= judged.again && !self.is_second;
-                        is_clear &= judged.is_clear;
-                        is_kept = judged.is_kept;
-                        self.fails |= judged.fails;
+                        // A second process that only tells findings apart decides nothing.
+                        let decides = !(self.is_second && tool.tells_style_apart());
+                        is_clear &= judged.is_clear || !decides;
+                        is_kept = judged.is_kept && decides;
+                        self.fails |= judged.fails && decides;
                         Ended::Judged(judged.result)
                     });
                     read.unwrap_or_else(Ended::Truncated)

@@ -230,7 +230,7 @@ pub(in crate::scan) fn make_inheritable(_: i32) {}
 
 /// Of a process above this one, nothing can be told.
 #[derive(Debug)]
-pub(in crate::scan) struct Ancestor(std::convert::Infallible);
+pub(in crate::scan) struct Ancestor(Infallible);
 
 impl Ancestor {
     pub(in crate::scan) fn name(&self) -> Option<&str> {

@@ -1,5 +1,17 @@
 //! Situations in which a result was once kept for longer than it was right, each in its smallest form.
 
+mod tools;
+
+use self::tools::{
+    a_build_script_of_an_xtask_runs_for_a_file_with_an_older_time,
+    a_file_that_a_build_script_names_is_an_input_of_a_tool_that_runs_cargo,
+    a_file_that_an_ignore_file_shows_to_typos_is_an_input,
+    a_file_that_typos_is_told_not_to_ignore_is_an_input,
+    a_replay_for_a_tool_in_the_users_own_directory_is_not_kept,
+    a_source_that_git_ignores_is_an_input_of_machete, an_edit_that_nothing_reads_builds_no_xtask,
+    an_xtask_is_built_from_a_source_with_an_older_time,
+    an_xtask_of_a_workspace_of_its_own_is_built_from_a_source_with_an_older_time,
+};
 use super::draft::Draft;
 use super::parts::Tool;
 use super::world::{HERE, Times, World};
@@ -52,6 +64,15 @@ pub(crate) const CASES: &[Case] = cases![
     a_build_script_with_an_older_time_runs,
     a_readme_that_nothing_includes_rebuilds_nothing,
     a_source_with_an_older_time_runs_no_build_script,
+    an_xtask_is_built_from_a_source_with_an_older_time,
+    an_xtask_of_a_workspace_of_its_own_is_built_from_a_source_with_an_older_time,
+    a_build_script_of_an_xtask_runs_for_a_file_with_an_older_time,
+    an_edit_that_nothing_reads_builds_no_xtask,
+    a_replay_for_a_tool_in_the_users_own_directory_is_not_kept,
+    a_file_that_a_build_script_names_is_an_input_of_a_tool_that_runs_cargo,
+    a_source_that_git_ignores_is_an_input_of_machete,
+    a_file_that_an_ignore_file_shows_to_typos_is_an_input,
+    a_file_that_typos_is_told_not_to_ignore_is_an_input,
 ];
 
 const GOOD: &str = "pub fn f() -> u8 {\n    1\n}\n";

@@ -19,6 +19,9 @@ pub(crate) const WS: &str = "repo/ws";
 /// Stands for the absolute path of the world in texts, link targets and variables.
 pub(crate) const HERE: &str = "{HERE}";
 
+/// Stands for the search path of the machine in variables.
+const PATH: &str = "{PATH}";
+
 /// A directory of its own, removed when dropped.
 pub(crate) struct World {
     _dir: tempfile::TempDir,
@@ -83,7 +86,7 @@ impl World {
             expanded += root.to_str().unwrap();
             expanded += part;
         }
-        expanded
+        expanded.replace(PATH, &std::env::var("PATH").unwrap_or_default())
     }
 
     pub(crate) fn write(&self, path: &str, text: &str) {

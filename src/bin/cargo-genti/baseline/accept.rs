@@ -1,5 +1,6 @@
 //! `baseline accept`: the one way in which a baseline grows.
 
+use genti::compare::ratchet;
 use genti::model::finding::{Entry, State};
 use genti::model::outcome::{Compared, End};
 use genti::path::RelPath;
@@ -24,7 +25,12 @@ pub(super) fn main(args: &AcceptArgs, start: Start, shell: &mut Shell) -> Result
         }
         let entry = Entry { reason: Some(reason.to_owned()), ..Entry::of(finding) };
         shell.status(GOOD, "Accepted", render::entry(&entry));
-        entries.entry(finding.diagnostic.ns.clone()).or_default().push(entry);
+        let accepted_before = entries.entry(finding.diagnostic.ns.clone()).or_default();
+        // Of a number, one value is accepted.
+        if let Some((name, ..)) = ratchet::accepted(&entry) {
+            accepted_before.retain(|other| ratchet::accepted(other).is_none_or(|(known, ..)| known != name));
+        }
+        accepted_before.push(entry);
         accepted += 1;
     }
     let left = new.count() - accepted;

@@ -1,11 +1,13 @@
 //! `baseline update`: drop what is fixed, and follow what moved. Never accepts anything.
 
 use genti::compare::baseline::shrunk;
+use genti::compare::ratchet::tightened;
 use genti::model::finding::State;
 use genti::model::outcome::End;
+use genti::model::ratchet::{Number, NumberState};
 
 use crate::args::RunArgs;
-use crate::render::{Shell, plural};
+use crate::render::{GOOD, Shell, plural, visible_line};
 use crate::run::Start;
 
 pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<End, End> {
@@ -14,7 +16,17 @@ pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<En
         shell.note("there is no baseline: begin one with `cargo genti baseline init`");
         return Ok(End::Passed);
     }
-    let entries = shrunk(&look.run.outcome.findings, &look.run.outcome.gone);
+    let outcome = &look.run.outcome;
+    let mut entries = shrunk(&outcome.findings, &outcome.gone);
+    for (ns, entry) in tightened(&outcome.numbers, &look.baseline) {
+        entries.entry(ns).or_default().push(entry);
+    }
+    let is_better = |number: &&Number| number.state == Some(NumberState::Better);
+    for number in outcome.numbers.iter().filter(is_better) {
+        let Number { name, value, .. } = number;
+        let before = number.accepted.as_ref().map(ToString::to_string).unwrap_or_default();
+        shell.status(GOOD, "Tightened", visible_line(&format!("{name}: from {before} to {value}")));
+    }
     super::save(&look.project, &entries, shell)?;
     let (before, after) = (super::count(&look.baseline), super::count(&entries));
     let gone = |state| look.run.outcome.gone.iter().filter(|gone| gone.state == state).count();

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range as Bytes;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
+use genti::compare::ratchet;
 use genti::model::finding::{self, Entry, Position, Range};
 use genti::path::RelPath;
 use genti::report::finished::Finding;
@@ -89,6 +90,9 @@ pub(crate) fn entry(entry: &Entry) -> String {
 
 /// The same with the line where it is today, if that is known.
 pub(crate) fn entry_at(entry: &Entry, line: Option<u32>) -> String {
+    if let Some((name, _, value)) = ratchet::accepted(entry) {
+        return visible_line(&format!("{name}: {value} ({})", entry.msg));
+    }
     let line = line.map_or(String::new(), |line| format!(":{line}"));
     let scope = if entry.scope.is_empty() { String::new() } else { format!(" in {}", entry.scope) };
     visible_line(&format!("{}{line}{scope}: {}: {}", entry.site.name(), entry.rule, entry.msg))

@@ -11,6 +11,7 @@ use std::path::Path;
 use anstyle::{AnsiColor, Effects, Style};
 use genti::model::finding::State;
 use genti::model::sources::Sources;
+use genti::report::blind_spots;
 use genti::report::finished::{Finding, Finished, Tasks};
 
 use super::{BAD, BUSY, GOOD, WARN, lines, plural};
@@ -60,6 +61,10 @@ pub(crate) fn report(view: &View<'_>) -> String {
     }
     view.asides.iter().for_each(|aside| page.note(aside));
     advice::show(view, &mut page);
+    let spots = view.run.report.blind_spots.as_deref().unwrap_or_default();
+    if let Some(summary) = blind_spots::summary(spots) {
+        page.note(format_args!("not checked: {summary}; see `cargo genti blind-spots`"));
+    }
     page.text
 }
 

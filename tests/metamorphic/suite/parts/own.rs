@@ -381,7 +381,7 @@ pub(super) const PARTS: &[Part] = &[
         draft: |draft, spot| {
             let n = spot.n;
             draft.files.insert(format!("out/bin/own{n}"), Entry::Program(SCRIPT[1].to_owned()));
-            let path = "{HERE}/bin:{HERE}/out/bin:/usr/local/bin:/usr/bin:/bin";
+            let path = "{HERE}/bin:{HERE}/out/bin:{PATH}";
             draft.env.insert("PATH".to_owned(), path.to_owned());
             draft.own_tool(n, &format!("run = [\"own{n}\"]"));
         },
@@ -390,8 +390,8 @@ pub(super) const PARTS: &[Part] = &[
         name: "the variable PATH",
         tools: OWN,
         seat: Seat::Variable(&["PATH"]),
-        good: "{HERE}/out/good:{HERE}/out/evil:/usr/local/bin:/usr/bin:/bin",
-        bad: "{HERE}/out/evil:{HERE}/out/good:/usr/local/bin:/usr/bin:/bin",
+        good: "{HERE}/out/good:{HERE}/out/evil:{PATH}",
+        bad: "{HERE}/out/evil:{HERE}/out/good:{PATH}",
         absent: Absent::Never,
         sight: Sight::Full,
         draft: |draft, spot| {

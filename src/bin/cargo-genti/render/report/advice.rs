@@ -1,14 +1,22 @@
 //! Why a run ended as it did, and what to do next. Only required tools decide, so only theirs is counted as a cause.
 
+use std::collections::BTreeMap;
+
+use genti::compare::ratchet;
 use genti::model::finding::{Entry, State};
 use genti::model::golden;
 use genti::model::outcome::{Effect, Verdict};
-use genti::report::finished::{Finding, Gone, Suppression};
+use genti::model::ratchet::NumberState;
+use genti::model::style::{FORMER_STYLE, Migration};
+use genti::report::finished::{Finding, Gone, NumberReport, Suppression};
 
 use super::super::{finding, visible_line};
 use super::findings::place;
 use super::tools::names;
 use super::{GOOD, MOST, Page, View, plural};
+
+/// The namespace of findings that are of this program itself.
+const OWN: &str = "genti";
 
 pub(super) fn show(view: &View<'_>, page: &mut Page) {
     let run = view.run;
@@ -42,12 +50,18 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
         }
         _ => {}
     }
+    migrations(view, page);
     next(view, &new, &extra, page);
     if view.quiet {
         return;
     }
+    let (numbers, stale): (Vec<_>, Vec<_>) = stale.into_iter().partition(|gone| is_of_number(view, gone));
     if !stale.is_empty() {
         self::stale(&stale, page);
+    }
+    unseen(&run.report.gone, page);
+    if !numbers.is_empty() {
+        self::numbers(view, page);
     }
     if !run.report.golden_orphans.is_empty() {
         orphans(&run.report.golden_orphans, page);
@@ -103,7 +117,8 @@ fn absent(view: &View<'_>, page: &mut Page) {
 /// What fails a gate without a new finding.
 fn beside(view: &View<'_>, stale: &[&Gone], page: &mut Page) {
     let mut required = view.run.run.tools.iter().filter(|tool| tool.required);
-    let is_required = |gone: &&&Gone| required.clone().any(|tool| tool.namespaces.contains(&gone.ns));
+    let is_required =
+        |gone: &&&Gone| gone.ns == OWN || required.clone().any(|tool| tool.namespaces.contains(&gone.ns));
     let count = stale.iter().filter(is_required).count();
     if count > 0 {
         let findings = plural(count, "finding is", "findings are");
@@ -112,6 +127,22 @@ fn beside(view: &View<'_>, stale: &[&Gone], page: &mut Page) {
         let count = view.run.report.golden_orphans.len();
         let files = plural(count, "golden file that nothing prints", "golden files that nothing prints");
         page.error(format_args!("{count} {files} any more"));
+    }
+}
+
+/// New findings of a changed style edition: one line, with the command that fixes all of them.
+fn migrations(view: &View<'_>, page: &mut Page) {
+    for (tool, report) in view.run.tools() {
+        let Some(Migration { files, findings }) = &report.migration else { continue };
+        let fix = tool.fix.as_ref().map(|words| command(words, view.in_repository));
+        let fix = fix.as_deref().unwrap_or("rustfmt");
+        page.note(format_args!(
+            "style edition changed: {findings} {} in {files} {} formatted as style edition {FORMER_STYLE} wants; `{}` migrates all of \
+             them, `style_edition = \"{FORMER_STYLE}\"` in rustfmt.toml keeps the former style",
+            plural(*findings, "finding", "findings"),
+            plural(*files, "file is", "files are"),
+            visible_line(fix),
+        ));
     }
 }
 
@@ -230,12 +261,57 @@ fn stale(stale: &[&Gone], page: &mut Page) {
         plural(count, "its line", "their lines"),
     ));
     for gone in stale.iter().take(MOST) {
-        let Gone { ns, site, rule, message, code, scope, reason, state: _ } = (*gone).clone();
+        let Gone { ns, site, rule, message, code, scope, reason, .. } = (*gone).clone();
         let entry = Entry { site, rule, scope, code, msg: message, reason };
         page.below(format_args!("{}.jsonl: {}", visible_line(&ns), finding::entry(&entry)));
     }
     if count > MOST {
         page.below(format_args!("and {} more", count - MOST));
+    }
+}
+
+/// Accepted code that still stands and was not looked at, by file and reason.
+fn unseen(gone: &[Gone], page: &mut Page) {
+    let mut places: BTreeMap<_, usize> = BTreeMap::new();
+    for gone in gone {
+        if let Some(why) = &gone.unseen {
+            *places.entry((gone.site.name(), why)).or_default() += 1;
+        }
+    }
+    if places.is_empty() {
+        return;
+    }
+    let count: usize = places.values().sum();
+    page.note(format_args!(
+        "{count} baseline {}: this run did not look at the code, which still stands",
+        plural(count, "entry stays", "entries stay"),
+    ));
+    for ((path, why), count) in places.iter().take(MOST) {
+        page.below(format_args!("{count} in {}: {}", visible_line(path), visible_line(why)));
+    }
+    if places.len() > MOST {
+        page.below(format_args!("and {} more files", places.len() - MOST));
+    }
+}
+
+/// Whether an entry that is gone accepted a number that is stated, and is better now.
+fn is_of_number(view: &View<'_>, gone: &Gone) -> bool {
+    let better = view.run.report.numbers.iter().filter(|number| number.state == Some(NumberState::Better));
+    gone.rule == ratchet::RULE
+        && better.into_iter().any(|number| number.ns == gone.ns && number.name == gone.site.name())
+}
+
+/// Which accepted values are no longer the best.
+fn numbers(view: &View<'_>, page: &mut Page) {
+    let numbers = view.run.report.numbers.iter();
+    for NumberReport { name, value, accepted, unit, .. } in
+        numbers.filter(|number| number.state == Some(NumberState::Better))
+    {
+        let unit = unit.as_ref().map(|unit| format!(" {unit}")).unwrap_or_default();
+        let accepted = accepted.as_ref().map(ToString::to_string).unwrap_or_default();
+        page.note(visible_line(&format!(
+            "{name}: {value}{unit} is better than the accepted {accepted}{unit}; tighten it with `cargo genti baseline update`"
+        )));
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use anstyle::Style;
 use genti::model::finding::{Level, Place, State};
+use genti::model::style::is_of_former_style;
 use genti::report::finished::{Finding, Suppression};
 use genti::report::links;
 
@@ -21,7 +22,9 @@ const SHORTEST: usize = 16;
 const MOST_NAMED: usize = 300;
 
 pub(super) fn show(view: &View<'_>, page: &mut Page) {
-    let is_shown = |finding: &&Finding| finding.state == State::New || view.verbose;
+    // Findings of a new style edition are summed up in one line of advice.
+    let is_new = |finding: &Finding| finding.state == State::New && !is_of_former_style(&finding.related);
+    let is_shown = |finding: &&Finding| is_new(finding) || view.verbose;
     let findings: Vec<_> = view.run.report.findings.iter().filter(is_shown).collect();
     let most = |most: usize| if view.verbose { findings.len() } else { findings.len().min(most) };
     let (shown, named) = (most(MOST_SHOWN), most(MOST_NAMED));

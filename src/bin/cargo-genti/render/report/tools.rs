@@ -69,7 +69,7 @@ impl<'a> Row<'a> {
         }
         let ToolReport { new, unchanged, updated, suppressed, skipped, fixed, unknown, .. } = report;
         let mut facts = Vec::new();
-        let census = census::facts(&report.census);
+        let census = census::of_tool(view.run, tool, report);
         match (view.run.task_count_of(&tool.name), tool.per.as_str()) {
             (0, _) if report.verdict == Verdict::Empty => {}
             (0, _) => facts.push("nothing to look at".to_owned()),

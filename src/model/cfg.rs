@@ -60,7 +60,7 @@ impl Cfg {
     }
 
     /// Reads the condition at the start of `tokens`; the rest behind it.
-    pub(super) fn read<'a, 't>(tokens: &'a [&'t str]) -> (Self, &'a [&'t str]) {
+    pub(crate) fn read<'a, 't>(tokens: &'a [&'t str]) -> (Self, &'a [&'t str]) {
         // As deep as anybody writes, and not as deep as the stack.
         Self::read_at(tokens, 32)
     }
@@ -123,12 +123,12 @@ impl fmt::Display for Cfg {
     }
 }
 
-pub(super) fn is_word(token: &str) -> bool {
+pub(crate) fn is_word(token: &str) -> bool {
     token.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
 /// The text of a string literal, without escapes.
-pub(super) fn unquoted(text: &str) -> String {
+pub(crate) fn unquoted(text: &str) -> String {
     text.trim_start_matches(['r', '#']).trim_end_matches('#').trim_matches('"').to_owned()
 }
 

@@ -1,0 +1,55 @@
+//! `cargo genti blind-spots`: what no tool of the last run looked at, and why.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use genti::model::outcome::End;
+use genti::pipeline;
+use genti::report::blind_spots::{by_kind, heading};
+use genti::scan::Env;
+use genti::store;
+
+use crate::args::BlindSpotsArgs;
+use crate::fail;
+use crate::render::{Shell, visible_line};
+
+pub(crate) fn main(args: &BlindSpotsArgs, env: &Env, shell: &mut Shell) -> End {
+    show(args, env, shell).unwrap_or_else(|end| end)
+}
+
+fn show(args: &BlindSpotsArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
+    let usage = |shell: &mut Shell, error: &dyn std::fmt::Display| {
+        shell.error(error);
+        End::Usage
+    };
+    let dir = match &args.artifacts {
+        Some(dir) => dir.clone(),
+        None => {
+            let cwd = std::env::current_dir().unwrap_or_else(|_| Path::new(".").into());
+            let located = pipeline::locate(&cwd, args.manifest_path.as_deref(), env);
+            located.map_err(|error| fail(shell, error))?.target_dir.join("genti/artifacts")
+        }
+    };
+    let artifacts = store::load_artifacts(&dir).map_err(|error| usage(shell, &error))?;
+    let (run, _) =
+        artifacts.read().map_err(|error| usage(shell, &format_args!("{}: {error}", dir.display())))?;
+    let Some(spots) = run.report.blind_spots else {
+        shell.error(
+            "the last run did not look for blind spots: it was asked for some tools, for what has changed, or \
+             `[policy]` says `blind-spots = \"ignore\"`",
+        );
+        return Err(End::Usage);
+    };
+    let mut out = String::new();
+    for (kind, spots) in by_kind(&spots) {
+        let _ = writeln!(out, "{} ({}):", heading(kind), spots.len());
+        for spot in spots {
+            let _ =
+                writeln!(out, "  {}: {}", visible_line(&spot.path.to_string()), visible_line(&spot.reason));
+        }
+    }
+    if spots.is_empty() {
+        shell.note("there is nothing that no tool looked at");
+    }
+    Ok(shell.out(&out))
+}

@@ -1,0 +1,83 @@
+//! The artifacts of a run that somebody else has left, and every report made of them.
+
+use serde_json::{Value, json};
+
+use super::json::mutate_line;
+use super::random::Dice;
+use super::{Target, fixture, text};
+use crate::report::{self, Around, Artifacts, Format};
+
+const BETWEEN: &str = "\n=== next file\n";
+
+/// What is read can be shown in every format.
+pub(super) const ARTIFACTS: Target = Target {
+    name: "artifacts",
+    seeds: || {
+        let file = |name: &str| fixture(&format!("tests/engine/golden/{name}"));
+        let (run, report, tasks) = (file("run.json"), file("report.json"), file("tasks.jsonl"));
+        let seed = |tasks: &str| [run.as_str(), &report, tasks].join(BETWEEN).into_bytes();
+        vec![seed(&tasks), seed(&timed(&tasks))]
+    },
+    mutate,
+    check,
+};
+
+/// The tasks with times, which the committed ones are without.
+fn timed(tasks: &str) -> String {
+    let lines = (0..).zip(tasks.lines()).map(|(at, line)| {
+        let mut line: Value = serde_json::from_str(line).unwrap_or_default();
+        if line["kind"] == "task" {
+            line["timing"] = json!({
+                "attempts": 1, "cache": "miss", "duration_us": 900 + at, "parallel": 2, "raw_exit": 0, "slot": at % 2,
+                "start_us": 1000 * at,
+            });
+        }
+        format!("{line}\n")
+    });
+    lines.collect()
+}
+
+fn split(input: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(input).split(BETWEEN).map(str::to_owned).collect()
+}
+
+fn mutate(dice: &mut Dice, input: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
+    let mut files = split(input);
+    let at = dice.below(files.len());
+    let file = std::mem::take(&mut files[at]).into_bytes();
+    let theirs: Vec<_> = others
+        .iter()
+        .filter_map(|other| split(other).get(at).map(|text| text.clone().into_bytes()))
+        .collect();
+    let changed = match dice.one_in(4) {
+        true => text::mutate(
+            dice,
+            &file,
+            &theirs,
+            &["\"schema\": 1", "\"schema\": 2", "null", "\"new\"", "\"status\""],
+        ),
+        false => mutate_line(dice, &file),
+    };
+    files[at] = String::from_utf8_lossy(&changed).into_owned();
+    files.join(BETWEEN).into_bytes()
+}
+
+fn check(input: &[u8]) -> bool {
+    let mut files = split(input).into_iter().map(String::into_bytes);
+    let mut next = || files.next().unwrap_or_default();
+    let artifacts = Artifacts { run: next(), report: next(), tasks: next() };
+    // One that is not canonical is told with its place.
+    assert!(artifacts.violations().iter().all(|violation| !violation.to_string().is_empty()));
+    let Ok((finished, tasks)) = artifacts.read() else { return false };
+    // One of the formats, chosen by the input: all of them for each would take long.
+    let format = Format::ALL[input.iter().map(|byte| usize::from(*byte)).sum::<usize>() % Format::ALL.len()];
+    let around = Around::default();
+    let rendered = report::render(format, &artifacts.report, &finished, &|| Ok(&tasks), &around);
+    assert!(
+        !rendered.is_ok_and(|rendered| rendered.bytes.is_empty()) || format == Format::Github,
+        "{}",
+        format.as_str()
+    );
+    let _ = finished.task_count();
+    true
+}

@@ -1,0 +1,372 @@
+//! What no tool of a run looks at, by what the tools have said that they looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ledger::Ledger;
+use super::{empty, seen};
+use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
+use crate::model::census::Census;
+use crate::model::finding::{Diagnostic, Level, Place};
+use crate::model::path::RelPath;
+use crate::model::policy;
+use crate::model::task::Plan;
+use crate::model::tool::{Arg, Parse, Tool, ToolId};
+use crate::model::workspace::{LeftOut, Package, PackageId, Target, TargetKind, WhyLeftOut, Workspace};
+use crate::plan::links_in_place_of_files;
+
+/// What is known of the workspace beside what tools have said.
+pub(super) struct Around<'a> {
+    /// The texts of [`manifests`], by their paths.
+    pub(super) manifests: BTreeMap<RelPath, Vec<u8>>,
+    /// Manifests of the repository beyond the root of the workspace.
+    pub(super) beyond: &'a dyn Fn() -> Vec<RelPath>,
+}
+
+/// The manifests of the selected members that switch tests of a target off.
+pub(super) fn manifests(workspace: &Workspace, plan: &Plan) -> BTreeSet<RelPath> {
+    let is_off = |target: &Target| match target.kind {
+        TargetKind::Lib => !target.test || !target.doctest,
+        TargetKind::Test => !target.test,
+        _ => false,
+    };
+    let packages = plan.packages.iter().map(|id| workspace.package(*id));
+    packages.filter(|package| package.targets.iter().any(is_off)).map(manifest).collect()
+}
+
+fn manifest(package: &Package) -> RelPath {
+    package.dir.join("Cargo.toml")
+}
+
+/// Whether a run of `plan` looks for blind spots: not where it was asked for some tools, or for what has changed.
+pub(super) fn are_looked_for(plan: &Plan) -> bool {
+    let selection = &plan.selection;
+    plan.policy.blind_spots != policy::BlindSpots::Ignore
+        && !plan.is_narrowed
+        && selection.tools.is_empty()
+        && selection.skip_tools.is_empty()
+}
+
+/// The blind spots of the run that `ledger` has, and `of_tests`, sorted.
+pub(super) fn find(ledger: &Ledger<'_>, of_tests: Vec<BlindSpot>, around: &Around<'_>) -> Vec<BlindSpot> {
+    let (workspace, plan) = (ledger.workspace, ledger.plan);
+    let mut all: BTreeSet<_> = of_tests.into_iter().collect();
+    all.extend(targets(workspace, plan, around));
+    all.extend(workspaces(workspace, around));
+    all.extend(left_out(workspace, plan));
+    let selected: BTreeSet<_> = plan.packages.iter().copied().collect();
+    let left_out = workspace.packages().filter(|(id, _)| !selected.contains(id));
+    all.extend(left_out.map(|(_, package)| of_package(package, "is left out of the selection")));
+    if let Some(seen) = Seen::of(ledger) {
+        all.extend(seen.packages(workspace, plan));
+        all.extend(seen.features(workspace, plan));
+        all.extend(seen.files(workspace, &selected));
+    }
+    all.into_iter().collect()
+}
+
+/// The findings about `spots` where they are denied.
+pub(super) fn findings(spots: &[BlindSpot]) -> impl Iterator<Item = (String, Diagnostic)> {
+    spots.iter().map(|spot| {
+        let diagnostic = Diagnostic {
+            test: None,
+            place: Place::File { path: spot.path.clone(), range: None },
+            ns: empty::NAMESPACE.to_owned(),
+            rule: spot.kind.as_str().to_owned(),
+            level: Level::Warning,
+            message: spot.reason.clone(),
+            fatal: false,
+            package: None,
+            related: Vec::new(),
+            fix: None,
+        };
+        (Tool::BLIND_SPOTS.to_owned(), diagnostic)
+    })
+}
+
+/// What all tools together have seen.
+struct Seen {
+    census: Census,
+    compiles: bool,
+    formats: bool,
+    asked: Asked,
+}
+
+/// Features that the command lines of tools turn on which do not state what they have compiled.
+#[derive(Default)]
+struct Asked {
+    all: bool,
+    features: BTreeSet<String>,
+}
+
+impl Asked {
+    fn add(&mut self, tool: &Tool) {
+        let mut words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
+        if words.next().is_none_or(|program| program.rsplit('/').next() != Some("cargo")) {
+            return;
+        }
+        while let Some(word) = words.next() {
+            let features = match word {
+                "--" => return,
+                "--all-features" | "--each-feature" | "--feature-powerset" => {
+                    self.all = true;
+                    continue;
+                }
+                "--features" | "-F" => words.next(),
+                _ => word.strip_prefix("--features=").or(word.strip_prefix("-F")),
+            };
+            let features = features.unwrap_or_default().split([',', ' ']);
+            let bare = features.map(|feature| feature.rsplit('/').next().unwrap_or(feature).to_owned());
+            self.features.extend(bare.filter(|feature| !feature.is_empty()));
+        }
+    }
+}
+
+impl Seen {
+    /// `None` if a tool has no verdict on something: what it would have seen is not known.
+    fn of(ledger: &Ledger<'_>) -> Option<Self> {
+        let graph = &ledger.plan.graph;
+        let (census, asked) = (Census::default(), Asked::default());
+        let mut seen = Self { census, compiles: false, formats: false, asked };
+        for (id, tool) in graph.tools().filter(|(id, tool)| !is_uncertain(ledger, *id, tool)) {
+            let compiles = matches!(tool.parse, Parse::RustcJson | Parse::CargoBuild);
+            let formats = tool.parse == Parse::Rustfmt;
+            if ledger.has_no_task(id) {
+                continue;
+            }
+            if !compiles && !formats {
+                let compiles_nothing = matches!(
+                    tool.parse,
+                    Parse::DenyJson | Parse::AuditJson | Parse::TyposJson | Parse::Machete
+                );
+                if !compiles_nothing && ledger.is_done(id) {
+                    seen.asked.add(tool);
+                }
+                continue;
+            }
+            seen.census.add(ledger.complete_census(id)?);
+            seen.compiles |= compiles;
+            seen.formats |= formats;
+        }
+        (seen.compiles || seen.formats).then_some(seen)
+    }
+
+    /// Selected members that no tool compiled.
+    fn packages(&self, workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
+        let compiled: BTreeSet<_> = self.census.targets.iter().map(|target| &target.package).collect();
+        let packages = plan.packages.iter().map(|id| workspace.package(*id));
+        let unseen = packages.filter(|package| self.compiles && !compiled.contains(&package.name));
+        unseen.map(|package| of_package(package, "is compiled by no tool")).collect()
+    }
+
+    /// Features of selected members that no tool turned on.
+    fn features(&self, workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
+        let packages = plan.packages.iter().map(|id| workspace.package(*id));
+        let known = packages.filter_map(|package| Some((package, self.census.features.get(&package.name)?)));
+        let unused = known.filter(|_| !self.asked.all).flat_map(|(package, on)| {
+            let is_on = |feature: &String| on.contains(feature) || self.asked.features.contains(feature);
+            let off = package.features.iter().filter(move |feature| !is_on(feature));
+            off.map(move |feature| BlindSpot {
+                kind: BlindSpotKind::UnusedFeature,
+                path: manifest(package),
+                reason: format!("no tool turned on the feature `{feature}` of `{}`", package.name),
+            })
+        });
+        unused.collect()
+    }
+
+    /// Source files of selected members that no tool formatted, and perhaps none compiled.
+    fn files(&self, workspace: &Workspace, selected: &BTreeSet<PackageId>) -> Vec<BlindSpot> {
+        let others: BTreeSet<_> = others(workspace).into_iter().collect();
+        let is_of_member =
+            |path: &RelPath| workspace.owner_of(path).is_some_and(|owner| selected.contains(&owner));
+        let sources = workspace.files.iter().filter(|file| {
+            !file.is_link && file.path.as_bytes().ends_with(b".rs") && is_of_member(&file.path)
+        });
+        let own = sources.filter(|file| !is_below_any(&file.path, &others));
+        let spots = own.filter_map(|file| {
+            let is_compiled = self.census.compiled.contains(&file.path);
+            let is_formatted = self.census.files.contains(&file.path);
+            let (kind, reason) = match (is_compiled, is_formatted) {
+                (true, false) if self.formats => {
+                    (BlindSpotKind::UnformattedFile, "compiled, but formatted by no tool")
+                }
+                (false, false) => (BlindSpotKind::UnseenFile, "compiled and formatted by no tool"),
+                _ => return None,
+            };
+            Some(BlindSpot { kind, path: file.path.clone(), reason: reason.to_owned() })
+        });
+        spots.collect()
+    }
+}
+
+/// Whether it depends on what is cached if `tool` runs at all.
+fn is_uncertain(ledger: &Ledger<'_>, id: ToolId, tool: &Tool) -> bool {
+    let graph = &ledger.plan.graph;
+    let needs = graph.tools().zip(&graph.needs).filter(|(_, needs)| needs.contains(&id));
+    // The program of a test is built before it is known whether its result is cached.
+    let is_cached = needs
+        .into_iter()
+        .any(|((other, of), _)| of.is_cached() && !of.uses_executable() && !ledger.has_no_task(other));
+    tool.on_demand && is_cached
+}
+
+/// Whether one of `dirs` is around `path`.
+fn is_below_any(path: &RelPath, dirs: &BTreeSet<RelPath>) -> bool {
+    let bytes = path.as_bytes();
+    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+    !dirs.is_empty() && ends.into_iter().any(|(end, _)| dirs.contains(&RelPath::new(&bytes[..end])))
+}
+
+/// The directories of manifests within the workspace that are no members: the outermost ones.
+fn others(workspace: &Workspace) -> Vec<RelPath> {
+    let members: BTreeSet<_> = workspace.packages.iter().map(|package| &package.dir).collect();
+    let manifests = workspace.files.iter().filter(|file| file.path.file_name() == b"Cargo.toml");
+    let dirs = manifests.map(|file| RelPath::new(file.path.dir()));
+    // What `cargo vendor` has copied is nobody's to check.
+    let is_vendored = |dir: &RelPath| workspace.find(&dir.join(".cargo-checksum.json")).is_some();
+    outermost(dirs.filter(|dir| !dir.is_root() && !members.contains(dir) && !is_vendored(dir)))
+}
+
+/// Those of `dirs` that lie in no other of them, sorted.
+fn outermost(dirs: impl Iterator<Item = RelPath>) -> Vec<RelPath> {
+    let mut dirs: Vec<_> = dirs.collect();
+    dirs.sort_by_key(|dir| dir.as_bytes().len());
+    let mut found: Vec<RelPath> = Vec::new();
+    for dir in dirs {
+        if !found.iter().any(|outer| dir.is_within(outer)) {
+            found.push(dir);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Packages and workspaces of the repository that are no part of this one.
+fn workspaces(workspace: &Workspace, around: &Around<'_>) -> Vec<BlindSpot> {
+    let members: BTreeSet<_> = workspace.packages.iter().map(|package| &package.dir).collect();
+    let beyond = (around.beyond)().into_iter().map(|manifest| RelPath::new(manifest.dir()));
+    let beyond = outermost(beyond.filter(|dir| !members.contains(dir)));
+    let spot = |dir: RelPath| BlindSpot {
+        kind: BlindSpotKind::OtherWorkspace,
+        path: dir.join("Cargo.toml"),
+        reason: "no member of this workspace".to_owned(),
+    };
+    others(workspace).into_iter().chain(beyond).map(spot).collect()
+}
+
+/// What counts as no file, and links that no tool is given in place of a file.
+fn left_out(workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
+    let spot = |path: &RelPath, reason: &str| BlindSpot {
+        kind: BlindSpotKind::LeftOut,
+        path: path.clone(),
+        reason: reason.to_owned(),
+    };
+    let paths = workspace.seen.left_out.iter().map(|LeftOut { path, why }| match why {
+        WhyLeftOut::CacheDir => spot(path, "a directory with a `CACHEDIR.TAG` that git does not track"),
+        WhyLeftOut::Untold => {
+            spot(path, "git's index can't be read, so tracked files that an ignore rule matches are skipped")
+        }
+        WhyLeftOut::Special => spot(path, "a pipe, a socket or a device"),
+    });
+    let links = links_in_place_of_files(workspace, plan).into_iter().map(|id| &workspace.file(id).path);
+    let links = links.filter(|path| !seen::is_listed_elsewhere(workspace, path));
+    paths
+        .chain(links.map(|path| spot(path, "a link to something that is no file of this workspace")))
+        .collect()
+}
+
+fn of_package(package: &Package, why: &str) -> BlindSpot {
+    BlindSpot {
+        kind: BlindSpotKind::UnseenPackage,
+        path: manifest(package),
+        reason: format!("`{}` {why}", package.name),
+    }
+}
+
+/// Libraries and test targets whose manifest says that they are not tested.
+fn targets(workspace: &Workspace, plan: &Plan, around: &Around<'_>) -> Vec<BlindSpot> {
+    let mut spots = Vec::new();
+    for package in plan.packages.iter().map(|id| workspace.package(*id)) {
+        let Some(text) = around.manifests.get(&manifest(package)) else { continue };
+        let table = String::from_utf8_lossy(text).parse::<toml::Table>().unwrap_or_default();
+        let is_off =
+            |target: &toml::Value, key: &str| target.get(key).and_then(toml::Value::as_bool) == Some(false);
+        let mut push = |kind: TargetKind, name: Option<&str>, what: &str, key: &str| {
+            let mut targets = package.targets.iter().filter(|target| target.kind == kind);
+            let Some(target) = targets.find(|target| name.is_none_or(|name| target.name == name)) else {
+                return;
+            };
+            spots.push(BlindSpot {
+                kind: BlindSpotKind::UntestedTarget,
+                path: target.root.clone(),
+                reason: format!("`{}`: no tool runs its {what} (`{key} = false`)", package.test_name(target)),
+            });
+        };
+        if let Some(library) = table.get("lib") {
+            for (key, what) in [("test", "unit tests"), ("doctest", "doc tests")] {
+                if is_off(library, key) {
+                    push(TargetKind::Lib, None, what, key);
+                }
+            }
+        }
+        let tests = table.get("test").and_then(toml::Value::as_array).into_iter().flatten();
+        for test in tests.filter(|test| is_off(test, "test")) {
+            push(TargetKind::Test, test.get("name").and_then(toml::Value::as_str), "tests", "test");
+        }
+    }
+    spots
+}
+
+impl Ledger<'_> {
+    /// Whether `tool` has nothing to do in this run.
+    fn has_no_task(&self, tool: ToolId) -> bool {
+        self.plan.graph.tasks.iter().all(|task| task.tool != tool)
+    }
+
+    /// Whether the rules hold here by which a finding of this rule is made, and all that they ask was looked at.
+    pub(super) fn has_applied(&self, rule: &str) -> bool {
+        let plan = self.plan;
+        let is_of_tests = rule == empty::EMPTY;
+        let is_asked = |tool: &Tool| match is_of_tests {
+            true => empty::runs_tests(tool),
+            false => matches!(
+                tool.parse,
+                Parse::RustcJson | Parse::CargoBuild | Parse::Rustfmt | Parse::Libtest | Parse::Nextest
+            ),
+        };
+        let is_denied = plan.policy.blind_spots == policy::BlindSpots::Deny;
+        let mut tools = plan.graph.tools().filter(|(_, tool)| is_asked(tool));
+        plan.is_full(self.workspace)
+            && (is_of_tests || is_denied)
+            && tools.all(|(id, _)| self.is_as_accepted(id) && self.is_done(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_on_the_command_line_of_a_cargo_count_as_turned_on() {
+        let asked = |run: &[&str]| {
+            let mut asked = Asked::default();
+            asked.add(&crate::model::testing::tool("own", Parse::ExitCode, run));
+            (asked.all, asked.features.into_iter().collect::<Vec<_>>().join(" "))
+        };
+        let some = |features: &str| (false, features.to_owned());
+        assert_eq!(
+            asked(&["cargo", "+nightly", "test", "--features", "a,p/b", "-Fc", "--features=d e"]),
+            some("a b c d e")
+        );
+        assert_eq!(asked(&["/x/cargo", "hack", "--feature-powerset", "check"]), (true, String::new()));
+        assert_eq!(asked(&["cargo", "test", "--", "--all-features"]), some(""));
+        assert_eq!(asked(&["make", "--all-features"]), some(""));
+    }
+
+    #[test]
+    fn a_workspace_within_another_one_is_not_named_twice() {
+        let dirs = ["b/c", "a", "a/x", "b/c/d/e", "ab"].map(RelPath::new);
+        let found: Vec<_> = outermost(dirs.into_iter()).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["a", "ab", "b/c"]);
+    }
+}

@@ -1,0 +1,110 @@
+//! What tools have said that they looked at, and what this program concludes from it.
+
+use std::collections::BTreeMap;
+
+use super::Ledger;
+use crate::model::census::{Census, Totals};
+use crate::model::finding::Diagnostic;
+use crate::model::outcome::TaskOutcome;
+use crate::model::ratchet::Decimal;
+use crate::model::task::{Status, TaskIx, Unit};
+use crate::model::tool::{Per, ToolId};
+use crate::pipeline::conditions::Alike;
+
+/// What a tool looked at: summed up here, or as another run has stated it.
+pub(in crate::pipeline) enum Looked {
+    /// Summed up here.
+    At(Census),
+    /// As another run has stated it.
+    Stated(Totals),
+}
+
+impl Ledger<'_> {
+    /// What the tool at this index looked at. A tool that is given one file at a time states no number itself.
+    pub(in crate::pipeline) fn totals(&self, at: usize) -> Totals {
+        // Whether it has to run depends on what is cached of the tools that need it.
+        if self.plan.graph.tools[at].on_demand {
+            return Totals::default();
+        }
+        let mut totals = match &self.census[at] {
+            Looked::At(census) => census.totals(),
+            Looked::Stated(totals) => totals.clone(),
+        };
+        if self.plan.graph.tools[at].per == Per::File {
+            let tasks = &self.tasks[self.tasks_of(ToolId(at as u32))];
+            let files = tasks.iter().filter(|task| task.status.is_verdict()).count();
+            totals.files = (files > 0).then_some(files as u64);
+        }
+        for of in totals.tests.iter_mut().flat_map(|tests| &mut tests.by_target) {
+            of.path = self.workspace.test_target(&of.target).map(|target| target.root.to_string());
+        }
+        totals
+    }
+
+    /// What `tool` looked at, unless it has no verdict on something, or nothing to do.
+    pub(in crate::pipeline) fn complete_census(&self, tool: ToolId) -> Option<Census> {
+        match &self.census[tool.0 as usize] {
+            Looked::At(census) if !self.tasks_of(tool).is_empty() && self.is_done(tool) => {
+                Some(census.clone())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether `tool` has a verdict on all that there was to judge.
+    pub(in crate::pipeline) fn is_done(&self, tool: ToolId) -> bool {
+        let is_done =
+            |task: &TaskOutcome| task.status.is_verdict() || matches!(task.status, Status::Skipped(_));
+        self.tasks[self.tasks_of(tool)].iter().all(is_done)
+    }
+
+    /// Whether `tool` is as it was when the baseline was taken.
+    pub(in crate::pipeline) fn is_as_accepted(&self, tool: ToolId) -> bool {
+        self.alike(tool) == Alike::Same
+    }
+
+    /// How much `tool` is as it was when the baseline was taken.
+    pub(in crate::pipeline) fn alike(&self, tool: ToolId) -> Alike {
+        self.alike[tool.0 as usize]
+    }
+
+    /// Takes down this status for the first task of the first of `tools`.
+    pub(in crate::pipeline) fn raise_first(&mut self, tools: &[String], status: Status) {
+        let tool = self.plan.graph.tools().find(|(_, tool)| tools.first() == Some(&tool.name));
+        if let Some(at) = tool.and_then(|(id, _)| self.tasks_of(id).next()) {
+            self.raise(TaskIx(at as u32), status);
+        }
+    }
+
+    /// The numbers of `tool` that it states itself.
+    pub(in crate::pipeline) fn numbers_of(&self, tool: ToolId) -> BTreeMap<String, Decimal> {
+        match &self.census[tool.0 as usize] {
+            Looked::At(census) => census.numbers.clone(),
+            Looked::Stated(..) => BTreeMap::new(),
+        }
+    }
+
+    /// What became of the task of `tool` for `unit`.
+    pub(in crate::pipeline) fn status_of(&self, tool: ToolId, unit: Unit) -> Option<&Status> {
+        let at = self.tasks_of(tool).find(|at| self.units[*at] == unit)?;
+        Some(&self.tasks[at].status)
+    }
+
+    /// Takes down that `tool` has no verdict at all.
+    pub(in crate::pipeline) fn note_all(&mut self, tool: ToolId, reason: &str) {
+        self.incomplete[tool.0 as usize].insert((".".to_owned(), reason.to_owned()));
+        for at in self.tasks_of(tool) {
+            self.raise(TaskIx(at as u32), Status::Incomplete(reason.to_owned()));
+        }
+    }
+
+    /// Takes down what this program has found itself, about `unit` of `tool`.
+    pub(in crate::pipeline) fn enter_own(&mut self, tool: ToolId, unit: Unit, diagnostic: Diagnostic) {
+        let mut tasks = self.tasks_of(tool);
+        let own = tasks.clone().find(|at| self.units[*at] == unit).or(tasks.next());
+        if let Some(at) = own {
+            self.raise(TaskIx(at as u32), Status::Findings);
+        }
+        self.diagnostics.push((self.plan.graph.tool(tool).name.clone(), diagnostic));
+    }
+}

@@ -1,0 +1,93 @@
+//! Numbers that may only get better: from what tools state to what is judged.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::conditions::Alike;
+use super::ledger::Ledger;
+use crate::compare::ratchet::{self, Extent, Judged};
+use crate::model::finding::Entry;
+use crate::model::outcome::ToolOutcome;
+use crate::model::ratchet::{Decimal, Number, NumberPattern};
+use crate::model::tool::{Parse, Tool, ToolId};
+
+type Baseline = BTreeMap<String, Vec<Entry>>;
+
+/// What comes of the numbers of a run, and the baseline without their lines. `stated` is what another run has stated, by
+/// tool.
+pub(super) fn judge<'a>(
+    ledger: &Ledger<'_>,
+    tools: &[ToolOutcome],
+    stated: Option<&BTreeMap<String, BTreeMap<String, Decimal>>>,
+    baseline: &'a Baseline,
+) -> (Judged, Cow<'a, Baseline>) {
+    let plan = ledger.plan;
+    let with_numbers: Vec<_> = plan.graph.tools().filter(|(_, tool)| tool.states_numbers()).collect();
+    if with_numbers.is_empty() {
+        return (Judged::default(), Cow::Borrowed(baseline));
+    }
+    let mut numbers = Vec::new();
+    let mut judged = BTreeMap::new();
+    for &(id, tool) in &with_numbers {
+        if plan.looks_at_all(ledger.workspace) && is_done(ledger, id) {
+            let extent = match ledger.alike(id) {
+                Alike::Same => Extent::Whole,
+                Alike::OtherVersion => Extent::Worse,
+                Alike::OtherBuild => Extent::Nothing,
+            };
+            judged.insert(&*tool.name, extent);
+        }
+        let own = stated
+            .map_or_else(|| ledger.numbers_of(id), |all| all.get(&tool.name).cloned().unwrap_or_default());
+        numbers.extend(of_tool(tool, &tools[id.0 as usize], own));
+    }
+    let mut rest = baseline.clone();
+    let lines = ratchet::take(&mut rest, |ns| with_numbers.iter().any(|(_, tool)| tool.name == ns));
+    let extent = |ns: &str| judged.get(ns).copied().unwrap_or(Extent::Nothing);
+    (ratchet::judge(numbers, lines, extent), Cow::Owned(rest))
+}
+
+/// A tool that is to state a number of its census, and does not, has no verdict.
+pub(super) fn require(ledger: &mut Ledger<'_>) {
+    let plan = ledger.plan;
+    for (id, tool) in plan.graph.tools().filter(|(_, tool)| !tool.ratchet.is_empty()) {
+        let totals = ledger.totals(id.0 as usize);
+        let absent = tool.ratchet.iter().find(|number| number.of(&totals).is_none());
+        if let Some(number) = absent.filter(|_| is_done(ledger, id)) {
+            ledger.note_all(id, &format!("it does not state the number of {} (`ratchet`)", number.name()));
+        }
+    }
+}
+
+/// Whether `tool` has something to do, and a verdict on all of it.
+fn is_done(ledger: &Ledger<'_>, tool: ToolId) -> bool {
+    ledger.is_done(tool) && ledger.plan.graph.tasks.iter().any(|task| task.tool == tool)
+}
+
+fn of_tool(tool: &Tool, outcome: &ToolOutcome, own: BTreeMap<String, Decimal>) -> Vec<Number> {
+    let number = |name: String, value, better| Number {
+        tool: tool.name.clone(),
+        ns: tool.name.clone(),
+        name,
+        value,
+        accepted: None,
+        better,
+        tolerance: None,
+        unit: None,
+        state: None,
+    };
+    let census = tool.ratchet.iter().filter_map(|census| {
+        let value: u64 = census.of(&outcome.census)?;
+        Some(number(census.name().to_owned(), value.into(), census.better()))
+    });
+    let mut numbers: Vec<_> = census.collect();
+    if let Parse::Number(pattern) = &tool.parse {
+        let NumberPattern { better, tolerance, unit, .. } = &**pattern;
+        numbers.extend(own.into_iter().map(|(name, value)| Number {
+            tolerance: tolerance.clone(),
+            unit: unit.clone(),
+            ..number(name, value, *better)
+        }));
+    }
+    numbers
+}

@@ -1,0 +1,274 @@
+//! Tools that run cargo and do not report what it built: a `cargo xtask`, a script.
+//!
+//! Cargo would run a program that it built from other inputs, if these are older than it. What a unit was built from is known
+//! by content, as for the tools that report it (`replays.rs`): rustc has written down what it read, wherever it was started.
+//!
+//! - In the build directory, before such a tool starts, whatever was built from other inputs is dropped: that of all units, for
+//!   nothing says which of them it uses.
+//! - In the user's own directory, nothing is dropped. The verdict stands, and is cached only if all that is there was built from
+//!   the present inputs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::extras::{Unknown, first_source};
+use super::keys::Ground;
+use super::{Memory, Recall};
+use crate::model::digest::Digest;
+use crate::model::tool::{Arg, Parse, Per, Tool, ToolId};
+use crate::model::workspace::{PackageId, Workspace};
+use crate::normalize::RanScript;
+use crate::scan::{self, BuildDirs, Stop, Units, read_text};
+use crate::store::{self, Builds};
+
+/// Names of the configuration of clippy: no unit says that it has looked for one.
+const CLIPPY: [&str; 2] = ["clippy.toml", ".clippy.toml"];
+
+/// What a unit comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// It was built from the present inputs.
+    Current,
+    /// It was built from others, or that is not known.
+    Other,
+}
+
+/// What cargo has built in some directories.
+pub(super) struct Built {
+    /// Where rustc has written what it read.
+    pub(super) lists: Vec<List>,
+    /// The build scripts that ran.
+    pub(super) scripts: Vec<RanScript>,
+}
+
+/// What rustc has written of what it read for a unit.
+pub(super) struct List {
+    pub(super) path: PathBuf,
+    /// The root of the workspace that it was started in: relative paths are seen from there. `None` if that is not known.
+    pub(super) base: Option<PathBuf>,
+}
+
+impl Ground<'_> {
+    /// What cargo has built in the directory that `tool` builds in, one of `build_dirs` or the user's own.
+    pub(super) fn built(&self, tool: &Tool, build_dirs: &[PathBuf]) -> Built {
+        let workspace = self.workspace;
+        let Units { lists, outputs } = Units::find(self.dir_of(tool, build_dirs), build_dirs);
+        let lists: Vec<_> = lists.iter().map(|(list, package)| self.list(list, package.as_deref())).collect();
+        let mut packages: BTreeMap<&str, BTreeSet<PathBuf>> = BTreeMap::new();
+        for List { path, base } in &lists {
+            let dir = path.parent().filter(|dir| dir.parent().is_some_and(|dir| dir.ends_with("build")));
+            let source = dir.and(base.as_ref()).and_then(|base| first_source(path, base));
+            if let (Some(name), Some(dir)) =
+                (dir.and_then(package_of), source.and_then(|it| package_dir(&it)))
+            {
+                packages.entry(name).or_default().insert(dir);
+            }
+        }
+        let mut scripts = Vec::new();
+        for output in &outputs {
+            let name = output.parent().and_then(package_of).unwrap_or_default();
+            let dirs = packages.get(name).into_iter().flatten().filter(|dir| !self.is_immutable(dir));
+            scripts.extend(dirs.map(|dir| RanScript {
+                package: member_in(workspace, dir),
+                name: name.to_owned(),
+                manifest: Some(dir.join("Cargo.toml")),
+                fingerprint: String::new(),
+                output: output.clone(),
+                cfgs: BTreeSet::new(),
+            }));
+        }
+        Built { lists, scripts }
+    }
+
+    /// Where cargo builds when `tool` runs it.
+    fn dir_of<'a>(&'a self, tool: &Tool, build_dirs: &'a [PathBuf]) -> &'a Path {
+        match tool.inherits() && !build_dirs.contains(&self.workspace.target_dir) {
+            true => &build_dirs[BuildDirs::index(tool)],
+            false => &self.workspace.build_dir,
+        }
+    }
+
+    /// The list at `path`, of a unit of `package`. Another workspace of the repository may be built in the same directory.
+    fn list(&self, path: &Path, package: Option<&str>) -> List {
+        let root = &self.workspace.root;
+        let is_base = |base: &Path| {
+            let source = first_source(path, base).filter(|source| source.is_file())?;
+            let manifest = read_text(&package_dir(&source)?.join("Cargo.toml"))?;
+            let name = package?;
+            Some(manifest.lines().any(|line| is_name(line, name)))
+        };
+        let is_absolute = first_source(path, Path::new("")).is_some_and(|source| source.is_absolute());
+        let base = match package.is_none() || is_absolute || is_base(root) == Some(true) {
+            true => Some(root.clone()),
+            false => {
+                let files = self.workspace.files.iter().map(|file| &file.path);
+                let manifests = files.filter(|path| path.file_name() == b"Cargo.toml");
+                let mut dirs = manifests.filter_map(|path| Some(path.parent()?.to_path(root)));
+                dirs.find(|dir| is_base(dir) == Some(true))
+            }
+        };
+        List { path: path.to_path_buf(), base }
+    }
+}
+
+/// Whether the `line` of a manifest says that the package, or something else in it, is called `name`.
+fn is_name(line: &str, name: &str) -> bool {
+    let value = line.trim_start().strip_prefix("name").and_then(|rest| rest.trim_start().strip_prefix('='));
+    value.is_some_and(|value| value.split(['"', '\'']).nth(1) == Some(name))
+}
+
+/// The member in the directory `dir`.
+fn member_in(workspace: &Workspace, dir: &Path) -> Option<PackageId> {
+    let mut packages = workspace.packages();
+    packages.find(|(_, package)| package.dir.to_path(&workspace.root) == dir).map(|(id, _)| id)
+}
+
+impl Recall<'_> {
+    /// Makes cargo look again at what it built from other inputs, before a step of tool `id` starts. Why that is impossible, if
+    /// it is.
+    pub(in crate::pipeline) fn prepare(&self, id: ToolId, stop: &Stop) -> Option<String> {
+        if !self.is_silent(id) || self.builds_for_user(id) {
+            return None;
+        }
+        let mut memory = self.lock();
+        let dir = self.ground.dir_of(self.project.plan.graph.tool(id), &self.build_dirs);
+        // What is built later in this run is built from the present inputs.
+        if memory.known.prepared.contains(dir) {
+            return None;
+        }
+        for (file, look) in self.survey(&mut memory, id) {
+            if look == Look::Other
+                && let Err(error) = scan::forget_unit(&file, stop)
+            {
+                return Some(format!("cargo could not be made to build again what has changed: {error}"));
+            }
+        }
+        memory.known.prepared.insert(dir.to_path_buf());
+        None
+    }
+
+    /// Takes note of what cargo has built for tool `id`. Whether all of it is built from the present inputs, as far as that is
+    /// to be known.
+    pub(super) fn take_note(&self, memory: &mut Memory, id: ToolId) -> bool {
+        if !self.is_silent(id) {
+            return true;
+        }
+        let before = memory.known.builds.clone();
+        let is_current = self.survey(memory, id).iter().all(|(_, look)| *look == Look::Current);
+        if memory.known.builds != before {
+            let _ = store::save_builds(&self.project.workspace.target_dir, &memory.known.builds);
+        }
+        let is_users = self.builds_for_user(id);
+        memory.known.in_shared |= self.is_shared && is_users && !is_current;
+        is_current
+    }
+
+    /// Takes note of what cargo has built in this run, for the tools that would ask in another one.
+    pub(super) fn take_note_for_silent(&self, memory: &mut Memory) {
+        let graph = &self.project.plan.graph;
+        let mut dirs = BTreeSet::new();
+        for (id, tool) in graph.tools().filter(|(id, _)| self.is_silent(*id) && !self.builds_for_user(*id)) {
+            if dirs.insert(self.ground.dir_of(tool, &self.build_dirs)) {
+                self.survey(memory, id);
+            }
+        }
+    }
+
+    /// Whether tool `id` may run cargo and does not report what it built.
+    fn is_silent(&self, id: ToolId) -> bool {
+        let tool = self.project.plan.graph.tool(id);
+        let identity = &self.ground.identities[id.0 as usize];
+        let may_run = identity.runs_cargo || tool.inherits() && identity.unknown.is_some();
+        may_run && !tool.uses_executable() && !reports(tool)
+    }
+
+    /// Whether cargo builds in the user's own directory when tool `id` runs it.
+    fn builds_for_user(&self, id: ToolId) -> bool {
+        self.is_shared || !self.project.plan.graph.tool(id).inherits()
+    }
+
+    /// Every unit in the directory that tool `id` builds in, by a file of it, and what it comes to.
+    fn survey(&self, memory: &mut Memory, id: ToolId) -> Vec<(PathBuf, Look)> {
+        let Built { lists, scripts } = self.ground.built(self.project.plan.graph.tool(id), &self.build_dirs);
+        let clippy = self.clippy();
+        let mut looks = Vec::new();
+        for list in lists {
+            let look = self.look_at_list(memory, &list, clippy);
+            looks.push((list.path, look));
+        }
+        for script in scripts {
+            let is_current = self.is_current_script(memory, &script);
+            looks.push((script.output, if is_current { Look::Current } else { Look::Other }));
+        }
+        looks
+    }
+
+    fn look_at_list(&self, memory: &mut Memory, list: &List, clippy: Digest) -> Look {
+        let Some(stamp) = self.ground.elsewhere.stamp(&list.path) else { return Look::Other };
+        let key = format!("list {}", self.key(&list.path));
+        let seen = (stamp.len, stamp.modified);
+        if memory.known.surveyed.get(&key) == Some(&seen) {
+            return Look::Current;
+        }
+        let now = match self.ground.read_by_list(list, &self.build_dirs, &self.wide) {
+            Ok(Some(read)) => Some(store::Built { len: seen.0, modified: seen.1, read, presumed: clippy }),
+            Ok(None) => {
+                memory.known.surveyed.insert(key, seen);
+                return Look::Current;
+            }
+            Err(Unknown) => None,
+        };
+        let is_new = stamp.modified >= self.project.workspace.seen.at;
+        let look = compare(&mut memory.known.builds, &key, now, is_new);
+        if look == Look::Current {
+            memory.known.surveyed.insert(key, seen);
+        }
+        look
+    }
+
+    /// The configuration of clippy that any package may find. It changes rarely: then all is built again.
+    fn clippy(&self) -> Digest {
+        let around = self.ground.dirs().iter().map(PathBuf::as_path);
+        let named = self.ground.env.get("CLIPPY_CONF_DIR").map(Path::new);
+        let named = named.map(|dir| self.project.workspace.root.join(dir));
+        let dirs = around.chain(named.iter().flat_map(|dir| dir.ancestors()));
+        self.digest_of(dirs.flat_map(|dir| CLIPPY.map(|name| dir.join(name))).collect())
+    }
+}
+
+/// Whether the parser of `tool` reads from its output what cargo built, or it builds nothing.
+fn reports(tool: &Tool) -> bool {
+    match tool.parse {
+        Parse::RustcJson | Parse::CargoBuild | Parse::BuildScripts => true,
+        Parse::Rustfmt | Parse::DenyJson | Parse::AuditJson | Parse::TyposJson | Parse::Machete => true,
+        Parse::Libtest | Parse::Nextest => {
+            tool.run.iter().filter_map(Arg::literal).any(|word| word == "--message-format=json")
+        }
+        _ => matches!(tool.per, Per::File | Per::TargetRoot),
+    }
+}
+
+/// The name of the package that `dir`, one of cargo's for a build script, is named after.
+fn package_of(dir: &Path) -> Option<&str> {
+    Some(dir.file_name()?.to_str()?.rsplit_once('-')?.0)
+}
+
+fn package_dir(source: &Path) -> Option<PathBuf> {
+    source.ancestors().skip(1).find(|dir| dir.join("Cargo.toml").is_file()).map(Path::to_path_buf)
+}
+
+/// Compares a unit with what it was built from, or takes note of that if it is new; `now` is `None` if that is unknown.
+fn compare(builds: &mut Builds, key: &str, now: Option<store::Built>, is_new: bool) -> Look {
+    match now {
+        Some(now) if is_new => {
+            builds.insert(key.to_owned(), now);
+            Look::Current
+        }
+        Some(now) if builds.get(key) == Some(&now) => Look::Current,
+        Some(_) => Look::Other,
+        None => {
+            builds.remove(key);
+            Look::Other
+        }
+    }
+}

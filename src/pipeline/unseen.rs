@@ -1,0 +1,390 @@
+//! Accepted code that no tool looked at: it still stands, token for token, and nothing that was built has it.
+//!
+//! That takes evidence, because most accepted findings are gone while their code still stands: a new caller makes a function
+//! used. Evidence is a file that no compilation of the tool was made from, or a condition around the code that is off in
+//! each of those that were. What is known of conditions are features, the target and flags; what is not known, such as what
+//! a macro makes of its arguments, is no evidence.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::judge::ReadSources;
+use super::ledger::{Ledger, Looked};
+use crate::compare::matching::Reach;
+use crate::compare::standing::Standing;
+use crate::model::census::{Census, CompiledUnit};
+use crate::model::cfg::{Cfg, Truth};
+use crate::model::finding::{Entry, Site};
+use crate::model::generated::split_out_dir;
+use crate::model::path::RelPath;
+use crate::model::tool::{Parse, Tool};
+use crate::normalize::sources::{Platform, SourceFile, scan};
+use crate::workspace::LoadError;
+
+/// How it is found out why accepted code was not looked at.
+#[derive(Clone, Copy)]
+pub(super) enum Unseen<'a> {
+    /// By what the tools of this run have compiled and formatted.
+    Found(Build<'a>),
+    /// Another run has said so, for each namespace and entry.
+    Stated(&'a BTreeMap<(String, Entry), Vec<String>>),
+}
+
+/// What is known of a build beside what cargo states.
+#[derive(Clone, Copy)]
+pub(super) struct Build<'a> {
+    /// The triple of the target, if it is known.
+    pub(super) target: &'a dyn Fn() -> Option<String>,
+    /// Whether a target was asked for: then build scripts may be built for another one.
+    pub(super) is_cross: bool,
+    /// The flags of the compiler, if they are known.
+    pub(super) flags: &'a dyn Fn() -> Option<Vec<String>>,
+}
+
+/// The compilations that cover a file.
+type Covering<'a> = Rc<Vec<&'a CompiledUnit>>;
+
+/// What a run looked at.
+pub(super) struct Look<'a> {
+    ledger: &'a Ledger<'a>,
+    read: &'a ReadSources<'a>,
+    unseen: Unseen<'a>,
+    platform: OnceCell<Option<Platform>>,
+    /// Conditions that flags turn on; `None` if they are not known.
+    flags: OnceCell<Option<BTreeSet<String>>>,
+    files: RefCell<BTreeMap<RelPath, Option<Rc<Standing>>>>,
+    /// By namespace and path.
+    covering: RefCell<BTreeMap<(String, RelPath), Covering<'a>>>,
+    /// The files that the modules of a documented target lead to.
+    led_to: RefCell<BTreeMap<&'a CompiledUnit, Rc<BTreeSet<RelPath>>>>,
+    error: RefCell<Option<LoadError>>,
+}
+
+impl<'a> Look<'a> {
+    pub(super) fn new(ledger: &'a Ledger<'a>, read: &'a ReadSources<'a>, unseen: Unseen<'a>) -> Self {
+        Self {
+            ledger,
+            read,
+            unseen,
+            platform: OnceCell::new(),
+            flags: OnceCell::new(),
+            files: RefCell::default(),
+            covering: RefCell::default(),
+            led_to: RefCell::default(),
+            error: RefCell::default(),
+        }
+    }
+
+    /// Whether all that had to be read could be.
+    pub(super) fn finish(self) -> Result<(), LoadError> {
+        self.error.into_inner().map_or(Ok(()), Err)
+    }
+
+    fn text(&self, path: &RelPath) -> Option<Vec<u8>> {
+        match (self.read)(&mut std::iter::once(path)) {
+            Ok(mut sources) => sources.remove(path),
+            Err(error) => {
+                self.error.borrow_mut().get_or_insert(error);
+                None
+            }
+        }
+    }
+
+    fn standing(&self, path: &RelPath) -> Option<Rc<Standing>> {
+        if let Some(known) = self.files.borrow().get(path) {
+            return known.clone();
+        }
+        let standing = self.text(path).map(|bytes| Rc::new(Standing::new(path, &bytes)));
+        self.files.borrow_mut().insert(path.clone(), standing.clone());
+        standing
+    }
+
+    /// How often the code of `entry` stands in the file at `path`.
+    fn count(&self, entry: &Entry, path: &RelPath) -> usize {
+        self.standing(path).map_or(0, |file| file.places(&entry.scope, &entry.code).len())
+    }
+
+    /// The places of `entry` in the file at `path` that no compilation covers.
+    fn not_compiled(&self, build: Build<'_>, ns: &str, entry: &Entry, path: &RelPath) -> Vec<String> {
+        let owner = self.ledger.workspace.owner_of(path);
+        let owner = owner.map(|id| &self.ledger.workspace.package(id).name);
+        if !self.ledger.has_units(ns) || owner.is_some_and(|name| self.ledger.is_undecided(ns, name)) {
+            return Vec::new();
+        }
+        let own = self.covering(build, ns, path);
+        let Some(standing) = self.standing(path) else { return Vec::new() };
+        if own.is_empty() {
+            let places = standing.places(&entry.scope, &entry.code);
+            return places.iter().map(|_| NOT_COMPILED.to_owned()).collect();
+        }
+        if !standing.has_conditions() {
+            return Vec::new();
+        }
+        let places = standing.places(&entry.scope, &entry.code).into_iter();
+        places.filter_map(|cfgs| self.off(build, &own, cfgs)).collect()
+    }
+
+    /// The compilations that findings of `ns` may come from and that the file at `path` is in.
+    fn covering(&self, build: Build<'_>, ns: &str, path: &RelPath) -> Covering<'a> {
+        let key = (ns.to_owned(), path.clone());
+        if let Some(known) = self.covering.borrow().get(&key) {
+            return Rc::clone(known);
+        }
+        let units = self.ledger.units_of(ns);
+        let own = units.iter().copied().filter(|unit| self.covers(build, &units, unit, path));
+        let own = Rc::new(own.collect::<Vec<_>>());
+        self.covering.borrow_mut().insert(key, Rc::clone(&own));
+        own
+    }
+
+    /// Why code under `cfgs` is in none of `units`; `None` if it may be in one.
+    fn off(&self, build: Build<'_>, units: &[&CompiledUnit], cfgs: Vec<Cfg>) -> Option<String> {
+        let is_off = |cfg: &Cfg| units.iter().all(|unit| self.truth(build, unit, cfg) == Truth::No);
+        // The first that is off everywhere says more than all together.
+        let single = cfgs.iter().find(|cfg| is_off(cfg)).cloned();
+        let cfg = single.or_else(|| Some(Cfg::All(cfgs)).filter(|all| is_off(all)))?;
+        Some(format!("`cfg({cfg})` is off in every target that was built"))
+    }
+
+    /// Whether `unit` is made from the file at `path`. Documentation does not state its files: those that the compiler has
+    /// read of the same target count, and those that its modules lead to.
+    fn covers(
+        &self,
+        build: Build<'_>,
+        units: &[&CompiledUnit],
+        unit: &'a CompiledUnit,
+        path: &RelPath,
+    ) -> bool {
+        match &unit.files {
+            Some(files) => files.contains(path),
+            None => {
+                let is_beside =
+                    |other: &&CompiledUnit| other.root == unit.root && other.package == unit.package;
+                let mut beside = units.iter().copied().filter(is_beside);
+                beside.any(|other| other.files.as_ref().is_some_and(|files| files.contains(path)))
+                    || self.led_to(build, unit).contains(path)
+            }
+        }
+    }
+
+    /// Why the test `subject` did not run although its function still stands, if no build of its target has it.
+    fn not_run(&self, build: Build<'_>, ns: &str, subject: &str) -> Vec<String> {
+        let Some((target, test)) = subject.split_once(' ').filter(|_| self.ledger.tests(ns)) else {
+            return Vec::new();
+        };
+        let packages = self.ledger.workspace.packages();
+        let mut targets =
+            packages.flat_map(|(_, package)| package.targets.iter().map(move |it| (package, it)));
+        let Some((package, target)) = targets.find(|(package, it)| package.test_name(it) == target) else {
+            return Vec::new();
+        };
+        let units = self.ledger.test_units(&package.name, &target.root);
+        let Some(first) = units.first() else { return Vec::new() };
+        let name = test.rsplit("::").next().unwrap_or(test);
+        let mut reasons = BTreeSet::new();
+        for path in self.follow(first, &|_| true) {
+            let Some(file) = self.standing(&path) else { continue };
+            let functions = file.functions(name);
+            let own: Vec<_> = units
+                .iter()
+                .copied()
+                .filter(|unit| unit.files.as_ref().is_none_or(|all| all.contains(&path)))
+                .collect();
+            for cfgs in functions {
+                match if own.is_empty() { Some(NOT_COMPILED.to_owned()) } else { self.off(build, &own, cfgs) }
+                {
+                    Some(why) => reasons.insert(why),
+                    // It is there, and was run or left out on purpose.
+                    None => return Vec::new(),
+                };
+            }
+        }
+        reasons.into_iter().take(1).collect()
+    }
+
+    /// The files that the modules of `unit` lead to, but for those that are certainly switched off.
+    fn led_to(&self, build: Build<'_>, unit: &'a CompiledUnit) -> Rc<BTreeSet<RelPath>> {
+        if let Some(known) = self.led_to.borrow().get(unit) {
+            return Rc::clone(known);
+        }
+        let seen = self.follow(unit, &|cfgs| self.truth(build, unit, &Cfg::All(cfgs.to_vec())) != Truth::No);
+        let seen = Rc::new(seen);
+        self.led_to.borrow_mut().insert(unit, Rc::clone(&seen));
+        seen
+    }
+
+    /// The files that the modules of `unit` lead to, as far as conditions `may_hold`.
+    fn follow(&self, unit: &CompiledUnit, may_hold: &dyn Fn(&[Cfg]) -> bool) -> BTreeSet<RelPath> {
+        let mut pending = vec![SourceFile::root(&unit.root)];
+        let mut seen = BTreeSet::new();
+        while let Some(file) = pending.pop() {
+            if !seen.insert(file.path.clone()) {
+                continue;
+            }
+            let Some(text) = self.text(&file.path) else { continue };
+            let scanned = scan(&String::from_utf8_lossy(&text));
+            if !may_hold(&scanned.file) {
+                continue;
+            }
+            for module in scanned.modules.iter().filter(|module| may_hold(&module.cfgs)) {
+                pending.extend(file.candidates(module));
+            }
+        }
+        seen
+    }
+
+    fn truth(&self, build: Build<'_>, unit: &CompiledUnit, cfg: &Cfg) -> Truth {
+        cfg.truth(&|name, value| self.leaf(build, unit, name, value))
+    }
+
+    /// Whether a flag, or a key with a value, holds for `unit`.
+    fn leaf(&self, build: Build<'_>, unit: &CompiledUnit, name: &str, value: Option<&str>) -> Truth {
+        match (name, value) {
+            ("feature", Some(feature)) => return unit.features.contains(feature).into(),
+            ("test", None) => return unit.is_test.into(),
+            ("doc", None) => return unit.is_doc.into(),
+            ("proc_macro", None) => return unit.is_macro.into(),
+            ("debug_assertions", None) => return unit.debug_assertions.map_or(Truth::Maybe, Truth::from),
+            ("panic" | "overflow_checks" | "clippy" | "relocation_model" | "ub_checks", _) => {
+                return Truth::Maybe;
+            }
+            _ => {}
+        }
+        let platform = self.platform.get_or_init(|| (build.target)().map(Platform::new));
+        let is_platform = name.starts_with("target_") || ["unix", "windows"].contains(&name);
+        if is_platform && (unit.is_for_host && build.is_cross) {
+            return Truth::Maybe;
+        }
+        if let Some(truth) = platform.as_ref().and_then(|platform| platform.truth(name, value)) {
+            return truth;
+        }
+        if is_platform {
+            return Truth::Maybe;
+        }
+        let said = match value {
+            Some(value) => format!("{name}=\"{value}\""),
+            None => name.to_owned(),
+        };
+        let flags = self.flags.get_or_init(|| (build.flags)().map(|flags| conditions(&flags)));
+        match flags {
+            _ if unit.cfgs.contains(&said) => Truth::Yes,
+            Some(flags) => flags.contains(&said).into(),
+            None => Truth::Maybe,
+        }
+    }
+}
+
+impl Ledger<'_> {
+    /// What the tools that speak for `ns` looked at.
+    fn census_of(&self, ns: &str) -> impl Iterator<Item = (&Tool, &Census)> {
+        let tools = self.plan.graph.tools.iter().zip(&self.census);
+        tools.filter(move |(tool, _)| tool.namespaces.iter().any(|own| own == ns)).filter_map(
+            |(tool, looked)| match looked {
+                Looked::At(census) => Some((tool, census)),
+                Looked::Stated(_) => None,
+            },
+        )
+    }
+
+    /// Whether any compilation is known that findings of `ns` may come from.
+    fn has_units(&self, ns: &str) -> bool {
+        !self.units_of(ns).is_empty()
+    }
+
+    /// The compilations that findings of `ns` may come from.
+    fn units_of(&self, ns: &str) -> Vec<&CompiledUnit> {
+        let lints = self.census_of(ns).filter(|(tool, _)| tool.parse == Parse::RustcJson);
+        lints.flat_map(|(_, census)| &census.units).collect()
+    }
+
+    /// Whether `ns` is that of a tool that runs tests, by their names.
+    fn tests(&self, ns: &str) -> bool {
+        self.census_of(ns).any(|(tool, _)| super::empty::runs_tests(tool))
+    }
+
+    /// How the target with this root was built for its tests.
+    fn test_units(&self, package: &str, root: &RelPath) -> Vec<&CompiledUnit> {
+        let all = self.census.iter().filter_map(|looked| match looked {
+            Looked::At(census) => Some(&census.units),
+            Looked::Stated(_) => None,
+        });
+        let is_own = |unit: &&CompiledUnit| unit.is_test && unit.package == package && unit.root == *root;
+        all.flatten().filter(is_own).collect()
+    }
+
+    /// Whether it is not known of every compilation of the package `name` what it covered.
+    fn is_undecided(&self, ns: &str, name: &str) -> bool {
+        self.census_of(ns).any(|(_, census)| census.undecided.contains(name))
+    }
+
+    /// Whether a formatter that speaks for `ns` formatted other files of the package around `path`, and not that one.
+    fn is_left_unformatted(&self, ns: &str, path: &RelPath) -> bool {
+        let owner = self.workspace.owner_of(path);
+        let mut formatters = self.census_of(ns).filter(|(tool, _)| tool.parse == Parse::Rustfmt).peekable();
+        formatters.peek().is_some()
+            && formatters.all(|(_, census)| {
+                let mut own = census.files.iter().filter(|path| self.workspace.owner_of(path) == owner);
+                own.next().is_some() && !census.files.contains(path)
+            })
+    }
+}
+
+const NOT_COMPILED: &str = "no target that was built compiles this file";
+const NOT_FORMATTED: &str = "no module leads rustfmt to this file";
+
+/// The conditions that `flags` of the compiler turn on.
+fn conditions(flags: &[String]) -> BTreeSet<String> {
+    let glued = flags.iter().filter_map(|flag| flag.strip_prefix("--cfg="));
+    let next = flags.windows(2).filter(|pair| pair[0] == "--cfg").map(|pair| pair[1].as_str());
+    glued.chain(next).map(|cfg| cfg.replace(" = ", "=")).collect()
+}
+
+impl Reach for Look<'_> {
+    fn exists(&self, path: &RelPath) -> bool {
+        self.ledger.exists(path)
+    }
+
+    fn looked_at(&self, ns: &str, entry: &Entry) -> bool {
+        self.ledger.looked_at(ns, entry)
+    }
+
+    fn unseen(&self, ns: &str, entry: &Entry) -> Vec<String> {
+        let path = match (&entry.site, self.unseen) {
+            (Site::Path(path), _) => path,
+            (Site::Subject(subject), Unseen::Found(build)) => return self.not_run(build, ns, subject),
+            (Site::Subject(_), Unseen::Stated(stated)) => {
+                let key = (ns.to_owned(), Entry { reason: None, ..entry.clone() });
+                return stated.get(&key).cloned().unwrap_or_default();
+            }
+        };
+        if !path.as_bytes().ends_with(b".rs") || split_out_dir(path).is_some() {
+            return Vec::new();
+        }
+        let build = match self.unseen {
+            Unseen::Found(build) => build,
+            Unseen::Stated(stated) => {
+                let key = (ns.to_owned(), Entry { reason: None, ..entry.clone() });
+                let Some(reasons) = stated.get(&key) else { return Vec::new() };
+                // Only what this checkout has can have been left out.
+                return reasons.iter().take(self.count(entry, path)).cloned().collect();
+            }
+        };
+        if self.ledger.is_left_unformatted(ns, path) {
+            return vec![NOT_FORMATTED.to_owned(); self.count(entry, path)];
+        }
+        self.not_compiled(build, ns, entry, path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_turn_conditions_on() {
+        let flags = ["--cfg", "tokio_unstable", "-O", "--cfg=a = \"b\"", "--cfg"].map(str::to_owned);
+        let expected = ["a=\"b\"", "tokio_unstable"].map(str::to_owned);
+        assert_eq!(conditions(&flags), expected.into());
+    }
+}

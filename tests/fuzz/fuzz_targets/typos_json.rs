@@ -1,0 +1,3 @@
+#![no_main]
+
+genti_fuzz::fuzz!("typos_json");
