@@ -49,7 +49,7 @@ fn show(args: &BlindSpotsArgs, env: &Env, shell: &mut Shell) -> Result<End, End>
         }
     }
     if spots.is_empty() {
-        shell.note("there is nothing that no tool looked at");
+        shell.note("the last run has no blind spots");
     }
     Ok(shell.out(&out))
 }
