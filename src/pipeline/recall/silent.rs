@@ -104,7 +104,9 @@ impl Ground<'_> {
                 let files = self.workspace.files.iter().map(|file| &file.path);
                 let manifests = files.filter(|path| path.file_name() == b"Cargo.toml");
                 let mut dirs = manifests.filter_map(|path| Some(path.parent()?.to_path(root)));
-                dirs.find(|dir| is_base(dir) == Some(true))
+                // The sources of a package need not lie below its manifest.
+                let fallback = || first_source(path, root).is_some_and(|source| source.is_file());
+                dirs.find(|dir| is_base(dir) == Some(true)).or_else(|| fallback().then(|| root.clone()))
             }
         };
         List { path: path.to_path_buf(), base }
