@@ -160,6 +160,13 @@ impl Children {
         self.live().starting.first().is_some_and(|start| *start < starts.before)
     }
 
+    /// Whether a child has a copy of `pipe`, which is another one's. Linux lets us go on before the child that we have
+    /// started has closed what it has of us, and on a busy machine it may not get to that for long.
+    pub(super) fn hold(&self, pipe: &Pipe) -> bool {
+        let groups: Vec<_> = self.live().groups().collect();
+        groups.into_iter().any(|group| group.holds(pipe))
+    }
+
     /// As if another child were being started from now on.
     #[cfg(all(test, unix))]
     pub(super) fn begin_start(&self) {

@@ -117,7 +117,7 @@ impl Watch<'_> {
             match self.phase {
                 Phase::Draining(_) if is_drained => break,
                 Phase::Draining(until) if self.stop.now() >= until => {
-                    if !self.stop.children().is_under_way(self.beside) {
+                    if !self.stop.children().is_under_way(self.beside) && !self.is_held_beside() {
                         break;
                     }
                     // Another child may hold the pipes only because it does not run its program yet.
@@ -133,6 +133,12 @@ impl Watch<'_> {
             stream.read(&mut buffer, dir)?;
         }
         Ok(())
+    }
+
+    /// Whether another child has a copy of our pipes. What ours has started is no child.
+    fn is_held_beside(&self) -> bool {
+        let mut pipes = self.streams.iter().filter_map(|stream| stream.pipe.as_ref());
+        pipes.any(|pipe| self.stop.children().hold(pipe))
     }
 
     /// Sleeps until something can have changed.
@@ -258,6 +264,30 @@ mod tests {
             // It stands for the other child, which holds the pipes until it runs its own program.
             let other = format!("(until test -e '{}'; do sleep 0.01; done) &", go.display());
             sh(&format!("{other} : > '{}'", ended.display()), None, &stop)
+        });
+        assert!(!ran.leaky, "{ran:?}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_another_child_has_a_copy_of_is_not_held_by_what_was_left_running() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = |name: &str| dir.path().join(name).display().to_string();
+        let stop = &Stop::new().unwrap();
+        let ran = std::thread::scope(|scope| {
+            let until = |name: &str| format!("until test -e '{}'; do sleep 0.01; done", place(name));
+            let first = format!("echo $$ > '{0}.new'; mv '{0}.new' '{0}'; {1}", place("id"), until("held"));
+            let first = scope.spawn(move || sh(&first, None, stop));
+            wait_until(|| dir.path().join("id").exists());
+            let id = std::fs::read_to_string(dir.path().join("id")).unwrap();
+            // It stands for a child that has come into being beside the first one, and does not run its program yet.
+            let copy = format!("exec 9> /proc/{}/fd/1; : > '{}'; {}", id.trim(), place("held"), until("go"));
+            let second = scope.spawn(move || sh(&copy, None, stop));
+            wait_until(|| dir.path().join("held").exists());
+            std::thread::sleep(3 * DRAIN);
+            std::fs::write(dir.path().join("go"), "").unwrap();
+            second.join().unwrap();
+            first.join().unwrap()
         });
         assert!(!ran.leaky, "{ran:?}");
     }

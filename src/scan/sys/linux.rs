@@ -14,6 +14,16 @@ pub(super) fn pidfd(pid: Pid) -> Option<OwnedFd> {
     rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()
 }
 
+/// Whether the process has a copy of this pipe, of either end.
+pub(super) fn has_open(pid: Pid, pipe: &File) -> bool {
+    let Ok(pipe) = rustix::fs::fstat(pipe) else { return false };
+    let name = format!("pipe:[{}]", pipe.st_ino);
+    let all = std::fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero()));
+    let mut links =
+        all.into_iter().flatten().flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    links.any(|link| link.as_os_str() == name.as_str())
+}
+
 /// A file without a name that may be shared with a child. It takes no disk.
 pub(super) fn shared_file() -> io::Result<File> {
     let flags = rustix::fs::MemfdFlags::CLOEXEC;

@@ -13,6 +13,11 @@ pub(super) fn pidfd(_: Pid) -> Option<OwnedFd> {
     None
 }
 
+/// It can't be told.
+pub(super) fn has_open(_: Pid, _: &File) -> bool {
+    false
+}
+
 /// A file without a name that may be shared with a child.
 pub(super) fn shared_file() -> io::Result<File> {
     tempfile::tempfile()

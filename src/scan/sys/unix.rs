@@ -101,6 +101,11 @@ impl Drop for Group {
 pub(in crate::scan) struct GroupId(pub(super) Pid);
 
 impl GroupId {
+    /// Whether the child that leads the group has a copy of `pipe`.
+    pub(in crate::scan) fn holds(self, pipe: &Pipe) -> bool {
+        pipe.0.as_ref().is_some_and(|pipe| super::orphans::has_open(self.0, pipe))
+    }
+
     /// Kills all of the group. Whether anybody is left, if only a dead one that is not reaped.
     pub(in crate::scan) fn kill(self) -> bool {
         self.signal(Signal::KILL)
