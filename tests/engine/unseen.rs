@@ -160,7 +160,9 @@ fn a_failing_test_that_a_feature_switches_off_is_not_fixed() {
                 .map(|key| gone[key].as_str().unwrap_or_default().to_owned())
                 .join(" ")
         };
-        gone.as_array().unwrap().iter().map(line).collect::<Vec<_>>()
+        // Those of the other tools, which do not run, have files.
+        let of_tests = gone.as_array().unwrap().iter().filter(|gone| gone["subject"].is_string());
+        of_tests.map(line).collect::<Vec<_>>()
     };
     run(1);
     sandbox.run(&["baseline", "accept", "--tool", "test", "--reason", "broken"], 0);
