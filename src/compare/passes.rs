@@ -132,10 +132,15 @@ impl<'a> Passes<'a> {
                         *shared.entry(path).or_default() += count.min(there);
                     }
                 }
-                let most = *shared.values().max()?;
                 let total: usize = wanted.values().sum();
+                shared.retain(|_, count| 2 * *count >= total);
+                // Where a directory was renamed, its files keep their names, and a copy has another one.
+                if shared.keys().any(|to| to.file_name() == path.file_name()) {
+                    shared.retain(|to, _| to.file_name() == path.file_name());
+                }
+                let most = *shared.values().max()?;
                 let mut best = shared.iter().filter(|(_, count)| **count == most).map(|(path, _)| *path);
-                let (to, None, true) = (best.next()?, best.next(), 2 * most >= total) else { return None };
+                let (to, None) = (best.next()?, best.next()) else { return None };
                 Some((path.clone(), Site::Path(to.clone())))
             })
             .collect();
@@ -460,6 +465,16 @@ mod tests {
         // A third is not; what moved with its item is found all the same.
         let known = ["gone.rs|r|fn a|x|m", "gone.rs|r|fn b|y|m", "gone.rs|r|fn c|z|m"];
         check(&known, &["new.rs|r|fn a|x|m", "new.rs|r|fn other|y2|m"], &[6, 0]);
+        // A file that has the old name is it, though a copy beside it has more.
+        let known = ["gone/a.rs|r|fn a|x|m", "gone/a.rs|r|fn b|y|m", "gone/a.rs|s|fn b|z|n"];
+        let both = [
+            "new/a.rs|r|fn a|x|m",
+            "new/a.rs|r|fn b|y|m",
+            "new/b.rs|r|fn a|x|m",
+            "new/b.rs|r|fn b|y|m",
+            "new/b.rs|s|fn b|z|n",
+        ];
+        check(&known, &both, &[3, 3, 0, 0, 6]);
     }
 
     /// The pass of each doc test of `current` (0: none), for a baseline of `known`: each `subject | code`.

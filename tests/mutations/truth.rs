@@ -6,7 +6,7 @@ use std::rc::Rc;
 use genti::compare::baseline::entries_of;
 use genti::compare::identity::identify;
 use genti::compare::matching::{Matched, Reach, compare};
-use genti::compare::similar::edits;
+use genti::compare::similar::{edits, is_near};
 use genti::compare::suppressions::Suppressions;
 use genti::model::finding::{Entry, Finding, State};
 use genti::model::halt::Never;
@@ -191,10 +191,13 @@ impl Seen {
 fn take_near(matched: &Matched, new: &mut Vec<&Seen>, fixed: &mut Vec<&Seen>) -> Score {
     let mut score = Score::default();
     for compared in &matched.findings {
-        let Some(accepted) = compared.accepted.as_ref().filter(|accepted| accepted.pass == NEAR) else {
+        let Some(accepted) = &compared.accepted else { continue };
+        // An earlier pass may have found it by its item.
+        let is_counted = accepted.pass == NEAR;
+        if !is_counted && !is_near(edits(&accepted.entry.code, &compared.finding.code)) {
             continue;
-        };
-        score.got += 1;
+        }
+        score.got += usize::from(is_counted);
         let of =
             |before: &Seen| Entry::of(&before.finding) == Entry { reason: None, ..accepted.entry.clone() };
         let same = |before: &&Seen, now: &&Seen| {
@@ -205,7 +208,7 @@ fn take_near(matched: &Matched, new: &mut Vec<&Seen>, fixed: &mut Vec<&Seen>) ->
             .enumerate()
             .find_map(|(gone, before)| Some((gone, new.iter().position(|now| same(before, now))?)));
         if let Some((gone, come)) = pair {
-            score.right += 1;
+            score.right += usize::from(is_counted);
             fixed.swap_remove(gone);
             new.swap_remove(come);
         }

@@ -322,7 +322,8 @@ impl Subject<'_> {
             Idle::Outside => world.write("out/unread", "unread"),
             Idle::Variable => world.set("LEVER_UNREAD", Some("1")),
             Idle::Commit => {
-                world.git(&["add", "."]);
+                // A tag that git tracks makes a directory a part of the sources.
+                world.git(&["add", ".", ":!*CACHEDIR.TAG"]);
                 world.git(&["commit", "--allow-empty", "-qm", "all"]);
             }
             Idle::FromBelow => world.cwd = "repo/ws/a",
