@@ -19,7 +19,6 @@ mod lock;
 mod lockfile;
 mod numbers;
 mod recall;
-mod seen;
 mod unseen;
 mod verify;
 mod watch;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::empty;
 use super::ledger::Ledger;
-use super::{empty, seen};
 use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::Census;
 use crate::model::finding::{Diagnostic, Level, Place};
@@ -51,7 +51,8 @@ pub(super) fn find(ledger: &Ledger<'_>, of_tests: Vec<BlindSpot>, around: &Aroun
     let (workspace, plan) = (ledger.workspace, ledger.plan);
     let mut all: BTreeSet<_> = of_tests.into_iter().collect();
     all.extend(targets(workspace, plan, around));
-    all.extend(workspaces(workspace, around));
+    let others = others(workspace);
+    all.extend(workspaces(workspace, &others, around));
     all.extend(left_out(workspace, plan));
     let selected: BTreeSet<_> = plan.packages.iter().copied().collect();
     let left_out = workspace.packages().filter(|(id, _)| !selected.contains(id));
@@ -59,7 +60,7 @@ pub(super) fn find(ledger: &Ledger<'_>, of_tests: Vec<BlindSpot>, around: &Aroun
     if let Some(seen) = Seen::of(ledger) {
         all.extend(seen.packages(workspace, plan));
         all.extend(seen.features(workspace, plan));
-        all.extend(seen.files(workspace, &selected));
+        all.extend(seen.files(workspace, &selected, &others));
     }
     all.into_iter().collect()
 }
@@ -175,14 +176,18 @@ impl Seen {
     }
 
     /// Source files of selected members that no tool formatted, and perhaps none compiled.
-    fn files(&self, workspace: &Workspace, selected: &BTreeSet<PackageId>) -> Vec<BlindSpot> {
-        let others: BTreeSet<_> = others(workspace).into_iter().collect();
+    fn files(
+        &self,
+        workspace: &Workspace,
+        selected: &BTreeSet<PackageId>,
+        others: &BTreeSet<RelPath>,
+    ) -> Vec<BlindSpot> {
         let is_of_member =
             |path: &RelPath| workspace.owner_of(path).is_some_and(|owner| selected.contains(&owner));
         let sources = workspace.files.iter().filter(|file| {
             !file.is_link && file.path.as_bytes().ends_with(b".rs") && is_of_member(&file.path)
         });
-        let own = sources.filter(|file| !is_below_any(&file.path, &others));
+        let own = sources.filter(|file| !is_below_any(&file.path, others));
         let spots = own.filter_map(|file| {
             let is_compiled = self.census.compiled.contains(&file.path);
             let is_formatted = self.census.files.contains(&file.path);
@@ -218,7 +223,7 @@ fn is_below_any(path: &RelPath, dirs: &BTreeSet<RelPath>) -> bool {
 }
 
 /// The directories of manifests within the workspace that are no members: the outermost ones.
-fn others(workspace: &Workspace) -> Vec<RelPath> {
+fn others(workspace: &Workspace) -> BTreeSet<RelPath> {
     let members: BTreeSet<_> = workspace.packages.iter().map(|package| &package.dir).collect();
     let manifests = workspace.files.iter().filter(|file| file.path.file_name() == b"Cargo.toml");
     let dirs = manifests.map(|file| RelPath::new(file.path.dir()));
@@ -227,22 +232,21 @@ fn others(workspace: &Workspace) -> Vec<RelPath> {
     outermost(dirs.filter(|dir| !dir.is_root() && !members.contains(dir) && !is_vendored(dir)))
 }
 
-/// Those of `dirs` that lie in no other of them, sorted.
-fn outermost(dirs: impl Iterator<Item = RelPath>) -> Vec<RelPath> {
+/// Those of `dirs` that lie in no other of them.
+fn outermost(dirs: impl Iterator<Item = RelPath>) -> BTreeSet<RelPath> {
     let mut dirs: Vec<_> = dirs.collect();
     dirs.sort_by_key(|dir| dir.as_bytes().len());
-    let mut found: Vec<RelPath> = Vec::new();
+    let mut found: BTreeSet<RelPath> = BTreeSet::new();
     for dir in dirs {
         if !found.iter().any(|outer| dir.is_within(outer)) {
-            found.push(dir);
+            found.insert(dir);
         }
     }
-    found.sort();
     found
 }
 
 /// Packages and workspaces of the repository that are no part of this one.
-fn workspaces(workspace: &Workspace, around: &Around<'_>) -> Vec<BlindSpot> {
+fn workspaces(workspace: &Workspace, others: &BTreeSet<RelPath>, around: &Around<'_>) -> Vec<BlindSpot> {
     let members: BTreeSet<_> = workspace.packages.iter().map(|package| &package.dir).collect();
     let beyond = (around.beyond)().into_iter().map(|manifest| RelPath::new(manifest.dir()));
     let beyond = outermost(beyond.filter(|dir| !members.contains(dir)));
@@ -251,7 +255,7 @@ fn workspaces(workspace: &Workspace, around: &Around<'_>) -> Vec<BlindSpot> {
         path: dir.join("Cargo.toml"),
         reason: "no member of this workspace".to_owned(),
     };
-    others(workspace).into_iter().chain(beyond).map(spot).collect()
+    others.iter().cloned().chain(beyond).map(spot).collect()
 }
 
 /// What counts as no file, and links that no tool is given in place of a file.
@@ -269,10 +273,18 @@ fn left_out(workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
         WhyLeftOut::Special => spot(path, "a pipe, a socket or a device"),
     });
     let links = links_in_place_of_files(workspace, plan).into_iter().map(|id| &workspace.file(id).path);
-    let links = links.filter(|path| !seen::is_listed_elsewhere(workspace, path));
+    let links = links.filter(|path| !is_listed_elsewhere(workspace, path));
     paths
         .chain(links.map(|path| spot(path, "a link to something that is no file of this workspace")))
         .collect()
+}
+
+/// Whether the link at `path`, or the file behind a link, is a listed file where it really lies.
+fn is_listed_elsewhere(workspace: &Workspace, path: &RelPath) -> bool {
+    let real = path.to_path(&workspace.root).canonicalize().ok();
+    let root = workspace.root.canonicalize().ok();
+    let found = real.zip(root).and_then(|(real, root)| RelPath::between(&root, &real));
+    found.and_then(|path| workspace.find(&path)).is_some_and(|id| workspace.file(id).is_unit())
 }
 
 fn of_package(package: &Package, why: &str) -> BlindSpot {
@@ -320,7 +332,7 @@ fn targets(workspace: &Workspace, plan: &Plan, around: &Around<'_>) -> Vec<Blind
 impl Ledger<'_> {
     /// Whether `tool` has nothing to do in this run.
     fn has_no_task(&self, tool: ToolId) -> bool {
-        self.plan.graph.tasks.iter().all(|task| task.tool != tool)
+        self.tasks_of(tool).is_empty()
     }
 
     /// Whether the rules hold here by which a finding of this rule is made, and all that they ask was looked at.

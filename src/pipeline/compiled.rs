@@ -1,29 +1,38 @@
-//! Which compilations of members a process has made, and of which files, by what it left behind. Read while nobody builds.
+//! Which files of the workspace a process has compiled or formatted, and in which compilations of members, by what it left
+//! behind. Read while nobody builds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::disk;
+use super::recall::dep_info_of;
 use crate::model::census::CompiledUnit;
 use crate::model::path::RelPath;
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{BuiltUnit, Parsed, reads};
 
-/// Notes in the census of `parsed` which compilations of members there were.
+/// Notes in the census of `parsed` which compilations of members there were, and which listed files it is about.
 pub(super) fn note(workspace: &Workspace, parsed: &mut Parsed) {
+    let Parsed { traces, census, .. } = parsed;
+    // As of most processes: where there are ten thousand of them, it counts.
+    if traces.units.is_empty() && traces.formatted.is_empty() {
+        return;
+    }
     let mut cfgs: BTreeMap<PackageId, BTreeSet<String>> = BTreeMap::new();
-    for script in &parsed.traces.scripts {
+    for script in &traces.scripts {
         if let Some(package) = script.package {
             cfgs.entry(package).or_default().extend(script.cfgs.iter().cloned());
         }
     }
     let paths = Paths::new(workspace);
-    for unit in &parsed.traces.units {
+    for unit in &traces.units {
         let Some(package) = unit.package else { continue };
+        let files = files(unit, &paths);
+        census.compiled.extend(paths.listed(paths.of(&unit.source)));
+        census.compiled.extend(paths.listed(files.iter().flatten().cloned()));
         let Some(root) = RelPath::between(&workspace.root, &RelPath::without_dots(&unit.source)) else {
             continue;
         };
-        parsed.census.units.insert(CompiledUnit {
+        census.units.insert(CompiledUnit {
             package: workspace.package(package).name.clone(),
             root,
             is_test: unit.is_test,
@@ -33,19 +42,21 @@ pub(super) fn note(workspace: &Workspace, parsed: &mut Parsed) {
             debug_assertions: unit.debug_assertions,
             features: unit.features.clone(),
             cfgs: cfgs.get(&package).cloned().unwrap_or_default(),
-            files: files(unit, &paths),
+            files,
         });
     }
+    census.files.extend(paths.listed(traces.formatted.iter().flat_map(|path| paths.of(path))));
 }
 
 /// The Rust files that rustc has read for `unit`, if it has left a list of them.
 fn files(unit: &BuiltUnit, paths: &Paths<'_>) -> Option<BTreeSet<RelPath>> {
-    let text = unit.dep_infos.iter().find_map(|path| disk::read(path).ok())?;
-    let read = reads::dep_info(&text)?;
+    if unit.dep_infos.is_empty() {
+        return None;
+    }
+    let read = reads::dep_info(&dep_info_of(unit)?)?;
     // Where cargo starts rustc.
     let root = &paths.workspace.root;
-    let base =
-        if unit.source.starts_with(root) { root.clone() } else { unit.manifest.parent()?.to_path_buf() };
+    let base = if unit.source.starts_with(root) { root } else { unit.manifest.parent()? };
     Some(read.files.iter().flat_map(|file| paths.of(&base.join(file))).collect())
 }
 
@@ -69,13 +80,20 @@ impl<'a> Paths<'a> {
         let roots = || std::iter::once(&self.workspace.root).chain(&self.real);
         let written = RelPath::without_dots(path);
         let written = roots().find_map(|root| RelPath::between(root, &written));
-        let is_listed =
-            |path: &RelPath| self.workspace.find(path).is_some_and(|file| !self.workspace.file(file).is_link);
-        if written.as_ref().is_some_and(is_listed) {
+        if written.as_ref().is_some_and(|path| self.is_listed(path)) {
             return written.into_iter().collect();
         }
         let real = path.canonicalize().ok();
         let real = real.zip(self.real.as_ref()).and_then(|(path, root)| RelPath::between(root, &path));
         written.into_iter().chain(real).collect()
+    }
+
+    /// Those of `paths` that are listed files.
+    fn listed(&self, paths: impl IntoIterator<Item = RelPath>) -> impl Iterator<Item = RelPath> {
+        paths.into_iter().filter(|path| self.is_listed(path))
+    }
+
+    fn is_listed(&self, path: &RelPath) -> bool {
+        self.workspace.find(path).is_some_and(|file| !self.workspace.file(file).is_link)
     }
 }

@@ -10,7 +10,7 @@ use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
 use super::recall::{Fate, Recall};
 use super::unseen::{Look, Unseen};
-use super::{blind_spots, compiled, empty, numbers, seen};
+use super::{blind_spots, compiled, empty, numbers};
 use crate::compare::identity::identify;
 use crate::compare::matching::{self, Matched};
 use crate::compare::ratchet::Judged as JudgedNumbers;
@@ -98,7 +98,6 @@ pub(super) fn normalizer<'a>(
             look_at_generated(workspace, parsed);
             explain_generated(workspace, parsed);
             compiled::note(workspace, parsed);
-            seen::note(workspace, parsed);
             // What can't be read now can't be read in the end: then the run fails for that.
             let sources = read(&mut parsed.unsettled()).unwrap_or_default();
             parsed.settle(&sources, *stop)?;

@@ -315,7 +315,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// The tasks of `tool`, by their indices.
-    fn tasks_of(&self, tool: ToolId) -> Range<usize> {
+    pub(super) fn tasks_of(&self, tool: ToolId) -> Range<usize> {
         self.first[tool.0 as usize]..self.first[tool.0 as usize + 1]
     }
 
