@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::path::RelPath;
 use super::workspace::PackageId;
 
+/// The namespace of findings that this program makes itself.
+pub const OWN_NAMESPACE: &str = "genti";
+
 /// How bad a tool says something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -6,7 +6,7 @@ use super::empty;
 use super::ledger::Ledger;
 use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::Census;
-use crate::model::finding::{Diagnostic, Level, Place};
+use crate::model::finding::{Diagnostic, Level, OWN_NAMESPACE, Place};
 use crate::model::path::RelPath;
 use crate::model::policy;
 use crate::model::task::Plan;
@@ -71,7 +71,7 @@ pub(super) fn findings(spots: &[BlindSpot]) -> impl Iterator<Item = (String, Dia
         let diagnostic = Diagnostic {
             test: None,
             place: Place::File { path: spot.path.clone(), range: None },
-            ns: empty::NAMESPACE.to_owned(),
+            ns: OWN_NAMESPACE.to_owned(),
             rule: spot.kind.as_str().to_owned(),
             level: Level::Warning,
             message: spot.reason.clone(),

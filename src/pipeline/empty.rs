@@ -9,7 +9,7 @@ use super::judge::ReadSources;
 use super::ledger::Ledger;
 use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::{Census, Group, Tests};
-use crate::model::finding::{Diagnostic, Level, Place, Related};
+use crate::model::finding::{Diagnostic, Level, OWN_NAMESPACE, Place, Related};
 use crate::model::path::RelPath;
 use crate::model::task::{Status, Unit};
 use crate::model::tool::{Parse, Per, Targets, Tool, ToolId};
@@ -17,8 +17,6 @@ use crate::model::workspace::{Package, Target, TargetKind};
 use crate::normalize::sources::{Cfg, Platform, Scanned, SourceFile, Truth, scan};
 use crate::workspace::LoadError;
 
-/// The namespace of findings that this program makes itself.
-pub(super) const NAMESPACE: &str = "genti";
 /// The rule of a test target that ran no test.
 pub(super) const EMPTY: &str = "empty-test-target";
 
@@ -296,7 +294,7 @@ fn finding(one: &Looked<'_>, cfg: Option<&Cfg>) -> Diagnostic {
     Diagnostic {
         test: None,
         place: Place::File { path: one.target.root.clone(), range: None },
-        ns: NAMESPACE.to_owned(),
+        ns: OWN_NAMESPACE.to_owned(),
         rule: EMPTY.to_owned(),
         level: Level::Warning,
         message: format!("no test of `{}` ran, although its sources have tests", one.name),

@@ -16,7 +16,7 @@ use crate::compare::matching::{self, Matched};
 use crate::compare::ratchet::Judged as JudgedNumbers;
 use crate::compare::suppressions::Suppressions;
 use crate::model::blind_spot::BlindSpot;
-use crate::model::finding::{Diagnostic, Entry, Place, Related, State};
+use crate::model::finding::{Diagnostic, Entry, OWN_NAMESPACE, Place, Related, State};
 use crate::model::generated::{Generated, split_out_dir};
 use crate::model::halt::{Halt, Halted};
 use crate::model::outcome::{
@@ -415,7 +415,7 @@ fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[
     if let Some(migration) = &mut outcome.migration {
         migration.files = restyled.len();
     }
-    let speaks_for = |gone: &&Gone| match (gone.ns == empty::NAMESPACE, gone.entry.rule == empty::EMPTY) {
+    let speaks_for = |gone: &&Gone| match (gone.ns == OWN_NAMESPACE, gone.entry.rule == empty::EMPTY) {
         (true, true) => empty::runs_tests(tool),
         (true, false) => tool.name == Tool::BLIND_SPOTS,
         _ => tool.namespaces.contains(&gone.ns),

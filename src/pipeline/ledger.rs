@@ -9,12 +9,11 @@ use std::sync::Arc;
 
 pub(super) use self::census::Looked;
 use super::conditions::Alike;
-use super::empty;
 use super::judge::Normalized;
 use super::recall::Fate;
 use crate::compare::matching::Reach;
 use crate::model::census::{Census, Totals};
-use crate::model::finding::{Diagnostic, Entry, Place, Site};
+use crate::model::finding::{Diagnostic, Entry, OWN_NAMESPACE, Place, Site};
 use crate::model::generated::{Generated, split_out_dir};
 use crate::model::outcome::{Cache, TaskOutcome, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
@@ -492,7 +491,7 @@ impl Reach for Ledger<'_> {
     }
 
     fn looked_at(&self, ns: &str, entry: &Entry) -> bool {
-        if ns == empty::NAMESPACE {
+        if ns == OWN_NAMESPACE {
             return self.has_applied(&entry.rule);
         }
         if self.plan.unasked.contains(ns) {

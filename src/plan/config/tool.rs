@@ -11,6 +11,7 @@ use super::{command, glob, parse};
 use std::num::NonZeroU32;
 
 use crate::model::census::CensusNumber;
+use crate::model::finding::OWN_NAMESPACE;
 use crate::model::tool::{
     Arg, Caching, Counted, Environment, Leaky, Parse, Per, Search, Signs, StepCaps, Targets, Tool,
 };
@@ -26,9 +27,6 @@ pub(super) struct Entry {
 
 const UNITS: [Per; 5] = [Per::Workspace, Per::Package, Per::TargetRoot, Per::TestTarget, Per::File];
 const TARGETS: [Targets; 3] = [Targets::Test, Targets::Doctest, Targets::BuildScript];
-
-/// The namespace of findings that this program makes itself.
-const OWN: &str = "genti";
 
 const NAME_HELP: &str = "use lower-case letters, digits, `-` and `_`, a letter or digit first";
 
@@ -48,7 +46,7 @@ pub(super) fn read(
     built_in: &BTreeMap<String, Entry>,
 ) -> (Entry, Links) {
     let mut links = Links { name: name.span(), needs: Vec::new(), replaces: Vec::new() };
-    if [OWN, Tool::BLIND_SPOTS].contains(&&**name.get_ref()) {
+    if [OWN_NAMESPACE, Tool::BLIND_SPOTS].contains(&&**name.get_ref()) {
         let message =
             format!("`{}` can't be the name of a tool: genti's own findings have it", name.get_ref());
         reader.report_with(name.span(), message, "choose another name");
@@ -236,7 +234,7 @@ fn blank(name: &str) -> Tool {
 /// does.
 pub(in crate::plan) fn blind_spots() -> Tool {
     let name = Tool::BLIND_SPOTS;
-    Tool { namespaces: vec![OWN.to_owned()], on_demand: true, may_be_empty: true, ..blank(name) }
+    Tool { namespaces: vec![OWN_NAMESPACE.to_owned()], on_demand: true, may_be_empty: true, ..blank(name) }
 }
 
 /// Reports each placeholder that has no value for the tool's unit: at the argument if this file has it, else

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use genti::compare::ratchet;
-use genti::model::finding::{Entry, State};
+use genti::model::finding::{Entry, OWN_NAMESPACE, State};
 use genti::model::golden;
 use genti::model::outcome::{Effect, Verdict};
 use genti::model::ratchet::NumberState;
@@ -14,9 +14,6 @@ use super::super::{finding, visible_line};
 use super::findings::place;
 use super::tools::names;
 use super::{GOOD, MOST, Page, View, plural};
-
-/// The namespace of findings that are of this program itself.
-const OWN: &str = "genti";
 
 pub(super) fn show(view: &View<'_>, page: &mut Page) {
     let run = view.run;
@@ -117,8 +114,9 @@ fn absent(view: &View<'_>, page: &mut Page) {
 /// What fails a gate without a new finding.
 fn beside(view: &View<'_>, stale: &[&Gone], page: &mut Page) {
     let mut required = view.run.run.tools.iter().filter(|tool| tool.required);
-    let is_required =
-        |gone: &&&Gone| gone.ns == OWN || required.clone().any(|tool| tool.namespaces.contains(&gone.ns));
+    let is_required = |gone: &&&Gone| {
+        gone.ns == OWN_NAMESPACE || required.clone().any(|tool| tool.namespaces.contains(&gone.ns))
+    };
     let count = stale.iter().filter(is_required).count();
     if count > 0 {
         let findings = plural(count, "finding is", "findings are");
