@@ -139,11 +139,8 @@ pub fn judge(
 
 /// A new finding that shows both values.
 fn finding(number: &Number) -> Compared {
-    let Number { tool, ns, name, value, accepted, better, unit, .. } = number;
-    let shown = |value: &Decimal| match unit {
-        Some(unit) => format!("`{value} {unit}`"),
-        None => format!("`{value}`"),
-    };
+    let Number { tool, ns, name, value, accepted, better, .. } = number;
+    let shown = |value: &Decimal| format!("`{}`", number.with_unit(value));
     let message = match accepted {
         Some(accepted) => format!("{name}: {} is worse than the accepted {}", shown(value), shown(accepted)),
         None => format!("{name}: {} is not accepted yet", shown(value)),

@@ -167,8 +167,8 @@ pub struct NumberPattern {
     pub unit: Option<String>,
 }
 
-/// A number that a tool has stated, judged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A number that a tool has stated, judged. Artifacts have it as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Number {
     /// The tool.
     pub tool: String,
@@ -188,6 +188,16 @@ pub struct Number {
     pub unit: Option<String>,
     /// How it compares; `None` if it was not judged: the run looked at less than the baseline is about.
     pub state: Option<NumberState>,
+}
+
+impl Number {
+    /// `value`, one of its own, with what it counts in: `81.20 %`.
+    pub fn with_unit(&self, value: &Decimal) -> String {
+        match &self.unit {
+            Some(unit) => format!("{value} {unit}"),
+            None => value.to_string(),
+        }
+    }
 }
 
 /// How a number compares with the accepted value.

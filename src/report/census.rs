@@ -1,6 +1,6 @@
 //! What a tool looked at, in a few words: the same in every report for humans.
 
-use super::finished::{Finished, NumberReport, Tool, ToolReport};
+use super::finished::{Finished, Tool, ToolReport};
 use super::text::{number, plural, visible_line};
 use crate::model::census::{Counts, TestTotals, Totals};
 
@@ -25,11 +25,7 @@ fn facts(census: &Totals) -> Vec<String> {
 /// The numbers that `run` has of `tool` and that it states itself: `line coverage 81.2 %`.
 fn numbers(run: &Finished, tool: &Tool) -> Vec<String> {
     let own = run.report.numbers.iter().filter(|number| number.tool == tool.name && tool.parse == "number");
-    let shown = own.map(|NumberReport { name, value, unit, .. }| {
-        let unit = unit.as_ref().map(|unit| format!(" {unit}")).unwrap_or_default();
-        visible_line(&format!("{name} {value}{unit}"))
-    });
-    shown.collect()
+    own.map(|number| visible_line(&format!("{} {}", number.name, number.with_unit(&number.value)))).collect()
 }
 
 fn tests_in_words(totals: &TestTotals) -> Vec<String> {

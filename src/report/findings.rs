@@ -11,7 +11,6 @@ use crate::model::finding::{Entry, FailedTest, Fix, Place, Range, Related, Site}
 use crate::model::generated::{Generated, GeneratedFile, GeneratedUnit};
 use crate::model::outcome::{Compared, Gone, Outcome, Suppressing, ToolOutcome};
 use crate::model::path::RelPath;
-use crate::model::ratchet::{Number, NumberState};
 use crate::model::suppression::Suppression;
 use crate::model::tool::Tool;
 
@@ -33,7 +32,7 @@ pub(super) fn render(outcome: &Outcome) -> Vec<u8> {
         "generated": outcome.generated.iter().map(generated).collect::<Vec<_>>(),
         "golden_orphans": outcome.goldens.orphans.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "gone": outcome.gone.iter().map(gone).collect::<Vec<_>>(),
-        "numbers": outcome.numbers.iter().map(number).collect::<Vec<_>>(),
+        "numbers": outcome.numbers,
         "schema": SCHEMA,
         "suppressions": outcome.suppressions.iter().map(suppression).collect::<Vec<_>>(),
         "tools": tools,
@@ -71,21 +70,6 @@ fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
 
 fn blind_spot(spot: &BlindSpot) -> Value {
     json!({ "kind": spot.kind.as_str(), "path": spot.path.to_string(), "reason": spot.reason })
-}
-
-fn number(number: &Number) -> Value {
-    let Number { tool, ns, name, value, accepted, better, tolerance, unit, state } = number;
-    json!({
-        "accepted": accepted,
-        "better": better.as_str(),
-        "name": name,
-        "ns": ns,
-        "state": state.map(NumberState::as_str),
-        "tolerance": tolerance,
-        "tool": tool,
-        "unit": unit,
-        "value": value,
-    })
 }
 
 fn generated(generated: &Generated) -> Value {

@@ -10,7 +10,7 @@ use crate::model::census::Totals;
 use crate::model::finding::{self, FailedTest, Fix, Level, Place, Related, Site, State};
 use crate::model::outcome::{Effect, Verdict};
 use crate::model::path::RelPath;
-use crate::model::ratchet::{Better, Decimal, NumberState};
+use crate::model::ratchet::Number;
 use crate::model::style::Migration;
 
 /// Findings, states and verdicts.
@@ -34,7 +34,7 @@ pub struct Report {
     pub golden_orphans: Vec<String>,
     /// The numbers that may only get better, sorted by tool, then name.
     #[serde(default)]
-    pub numbers: Vec<NumberReport>,
+    pub numbers: Vec<Number>,
     /// Every suppression of the configuration, in order.
     pub suppressions: Vec<Suppression>,
     /// What each tool came to, sorted by name.
@@ -180,29 +180,6 @@ pub struct Suppression {
     pub subject: Option<String>,
     /// Findings whose message holds this.
     pub message: Option<String>,
-}
-
-/// A number that may only get better.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct NumberReport {
-    /// The tool that stated it.
-    pub tool: String,
-    /// The namespace of its line in the baseline.
-    pub ns: String,
-    /// What it is called.
-    pub name: String,
-    /// What it is.
-    pub value: Decimal,
-    /// The accepted value, if there is one.
-    pub accepted: Option<Decimal>,
-    /// Which way is better.
-    pub better: Better,
-    /// By how much it may differ.
-    pub tolerance: Option<Decimal>,
-    /// What it counts in.
-    pub unit: Option<String>,
-    /// How it compares; `None` if it was not judged.
-    pub state: Option<NumberState>,
 }
 
 /// What a tool came to.

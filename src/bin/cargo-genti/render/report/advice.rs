@@ -8,7 +8,7 @@ use genti::model::golden;
 use genti::model::outcome::{Effect, Verdict};
 use genti::model::ratchet::NumberState;
 use genti::model::style::{FORMER_STYLE, Migration};
-use genti::report::finished::{Finding, Gone, NumberReport, Suppression};
+use genti::report::finished::{Finding, Gone, Suppression};
 
 use super::super::{finding, visible_line};
 use super::findings::place;
@@ -302,13 +302,12 @@ fn is_of_number(view: &View<'_>, gone: &Gone) -> bool {
 /// Which accepted values are no longer the best.
 fn numbers(view: &View<'_>, page: &mut Page) {
     let numbers = view.run.report.numbers.iter();
-    for NumberReport { name, value, accepted, unit, .. } in
-        numbers.filter(|number| number.state == Some(NumberState::Better))
-    {
-        let unit = unit.as_ref().map(|unit| format!(" {unit}")).unwrap_or_default();
-        let accepted = accepted.as_ref().map(ToString::to_string).unwrap_or_default();
+    for number in numbers.filter(|number| number.state == Some(NumberState::Better)) {
+        let [value, accepted] = [Some(&number.value), number.accepted.as_ref()]
+            .map(|value| value.map(|value| number.with_unit(value)).unwrap_or_default());
         page.note(visible_line(&format!(
-            "{name}: {value}{unit} is better than the accepted {accepted}{unit}; tighten it with `cargo genti baseline update`"
+            "{}: {value} is better than the accepted {accepted}; tighten it with `cargo genti baseline update`",
+            number.name
         )));
     }
 }
