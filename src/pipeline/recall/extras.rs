@@ -285,16 +285,15 @@ impl Collector<'_> {
     }
 
     /// Adds what rustc has read by its own `list`. Whether it is of a unit that may change.
-    fn add_list(&mut self, List { path, base }: &List) -> Result<bool, Unknown> {
+    fn add_list(&mut self, List { path, base, source }: &List) -> Result<bool, Unknown> {
         let root = &self.ground.workspace.root;
-        let base = base.as_deref().ok_or(Unknown)?;
-        let source = first_source(path, base).ok_or(Unknown)?;
-        if self.ground.is_immutable(&source) {
+        let (base, source) = base.as_deref().zip(source.as_deref()).ok_or(Unknown)?;
+        if self.ground.is_immutable(source) {
             return Ok(false);
         }
         let text = read(path).ok_or(Unknown)?;
         self.add(reads::dep_info(&text).ok_or(Unknown)?, base)?;
-        let source = RelPath::between(root, &RelPath::without_dots(&source)).ok_or(Unknown)?;
+        let source = RelPath::between(root, &RelPath::without_dots(source)).ok_or(Unknown)?;
         let dir = source.parent().unwrap_or_default();
         self.add_absent_modules(source, &dir);
         Ok(true)
@@ -541,9 +540,9 @@ pub(in crate::pipeline) fn dep_info_of(unit: &BuiltUnit) -> Option<Vec<u8>> {
     text.or_else(|| read(&linked_dep_info(&unit.artifact)?))
 }
 
-/// The source that rustc names first in its `list`.
-pub(super) fn first_source(list: &Path, root: &Path) -> Option<PathBuf> {
-    Some(root.join(reads::dep_info(&read(list)?)?.files.first()?))
+/// The source that rustc names first in its `list`, as it names it.
+pub(super) fn first_source(list: &Path) -> Option<PathBuf> {
+    reads::dep_info(&read(list)?)?.files.into_iter().next().map(PathBuf::from)
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {

@@ -46,6 +46,8 @@ pub(super) struct List {
     pub(super) path: PathBuf,
     /// The root of the workspace that it was started in: relative paths are seen from there. `None` if that is not known.
     pub(super) base: Option<PathBuf>,
+    /// The root source file; `None` if it is not known.
+    pub(super) source: Option<PathBuf>,
 }
 
 impl Ground<'_> {
@@ -55,11 +57,10 @@ impl Ground<'_> {
         let Units { lists, outputs } = Units::find(self.dir_of(tool, build_dirs), build_dirs);
         let lists: Vec<_> = lists.iter().map(|(list, package)| self.list(list, package.as_deref())).collect();
         let mut packages: BTreeMap<&str, BTreeSet<PathBuf>> = BTreeMap::new();
-        for List { path, base } in &lists {
+        for List { path, source, .. } in &lists {
             let dir = path.parent().filter(|dir| dir.parent().is_some_and(|dir| dir.ends_with("build")));
-            let source = dir.and(base.as_ref()).and_then(|base| first_source(path, base));
-            if let (Some(name), Some(dir)) =
-                (dir.and_then(package_of), source.and_then(|it| package_dir(&it)))
+            let source = dir.and(source.as_ref());
+            if let (Some(name), Some(dir)) = (dir.and_then(package_of), source.and_then(|it| package_dir(it)))
             {
                 packages.entry(name).or_default().insert(dir);
             }
@@ -91,13 +92,15 @@ impl Ground<'_> {
     /// The list at `path`, of a unit of `package`. Another workspace of the repository may be built in the same directory.
     fn list(&self, path: &Path, package: Option<&str>) -> List {
         let root = &self.workspace.root;
+        let first = first_source(path);
+        let source = |base: &Path| Some(base.join(first.as_ref()?));
         let is_base = |base: &Path| {
-            let source = first_source(path, base).filter(|source| source.is_file())?;
+            let source = source(base).filter(|source| source.is_file())?;
             let manifest = read_text(&package_dir(&source)?.join("Cargo.toml"))?;
             let name = package?;
             Some(manifest.lines().any(|line| is_name(line, name)))
         };
-        let is_absolute = first_source(path, Path::new("")).is_some_and(|source| source.is_absolute());
+        let is_absolute = first.as_ref().is_some_and(|source| source.is_absolute());
         let base = match package.is_none() || is_absolute || is_base(root) == Some(true) {
             true => Some(root.clone()),
             false => {
@@ -105,11 +108,12 @@ impl Ground<'_> {
                 let manifests = files.filter(|path| path.file_name() == b"Cargo.toml");
                 let mut dirs = manifests.filter_map(|path| Some(path.parent()?.to_path(root)));
                 // The sources of a package need not lie below its manifest.
-                let fallback = || first_source(path, root).is_some_and(|source| source.is_file());
+                let fallback = || source(root).is_some_and(|source| source.is_file());
                 dirs.find(|dir| is_base(dir) == Some(true)).or_else(|| fallback().then(|| root.clone()))
             }
         };
-        List { path: path.to_path_buf(), base }
+        let source = base.as_deref().and_then(source);
+        List { path: path.to_path_buf(), base, source }
     }
 }
 

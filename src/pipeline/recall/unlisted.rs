@@ -1,8 +1,9 @@
 //! Files that a tool looks at although they are no files of the workspace, because git ignores them.
 //!
 //! The globs of a tool of one's own reach them where they begin with a directory: `generated/**`, and not `**/*.txt`, for which
-//! all that is ignored would have to be listed in each run. `cargo machete` reads every source below the directories of a package. Which files it and `typos` walk over is decided by ignore
-//! files, as with git, and by more: where that shows files that git ignores, nothing is cached.
+//! all that is ignored would have to be listed in each run. `cargo machete` reads every source below the directories of a
+//! package. Which files it and `typos` walk over is decided by ignore files, as with git, and by more: where that shows files
+//! that git ignores, nothing is cached.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
