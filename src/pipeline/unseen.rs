@@ -350,30 +350,25 @@ impl Reach for Look<'_> {
     }
 
     fn unseen(&self, ns: &str, entry: &Entry) -> Vec<String> {
-        let path = match (&entry.site, self.unseen) {
-            (Site::Path(path), _) => path,
-            (Site::Subject(subject), Unseen::Found(build)) => return self.not_run(build, ns, subject),
-            (Site::Subject(_), Unseen::Stated(stated)) => {
-                let key = (ns.to_owned(), Entry { reason: None, ..entry.clone() });
-                return stated.get(&key).cloned().unwrap_or_default();
-            }
-        };
-        if !path.as_bytes().ends_with(b".rs") || split_out_dir(path).is_some() {
-            return Vec::new();
-        }
-        let build = match self.unseen {
-            Unseen::Found(build) => build,
-            Unseen::Stated(stated) => {
+        let is_source = |path: &RelPath| path.as_bytes().ends_with(b".rs") && split_out_dir(path).is_none();
+        match (self.unseen, &entry.site) {
+            (_, Site::Path(path)) if !is_source(path) => Vec::new(),
+            (Unseen::Stated(stated), site) => {
                 let key = (ns.to_owned(), Entry { reason: None, ..entry.clone() });
                 let Some(reasons) = stated.get(&key) else { return Vec::new() };
                 // Only what this checkout has can have been left out.
-                return reasons.iter().take(self.count(entry, path)).cloned().collect();
+                let most = match site {
+                    Site::Path(path) => self.count(entry, path),
+                    Site::Subject(_) => reasons.len(),
+                };
+                reasons.iter().take(most).cloned().collect()
             }
-        };
-        if self.ledger.is_left_unformatted(ns, path) {
-            return vec![NOT_FORMATTED.to_owned(); self.count(entry, path)];
+            (Unseen::Found(build), Site::Subject(subject)) => self.not_run(build, ns, subject),
+            (Unseen::Found(_), Site::Path(path)) if self.ledger.is_left_unformatted(ns, path) => {
+                vec![NOT_FORMATTED.to_owned(); self.count(entry, path)]
+            }
+            (Unseen::Found(build), Site::Path(path)) => self.not_compiled(build, ns, entry, path),
         }
-        self.not_compiled(build, ns, entry, path)
     }
 }
 

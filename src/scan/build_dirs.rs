@@ -143,7 +143,7 @@ pub(super) struct Programs {
 /// Whose programs the steps of tool `id` need in a directory, or put there.
 pub(super) fn programs_of(graph: &Graph, id: ToolId, layout: Layout) -> Option<Programs> {
     let tool = graph.tool(id);
-    let dir = |tool: &Tool| usize::from(layout == Layout::Lanes && tool.lane.as_deref() != Some(BUILD));
+    let dir = |tool: &Tool| if layout == Layout::Lanes { BuildDirs::index(tool) } else { 0 };
     if tool.uses_executable() {
         let of = builders_of(graph, id).next()?;
         return Some(Programs { dir: dir(graph.tool(of)), of });

@@ -77,8 +77,7 @@ impl Fingerprint<'_> {
     fn find(&self, profile: &Path) -> Vec<PathBuf> {
         let entries = fs::read_dir(profile.join(FINGERPRINTS)).into_iter().flatten().flatten();
         let is_of_package = |name: &str| {
-            let hash = name.strip_prefix(self.package).and_then(|rest| rest.strip_prefix('-'));
-            hash.is_some_and(|hash| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            package_and_hash(Path::new(name)).is_some_and(|(package, _)| package == self.package)
         };
         let own = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_of_package));
         own.map(|entry| entry.path().join(self.name)).filter(|path| path.is_file()).collect()
