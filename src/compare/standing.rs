@@ -9,7 +9,8 @@ use std::ops::Range;
 
 use ra_ap_rustc_lexer::TokenKind;
 
-use super::tokens::{Group, Source, Spelled, Token};
+use super::spelling::Spelled;
+use super::tokens::{Group, Source, Token};
 use crate::model::cfg::Cfg;
 use crate::model::path::RelPath;
 

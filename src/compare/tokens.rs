@@ -12,7 +12,6 @@
 //! Ranges come from tools and may lie anywhere: nothing here panics on them.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::ops;
 use std::sync::LazyLock;
 
@@ -21,6 +20,7 @@ use regex::{Captures, Regex};
 
 use super::layout::without_layout;
 use super::scope::{Item, find_items};
+use super::spelling::{Joint, MAX_TOKENS, Spelled, cut_off, spell};
 use crate::model::finding::{Position, Range};
 use crate::model::path::RelPath;
 
@@ -28,11 +28,6 @@ use crate::model::path::RelPath;
 const FEW: usize = 4;
 /// How far a statement reaches to either side.
 const AROUND: usize = 30;
-/// Tokens beyond so many are only counted.
-const MAX_TOKENS: usize = 64;
-/// Characters of one token beyond so many are only counted: a literal may hold a whole document.
-const MAX_CHARS: usize = 64;
-
 /// One file.
 pub(super) struct Source {
     text: String,
@@ -375,111 +370,6 @@ pub(super) fn words_of(code: &str) -> (Vec<String>, usize) {
         }
     }
     (words(code), 0)
-}
-
-/// Code of which the rest was only counted: what is there, and how many more tokens there are.
-fn cut_off(code: &str) -> Option<(&str, usize)> {
-    let (head, rest) = code.rsplit_once(REST)?;
-    Some((head, rest.parse().ok()?))
-}
-
-/// Text without what depends on the layout, to be searched for code that is spelled in the same way.
-pub(super) struct Spelled {
-    text: String,
-    /// Of each piece, where it begins and ends in the text, and where it begins in the source.
-    pieces: Vec<(usize, usize, usize)>,
-}
-
-impl Spelled {
-    fn of<T: AsRef<str>>(pieces: impl Iterator<Item = (T, Joint, usize)>) -> Self {
-        let mut spelled = Self { text: String::new(), pieces: Vec::new() };
-        let mut previous = Joint::Tight;
-        for (piece, joint, start) in pieces {
-            spelled.text.push_str(joint.gap(previous));
-            previous = joint;
-            let begin = spelled.text.len();
-            push_piece(&mut spelled.text, piece.as_ref());
-            spelled.pieces.push((begin, spelled.text.len(), start));
-        }
-        spelled
-    }
-
-    /// Where the piece at `at` begins in the source.
-    pub(super) fn start(&self, at: usize) -> usize {
-        self.pieces[at].2
-    }
-
-    /// Where `code` stands: the pieces that it is made of.
-    pub(super) fn find(&self, code: &str) -> Vec<ops::Range<usize>> {
-        let whole: Vec<_> = self.occurrences(code).collect();
-        match cut_off(code) {
-            Some((head, rest)) if whole.is_empty() => {
-                let is_that_long = |found: &ops::Range<usize>| {
-                    found.len() == MAX_TOKENS && found.end + rest <= self.pieces.len()
-                };
-                self.occurrences(head).filter(is_that_long).collect()
-            }
-            _ => whole,
-        }
-    }
-
-    fn occurrences<'a>(&'a self, code: &'a str) -> impl Iterator<Item = ops::Range<usize>> + 'a {
-        self.text.match_indices(code).filter_map(move |(begin, _)| {
-            let first = self.pieces.binary_search_by_key(&begin, |piece| piece.0).ok()?;
-            let end = begin + code.len();
-            let last = self.pieces.binary_search_by_key(&end, |piece| piece.1).ok()?;
-            Some(first..last + 1)
-        })
-    }
-}
-
-/// How a piece of code stands beside others: there is a space before a word that follows a word or a closing
-/// delimiter, and nowhere else.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Joint {
-    Word,
-    Closing,
-    Tight,
-}
-
-impl Joint {
-    /// What stands between a piece and the `previous` one.
-    fn gap(self, previous: Self) -> &'static str {
-        if self == Self::Word && previous != Self::Tight { " " } else { "" }
-    }
-}
-
-fn spell(mut pieces: impl Iterator<Item = (impl AsRef<str>, Joint)>) -> String {
-    let mut out = String::new();
-    let mut previous = Joint::Tight;
-    for (piece, joint) in pieces.by_ref().take(MAX_TOKENS) {
-        out.push_str(joint.gap(previous));
-        previous = joint;
-        push_piece(&mut out, piece.as_ref());
-    }
-    match pieces.count() {
-        0 => {}
-        more => push_rest(&mut out, more),
-    }
-    out
-}
-
-fn push_piece(out: &mut String, piece: &str) {
-    match piece.char_indices().nth(MAX_CHARS) {
-        None => out.push_str(piece),
-        Some((cut, _)) => {
-            out.push_str(&piece[..cut]);
-            push_rest(out, piece[cut..].chars().count());
-        }
-    }
-}
-
-/// Stands before the number of what is only counted.
-const REST: &str = "… +";
-
-fn push_rest(out: &mut String, count: usize) {
-    // Writing to a string can't fail.
-    let _ = write!(out, "{REST}{count}");
 }
 
 /// All tokens but whitespace and comments.
