@@ -7,8 +7,8 @@ use super::{json, text};
 use crate::model::ratchet::{Better, NumberPattern};
 use crate::model::task::Unit;
 use crate::model::tool::{Parse, Per};
-use crate::model::workspace::{FileId, PackageId, TargetKind, Workspace};
-use crate::normalize::testing::{run, tool, workspace};
+use crate::model::workspace::{FileId, PackageId};
+use crate::normalize::testing::{run, tool, with_captured};
 use crate::normalize::{Parsed, Unparsable};
 
 /// The target of one parser.
@@ -80,29 +80,13 @@ impl Said {
         if let Unit::TargetRoot(..) = unit {
             tool.per = Per::TestTarget;
         }
-        run(&around(), &tool, &[unit], &self.stdout, &self.stderr, self.code)
+        run(&with_captured(), &tool, &[unit], &self.stdout, &self.stderr, self.code)
     }
 
     fn encode(&self) -> Vec<u8> {
         let head = format!("{} {}\n", self.code, self.unit);
         [head.as_bytes(), &self.stdout, BETWEEN, &self.stderr].concat()
     }
-}
-
-fn around() -> Workspace {
-    use TargetKind::{BuildScript, Lib};
-    workspace(
-        &[
-            ("a", &[(Lib, "a/src/lib.rs")]),
-            ("alpha", &[(Lib, "alpha/src/lib.rs")]),
-            ("b", &[(Lib, "b/src/lib.rs")]),
-            ("c", &[(Lib, "c/src/lib.rs")]),
-            ("d", &[(Lib, "d/src/lib.rs")]),
-            ("e", &[(Lib, "e/src/lib.rs")]),
-            ("f", &[(BuildScript, "f/build.rs"), (Lib, "f/src/lib.rs")]),
-        ],
-        &["a/src/lib.rs", "x.wgsl"],
-    )
 }
 
 /// No output makes a parser panic. It takes no crash for a clean result, names no directory of the machine, and what it finds

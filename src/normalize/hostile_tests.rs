@@ -3,11 +3,11 @@
 use proptest::prelude::*;
 use snapbox::str;
 
-use super::testing::{run, show, tool, workspace};
+use super::testing::{run, show, tool, with_captured};
 use super::tests::{X, check, pattern, sample};
 use super::*;
 use crate::model::tool::Per;
-use crate::model::workspace::{FileId, TargetKind};
+use crate::model::workspace::FileId;
 
 /// What a process said that found something, captured where there is a tool.
 struct Said {
@@ -141,22 +141,6 @@ fn said(parse: &Parse) -> Vec<Said> {
 /// The library of `alpha`.
 const ROOT: Unit = Unit::TargetRoot(PackageId(1), 0);
 
-fn around() -> Workspace {
-    use TargetKind::{BuildScript, Lib};
-    workspace(
-        &[
-            ("a", &[(Lib, "a/src/lib.rs")]),
-            ("alpha", &[(Lib, "alpha/src/lib.rs")]),
-            ("b", &[(Lib, "b/src/lib.rs")]),
-            ("c", &[(Lib, "c/src/lib.rs")]),
-            ("d", &[(Lib, "d/src/lib.rs")]),
-            ("e", &[(Lib, "e/src/lib.rs")]),
-            ("f", &[(BuildScript, "f/build.rs"), (Lib, "f/src/lib.rs")]),
-        ],
-        &["a/src/lib.rs", "x.wgsl"],
-    )
-}
-
 /// Lets the parser read an output. It gives an answer and does not panic; nor does it take a crash for a clean result,
 /// or name a directory of the machine.
 fn read(
@@ -170,7 +154,7 @@ fn read(
     if let Unit::TargetRoot(..) = unit {
         tool.per = Per::TestTarget;
     }
-    let result = run(&around(), &tool, &[unit], stdout, stderr, code);
+    let result = run(&with_captured(), &tool, &[unit], stdout, stderr, code);
     let is_clean = result
         .as_ref()
         .is_ok_and(|parsed| *parsed == Parsed { unsettled: parsed.unsettled.clone(), ..Parsed::default() });

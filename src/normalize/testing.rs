@@ -28,6 +28,23 @@ pub(super) fn with_cases() -> Workspace {
     )
 }
 
+/// A workspace with the members that the captured outputs speak of.
+pub(crate) fn with_captured() -> Workspace {
+    use TargetKind::{BuildScript, Lib};
+    workspace(
+        &[
+            ("a", &[(Lib, "a/src/lib.rs")]),
+            ("alpha", &[(Lib, "alpha/src/lib.rs")]),
+            ("b", &[(Lib, "b/src/lib.rs")]),
+            ("c", &[(Lib, "c/src/lib.rs")]),
+            ("d", &[(Lib, "d/src/lib.rs")]),
+            ("e", &[(Lib, "e/src/lib.rs")]),
+            ("f", &[(BuildScript, "f/build.rs"), (Lib, "f/src/lib.rs")]),
+        ],
+        &["a/src/lib.rs", "x.wgsl"],
+    )
+}
+
 /// Parses the output of a process of `tool` over `units`; every package is selected.
 pub(crate) fn run(
     workspace: &Workspace,

@@ -163,11 +163,7 @@ fn every_report_for_humans_shows_what_was_looked_at() {
 fn a_finished_run_is_judged_with_the_numbers_that_it_states() {
     let sandbox = Sandbox::of("tests", "w");
     sandbox.run(&["run"], 1);
-    let dir = sandbox.beside().join("kept");
-    std::fs::create_dir_all(&dir).unwrap();
-    for name in ["run.json", "report.json", "tasks.jsonl"] {
-        std::fs::write(dir.join(name), sandbox.artifact(name)).unwrap();
-    }
+    let dir = sandbox.keep_artifacts();
     let text = sandbox.run(&["check", "--artifacts", dir.to_str().unwrap()], 1);
     assert!(text.contains("11 tests, 1 ignored, 6 targets"), "{text}");
     assert!(!text.contains("is not what the run has left"), "{text}");

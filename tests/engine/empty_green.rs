@@ -103,11 +103,7 @@ fn a_finished_run_with_such_findings_is_judged_like_any_other() {
     sandbox.write("tests/ignored.rs", "//! Ignored.\n\n#[test]\n#[ignore = \"slow\"]\nfn works() {}\n");
     sandbox.write("tests/windows.rs", "//! Elsewhere.\n#![cfg(windows)]\n\n#[test]\nfn works() {}\n");
     sandbox.run(&["check"], 1);
-    let dir = sandbox.beside().join("kept");
-    std::fs::create_dir_all(&dir).unwrap();
-    for name in ["run.json", "report.json", "tasks.jsonl"] {
-        std::fs::write(dir.join(name), sandbox.artifact(name)).unwrap();
-    }
+    let dir = sandbox.keep_artifacts();
     let shown = sandbox.run(&["check", "--artifacts", dir.to_str().unwrap()], 1);
     assert!(!shown.contains("is not what the run has left"), "{shown}");
     assert!(shown.contains("not checked: 1 target"), "{shown}");

@@ -18,11 +18,7 @@ fn finished() -> Sandbox {
 
 /// Its artifacts, away from where a run would leave them.
 fn kept(sandbox: &Sandbox) -> PathBuf {
-    let dir = sandbox.beside().join("kept");
-    std::fs::create_dir_all(&dir).unwrap();
-    for name in ["run.json", "report.json", "tasks.jsonl"] {
-        std::fs::write(dir.join(name), sandbox.artifact(name)).unwrap();
-    }
+    let dir = sandbox.keep_artifacts();
     std::fs::remove_file(sandbox.beside().join("ran")).unwrap();
     dir
 }

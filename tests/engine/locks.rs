@@ -115,11 +115,7 @@ fn where_it_must_be_locked_another_version_is_drift() {
     assert!(text.contains(none), "{text}");
     sandbox.run(&["lock"], 0);
     sandbox.run(&["check"], 0);
-    let kept = sandbox.beside().join("kept");
-    std::fs::create_dir(&kept).unwrap();
-    for name in ["run.json", "report.json", "tasks.jsonl"] {
-        std::fs::write(kept.join(name), sandbox.artifact(name)).unwrap();
-    }
+    let kept = sandbox.keep_artifacts();
     let judge = ["check", "--artifacts", kept.to_str().unwrap()];
     sandbox.run(&judge, 0);
     update(&sandbox);

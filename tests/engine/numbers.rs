@@ -93,11 +93,7 @@ fn numbers_are_the_same_warm_and_judged_again() {
     let cold = sandbox.artifact("report.json");
     sandbox.run(&["run"], 1);
     assert_eq!(sandbox.artifact("report.json"), cold);
-    let dir = sandbox.beside().join("kept");
-    std::fs::create_dir_all(&dir).unwrap();
-    for name in ["run.json", "report.json", "tasks.jsonl"] {
-        std::fs::write(dir.join(name), sandbox.artifact(name)).unwrap();
-    }
+    let dir = sandbox.keep_artifacts();
     let shown = sandbox.run(&["check", "--artifacts", dir.to_str().unwrap()], 1);
     assert!(!shown.contains("is not what the run has left"), "{shown}");
 }

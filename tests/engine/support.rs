@@ -137,6 +137,17 @@ impl Sandbox {
         bytes
     }
 
+    /// A copy of all artifacts, away from where a run leaves them: its directory.
+    #[track_caller]
+    pub(crate) fn keep_artifacts(&self) -> PathBuf {
+        let dir = self.beside().join("kept");
+        std::fs::create_dir_all(&dir).unwrap();
+        for name in ["run.json", "report.json", "tasks.jsonl"] {
+            std::fs::write(dir.join(name), self.artifact(name)).unwrap();
+        }
+        dir
+    }
+
     pub(crate) fn json(&self, name: &str) -> Value {
         serde_json::from_slice(&self.artifact(name)).unwrap()
     }
