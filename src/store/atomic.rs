@@ -8,20 +8,20 @@ use tempfile::NamedTempFile;
 use super::within;
 
 /// How the names of unfinished files begin.
-pub(super) const UNFINISHED: &str = ".genti-unfinished-";
+pub(crate) const UNFINISHED: &str = ".genti-unfinished-";
 
 /// Why [`write_all`] did not.
-pub(super) struct Failed {
+pub(crate) struct Failed {
     /// Which of the files.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// How many are in place already: each of them whole.
-    pub(super) done: usize,
-    pub(super) error: io::Error,
+    pub(crate) done: usize,
+    pub(crate) error: io::Error,
 }
 
 /// What is to be written: bytes, or what makes them as they are written.
 #[derive(Clone, Copy)]
-pub(super) enum Content<'a> {
+pub(crate) enum Content<'a> {
     /// These.
     Bytes(&'a [u8]),
     /// What this writes.
@@ -51,7 +51,7 @@ impl Content<'_> {
 
 /// Writes `files`, each a name and a content, to `dir`. None is touched before all of them are on the disk; then they
 /// are put in place in the order given.
-pub(super) fn write_all<'a>(
+pub(crate) fn write_all<'a>(
     dir: &Path,
     files: &[(&str, impl Into<Content<'a>> + Copy)],
 ) -> Result<(), Failed> {
@@ -92,7 +92,7 @@ fn stage(dir: &Path, content: Content<'_>) -> io::Result<NamedTempFile> {
 }
 
 /// An empty file in `dir` that is removed when it is dropped, or swept up if even that did not happen.
-pub(super) fn unfinished(dir: &Path) -> io::Result<NamedTempFile> {
+pub(crate) fn unfinished(dir: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(UNFINISHED);
     #[cfg(unix)]
@@ -110,7 +110,7 @@ fn sync(dir: &Path) -> io::Result<()> {
 }
 
 /// Removes what a killed run left unfinished in `dir`. Only while no other run can be writing there.
-pub(super) fn sweep(dir: &Path) {
+pub(crate) fn sweep(dir: &Path) {
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
             // Left for the next time if it can't be removed.

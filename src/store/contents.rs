@@ -1,12 +1,21 @@
 //! What this program makes in `target/genti`, by name: whatever else lies there belongs to somebody else, and is left alone.
 
 use std::fs::FileType;
+use std::io::Read as _;
 use std::path::Path;
 
 use super::artifacts::StoreError;
 use super::atomic::UNFINISHED;
+use super::outputs;
 use super::tag::{self, Made};
-use super::{outputs, results};
+use crate::disk;
+
+/// The log of cached results.
+pub(crate) const RESULT_LOG: &str = "results.log";
+/// The file that runs lock while they write to the log.
+pub(crate) const RESULT_LOG_LOCK: &str = "lock";
+/// The first bytes of the log.
+pub(crate) const RESULT_LOG_MAGIC: &[u8; 8] = b"gentilog";
 
 /// Directories that are wholly ours where the one around them is.
 pub(super) const BUILT: [&str; 2] = ["build", "verify"];
@@ -41,15 +50,26 @@ pub(super) fn known(name: &str) -> Option<Known> {
         "lock" | tag::NAME => Some(Known::Fixed),
         "artifacts" => Some(Known::Dir(is_artifact)),
         "output" => Some(Known::Dir(outputs::is_output)),
-        "cache" => Some(Known::Dir(results::is_part)),
+        "cache" => Some(Known::Dir(is_part_of_log)),
         "builds" | "state" | "explain.json" => Some(Known::Whole),
         name if BUILT.contains(&name) || is_unfinished(name) => Some(Known::Whole),
         _ => None,
     }
 }
 
+/// Whether `name` belongs to the log of cached results, in the directory of that log.
+pub(crate) fn is_part_of_log(name: &str) -> bool {
+    [RESULT_LOG, RESULT_LOG_LOCK, tag::NAME].contains(&name) || is_unfinished(name)
+}
+
+/// Whether the file at `path` is a log of cached results.
+pub(super) fn is_log(path: &Path) -> bool {
+    let mut begin = [0; RESULT_LOG_MAGIC.len()];
+    disk::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == *RESULT_LOG_MAGIC
+}
+
 /// Whether a killed run may have left `name`.
-pub(super) fn is_unfinished(name: &str) -> bool {
+pub(crate) fn is_unfinished(name: &str) -> bool {
     name.starts_with(UNFINISHED)
 }
 
@@ -94,7 +114,7 @@ fn may_be_there(name: &str, path: &Path, kind: FileType) -> bool {
 }
 
 /// Whether `is_ours` knows the names of all that is in `dir`.
-pub(super) fn holds_only(dir: &Path, is_ours: fn(&str) -> bool) -> bool {
+pub(crate) fn holds_only(dir: &Path, is_ours: fn(&str) -> bool) -> bool {
     let mut entries = walkdir::WalkDir::new(dir).min_depth(1).max_depth(1).into_iter();
     entries.all(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(is_ours)))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use genti::cache::ResultLog;
 use genti::model::event::{Event, Waiting};
 use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome, Strict, ToolOutcome};
@@ -12,7 +13,7 @@ use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
 use genti::plan::{Drift, DriftKind};
 use genti::report::Draft;
 use genti::scan::{self, Env, Ignored, Inherited, Pool, Stop, StopReason};
-use genti::store::{self, ArtifactDir, Results, StoreError};
+use genti::store::{self, ArtifactDir, StoreError};
 
 use crate::args::{BlessArgs, CheckArgs, GateArgs, RunArgs};
 use crate::bless::Bless;
@@ -292,12 +293,12 @@ pub(crate) fn execute(
 }
 
 /// Opens the results of earlier runs, unless the environment says not to. They are only there to save time.
-pub(crate) fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<Results> {
+pub(crate) fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<ResultLog> {
     if resolve::no_cache(env) {
         return None;
     }
     let dir = resolve::cache_dir(&project.workspace.target_dir, env);
-    let opened = Results::open(&dir, resolve::today());
+    let opened = ResultLog::open(&dir, resolve::today());
     let opened = opened.map_err(|error| {
         // Not in the words of the artifacts: nothing was there to be lost.
         let why = match error {
@@ -306,7 +307,7 @@ pub(crate) fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> O
         };
         shell.warning(format_args!("nothing is known and nothing kept: {}", visible_line(&why)));
     });
-    if let Some(why) = opened.as_ref().ok().and_then(Results::distrust) {
+    if let Some(why) = opened.as_ref().ok().and_then(ResultLog::distrust) {
         shell.warning(visible_line(why));
     }
     opened.ok()

@@ -36,11 +36,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::artifacts::StoreError;
-use super::tag::Made;
-use super::{contents, tag, trust};
 use crate::disk;
 use crate::model::digest::Digest;
+use crate::store::contents::{self, RESULT_LOG as NAME, RESULT_LOG_LOCK as LOCK, RESULT_LOG_MAGIC as MAGIC};
+use crate::store::tag::{self, Made};
+use crate::store::{StoreError, trust};
 
 /// The bytes that a log may have before it is written anew.
 pub const CAP: u64 = 256 << 20;
@@ -51,11 +51,6 @@ const DEAD: u64 = 1 << 20;
 /// For how many days of use an entry says the same day: to say a new one, it is written again.
 const WEEK: u32 = 7;
 
-/// What the log is called.
-pub(super) const NAME: &str = "results.log";
-/// What runs lock that write to it.
-const LOCK: &str = "lock";
-const MAGIC: &[u8; 8] = b"gentilog";
 const VERSION: u32 = 2;
 const HEADER: usize = MAGIC.len() + 4;
 /// Length, day, key, checksum.
@@ -63,7 +58,7 @@ const HEAD: usize = 4 + 4 + 32 + 16;
 
 /// A directory with results, as it was when it was opened, and what is to be added.
 #[derive(Debug)]
-pub struct Results {
+pub struct ResultLog {
     dir: PathBuf,
     /// Days since 1970.
     today: u32,
@@ -149,7 +144,7 @@ impl Hasher for Uniform {
     }
 }
 
-/// What [`Results::clean`] has removed.
+/// What [`ResultLog::clean`] has removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cleaned {
     /// Entries that were removed.
@@ -158,7 +153,7 @@ pub struct Cleaned {
     pub bytes: u64,
 }
 
-impl Results {
+impl ResultLog {
     /// Opens the results in `dir`, which is made if it is not there; `today` in days since 1970.
     ///
     /// # Errors
@@ -167,7 +162,7 @@ impl Results {
     pub fn open(dir: &Path, today: u32) -> Result<Self, StoreError> {
         make_for_results(dir)?;
         // Elsewhere than under a target directory, there may be anything beside the results: then they go unmarked.
-        if tag::maker(dir)? == Made::Unknown && contents::holds_only(dir, is_part) {
+        if tag::maker(dir)? == Made::Unknown && contents::holds_only(dir, contents::is_part_of_log) {
             tag::mark(dir)?;
         }
         let path = dir.join(NAME);
@@ -453,17 +448,6 @@ impl Results {
         file.persist(self.dir.join(NAME)).map_err(|error| error.error)?;
         Ok(Cleaned { entries, bytes: before.saturating_sub((HEADER + bytes.len()) as u64) })
     }
-}
-
-/// Whether a file of this name in a directory with results is one that goes with them.
-pub(super) fn is_part(name: &str) -> bool {
-    [NAME, LOCK, tag::NAME].contains(&name) || contents::is_unfinished(name)
-}
-
-/// Whether there is a log at `path`.
-pub(super) fn is_log(path: &Path) -> bool {
-    let mut begin = [0; MAGIC.len()];
-    disk::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == *MAGIC
 }
 
 /// Makes `dir` unless it is there, for this user only to write to. One that is there may be anybody's: whether what is in it

@@ -1,5 +1,5 @@
 //! `target/genti/state`: what the last run in this workspace saw, so that nothing is read twice and a run can tell what
-//! has changed. Belongs to one place on one machine, unlike results, and is worth nothing elsewhere.
+//! has changed. Belongs to one place on one machine, unlike results, and is worth nothing outside.
 //!
 //! It is written whole or not at all, and verified when it is read. What is missing or damaged is as good as new.
 
@@ -10,20 +10,20 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::trust;
+use super::key::Parts;
 use crate::model::digest::Digest;
-use crate::model::key::Parts;
 use crate::model::stamp::FileTable;
+use crate::store::trust;
 
 /// What the last run saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct State {
+pub struct LastRun {
     /// The number of that run, counted from 1; 0 if there was none.
     pub run: u32,
     /// The files of the workspace.
     pub files: FileTable,
-    /// Files elsewhere, by absolute path: programs and what they read.
-    pub elsewhere: FileTable,
+    /// Files outside, by absolute path: programs and what they read.
+    pub outside: FileTable,
     /// For each tool, when it was last part of a run, and what decided its results then.
     pub tools: BTreeMap<String, (u32, Parts)>,
     /// The digest over what decides whether `Cargo.lock` is up to date, where it was.
@@ -33,7 +33,7 @@ pub struct State {
 /// Why what the last run saw is not known. It costs time only.
 #[derive(Debug, thiserror::Error)]
 #[error("`{path}` was not used: {error}")]
-pub struct StateError {
+pub struct LastRunError {
     path: PathBuf,
     error: io::Error,
 }
@@ -50,7 +50,7 @@ struct Head {
 
 const MAGIC: &[u8] = b"genti-state-3\n";
 
-impl State {
+impl LastRun {
     /// Where it is kept.
     pub fn path(target_dir: &Path) -> PathBuf {
         target_dir.join("genti/state")
@@ -61,14 +61,14 @@ impl State {
     /// # Errors
     ///
     /// If something is there that can't be read or trusted.
-    pub fn load(target_dir: &Path) -> Result<Self, StateError> {
+    pub fn load(target_dir: &Path) -> Result<Self, LastRunError> {
         let path = Self::path(target_dir);
         match trust::read(&path) {
             Ok(bytes) => Ok(Self::read(bytes).unwrap_or_default()),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Ok(Self::default())
             }
-            Err(error) => Err(StateError { path, error }),
+            Err(error) => Err(LastRunError { path, error }),
         }
     }
 
@@ -83,7 +83,7 @@ impl State {
         let middle = start.checked_add(files).filter(|middle| *middle <= end)?;
         let bytes = Arc::new(bytes);
         let table = |range| FileTable::from_bytes(Arc::clone(&bytes), range);
-        Some(Self { run, files: table(start..middle), elsewhere: table(middle..end), tools, lockfile })
+        Some(Self { run, files: table(start..middle), outside: table(middle..end), tools, lockfile })
     }
 
     /// Writes it. It need not last through a power cut.
@@ -103,29 +103,29 @@ impl State {
 
     /// What is written behind the check.
     fn body(&self) -> postcard::Result<Vec<u8>> {
-        let (files, elsewhere) = (self.files.as_bytes(), self.elsewhere.as_bytes());
+        let (files, outside) = (self.files.as_bytes(), self.outside.as_bytes());
         let (tools, lockfile) = (self.tools.clone(), self.lockfile);
         let head = Head { run: self.run, tools, lockfile, files: files.len() };
         let mut body = postcard::to_stdvec(&head)?;
         body.extend_from_slice(files);
-        body.extend_from_slice(elsewhere);
+        body.extend_from_slice(outside);
         Ok(body)
     }
 }
 
 /// What the fuzz target needs, and the tests.
 #[cfg(any(test, all(fuzzing, feature = "cli")))]
-impl State {
+impl LastRun {
     /// Something of every kind.
     pub(crate) fn sample() -> Self {
-        use crate::model::key::What;
+        use crate::cache::key::What;
         use crate::model::stamp::{KnownFile, Stamp};
         let mut state = Self { run: 7, ..Self::default() };
         let digest = Digest::of_bytes(b"x");
         let stamp = Some(Stamp { len: 1, modified: 2, changed: 3, inode: 4 });
         let file = |path| KnownFile { path, stamp, digest, since: 2, before: [0; 8] };
         state.files = [file(b"a")].into_iter().collect();
-        state.elsewhere = [file(b"/b"), file(b"/c")].into_iter().collect();
+        state.outside = [file(b"/b"), file(b"/c")].into_iter().collect();
         let mut parts = Parts::default();
         parts.add(What::Variable, "A", digest);
         state.tools.insert("fmt".to_owned(), (7, parts));
@@ -159,22 +159,22 @@ mod tests {
     fn what_was_saved_is_loaded() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("genti")).unwrap();
-        assert_eq!(State::load(dir.path()).unwrap(), State::default());
-        State::sample().save(dir.path()).unwrap();
-        assert_eq!(State::load(dir.path()).unwrap(), State::sample());
+        assert_eq!(LastRun::load(dir.path()).unwrap(), LastRun::default());
+        LastRun::sample().save(dir.path()).unwrap();
+        assert_eq!(LastRun::load(dir.path()).unwrap(), LastRun::sample());
     }
 
     #[test]
     fn a_state_that_is_damaged_anywhere_is_none() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("genti")).unwrap();
-        State::sample().save(dir.path()).unwrap();
-        let good = std::fs::read(State::path(dir.path())).unwrap();
+        LastRun::sample().save(dir.path()).unwrap();
+        let good = std::fs::read(LastRun::path(dir.path())).unwrap();
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 0x20;
-            assert_eq!(State::read(bad), None, "byte {at}");
-            assert_eq!(State::read(good[..at].to_vec()), None, "cut at {at}");
+            assert_eq!(LastRun::read(bad), None, "byte {at}");
+            assert_eq!(LastRun::read(good[..at].to_vec()), None, "cut at {at}");
         }
     }
 }
