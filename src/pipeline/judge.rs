@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cap;
 use super::empty;
 use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
 use super::recall::{Fate, Recall};
 use crate::compare::identity::identify;
-use crate::compare::matching;
+use crate::compare::matching::{self, Reach};
 use crate::compare::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Entry, Place, Related, State};
 use crate::model::generated::{Generated, split_out_dir};
@@ -193,6 +194,8 @@ pub(super) struct Case<'a> {
     pub(super) stopped: &'a dyn Fn() -> Option<StopReason>,
     pub(super) strict: Strict,
     pub(super) parallel: usize,
+    /// The most new findings of a tool that are kept.
+    pub(super) max_findings: usize,
     /// Ends the comparison early.
     pub(super) halt: &'a dyn Halt,
 }
@@ -285,7 +288,11 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
         Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.shown_at().path()))?);
     let findings = identify(diagnostics, &sources, halt)?;
     drop(sources);
-    let matched = matching::compare(findings, suppressions, baseline, &ledger, halt)?;
+    let compare = |findings: Vec<_>, reach: &dyn Reach| {
+        matching::compare(findings, suppressions, baseline, reach, halt)
+    };
+    let matched = compare(findings, &ledger)?;
+    let matched = cap::apply(matched, case.max_findings, &mut ledger, &compare)?;
     let mut tools = ledger.tools(versions);
     for ((id, tool), outcome) in plan.graph.tools().zip(&mut tools) {
         count(tool, outcome, &matched.findings, &matched.gone);

@@ -68,6 +68,7 @@ impl PolicyConfig {
             build_dir: self.build_dir.or(base.build_dir),
             per_task_timeout: self.per_task_timeout.or(base.per_task_timeout),
             max_duration: self.max_duration.or(base.max_duration),
+            max_findings: self.max_findings.or(base.max_findings),
             origins,
         }
     }

@@ -60,6 +60,7 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<
         max_duration: read.value("--max-duration", args.max_duration.as_deref(), config::duration),
         parallel: read.value("--parallel", args.parallel.as_deref(), FromStr::from_str),
         build_dir: read.value("--build-dir", args.build_dir.as_deref(), FromStr::from_str),
+        max_findings: None,
         origins: BTreeMap::new(),
     };
     policy.origins = std::mem::take(&mut read.origins);

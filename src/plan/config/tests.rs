@@ -189,7 +189,7 @@ fn the_page_names_every_key() {
 #[test]
 fn a_policy_is_read() {
     let policy = config(
-        "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nbuild-dir = 'lanes'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'",
+        "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nbuild-dir = 'lanes'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'\nmax-findings = 1000000",
     )
     .policy;
     assert_eq!(policy.origins["order"], "genti.toml:2");
@@ -203,6 +203,7 @@ fn a_policy_is_read() {
             build_dir: Some(BuildDir::Lanes),
             per_task_timeout: Some(Duration::from_secs(90)),
             max_duration: Some(Duration::from_secs(5400)),
+            max_findings: NonZeroU32::new(1_000_000),
             origins: policy.origins,
         }
     );
