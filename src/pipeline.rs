@@ -8,6 +8,7 @@
 mod around;
 mod as_of;
 mod blind_spots;
+mod cap;
 mod compiled;
 mod conditions;
 mod empty;
@@ -103,6 +104,8 @@ pub struct Project {
     pub parallel: Parallel,
     /// Where cargo builds.
     pub build_dir: BuildDir,
+    /// The most new findings of a tool that a run keeps.
+    pub max_findings: usize,
     /// Where programs are found.
     pub programs: Programs,
     /// How the baseline was taken.
@@ -274,6 +277,7 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
         drift,
         parallel: effective.parallel.unwrap_or_default(),
         build_dir: effective.build_dir.unwrap_or_default(),
+        max_findings: effective.max_findings.map_or(cap::MOST, |most| most.get() as usize),
         config: config.source,
         programs,
         baseline: config.baseline,
@@ -459,6 +463,7 @@ pub fn run(
         stopped: &stopped,
         strict: session.strict,
         parallel: session.parallel,
+        max_findings: project.max_findings,
         halt,
     };
     let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));

@@ -460,7 +460,7 @@ impl Collector<'_> {
         let inputs = self.inputs;
         let mut discovered = Vec::new();
         let mut ignores = workspace::Ignores::new(inputs.workspace);
-        for path in self.files.union(&self.with_dots) {
+        for path in self.files.iter().chain(&self.with_dots) {
             discovered.extend(self.fact(path, &mut ignores)?);
         }
         for path in self.watched.iter().filter(|path| !self.files.contains(*path)) {

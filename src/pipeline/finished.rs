@@ -236,6 +236,7 @@ fn recompute(
         stopped: &|| stopped(run),
         strict: Strict::default(),
         parallel: 0,
+        max_findings: project.max_findings,
         halt: &Never,
     };
     match judge::conclude(case, ledger) {

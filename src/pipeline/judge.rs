@@ -9,10 +9,10 @@ use super::conditions::Alike;
 use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
 use super::unseen::{Look, Unseen};
-use super::{blind_spots, compiled, empty, numbers};
+use super::{blind_spots, cap, compiled, empty, numbers};
 use crate::cache::{Lookup, ResultCache};
 use crate::compare::identity::identify;
-use crate::compare::matching::{self, Matched};
+use crate::compare::matching::{self, Matched, Reach};
 use crate::compare::ratchet::Judged as JudgedNumbers;
 use crate::compare::suppressions::Suppressions;
 use crate::model::blind_spot::BlindSpot;
@@ -207,6 +207,8 @@ pub(super) struct Case<'a> {
     pub(super) stopped: &'a dyn Fn() -> Option<StopReason>,
     pub(super) strict: Strict,
     pub(super) parallel: usize,
+    /// The most new findings of a tool that are kept.
+    pub(super) max_findings: usize,
     /// Ends the comparison early.
     pub(super) halt: &'a dyn Halt,
 }
@@ -311,11 +313,16 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
         Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.shown_at().path()))?);
     let findings = identify(diagnostics, &sources, halt)?;
     drop(sources);
-    let mut tools = ledger.tools(versions);
-    let (numbers, baseline) = numbers::judge(&ledger, &tools, case.stated.as_ref(), baseline);
+    let (lines, baseline) = numbers::take(plan, baseline);
+    let compare = |findings: Vec<_>, reach: &dyn Reach| {
+        matching::compare(findings, suppressions, &baseline, reach, halt)
+    };
     let look = Look::new(&ledger, read, unseen);
-    let mut matched = matching::compare(findings, suppressions, &baseline, &look, halt)?;
+    let (mut matched, capped) = cap::compare(findings, case.max_findings, &plan.graph, &look, &compare)?;
     look.finish()?;
+    capped.iter().for_each(|(tool, reason)| ledger.note_all(*tool, reason));
+    let mut tools = ledger.tools(versions);
+    let numbers = numbers::judge(&ledger, &tools, case.stated.as_ref(), lines);
     let numbers = enter_numbers(numbers, &mut matched, &mut ledger, suppressions);
     for ((id, tool), outcome) in plan.graph.tools().zip(&mut tools) {
         count(tool, outcome, &matched.findings, &matched.gone);

@@ -10,7 +10,8 @@ use super::atomic::{self, Content, Failed};
 use super::contents;
 use super::outputs::OutputDir;
 use crate::disk;
-use crate::report::Draft;
+use crate::model::halt::Halt;
+use crate::report::{Draft, Until, is_halt};
 
 /// The name of the run that holds the artifact directory under `target_dir`, or has held it last.
 pub fn holder(target_dir: &Path) -> Option<String> {
@@ -58,6 +59,9 @@ pub enum StoreError {
         /// What the system said.
         error: io::Error,
     },
+    /// The run was stopped before all of them were made. What stood there before still does.
+    #[error("stopped before the artifacts were written; those of the last run are untouched")]
+    GivenUp,
     /// The run was stopped while it waited for another one.
     #[error("stopped while waiting for another run in this workspace")]
     Stopped,
@@ -148,21 +152,33 @@ impl ArtifactDir {
     ///
     /// # Errors
     ///
-    /// If the disk says no: with [`StoreError::Mixed`] if that was after the first file was in place.
-    pub fn write(&self, draft: &Draft<'_>) -> Result<(), StoreError> {
-        let Draft { run, report, tasks } = draft;
-        let lines = |out: &mut dyn io::Write| tasks.write(out);
+    /// If the disk says no: with [`StoreError::Mixed`] if that was after the first file was in place. Or if `halt` is due before
+    /// all of them are made.
+    pub fn write(&self, draft: &Draft<'_>, halt: &dyn Halt) -> Result<(), StoreError> {
+        let Draft { run, report, tasks, .. } = draft;
+        let lines = |out: &mut dyn io::Write| tasks.write(&mut Until::new(halt, out));
+        let report = |out: &mut dyn io::Write| report.write(&mut Until::new(halt, out));
         let files = [
             ("tasks.jsonl", Content::Made(&lines)),
-            ("report.json", Content::Bytes(report)),
+            ("report.json", Content::Made(&report)),
             ("run.json", Content::Bytes(run)),
         ];
         write(&self.artifacts, &files)
+    }
+
+    /// Opens the `report.json` that was written last.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there.
+    pub fn open_report(&self) -> io::Result<File> {
+        disk::open(&self.artifacts.join("report.json"))
     }
 }
 
 fn write<'a>(dir: &Path, files: &[(&str, impl Into<Content<'a>> + Copy)]) -> Result<(), StoreError> {
     atomic::write_all(dir, files).map_err(|Failed { name, done, error }| match done {
+        0 if is_halt(&error) => StoreError::GivenUp,
         0 => StoreError::Io { path: dir.join(name), error },
         _ => StoreError::Mixed { path: dir.join(name), dir: dir.to_path_buf(), error },
     })

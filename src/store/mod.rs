@@ -27,4 +27,4 @@ pub use finished::{NoArtifacts, load_artifacts};
 pub use golden::{GoldenError, load_golden, remove_golden, save_goldens};
 pub use lock::{LockError, save_lock};
 pub use outputs::OutputDir;
-pub use report::{NotReported, append_report, write_report};
+pub use report::{NotReported, append_report, write_report, write_report_until};

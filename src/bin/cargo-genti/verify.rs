@@ -190,7 +190,12 @@ fn unable(shell: &mut Shell, error: impl std::fmt::Display) -> End {
 
 /// Whether the plan of a later run is another one. Then nothing else can be compared.
 fn plan_differs(first: &Project, told: &Project, number: u32, shell: &mut Shell) -> Option<End> {
-    let plan = |project: &Project| report::plan_json(&project.workspace, &project.plan);
+    let plan = |project: &Project| {
+        let mut bytes = Vec::new();
+        // Into memory: there is nothing that could fail.
+        let _ = report::plan_json(&project.workspace, &project.plan, &mut bytes);
+        bytes
+    };
     if plan(first) == plan(told) {
         return None;
     }
