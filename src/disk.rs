@@ -7,7 +7,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 /// Opens the file at `path` for reading, without waiting for anybody.
 ///
@@ -68,6 +68,20 @@ pub fn read_to_string(path: &Path) -> io::Result<String> {
 /// If something is there that is neither a file nor a directory. Nothing there is no error.
 pub fn refuse_special(path: &Path) -> io::Result<()> {
     std::fs::metadata(path).map_or(Ok(()), |meta| check(&meta))
+}
+
+/// `path` without `.`, and without each `..` that follows the name of a directory. A `..` behind a symbolic link stays: the
+/// system resolves it from the target of the link.
+pub fn without_dots(path: &Path) -> PathBuf {
+    let mut kept = PathBuf::new();
+    for part in path.components() {
+        match (part, kept.components().next_back()) {
+            (Component::CurDir, _) => {}
+            (Component::ParentDir, Some(Component::Normal(_))) if !kept.is_symlink() => drop(kept.pop()),
+            (part, _) => kept.push(part),
+        }
+    }
+    kept
 }
 
 /// An error if this is neither a file nor a directory, by what it is called.
@@ -144,6 +158,24 @@ mod tests {
         let _listener = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
         refused(&dir.path().join("socket"), "a socket");
         refused(Path::new("/dev/zero"), "a device");
+    }
+
+    #[test]
+    fn dots_after_a_directory_go_and_those_after_a_link_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        std::fs::create_dir(root.join("a")).unwrap();
+        std::os::unix::fs::symlink("a", root.join("link")).unwrap();
+        for (path, expected) in [
+            ("a/../x", "x"),
+            ("a/./b/../../x", "x"),
+            ("gone/../x", "x"),
+            ("link/../x", "link/../x"),
+            ("a/../link/../../x", "link/../../x"),
+        ] {
+            assert_eq!(without_dots(&root.join(path)), root.join(expected), "{path}");
+        }
+        assert_eq!(without_dots(Path::new("../x")), Path::new("../x"));
     }
 
     #[test]

@@ -240,6 +240,9 @@ pub struct BuiltUnit {
     pub artifact: PathBuf,
     /// Where rustc's list of what it read may be: the first of these files that exists. None for documentation.
     pub dep_infos: Vec<PathBuf>,
+    /// Of documentation, lists of what rustc read when it compiled the present sources of the same target. Filled in by
+    /// the review of replays.
+    pub read_by_rustc: Vec<PathBuf>,
     /// Whether it is a procedural macro.
     pub is_macro: bool,
     /// Whether it runs where it is built: a build script, a procedural macro.

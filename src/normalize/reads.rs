@@ -70,12 +70,18 @@ pub struct Named {
     /// Files that its `mod` declarations may lead to, from the workspace root: the one that is there, its alternatives, and
     /// those of every `path` attribute, whether or not its condition holds.
     pub modules: Vec<RelPath>,
-    /// Files that `include!` and its like read, from the workspace root.
+    /// Files that `include!` and similar macros read, from the workspace root.
     pub included: Vec<RelPath>,
+    /// Files of the build script's output directory that are included, from that directory.
+    pub generated: Vec<RelPath>,
+    /// Strings that could be the path of a file, from the workspace root: another macro may include it.
+    pub mentioned: Vec<RelPath>,
     /// Variables that `env!` and `option_env!` read.
     pub variables: Vec<String>,
     /// Whether it reads a file that its text does not name: the argument of a macro, or an expression.
     pub is_open: bool,
+    /// Whether it tests `cfg(doc)`, so that rustdoc may read files that rustc does not.
+    pub tests_for_doc: bool,
 }
 
 /// Looks through `source`, the file `file` of the package in `dir`. `is_root` says whether it is the root of a crate.
@@ -86,23 +92,29 @@ pub fn named(source: &str, file: &RelPath, dir: &RelPath, is_root: bool) -> Name
     for (at, token) in tokens.iter().enumerate() {
         let rest = &tokens[at + 1..];
         modules.step(*token, rest, &mut named.modules);
+        let beside = |text: &str| join(&file.parent().unwrap_or_default(), text);
+        if let Token::Text(text) = token {
+            named
+                .mentioned
+                .extend(Some(unquoted(text)).filter(|text| is_like_path(text)).map(|text| beside(&text)));
+        }
         match (token, rest) {
             (
                 Token::Other("include" | "include_str" | "include_bytes"),
                 [Token::Other("!"), Token::Other(_), rest @ ..],
             ) => match argument(rest) {
-                Argument::Path(text) => {
-                    let beside = file.parent().unwrap_or_default();
-                    named.included.push(join(&beside, &text));
-                }
+                Argument::Path(text) => named.included.push(beside(&text)),
                 Argument::InPackage(text) => named.included.push(join(dir, text.trim_start_matches('/'))),
-                Argument::Generated => {}
+                Argument::Generated(text) => {
+                    named.generated.push(RelPath::new(text.trim_start_matches('/')));
+                }
                 Argument::Open => named.is_open = true,
             },
             (
                 Token::Other("env" | "option_env"),
                 [Token::Other("!"), Token::Other(_), Token::Text(name), ..],
             ) => named.variables.push(unquoted(name)),
+            (Token::Other("doc"), [Token::Other(")" | ","), ..]) => named.tests_for_doc = true,
             _ => {}
         }
     }
@@ -209,7 +221,7 @@ enum Argument {
     /// Below the directory of the package.
     InPackage(String),
     /// Below `OUT_DIR`: made by the build script.
-    Generated,
+    Generated(String),
     Open,
 }
 
@@ -242,7 +254,7 @@ fn argument(tokens: &[Token<'_>]) -> Argument {
             Other(")" | "]" | "}") => {
                 return match unquoted(variable).as_str() {
                     "CARGO_MANIFEST_DIR" => Argument::InPackage(path),
-                    "OUT_DIR" => Argument::Generated,
+                    "OUT_DIR" => Argument::Generated(path),
                     _ => Argument::Open,
                 };
             }
@@ -250,6 +262,13 @@ fn argument(tokens: &[Token<'_>]) -> Argument {
         }
     }
     Argument::Open
+}
+
+/// Whether `text` could be the path of a file with an extension or in another directory.
+fn is_like_path(text: &str) -> bool {
+    text.len() < 512
+        && text.contains(['.', '/'])
+        && !text.contains(|c: char| c.is_control() || matches!(c, '{' | '}' | '"'))
 }
 
 /// What a string says, escapes aside: paths have none.
@@ -326,10 +345,32 @@ mod tests {
             false,
         );
         check(r#"include!(concat!(env!("OUT_DIR"), "/a.rs"));"#, &[], false);
+        assert_eq!(
+            of(r#"include!(concat!(env!("OUT_DIR"), "/x/a.rs"));"#).generated,
+            [RelPath::new("x/a.rs")]
+        );
         check(r#"macro_rules! m { ($f:expr) => { include_str!($f) } }"#, &[], true);
         check(r#"include_str!(concat!(env!("HOME"), "/a"))"#, &[], true);
         check(r#"// include_str!("a")"#, &[], false);
         check(r#"include_str!("../../../up")"#, &["a/src/../../../up"], false);
+    }
+
+    #[test]
+    fn strings_that_may_be_paths_are_mentioned() {
+        let source = r#"doctest!("../README.md"); let a = ("no path", "{}/x", "b/c", "");"#;
+        assert_eq!(of(source).mentioned, ["a/src/../README.md", "a/src/b/c"].map(RelPath::new));
+    }
+
+    #[test]
+    fn a_condition_on_documentation_is_found() {
+        for source in
+            ["#[cfg(doc)] mod a {}", "#![cfg_attr(doc, feature(x))]", "#[cfg(any(doc, test))] mod a {}"]
+        {
+            assert!(of(source).tests_for_doc, "{source}");
+        }
+        for source in ["#[doc(hidden)] mod a {}", "#[doc = \"x\"] mod a {}", "#[cfg(docsrs)] mod a {}"] {
+            assert!(!of(source).tests_for_doc, "{source}");
+        }
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct Scrub {
     downloads: Vec<PathBuf>,
     /// Directories with what stands for them, the longest first; an empty stand-in is the root's.
     prefixes: Vec<(String, String)>,
+    /// The links to directories in the workspace, and where each leads; absolute.
+    links: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Scrub {
@@ -45,6 +47,7 @@ impl Scrub {
             top: RelPath::default(),
             downloads: Vec::new(),
             prefixes: Vec::new(),
+            links: Vec::new(),
         };
         scrub.add_prefix(temp, "[TMP]");
         if let Some(home) = home {
@@ -70,7 +73,7 @@ impl Scrub {
         self.add_prefix(root, "");
         self.sources.push((root.to_path_buf(), RelPath::default()));
         for dir in self.outside.clone() {
-            let place = plain(&dir.to_path(root));
+            let place = self.plain(&dir.to_path(root));
             self.add_prefix(&place, &dir.to_string());
             self.sources.push((place, dir));
         }
@@ -81,12 +84,38 @@ impl Scrub {
     /// has downloaded into it.
     #[must_use]
     pub fn with_repository(mut self, root: &Path, up: &RelPath, downloads: Option<&Path>) -> Self {
-        let top = plain(&up.to_path(root));
+        let top = self.plain(&up.to_path(root));
         self.add_prefix(&top, &up.to_string());
         self.sources.push((top, up.clone()));
         self.top = up.clone();
         self.downloads.extend(downloads.map(Path::to_path_buf));
         self
+    }
+
+    /// The `links` lead to these directories: a `..` behind one of them leads on from there. All are absolute.
+    #[must_use]
+    pub fn with_links(mut self, links: Vec<(PathBuf, PathBuf)>) -> Self {
+        self.links = links;
+        self
+    }
+
+    /// `path` without `.` and `..`.
+    fn plain(&self, path: &Path) -> PathBuf {
+        let mut plain = PathBuf::new();
+        for part in path.components() {
+            match part {
+                Component::CurDir => {}
+                Component::ParentDir => {
+                    if let Some((_, real)) = self.links.iter().find(|(link, _)| *link == plain) {
+                        plain.clone_from(real);
+                    }
+                    // Does nothing at `/`.
+                    plain.pop();
+                }
+                part => plain.push(part),
+            }
+        }
+        plain
     }
 
     /// The path that `raw` is, seen from the top of the repository.
@@ -162,8 +191,8 @@ impl Scrub {
         let has_dots = path.components().any(|part| part == Component::ParentDir);
         let text = match (has_dots, path.is_absolute()) {
             (false, _) => self.lossy(raw),
-            (true, true) => self.text(&plain(&path).to_string_lossy()),
-            (true, false) => RelPath::between(&self.root, &plain(&self.root.join(&path)))
+            (true, true) => self.text(&self.plain(&path).to_string_lossy()),
+            (true, false) => RelPath::between(&self.root, &self.plain(&self.root.join(&path)))
                 .map_or_else(|| self.lossy(raw), |path| path.to_string()),
         };
         let path = Path::new(&text);
@@ -181,7 +210,7 @@ impl Scrub {
         if raw.as_os_str().is_empty() {
             return None;
         }
-        let path = plain(&self.root.join(raw));
+        let path = self.plain(&self.root.join(raw));
         if self.targets.iter().any(|target| path.starts_with(target)) {
             return None;
         }
@@ -204,22 +233,6 @@ pub(super) fn without_hashes(text: Cow<'_, str>) -> String {
     } else {
         text.into_owned()
     }
-}
-
-/// `path` without `.` and `..`, by its text alone.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            // Does nothing at `/`.
-            Component::ParentDir => {
-                plain.pop();
-            }
-            part => plain.push(part),
-        }
-    }
-    plain
 }
 
 /// `text` without escape sequences; no escape character is left, also none of a broken sequence.
@@ -378,6 +391,16 @@ mod tests {
         let scrub = Scrub::new(&workspace, Some(Path::new("/")), Path::new("/tmp"));
         assert_eq!(scrub.text("/etc/x /tmp/y"), "/etc/x [TMP]/y");
         assert_eq!(scrub.path(b"/etc/x"), Some(RelPath::new("etc/x")));
+    }
+
+    #[test]
+    fn dots_behind_a_link_lead_on_from_its_target() {
+        let (link, real) = (PathBuf::from("/home/me/ws/a/link"), PathBuf::from("/home/me/ws/b/deep"));
+        let scrub = scrub().with_links(vec![(link, real)]);
+        let path = |raw: &str| scrub.path(raw.as_bytes()).unwrap();
+        assert_eq!(path("a/link/../x.rs"), RelPath::new("b/x.rs"));
+        assert_eq!(path("a/link/x.rs"), RelPath::new("a/link/x.rs"));
+        assert_eq!(path("a/other/../x.rs"), RelPath::new("a/x.rs"));
     }
 
     #[test]

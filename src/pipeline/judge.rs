@@ -32,7 +32,7 @@ use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
 use crate::normalize::{self, Input, NotParsed, Parsed, Scrub, Unparsable};
 use crate::scan::{BuildDirs, Env, Judged, Kept, StepRun, Stop, StopReason};
-use crate::workspace::{LoadError, inputs_of};
+use crate::workspace::{LoadError, inputs_of, links_to_dirs};
 
 /// What one process came to, as normalized on the thread that ran it.
 pub(super) type Normalized = Result<Parsed, Unparsable>;
@@ -41,7 +41,7 @@ pub(super) type Normalized = Result<Parsed, Unparsable>;
 pub(super) fn scrub(workspace: &Workspace, env: &Env, build_dirs: &BuildDirs) -> Scrub {
     let home = env.get("HOME").map(Path::new);
     let temp = env.get("TMPDIR").map_or(Path::new("/tmp"), Path::new);
-    let scrub = Scrub::new(workspace, home, temp);
+    let scrub = Scrub::new(workspace, home, temp).with_links(links_to_dirs(workspace));
     let scrub = build_dirs.all().into_iter().fold(scrub, |scrub, dir| scrub.with_target(dir));
     // Some tools resolve symbolic links before they print a path.
     let scrub = match workspace.root.canonicalize() {

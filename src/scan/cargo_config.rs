@@ -9,6 +9,7 @@ use toml::{Table, Value};
 
 use super::environment::Env;
 use super::program::{Programs, read_text};
+use crate::disk;
 use crate::model::path::RelPath;
 use crate::model::workspace::Workspace;
 
@@ -107,7 +108,7 @@ impl CargoConfig {
         self.tables.push((dir.parent().unwrap_or(&dir).to_path_buf(), table));
         let (base, _) = name.rsplit_once('/').unwrap_or_default();
         for file in included.iter().filter_map(|file| file.get("path").unwrap_or(file).as_str()) {
-            let path = RelPath::without_dots(&dir.join(file));
+            let path = disk::without_dots(&dir.join(file));
             let name = match name.starts_with('$') {
                 true => format!("{base}/{file}"),
                 false => RelPath::between(root, &path).map(|path| path.to_string()).unwrap_or_default(),

@@ -18,7 +18,7 @@ use super::walk::{self, Found};
 use super::{Listing, LoadError, place};
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::path::RelPath;
-use crate::model::workspace::{Beyond, File};
+use crate::model::workspace::{Beyond, File, Workspace};
 
 /// The number of files behind one link beyond which nothing that depends on it is cached.
 pub(super) const MOST_BEHIND: usize = 10_000;
@@ -193,6 +193,15 @@ fn last_hop(at: &Path) -> Option<PathBuf> {
         }
     }
     Some(at)
+}
+
+/// The links among the files of `workspace` that lead to directories, each with the canonical path of its directory.
+pub fn links_to_dirs(workspace: &Workspace) -> Vec<(PathBuf, PathBuf)> {
+    let links = workspace.files.iter().filter(|file| file.is_link);
+    let links = links.map(|file| place(&workspace.root, &file.path));
+    let led = links
+        .filter_map(|link| link.canonicalize().ok().filter(|real| real.is_dir()).map(|real| (link, real)));
+    led.collect()
 }
 
 /// Whether a link leads from `root` to the directory `dir`.

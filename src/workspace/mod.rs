@@ -28,7 +28,7 @@ use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
 
 pub use generated::{Unreadable, generated, inputs_of};
 pub use git::{GitError, changed_since, commit_time, is_ignored, manifests_beyond, merge_sides, tracked};
-pub use links::outside_digest;
+pub use links::{links_to_dirs, outside_digest};
 pub use seen::{Look, has_changed, look_at, stamp_of, still_as_seen};
 pub use sources::read_sources;
 pub use walk::{Ignores, everything_below};

@@ -43,6 +43,7 @@ impl Collector {
             source: artifact.target.src_path.clone().into(),
             artifact: first,
             dep_infos,
+            read_by_rustc: Vec::new(),
             is_macro: artifact.target.is_macro(),
             is_for_host: artifact.target.is_macro() || kind == TargetKind::BuildScript,
             is_test: artifact.profile.test,

@@ -33,10 +33,25 @@ pub(super) struct Collector<'a> {
     closure: BTreeSet<PackageId>,
     build_dirs: &'a [PathBuf],
     files: BTreeSet<RelPath>,
+    /// Those of the files that were called by a path with `..`, by that path: a directory before the `..` may become a link.
+    with_dots: BTreeSet<RelPath>,
     /// Files and directories that build scripts are to be run again for.
     watched: BTreeSet<RelPath>,
     variables: BTreeSet<String>,
+    /// Where the build scripts of the package whose sources are followed have put what they generated.
+    out_dirs: Vec<PathBuf>,
     wants_everything: bool,
+}
+
+/// What following sources from one to the next comes to.
+#[derive(Clone, Copy, Default)]
+struct Followed {
+    /// Whether a file is included that no text names.
+    is_open: bool,
+    /// Whether a generated file is included, and it is not known where it is.
+    lacks_generated: bool,
+    /// Whether a source tests `cfg(doc)`.
+    tests_for_doc: bool,
 }
 
 /// That it can't be told what a process has read: its result can't be kept.
@@ -126,7 +141,7 @@ impl Ground<'_> {
             }
         } else {
             for unit in &traces.units {
-                collector.add_unit(unit)?;
+                collector.add_unit(unit, &traces.scripts)?;
             }
             for script in &traces.scripts {
                 collector.add_script(script)?;
@@ -139,11 +154,12 @@ impl Ground<'_> {
     pub(super) fn read_by_unit(
         &self,
         unit: &BuiltUnit,
+        scripts: &BTreeSet<RanScript>,
         build_dirs: &[PathBuf],
         wide: &Wide,
     ) -> Result<Digest, Unknown> {
         let mut collector = self.collector(BTreeSet::new(), build_dirs);
-        collector.add_unit(unit)?;
+        collector.add_unit(unit, scripts)?;
         if !unit.dep_infos.is_empty() {
             // Cargo itself follows the variables that rustc reads.
             collector.variables.clear();
@@ -196,8 +212,10 @@ impl Ground<'_> {
             closure,
             build_dirs,
             files: BTreeSet::new(),
+            with_dots: BTreeSet::new(),
             watched: BTreeSet::new(),
             variables: BTreeSet::new(),
+            out_dirs: Vec::new(),
             wants_everything: false,
         }
     }
@@ -257,9 +275,8 @@ impl Wide {
 }
 
 impl Collector<'_> {
-    /// Adds what `unit` has read by rustc's own account; of documentation, for which there is none, what its sources name and
-    /// what rustc has read of the same target.
-    fn add_unit(&mut self, unit: &BuiltUnit) -> Result<(), Unknown> {
+    /// Adds what `unit` has read by rustc's own account. Rustdoc gives none: of documentation, adds what its sources name.
+    fn add_unit(&mut self, unit: &BuiltUnit, scripts: &BTreeSet<RanScript>) -> Result<(), Unknown> {
         if self.ground.is_immutable(&unit.manifest) {
             return Ok(());
         }
@@ -269,12 +286,19 @@ impl Collector<'_> {
         let base = if unit.source.starts_with(root) { root } else { dir };
         let source = RelPath::between(root, &RelPath::without_dots(&unit.source)).ok_or(Unknown)?;
         let package = RelPath::between(root, dir).ok_or(Unknown)?;
-        if unit.dep_infos.is_empty() {
-            if self.follow([source], &package, false) {
-                let compiled: Vec<_> = dep_infos_beside(unit).iter().filter_map(|path| read(path)).collect();
-                self.wants_everything |= compiled.is_empty();
-                let compiled = compiled.iter().filter_map(|text| reads::dep_info(text));
-                compiled.into_iter().try_for_each(|read| self.add(read, base))?;
+        if unit.is_doc {
+            let scripts = scripts.iter().filter(|script| script.manifest.as_ref() == Some(&unit.manifest));
+            self.out_dirs = scripts.map(|script| script.output.with_file_name("out")).collect();
+            let Followed { is_open, lacks_generated, tests_for_doc } = self.follow([source], &package, false);
+            if is_open || lacks_generated {
+                // Rustc has read the same files, unless a condition lets rustdoc alone see some of them.
+                if tests_for_doc || unit.read_by_rustc.is_empty() {
+                    return Err(Unknown);
+                }
+                for list in &unit.read_by_rustc {
+                    let text = read(list).ok_or(Unknown)?;
+                    self.add(reads::dep_info(&text).ok_or(Unknown)?, base)?;
+                }
             }
             return Ok(());
         }
@@ -340,48 +364,63 @@ impl Collector<'_> {
 
     fn add_file(&mut self, path: &Path) -> Result<(), Unknown> {
         if !self.ground.is_immutable(path) {
-            self.files.insert(self.relative(path)?);
+            let path = self.relative(path)?;
+            let path = self.without_dots(path);
+            self.files.insert(path);
         }
         Ok(())
     }
 
     fn watch(&mut self, path: &Path) -> Result<(), Unknown> {
-        self.watched.insert(self.relative(path)?);
+        let path = self.relative(path)?;
+        let path = self.without_dots(path);
+        self.watched.insert(path);
         Ok(())
+    }
+
+    /// `path` as [`disk::without_dots`] has it.
+    fn without_dots(&mut self, path: RelPath) -> RelPath {
+        let root = &self.ground.workspace.root;
+        let plain = RelPath::between(root, &disk::without_dots(&path.to_path(root)));
+        match plain.filter(|plain| *plain != path) {
+            Some(plain) => {
+                self.with_dots.insert(path);
+                plain
+            }
+            None => path,
+        }
     }
 
     fn relative(&self, path: &Path) -> Result<RelPath, Unknown> {
         let root = &self.ground.workspace.root;
         // Some tools resolve links before they print a path.
         let real = root.canonicalize().ok().filter(|real| path.starts_with(real));
-        let path = RelPath::between(real.as_deref().unwrap_or(root), path).ok_or(Unknown)?;
-        Ok(without_dots(root, path))
+        RelPath::between(real.as_deref().unwrap_or(root), path).ok_or(Unknown)
     }
 
     /// Adds what the sources of `package` name: those of its targets, and all others that are listed.
     fn follow_package(&mut self, package: PackageId) {
         let workspace = self.ground.workspace;
         let Package { dir, targets, .. } = workspace.package(package);
-        let is_open = self.follow(targets.iter().map(|target| target.root.clone()), dir, false);
+        let of_targets = self.follow(targets.iter().map(|target| target.root.clone()), dir, false);
         let listed = self.ground.declared.files_of(package).iter().map(|id| &workspace.file(*id).path);
         let listed = listed.filter(|path| path.as_bytes().ends_with(b".rs") && !self.files.contains(*path));
         let listed: Vec<_> = listed.cloned().collect();
-        self.wants_everything |= self.follow(listed, dir, false) || is_open;
+        self.wants_everything |= self.follow(listed, dir, false).is_open || of_targets.is_open;
     }
 
     /// Adds `roots`, sources of the package in `dir`, and what is named by them and by the modules that they lead to: only
-    /// modules, or what they include as well. Whether a file is included that no text names.
+    /// modules, or what they include as well.
     fn follow(
         &mut self,
         roots: impl IntoIterator<Item = RelPath>,
         dir: &RelPath,
         only_modules: bool,
-    ) -> bool {
+    ) -> Followed {
         let root = &self.ground.workspace.root;
         let mut queue: Vec<_> = roots.into_iter().map(|path| (path, true)).collect();
-        let tidy = |path| without_dots(root, path);
         let mut seen = BTreeSet::new();
-        let mut has_open = false;
+        let mut followed = Followed::default();
         while let Some((path, is_root)) = queue.pop() {
             if !seen.insert(path.clone()) {
                 continue;
@@ -389,26 +428,39 @@ impl Collector<'_> {
             let text = read(&path.to_path(root));
             self.files.insert(path.clone());
             let Some(text) = text else { continue };
-            let Named { modules, included, variables, is_open } =
+            let Named { modules, included, generated, mentioned, variables, is_open, tests_for_doc } =
                 reads::named(&String::from_utf8_lossy(&text), &path, dir, is_root);
-            queue.extend(modules.into_iter().map(|path| (tidy(path), false)));
+            queue.extend(modules.into_iter().map(|path| (self.without_dots(path), false)));
             if !only_modules {
-                has_open |= is_open;
+                followed.is_open |= is_open;
+                followed.lacks_generated |= !generated.is_empty() && self.out_dirs.is_empty();
+                followed.tests_for_doc |= tests_for_doc;
                 self.variables.extend(variables);
-                let (sources, others): (Vec<_>, Vec<_>) =
-                    included.into_iter().map(tidy).partition(|path| path.as_bytes().ends_with(b".rs"));
-                queue.extend(sources.into_iter().map(|path| (path, false)));
-                self.files.extend(others);
+                let generated = generated.iter().flat_map(|path| {
+                    self.out_dirs.iter().filter_map(|dir| RelPath::between(root, &path.to_path(dir)))
+                });
+                let included: Vec<_> = generated.chain(included).collect();
+                for path in included {
+                    let path = self.without_dots(path);
+                    match path.as_bytes().ends_with(b".rs") {
+                        true => queue.push((path, false)),
+                        false => drop(self.files.insert(path)),
+                    }
+                }
+                for path in mentioned.into_iter().filter(|path| path.to_path(root).is_file()) {
+                    let path = self.without_dots(path);
+                    self.files.insert(path);
+                }
             }
         }
-        has_open
+        followed
     }
 
     fn finish(self, wide: &Wide) -> Result<Vec<Extra>, Unknown> {
         let ground = self.ground;
         let mut extras = Vec::new();
         let mut ignores = workspace::Ignores::new(ground.workspace);
-        for path in &self.files {
+        for path in self.files.union(&self.with_dots) {
             extras.extend(self.fact(path, &mut ignores)?);
         }
         for path in self.watched.iter().filter(|path| !self.files.contains(*path)) {
@@ -458,21 +510,6 @@ impl Collector<'_> {
     }
 }
 
-/// `path` without `..` where these lead to what stands before them: not behind a link to a directory.
-fn without_dots(root: &Path, path: RelPath) -> RelPath {
-    let mut kept: Vec<&[u8]> = Vec::new();
-    for part in path.as_bytes().split(|&byte| byte == b'/') {
-        if part != b".." || kept.last().is_none_or(|last| *last == b"..") {
-            kept.push(part);
-        } else if RelPath::new(kept.join(&b'/')).to_path(root).is_symlink() {
-            return path;
-        } else {
-            kept.pop();
-        }
-    }
-    RelPath::new(kept.join(&b'/'))
-}
-
 /// Facts as they are hashed.
 struct Facts<'a>(&'a [Extra]);
 
@@ -494,7 +531,7 @@ impl ContentHash for Facts<'_> {
 }
 
 /// The lists of what rustc has read of the target that `unit` documents: beside what was made of it in the same directory.
-fn dep_infos_beside(unit: &BuiltUnit) -> Vec<PathBuf> {
+pub(super) fn dep_infos_beside(unit: &BuiltUnit) -> Vec<PathBuf> {
     let target = unit.fingerprint.rsplit_once('-').map_or("", |(_, name)| name).replace('-', "_");
     // `TARGET/doc/NAME/index.html`, and profiles beside `doc`.
     let Some(base) = unit.artifact.ancestors().nth(3) else { return Vec::new() };

@@ -71,11 +71,17 @@ impl Recall<'_> {
         let mut memory = self.lock();
         let before = memory.known.builds.clone();
         let (mut stale, mut is_presumed) = (Vec::new(), false);
+        let units = std::mem::take(&mut parsed.traces.units).into_iter();
+        let units = units.map(|unit| match unit.is_doc {
+            true => BuiltUnit { read_by_rustc: self.read_by_rustc(&mut memory, &unit), ..unit },
+            false => unit,
+        });
+        parsed.traces.units = units.collect();
         let has_macros = parsed.traces.units.iter().any(|unit| unit.is_macro);
         let local = |manifest: &Path| !self.ground.is_immutable(manifest);
         let units = parsed.traces.units.iter().filter(|unit| local(&unit.manifest));
         for unit in units {
-            match self.look_at_unit(&mut memory, id, unit) {
+            match self.look_at_unit(&mut memory, id, unit, &parsed.traces.scripts) {
                 Look::Real => {}
                 Look::Presumed => is_presumed |= has_macros,
                 Look::Stale => stale.push((&unit.artifact, unit.name.as_str(), unit.fingerprint.as_str())),
@@ -124,8 +130,14 @@ impl Recall<'_> {
         again && unsure.is_none()
     }
 
-    fn look_at_unit(&self, memory: &mut Memory, id: ToolId, unit: &BuiltUnit) -> Look {
-        let read = self.ground.read_by_unit(unit, &self.build_dirs, &self.wide);
+    fn look_at_unit(
+        &self,
+        memory: &mut Memory,
+        id: ToolId,
+        unit: &BuiltUnit,
+        scripts: &BTreeSet<RanScript>,
+    ) -> Look {
+        let read = self.ground.read_by_unit(unit, scripts, &self.build_dirs, &self.wide);
         let read = read.map(|read| {
             let mut hasher = Hasher::new("genti.unit.1");
             hasher.field("read", &read.0);

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::keys::Ground;
+use crate::disk;
 use crate::model::path::RelPath;
 use crate::model::tool::{Arg, Search, Start, Tool, ToolId};
 use crate::model::workspace::Workspace;
@@ -88,7 +89,7 @@ impl Ground<'_> {
                 dir.ancestors().all(|dir| dirs.insert(dir.to_path_buf()));
             };
             for dir in &within {
-                let place = RelPath::without_dots(&dir.to_path(root));
+                let place = disk::without_dots(&dir.to_path(root));
                 let is_link = place.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
                 if is_link || dir.is_root() {
                     let real = place.canonicalize().ok().filter(|real| real.is_dir());
@@ -132,7 +133,7 @@ impl Found<'_, '_> {
 
     /// Adds a file that is called by where it lies, seen from the workspace.
     fn add_place(&mut self, path: PathBuf) {
-        let path = RelPath::without_dots(&path);
+        let path = disk::without_dots(&path);
         let name = RelPath::between(&self.ground.workspace.root, &path);
         self.add(name.map_or_else(|| path.display().to_string(), |name| name.to_string()), path);
     }
@@ -184,7 +185,7 @@ impl Found<'_, '_> {
         if !upwards {
             return self.add(format!("{prefix}{name}"), dir.join(name));
         }
-        let dir = RelPath::without_dots(dir);
+        let dir = disk::without_dots(dir);
         for start in [Some(dir.clone()), dir.canonicalize().ok()].into_iter().flatten() {
             start.ancestors().for_each(|dir| self.add_place(dir.join(name)));
         }
@@ -202,7 +203,7 @@ impl Found<'_, '_> {
         let paths: Vec<_> = names.filter(is_path).map(|name| root.join(name)).collect();
         let named = self.ground.declared.named(self.id);
         let within = |path: &PathBuf| {
-            let path = RelPath::between(root, &RelPath::without_dots(path))?;
+            let path = RelPath::between(root, &disk::without_dots(path))?;
             self.ground.workspace.find(&path)
         };
         let paths: Vec<_> = paths

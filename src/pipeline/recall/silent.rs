@@ -11,13 +11,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::extras::{Unknown, first_source};
+use super::extras::{Unknown, dep_infos_beside, first_source};
 use super::keys::Ground;
 use super::{Memory, Recall};
 use crate::model::digest::Digest;
 use crate::model::tool::{Arg, Parse, Per, Tool, ToolId};
 use crate::model::workspace::{PackageId, Workspace};
-use crate::normalize::RanScript;
+use crate::normalize::{BuiltUnit, RanScript};
 use crate::scan::{self, BuildDirs, Stop, Units, read_text};
 use crate::store::{self, Builds};
 
@@ -178,6 +178,17 @@ impl Recall<'_> {
                 self.survey(memory, id);
             }
         }
+    }
+
+    /// The lists of what rustc read of the target that `unit` documents, as far as they are of the present inputs.
+    pub(super) fn read_by_rustc(&self, memory: &mut Memory, unit: &BuiltUnit) -> Vec<PathBuf> {
+        let clippy = self.clippy();
+        let mut lists = dep_infos_beside(unit);
+        lists.retain(|path| {
+            let list = self.ground.list(path, Some(&unit.name));
+            self.look_at_list(memory, &list, clippy) == Look::Current
+        });
+        lists
     }
 
     /// Whether tool `id` may run cargo and does not report what it built.

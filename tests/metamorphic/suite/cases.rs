@@ -30,6 +30,8 @@ macro_rules! cases {
 
 pub(crate) const CASES: &[Case] = cases![
     a_readme_behind_a_link_is_an_input_of_doc,
+    a_configuration_of_cargo_beside_the_target_of_a_link_is_an_input,
+    a_link_that_takes_the_place_of_a_directory_is_a_change,
     a_source_behind_a_link_is_an_input_of_fmt,
     a_source_behind_a_link_is_an_input_of_clippy,
     a_directory_that_several_crates_link_to_is_an_input_of_fmt,
@@ -55,6 +57,8 @@ pub(crate) const CASES: &[Case] = cases![
     a_console_script_of_pip_that_is_upgraded_is_another_program,
     a_program_of_npm_that_is_upgraded_is_another_program,
     a_replay_of_rustdoc_is_not_a_look_at_a_readme,
+    a_file_that_only_a_macro_names_is_an_input_of_doc,
+    a_file_that_generated_code_includes_is_an_input_of_doc,
     a_replay_of_clippy_is_not_a_look_at_its_configuration,
     a_replay_after_an_untracked_change_reaches_no_other_checkout,
     clippy_looks_at_a_source_with_an_older_time,
@@ -115,6 +119,59 @@ fn a_readme_behind_a_link_is_an_input_of_doc() {
         draft.link("repo/ws/a/README.md", "repo/ws/README.md");
     });
     check(&mut world, |world| world.write("repo/ws/README.md", "See [Vex].\n"), 1);
+}
+
+fn a_configuration_of_cargo_beside_the_target_of_a_link_is_an_input() {
+    let mut world = workspace(Tool::Clippy, |draft| {
+        draft.lib("#[cfg(evil)]\npub fn f() -> u8 {\n    return 1;\n}");
+        draft.file("home/.cargo/config.toml", "include = [{ path = \"linked/../more.toml\" }]\n");
+        draft.file("out/shared/deep/x.txt", "");
+        draft.file("out/shared/more.toml", "[build]\nrustflags = [\"--cfg\", \"good\"]\n");
+        draft.link("home/.cargo/linked", "out/shared/deep");
+    });
+    check(&mut world, |world| world.edit("out/shared/more.toml", "good", "evil"), 1);
+}
+
+fn a_link_that_takes_the_place_of_a_directory_is_a_change() {
+    let mut world = workspace(Tool::Fmt, |draft| {
+        draft.lib("#[path = \"inner/../s.rs\"]\npub mod s;");
+        draft.file("repo/ws/a/src/inner/x.txt", "");
+        draft.file("repo/ws/a/src/s.rs", GOOD);
+        draft.file("repo/other/inner/x.txt", "");
+        draft.file("repo/other/s.rs", BAD);
+    });
+    let change = |world: &mut World| {
+        world.remove("repo/ws/a/src/inner");
+        world.link("repo/ws/a/src/inner", "repo/other/inner");
+    };
+    check(&mut world, change, 1);
+}
+
+/// `README.md` outside of the package, which the documentation of `a` includes by a path that no text names.
+fn with_unnamed_readme(draft: &mut Draft) {
+    draft.lib(
+        "macro_rules! doc {\n    ($($part:literal),*) => {\n        #[doc = include_str!(concat!($($part),*))]\n        pub mod m {}\n    };\n}\n\ndoc!(\"../../READ\", \"ME.md\");",
+    );
+    draft.file("repo/ws/README.md", "See [Vec].\n");
+}
+
+fn a_file_that_only_a_macro_names_is_an_input_of_doc() {
+    let mut world = workspace(Tool::Doc, with_unnamed_readme);
+    check(&mut world, |world| world.write_at("repo/ws/README.md", "See [Vex].\n", Times::Old), 1);
+}
+
+fn a_file_that_generated_code_includes_is_an_input_of_doc() {
+    let mut world = workspace(Tool::Doc, |draft| {
+        draft.build.push("println!(\"cargo::rerun-if-changed=build.rs\");".to_owned());
+        draft.build.push("let readme = std::env::current_dir().unwrap().join(\"../README.md\");".to_owned());
+        draft.build.push(
+            "std::fs::write(std::env::var(\"OUT_DIR\").unwrap() + \"/made.rs\", format!(\"#[doc = include_str!({readme:?})]\\npub mod m {{}}\\n\")).unwrap();"
+                .to_owned(),
+        );
+        draft.lib("include!(concat!(env!(\"OUT_DIR\"), \"/made.rs\"));");
+        draft.file("repo/ws/README.md", "See [Vec].\n");
+    });
+    check(&mut world, |world| world.write_at("repo/ws/README.md", "See [Vex].\n", Times::Old), 1);
 }
 
 fn a_source_behind_a_link_is_an_input_of_fmt() {

@@ -168,7 +168,7 @@ impl Pair {
     }
 
     fn add_others(&mut self, dice: &mut Dice) {
-        let count = [0, 0, 0, 1, 1, 2][dice.below(6)];
+        let count = if self.part.hides_others() { 0 } else { [0, 0, 0, 1, 1, 2][dice.below(6)] };
         let fitting = |part: &&&'static Part| {
             part.goes_with_others() && part.tools.contains(&self.tool) && part.name != self.part.name
         };
@@ -383,7 +383,7 @@ impl Outcome {
 fn spot(part: &Part, n: usize, dice: &mut Dice) -> Spot {
     let mut spot = Spot::random(&part.seat, n, dice);
     // What nobody is told of and git does not list, nobody can know.
-    if part.sight == Sight::Untracked {
+    if matches!(part.sight, Sight::Untracked | Sight::Optional) {
         spot.ignored.clear();
     }
     spot

@@ -193,7 +193,8 @@ fn can_go(seat: &Seat, direct: &Spot, way: Way) -> bool {
             let dir = direct.dir();
             let name = dir.rsplit('/').next().unwrap_or_default();
             let is_alone = ["examples", "tests", "benches", "rustfmt", "conf"].contains(&name)
-                || [".cargo", "src/bin"].iter().any(|end| dir.ends_with(end)) && !dir.starts_with("home");
+                || dir.ends_with("src/bin")
+                || direct.via.ends_with(".cargo/config.toml") && !dir.starts_with("home");
             match way {
                 Way::DirLink | Way::FileLinkInDirLink => is_alone,
                 way => way != Way::UpFromLink,

@@ -140,7 +140,12 @@ pub(super) const PARTS: &[Part] = &[
     Part {
         name: "a file in a directory of a directory that a build script names",
         tools: TOOLS,
-        seat: Seat::Anywhere { beside: "repo/ws/a/data{n}/deep", name: "x.txt", by: By::Path, near: false },
+        seat: Seat::Anywhere {
+            beside: "repo/ws/a/data{n}/deep",
+            name: "x.txt",
+            by: By::PlainPath,
+            near: false,
+        },
         good: WORD[0],
         bad: WORD[1],
         absent: Absent::Good,

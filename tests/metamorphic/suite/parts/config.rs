@@ -21,7 +21,6 @@ const ALL_FLAGS: [&str; 2] = [
 
 const CARGO: &[&str] = &[
     "repo/ws/.cargo/config.toml",
-    "repo/ws/.cargo/config",
     "repo/.cargo/config.toml",
     ".cargo/config.toml",
     "home/.cargo/config.toml",
@@ -377,7 +376,7 @@ pub(super) const PARTS: &[Part] = &[
         good: FLAGS[0],
         bad: FLAGS[1],
         absent: Absent::Good,
-        sight: Sight::Full,
+        sight: Sight::Optional,
         draft: |draft, _| {
             draft.file("repo/ws/.cargo/config.toml", FLAGS[0]);
             draft.bad_under_cfg("evil");

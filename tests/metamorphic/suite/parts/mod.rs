@@ -121,6 +121,11 @@ impl Part {
         programs::missing_program(self)
     }
 
+    /// Whether nothing is reported of other parts where this one is good.
+    pub(crate) fn hides_others(&self) -> bool {
+        self.name.contains("lints")
+    }
+
     /// Whether it may stand beside another one that is changed.
     pub(crate) fn goes_with_others(&self) -> bool {
         // Of the configuration of cargo there is one.
