@@ -1,45 +1,46 @@
-//! Why the tasks of a run ran, as it is kept for `cargo genti explain`. No artifact: two identical runs differ in it.
+//! Reasons why the tasks of a run ran instead of being cached, stored for `cargo genti explain`. Not an
+//! artifact, since it differs between identical runs.
 
 use serde::{Deserialize, Serialize};
 
-/// Why the tasks of a run ran.
+/// The reasons of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Causes {
-    /// Each tool of the run, by name.
+    /// Reasons per tool, by name.
     pub tools: Vec<ToolCauses>,
 }
 
-/// Why the tasks of a tool ran.
+/// Reasons why tasks of a tool ran.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolCauses {
-    /// Its name.
+    /// Name of the tool.
     pub tool: String,
-    /// How many of its tasks did not have to run.
+    /// Number of cache hits.
     pub hits: usize,
-    /// What has changed that decides the results of all its tasks.
+    /// Changes that affect all its tasks.
     pub changed: Vec<Changed>,
-    /// The tasks that ran.
+    /// Tasks that ran.
     pub ran: Vec<TaskCause>,
 }
 
-/// Why a task ran.
+/// Reason why a task ran.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskCause {
-    /// Its unit.
+    /// Name of its unit.
     pub unit: String,
-    /// Why, in words; empty if what has changed says it all.
+    /// The reason as text; empty if the changes explain it.
     pub why: String,
-    /// Which of its inputs have changed.
+    /// Inputs that have changed.
     pub changed: Vec<Changed>,
 }
 
-/// Something that has changed, with the beginnings of its digests.
+/// A change, with the beginning of the digests before and after.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changed {
-    /// What.
+    /// Description of what changed.
     pub what: String,
-    /// What it was; `None` if it was not there.
+    /// Digest before; `None` if it is new.
     pub from: Option<String>,
-    /// What it is; `None` if it is gone.
+    /// Digest after; `None` if it was removed.
     pub to: Option<String>,
 }

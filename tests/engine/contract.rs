@@ -38,7 +38,7 @@ fn every_policy_flag_is_taken_wherever_there_is_a_plan() {
     for command in ["run", "check", "plan"] {
         sandbox.run(&[command, "--parallel", "2"], 0);
         let text = sandbox.run(&[command, "--parallel", "0"], 2);
-        assert!(text.contains("--parallel: `0` is no number of processes"), "{text}");
+        assert!(text.contains("--parallel: invalid number of processes `0`"), "{text}");
         let output = sandbox.command(&[command]).env("GENTI_PARALLEL", "x").output().unwrap();
         assert!(sandbox.expect(&output, 2).contains("GENTI_PARALLEL: `x`"));
     }
@@ -170,7 +170,7 @@ fn no_tool_left_is_a_mistake_and_no_unit_is_not() {
         &["plan", "--skip-tool", "needed", "--skip-tool", "extra"],
     ] {
         let text = sandbox.run(args, 2);
-        assert!(text.contains("no tool is left"), "{text}");
+        assert!(text.contains("no tools left"), "{text}");
     }
     let config = "[tools.t]\nrun = [\"false\", \"{file}\"]\nper = \"file\"\nfiles = [\"*.none\"]\nmay-be-empty = true\n";
     Sandbox::with_tools(config).run(&["check"], 0);
