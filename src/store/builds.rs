@@ -1,7 +1,7 @@
-//! `target/genti/builds`: what each unit that cargo built had read when cargo last really built it. Belongs to the build
-//! directory of one machine.
+//! `target/genti/builds`: the inputs of each unit that cargo built, as of its last real build. Specific to
+//! the build directory of one machine.
 //!
-//! It is written whole or not at all, and verified when it is read. What is missing counts as unknown, and is built again.
+//! The file is written atomically and verified when it is read. Units without an entry are built again.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -12,26 +12,27 @@ use serde::{Deserialize, Serialize};
 use super::trust;
 use crate::model::digest::Digest;
 
-/// The last real build of each unit, by its artifact or the output of its script.
+/// The last real build of each unit, by its artifact or the output of its build script.
 pub type Builds = BTreeMap<String, Built>;
 
-/// What is known of the last real build of a unit.
+/// The last real build of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Built {
-    /// The size in bytes of what it made.
+    /// Size of its output in bytes.
     pub len: u64,
-    /// When that was last written, in nanoseconds since 1970: with the size, it tells whether somebody else has built since.
+    /// Modification time of its output in nanoseconds since 1970. With the size, it shows if the unit was
+    /// built again since.
     pub modified: i64,
-    /// What it is known to have read.
+    /// Digest of the files it is known to have read.
     pub read: Digest,
-    /// What it may have read beside that: the other files of its package and of what this depends on.
+    /// Digest of further files it may have read: the other files of its package and of the dependencies.
     pub presumed: Digest,
 }
 
 const NAME: &str = "genti/builds";
 const MAGIC: &[u8] = b"genti-builds-1\n";
 
-/// Reads them; none if there are none that can be read and trusted.
+/// Loads the builds. Returns none if the file is missing, unreadable or not trusted.
 pub fn load_builds(target_dir: &Path) -> Builds {
     trust::read(&target_dir.join(NAME)).ok().and_then(|bytes| read(&bytes)).unwrap_or_default()
 }
@@ -41,11 +42,11 @@ fn read(bytes: &[u8]) -> Option<Builds> {
     (Digest::of_bytes(body).0 == *check).then(|| postcard::from_bytes(body).ok()).flatten()
 }
 
-/// Writes them. They need not last through a power cut.
+/// Saves the builds, without syncing to disk.
 ///
 /// # Errors
 ///
-/// If they can't be written; then those before are untouched.
+/// If they can't be written. The previous file is unchanged then.
 pub fn save_builds(target_dir: &Path, builds: &Builds) -> io::Result<()> {
     let body = postcard::to_stdvec(builds).map_err(io::Error::other)?;
     let mut file = trust::unfinished(&target_dir.join("genti"))?;
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn builds_that_are_damaged_anywhere_are_none() {
+    fn a_damaged_file_counts_as_empty() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("genti")).unwrap();
         assert_eq!(load_builds(dir.path()), Builds::new());

@@ -1,4 +1,4 @@
-//! `target/genti/explain.json`: why the tasks of the last run ran.
+//! `target/genti/explain.json`: the reasons why tasks of the last run ran.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use super::atomic;
 use crate::disk;
 use crate::model::explain::Causes;
 
-/// Why the causes can't be read.
+/// The error for reasons that can't be read.
 #[derive(Debug, thiserror::Error)]
 #[error("could not read `{path}`: {error}")]
 pub struct NoCauses {
@@ -17,7 +17,7 @@ pub struct NoCauses {
 
 const NAME: &str = "genti/explain.json";
 
-/// Keeps them. They need not last through a power cut.
+/// Writes the reasons, without syncing to disk.
 ///
 /// # Errors
 ///
@@ -32,7 +32,7 @@ pub fn write_causes(target_dir: &Path, causes: &Causes) -> io::Result<()> {
     Ok(())
 }
 
-/// Those of the last run; `None` if there was none that kept them.
+/// Loads the reasons of the last run. Returns `None` if there are none.
 ///
 /// # Errors
 ///
