@@ -110,7 +110,12 @@ pub(crate) fn of_what_runs_left() -> Tried {
     pipe_in_place(&world, path, 0, &["nothing is known and nothing kept", path, "a named pipe"]);
     let path = "target/genti/cache/CACHEDIR.TAG";
     pipe_in_place(&world, path, 0, &["nothing is known and nothing kept", path, "a named pipe"]);
-    pipe_in_place(&world, "target/genti/lock", 2, &["target/genti/lock` was not created by genti: it is not a regular file"]);
+    pipe_in_place(
+        &world,
+        "target/genti/lock",
+        2,
+        &["target/genti/lock` was not created by genti: it is not a regular file"],
+    );
     let run = |args: &[&str]| run(&mut sandbox.command(args));
     with(&world.path("target/genti/CACHEDIR.TAG"), pipe, || {
         assert_ne!(run(&["run"]).code(), Some(0));
