@@ -1,5 +1,5 @@
-//! What this program keeps on disk: artifacts, raw output, results and what it saw under the target directory, baseline
-//! and golden files in the repository.
+//! Files that genti keeps on disk: artifacts, raw output, results and state under the target directory, and
+//! the baseline and golden files in the repository.
 
 #![expect(clippy::disallowed_methods, reason = "this layer is where files are written")]
 
