@@ -238,6 +238,20 @@ impl Entry {
             reason: None,
         }
     }
+
+    /// Like [`of`](Self::of), but moves the long texts out of `finding`. [`give_back`](Self::give_back) returns
+    /// them.
+    pub(crate) fn lent(finding: &mut Finding) -> Self {
+        let take = std::mem::take;
+        let (code, msg, scope) = (take(&mut finding.code), take(&mut finding.msg), take(&mut finding.scope));
+        Self { code, msg, scope, ..Self::of(finding) }
+    }
+
+    /// Moves the texts back into `finding`.
+    pub(crate) fn give_back(self, finding: &mut Finding) {
+        let Self { code, msg, scope, .. } = self;
+        (finding.code, finding.msg, finding.scope) = (code, msg, scope);
+    }
 }
 
 /// The state of a finding relative to the baseline.

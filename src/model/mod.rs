@@ -13,7 +13,6 @@ pub mod error;
 #[cfg(feature = "engine")]
 pub mod event;
 #[cfg(feature = "engine")]
-pub mod explain;
 #[cfg(feature = "engine")]
 pub mod finding;
 #[cfg(feature = "engine")]
@@ -23,7 +22,6 @@ pub mod golden;
 #[cfg(feature = "engine")]
 pub mod halt;
 #[cfg(feature = "engine")]
-pub mod key;
 #[cfg(feature = "engine")]
 pub mod outcome;
 pub mod path;

@@ -309,6 +309,9 @@ impl Gap {
 #[error("{0}")]
 pub struct Unparsable(pub String);
 
+/// The result of reading the output of one process.
+pub type Normalized = Result<Parsed, Unparsable>;
+
 /// Why there is nothing parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotParsed {

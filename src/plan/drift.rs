@@ -71,6 +71,7 @@ impl PolicyConfig {
             per_task_timeout: self.per_task_timeout.or(base.per_task_timeout),
             max_duration: self.max_duration.or(base.max_duration),
             blind_spots: self.blind_spots.or(base.blind_spots),
+            max_findings: self.max_findings.or(base.max_findings),
             origins,
         }
     }

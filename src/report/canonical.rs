@@ -1,6 +1,8 @@
-//! The one way in which JSON leaves this program.
+//! The one way in which JSON leaves this program: values that are in memory, and documents that are written as they are made.
 
-use serde_json::Value;
+use std::io::{self, Write};
+
+use serde_json::{Map, Value};
 
 /// Pretty-printed with sorted keys and a newline at the end.
 pub(super) fn to_bytes(value: &Value) -> Vec<u8> {
@@ -28,6 +30,114 @@ pub(super) fn push_line(value: &Value, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
+/// The lists of an object by their keys, each with what writes its items.
+pub(super) type Lists<'a> = [(&'a str, &'a dyn Fn(&mut Items<'_, '_>) -> io::Result<()>)];
+
+/// Writes an object as it is made, of small `values` and of `lists` of which one item at a time is in memory. The bytes are
+/// those that [`to_lines`] makes of all of it.
+pub(super) fn write_document(
+    out: &mut dyn Write,
+    depth: usize,
+    values: &Map<String, Value>,
+    lists: &Lists<'_>,
+) -> io::Result<()> {
+    let mut stream = Stream { out, buffer: Vec::new() };
+    stream.object(Some(Indent { at: 0, most: depth }), values, lists)?;
+    stream.buffer.push(b'\n');
+    stream.flush()
+}
+
+/// A document that is being written.
+struct Stream<'w> {
+    out: &'w mut dyn Write,
+    buffer: Vec<u8>,
+}
+
+/// A list in it.
+pub(super) struct Items<'s, 'w> {
+    stream: &'s mut Stream<'w>,
+    inner: Option<Indent>,
+    count: usize,
+}
+
+impl Items<'_, '_> {
+    /// Writes the next item.
+    pub(super) fn push(&mut self, item: &Value) -> io::Result<()> {
+        self.separate();
+        write(item, self.inner, &mut self.stream.buffer);
+        self.stream.flush_long()
+    }
+
+    /// Writes the next item, which holds lists of its own.
+    pub(super) fn object(&mut self, values: &Map<String, Value>, lists: &Lists<'_>) -> io::Result<()> {
+        self.separate();
+        self.stream.object(self.inner, values, lists)
+    }
+
+    fn separate(&mut self) {
+        separate(self.count, self.inner, &mut self.stream.buffer);
+        self.count += 1;
+    }
+}
+
+impl Stream<'_> {
+    /// What is written at once.
+    const LONG: usize = 64 << 10;
+
+    fn object(
+        &mut self,
+        indent: Option<Indent>,
+        values: &Map<String, Value>,
+        lists: &Lists<'_>,
+    ) -> io::Result<()> {
+        enum Field<'a> {
+            Value(&'a Value),
+            List(&'a dyn Fn(&mut Items<'_, '_>) -> io::Result<()>),
+        }
+        let (indent, inner) = levels(indent);
+        let values = values.iter().map(|(key, value)| (key.as_str(), Field::Value(value)));
+        let mut fields: Vec<_> =
+            values.chain(lists.iter().map(|(key, list)| (*key, Field::List(*list)))).collect();
+        fields.sort_by_key(|(key, _)| *key);
+        self.buffer.push(b'{');
+        for (at, (key, field)) in fields.into_iter().enumerate() {
+            separate(at, inner, &mut self.buffer);
+            push_key(key, indent, &mut self.buffer);
+            match field {
+                Field::Value(value) => write(value, inner, &mut self.buffer),
+                Field::List(list) => self.list(inner, list)?,
+            }
+            self.flush_long()?;
+        }
+        close(b'}', indent, &mut self.buffer);
+        Ok(())
+    }
+
+    fn list(
+        &mut self,
+        indent: Option<Indent>,
+        fill: &dyn Fn(&mut Items<'_, '_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let (indent, inner) = levels(indent);
+        self.buffer.push(b'[');
+        let mut items = Items { stream: self, inner, count: 0 };
+        fill(&mut items)?;
+        let indent = indent.filter(|_| items.count > 0);
+        close(b']', indent, &mut self.buffer);
+        Ok(())
+    }
+
+    fn flush_long(&mut self) -> io::Result<()> {
+        if self.buffer.len() < Self::LONG { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.write_all(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
 /// How deep a value lies, and from where on values are not broken into lines.
 #[derive(Clone, Copy)]
 struct Indent {
@@ -37,8 +147,7 @@ struct Indent {
 
 /// Keys are sorted here, because another crate of the build may ask serde_json to keep them as inserted.
 fn write(value: &Value, indent: Option<Indent>, out: &mut Vec<u8>) {
-    let indent = indent.filter(|indent| indent.at < indent.most);
-    let inner = indent.map(|indent| Indent { at: indent.at + 1, ..indent });
+    let (indent, inner) = levels(indent);
     match value {
         Value::Array(items) if !items.is_empty() => {
             out.push(b'[');
@@ -54,8 +163,7 @@ fn write(value: &Value, indent: Option<Indent>, out: &mut Vec<u8>) {
             out.push(b'{');
             for (at, (key, value)) in fields.into_iter().enumerate() {
                 separate(at, inner, out);
-                scalar(&Value::from(key.as_str()), out);
-                out.extend_from_slice(if indent.is_some() { b": " } else { b":" });
+                push_key(key, indent, out);
                 write(value, inner, out);
             }
             close(b'}', indent, out);
@@ -64,9 +172,25 @@ fn write(value: &Value, indent: Option<Indent>, out: &mut Vec<u8>) {
     }
 }
 
+/// Where a value is broken into lines, if it is, and what lies in it.
+fn levels(indent: Option<Indent>) -> (Option<Indent>, Option<Indent>) {
+    let indent = indent.filter(|indent| indent.at < indent.most);
+    (indent, indent.map(|indent| Indent { at: indent.at + 1, ..indent }))
+}
+
+fn push_key(key: &str, indent: Option<Indent>, out: &mut Vec<u8>) {
+    push_scalar(key, out);
+    out.extend_from_slice(if indent.is_some() { b": " } else { b":" });
+}
+
 fn scalar(value: &Value, out: &mut Vec<u8>) {
     debug_assert!(!value.is_f64(), "no floats in artifacts");
-    out.extend_from_slice(value.to_string().as_bytes());
+    push_scalar(value, out);
+}
+
+fn push_scalar(value: &(impl serde::Serialize + ?Sized), out: &mut Vec<u8>) {
+    // Into memory: there is nothing that could fail.
+    let _ = serde_json::to_writer(out, value);
 }
 
 fn separate(at: usize, indent: Option<Indent>, out: &mut Vec<u8>) {
@@ -103,6 +227,61 @@ mod tests {
             "{\n  \"a\": {},\n  \"b\": [\n    1,\n    {\n      \"a\": \"x\\n\",\n      \"z\": null\n    }\n  ],\n  \"c\": []\n}\n"
         );
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
+
+    #[test]
+    fn a_document_that_is_written_as_it_is_made_has_the_same_bytes() {
+        let items = json!([{ "d": 1, "c": [2, {}] }, 3, [], {}]);
+        let whole = json!({
+            "b": items,
+            "a": {},
+            "none": [],
+            "c": [{ "k": [1, [2]], "deep": items, "empty": [] }, {}],
+        });
+        let fill = |items: &Value, list: &mut Items<'_, '_>| {
+            items.as_array().unwrap().iter().try_for_each(|item| list.push(item))
+        };
+        let values = |value: Value| value.as_object().unwrap().clone();
+        for depth in 0..6 {
+            let mut written = Vec::new();
+            let of_items: &dyn Fn(&mut Items<'_, '_>) -> io::Result<()> = &|list| fill(&items, list);
+            let nothing: &dyn Fn(&mut Items<'_, '_>) -> io::Result<()> = &|_| Ok(());
+            let nested = values(json!({ "k": [1, [2]] }));
+            let of_objects: &dyn Fn(&mut Items<'_, '_>) -> io::Result<()> = &|list| {
+                list.object(&nested, &[("empty", nothing), ("deep", of_items)])?;
+                list.push(&json!({}))
+            };
+            let lists = [("none", nothing), ("c", of_objects), ("b", of_items)];
+            write_document(&mut written, depth, &values(json!({ "a": {} })), &lists).unwrap();
+            assert_eq!(
+                String::from_utf8(written).unwrap(),
+                String::from_utf8(to_lines(&whole, depth)).unwrap()
+            );
+        }
+    }
+
+    #[test]
+    fn of_a_long_list_one_piece_is_in_memory() {
+        #[derive(Default)]
+        struct Pieces(Vec<usize>);
+        impl Write for Pieces {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.push(bytes.len());
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let item = json!("x".repeat(1000));
+        let mut pieces = Pieces::default();
+        let lists: &Lists<'_> = &[("list", &|list| (0..1000).try_for_each(|_| list.push(&item)))];
+        write_document(&mut pieces, usize::MAX, &Map::new(), lists).unwrap();
+        assert!(
+            pieces.0.len() > 10 && pieces.0.iter().all(|len| *len < Stream::LONG + 2000),
+            "{:?}",
+            pieces.0
+        );
     }
 
     #[test]

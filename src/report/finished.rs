@@ -91,8 +91,16 @@ impl Finished {
     ///
     /// If one of them is not what a run leaves, is of a newer version, or is of another run than the other.
     pub fn read(run: &[u8], report: &[u8]) -> Result<Self, ReadError> {
+        Self::of(run, Report::read(report)?)
+    }
+
+    /// Reads `run.json`, to which `report` belongs.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn of(run: &[u8], report: Report) -> Result<Self, ReadError> {
         let run: Run = json("run.json", run)?;
-        let report = Report::read(report)?;
         let mixed = |file, difference| Err(ReadError::Mixed { file, difference });
         if !run.tools.iter().map(|tool| &tool.name).eq(report.tools.iter().map(|tool| &tool.name)) {
             return mixed("report.json", "it names other tools");

@@ -16,6 +16,7 @@ mod html;
 mod junit;
 pub mod links;
 mod markdown;
+mod of_outcome;
 mod plan;
 mod run;
 mod sarif;
@@ -25,16 +26,19 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 pub mod text;
+mod until;
 
+use std::io::{self, Write};
 use std::str::FromStr;
 
 pub use self::difference::{Difference, difference};
-use self::finished::{Finished, ReadError, Tasks};
+use self::finished::{Finished, ReadError, Report, Tasks};
 pub use self::github::render as github;
 pub use self::html::html;
 pub use self::markdown::render as markdown;
 pub use self::strict::Violation;
 pub use self::tasks::TasksDraft;
+pub use self::until::{Until, is_halt};
 use crate::model::outcome::Outcome;
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
@@ -58,8 +62,9 @@ pub struct Artifacts {
 impl Artifacts {
     /// Renders `outcome`. `with_timing` is false where two runs must not differ in a single byte.
     pub fn of(workspace: &Workspace, outcome: &Outcome, with_timing: bool) -> Self {
-        let Draft { run, report, tasks } = Draft::of(workspace, outcome, with_timing);
-        Self { run, report, tasks: tasks.bytes() }
+        let mut outcome = outcome.clone();
+        let Draft { run, report, tasks, .. } = Draft::of(workspace, &mut outcome, with_timing);
+        Self { run, report: report.bytes(), tasks: tasks.bytes() }
     }
 
     /// The names and bytes, in the order in which they are put in place: `run.json` last, so that where it is of
@@ -69,24 +74,29 @@ impl Artifacts {
     }
 }
 
-/// The artifacts of an outcome, but `tasks.jsonl` not made yet: of a hundred thousand tasks, it takes more memory than all
-/// else.
+/// The artifacts of an outcome, of which `report.json` and `tasks.jsonl` are written as they are made: of a hundred thousand
+/// findings or tasks, they take more memory than all else.
 #[derive(Debug)]
 pub struct Draft<'a> {
+    /// What they are of, without its findings.
+    pub outcome: &'a Outcome,
     /// `run.json`.
     pub run: Vec<u8>,
     /// `report.json`.
-    pub report: Vec<u8>,
+    pub report: Report,
     /// `tasks.jsonl`.
     pub tasks: TasksDraft<'a>,
 }
 
 impl<'a> Draft<'a> {
-    /// Of `outcome`. `with_timing` is false where two runs must not differ in a single byte.
-    pub fn of(workspace: &'a Workspace, outcome: &'a Outcome, with_timing: bool) -> Self {
+    /// Of `outcome`, whose findings it takes. `with_timing` is false where two runs must not differ in a single byte.
+    pub fn of(workspace: &'a Workspace, outcome: &'a mut Outcome, with_timing: bool) -> Self {
+        let report = Report::take(outcome);
+        let outcome: &'a Outcome = outcome;
         Self {
+            outcome,
             run: run::render(workspace, outcome),
-            report: findings::render(outcome),
+            report,
             tasks: TasksDraft::new(workspace, outcome, with_timing),
         }
     }
@@ -148,44 +158,54 @@ pub struct Around {
     pub in_repository: bool,
 }
 
-/// A report.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rendered {
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// What the reader of the report will not see: what was too much for its format.
-    pub notes: Vec<String>,
-}
+/// A report, written as it is made.
+pub struct Rendered<'a>(Box<Make<'a>>);
 
-impl From<Vec<u8>> for Rendered {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self { bytes, notes: Vec::new() }
+type Make<'a> = dyn Fn(&mut dyn Write) -> io::Result<Vec<String>> + 'a;
+
+impl<'a> Rendered<'a> {
+    /// One that `write` makes, the same each time.
+    pub fn new(write: impl Fn(&mut dyn Write) -> io::Result<Vec<String>> + 'a) -> Self {
+        Self(Box::new(write))
+    }
+
+    /// One that fits into memory.
+    pub fn of_bytes(bytes: Vec<u8>) -> Self {
+        Self::new(move |out| out.write_all(&bytes).map(|()| Vec::new()))
+    }
+
+    /// Writes it. What the reader of the report will not see is told: what was too much for its format.
+    ///
+    /// # Errors
+    ///
+    /// If `out` can't be written.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<Vec<String>> {
+        (self.0)(out)
     }
 }
 
 /// Gives what is in `tasks.jsonl`, read when it is asked for the first time.
 pub type ReadTasks<'a> = dyn Fn() -> Result<&'a Tasks, ReadError> + 'a;
 
-/// The report of a run in this format: the same bytes for the same artifacts and surroundings. `report` is `report.json`,
-/// and `tasks` reads `tasks.jsonl`, for formats that show each task.
+/// The report of a run in this format: the same bytes for the same artifacts and surroundings. `tasks` reads `tasks.jsonl`, for
+/// formats that show each task.
 ///
 /// # Errors
 ///
 /// If that can't be read.
-pub fn render(
+pub fn render<'a>(
     format: Format,
-    report: &[u8],
-    run: &Finished,
-    tasks: &ReadTasks<'_>,
-    around: &Around,
-) -> Result<Rendered, ReadError> {
+    run: &'a Finished,
+    tasks: &ReadTasks<'a>,
+    around: &'a Around,
+) -> Result<Rendered<'a>, ReadError> {
     Ok(match format {
-        Format::Json => report.to_vec().into(),
-        Format::Sarif => sarif::render(run, &around.base),
-        Format::Junit => junit::render(run, tasks()?).into(),
-        Format::Markdown => markdown(run, &around.sources).into(),
-        Format::Github => github(run, &around.base).into(),
-        Format::Html => html(run, tasks()?, &around.sources).into(),
+        Format::Json => Rendered::new(|out| run.report.write(out).map(|()| Vec::new())),
+        Format::Sarif => Rendered::new(|out| sarif::write(run, &around.base, out)),
+        Format::Junit => Rendered::of_bytes(junit::render(run, tasks()?)),
+        Format::Markdown => Rendered::of_bytes(markdown(run, &around.sources)),
+        Format::Github => Rendered::of_bytes(github(run, &around.base)),
+        Format::Html => Rendered::of_bytes(html(run, tasks()?, &around.sources)),
     })
 }
 
@@ -194,9 +214,13 @@ pub fn planned(workspace: &Workspace, plan: &Plan) -> serde_json::Map<String, se
     run::planned(workspace, plan)
 }
 
-/// `plan --format json`.
-pub fn plan_json(workspace: &Workspace, plan: &Plan) -> Vec<u8> {
-    plan::render(workspace, plan)
+/// `plan --format json`, written as it is made.
+///
+/// # Errors
+///
+/// If `out` can't be written.
+pub fn plan_json(workspace: &Workspace, plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+    plan::write(workspace, plan, out)
 }
 
 /// `plan --format dot`.

@@ -5,17 +5,19 @@
 //! a place: those about no file stand at the manifest of the workspace, with what they are about as logical location; a
 //! failed test stands where it failed.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::finished::{Finding, Finished, Tool, ToolReport};
 use super::text::counted;
-use super::{Rendered, canonical, links};
+use super::{canonical, links};
 use crate::model::digest::Digest;
 use crate::model::finding::{Fix, Place, Range, Related, State};
 use crate::model::generated::split_out_dir;
@@ -38,8 +40,24 @@ const MANIFEST: &str = "Cargo.toml";
 /// Stays as it is in the path of an address.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// Renders `run`, whose workspace lies at `base` below the top of its repository.
-pub(super) fn render(run: &Finished, base: &RelPath) -> Rendered {
+/// Writes `run`, whose workspace lies at `base` below the top of its repository, as it is made. What is left out of the file is
+/// told.
+pub(super) fn write(run: &Finished, base: &RelPath, out: &mut dyn Write) -> io::Result<Vec<String>> {
+    let mut counting = Counting { out, count: 0 };
+    let mut notes = write_log(run, base, &mut counting)?;
+    if counting.count > MOST_BYTES
+        && let Some(size) = too_large(run, base)?
+    {
+        notes.push(format!(
+            "the SARIF file has {:.1} MB when compressed, and GitHub takes {} MB",
+            size as f64 / 1e6,
+            MOST_BYTES / 1_000_000
+        ));
+    }
+    Ok(notes)
+}
+
+fn write_log(run: &Finished, base: &RelPath, out: &mut dyn Write) -> io::Result<Vec<String>> {
     let mut notes = Vec::new();
     if !run.run.selection.whole {
         notes.push(
@@ -68,25 +86,40 @@ pub(super) fn render(run: &Finished, base: &RelPath) -> Rendered {
         let left_out: Vec<_> = leave_out(&mut tools);
         notes.push(format!("GitHub takes {MOST_RUNS} tools a file: left out are {}", left_out.join(", ")));
     }
-    let runs: Vec<_> = tools
-        .into_iter()
-        .map(|(tool, report, findings)| file.run(tool, report, findings, &mut notes))
-        .collect();
-    let log = json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "runs": runs,
-        "version": "2.1.0",
-    });
+    let notes = RefCell::new(notes);
+    let runs = |list: &mut canonical::Items<'_, '_>| {
+        let mut tools = tools.iter();
+        tools.try_for_each(|(tool, report, findings)| file.run(tool, report, findings, &notes, list))
+    };
+    let values = fields([
+        ("$schema", json!("https://json.schemastore.org/sarif-2.1.0.json")),
+        ("version", json!("2.1.0")),
+    ]);
     // A line for each result.
-    let bytes = canonical::to_lines(&log, 4);
-    if let Some(size) = too_large(&bytes) {
-        notes.push(format!(
-            "the SARIF file has {:.1} MB when compressed, and GitHub takes {} MB",
-            size as f64 / 1e6,
-            MOST_BYTES / 1_000_000
-        ));
+    canonical::write_document(out, 4, &values, &[("runs", &runs)])?;
+    Ok(notes.into_inner())
+}
+
+fn fields<const LEN: usize>(fields: [(&str, Value); LEN]) -> Map<String, Value> {
+    fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// Counts what is written.
+struct Counting<W> {
+    out: W,
+    count: usize,
+}
+
+impl<W: Write> Write for Counting<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.count += written;
+        Ok(written)
     }
-    Rendered { bytes, notes }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 fn is_accepted(finding: &Finding) -> bool {
@@ -105,15 +138,11 @@ fn leave_out<'a>(tools: &mut Vec<(&'a Tool, &ToolReport, Vec<&Finding>)>) -> Vec
 }
 
 /// The size when compressed, if it is more than GitHub takes.
-fn too_large(bytes: &[u8]) -> Option<usize> {
-    if bytes.len() <= MOST_BYTES {
-        return None;
-    }
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-    // Writing to memory does not fail.
-    gzip.write_all(bytes).ok()?;
-    let size = gzip.finish().ok()?.len();
-    (size > MOST_BYTES).then_some(size)
+fn too_large(run: &Finished, base: &RelPath) -> io::Result<Option<usize>> {
+    let mut gzip = GzEncoder::new(Counting { out: io::sink(), count: 0 }, Compression::default());
+    write_log(run, base, &mut gzip)?;
+    let size = gzip.finish()?.count;
+    Ok((size > MOST_BYTES).then_some(size))
 }
 
 /// What holds for a whole file.
@@ -128,9 +157,11 @@ impl File<'_> {
         &self,
         tool: &Tool,
         report: &ToolReport,
-        mut findings: Vec<&Finding>,
-        notes: &mut Vec<String>,
-    ) -> Value {
+        findings: &[&Finding],
+        notes: &RefCell<Vec<String>>,
+        list: &mut canonical::Items<'_, '_>,
+    ) -> io::Result<()> {
+        let mut findings = Cow::Borrowed(findings);
         let mut notifications: Vec<_> = report
             .incomplete
             .iter()
@@ -157,22 +188,24 @@ impl File<'_> {
             ranked.sort_by_key(|(at, finding)| (finding.state != State::New, *at));
             ranked.truncate(MOST_RESULTS);
             ranked.sort_by_key(|(at, _)| *at);
-            findings = ranked.into_iter().map(|(_, finding)| finding).collect();
+            findings = ranked.into_iter().map(|(_, finding)| finding).collect::<Vec<_>>().into();
             let note = format!(
                 "GitHub takes {MOST_RESULTS} results a tool: {} of {} left out",
                 counted(more, "finding", "findings"),
                 tool.name
             );
             notifications.push(json!({ "level": "warning", "message": { "text": sentence(&note) } }));
-            notes.push(note);
+            notes.borrow_mut().push(note);
         }
         let mut rules: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
-        for finding in &findings {
+        for finding in findings.iter() {
             rules.entry(&finding.rule).or_default().push(finding);
         }
         let index: BTreeMap<_, _> = rules.keys().enumerate().map(|(at, rule)| (*rule, at)).collect();
-        let results: Vec<_> =
-            findings.iter().map(|finding| self.result(finding, index[finding.rule.as_str()])).collect();
+        let results = |list: &mut canonical::Items<'_, '_>| {
+            let result = |finding: &&Finding| self.result(finding, index[finding.rule.as_str()]);
+            findings.iter().try_for_each(|finding| list.push(&result(finding)))
+        };
         let rules: Vec<_> = rules.iter().map(|(id, findings)| rule(id, findings, tool)).collect();
         // Asked for are a number at the beginning, and a place to learn more.
         let mut driver = json!({
@@ -188,16 +221,18 @@ impl File<'_> {
                 driver["version"] = json!(semantic);
             }
         }
-        json!({
-            "columnKind": "unicodeCodePoints",
-            "invocations": [{
-                "executionSuccessful": report.verdict != Verdict::Incomplete,
-                "toolExecutionNotifications": notifications,
-            }],
-            "originalUriBaseIds": { ROOT: { "description": { "text": "The top of the repository." } } },
-            "results": results,
-            "tool": { "driver": driver },
-        })
+        let invocation = json!({
+            "executionSuccessful": report.verdict != Verdict::Incomplete,
+            "toolExecutionNotifications": notifications,
+        });
+        let root = json!({ ROOT: { "description": { "text": "The top of the repository." } } });
+        let values = fields([
+            ("columnKind", json!("unicodeCodePoints")),
+            ("invocations", json!([invocation])),
+            ("originalUriBaseIds", root),
+            ("tool", json!({ "driver": driver })),
+        ]);
+        list.object(&values, &[("results", &results)])
     }
 
     fn result(&self, finding: &Finding, rule_index: usize) -> Value {

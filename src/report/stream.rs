@@ -6,8 +6,8 @@
 
 use serde_json::{Value, json};
 
-use super::canonical;
-use super::finished::ReadError;
+use super::finished::Report;
+use super::{canonical, findings};
 use crate::model::event::{Event, Waiting};
 use crate::model::task::{Plan, StepId};
 use crate::model::workspace::Workspace;
@@ -79,24 +79,13 @@ fn of_step(kind: &str, id: StepId, workspace: &Workspace, plan: &Plan) -> Value 
 
 /// What `report.json` says, a line each: `finding`, `gone`, `suppression` and `tool`, with the fields that they have
 /// there.
-///
-/// # Errors
-///
-/// If it is no such file.
-pub fn findings(report: &[u8]) -> Result<Vec<u8>, ReadError> {
-    let mut report: Value =
-        serde_json::from_slice(report).map_err(|error| super::finished::content("report.json", 1, &error))?;
-    let mut out = Vec::new();
-    for (list, kind) in
-        [("findings", "finding"), ("gone", "gone"), ("suppressions", "suppression"), ("tools", "tool")]
-    {
-        if let Some(Value::Array(items)) = report.get_mut(list).map(Value::take) {
-            for item in items {
-                out.extend(line(with_type(item, kind)));
-            }
-        }
-    }
-    Ok(out)
+pub fn findings(report: &Report) -> impl Iterator<Item = Vec<u8>> {
+    let found = report.findings.iter().map(|one| with_type(findings::finding(one), "finding"));
+    let gone = report.gone.iter().map(|one| with_type(findings::gone(one), "gone"));
+    let suppressions = report.suppressions.iter();
+    let suppressions = suppressions.map(|one| with_type(findings::suppression(one), "suppression"));
+    let tools = report.tools.iter().map(|one| with_type(findings::tool(one), "tool"));
+    found.chain(gone).chain(suppressions).chain(tools).map(line)
 }
 
 /// The last line, whatever happened: `status` and exit code, and the directory of the artifacts if they were written.

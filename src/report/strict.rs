@@ -5,6 +5,7 @@
 //! here.
 
 use std::fmt;
+use std::io::{self, BufReader};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -42,17 +43,18 @@ impl Artifacts {
 
 impl Draft<'_> {
     /// What must not be in artifacts, of each file the first: a text that holds one of `places`, which are paths of this
-    /// machine. How they are written is not asked: whoever wants to know reads them.
-    pub fn violations(&self, places: &[&str]) -> Vec<Violation> {
-        let whole = |file, bytes: &[u8]| read(bytes, places).map(|found| found.of(file));
+    /// machine. How they are written is not asked: whoever wants to know reads them. `report` is `report.json`.
+    pub fn violations(&self, report: impl io::Read, places: &[&str]) -> Vec<Violation> {
         let judge = Canonical { places, is_path: false };
         let line = self.tasks.texts().find_map(|(line, unit, reason)| {
             let of_unit = Canonical { is_path: true, ..judge }.judge(&unit);
             let message = of_unit.or_else(|| reason.and_then(|reason| judge.judge(reason)))?;
             Some(Found { line, message }.of("tasks.jsonl"))
         });
-        let files = [whole("run.json", &self.run), whole("report.json", &self.report), line];
-        files.into_iter().flatten().collect()
+        let run = read(&self.run, places).map(|found| found.of("run.json"));
+        let report = serde_json::de::IoRead::new(BufReader::new(report));
+        let report = read_from(report, places).map(|found| found.of("report.json"));
+        [run, report, line].into_iter().flatten().collect()
     }
 }
 
@@ -69,7 +71,11 @@ impl Found {
 
 /// What is wrong with what is in `bytes`.
 fn read(bytes: &[u8], places: &[&str]) -> Option<Found> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    read_from(serde_json::de::SliceRead::new(bytes), places)
+}
+
+fn read_from<'de>(read: impl serde_json::de::Read<'de>, places: &[&str]) -> Option<Found> {
+    let mut reader = serde_json::Deserializer::new(read);
     let seed = Canonical { places, is_path: false };
     if let Err(error) = seed.deserialize(&mut reader).and_then(|()| reader.end()) {
         let text = error.to_string();

@@ -92,16 +92,50 @@ fn hostile() -> Artifacts {
     })
 }
 
-fn rendered(format: Format, artifacts: &Artifacts) -> Rendered {
+fn rendered(format: Format, artifacts: &Artifacts) -> (Vec<u8>, Vec<String>) {
     let (run, tasks) = artifacts.read().unwrap();
     let paths = run.report.findings.iter().filter_map(|finding| finding.shown_at().path());
     let sources = paths.map(|path| (path.clone(), HOSTILE.as_bytes().to_vec())).collect::<BTreeMap<_, _>>();
     let around = Around { sources: Sources(sources), base: RelPath::default(), in_repository: true };
-    render(format, &artifacts.report, &run, &|| Ok(&tasks), &around).unwrap()
+    let mut bytes = Vec::new();
+    let report = render(format, &run, &|| Ok(&tasks), &around).unwrap();
+    let notes = report.write(&mut bytes).unwrap();
+    (bytes, notes)
 }
 
 fn text(format: Format, artifacts: &Artifacts) -> String {
-    String::from_utf8(rendered(format, artifacts).bytes).unwrap()
+    String::from_utf8(rendered(format, artifacts).0).unwrap()
+}
+
+#[test]
+fn a_report_that_was_read_is_written_as_it_was() {
+    for artifacts in [committed(), hostile()] {
+        let report = Report::read(&artifacts.report).unwrap();
+        assert_eq!(Report::read(&report.bytes()).unwrap(), report);
+    }
+    let Artifacts { report, .. } = committed();
+    assert_eq!(String::from_utf8(Report::read(&report).unwrap().bytes()), String::from_utf8(report));
+}
+
+#[test]
+fn writing_a_report_ends_within_bounded_work_after_it_is_to_end() {
+    use crate::model::halt::testing::After;
+    let artifacts = edited(|_, report| {
+        let one = report["findings"][0].clone();
+        report["findings"] = vec![one; 5000].into();
+    });
+    let (run, tasks) = artifacts.read().unwrap();
+    let around = Around::default();
+    for format in [Format::Json, Format::Sarif] {
+        let report = render(format, &run, &|| Ok(&tasks), &around).unwrap();
+        let write = |halt: &After| report.write(&mut Until::new(halt, &mut io::sink()));
+        let all = After::new(usize::MAX);
+        write(&all).unwrap();
+        assert!(all.asked() >= 5000 * 200 / crate::model::halt::STRIDE / 2, "{format:?}: {}", all.asked());
+        let halt = After::new(all.asked() / 2);
+        assert!(is_halt(&write(&halt).unwrap_err()), "{format:?}");
+        assert_eq!(halt.asked(), all.asked() / 2 + 1);
+    }
 }
 
 #[test]
@@ -198,7 +232,7 @@ fn what_is_too_much_for_github_is_left_out_and_said() {
         findings[most + 1]["state"] = json!("new");
         report["findings"] = json!(findings);
     });
-    let Rendered { bytes, notes } = rendered(Format::Sarif, &artifacts);
+    let (bytes, notes) = rendered(Format::Sarif, &artifacts);
     let log: Value = serde_json::from_slice(&bytes).unwrap();
     let run = &log["runs"][1];
     assert_eq!(run["results"].as_array().unwrap().len(), most);
@@ -224,7 +258,7 @@ fn of_more_tools_than_github_takes_those_with_findings_are_kept() {
             report["findings"].as_array_mut().unwrap().push(finding);
         }
     });
-    let Rendered { bytes, notes } = rendered(Format::Sarif, &artifacts);
+    let (bytes, notes) = rendered(Format::Sarif, &artifacts);
     let log: Value = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(log["runs"].as_array().unwrap().len(), 20);
     assert_eq!(notes, ["GitHub takes 20 tools a file: left out are x18, x19, x20, x21, x22, x23, x24"]);
@@ -233,7 +267,7 @@ fn of_more_tools_than_github_takes_those_with_findings_are_kept() {
 #[test]
 fn a_part_of_a_workspace_is_said_to_be_one() {
     let artifacts = edited(|run, _| run["selection"]["whole"] = json!(false));
-    let Rendered { notes, .. } = rendered(Format::Sarif, &artifacts);
+    let (_, notes) = rendered(Format::Sarif, &artifacts);
     assert!(notes.iter().any(|note| note.starts_with("only a part was looked at")), "{notes:?}");
     assert!(text(Format::Markdown, &artifacts).contains("only a part was looked at"));
 }

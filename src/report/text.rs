@@ -73,7 +73,7 @@ pub fn visible_line(text: &str) -> String {
 }
 
 /// A number with thousands separators: `20,000`.
-pub(super) fn number(count: u64) -> String {
+pub fn number(count: u64) -> String {
     let digits = count.to_string();
     let mut separated = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {

@@ -11,7 +11,8 @@ use super::atomic::{self, Content, Failed};
 use super::contents;
 use super::outputs::OutputDir;
 use crate::disk;
-use crate::report::Draft;
+use crate::model::halt::Halt;
+use crate::report::{Draft, Until, is_halt};
 
 /// Returns the name of the run that holds the artifact directory under `target_dir`, or held it last.
 pub fn holder(target_dir: &Path) -> Option<String> {
@@ -61,6 +62,9 @@ pub enum StoreError {
         /// The error of the system.
         error: io::Error,
     },
+    /// The run was stopped before all files were staged. The previous files are unchanged.
+    #[error("stopped before the artifacts were written; those of the last run are unchanged")]
+    GivenUp,
     /// The run was stopped while it waited for another one.
     #[error("stopped while waiting for another run in this workspace")]
     Stopped,
@@ -151,21 +155,33 @@ impl ArtifactDir {
     ///
     /// # Errors
     ///
-    /// If a file can't be written. The error is [`StoreError::Mixed`] if some files were already replaced.
-    pub fn write(&self, draft: &Draft<'_>) -> Result<(), StoreError> {
-        let Draft { run, report, tasks } = draft;
-        let lines = |out: &mut dyn io::Write| tasks.write(out);
+    /// If a file can't be written, or `halt` is due before all files are staged. The error is
+    /// [`StoreError::Mixed`] if some files were already replaced.
+    pub fn write(&self, draft: &Draft<'_>, halt: &dyn Halt) -> Result<(), StoreError> {
+        let Draft { run, report, tasks, .. } = draft;
+        let lines = |out: &mut dyn io::Write| tasks.write(&mut Until::new(halt, out));
+        let report = |out: &mut dyn io::Write| report.write(&mut Until::new(halt, out));
         let files = [
             ("tasks.jsonl", Content::Made(&lines)),
-            ("report.json", Content::Bytes(report)),
+            ("report.json", Content::Made(&report)),
             ("run.json", Content::Bytes(run)),
         ];
         write(&self.artifacts, &files)
+    }
+
+    /// Opens the last `report.json`.
+    ///
+    /// # Errors
+    ///
+    /// If it does not exist.
+    pub fn open_report(&self) -> io::Result<File> {
+        disk::open(&self.artifacts.join("report.json"))
     }
 }
 
 fn write<'a>(dir: &Path, files: &[(&str, impl Into<Content<'a>> + Copy)]) -> Result<(), StoreError> {
     atomic::write_all(dir, files).map_err(|Failed { name, done, error }| match done {
+        0 if is_halt(&error) => StoreError::GivenUp,
         0 => StoreError::Io { path: dir.join(name), error },
         _ => StoreError::Mixed { path: dir.join(name), dir: dir.to_path_buf(), error },
     })

@@ -9,20 +9,20 @@ use tempfile::NamedTempFile;
 use super::within;
 
 /// Prefix of the names of staged files.
-pub(super) const UNFINISHED: &str = ".genti-unfinished-";
+pub(crate) const UNFINISHED: &str = ".genti-unfinished-";
 
 /// The error of [`write_all`].
-pub(super) struct Failed {
+pub(crate) struct Failed {
     /// Name of the file that could not be written.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Number of files that were already replaced.
-    pub(super) done: usize,
-    pub(super) error: io::Error,
+    pub(crate) done: usize,
+    pub(crate) error: io::Error,
 }
 
 /// Content of a file: bytes, or a function that writes them.
 #[derive(Clone, Copy)]
-pub(super) enum Content<'a> {
+pub(crate) enum Content<'a> {
     /// The bytes.
     Bytes(&'a [u8]),
     /// A function that writes the content.
@@ -52,7 +52,7 @@ impl Content<'_> {
 
 /// Writes `files` (names and contents) to `dir`. All of them are staged on disk before the first is replaced,
 /// in the given order.
-pub(super) fn write_all<'a>(
+pub(crate) fn write_all<'a>(
     dir: &Path,
     files: &[(&str, impl Into<Content<'a>> + Copy)],
 ) -> Result<(), Failed> {
@@ -94,7 +94,7 @@ fn stage(dir: &Path, content: Content<'_>) -> io::Result<NamedTempFile> {
 
 /// Creates an empty staged file in `dir`. It is removed when it is dropped, or by [`sweep`] if the process
 /// was killed.
-pub(super) fn unfinished(dir: &Path) -> io::Result<NamedTempFile> {
+pub(crate) fn unfinished(dir: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(UNFINISHED);
     #[cfg(unix)]
@@ -112,7 +112,7 @@ fn sync(dir: &Path) -> io::Result<()> {
 }
 
 /// Removes staged files of killed runs in `dir`. Must not be called while another run may write there.
-pub(super) fn sweep(dir: &Path) {
+pub(crate) fn sweep(dir: &Path) {
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
             // If it can't be removed, the next run tries again.

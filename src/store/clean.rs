@@ -7,7 +7,6 @@ use walkdir::WalkDir;
 
 use super::artifacts::{ArtifactDir, StoreError};
 use super::contents::{self, Known};
-use super::results;
 use super::tag;
 
 /// The reason why not everything was removed.
@@ -88,8 +87,8 @@ pub fn clean_results(dir: &Path) -> Result<Removed, CleanError> {
     if !dir.exists() {
         return Ok(Removed::default());
     }
-    let log = dir.join(results::NAME);
-    if !tag::is_ours(dir) && !results::is_log(&log) {
+    let log = dir.join(contents::RESULT_LOG);
+    if !tag::is_ours(dir) && !contents::is_log(&log) {
         return Err(CleanError::NotOurs(dir.to_path_buf()));
     }
     let mut removed = Removed::default();

@@ -2,12 +2,21 @@
 //! alone.
 
 use std::fs::FileType;
+use std::io::Read as _;
 use std::path::Path;
 
 use super::artifacts::StoreError;
 use super::atomic::UNFINISHED;
+use super::outputs;
 use super::tag::{self, Made};
-use super::{outputs, results};
+use crate::disk;
+
+/// Name of the log of cached results.
+pub(crate) const RESULT_LOG: &str = "results.log";
+/// Name of the file that runs lock while they write to the log.
+pub(crate) const RESULT_LOG_LOCK: &str = "lock";
+/// The first bytes of the log.
+pub(crate) const RESULT_LOG_MAGIC: &[u8; 8] = b"gentilog";
 
 /// Directories that belong to genti with all their content.
 pub(super) const BUILT: [&str; 2] = ["build", "verify"];
@@ -42,15 +51,26 @@ pub(super) fn known(name: &str) -> Option<Known> {
         "lock" | tag::NAME => Some(Known::Fixed),
         "artifacts" => Some(Known::Dir(is_artifact)),
         "output" => Some(Known::Dir(outputs::is_output)),
-        "cache" => Some(Known::Dir(results::is_part)),
+        "cache" => Some(Known::Dir(is_part_of_log)),
         "builds" | "state" | "explain.json" => Some(Known::Whole),
         name if BUILT.contains(&name) || is_unfinished(name) => Some(Known::Whole),
         _ => None,
     }
 }
 
+/// Returns true if `name` is that of a file in the directory of the log.
+pub(crate) fn is_part_of_log(name: &str) -> bool {
+    [RESULT_LOG, RESULT_LOG_LOCK, tag::NAME].contains(&name) || is_unfinished(name)
+}
+
+/// Returns true if the file at `path` is a log of cached results.
+pub(super) fn is_log(path: &Path) -> bool {
+    let mut begin = [0; RESULT_LOG_MAGIC.len()];
+    disk::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == *RESULT_LOG_MAGIC
+}
+
 /// Returns true if `name` is that of a staged file.
-pub(super) fn is_unfinished(name: &str) -> bool {
+pub(crate) fn is_unfinished(name: &str) -> bool {
     name.starts_with(UNFINISHED)
 }
 
@@ -95,7 +115,7 @@ fn may_be_there(name: &str, path: &Path, kind: FileType) -> bool {
 }
 
 /// Returns true if all names in `dir` satisfy `is_ours`.
-pub(super) fn holds_only(dir: &Path, is_ours: fn(&str) -> bool) -> bool {
+pub(crate) fn holds_only(dir: &Path, is_ours: fn(&str) -> bool) -> bool {
     let mut entries = walkdir::WalkDir::new(dir).min_depth(1).max_depth(1).into_iter();
     entries.all(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(is_ours)))
 }

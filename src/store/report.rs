@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::atomic::{self, Failed};
+use super::atomic::{self, Content, Failed};
+use crate::model::halt::{Halt, Halted, Never};
+use crate::report::Until;
 
 /// The error for a report that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -23,13 +25,29 @@ pub struct NotReported {
 ///
 /// If it can't be written. An existing file is unchanged then.
 pub fn write_report(path: &Path, bytes: &[u8]) -> Result<(), NotReported> {
+    write_report_until(path, &Never, &|out| out.write_all(bytes))
+}
+
+/// Writes a report like [`write_report`], with the output of `write`, until `halt` is due. Also stops while a
+/// pipe is full.
+///
+/// # Errors
+///
+/// If it can't be written, `write` fails, or `halt` is due. An existing file is unchanged then.
+pub fn write_report_until(
+    path: &Path,
+    halt: &dyn Halt,
+    write: &dyn Fn(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), NotReported> {
+    let write = |out: &mut dyn Write| write(&mut Until::new(halt, out));
     let failed = |error| NotReported { path: path.to_path_buf(), error };
     // A link is kept, and its target is replaced.
     let place = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     match std::fs::metadata(&place) {
         Ok(meta) if meta.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
         Ok(meta) if !meta.is_file() => {
-            return pipe(&place).and_then(|mut file| file.write_all(bytes)).map_err(failed);
+            let file = pipe(&place);
+            return file.and_then(|file| write(&mut Pipe { file, halt })).map_err(failed);
         }
         _ => {}
     }
@@ -39,7 +57,8 @@ pub fn write_report(path: &Path, bytes: &[u8]) -> Result<(), NotReported> {
         .ok_or_else(|| failed(io::ErrorKind::InvalidFilename.into()))?;
     let dir = place.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(dir).map_err(failed)?;
-    atomic::write_all(dir, &[(name, bytes)]).map_err(|Failed { error, .. }| failed(error))
+    let files = [(name, Content::Made(&write))];
+    atomic::write_all(dir, &files).map_err(|Failed { error, .. }| failed(error))
 }
 
 /// Appends a report to the file at `path`, such as the job summary of a CI service.
@@ -49,7 +68,9 @@ pub fn write_report(path: &Path, bytes: &[u8]) -> Result<(), NotReported> {
 /// If it can't be written.
 pub fn append_report(path: &Path, bytes: &[u8]) -> Result<(), NotReported> {
     let append = || match std::fs::metadata(path) {
-        Ok(meta) if !meta.is_file() && !meta.is_dir() => pipe(path)?.write_all(bytes),
+        Ok(meta) if !meta.is_file() && !meta.is_dir() => {
+            Pipe { file: pipe(path)?, halt: &Never }.write_all(bytes)
+        }
         _ => File::options().create(true).append(true).open(path)?.write_all(bytes),
     };
     append().map_err(|error| NotReported { path: path.to_path_buf(), error })
@@ -72,12 +93,53 @@ fn pipe(path: &Path) -> io::Result<File> {
             }
             file => file?,
         };
-        // After opening, writes may block until the reader catches up.
-        rustix::io::ioctl_fionbio(&file, false)?;
         Ok(file)
     }
     #[cfg(not(unix))]
     options.open(path)
+}
+
+/// A file that is not regular, which is written to as fast as its reader reads.
+struct Pipe<'a> {
+    file: File,
+    halt: &'a dyn Halt,
+}
+
+impl Write for Pipe<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.file.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.halt.is_due() {
+                        return Err(io::Error::other(Halted));
+                    }
+                    wait_for_room(&self.file)?;
+                }
+                written => return written,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Waits until a pipe can be written to, but at most for a tenth of a second.
+#[cfg(unix)]
+fn wait_for_room(file: &File) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let moment = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    match poll(&mut [PollFd::new(file, PollFlags::OUT)], Some(&moment)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Does nothing, because files are only opened as non-blocking on Unix.
+#[cfg(not(unix))]
+fn wait_for_room(_: &File) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(test)]
@@ -141,5 +203,18 @@ mod tests {
             reader.join().unwrap()
         });
         assert!(read == report);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_pipe_whose_reader_does_not_read_is_abandoned() {
+        use crate::model::halt::testing::After;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        let _reader = File::options().read(true).write(true).open(&path).unwrap();
+        let report = vec![b'x'; 1 << 20];
+        let error = write_report_until(&path, &After::new(3), &|out| out.write_all(&report)).unwrap_err();
+        assert!(crate::report::is_halt(&error.error), "{error}");
     }
 }

@@ -8,12 +8,12 @@ use super::artifacts::StoreError;
 use super::atomic::{self, Failed};
 use crate::disk;
 
-pub(super) const NAME: &str = "CACHEDIR.TAG";
+pub(crate) const NAME: &str = "CACHEDIR.TAG";
 const TEXT: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55\n# This directory was created by genti.\n";
 
 /// Creator of a directory according to its tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Made {
+pub(crate) enum Made {
     /// Genti.
     Here,
     /// Another program.
@@ -23,7 +23,7 @@ pub(super) enum Made {
 }
 
 /// Tags `dir` as genti's.
-pub(super) fn mark(dir: &Path) -> Result<(), StoreError> {
+pub(crate) fn mark(dir: &Path) -> Result<(), StoreError> {
     let path = dir.join(NAME);
     match atomic::write_all(dir, &[(NAME, TEXT)]) {
         Ok(()) => Ok(()),
@@ -38,7 +38,7 @@ pub(super) fn mark(dir: &Path) -> Result<(), StoreError> {
 /// # Errors
 ///
 /// If its tag can't be read.
-pub(super) fn maker(dir: &Path) -> Result<Made, StoreError> {
+pub(crate) fn maker(dir: &Path) -> Result<Made, StoreError> {
     let path = dir.join(NAME);
     match disk::read(&path) {
         Ok(text) if text == TEXT => Ok(Made::Here),
@@ -49,6 +49,6 @@ pub(super) fn maker(dir: &Path) -> Result<Made, StoreError> {
 }
 
 /// Returns true if `dir` has the tag of genti.
-pub(super) fn is_ours(dir: &Path) -> bool {
+pub(crate) fn is_ours(dir: &Path) -> bool {
     matches!(maker(dir), Ok(Made::Here))
 }

@@ -18,7 +18,7 @@ use crate::disk;
 /// # Errors
 ///
 /// If it can't be read, or with [`io::ErrorKind::PermissionDenied`] if it is not trusted.
-pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = disk::open(path)?;
     check(&file, path)?;
     let len = file.metadata().map_or(0, |meta| meta.len());
@@ -29,7 +29,7 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 /// Opens the file at `path` for reading and writing. Creates it if necessary, writable for its owner only.
 /// Does not [`check`] if it is trusted.
-pub(super) fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     // Append mode is avoided, because Windows can't lock such files.
     let mut options = File::options();
     options.create(true).truncate(false).read(true).write(true);
@@ -39,7 +39,7 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Creates an empty staged file in `dir` like [`atomic::unfinished`], writable for its owner only.
-pub(super) fn unfinished(dir: &Path) -> io::Result<NamedTempFile> {
+pub(crate) fn unfinished(dir: &Path) -> io::Result<NamedTempFile> {
     let file = atomic::unfinished(dir)?;
     #[cfg(unix)]
     {
@@ -62,7 +62,7 @@ const MODE: u32 = 0o644;
 ///
 /// If it is not, with the reason.
 #[cfg(unix)]
-pub(super) fn check(file: &File, path: &Path) -> io::Result<()> {
+pub(crate) fn check(file: &File, path: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
     let meta = file.metadata()?;
     let dir = path.parent().unwrap_or(path);
@@ -80,7 +80,7 @@ pub(super) fn check(file: &File, path: &Path) -> io::Result<()> {
 
 /// The files are in the user's own profile, where no other user writes.
 #[cfg(not(unix))]
-pub(super) fn check(_: &File, _: &Path) -> io::Result<()> {
+pub(crate) fn check(_: &File, _: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -1,10 +1,11 @@
 //! `cargo genti clean`: removes files of runs.
 
+use genti::cache::ResultLog;
 use genti::model::outcome::End;
 use genti::pipeline::{self, Lockfile};
 use genti::plan::config;
 use genti::scan::Env;
-use genti::store::{self, Results};
+use genti::store;
 
 use crate::args::CleanArgs;
 use crate::render::Shell;
@@ -53,7 +54,7 @@ pub(crate) fn main(args: &CleanArgs, env: &Env, shell: &mut Shell) -> End {
         return End::Passed;
     }
     let days = u32::try_from(time.as_secs() / (24 * 60 * 60)).unwrap_or(u32::MAX);
-    let opened = Results::open(&cache_dir, resolve::today());
+    let opened = ResultLog::open(&cache_dir, resolve::today());
     let cleaned = opened.map_err(|error| error.to_string()).and_then(|mut results| {
         results.clean(days).map_err(|error| format!("could not write `{}`: {error}", cache_dir.display()))
     });

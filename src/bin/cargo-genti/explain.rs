@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use genti::model::explain::{Changed, TaskCause, ToolCauses};
+use genti::cache;
+use genti::cache::explain::{Changed, TaskReason, ToolReasons};
 use genti::model::outcome::End;
 use genti::pipeline::{self, Lockfile};
 use genti::scan::Env;
-use genti::store;
 
 use crate::args::ExplainArgs;
 use crate::render::{Shell, visible_line};
@@ -21,7 +21,7 @@ pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> End {
         Ok(target_dir) => target_dir,
         Err(error) => return fail(shell, error),
     };
-    let causes = match store::load_causes(&target_dir) {
+    let causes = match cache::load_reasons(&target_dir) {
         Ok(causes) => causes,
         Err(error) => {
             shell.error(error);
@@ -58,8 +58,8 @@ pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> End {
     shell.out(&out)
 }
 
-fn explain_tool(causes: &ToolCauses, all: bool, out: &mut String) {
-    let ToolCauses { tool, hits, changed, ran } = causes;
+fn explain_tool(causes: &ToolReasons, all: bool, out: &mut String) {
+    let ToolReasons { tool, hits, changed, ran } = causes;
     let tasks = |number: usize| format!("{number} task{}", if number == 1 { "" } else { "s" });
     let _ = match (hits, ran.len()) {
         (hits, 0) => writeln!(out, "{tool}: {} cached, none ran", tasks(*hits)),
@@ -74,8 +74,8 @@ fn explain_tool(causes: &ToolCauses, all: bool, out: &mut String) {
     }
 }
 
-fn explain_unit(causes: &ToolCauses, unit: &str, out: &mut String) {
-    let ToolCauses { tool, changed, ran, .. } = causes;
+fn explain_unit(causes: &ToolReasons, unit: &str, out: &mut String) {
+    let ToolReasons { tool, changed, ran, .. } = causes;
     match ran.iter().find(|task| task.unit == unit) {
         Some(task) => {
             let _ = writeln!(out, "{tool}:");
@@ -89,8 +89,8 @@ fn explain_unit(causes: &ToolCauses, unit: &str, out: &mut String) {
     }
 }
 
-fn explain_task(task: &TaskCause, out: &mut String) {
-    let TaskCause { unit, why, changed } = task;
+fn explain_task(task: &TaskReason, out: &mut String) {
+    let TaskReason { unit, why, changed } = task;
     let unit = visible_line(unit);
     match (why.is_empty(), changed.is_empty()) {
         (true, true) => {

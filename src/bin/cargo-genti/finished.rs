@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use genti::model::halt::Never;
 use genti::model::outcome::{End, Strict};
 use genti::pipeline::{self, Difference, Judged, Lockfile, NotJudged};
 use genti::report::Draft;
-use genti::report::finished::ReadError;
+use genti::report::finished::{Finished, ReadError};
 use genti::scan::Env;
 use genti::store;
 
@@ -49,10 +50,16 @@ pub(crate) fn check(
         }
     };
     let mut is_reported = true;
-    if let Some(outcome) = &outcome {
+    let end = outcome.as_ref().map_or(End::Failed, |outcome| outcome.end);
+    if let Some(mut outcome) = outcome {
         // What is shown is as judged here.
-        let draft = Draft::of(&project.workspace, outcome, false);
-        let case = Case { root, outcome, draft: &draft, dir: Some(dir), may_begin_baseline: false };
+        let Draft { outcome, run, report, tasks } = Draft::of(&project.workspace, &mut outcome, false);
+        let run = &Finished::of(&run, report).map_err(|error| {
+            shell.error(error);
+            End::Bug
+        })?;
+        let (dir, halt) = (Some(dir), &Never);
+        let case = Case { root, outcome, run, tasks, dir, may_begin_baseline: false, halt };
         is_reported = case.show(&reports, shell)?;
     }
     for violation in &violations {
@@ -73,7 +80,7 @@ pub(crate) fn check(
         );
         shell.error(format_args!("{} is not what the run has left", dir.display()));
     }
-    match outcome.map_or(End::Failed, |outcome| outcome.end) {
+    match end {
         _ if !is_reported => Ok(End::NotWritten),
         End::Passed if !violations.is_empty() => Ok(End::Failed),
         end => Ok(end),

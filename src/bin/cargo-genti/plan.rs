@@ -35,7 +35,9 @@ pub(crate) fn main(args: &PlanArgs, env: &Env, shell: &mut Shell) -> End {
                 End::Usage
             }
         },
-        (None, PlanFormat::Json) => shell.out_json(&report::plan_json(&project.workspace, &project.plan)),
+        (None, PlanFormat::Json) => {
+            shell.write_json(|out| report::plan_json(&project.workspace, &project.plan, out))
+        }
         (None, PlanFormat::Dot) => shell.out(&report::plan_dot(&project.plan)),
         (None, PlanFormat::Human) => shell.out(&human(&project)),
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use genti::model::halt::Never;
 use genti::model::outcome::End;
 use genti::pipeline::{self, Located};
 use genti::report::finished::Finished;
@@ -73,22 +74,39 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
         return Ok(shell.out(&render::report(&view)));
     }
     let read_tasks = || Ok(&tasks);
-    let Rendered { bytes, notes } = reports::render(format, &artifacts.report, &read_tasks, &view, &around)
-        .map_err(|error| usage(shell, &error))?;
+    let rendered = match format {
+        // Byte for byte: another version may have written it.
+        ReportFormat::Json => Ok(Rendered::of_bytes(artifacts.report)),
+        _ => reports::render(format, &read_tasks, &view, &around),
+    };
+    let rendered = rendered.map_err(|error| usage(shell, &error))?;
+    let mut notes = Vec::new();
     let end = match &output {
         Some(_) if is_there => End::Passed,
-        Some(path) => match store::write_report(path, &bytes) {
-            Ok(()) => End::Passed,
+        Some(path) => match reports::write(path, &rendered, &Never) {
+            Ok(told) => {
+                notes = told;
+                End::Passed
+            }
             Err(error) => {
                 shell.error(error);
                 End::NotWritten
             }
         },
         None => match format {
-            ReportFormat::Json | ReportFormat::Sarif => shell.out_json(&bytes),
-            // What it holds of commands is what was asked for.
-            ReportFormat::Github => shell.out_as_it_is(&bytes),
-            _ => shell.out_harmless(&bytes),
+            ReportFormat::Json | ReportFormat::Sarif => {
+                shell.write_json(|out| rendered.write(out).map(|told| notes = told))
+            }
+            _ => {
+                let mut bytes = Vec::new();
+                // Into memory: there is nothing that could fail.
+                notes = rendered.write(&mut bytes).unwrap_or_default();
+                match format {
+                    // What it holds of commands is what was asked for.
+                    ReportFormat::Github => shell.out_as_it_is(&bytes),
+                    _ => shell.out_harmless(&bytes),
+                }
+            }
         },
     };
     notes.into_iter().for_each(|note| shell.note(note));

@@ -1,16 +1,18 @@
 //! What `run` and `check` write beside the artifacts: the reports that are asked for, and what GitHub Actions shows.
 
+use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use anstream::adapter::strip_str;
 use clap::ValueEnum;
+use genti::model::halt::Halt;
 use genti::model::outcome::End;
 use genti::report::finished::ReadError;
 use genti::report::{self, Around, Format, ReadTasks, Rendered};
 use genti::scan::Env;
-use genti::store;
+use genti::store::{self, NotReported};
 
 use crate::args::{ReportFormat, ReportsArgs};
 use crate::render::{self, Shell, View};
@@ -56,12 +58,12 @@ impl Reports {
     }
 
     /// Writes them. Whether all could be written.
-    pub(crate) fn write(
+    pub(crate) fn write<'a>(
         &self,
-        report: &[u8],
-        tasks: &ReadTasks<'_>,
-        view: &View<'_>,
-        around: &Around,
+        tasks: &ReadTasks<'a>,
+        view: &View<'a>,
+        around: &'a Around,
+        halt: &dyn Halt,
         shell: &mut Shell,
     ) -> bool {
         let mut written = true;
@@ -70,13 +72,14 @@ impl Reports {
             written = false;
         };
         for (format, path) in &self.files {
-            match render(*format, report, tasks, view, around) {
-                Ok(Rendered { bytes, notes }) => {
-                    if let Err(error) = store::write_report(path, &bytes) {
-                        failed(&error, shell);
+            match render(*format, tasks, view, around) {
+                Ok(report) => match write(path, &report, halt) {
+                    Ok(notes) => {
+                        let note = |note| shell.note(format_args!("{}: {note}", path.display()));
+                        notes.into_iter().for_each(note);
                     }
-                    notes.into_iter().for_each(|note| shell.note(format_args!("{}: {note}", path.display())));
-                }
+                    Err(error) => failed(&error, shell),
+                },
                 Err(error) => failed(&error, shell),
             }
         }
@@ -94,16 +97,22 @@ impl Reports {
     }
 }
 
+/// Writes `report` to the file at `path` until `halt` is due. What is left out of it is told.
+pub(crate) fn write(path: &Path, report: &Rendered<'_>, halt: &dyn Halt) -> Result<Vec<String>, NotReported> {
+    let notes = RefCell::new(Vec::new());
+    store::write_report_until(path, halt, &|out| report.write(out).map(|told| *notes.borrow_mut() = told))?;
+    Ok(notes.into_inner())
+}
+
 /// The report of a run in `format`, for a file or for stdout.
-pub(crate) fn render(
+pub(crate) fn render<'a>(
     format: ReportFormat,
-    report: &[u8],
-    tasks: &ReadTasks<'_>,
-    view: &View<'_>,
-    around: &Around,
-) -> Result<Rendered, ReadError> {
+    tasks: &ReadTasks<'a>,
+    view: &View<'a>,
+    around: &'a Around,
+) -> Result<Rendered<'a>, ReadError> {
     match of_library(format) {
-        Some(format) => report::render(format, report, view.run, tasks, around),
+        Some(format) => report::render(format, view.run, tasks, around),
         None => {
             let text = render::report(&View {
                 kept: view.kept.clone(),
@@ -113,7 +122,7 @@ pub(crate) fn render(
                 terminal: None,
                 ..*view
             });
-            Ok(Rendered::from(strip_str(&text).to_string().into_bytes()))
+            Ok(Rendered::of_bytes(strip_str(&text).to_string().into_bytes()))
         }
     }
 }

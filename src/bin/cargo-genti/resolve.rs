@@ -62,6 +62,7 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<
         build_dir: read.value("--build-dir", args.build_dir.as_deref(), FromStr::from_str),
         // Not for the command line to say: a gate must not depend on it.
         blind_spots: None,
+        max_findings: None,
         origins: BTreeMap::new(),
     };
     policy.origins = std::mem::take(&mut read.origins);

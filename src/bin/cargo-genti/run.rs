@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use genti::cache::ResultLog;
 use genti::model::event::{Event, Waiting};
 use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome, Strict, ToolOutcome};
@@ -11,8 +12,9 @@ use genti::model::workspace::Workspace;
 use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
 use genti::plan::{Drift, DriftKind};
 use genti::report::Draft;
+use genti::report::finished::Finished;
 use genti::scan::{self, Env, Ignored, Inherited, Pool, Stop, StopReason};
-use genti::store::{self, ArtifactDir, Results, StoreError};
+use genti::store::{self, ArtifactDir, StoreError};
 
 use crate::args::{BlessArgs, CheckArgs, GateArgs, RunArgs};
 use crate::bless::Bless;
@@ -114,7 +116,7 @@ fn main(
     let baseline = store::load_baseline(root).map_err(|error| fail(shell, error.into()))?;
     let may_begin_baseline = baseline.is_empty() && pipeline::builds_like_baseline(project, &start.env);
     let without_timing = start.env.get("SOURCE_DATE_EPOCH").is_some();
-    let Run { outcome, dir } = execute(project, &baseline, gate, start, shell)?;
+    let Run { outcome, dir, stop } = execute(project, &baseline, gate, start, shell)?;
     let outcome = Box::leak(Box::new(outcome));
     // First of all: the artifacts say that what was accepted is there.
     gate.bless.write(root, outcome, shell).map_err(|error| {
@@ -122,31 +124,37 @@ fn main(
         End::NotWritten
     })?;
     let draft = Draft::of(&project.workspace, outcome, !without_timing);
-    let written = dir.and_then(|dir| {
-        dir.write(&draft)?;
-        Ok(dir.path().to_path_buf())
-    });
-    let dir = written.as_deref().ok();
-    let case = Case { root, outcome, draft: &draft, dir, may_begin_baseline };
-    let is_reported = case.show(&reports, shell)?;
+    let written = dir.and_then(|dir| dir.write(&draft, stop).map(|()| dir));
     // Only here is it known which texts are paths of this machine.
     let place = root.display().to_string();
-    let violations = match gate.as_configured {
-        true => draft.violations(&[&place]),
-        false => Vec::new(),
+    let violations = match written.as_ref().map(ArtifactDir::open_report) {
+        Ok(Ok(report)) if gate.as_configured => draft.violations(report, &[&place]),
+        _ => Vec::new(),
     };
+    // The next run may begin.
+    let written = written.map(|dir| dir.path().to_path_buf());
+    let Draft { outcome, run, report, tasks } = draft;
+    let run = &Finished::of(&run, report).map_err(|error| {
+        shell.error(error);
+        End::Bug
+    })?;
+    let dir = written.as_deref().ok();
+    let case = Case { root, outcome, run, tasks, dir, may_begin_baseline, halt: stop };
+    let is_reported = case.show(&reports, shell)?;
     for violation in &violations {
         shell.error(visible_line(&format!("the artifacts would differ elsewhere: {violation}")));
     }
-    let end = match outcome.end {
-        End::Passed if !violations.is_empty() => End::Failed,
-        end => end,
+    let end = match (outcome.end, stop.reason()) {
+        // It came when the verdict was known, and perhaps when it was written.
+        (_, Some(StopReason::Signal(signal))) => End::Signal(signal),
+        (End::Passed, _) if !violations.is_empty() => End::Failed,
+        (end, _) => end,
     };
     if let Err(error) = &written {
         shell.error(error);
-        if !shell.has_stream() {
+        if !shell.has_stream() && !matches!(error, StoreError::GivenUp) {
             shell.note("the report is on stdout");
-            shell.out_json(&draft.report);
+            shell.write_json(|out| run.report.write(out));
         }
     }
     match end {
@@ -234,6 +242,8 @@ pub(crate) struct Run {
     pub(crate) outcome: Outcome,
     /// Where its artifacts go, or why they can't.
     dir: Result<ArtifactDir, StoreError>,
+    /// The switch that ends it.
+    stop: &'static Stop,
 }
 
 /// Runs `project`, one run at a time in a workspace.
@@ -288,16 +298,16 @@ pub(crate) fn execute(
     };
     let outcome = pipeline::run(project, &session, results, baseline, &mut |event| bar.on(event, shell));
     drop(bar);
-    Ok(Run { outcome: outcome.map_err(|error| failed(shell, error))?, dir })
+    Ok(Run { outcome: outcome.map_err(|error| failed(shell, error))?, dir, stop })
 }
 
 /// Opens the results of earlier runs, unless the environment says not to. They are only there to save time.
-pub(crate) fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<Results> {
+pub(crate) fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<ResultLog> {
     if resolve::no_cache(env) {
         return None;
     }
     let dir = resolve::cache_dir(&project.workspace.target_dir, env);
-    let opened = Results::open(&dir, resolve::today());
+    let opened = ResultLog::open(&dir, resolve::today());
     let opened = opened.map_err(|error| {
         // Not in the words of the artifacts: nothing was there to be lost.
         let why = match error {
@@ -306,7 +316,7 @@ pub(crate) fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> O
         };
         shell.warning(format_args!("nothing is known and nothing kept: {}", visible_line(&why)));
     });
-    if let Some(why) = opened.as_ref().ok().and_then(Results::distrust) {
+    if let Some(why) = opened.as_ref().ok().and_then(ResultLog::distrust) {
         shell.warning(visible_line(why));
     }
     opened.ok()

@@ -6,6 +6,7 @@ use genti::model::event::Event;
 use genti::model::outcome::End;
 use genti::model::task::Plan;
 use genti::model::workspace::Workspace;
+use genti::report::finished::Report;
 use genti::report::stream;
 
 use crate::render::Shell;
@@ -41,15 +42,9 @@ impl Shell {
     }
 
     /// What was found, and where it is kept.
-    pub(crate) fn tell_outcome(&mut self, report: &[u8], dir: Option<&Path>) {
+    pub(crate) fn tell_outcome(&mut self, report: &Report, dir: Option<&Path>) {
         self.stream.artifacts = dir.map(|dir| dir.display().to_string());
-        match stream::findings(report) {
-            Ok(lines) => self.tell(|| lines),
-            Err(error) => {
-                self.error(error);
-                self.stream.has_failed = true;
-            }
-        }
+        stream::findings(report).for_each(|line| self.tell(|| line));
     }
 
     /// The last event, and how the process ends.

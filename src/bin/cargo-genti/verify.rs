@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use genti::cache::ResultLog;
 use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome, Strict};
 use genti::model::policy::Parallel;
 use genti::pipeline::{self, Lockfile, Project, Request, Session, Varies, Witness};
 use genti::report;
 use genti::scan::{BuildDirs, Pool, Stop};
-use genti::store::{self, ArtifactDir, Results};
+use genti::store::{self, ArtifactDir};
 use genti::workspace::Listing;
 
 use crate::args::VerifyArgs;
@@ -101,7 +102,7 @@ struct Series<'a> {
 
 impl Series<'_> {
     /// Runs so many times, or until the run is stopped. Only the first run may take results from the cache.
-    fn run(&self, runs: u32, results: Option<Results>, shell: &mut Shell) -> Result<Vec<Witness>, End> {
+    fn run(&self, runs: u32, results: Option<ResultLog>, shell: &mut Shell) -> Result<Vec<Witness>, End> {
         let way = self.announce(0, runs, results.is_some(), shell);
         let outcome = self.run_once(self.first, way, results, shell)?;
         let mut witnesses = vec![Witness::new(&self.first.workspace, outcome, &self.first.plan)];
@@ -151,7 +152,7 @@ impl Series<'_> {
         &self,
         project: &Project,
         way: Way,
-        results: Option<Results>,
+        results: Option<ResultLog>,
         shell: &mut Shell,
     ) -> Result<Outcome, End> {
         let Start { env, inherited, .. } = self.start;
@@ -189,7 +190,12 @@ fn unable(shell: &mut Shell, error: impl std::fmt::Display) -> End {
 
 /// Whether the plan of a later run is another one. Then nothing else can be compared.
 fn plan_differs(first: &Project, told: &Project, number: u32, shell: &mut Shell) -> Option<End> {
-    let plan = |project: &Project| report::plan_json(&project.workspace, &project.plan);
+    let plan = |project: &Project| {
+        let mut bytes = Vec::new();
+        // Into memory: there is nothing that could fail.
+        let _ = report::plan_json(&project.workspace, &project.plan, &mut bytes);
+        bytes
+    };
     if plan(first) == plan(told) {
         return None;
     }

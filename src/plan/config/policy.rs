@@ -1,6 +1,7 @@
 //! The `[policy]` table, and its overrides in profiles.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::reader::{Reader, Value};
@@ -25,13 +26,24 @@ pub struct PolicyConfig {
     pub max_duration: Option<Duration>,
     /// Treatment of blind spots.
     pub blind_spots: Option<BlindSpots>,
+    /// Maximum number of new findings per tool that are kept.
+    pub max_findings: Option<NonZeroU32>,
     /// Origin of each value, by key: a flag, an environment variable, or `file:line`. Only shown to users.
     pub origins: BTreeMap<&'static str, String>,
 }
 
 /// The keys of a policy.
-const KEYS: [&str; 8] =
-    ["order", "batch", "seed", "parallel", "build-dir", "per-task-timeout", "max-duration", "blind-spots"];
+const KEYS: [&str; 9] = [
+    "order",
+    "batch",
+    "seed",
+    "parallel",
+    "build-dir",
+    "per-task-timeout",
+    "max-duration",
+    "blind-spots",
+    "max-findings",
+];
 
 /// Parses a time limit such as `90s`, `20m` or `1h 30m`. Shared by the configuration, the command line and
 /// the environment, so that they have one syntax.
@@ -65,10 +77,16 @@ pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>, base: PolicyConfi
         per_task_timeout: keys.read("per-task-timeout", time_cap).or(base.per_task_timeout),
         max_duration: keys.read("max-duration", time_cap).or(base.max_duration),
         blind_spots: keys.read("blind-spots", Reader::parsed).or(base.blind_spots),
+        max_findings: keys.read("max-findings", count).or(base.max_findings),
         origins,
     };
     keys.finish();
     policy
+}
+
+fn count(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<NonZeroU32> {
+    let count = reader.integer(value, 1..=u64::from(u32::MAX))?;
+    u32::try_from(count).ok().and_then(NonZeroU32::new)
 }
 
 fn time_cap(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Duration> {

@@ -191,7 +191,7 @@ fn the_documentation_lists_every_key() {
 #[test]
 fn a_policy_is_read() {
     let policy = config(
-        "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nbuild-dir = 'lanes'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'\nblind-spots = 'deny'",
+        "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nbuild-dir = 'lanes'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'\nblind-spots = 'deny'\nmax-findings = 1000000",
     )
     .policy;
     assert_eq!(policy.origins["order"], "genti.toml:2");
@@ -206,6 +206,7 @@ fn a_policy_is_read() {
             per_task_timeout: Some(Duration::from_secs(90)),
             max_duration: Some(Duration::from_secs(5400)),
             blind_spots: Some(BlindSpots::Deny),
+            max_findings: NonZeroU32::new(1_000_000),
             origins: policy.origins,
         }
     );

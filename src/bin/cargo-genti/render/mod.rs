@@ -135,6 +135,13 @@ impl Shell {
         }
     }
 
+    /// The same of a document that is written as it is made.
+    pub(crate) fn write_json(&mut self, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> End {
+        let mut out = HarmlessLines { out: std::io::stdout().lock(), line: Vec::new() };
+        let written = write(&mut out).and_then(|()| out.finish());
+        self.printed(written)
+    }
+
     /// What was asked for, on stdout, byte for byte.
     pub(crate) fn out_as_it_is(&mut self, bytes: &[u8]) -> End {
         if bytes.is_empty() {
@@ -228,5 +235,61 @@ impl Shell {
         }
         let count = problems.0.len();
         self.error(format_args!("{count} {} in what is configured", plural(count, "mistake", "mistakes")));
+    }
+}
+
+/// Writes JSON without the commands of CI services. These are looked for in lines, so that what is not a whole line waits.
+struct HarmlessLines<W> {
+    out: W,
+    line: Vec<u8>,
+}
+
+impl<W: Write> HarmlessLines<W> {
+    /// Writes what has waited.
+    fn finish(&mut self) -> std::io::Result<()> {
+        let waiting = std::mem::take(&mut self.line);
+        self.pass_on(&waiting)?;
+        self.out.flush()
+    }
+
+    fn pass_on(&mut self, lines: &[u8]) -> std::io::Result<()> {
+        match std::str::from_utf8(lines) {
+            Ok(text) => self.out.write_all(without_hash_commands(text, "\\u0023#").as_bytes()),
+            Err(_) => self.out.write_all(lines),
+        }
+    }
+}
+
+impl<W: Write> Write for HarmlessLines<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        if whole > 0 {
+            let mut lines = std::mem::take(&mut self.line);
+            lines.extend_from_slice(&bytes[..whole]);
+            self.pass_on(&lines)?;
+        }
+        self.line.extend_from_slice(&bytes[whole..]);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_in_json_is_broken_however_it_is_cut() {
+        let document = "{\n  \"a\": \"##vso[task.complete]é\",\n  \"b\": \"##[error]\"\n}\n";
+        for size in 1..document.len() {
+            let mut out = HarmlessLines { out: Vec::new(), line: Vec::new() };
+            document.as_bytes().chunks(size).for_each(|piece| out.write_all(piece).unwrap());
+            out.finish().unwrap();
+            let text = String::from_utf8(out.out).unwrap();
+            assert_eq!(text, document.replace("##", "\\u0023#"), "pieces of {size}");
+        }
     }
 }

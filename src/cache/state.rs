@@ -11,20 +11,20 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::trust;
+use super::key::Parts;
 use crate::model::digest::Digest;
-use crate::model::key::Parts;
 use crate::model::stamp::FileTable;
+use crate::store::trust;
 
 /// State after the last run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct State {
+pub struct LastRun {
     /// Number of that run, counted from 1; 0 if there was none.
     pub run: u32,
     /// Files of the workspace.
     pub files: FileTable,
     /// Files outside the workspace, by absolute path: programs and the files they read.
-    pub elsewhere: FileTable,
+    pub outside: FileTable,
     /// For each tool, its last run, and the parts of its cache keys in that run.
     pub tools: BTreeMap<String, (u32, Parts)>,
     /// Digest of the inputs of `Cargo.lock`, if it was up to date.
@@ -34,7 +34,7 @@ pub struct State {
 /// The reason why the state was ignored. This only costs time.
 #[derive(Debug, thiserror::Error)]
 #[error("ignored `{path}`: {error}")]
-pub struct StateError {
+pub struct LastRunError {
     path: PathBuf,
     error: io::Error,
 }
@@ -51,7 +51,7 @@ struct Head {
 
 const MAGIC: &[u8] = b"genti-state-3\n";
 
-impl State {
+impl LastRun {
     /// Returns the path of the file.
     pub fn path(target_dir: &Path) -> PathBuf {
         target_dir.join("genti/state")
@@ -62,14 +62,14 @@ impl State {
     /// # Errors
     ///
     /// If the file can't be read or is not trusted.
-    pub fn load(target_dir: &Path) -> Result<Self, StateError> {
+    pub fn load(target_dir: &Path) -> Result<Self, LastRunError> {
         let path = Self::path(target_dir);
         match trust::read(&path) {
             Ok(bytes) => Ok(Self::read(bytes).unwrap_or_default()),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Ok(Self::default())
             }
-            Err(error) => Err(StateError { path, error }),
+            Err(error) => Err(LastRunError { path, error }),
         }
     }
 
@@ -84,7 +84,7 @@ impl State {
         let middle = start.checked_add(files).filter(|middle| *middle <= end)?;
         let bytes = Arc::new(bytes);
         let table = |range| FileTable::from_bytes(Arc::clone(&bytes), range);
-        Some(Self { run, files: table(start..middle), elsewhere: table(middle..end), tools, lockfile })
+        Some(Self { run, files: table(start..middle), outside: table(middle..end), tools, lockfile })
     }
 
     /// Saves the state, without syncing to disk.
@@ -104,29 +104,29 @@ impl State {
 
     /// Returns the bytes after the checksum.
     fn body(&self) -> postcard::Result<Vec<u8>> {
-        let (files, elsewhere) = (self.files.as_bytes(), self.elsewhere.as_bytes());
+        let (files, outside) = (self.files.as_bytes(), self.outside.as_bytes());
         let (tools, lockfile) = (self.tools.clone(), self.lockfile);
         let head = Head { run: self.run, tools, lockfile, files: files.len() };
         let mut body = postcard::to_stdvec(&head)?;
         body.extend_from_slice(files);
-        body.extend_from_slice(elsewhere);
+        body.extend_from_slice(outside);
         Ok(body)
     }
 }
 
 /// Helpers for the fuzz target and tests.
 #[cfg(any(test, all(fuzzing, feature = "cli")))]
-impl State {
+impl LastRun {
     /// Returns a state with an element of every kind.
     pub(crate) fn sample() -> Self {
-        use crate::model::key::What;
+        use crate::cache::key::What;
         use crate::model::stamp::{KnownFile, Stamp};
         let mut state = Self { run: 7, ..Self::default() };
         let digest = Digest::of_bytes(b"x");
         let stamp = Some(Stamp { len: 1, modified: 2, changed: 3, inode: 4 });
         let file = |path| KnownFile { path, stamp, digest, since: 2, before: [0; 8] };
         state.files = [file(b"a")].into_iter().collect();
-        state.elsewhere = [file(b"/b"), file(b"/c")].into_iter().collect();
+        state.outside = [file(b"/b"), file(b"/c")].into_iter().collect();
         let mut parts = Parts::default();
         parts.add(What::Variable, "A", digest);
         state.tools.insert("fmt".to_owned(), (7, parts));
@@ -160,22 +160,22 @@ mod tests {
     fn a_saved_state_is_loaded() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("genti")).unwrap();
-        assert_eq!(State::load(dir.path()).unwrap(), State::default());
-        State::sample().save(dir.path()).unwrap();
-        assert_eq!(State::load(dir.path()).unwrap(), State::sample());
+        assert_eq!(LastRun::load(dir.path()).unwrap(), LastRun::default());
+        LastRun::sample().save(dir.path()).unwrap();
+        assert_eq!(LastRun::load(dir.path()).unwrap(), LastRun::sample());
     }
 
     #[test]
     fn a_damaged_state_counts_as_empty() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("genti")).unwrap();
-        State::sample().save(dir.path()).unwrap();
-        let good = std::fs::read(State::path(dir.path())).unwrap();
+        LastRun::sample().save(dir.path()).unwrap();
+        let good = std::fs::read(LastRun::path(dir.path())).unwrap();
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 0x20;
-            assert_eq!(State::read(bad), None, "byte {at}");
-            assert_eq!(State::read(good[..at].to_vec()), None, "cut at {at}");
+            assert_eq!(LastRun::read(bad), None, "byte {at}");
+            assert_eq!(LastRun::read(good[..at].to_vec()), None, "cut at {at}");
         }
     }
 }

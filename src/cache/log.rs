@@ -39,11 +39,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::artifacts::StoreError;
-use super::tag::Made;
-use super::{contents, tag, trust};
 use crate::disk;
 use crate::model::digest::Digest;
+use crate::store::contents::{self, RESULT_LOG as NAME, RESULT_LOG_LOCK as LOCK, RESULT_LOG_MAGIC as MAGIC};
+use crate::store::tag::{self, Made};
+use crate::store::{StoreError, trust};
 
 /// Size in bytes above which a log is rewritten.
 pub const CAP: u64 = 256 << 20;
@@ -54,11 +54,6 @@ const DEAD: u64 = 1 << 20;
 /// Number of days after which a used entry is written again with a new day.
 const WEEK: u32 = 7;
 
-/// Name of the log.
-pub(super) const NAME: &str = "results.log";
-/// Name of the lock file for writers of the log.
-const LOCK: &str = "lock";
-const MAGIC: &[u8; 8] = b"gentilog";
 const VERSION: u32 = 2;
 const HEADER: usize = MAGIC.len() + 4;
 /// Size of the head of an entry: length, day, key, checksum.
@@ -66,7 +61,7 @@ const HEAD: usize = 4 + 4 + 32 + 16;
 
 /// A directory of results as of opening it, with the results to add.
 #[derive(Debug)]
-pub struct Results {
+pub struct ResultLog {
     dir: PathBuf,
     /// Current day, in days since 1970.
     today: u32,
@@ -153,7 +148,7 @@ impl Hasher for Uniform {
     }
 }
 
-/// Summary of [`Results::clean`].
+/// Summary of [`ResultLog::clean`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cleaned {
     /// Number of removed entries.
@@ -162,7 +157,7 @@ pub struct Cleaned {
     pub bytes: u64,
 }
 
-impl Results {
+impl ResultLog {
     /// Opens the results in `dir`, which is created if necessary. `today` is in days since 1970.
     ///
     /// # Errors
@@ -172,7 +167,7 @@ impl Results {
     pub fn open(dir: &Path, today: u32) -> Result<Self, StoreError> {
         make_for_results(dir)?;
         // A directory outside of a target directory may contain other files. It is not tagged then.
-        if tag::maker(dir)? == Made::Unknown && contents::holds_only(dir, is_part) {
+        if tag::maker(dir)? == Made::Unknown && contents::holds_only(dir, contents::is_part_of_log) {
             tag::mark(dir)?;
         }
         let path = dir.join(NAME);
@@ -458,17 +453,6 @@ impl Results {
         file.persist(self.dir.join(NAME)).map_err(|error| error.error)?;
         Ok(Cleaned { entries, bytes: before.saturating_sub((HEADER + bytes.len()) as u64) })
     }
-}
-
-/// Returns true if `name` is that of a file in a results directory.
-pub(super) fn is_part(name: &str) -> bool {
-    [NAME, LOCK, tag::NAME].contains(&name) || contents::is_unfinished(name)
-}
-
-/// Returns true if the file at `path` is a log.
-pub(super) fn is_log(path: &Path) -> bool {
-    let mut begin = [0; MAGIC.len()];
-    disk::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == *MAGIC
 }
 
 /// Creates `dir` unless it exists, writable for this user only. An existing directory may have any owner;

@@ -6,7 +6,7 @@ fn key(at: usize) -> Digest {
 
 /// Creates a log with three results, the second of which replaced another one.
 fn store(dir: &Path) {
-    let mut results = Results::open(dir, 100).unwrap();
+    let mut results = ResultLog::open(dir, 100).unwrap();
     results.put(key(0), b"zero".to_vec());
     results.put(key(1), b"old".to_vec());
     results.flush().unwrap();
@@ -18,7 +18,7 @@ fn store(dir: &Path) {
 const STORED: [&[u8]; 3] = [b"zero", b"one", b""];
 
 /// Checks that each result is either as it was added or missing.
-fn check_not_wrong(results: &Results, of: &str) {
+fn check_not_wrong(results: &ResultLog, of: &str) {
     for (at, stored) in STORED.iter().enumerate() {
         let found = results.get(&key(at));
         // A replaced result is also valid under its key.
@@ -31,7 +31,7 @@ fn check_not_wrong(results: &Results, of: &str) {
 fn added_results_are_found_by_the_next_run() {
     let dir = tempfile::tempdir().unwrap();
     store(dir.path());
-    let results = Results::open(dir.path(), 100).unwrap();
+    let results = ResultLog::open(dir.path(), 100).unwrap();
     for (at, stored) in STORED.iter().enumerate() {
         assert_eq!(results.get(&key(at)), Some(*stored));
     }
@@ -42,11 +42,11 @@ fn added_results_are_found_by_the_next_run() {
 #[test]
 fn the_expected_position_is_only_a_hint() {
     let dir = tempfile::tempdir().unwrap();
-    let mut results = Results::open(dir.path(), 100).unwrap();
+    let mut results = ResultLog::open(dir.path(), 100).unwrap();
     (0..9).for_each(|at| results.put(key(at), vec![at as u8]));
     results.flush().unwrap();
     let check = |replaced: u8| {
-        let results = Results::open(dir.path(), 100).unwrap();
+        let results = ResultLog::open(dir.path(), 100).unwrap();
         for (first, second) in (0..10).flat_map(|first| (0..10).map(move |second| (first, second))) {
             let mut next = Next::default();
             for at in [first, second] {
@@ -64,7 +64,7 @@ fn the_expected_position_is_only_a_hint() {
     let path = dir.path().join(NAME);
     let garbage = [std::fs::read(&path).unwrap(), b"garbage".to_vec()].concat();
     std::fs::write(&path, garbage).unwrap();
-    let mut results = Results::open(dir.path(), 100).unwrap();
+    let mut results = ResultLog::open(dir.path(), 100).unwrap();
     results.put(key(9), Vec::new());
     results.flush().unwrap();
     assert_eq!((results.dead, results.is_damaged), (0, false));
@@ -83,20 +83,20 @@ fn a_flipped_bit_causes_no_wrong_result_and_the_next_run_repairs_the_log() {
         for bit in 0..8 {
             let mut bad = good.clone();
             bad[at] ^= 1 << bit;
-            check_not_wrong(&Results::read(dir.path(), 100, bad), &format!("bit {bit} of byte {at}"));
+            check_not_wrong(&ResultLog::read(dir.path(), 100, bad), &format!("bit {bit} of byte {at}"));
         }
         // Results that this run computes again are found by the next one.
         let mut bad = good.clone();
         bad[at] = !bad[at];
         std::fs::write(&path, bad).unwrap();
-        let mut results = Results::open(dir.path(), 100).unwrap();
+        let mut results = ResultLog::open(dir.path(), 100).unwrap();
         if results.is_newer {
             continue;
         }
         let missing: Vec<_> = (0..3).filter(|at| results.get(&key(*at)) != Some(STORED[*at])).collect();
         missing.iter().for_each(|&at| results.put(key(at), STORED[at].to_vec()));
         results.finish().unwrap();
-        let results = Results::open(dir.path(), 100).unwrap();
+        let results = ResultLog::open(dir.path(), 100).unwrap();
         for at in missing {
             assert_eq!(results.get(&key(at)), Some(STORED[at]), "byte {at}");
         }
@@ -111,11 +111,11 @@ fn a_truncation_causes_no_wrong_result_and_the_next_run_repairs_the_log() {
     let good = std::fs::read(&path).unwrap();
     for len in 0..good.len() {
         std::fs::write(&path, &good[..len]).unwrap();
-        let mut results = Results::open(dir.path(), 100).unwrap();
+        let mut results = ResultLog::open(dir.path(), 100).unwrap();
         check_not_wrong(&results, &format!("cut at {len}"));
         (0..3).for_each(|at| results.put(key(at), STORED[at].to_vec()));
         results.flush().unwrap();
-        let results = Results::open(dir.path(), 100).unwrap();
+        let results = ResultLog::open(dir.path(), 100).unwrap();
         (0..3).for_each(|at| assert_eq!(results.get(&key(at)), Some(STORED[at]), "cut at {len}"));
     }
 }
@@ -128,7 +128,7 @@ fn a_log_of_a_newer_version_is_left_alone() {
     let mut newer = std::fs::read(&path).unwrap();
     newer[MAGIC.len()] = VERSION as u8 + 1;
     std::fs::write(&path, &newer).unwrap();
-    let mut results = Results::open(dir.path(), 100).unwrap();
+    let mut results = ResultLog::open(dir.path(), 100).unwrap();
     assert_eq!(results.get(&key(0)), None);
     results.put(key(0), b"zero".to_vec());
     results.finish().unwrap();
@@ -144,14 +144,14 @@ fn several_writers_lose_nothing() {
             let dir = dir.path();
             scope.spawn(move || {
                 for round in 0..20 {
-                    let mut results = Results::open(dir, 100).unwrap();
+                    let mut results = ResultLog::open(dir, 100).unwrap();
                     results.put(key(writer * 100 + round), vec![writer as u8; round]);
                     results.finish().unwrap();
                 }
             });
         }
     });
-    let results = Results::open(dir.path(), 100).unwrap();
+    let results = ResultLog::open(dir.path(), 100).unwrap();
     for (writer, round) in (0..8).flat_map(|writer| (0..20).map(move |round| (writer, round))) {
         assert_eq!(results.get(&key(writer * 100 + round)), Some(&vec![writer as u8; round][..]));
     }
@@ -161,11 +161,11 @@ fn several_writers_lose_nothing() {
 fn dead_entries_are_removed_once_they_are_most_of_the_log() {
     let dir = tempfile::tempdir().unwrap();
     for round in 0..5_u8 {
-        let mut results = Results::open(dir.path(), 100).unwrap();
+        let mut results = ResultLog::open(dir.path(), 100).unwrap();
         results.put(key(0), vec![round; 1 << 19]);
         results.finish().unwrap();
     }
-    let results = Results::open(dir.path(), 100).unwrap();
+    let results = ResultLog::open(dir.path(), 100).unwrap();
     assert_eq!(results.get(&key(0)), Some(&vec![4; 1 << 19][..]));
     assert!(results.log.len() < 3 << 19, "{}", results.log.len());
 }
@@ -175,12 +175,12 @@ fn results_that_were_not_used_for_long_are_cleaned() {
     let dir = tempfile::tempdir().unwrap();
     store(dir.path());
     // Used again a month later.
-    let mut results = Results::open(dir.path(), 130).unwrap();
+    let mut results = ResultLog::open(dir.path(), 130).unwrap();
     assert_eq!(results.get(&key(0)), Some(STORED[0]));
     results.finish().unwrap();
-    let mut results = Results::open(dir.path(), 131).unwrap();
+    let mut results = ResultLog::open(dir.path(), 131).unwrap();
     assert_eq!(results.clean(30).unwrap().entries, 2);
-    let results = Results::open(dir.path(), 131).unwrap();
+    let results = ResultLog::open(dir.path(), 131).unwrap();
     assert_eq!([0, 1, 2].map(|at| results.get(&key(at)).is_some()), [true, false, false]);
 }
 
@@ -195,14 +195,14 @@ mod trust {
         let dir = tempfile::tempdir().unwrap();
         store(dir.path());
         let path = dir.path().join(NAME);
-        assert!(Results::open(dir.path(), 100).unwrap().distrust().is_none());
+        assert!(ResultLog::open(dir.path(), 100).unwrap().distrust().is_none());
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
-        let mut results = Results::open(dir.path(), 100).unwrap();
+        let mut results = ResultLog::open(dir.path(), 100).unwrap();
         assert!(results.distrust().unwrap().contains("other users can write to it"));
         assert!((0..3).all(|at| results.get(&key(at)).is_none()));
         results.put(key(7), b"new".to_vec());
         results.finish().unwrap();
-        let results = Results::open(dir.path(), 100).unwrap();
+        let results = ResultLog::open(dir.path(), 100).unwrap();
         assert!(results.distrust().is_none());
         assert_eq!(results.get(&key(7)), Some(&b"new"[..]));
         assert_eq!(results.get(&key(0)), None, "results that may be forged are gone");
@@ -213,11 +213,11 @@ mod trust {
         let dir = tempfile::tempdir().unwrap();
         store(dir.path());
         let path = dir.path().join(NAME);
-        let mut results = Results::open(dir.path(), 100).unwrap();
+        let mut results = ResultLog::open(dir.path(), 100).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
         results.put(key(7), b"new".to_vec());
         results.flush().unwrap();
-        let results = Results::open(dir.path(), 100).unwrap();
+        let results = ResultLog::open(dir.path(), 100).unwrap();
         assert!(results.distrust().is_none());
         assert_eq!((results.get(&key(7)), results.get(&key(0))), (Some(&b"new"[..]), None));
     }
@@ -227,7 +227,7 @@ mod trust {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("mine"), "mine").unwrap();
         store(dir.path());
-        assert!(Results::open(dir.path(), 100).unwrap().get(&key(0)).is_some());
+        assert!(ResultLog::open(dir.path(), 100).unwrap().get(&key(0)).is_some());
         let removed = crate::store::clean_results(dir.path()).unwrap();
         assert_eq!(removed.files, 1);
         let mut names: Vec<_> =
@@ -242,7 +242,7 @@ mod trust {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(NAME);
         rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-        let error = Results::open(dir.path(), 100).unwrap_err().to_string();
+        let error = ResultLog::open(dir.path(), 100).unwrap_err().to_string();
         assert!(error.contains("results.log") && error.contains("a named pipe"), "{error}");
     }
 }

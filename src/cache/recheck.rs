@@ -5,8 +5,8 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::known::Known;
-use super::{Project, Recall};
+use super::presumed::KnownReads;
+use super::{Context, ResultCache};
 use crate::model::path::RelPath;
 use crate::model::task::{Task, TaskIx, Unit};
 use crate::model::tool::ToolId;
@@ -24,24 +24,24 @@ pub(super) enum Change {
 }
 
 /// Looks at inputs again, each once.
-pub(super) struct Again<'a, 'b> {
-    recall: &'a Recall<'b>,
-    known: Known<'a>,
+pub(super) struct Recheck<'a, 'b> {
+    cache: &'a ResultCache<'b>,
+    known: KnownReads<'a>,
     files: BTreeMap<FileId, bool>,
     tools: BTreeMap<ToolId, Option<String>>,
     /// By tool and package: the roots of a package have the same inputs.
     sets: BTreeMap<(ToolId, Option<PackageId>), Vec<FileId>>,
 }
 
-impl<'a, 'b> Again<'a, 'b> {
-    pub(super) fn new(recall: &'a Recall<'b>) -> Self {
-        let known = Known::new(&recall.ground, &recall.build_dirs);
-        Self { recall, known, files: BTreeMap::new(), tools: BTreeMap::new(), sets: BTreeMap::new() }
+impl<'a, 'b> Recheck<'a, 'b> {
+    pub(super) fn new(cache: &'a ResultCache<'b>) -> Self {
+        let known = KnownReads::new(&cache.inputs, &cache.build_dirs);
+        Self { cache, known, files: BTreeMap::new(), tools: BTreeMap::new(), sets: BTreeMap::new() }
     }
 
     /// What has changed that decides the result of `task`, whose process left `traces`.
     pub(super) fn changed(&mut self, task: TaskIx, traces: Option<&Traces>) -> Change {
-        let Recall { project: Project { workspace, plan, .. }, ground, .. } = self.recall;
+        let ResultCache { context: Context { workspace, plan, .. }, inputs, .. } = self.cache;
         let Task { tool: id, unit, .. } = *plan.graph.task(task);
         let tool = plan.graph.tool(id);
         if !self.tools.contains_key(&id) {
@@ -56,7 +56,7 @@ impl<'a, 'b> Again<'a, 'b> {
             Unit::File(file) => self.all_changed(vec![file]),
             _ => {
                 if !self.sets.contains_key(&set) {
-                    let changed = self.all_changed(ground.declared.own(task));
+                    let changed = self.all_changed(inputs.declared.own(task));
                     self.sets.insert(set, changed);
                 }
                 self.sets.get(&set).cloned().unwrap_or_default()
@@ -72,16 +72,16 @@ impl<'a, 'b> Again<'a, 'b> {
 
     /// What has changed that decides the results of all tasks of the tool.
     fn tool_changed(&mut self, id: ToolId) -> Option<String> {
-        let Recall { project: Project { workspace, plan, .. }, ground, keys, programs, .. } = self.recall;
+        let ResultCache { context: Context { workspace, plan, .. }, inputs, keys, programs, .. } = self.cache;
         let at = id.0 as usize;
-        let is_other = |path: &Path| !ground.elsewhere.is_as_seen(path);
-        let mut own = ground.identities[at].files.iter().map(|(_, path)| path).chain(&programs[at]);
+        let is_other = |path: &Path| !inputs.outside.is_as_seen(path);
+        let mut own = inputs.identities[at].files.iter().map(|(_, path)| path).chain(&programs[at]);
         if own.any(|path| is_other(path)) {
             return Some(format!("the program of {}", plan.graph.tool(id).name));
         }
-        let mut files = ground.declared.shared(id).to_vec();
+        let mut files = inputs.declared.shared(id).to_vec();
         if let Ok(key) = &keys[at] {
-            if let Some(path) = key.looked_at.elsewhere.iter().find(|path| is_other(path)) {
+            if let Some(path) = key.looked_at.outside.iter().find(|path| is_other(path)) {
                 let name = RelPath::between(&workspace.root, path);
                 return Some(name.map_or_else(|| path.display().to_string(), |name| name.to_string()));
             }
@@ -93,7 +93,7 @@ impl<'a, 'b> Again<'a, 'b> {
 
     /// Those of `files` that have changed.
     fn all_changed(&mut self, mut files: Vec<FileId>) -> Vec<FileId> {
-        let workspace = &self.recall.project.workspace;
+        let workspace = self.cache.context.workspace;
         let new: Vec<_> = files.iter().copied().filter(|id| !self.files.contains_key(id)).collect();
         let looked: Vec<_> =
             new.into_par_iter().map(|id| (id, !workspace::still_as_seen(workspace, id))).collect();
@@ -104,7 +104,7 @@ impl<'a, 'b> Again<'a, 'b> {
 
     /// The one of `files` that is named.
     fn first<'f>(&self, files: impl Iterator<Item = &'f FileId>) -> Option<String> {
-        let paths: Vec<&RelPath> = files.map(|id| &self.recall.project.workspace.file(*id).path).collect();
+        let paths: Vec<&RelPath> = files.map(|id| &self.cache.context.workspace.file(*id).path).collect();
         // The lock file last: it is no fault of anybody's.
         let lockfile = RelPath::new("Cargo.lock");
         paths.iter().find(|path| ***path != lockfile).or(paths.first()).map(|path| path.to_string())

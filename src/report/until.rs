@@ -1,0 +1,52 @@
+//! Writing that ends early: whatever a report is made of, it is halted where it is written.
+
+use std::io::{self, Write};
+
+use crate::model::halt::{Halt, Halted, Pace};
+
+/// Takes what is written until a [`Halt`] is due; then writing fails with [`Halted`].
+pub struct Until<'a> {
+    out: &'a mut dyn Write,
+    pace: Pace<'a>,
+}
+
+impl<'a> Until<'a> {
+    /// Writes to `out` until `halt` is due.
+    pub fn new(halt: &'a dyn Halt, out: &'a mut dyn Write) -> Self {
+        Self { out, pace: Pace::new(halt) }
+    }
+}
+
+impl Write for Until<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.pace.spend(bytes.len()).map_err(io::Error::other)?;
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Whether `error` is that of writing which was halted.
+pub fn is_halt(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|error| error.is::<Halted>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::halt::STRIDE;
+    use crate::model::halt::testing::After;
+
+    #[test]
+    fn writing_ends_within_a_stride_after_it_is_to_end() {
+        let halt = After::new(3);
+        let mut written = Vec::new();
+        let mut out = Until::new(&halt, &mut written);
+        let error = (0..).find_map(|_| out.write_all(&[b'x'; 1000]).err()).unwrap();
+        assert!(is_halt(&error));
+        assert!((2 * STRIDE..=3 * STRIDE + 3000).contains(&written.len()), "{}", written.len());
+        assert!(!is_halt(&io::Error::other("something else")));
+    }
+}
