@@ -109,7 +109,7 @@ fn a_baseline_is_made_of_the_default_build_and_may_be_of_a_part() {
     }
     sandbox.run(&["baseline", "init", "--all-features"], 2);
     let text = sandbox.run(&["baseline", "init", "--tool", "needed"], 0);
-    assert!(text.contains("findings of the rest were not accepted"), "{text}");
+    assert!(text.contains("findings outside the selection were not accepted"), "{text}");
 }
 
 #[test]

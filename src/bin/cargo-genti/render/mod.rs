@@ -233,7 +233,7 @@ impl Shell {
             self.err(problem::render(each));
         }
         let count = problems.0.len();
-        self.error(format_args!("{count} {} in the configuration", plural(count, "mistake", "mistakes")));
+        self.error(format_args!("found {count} {}", plural(count, "mistake", "mistakes")));
     }
 }
 
