@@ -146,7 +146,7 @@ fn what_was_edited_is_named_with_its_place() {
     std::fs::write(dir.join("tasks.jsonl"), before).unwrap();
     // And nothing of all that is left.
     let text = judge(&sandbox, &dir, &[], 1);
-    assert!(!text.contains("is not what the run has left"), "{text}");
+    assert!(!text.contains("are not those of a run of this checkout"), "{text}");
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_run_without_verdict_and_one_that_was_stopped_are_incomplete() {
     sandbox.run(&["run"], 143);
     sandbox.write("../ran", "");
     let text = judge(&sandbox, &kept(&sandbox), &[], 3);
-    assert!(!text.contains("is not what the run has left"), "{text}");
+    assert!(!text.contains("are not those of a run of this checkout"), "{text}");
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn runs_of_every_fixture_are_what_follows_from_them() {
         sandbox.run(&["check"], code);
         sandbox.write("../ran", "");
         let text = judge(&sandbox, &kept(&sandbox), &[], code);
-        assert!(!text.contains("is not what the run has left"), "{fixture}: {text}");
+        assert!(!text.contains("are not those of a run of this checkout"), "{fixture}: {text}");
     }
 }
 
