@@ -460,7 +460,7 @@ impl Collector<'_> {
         let inputs = self.inputs;
         let mut discovered = Vec::new();
         let mut ignores = workspace::Ignores::new(inputs.workspace);
-        for path in self.files.iter().chain(&self.with_dots) {
+        for path in &self.files {
             discovered.extend(self.fact(path, &mut ignores)?);
         }
         for path in self.watched.iter().filter(|path| !self.files.contains(*path)) {
@@ -473,6 +473,10 @@ impl Collector<'_> {
                 // Cargo runs it every time.
                 return Err(Undiscoverable);
             }
+        }
+        // Last: a change is better named by a plain path.
+        for path in &self.with_dots {
+            discovered.extend(self.fact(path, &mut ignores)?);
         }
         // What cargo sets itself follows from what is known, and what it reads is part of the key.
         for name in self.variables.into_iter().filter(|name| !is_cargos_variable(name)) {
