@@ -202,7 +202,7 @@ fn a_golden_that_cant_be_read_or_written_is_named() {
     std::fs::create_dir_all(sandbox.root().join(DIR).join("t.out")).unwrap();
     sandbox.run(&["run"], 3);
     let reason = sandbox.lines("task")[0]["reason"].as_str().unwrap().to_owned();
-    assert_eq!(reason, "could not read the golden file `.config/genti/golden/t.out`: it is no file");
+    assert_eq!(reason, "could not read the golden file `.config/genti/golden/t.out`: it is not a file");
 
     let sandbox = tool("echo x", "");
     sandbox.write(DIR, "a file in the way");

@@ -196,7 +196,7 @@ fn runs_of_every_fixture_are_what_follows_from_them() {
 fn what_is_no_run_is_a_mistake() {
     let sandbox = finished();
     let text = sandbox.run(&["check", "--artifacts", "nowhere"], 2);
-    assert!(text.contains("there is no finished run in `nowhere`: `run.json` is missing"), "{text}");
+    assert!(text.contains("no finished run in `nowhere`: `run.json` is missing"), "{text}");
     sandbox.run(&["check"], 1);
     let dir = kept(&sandbox);
     let run = std::fs::read_to_string(dir.join("run.json")).unwrap();

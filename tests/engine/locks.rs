@@ -111,7 +111,7 @@ fn where_it_must_be_locked_another_version_is_drift() {
     let config = std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap();
     sandbox.write("genti.toml", &format!("locked = true\n{config}"));
     let text = sandbox.run(&["check"], 5);
-    let none = "the version of lint is not as configured: `lint 1.94.0 (abc)` here (installed), `none` configured (genti.lock)";
+    let none = "the version of lint differs from the configuration: `lint 1.94.0 (abc)` (installed) instead of `none` (genti.lock)";
     assert!(text.contains(none), "{text}");
     sandbox.run(&["lock"], 0);
     sandbox.run(&["check"], 0);
@@ -120,7 +120,7 @@ fn where_it_must_be_locked_another_version_is_drift() {
     sandbox.run(&judge, 0);
     update(&sandbox);
     let text = sandbox.run(&["check"], 5);
-    let other = "`lint 1.95.0 (def)` here (installed), `lint 1.94.0 (abc)` configured (genti.lock)";
+    let other = "`lint 1.95.0 (def)` (installed) instead of `lint 1.94.0 (abc)` (genti.lock)";
     assert!(text.contains(other) && text.contains("with `cargo genti lock`"), "{text}");
     // Only a gate minds.
     sandbox.run(&["run"], 0);

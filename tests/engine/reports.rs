@@ -139,7 +139,7 @@ fn a_report_that_can_not_be_written_is_exit_4_and_the_artifacts_are_there() {
 fn where_there_is_no_run_or_none_of_ours_it_is_said_what_to_do() {
     let sandbox = told("");
     let text = sandbox.run(&["report"], 2);
-    assert!(text.contains("no finished run in") && text.contains("`cargo genti run` leaves one"), "{text}");
+    assert!(text.contains("no finished run in") && text.contains("run `cargo genti run` first"), "{text}");
     sandbox.run(&["run"], 0);
     sandbox.edit("target/genti/artifacts/report.json", "\"schema\": 1", "\"schema\": 2");
     let text = sandbox.run(&["report"], 2);

@@ -65,7 +65,7 @@ fn after_its_last_day_a_suppression_holds_no_more() {
 fn a_date_that_is_none_is_a_mistake() {
     let sandbox = Sandbox::with_words("");
     let text = sandbox.run(&["run", "--as-of", "2027-02-29"], 2);
-    assert!(text.contains("--as-of: `2027-02-29` is no date such as `2027-01-31`"), "{text}");
+    assert!(text.contains("--as-of: invalid date `2027-02-29`, expected one such as `2027-01-31`"), "{text}");
     let mut command = sandbox.command(&["run"]);
     let output = command.env("GENTI_AS_OF", "tomorrow").env("SOURCE_DATE_EPOCH", "now").output().unwrap();
     let text = sandbox.expect(&output, 2);

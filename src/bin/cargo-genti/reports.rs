@@ -161,7 +161,7 @@ pub(crate) fn may_be_written(path: &Path) -> Result<(), String> {
         .iter()
         .any(|name| path.file_name() == Some(OsStr::new(name)));
     match is_in_artifacts && is_artifact {
-        true => Err(format!("`{}` is an artifact; choose another name for the report", path.display())),
+        true => Err(format!("`{}` is an artifact; use another name for the report", path.display())),
         false => Ok(()),
     }
 }
