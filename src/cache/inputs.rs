@@ -56,6 +56,8 @@ pub(super) struct OtherInputs {
     pub(super) files: Vec<FileId>,
     /// Those that are no part of it, there or not.
     pub(super) outside: Vec<PathBuf>,
+    /// Those that the command line names. The tool may write them.
+    pub(super) arguments: Vec<PathBuf>,
 }
 
 /// Why it can't be told what decides the results of a tool.
@@ -121,6 +123,7 @@ impl KeyInputs<'_> {
         for (name, value) in self.env.decisive(tool) {
             parts.add(What::Variable, name, Digest::of_bytes(value.as_encoded_bytes()));
         }
+        let arguments = self.arguments(id, tool);
         for (name, path) in self.searched(id) {
             let within =
                 RelPath::between(&self.workspace.root, &path).and_then(|path| self.workspace.find(&path));
@@ -132,7 +135,10 @@ impl KeyInputs<'_> {
                 }
                 None => {
                     let digest = self.read(&path)?;
-                    looked_at.outside.push(path);
+                    match arguments.contains(&path) {
+                        true => looked_at.arguments.push(path),
+                        false => looked_at.outside.push(path),
+                    }
                     digest
                 }
             };

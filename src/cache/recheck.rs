@@ -15,9 +15,10 @@ use crate::normalize::Traces;
 use crate::workspace;
 
 /// What has changed of the inputs of a task.
+#[derive(Clone)]
 pub(super) enum Change {
     None,
-    /// A file that the tool is not known to read, and has as an input only because it might.
+    /// A file that the tool is not known to read, or may have written itself.
     Presumed,
     /// This, as a user would name it.
     Input(String),
@@ -28,7 +29,7 @@ pub(super) struct Recheck<'a, 'b> {
     cache: &'a ResultCache<'b>,
     known: KnownReads<'a>,
     files: BTreeMap<FileId, bool>,
-    tools: BTreeMap<ToolId, Option<String>>,
+    tools: BTreeMap<ToolId, Change>,
     /// By tool and package: the roots of a package have the same inputs.
     sets: BTreeMap<(ToolId, Option<PackageId>), Vec<FileId>>,
 }
@@ -48,8 +49,9 @@ impl<'a, 'b> Recheck<'a, 'b> {
             let changed = self.tool_changed(id);
             self.tools.insert(id, changed);
         }
-        if let Some(Some(changed)) = self.tools.get(&id) {
-            return Change::Input(changed.clone());
+        let of_tool = self.tools.get(&id).cloned().unwrap_or(Change::None);
+        if matches!(of_tool, Change::Input(_)) {
+            return of_tool;
         }
         let set = (id, unit.package(workspace));
         let changed = match unit {
@@ -65,30 +67,38 @@ impl<'a, 'b> Recheck<'a, 'b> {
         let reads = |id: &&FileId| self.known.reads(tool, unit, traces, &workspace.file(**id).path);
         match self.first(changed.iter().filter(reads)) {
             Some(path) => Change::Input(path),
-            None if changed.is_empty() => Change::None,
+            None if changed.is_empty() => of_tool,
             None => Change::Presumed,
         }
     }
 
     /// What has changed that decides the results of all tasks of the tool.
-    fn tool_changed(&mut self, id: ToolId) -> Option<String> {
+    fn tool_changed(&mut self, id: ToolId) -> Change {
         let ResultCache { context: Context { workspace, plan, .. }, inputs, keys, programs, .. } = self.cache;
         let at = id.0 as usize;
         let is_other = |path: &Path| !inputs.outside.is_as_seen(path);
         let mut own = inputs.identities[at].files.iter().map(|(_, path)| path).chain(&programs[at]);
         if own.any(|path| is_other(path)) {
-            return Some(format!("the program of {}", plan.graph.tool(id).name));
+            return Change::Input(format!("the program of {}", plan.graph.tool(id).name));
         }
         let mut files = inputs.declared.shared(id).to_vec();
         if let Ok(key) = &keys[at] {
             if let Some(path) = key.looked_at.outside.iter().find(|path| is_other(path)) {
                 let name = RelPath::between(&workspace.root, path);
-                return Some(name.map_or_else(|| path.display().to_string(), |name| name.to_string()));
+                return Change::Input(
+                    name.map_or_else(|| path.display().to_string(), |name| name.to_string()),
+                );
             }
             files.extend(&key.looked_at.files);
         }
         let changed = self.all_changed(files);
-        self.first(changed.iter())
+        let has_written =
+            || keys[at].as_ref().is_ok_and(|key| key.looked_at.arguments.iter().any(|path| is_other(path)));
+        match self.first(changed.iter()) {
+            Some(path) => Change::Input(path),
+            None if has_written() => Change::Presumed,
+            None => Change::None,
+        }
     }
 
     /// Those of `files` that have changed.

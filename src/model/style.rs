@@ -5,7 +5,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::finding::Related;
-use super::tool::{Arg, Parse, Piece, Tool};
 
 /// The style edition before the newest one. 2015, 2018 and 2021 have the same style.
 pub const FORMER_STYLE: &str = "2021";
@@ -18,20 +17,6 @@ pub struct Migration {
     pub files: usize,
     /// Number of such findings.
     pub findings: usize,
-}
-
-impl Tool {
-    /// Returns true if a second process can detect findings that the style edition causes, since the tool is
-    /// rustfmt itself.
-    pub fn tells_style_apart(&self) -> bool {
-        let is_rustfmt = |arg: &Arg| match arg {
-            Arg::Text(pieces) => *pieces == [Piece::Literal("rustfmt".to_owned())],
-            _ => false,
-        };
-        self.parse == Parse::Rustfmt
-            && self.run.first().is_some_and(is_rustfmt)
-            && self.run.contains(&Arg::Args)
-    }
 }
 
 impl Related {

@@ -428,6 +428,18 @@ impl Tool {
         self.run.contains(&Arg::Selection)
     }
 
+    /// Returns true if a second process can detect findings that the style edition causes, since the tool is
+    /// rustfmt itself.
+    pub fn tells_style_apart(&self) -> bool {
+        let is_rustfmt = |arg: &Arg| match arg {
+            Arg::Text(pieces) => *pieces == [Piece::Literal("rustfmt".to_owned())],
+            _ => false,
+        };
+        self.parse == Parse::Rustfmt
+            && self.run.first().is_some_and(is_rustfmt)
+            && self.run.contains(&Arg::Args)
+    }
+
     /// Returns how undeclared inputs of its processes are discovered.
     pub fn discovers(&self) -> Discovers {
         match self.per {

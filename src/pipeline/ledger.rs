@@ -2,6 +2,8 @@
 //! the workspace a tool has spoken.
 
 mod census;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::graph::{Globs, is_own};
+use super::globs::{Globs, is_own};
 use super::select::PlanError;
 use crate::model::path::RelPath;
 use crate::model::tool::Tool;

@@ -135,7 +135,7 @@ fn files_of(workspace: &Workspace, plan: &Plan, tool: &Tool, unit: Unit) -> Vec<
     match unit {
         Unit::File(_) | Unit::TargetRoot(..) => vec![unit.path(workspace).clone()],
         Unit::Package(_) | Unit::Workspace => {
-            let Ok(globs) = super::graph::Globs::new(tool) else { return Vec::new() };
+            let Ok(globs) = super::globs::Globs::new(tool) else { return Vec::new() };
             let files = workspace.files.iter().zip(&workspace.owners);
             files
                 .filter(|(file, owner)| file.is_unit() && belongs(**owner) && globs.looks_at(file))

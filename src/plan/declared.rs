@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::graph::{Globs, is_own};
+use super::globs::{Globs, is_own};
 use super::select::PlanError;
 use crate::model::path::RelPath;
 use crate::model::task::{Plan, Task, TaskIx, Unit};

@@ -6,15 +6,13 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use globset::{GlobSet, GlobSetBuilder};
 use rayon::prelude::*;
 
 use super::changed::Changed;
-use super::config;
+use super::globs::{Globs, is_own};
 use super::select::PlanError;
 use crate::model::digest::{ContentHash, Digest, Explanation, Hasher, Sink};
 use crate::model::finding::Place;
-use crate::model::golden;
 use crate::model::path::RelPath;
 use crate::model::policy::Selection;
 use crate::model::task::{Graph, Plan, Task, TaskId, TaskIx, Unit, needs_first};
@@ -204,14 +202,6 @@ struct Inputs<'a> {
     closures: OnceLock<Vec<Digest>>,
     /// Digest of the files that configure cargo for the whole workspace.
     common: Digest,
-}
-
-/// Returns true if the file is genti's own. The definitions of tools in it are already part of task ids, and
-/// the rest (policy, baseline) affects no result.
-pub(super) fn is_own(path: &RelPath) -> bool {
-    let below = path.as_bytes().strip_prefix(b".config/genti");
-    config::LOCATIONS.iter().any(|own| path.as_bytes() == own.as_bytes())
-        || below.is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
 
 impl<'a> Inputs<'a> {
@@ -518,53 +508,4 @@ fn feed_file(hasher: &mut Hasher, file: &File) {
     hasher.field("path", file.path.as_bytes());
     hasher.field("link", &[u8::from(file.is_link)]);
     hasher.field("content", &file.digest.0);
-}
-
-/// Compiled globs of a tool: the files it checks, and further files that affect its result.
-pub(super) struct Globs {
-    /// True if `files` or `exclude` is set.
-    pub(super) is_restricted: bool,
-    files: Option<GlobSet>,
-    exclude: GlobSet,
-    inputs: GlobSet,
-    /// True if the tool has golden files. It does not check these itself, or there would be golden files of
-    /// golden files.
-    has_goldens: bool,
-}
-
-impl Globs {
-    pub(super) fn new(tool: &Tool) -> Result<Self, PlanError> {
-        let set = |globs: &[String]| {
-            let mut set = GlobSetBuilder::new();
-            for glob in globs {
-                set.add(config::glob(glob)?);
-            }
-            set.build()
-        };
-        let bad =
-            |error: globset::Error| PlanError::Glob { tool: tool.name.clone(), message: error.to_string() };
-        Ok(Self {
-            is_restricted: !tool.files.is_empty() || !tool.exclude.is_empty(),
-            files: if tool.files.is_empty() { None } else { Some(set(&tool.files).map_err(bad)?) },
-            exclude: set(&tool.exclude).map_err(bad)?,
-            inputs: set(&tool.inputs).map_err(bad)?,
-            has_goldens: tool.has_goldens(),
-        })
-    }
-
-    /// Returns true if `files` and `exclude` select `path`.
-    pub(super) fn takes(&self, path: &RelPath) -> bool {
-        let path = path.as_os_path();
-        self.files.as_ref().is_none_or(|files| files.is_match(&path)) && !self.exclude.is_match(&path)
-    }
-
-    pub(super) fn looks_at(&self, file: &File) -> bool {
-        let is_golden = self.has_goldens && file.path.is_within(&RelPath::new(golden::DIR));
-        !is_golden && (!self.is_restricted || self.takes(&file.path))
-    }
-
-    /// Returns true if the file at `path` affects the result of all tasks of the tool.
-    pub(super) fn is_input(&self, path: &RelPath) -> bool {
-        self.inputs.is_match(path.as_os_path())
-    }
 }

@@ -11,6 +11,7 @@ pub mod config;
 mod declared;
 mod drift;
 mod fix;
+mod globs;
 mod graph;
 mod order;
 #[cfg(test)]

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use fs4::TryLockError;
 
 use super::atomic::{self, Content, Failed};
+use super::checks::{Kind, is_there, make, refuse_link};
 use super::contents;
+use super::error::StoreError;
 use super::outputs::OutputDir;
 use crate::disk;
 use crate::model::halt::Halt;
@@ -26,48 +28,6 @@ pub struct ArtifactDir {
     outputs: OutputDir,
     /// The lock, which the system releases when the process ends.
     lock: File,
-}
-
-/// The reason why the artifacts can't be written.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// There is something that genti did not create: a symbolic link, a file, another user's directory, or
-    /// unknown files.
-    #[error(
-        "`{path}` was not created by genti: it is {what}; remove it, or set CARGO_TARGET_DIR to another directory"
-    )]
-    Foreign {
-        /// Its path.
-        path: PathBuf,
-        /// Its kind.
-        what: &'static str,
-    },
-    /// An I/O error. The previous files are unchanged.
-    #[error("could not write `{path}`: {error}; the previous file is unchanged")]
-    Io {
-        /// Path of the file.
-        path: PathBuf,
-        /// The error of the system.
-        error: io::Error,
-    },
-    /// An I/O error after some files of a set were already replaced. No file is partially written.
-    #[error(
-        "could not replace `{path}`: {error}; it is from an earlier run, unlike other files; remove `{dir}` and run again"
-    )]
-    Mixed {
-        /// The first file that was not replaced.
-        path: PathBuf,
-        /// Directory of the set.
-        dir: PathBuf,
-        /// The error of the system.
-        error: io::Error,
-    },
-    /// The run was stopped before all files were staged. The previous files are unchanged.
-    #[error("stopped before the artifacts were written; those of the last run are unchanged")]
-    GivenUp,
-    /// The run was stopped while it waited for another one.
-    #[error("stopped while waiting for another run in this workspace")]
-    Stopped,
 }
 
 /// Callback that returns whether to continue waiting for another run. Called about ten times a second.
@@ -185,60 +145,6 @@ fn write<'a>(dir: &Path, files: &[(&str, impl Into<Content<'a>> + Copy)]) -> Res
         0 => StoreError::Io { path: dir.join(name), error },
         _ => StoreError::Mixed { path: dir.join(name), dir: dir.to_path_buf(), error },
     })
-}
-
-/// Creates `dir` unless it exists.
-pub(super) fn make(dir: &Path) -> Result<(), StoreError> {
-    if is_there(dir, Kind::Dir)? {
-        return Ok(());
-    }
-    std::fs::create_dir_all(dir).map_err(|error| StoreError::Io { path: dir.to_path_buf(), error })
-}
-
-/// Fails if `path` is a symbolic link.
-fn refuse_link(path: &Path) -> Result<(), StoreError> {
-    match std::fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_symlink() => {
-            Err(StoreError::Foreign { path: path.to_path_buf(), what: "a symbolic link" })
-        }
-        _ => Ok(()),
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    File,
-    Dir,
-}
-
-/// Returns true if something exists at `path`. Fails if it has another kind or another owner.
-fn is_there(path: &Path, kind: Kind) -> Result<bool, StoreError> {
-    let meta = match std::fs::symlink_metadata(path) {
-        Ok(meta) => meta,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(StoreError::Io { path: path.to_path_buf(), error }),
-    };
-    let what = match kind {
-        _ if meta.is_symlink() => "a symbolic link",
-        Kind::File if meta.is_dir() => "a directory",
-        Kind::File if !meta.is_file() => "not a regular file",
-        Kind::Dir if !meta.is_dir() => "a file",
-        Kind::Dir if !is_this_users(&meta) => "owned by another user",
-        _ => return Ok(true),
-    };
-    Err(StoreError::Foreign { path: path.to_path_buf(), what })
-}
-
-#[cfg(unix)]
-fn is_this_users(meta: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    meta.uid() == rustix::process::geteuid().as_raw()
-}
-
-/// The target directory is in the user's own profile, where no other user writes.
-#[cfg(not(unix))]
-fn is_this_users(_: &std::fs::Metadata) -> bool {
-    true
 }
 
 #[cfg(test)]

@@ -9,7 +9,12 @@ use tempfile::NamedTempFile;
 use super::within;
 
 /// Prefix of the names of staged files.
-pub(crate) const UNFINISHED: &str = ".genti-unfinished-";
+pub(super) const UNFINISHED: &str = ".genti-unfinished-";
+
+/// Returns true if `name` is that of a staged file.
+pub(crate) fn is_staged(name: &str) -> bool {
+    name.starts_with(UNFINISHED)
+}
 
 /// The error of [`write_all`].
 pub(crate) struct Failed {
@@ -114,7 +119,7 @@ fn sync(dir: &Path) -> io::Result<()> {
 /// Removes staged files of killed runs in `dir`. Must not be called while another run may write there.
 pub(crate) fn sweep(dir: &Path) {
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+        if is_staged(&entry.file_name().to_string_lossy()) {
             // If it can't be removed, the next run tries again.
             let _ = std::fs::remove_file(entry.path());
         }

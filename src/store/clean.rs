@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use super::artifacts::{ArtifactDir, StoreError};
+use super::artifacts::ArtifactDir;
 use super::contents::{self, Known};
+use super::error::StoreError;
 use super::tag;
 
 /// The reason why not everything was removed.

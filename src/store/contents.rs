@@ -5,8 +5,8 @@ use std::fs::FileType;
 use std::io::Read as _;
 use std::path::Path;
 
-use super::artifacts::StoreError;
-use super::atomic::UNFINISHED;
+use super::atomic::is_staged;
+use super::error::StoreError;
 use super::outputs;
 use super::tag::{self, Made};
 use crate::disk;
@@ -53,14 +53,14 @@ pub(super) fn known(name: &str) -> Option<Known> {
         "output" => Some(Known::Dir(outputs::is_output)),
         "cache" => Some(Known::Dir(is_part_of_log)),
         "builds" | "state" | "explain.json" => Some(Known::Whole),
-        name if BUILT.contains(&name) || is_unfinished(name) => Some(Known::Whole),
+        name if BUILT.contains(&name) || is_staged(name) => Some(Known::Whole),
         _ => None,
     }
 }
 
 /// Returns true if `name` is that of a file in the directory of the log.
 pub(crate) fn is_part_of_log(name: &str) -> bool {
-    [RESULT_LOG, RESULT_LOG_LOCK, tag::NAME].contains(&name) || is_unfinished(name)
+    [RESULT_LOG, RESULT_LOG_LOCK, tag::NAME].contains(&name) || is_staged(name)
 }
 
 /// Returns true if the file at `path` is a log of cached results.
@@ -69,13 +69,8 @@ pub(super) fn is_log(path: &Path) -> bool {
     disk::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == *RESULT_LOG_MAGIC
 }
 
-/// Returns true if `name` is that of a staged file.
-pub(crate) fn is_unfinished(name: &str) -> bool {
-    name.starts_with(UNFINISHED)
-}
-
 fn is_artifact(name: &str) -> bool {
-    ARTIFACTS.contains(&name) || is_unfinished(name)
+    ARTIFACTS.contains(&name) || is_staged(name)
 }
 
 /// Tags the existing directory `base` as genti's, unless it is tagged. It may only contain entries that can
@@ -108,7 +103,7 @@ fn may_be_there(name: &str, path: &Path, kind: FileType) -> bool {
         // The lock and the tag are checked separately.
         Some(Known::Fixed) => true,
         // Links are checked separately.
-        Some(Known::Whole) => is_unfinished(name) || BUILT.contains(&name) && !kind.is_file(),
+        Some(Known::Whole) => is_staged(name) || BUILT.contains(&name) && !kind.is_file(),
         Some(Known::Dir(is_ours)) => !kind.is_dir() || holds_only(path, is_ours),
         None => false,
     }

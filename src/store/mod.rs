@@ -6,8 +6,10 @@
 mod artifacts;
 pub(crate) mod atomic;
 mod baseline;
+mod checks;
 mod clean;
 pub(crate) mod contents;
+mod error;
 mod finished;
 mod golden;
 mod lock;
@@ -17,12 +19,13 @@ pub(crate) mod tag;
 pub(crate) mod trust;
 mod within;
 
-pub use artifacts::{ArtifactDir, StoreError, Waiting, holder};
+pub use artifacts::{ArtifactDir, Waiting, holder};
 pub use atomic::create_file;
 pub use baseline::{
     BASELINE_DIR, BaselineError, conflicted_baselines, load_baseline, save_baseline, write_baseline,
 };
 pub use clean::{CleanError, Removed, clean, clean_results};
+pub use error::StoreError;
 pub use finished::{NoArtifacts, load_artifacts};
 pub use golden::{GoldenError, load_golden, remove_golden, save_goldens};
 pub use lock::{LockError, save_lock};

@@ -7,12 +7,13 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::artifacts::{StoreError, make};
-use super::{atomic, contents};
+use super::atomic::{self, is_staged};
+use super::checks::make;
+use super::error::StoreError;
 
 /// Returns true if `name` is that of an output file, or of a staged one.
 pub(super) fn is_output(name: &str) -> bool {
-    name.ends_with(".stdout") || name.ends_with(".stderr") || contents::is_unfinished(name)
+    name.ends_with(".stdout") || name.ends_with(".stderr") || is_staged(name)
 }
 
 /// The output directory. Protected by the lock of the run.

@@ -4,8 +4,8 @@
 use std::io;
 use std::path::Path;
 
-use super::artifacts::StoreError;
 use super::atomic::{self, Failed};
+use super::error::StoreError;
 use crate::disk;
 
 pub(crate) const NAME: &str = "CACHEDIR.TAG";
