@@ -66,12 +66,15 @@ fn a_run_with_other_flags_is_drift() {
     sandbox.run(&["run", "--seed", "7"], 1);
     let dir = kept(&sandbox);
     let text = judge(&sandbox, &dir, &[], 5);
-    assert!(text.contains("seed is `7` in ") && text.contains(", and `0` here"), "{text}");
+    assert!(text.contains("seed is `7` in ") && text.contains(", but `0` in this checkout"), "{text}");
     sandbox.run(&["run", "--tool", "words"], 1);
     sandbox.write("../ran", "");
     let dir = kept(&sandbox);
     let text = judge(&sandbox, &dir, &[], 5);
-    assert!(text.contains("selection.tools[0] is `words` in ") && text.contains("`missing` here"), "{text}");
+    assert!(
+        text.contains("selection.tools[0] is `words` in ") && text.contains("`missing` in this checkout"),
+        "{text}"
+    );
     judge(&sandbox, &dir, &["--tool", "words"], 5);
     judge(&sandbox, &dir, &["--tool", "words", "--partial"], 1);
     sandbox.write("genti.toml", &(config(&sandbox) + "[policy]\nseed = 7\n"));
