@@ -91,7 +91,7 @@ fn a_baseline_that_is_refused_names_every_reason_and_the_way_out() {
     for reason in [
         "error: crash: died by SIGSEGV",
         "error: gone: `genti-no-such-tool` is not installed",
-        "error: slow many/a: took longer than its time-out of 5s",
+        "error: slow many/a: timed out after 5s",
         "nothing was accepted",
         "`required = false`",
     ] {

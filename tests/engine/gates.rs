@@ -135,7 +135,7 @@ fn a_tool_whose_files_match_nothing_is_reported_and_leaves_a_gate_incomplete() {
     assert!(text.contains("nothing to check: prose"), "{text}");
     let text = sandbox.run(&["check"], 3);
     assert!(
-        text.contains("no result from: prose") && text.contains("no file of the workspace matches"),
+        text.contains("no result from: prose") && text.contains("`files` matches no file in the workspace"),
         "{text}"
     );
     assert_eq!(sandbox.verdicts(), [("prose".to_owned(), "empty".to_owned())]);

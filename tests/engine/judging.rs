@@ -118,7 +118,7 @@ fn what_was_edited_is_named_with_its_place() {
         report["findings"].as_array_mut().unwrap().swap(0, 2);
         serde_json::to_string_pretty(&report).unwrap() + "\n"
     };
-    check("report.json", &reordered, "`findings` is not in order");
+    check("report.json", &reordered, "`findings` is not sorted");
     let tasks = |text: &str| {
         let mut lines: Vec<_> = text.lines().collect();
         let last = lines.len() - 1;
@@ -126,8 +126,8 @@ fn what_was_edited_is_named_with_its_place() {
         lines.join("\n") + "\n"
     };
     check("tasks.jsonl", &tasks, "tasks.jsonl: line ");
-    // What follows from the rest.
-    let new = "`findings[2].state` is unchanged, and new follows from the rest";
+    // Fields that follow from others.
+    let new = "`findings[2].state` is unchanged, but new was expected";
     check("report.json", &replace("\"state\": \"new\"", "\"state\": \"unchanged\""), new);
     check("report.json", &replace("\"code\": \"bad one\"", "\"code\": \"bad two\""), "`findings[0].code`");
     check("report.json", &replace("\"message\": \"one\"", "\"message\": \"won\""), "`findings[0].id`");
@@ -167,7 +167,7 @@ fn a_finding_that_was_taken_out_everywhere_but_in_its_task_is_missed() {
         std::fs::write(dir.join(name), text).unwrap();
     }
     let text = judge(&sandbox, &dir, &[], 1);
-    assert!(text.contains("report.json: it has no findings of words, and a task has some"), "{text}");
+    assert!(text.contains("report.json: no findings of words, but a task in tasks.jsonl has some"), "{text}");
 }
 
 #[test]

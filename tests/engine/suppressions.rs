@@ -184,5 +184,5 @@ fn a_finished_run_of_a_day_before_its_commit_is_drift() {
     sandbox.commit_all();
     sandbox.run(&["run", "--as-of", "2000-01-01"], 0);
     let text = sandbox.run(&["check", "--artifacts", "target/genti/artifacts"], 5);
-    assert!(text.contains("the day by which suppressions expire is `2000-01-01`"), "{text}");
+    assert!(text.contains("date for expiry of suppressions is `2000-01-01`"), "{text}");
 }

@@ -52,7 +52,7 @@ pub(crate) fn is_no_text() -> Tried {
     let print = |bytes: &str| format!("printf 'many/a:7: new {bytes}!\\n'");
     world.fault(&format!("{}; exit 0", print("\\000")));
     let run = world.run(&[]);
-    run.expect(3, &["line 1 holds a NUL", "output saved to target/genti/output/t-1-0.stdout"]);
+    run.expect(3, &["line 1 contains a NUL byte", "output saved to target/genti/output/t-1-0.stdout"]);
     assert_eq!(world.status().0, "unparsable", "{run}");
     assert_eq!(
         std::fs::read(world.path("target/genti/output/t-1-0.stdout")).unwrap(),
