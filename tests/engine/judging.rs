@@ -217,7 +217,7 @@ fn what_names_this_machine_fails_the_check_that_wrote_it() {
     let text = sandbox.run(&["check"], 1);
     let place = sandbox.root().display().to_string();
     let said = format!("`{place}` contains `{place}`, a path of this machine");
-    assert!(text.contains("would differ elsewhere: run.json, line ") && text.contains(&said), "{text}");
+    assert!(text.contains("are specific to this machine: run.json, line ") && text.contains(&said), "{text}");
 }
 
 /// Large files are made in pieces by several threads: they come out as by one, in the order of the plan.
