@@ -72,8 +72,8 @@ fn a_date_that_is_none_is_a_mistake() {
     let mut command = sandbox.command(&["run"]);
     let output = command.env("GENTI_AS_OF", "tomorrow").env("SOURCE_DATE_EPOCH", "now").output().unwrap();
     let text = sandbox.expect(&output, 2);
-    assert!(text.contains("GENTI_AS_OF: `tomorrow` is no date"), "{text}");
-    assert!(text.contains("SOURCE_DATE_EPOCH: `now` is no number of seconds"), "{text}");
+    assert!(text.contains("GENTI_AS_OF: invalid date `tomorrow`"), "{text}");
+    assert!(text.contains("SOURCE_DATE_EPOCH: invalid number of seconds since 1970: `now`"), "{text}");
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn one_that_matches_nothing_is_told_where_all_was_looked_at() {
     let sandbox = Sandbox::with_words("[[suppress]]\nrule = 'wrods'\nreason = 'x'\n");
     let line = std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap();
     let line = line.lines().position(|line| line == "[[suppress]]").unwrap() + 1;
-    let said = format!("warning: genti.toml:{line}: this suppression matches nothing");
+    let said = format!("warning: genti.toml:{line}: suppression matches nothing");
     let text = sandbox.run(&["run"], 1);
     assert!(text.contains(&said), "{text}");
     assert_eq!(sandbox.json("report.json")["suppressions"][0]["effect"], "unused");
