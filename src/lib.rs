@@ -6,6 +6,7 @@
 #![cfg_attr(feature = "engine", doc = "| layer | what it does |")]
 #![cfg_attr(feature = "engine", doc = "| --- | --- |")]
 #![cfg_attr(feature = "engine", doc = "| [`pipeline`] | the one use case: load, plan, run, compare |")]
+#![cfg_attr(feature = "engine", doc = "| [`cache`] | the result cache: keys, discovered inputs, the log |")]
 #![cfg_attr(
     feature = "engine",
     doc = "| [`workspace`] | packages, files, digests; the shell to `cargo metadata` and the disk |"
@@ -31,6 +32,8 @@
 //! [`build`] and [`path`] alone, which depend on nothing but `jobserver`.
 
 pub mod build;
+#[cfg(feature = "engine")]
+pub mod cache;
 #[cfg(feature = "engine")]
 pub mod compare;
 #[cfg(feature = "engine")]

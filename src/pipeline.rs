@@ -8,6 +8,7 @@
 mod around;
 mod as_of;
 mod blind_spots;
+mod cap;
 mod compiled;
 mod conditions;
 mod empty;
@@ -18,7 +19,6 @@ mod ledger;
 mod lock;
 mod lockfile;
 mod numbers;
-mod recall;
 mod unseen;
 mod verify;
 mod watch;
@@ -30,9 +30,9 @@ use std::time::Instant;
 
 use self::conditions::Conditions;
 use self::judge::Undecided;
-use self::recall::{Fate, Outside, Recall};
 use self::unseen::Unseen;
 use self::watch::Watch;
+use crate::cache::{self, CacheData, LastRun, Lookup, ResultCache, ResultLog};
 use crate::compare::suppressions::Suppressions;
 use crate::model::digest::Digest;
 use crate::model::error::Problems;
@@ -49,7 +49,7 @@ use crate::model::workspace::Workspace;
 use crate::plan::config::{self, BaselineConfig, Config, ConfigFile, Lock, PolicyConfig};
 use crate::plan::{self, Drift, Facts, PlanError};
 use crate::scan::{BuildDirs, Client, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
-use crate::store::{BaselineError, OutputDir, Results, State};
+use crate::store::{BaselineError, OutputDir};
 use crate::workspace::{GitError, Listing, LoadError};
 use crate::{disk, scan, store, workspace};
 use jiff::civil::Date;
@@ -60,9 +60,9 @@ pub use self::conditions::builds_like_baseline;
 pub use self::finished::{Difference, Judged, NotJudged, judge_finished};
 pub use self::lock::{lock, lock_drift};
 pub use self::lockfile::Lockfile;
-#[cfg(all(feature = "cli", any(test, fuzzing)))]
-pub(crate) use self::recall::fuzz;
 pub use self::verify::{Varies, Witness, varies};
+#[cfg(all(feature = "cli", any(test, fuzzing)))]
+pub(crate) use crate::cache::fuzz;
 
 /// What the user asked for.
 #[derive(Clone, Debug, Default)]
@@ -104,6 +104,8 @@ pub struct Project {
     pub parallel: Parallel,
     /// Where cargo builds.
     pub build_dir: BuildDir,
+    /// The most new findings of a tool that a run keeps.
+    pub max_findings: usize,
     /// Where programs are found.
     pub programs: Programs,
     /// How the baseline was taken.
@@ -116,8 +118,8 @@ pub struct Project {
     pub locked: bool,
     /// What is not to count.
     pub suppressions: Vec<Suppression>,
-    /// What the last run here saw.
-    state: State,
+    /// State of the last run in this workspace.
+    last_run: LastRun,
     /// The digest under which `Cargo.lock` is known to be up to date.
     lockfile: Option<Digest>,
     /// The day by which that expires.
@@ -132,6 +134,11 @@ pub struct Project {
 }
 
 impl Project {
+    fn cache_context(&self) -> cache::Context<'_> {
+        let Self { workspace, plan, programs, last_run, lockfile, .. } = self;
+        cache::Context { workspace, plan, programs, last_run, lockfile: *lockfile }
+    }
+
     /// Plans again with another seed, from what was read already.
     ///
     /// # Errors
@@ -228,22 +235,22 @@ fn find(request: &Request, env: &Env) -> Result<(Programs, workspace::Request), 
 /// If the workspace, the configuration or the selection has mistakes.
 pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> Result<Project, Error> {
     let (programs, of_workspace) = find(request, env)?;
-    let mut state = State::default();
+    let mut last_run = LastRun::default();
     let mut unknown = None;
     let known = |target_dir: &Path| {
-        match State::load(target_dir) {
-            Ok(loaded) => state = loaded,
+        match LastRun::load(target_dir) {
+            Ok(loaded) => last_run = loaded,
             Err(error) => unknown = Some(error),
         }
-        state.files.clone()
+        last_run.files.clone()
     };
     let mut loaded = workspace::load(&of_workspace, known)?;
-    let known = |_: &Path| state.files.clone();
+    let known = |_: &Path| last_run.files.clone();
     if !loaded.lockfile && request.lockfile != Lockfile::Ignore {
         lockfile::make(request, &programs, &loaded.workspace.root, events)?;
         loaded = workspace::load(&of_workspace, known)?;
     }
-    let mut lockfile = lockfile::settle(request, &programs, &loaded.workspace, state.lockfile, env)?;
+    let mut lockfile = lockfile::settle(request, &programs, &loaded.workspace, last_run.lockfile, env)?;
     if lockfile.is_updated {
         events(Event::Notice(
             "Cargo.lock was out of date, and cargo has updated it; commit it, since `check` does not update it",
@@ -270,6 +277,7 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
         drift,
         parallel: effective.parallel.unwrap_or_default(),
         build_dir: effective.build_dir.unwrap_or_default(),
+        max_findings: effective.max_findings.map_or(cap::MOST, |most| most.get() as usize),
         config: config.source,
         programs,
         baseline: config.baseline,
@@ -278,7 +286,7 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
         locked: config.locked,
         suppressions: config.suppressions,
         lockfile: lockfile.digest,
-        state,
+        last_run,
         as_of: request.as_of,
         disabled: config.disabled,
         cargo_flags: request.cargo_flags.clone(),
@@ -342,17 +350,18 @@ impl From<Undecided> for RunError {
 pub fn run(
     project: &Project,
     session: &Session<'_>,
-    results: Option<Results>,
+    results: Option<ResultLog>,
     baseline: &BTreeMap<String, Vec<Entry>>,
     events: &mut dyn FnMut(Event<'_>),
 ) -> Result<Outcome, RunError> {
     let Project { workspace, plan, programs, cargo_flags, .. } = project;
     let suppressions = &Suppressions::new(&project.suppressions, project.as_of);
     let build_dirs = BuildDirs::new(project.build_dir, session.parallel, workspace);
-    let outside = Outside::new(project).map_err(std::io::Error::other)?;
-    let recall =
-        Recall::new(project, &outside, session.env, results, &build_dirs, session.bless, session.stop);
-    let versions = recall.versions();
+    let context = project.cache_context();
+    let data = CacheData::new(context).map_err(std::io::Error::other)?;
+    let cache =
+        ResultCache::new(context, &data, session.env, results, &build_dirs, session.bless, session.stop);
+    let versions = cache.versions();
     let conditions = Conditions::new(project, &versions, session.env);
     if !baseline.is_empty() {
         conditions.tell(events);
@@ -365,13 +374,13 @@ pub fn run(
         judge::is_new(tool, diagnostics, suppressions, baseline, &read, session.stop)
     };
     let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
-    let fates = recall.look_up();
-    for link in fates.iter().filter_map(Fate::unbounded).collect::<BTreeSet<_>>() {
+    let lookups = cache.look_up();
+    for link in lookups.iter().filter_map(Lookup::unbounded).collect::<BTreeSet<_>>() {
         events(Event::Notice(&format!(
             "not caching results that depend on {link}: this link leads to more than 10,000 files, or to one that can't be read"
         )));
     }
-    let due: Vec<_> = fates.iter().map(Fate::is_due).collect();
+    let due: Vec<_> = lookups.iter().map(Lookup::is_miss).collect();
     let builds = |id: ToolId| plan.graph.tool(id).lane.is_some();
     let runs = |id: &ToolId| plan.graph.tasks.iter().zip(&due).any(|(task, due)| *due && task.tool == *id);
     let lanes = plan.graph.tools().filter(|(id, _)| builds(*id) && runs(id)).map(|(_, tool)| tool);
@@ -390,7 +399,7 @@ pub fn run(
         parallel: session.parallel,
         fail_fast: session.fail_fast,
         absent_fails: session.strict.absent,
-        has_failed: is_new.is_some_and(|is_new| judge::has_failed(plan, &fates, is_new)),
+        has_failed: is_new.is_some_and(|is_new| judge::has_failed(plan, &lookups, is_new)),
         due: &due,
         outputs: &Outputs::new(session.outputs),
         build_dirs,
@@ -407,22 +416,24 @@ pub fn run(
         read: &read,
         goldens: &goldens,
         is_new,
-        recall: &recall,
+        cache: &cache,
         stop: session.stop,
     });
     let client = Client {
         judge: &normalize,
-        recall: &|task, program| recall.of_program(task, program).map(Ok),
-        admit: &|step| watch.admit(step).or_else(|| recall.prepare(plan.step(step).tool, session.stop)),
+        recall: &|task, program| cache.of_program(task, program).map(Ok),
+        admit: &|step| {
+            watch.admit(step).or_else(|| cache.drop_outdated_builds(plan.step(step).tool, session.stop))
+        },
         record: &|run| match watch.ended(run) {
-            true => recall.forget(plan.step(run.step).tool),
-            false => recall.record(run),
+            true => cache.skip(plan.step(run.step).tool),
+            false => cache.record(run),
         },
     };
     let Runs { steps: runs, failed_fast } = executor.run(&client, events)?;
     drop(normalize);
     events(Event::Comparing);
-    let changed = recall.finish(&fates, events);
+    let changed = cache.finish(&lookups, events);
     let moved = watch.finish();
     if moved.is_empty() && workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {
         events(Event::Notice(
@@ -452,11 +463,12 @@ pub fn run(
         stopped: &stopped,
         strict: session.strict,
         parallel: session.parallel,
+        max_findings: project.max_findings,
         halt,
     };
     let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
     let beyond = || workspace::manifests_beyond(&workspace.root);
-    let ran = judge::Ran { runs, fates, changed, moved, failed_fast };
+    let ran = judge::Ran { runs, lookups, changed, moved, failed_fast };
     let outcome = judge::outcome(case(session.stop), ran, alike.clone(), &exists, &target, &beyond);
     let mut outcome = match outcome {
         Err(Undecided::Halted(_)) => judge::give_up(case(&Never), alike, &exists)?,

@@ -3,28 +3,28 @@
 use std::path::Path;
 
 use super::{Target, bytes};
+use crate::cache::{LastRun, ResultLog};
 use crate::model::digest::Digest;
 use crate::model::stamp::FileTable;
 use crate::pipeline;
-use crate::store::{Results, State};
 
 /// Log of the result cache. A lookup returns the stored value or nothing.
 pub(super) const RESULTS: Target = Target {
     name: "results_log",
-    seeds: || vec![Results::log_of(&records()[..1]), Results::log_of(&records())],
+    seeds: || vec![ResultLog::log_of(&records()[..1]), ResultLog::log_of(&records())],
     mutate: |dice, input, others| match dice.one_in(3) {
         // A valid log with other entries.
         true => {
             let records = records();
             let some: Vec<_> = (0..dice.below(6)).map(|_| dice.pick(&records).clone()).collect();
-            let mut log = Results::log_of(&some);
+            let mut log = ResultLog::log_of(&some);
             log.extend_from_slice(&input[dice.range(input.len())]);
             log
         }
         false => bytes::mutate(dice, input, others),
     },
     check: |input| {
-        let mut results = Results::read(Path::new("/nowhere"), 20_000, input.to_vec());
+        let mut results = ResultLog::read(Path::new("/nowhere"), 20_000, input.to_vec());
         let mut found = 0;
         for (key, value) in records() {
             if let Some(stored) = results.get(&key) {
@@ -60,14 +60,14 @@ pub(super) const RECORD: Target = Target {
 /// State of the last run. If damaged, it is ignored.
 pub(super) const STATE: Target = Target {
     name: "state",
-    seeds: || vec![State::sample().to_bytes(), State::default().to_bytes()],
+    seeds: || vec![LastRun::sample().to_bytes(), LastRun::default().to_bytes()],
     mutate: |dice, input, others| {
         let out = bytes::mutate(dice, input, others);
-        if dice.one_in(4) { out } else { State::with_check(out) }
+        if dice.one_in(4) { out } else { LastRun::with_check(out) }
     },
     check: |input| {
-        let Some(state) = State::read(input.to_vec()) else { return false };
-        for table in [&state.files, &state.elsewhere] {
+        let Some(state) = LastRun::read(input.to_vec()) else { return false };
+        for table in [&state.files, &state.outside] {
             let known: Vec<_> = table.iter().collect();
             let again: FileTable = known.iter().copied().collect();
             assert_eq!(again.iter().count(), known.len());

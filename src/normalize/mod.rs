@@ -73,7 +73,7 @@ pub struct Input<'a> {
     pub halt: &'a dyn Halt,
 }
 
-/// Result of parsing the output of one process.
+/// Findings, gaps and side information parsed from the output of one process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parsed {
     /// Findings, sorted and without duplicates.
@@ -310,6 +310,9 @@ impl Gap {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unparsable(pub String);
+
+/// Result of parsing the output of one process.
+pub type Normalized = Result<Parsed, Unparsable>;
 
 /// Reason why there is no [`Parsed`].
 #[derive(Clone, Debug, PartialEq, Eq)]

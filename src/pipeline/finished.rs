@@ -187,7 +187,7 @@ fn recompute(
             notices: result.notices.iter().cloned().collect(),
             leaky: result.leaky.iter().cloned().collect(),
         };
-        ledger.recall_tool(id, stated);
+        ledger.restore_tool(id, stated);
     }
     let ids: BTreeMap<_, _> =
         (0..).map(TaskIx).zip(&graph.tasks).map(|(at, task)| (task.id.to_string(), at)).collect();
@@ -202,9 +202,9 @@ fn recompute(
             return Ok(None);
         };
         told.insert(at);
-        ledger.recall(at, status);
+        ledger.restore(at, status);
         if line.leaky {
-            ledger.recall_leak(at);
+            ledger.restore_leak(at);
         }
     }
     if told.len() != graph.tasks.len() {
@@ -236,6 +236,7 @@ fn recompute(
         stopped: &|| stopped(run),
         strict: Strict::default(),
         parallel: 0,
+        max_findings: project.max_findings,
         halt: &Never,
     };
     match judge::conclude(case, ledger) {

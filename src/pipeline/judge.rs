@@ -8,11 +8,11 @@ use std::time::Duration;
 use super::conditions::Alike;
 use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
-use super::recall::{Fate, Recall};
 use super::unseen::{Look, Unseen};
-use super::{blind_spots, compiled, empty, numbers};
+use super::{blind_spots, cap, compiled, empty, numbers};
+use crate::cache::{Lookup, ResultCache};
 use crate::compare::identity::identify;
-use crate::compare::matching::{self, Matched};
+use crate::compare::matching::{self, Matched, Reach};
 use crate::compare::ratchet::Judged as JudgedNumbers;
 use crate::compare::suppressions::Suppressions;
 use crate::model::blind_spot::BlindSpot;
@@ -30,12 +30,9 @@ use crate::model::style::is_of_former_style;
 use crate::model::task::{Output, Plan, Status, Step, TaskIx};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
-use crate::normalize::{self, Input, NotParsed, Parsed, Scrub, Unparsable};
+use crate::normalize::{self, Input, Normalized, NotParsed, Parsed, Scrub};
 use crate::scan::{BuildDirs, Env, Judged, Kept, StepRun, Stop, StopReason};
 use crate::workspace::{LoadError, inputs_of, links_to_dirs};
-
-/// What one process came to, as normalized on the thread that ran it.
-pub(super) type Normalized = Result<Parsed, Unparsable>;
 
 /// How text is made independent of this machine.
 pub(super) fn scrub(workspace: &Workspace, env: &Env, build_dirs: &BuildDirs) -> Scrub {
@@ -70,7 +67,7 @@ pub(super) struct Reader<'a> {
     pub(super) goldens: &'a Goldens<'a>,
     /// Asked for `--fail-fast`.
     pub(super) is_new: Option<&'a IsNew<'a>>,
-    pub(super) recall: &'a Recall<'a>,
+    pub(super) cache: &'a ResultCache<'a>,
     pub(super) stop: &'a Stop,
 }
 
@@ -79,7 +76,7 @@ pub(super) fn normalizer<'a>(
     reader: Reader<'a>,
 ) -> impl Fn(&Step, &[TaskIx], &Output) -> Result<Judged<Normalized>, Halted> + Sync + 'a {
     move |step, tasks, output| {
-        let Reader { workspace, plan, scrub, read, goldens, is_new, recall, stop } = &reader;
+        let Reader { workspace, plan, scrub, read, goldens, is_new, cache, stop } = &reader;
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
         let tool = plan.graph.tool(step.tool);
         let packages = &plan.packages;
@@ -93,7 +90,7 @@ pub(super) fn normalizer<'a>(
             Some(unit) => parsed.and_then(|parsed| goldens.judge(tool, *unit, parsed)),
             None => parsed,
         };
-        let repeat = result.as_mut().is_ok_and(|parsed| recall.review(step.tool, parsed, stop));
+        let repeat = result.as_mut().is_ok_and(|parsed| cache.check_replays(step.tool, parsed, stop));
         if let Ok(parsed) = &mut result {
             look_at_generated(workspace, parsed);
             explain_generated(workspace, parsed);
@@ -180,10 +177,10 @@ pub(super) fn is_new(
 }
 
 /// Whether a required tool has failed, by what is known of its tasks.
-pub(super) fn has_failed(plan: &Plan, fates: &[Fate], is_new: &IsNew<'_>) -> bool {
-    plan.graph.tasks.iter().zip(fates).any(|(task, fate)| {
+pub(super) fn has_failed(plan: &Plan, lookups: &[Lookup], is_new: &IsNew<'_>) -> bool {
+    plan.graph.tasks.iter().zip(lookups).any(|(task, lookup)| {
         let tool = plan.graph.tool(task.tool);
-        matches!(fate, Fate::Found(parsed) if tool.required && is_new(&tool.name, &parsed.diagnostics))
+        matches!(lookup, Lookup::Hit(parsed) if tool.required && is_new(&tool.name, &parsed.diagnostics))
     })
 }
 
@@ -210,6 +207,8 @@ pub(super) struct Case<'a> {
     pub(super) stopped: &'a dyn Fn() -> Option<StopReason>,
     pub(super) strict: Strict,
     pub(super) parallel: usize,
+    /// The most new findings of a tool that are kept.
+    pub(super) max_findings: usize,
     /// Ends the comparison early.
     pub(super) halt: &'a dyn Halt,
 }
@@ -229,7 +228,7 @@ pub(super) enum Undecided {
 pub(super) struct Ran {
     pub(super) runs: Vec<StepRun<Normalized>>,
     /// What was known of each task before.
-    pub(super) fates: Vec<Fate>,
+    pub(super) lookups: Vec<Lookup>,
     /// The tasks that have no verdict because something changed while they ran, and what.
     pub(super) changed: BTreeMap<TaskIx, String>,
     /// The tasks that have no verdict because a tool has changed what others are built against.
@@ -248,7 +247,7 @@ pub(super) fn outcome(
     beyond: &dyn Fn() -> Vec<RelPath>,
 ) -> Result<Outcome, Undecided> {
     let Case { workspace, plan, read, .. } = case;
-    let Ran { runs, fates, changed, moved, failed_fast } = ran;
+    let Ran { runs, lookups, changed, moved, failed_fast } = ran;
     let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why((case.stopped)()) };
     let mut ledger = Ledger::new(workspace, plan, alike, not_run, exists);
     let mut batches = vec![Timing::default(); plan.batches.len()];
@@ -257,7 +256,7 @@ pub(super) fn outcome(
         add(&mut batches[run.step.rank as usize], run);
         ledger.mark(run);
     }
-    ledger.mark_known(&fates);
+    ledger.mark_known(&lookups);
     let mut kept = vec![(Vec::new(), None); plan.graph.tools.len()];
     for mut run in runs {
         let (files, error) = &mut kept[plan.step(run.step).tool.0 as usize];
@@ -266,7 +265,7 @@ pub(super) fn outcome(
         *error = error.take().or(of_keeping.map(|error| error.to_string()));
         ledger.enter(run);
     }
-    ledger.enter_known(fates);
+    ledger.enter_known(lookups);
     ledger.enter_not_built();
     ledger.enter_changed(changed);
     ledger.enter_moved(moved);
@@ -314,11 +313,16 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
         Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.shown_at().path()))?);
     let findings = identify(diagnostics, &sources, halt)?;
     drop(sources);
-    let mut tools = ledger.tools(versions);
-    let (numbers, baseline) = numbers::judge(&ledger, &tools, case.stated.as_ref(), baseline);
+    let (lines, baseline) = numbers::take(plan, baseline);
+    let compare = |findings: Vec<_>, reach: &dyn Reach| {
+        matching::compare(findings, suppressions, &baseline, reach, halt)
+    };
     let look = Look::new(&ledger, read, unseen);
-    let mut matched = matching::compare(findings, suppressions, &baseline, &look, halt)?;
+    let (mut matched, capped) = cap::compare(findings, case.max_findings, &plan.graph, &look, &compare)?;
     look.finish()?;
+    capped.iter().for_each(|(tool, reason)| ledger.note_all(*tool, reason));
+    let mut tools = ledger.tools(versions);
+    let numbers = numbers::judge(&ledger, &tools, case.stated.as_ref(), lines);
     let numbers = enter_numbers(numbers, &mut matched, &mut ledger, suppressions);
     for ((id, tool), outcome) in plan.graph.tools().zip(&mut tools) {
         count(tool, outcome, &matched.findings, &matched.gone);

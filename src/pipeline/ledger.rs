@@ -2,6 +2,8 @@
 //! the workspace a tool has spoken.
 
 mod census;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -9,8 +11,7 @@ use std::sync::Arc;
 
 pub(super) use self::census::Looked;
 use super::conditions::Alike;
-use super::judge::Normalized;
-use super::recall::Fate;
+use crate::cache::Lookup;
 use crate::compare::matching::Reach;
 use crate::model::census::{Census, Totals};
 use crate::model::finding::{Diagnostic, Entry, OWN_NAMESPACE, Place, Site};
@@ -21,7 +22,7 @@ use crate::model::suppression::Suppression;
 use crate::model::task::{Plan, Status, Task, TaskIx, Unit};
 use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::{PackageId, Workspace};
-use crate::normalize::{self, Gap, Parsed, Unparsable};
+use crate::normalize::{self, Gap, Normalized, Parsed, Unparsable};
 use crate::scan::{Ended, Piece, StepRun, StopReason};
 
 /// What another run has left of a tool.
@@ -122,17 +123,17 @@ impl<'a> Ledger<'a> {
     }
 
     /// Takes down which tasks did not have to run; clean until something is known against them.
-    pub(super) fn mark_known(&mut self, fates: &[Fate]) {
+    pub(super) fn mark_known(&mut self, lookups: &[Lookup]) {
         let timing = Arc::new(Timing { cache: Cache::Hit, ..Timing::default() });
-        for (outcome, _) in self.tasks.iter_mut().zip(fates).filter(|(_, fate)| !fate.is_due()) {
+        for (outcome, _) in self.tasks.iter_mut().zip(lookups).filter(|(_, lookup)| !lookup.is_miss()) {
             *outcome = TaskOutcome { status: Status::Clean, is_leaky: false, timing: Arc::clone(&timing) };
         }
     }
 
     /// Takes down what is known of them.
-    pub(super) fn enter_known(&mut self, fates: Vec<Fate>) {
-        for (at, fate) in (0..).zip(fates) {
-            if let Fate::Found(parsed) = fate {
+    pub(super) fn enter_known(&mut self, lookups: Vec<Lookup>) {
+        for (at, lookup) in (0..).zip(lookups) {
+            if let Lookup::Hit(parsed) = lookup {
                 let task = TaskIx(at);
                 self.enter_parsed(self.plan.graph.task(task).tool, &[task], *parsed);
             }
@@ -250,7 +251,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Takes down what another run has left of `task`.
-    pub(super) fn recall(&mut self, at: TaskIx, status: Status) {
+    pub(super) fn restore(&mut self, at: TaskIx, status: Status) {
         let tool = self.plan.graph.task(at).tool.0 as usize;
         self.tasks[at.0 as usize].status = Status::Clean;
         let is_told = |reason: &str| self.incomplete[tool].iter().any(|(_, told)| told == reason);
@@ -265,12 +266,12 @@ impl<'a> Ledger<'a> {
     }
 
     /// Takes down that another run has left something running with the task at `at`.
-    pub(super) fn recall_leak(&mut self, at: TaskIx) {
+    pub(super) fn restore_leak(&mut self, at: TaskIx) {
         self.tasks[at.0 as usize].is_leaky = true;
     }
 
     /// Takes down what another run has left of a tool.
-    pub(super) fn recall_tool(&mut self, tool: ToolId, stated: Stated) {
+    pub(super) fn restore_tool(&mut self, tool: ToolId, stated: Stated) {
         let Stated { incomplete, census, leaky, database, notices } = stated;
         self.census[tool.0 as usize] = Looked::Stated(census);
         self.leaky[tool.0 as usize] = leaky;

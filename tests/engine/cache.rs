@@ -364,7 +364,7 @@ fn exactly_those_tasks_run_that_a_change_concerns_and_explain_names_the_cause() 
                 shell.args(["-c", script]).current_dir(sandbox.root());
                 assert!(shell.status().unwrap().success());
             },
-            &[&["clippy:."]],
+            &[&["clippy:.", "doc:."]],
             "made.rs, which a build script has made",
         ),
     ];

@@ -33,7 +33,7 @@ fn what_is_blessed_passes_until_something_else_is_printed() {
     assert_eq!(golden(&sandbox, "t.out").as_deref(), Some("one\ntwo\nthree\n"));
     sandbox.run(&["check"], 0);
     let text = sandbox.run(&["run", "--bless"], 0);
-    assert!(text.contains("every golden file is as it was"), "{text}");
+    assert!(text.contains("all golden files are up to date"), "{text}");
 
     sandbox.edit("page.txt", "two", "2");
     let text = sandbox.run(&["run"], 1);
@@ -142,13 +142,13 @@ fn an_orphan_warns_in_a_run_fails_a_check_and_is_removed_only_when_that_is_asked
     sandbox.write(&format!("{DIR}/gone.out"), "of a tool that is gone\n");
     sandbox.write(&format!("{DIR}/README.md"), "no golden\n");
     let text = sandbox.run(&["run"], 0);
-    assert!(text.contains("nothing prints 2 golden files any more"), "{text}");
+    assert!(text.contains("note: 2 orphaned golden files"), "{text}");
     assert_eq!(
         sandbox.json("report.json")["golden_orphans"],
         serde_json::json!([".config/genti/golden/gone.out", ".config/genti/golden/t/b.in.out"])
     );
     let text = sandbox.run(&["check"], 1);
-    assert!(text.contains("error: 2 golden files that nothing prints any more"), "{text}");
+    assert!(text.contains("error: 2 orphaned golden files"), "{text}");
     // A part of the run can't tell.
     let text = sandbox.run(&["check", "--partial", "--tool", "t"], 0);
     assert!(!text.contains("any more"), "{text}");
@@ -202,7 +202,7 @@ fn a_golden_that_cant_be_read_or_written_is_named() {
     std::fs::create_dir_all(sandbox.root().join(DIR).join("t.out")).unwrap();
     sandbox.run(&["run"], 3);
     let reason = sandbox.lines("task")[0]["reason"].as_str().unwrap().to_owned();
-    assert_eq!(reason, "could not read the golden file `.config/genti/golden/t.out`: it is no file");
+    assert_eq!(reason, "could not read the golden file `.config/genti/golden/t.out`: it is not a file");
 
     let sandbox = tool("echo x", "");
     sandbox.write(DIR, "a file in the way");

@@ -95,7 +95,7 @@ fn numbers_are_the_same_warm_and_judged_again() {
     assert_eq!(sandbox.artifact("report.json"), cold);
     let dir = sandbox.keep_artifacts();
     let shown = sandbox.run(&["check", "--artifacts", dir.to_str().unwrap()], 1);
-    assert!(!shown.contains("is not what the run has left"), "{shown}");
+    assert!(!shown.contains("are not those of a run of this checkout"), "{shown}");
 }
 
 #[test]

@@ -1,0 +1,188 @@
+//! The largest number of new findings that a run keeps per tool. A tool with more is incomplete, and its findings are counted by
+//! rule: nobody reads a million findings, and no report can show them.
+//!
+//! Which ones are kept follows from the order of findings alone, never from that of arrival.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::compare::matching::{Matched, Reach};
+use crate::model::finding::{Entry, Finding, State};
+use crate::model::halt::Halted;
+use crate::model::outcome::Compared;
+use crate::model::path::RelPath;
+use crate::model::task::Graph;
+use crate::model::tool::ToolId;
+use crate::report::text::number;
+
+/// New findings of a tool, unless the configuration says otherwise.
+pub(super) const MOST: usize = 250_000;
+
+/// Rules that are counted in the reason.
+const MOST_RULES: usize = 10;
+
+/// Compares `findings`, and keeps the first `most` new ones of each tool. A tool with more has no verdict: it is returned with the
+/// reason. What such a tool does not report any more is not fixed, so all is compared again with less in `reach`.
+pub(super) fn compare(
+    findings: Vec<Finding>,
+    most: usize,
+    graph: &Graph,
+    reach: &dyn Reach,
+    compare: &dyn Fn(Vec<Finding>, &dyn Reach) -> Result<Matched, Halted>,
+) -> Result<(Matched, Vec<(ToolId, String)>), Halted> {
+    let mut matched = compare(findings, reach)?;
+    let mut capped = BTreeSet::new();
+    loop {
+        let before = capped.len();
+        capped.extend(over(graph, &matched.findings, most).into_keys());
+        if capped.len() == before {
+            break;
+        }
+        let namespaces = capped.iter().flat_map(|tool| &graph.tool(*tool).namespaces).map(String::as_str);
+        let reach = Without { reach, namespaces: namespaces.collect() };
+        matched = compare(matched.findings.into_iter().map(|one| one.finding).collect(), &reach)?;
+    }
+    let over = over(graph, &matched.findings, most).into_iter();
+    let reasons: Vec<_> = over.map(|(tool, rules)| (tool, reason(&rules, most))).collect();
+    let names: Vec<_> = reasons.iter().map(|(tool, _)| graph.tool(*tool).name.as_str()).collect();
+    cut(&mut matched.findings, &names, most);
+    Ok((matched, reasons))
+}
+
+/// The tools that have found more than `most` that is new, each with how often each rule was broken.
+fn over<'f>(
+    graph: &Graph,
+    findings: &'f [Compared],
+    most: usize,
+) -> BTreeMap<ToolId, BTreeMap<&'f str, usize>> {
+    if findings.len() <= most {
+        return BTreeMap::new();
+    }
+    let rules = |name: &String| {
+        let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
+        let is_new =
+            |compared: &&Compared| compared.state == State::New && compared.finding.tools.contains(name);
+        for compared in findings.iter().filter(is_new) {
+            *rules.entry(&compared.finding.diagnostic.rule).or_default() += 1;
+        }
+        rules
+    };
+    let of_tools = graph.tools().map(|(id, tool)| (id, rules(&tool.name)));
+    of_tools.filter(|(_, rules)| rules.values().sum::<usize>() > most).collect()
+}
+
+/// Why a tool that broke `rules` so often has no verdict.
+fn reason(rules: &BTreeMap<&str, usize>, most: usize) -> String {
+    let mut ranked: Vec<_> = rules.iter().collect();
+    ranked.sort_by_key(|(rule, count)| (std::cmp::Reverse(**count), **rule));
+    let number = |count: usize| number(count as u64);
+    let shown = ranked.iter().take(MOST_RULES).map(|(rule, count)| format!("{} {rule}", number(**count)));
+    let mut shown: Vec<_> = shown.collect();
+    if let Some(more @ 1..) = ranked.len().checked_sub(MOST_RULES) {
+        shown.push(format!("and those of {} more rules", number(more)));
+    }
+    format!(
+        "{} new findings are more than the {} of `max-findings`, and the rest is left out: {}",
+        number(rules.values().sum()),
+        number(most),
+        shown.join(", ")
+    )
+}
+
+/// Leaves out what `tools` have found beyond the first `most` that are new.
+fn cut(findings: &mut Vec<Compared>, tools: &[&str], most: usize) {
+    let mut left: BTreeMap<&str, usize> = tools.iter().map(|tool| (*tool, most)).collect();
+    findings.retain(|compared| {
+        let capped: Vec<_> = compared
+            .finding
+            .tools
+            .iter()
+            .map(String::as_str)
+            .filter(|tool| left.contains_key(tool))
+            .collect();
+        if compared.state != State::New || capped.is_empty() {
+            return true;
+        }
+        let mut is_kept = false;
+        for tool in capped {
+            if let Some(left @ 1..) = left.get_mut(tool) {
+                *left -= 1;
+                is_kept = true;
+            }
+        }
+        is_kept
+    });
+    findings.shrink_to_fit();
+}
+
+/// A [`Reach`] that trusts nothing said in some namespaces: with findings left out, what is not there is not fixed.
+struct Without<'a> {
+    reach: &'a dyn Reach,
+    namespaces: BTreeSet<&'a str>,
+}
+
+impl Reach for Without<'_> {
+    fn exists(&self, path: &RelPath) -> bool {
+        self.reach.exists(path)
+    }
+
+    fn looked_at(&self, ns: &str, entry: &Entry) -> bool {
+        !self.namespaces.contains(ns) && self.reach.looked_at(ns, entry)
+    }
+
+    fn unseen(&self, ns: &str, entry: &Entry) -> Vec<String> {
+        self.reach.unseen(ns, entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::finding::{Diagnostic, Level, Place};
+
+    fn found(rule: &str, tools: &[&str], state: State) -> Compared {
+        let diagnostic = Diagnostic {
+            place: Place::Subject(rule.to_owned()),
+            ns: "clippy".to_owned(),
+            rule: rule.to_owned(),
+            level: Level::Warning,
+            message: "m".to_owned(),
+            fatal: false,
+            package: None,
+            related: Vec::new(),
+            fix: None,
+            test: None,
+        };
+        let (id, msg, code, scope) = Default::default();
+        let tools = tools.iter().map(|tool| (*tool).to_owned()).collect();
+        let finding = Finding { id, diagnostic, msg, code, scope, tools };
+        Compared { finding, state, accepted: None, suppressed_by: None, identical: None }
+    }
+
+    #[test]
+    fn the_first_ones_are_kept_and_what_is_not_new_does_not_count() {
+        let mut findings = vec![
+            found("a", &["clippy"], State::New),
+            found("b", &["clippy"], State::Unchanged),
+            found("c", &["clippy", "doc"], State::New),
+            found("d", &["clippy", "doc"], State::New),
+            found("e", &["clippy"], State::New),
+            found("f", &["doc"], State::New),
+        ];
+        cut(&mut findings, &["clippy"], 2);
+        let rules: Vec<_> = findings.iter().map(|found| found.finding.diagnostic.rule.as_str()).collect();
+        assert_eq!(rules, ["a", "b", "c", "f"]);
+    }
+
+    #[test]
+    fn the_reason_counts_by_rule_most_first() {
+        let rules = BTreeMap::from([("rare", 1), ("often", 1_200_000), ("also", 1)]);
+        assert_eq!(
+            reason(&rules, 250_000),
+            "1,200,002 new findings are more than the 250,000 of `max-findings`, and the rest is left out: 1,200,000 \
+             often, 1 also, 1 rare"
+        );
+        let names: Vec<_> = (10..22).map(|at| format!("r{at}")).collect();
+        let rules = names.iter().map(|name| (name.as_str(), 1)).collect();
+        assert!(reason(&rules, 1).ends_with("1 r18, 1 r19, and those of 2 more rules"));
+    }
+}
