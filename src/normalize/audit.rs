@@ -159,14 +159,14 @@ mod tests {
             str![[r#"
 error audit RUSTSEC-2099-0003 cfg-if: Made up: `cfg-if` decides wrongly
   vulnerability: cfg-if 1.0.5
-  mended in >=2.0.0
+  fixed in >=2.0.0
   https://example.org/cfg-if
 warning audit RUSTSEC-2099-0002 getrandom: Made up: `getrandom` is unmaintained
   unmaintained: getrandom 0.2.17
-  there is no version without it
+  no patched version is available
 warning audit RUSTSEC-2099-0002 getrandom: Made up: `getrandom` is unmaintained
   unmaintained: getrandom 0.3.4
-  there is no version without it
+  no patched version is available
 
 "#]],
         );

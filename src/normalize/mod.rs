@@ -311,7 +311,7 @@ impl Gap {
 #[error("{0}")]
 pub struct Unparsable(pub String);
 
-/// Result of parsing the output of one process.
+/// Result of reading the output of one process.
 pub type Normalized = Result<Parsed, Unparsable>;
 
 /// Reason why there is no [`Parsed`].

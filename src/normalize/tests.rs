@@ -142,7 +142,7 @@ unparsable: exited with 2: usage: x
         X,
         ("", "", 0),
         str![[r#"
-unparsable: the pattern: regex parse error:
+unparsable: invalid pattern: regex parse error:
 ...
 "#]],
     );

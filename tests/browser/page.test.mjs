@@ -292,7 +292,7 @@ test("without scripts there are the verdict, the timeline, the cost, and the fir
 
 test("a run without times says so", () =>
   open("incomplete", async (page) => {
-    assert.match(await page.locator("section", { has: page.locator("#timeline") }).textContent(), /hold no times/);
+    assert.match(await page.locator("section", { has: page.locator("#timeline") }).textContent(), /There are no times/);
     assert.equal(await page.locator("#cost").count(), 0);
     assert.equal(await page.locator("h1").textContent(), "Incomplete");
     assert.match(await page.locator(".reason").first().textContent(), /could not be built/);

@@ -74,7 +74,11 @@ fn every_command_and_flag_that_is_mentioned_exists() {
             let words = |command: &str| args == command || args.starts_with(&format!("{command} "));
             let command = HELP.keys().rev().find(|command| command.is_empty() || words(command)).unwrap();
             assert!(!command.is_empty() || args.starts_with('-'), "{page}: no command `{args}`");
-            for flag in args.split(' ').take_while(|word| *word != "#").filter(|word| word.starts_with('-')) {
+            for flag in args
+                .split(' ')
+                .take_while(|word| !matches!(*word, "#" | "|"))
+                .filter(|word| word.starts_with('-'))
+            {
                 assert!(has_word(&HELP[command], flag), "{page}: no flag `{flag}` of `{command}`");
             }
         }

@@ -106,7 +106,7 @@ fn the_first_run_says_once_that_dependencies_are_built_apart() {
     let says = |sandbox: &Sandbox, mode: &str| {
         sandbox
             .run(&["run", "--build-dir", mode, "--no-cache"], 0)
-            .contains("dependencies are built once more")
+            .contains("dependencies are built a second time")
     };
     let sandbox = with_lanes("mkdir -p $CARGO_TARGET_DIR");
     assert!(!says(&sandbox, "shared"));

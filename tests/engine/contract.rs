@@ -40,11 +40,11 @@ fn every_policy_flag_is_taken_wherever_there_is_a_plan() {
         let text = sandbox.run(&[command, "--parallel", "0"], 2);
         assert!(text.contains("--parallel: invalid number of processes `0`"), "{text}");
         let output = sandbox.command(&[command]).env("GENTI_PARALLEL", "x").output().unwrap();
-        assert!(sandbox.expect(&output, 2).contains("GENTI_PARALLEL: `x`"));
+        assert!(sandbox.expect(&output, 2).contains("GENTI_PARALLEL: invalid number of processes `x`"));
     }
     let plan = |parallel| sandbox.run(&["plan", "--format", "json", "--parallel", parallel], 0);
     assert_eq!(plan("1"), plan("auto"));
-    assert!(sandbox.run(&["plan", "--help"], 0).contains("No part of the plan"));
+    assert!(sandbox.run(&["plan", "--help"], 0).contains("(never"));
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_baseline_that_is_refused_names_every_reason_and_the_way_out() {
     for reason in [
         "error: crash: died by SIGSEGV",
         "error: gone: `genti-no-such-tool` is not installed",
-        "error: slow many/a: took longer than its time-out of 5s",
+        "error: slow many/a: timed out after 5s",
         "nothing was accepted",
         "`required = false`",
     ] {
@@ -142,7 +142,7 @@ fn a_lock_of_somebody_elses_making_is_refused() {
     let elsewhere = sandbox.beside().join("elsewhere");
     std::os::unix::fs::symlink(&elsewhere, sandbox.root().join("target/genti/lock")).unwrap();
     let text = sandbox.run(&["run"], 2);
-    assert!(text.contains("genti/lock` is a symbolic link"), "{text}");
+    assert!(text.contains("genti/lock` was not created by genti: it is a symbolic link"), "{text}");
     assert!(!elsewhere.exists());
 }
 

@@ -34,7 +34,7 @@ fn what_is_asked_for_must_be_what_is_configured_whoever_asks() {
     check(&sandbox, &[], &[("GENTI_BATCH", "7")], Some(batch));
     check(&sandbox, &[], &[("GENTI_BATCH", "auto")], None);
     // The flag is what counts, and so it is what is named.
-    check(&sandbox, &["--batch", "8"], &[("GENTI_BATCH", "7")], Some("`8` here (--batch)"));
+    check(&sandbox, &["--batch", "8"], &[("GENTI_BATCH", "7")], Some("`8` (--batch)"));
     check(&sandbox, &["--batch", "auto"], &[("GENTI_BATCH", "7")], None);
     check(
         &sandbox,
@@ -71,7 +71,7 @@ fn a_part_passes_only_as_such() {
             &["-p", "core-numbers"][..],
             "package selection differs from the configuration: `1 of 3` (-p core-numbers) instead of `all 3`",
         ),
-        (&["--exclude", "core-numbers"], "`2 of 3` here (--exclude core-numbers)"),
+        (&["--exclude", "core-numbers"], "`2 of 3` (--exclude core-numbers)"),
         (&["--tool", "mark"], "tool selection differs from the configuration: `mark` (--tool mark)"),
         (&["--skip-tool", "other"], "(--skip-tool other)"),
         (
@@ -82,8 +82,8 @@ fn a_part_passes_only_as_such() {
             &["--all-features"],
             "build differs from the configuration: `--all-features` (flags) instead of `default flags`",
         ),
-        (&["--cargo-profile", "release"], "`--cargo-profile release` here"),
-        (&["--target", "x86_64-unknown-none"], "`--target x86_64-unknown-none` here"),
+        (&["--cargo-profile", "release"], "`--cargo-profile release` (flags)"),
+        (&["--target", "x86_64-unknown-none"], "`--target x86_64-unknown-none` (flags)"),
     ] {
         check(&sandbox, args, &[], Some(said));
         sandbox.run(&[&["check", "--partial"], args].concat(), 0);
@@ -135,7 +135,7 @@ fn a_tool_whose_files_match_nothing_is_reported_and_leaves_a_gate_incomplete() {
     assert!(text.contains("nothing to check: prose"), "{text}");
     let text = sandbox.run(&["check"], 3);
     assert!(
-        text.contains("no result from: prose") && text.contains("no file of the workspace matches"),
+        text.contains("no result from: prose") && text.contains("`files` matches no file in the workspace"),
         "{text}"
     );
     assert_eq!(sandbox.verdicts(), [("prose".to_owned(), "empty".to_owned())]);

@@ -45,7 +45,7 @@ fn a_finished_run_is_judged_where_it_was_not_run() {
     there.write("b/c.txt", "fine\n");
     let text = judge(&there, &dir, &[], 5);
     assert!(text.contains("graph_hash is `"), "{text}");
-    assert!(text.contains("the id of task words:b/c.txt is `"), "{text}");
+    assert!(text.contains("id of task words:b/c.txt is `"), "{text}");
     there.write("b/c.txt", "bad three\n");
     judge(&there, &dir, &[], 1);
 
@@ -66,12 +66,15 @@ fn a_run_with_other_flags_is_drift() {
     sandbox.run(&["run", "--seed", "7"], 1);
     let dir = kept(&sandbox);
     let text = judge(&sandbox, &dir, &[], 5);
-    assert!(text.contains("seed is `7` in ") && text.contains(", and `0` here"), "{text}");
+    assert!(text.contains("seed is `7` in ") && text.contains(", but `0` in this checkout"), "{text}");
     sandbox.run(&["run", "--tool", "words"], 1);
     sandbox.write("../ran", "");
     let dir = kept(&sandbox);
     let text = judge(&sandbox, &dir, &[], 5);
-    assert!(text.contains("selection.tools[0] is `words` in ") && text.contains("`missing` here"), "{text}");
+    assert!(
+        text.contains("selection.tools[0] is `words` in ") && text.contains("`missing` in this checkout"),
+        "{text}"
+    );
     judge(&sandbox, &dir, &["--tool", "words"], 5);
     judge(&sandbox, &dir, &["--tool", "words", "--partial"], 1);
     sandbox.write("genti.toml", &(config(&sandbox) + "[policy]\nseed = 7\n"));
@@ -115,7 +118,7 @@ fn what_was_edited_is_named_with_its_place() {
         report["findings"].as_array_mut().unwrap().swap(0, 2);
         serde_json::to_string_pretty(&report).unwrap() + "\n"
     };
-    check("report.json", &reordered, "`findings` is not in order");
+    check("report.json", &reordered, "`findings` is not sorted");
     let tasks = |text: &str| {
         let mut lines: Vec<_> = text.lines().collect();
         let last = lines.len() - 1;
@@ -123,12 +126,12 @@ fn what_was_edited_is_named_with_its_place() {
         lines.join("\n") + "\n"
     };
     check("tasks.jsonl", &tasks, "tasks.jsonl: line ");
-    // What follows from the rest.
-    let new = "`findings[2].state` is unchanged, and new follows from the rest";
+    // Fields that follow from others.
+    let new = "`findings[2].state` is unchanged, but new was expected";
     check("report.json", &replace("\"state\": \"new\"", "\"state\": \"unchanged\""), new);
     check("report.json", &replace("\"code\": \"bad one\"", "\"code\": \"bad two\""), "`findings[0].code`");
     check("report.json", &replace("\"message\": \"one\"", "\"message\": \"won\""), "`findings[0].id`");
-    check("report.json", &replace("\"new\": 1", "\"new\": 0"), "`tools[1].new` is 0, and 1 follows");
+    check("report.json", &replace("\"new\": 1", "\"new\": 0"), "`tools[1].new` is 0, but 1 was expected");
     check(
         "report.json",
         &replace("\"verdict\": \"failed\"", "\"verdict\": \"passed\""),
@@ -138,7 +141,7 @@ fn what_was_edited_is_named_with_its_place() {
     check("run.json", &replace("\"required\": true", "\"required\": false"), "`tools[0].required`");
     check("run.json", &replace("\"task_count\": 1", "\"task_count\": 2"), "`batches[0].steps[0].task_count`");
     let clean = replace("\"status\":\"findings\",\"task_id\"", "\"status\":\"clean\",\"task_id\"");
-    check("tasks.jsonl", &clean, "`exit_status` is 1, and 0 follows");
+    check("tasks.jsonl", &clean, "`exit_status` is 1, but 0 was expected");
     let without_report = |text: &str| text.lines().rev().skip(1).collect::<Vec<_>>().join("\n");
     let before = std::fs::read_to_string(dir.join("tasks.jsonl")).unwrap();
     std::fs::write(dir.join("tasks.jsonl"), without_report(&before)).unwrap();
@@ -164,7 +167,7 @@ fn a_finding_that_was_taken_out_everywhere_but_in_its_task_is_missed() {
         std::fs::write(dir.join(name), text).unwrap();
     }
     let text = judge(&sandbox, &dir, &[], 1);
-    assert!(text.contains("report.json: it has no findings of words, and a task has some"), "{text}");
+    assert!(text.contains("report.json: no findings of words, but a task in tasks.jsonl has some"), "{text}");
 }
 
 #[test]
@@ -214,7 +217,7 @@ fn what_names_this_machine_fails_the_check_that_wrote_it() {
     let text = sandbox.run(&["check"], 1);
     let place = sandbox.root().display().to_string();
     let said = format!("`{place}` contains `{place}`, a path of this machine");
-    assert!(text.contains("would differ elsewhere: run.json, line ") && text.contains(&said), "{text}");
+    assert!(text.contains("are specific to this machine: run.json, line ") && text.contains(&said), "{text}");
 }
 
 /// Large files are made in pieces by several threads: they come out as by one, in the order of the plan.

@@ -101,8 +101,8 @@ fn several_reports_go_where_they_are_asked_for() {
 fn a_report_that_nobody_can_make_is_told_before_anything_runs() {
     let sandbox = told("");
     for (report, said) in [
-        ("sarif", "`sarif` is no FORMAT=PATH"),
-        ("serif=x", "formats are human, json, sarif, junit, markdown, github"),
+        ("sarif", "invalid report `sarif`, expected FORMAT=PATH"),
+        ("serif=x", "(formats: human, json, sarif, junit, markdown, github"),
         ("sarif=", "has no path"),
         ("sarif=-", "`cargo genti report"),
     ] {
@@ -110,7 +110,11 @@ fn a_report_that_nobody_can_make_is_told_before_anything_runs() {
         assert!(text.contains("error: --report: ") && text.contains(said), "{text}");
     }
     let text = sandbox.run(&["run", "--report", "sarif=x", "--report", "junit=x", "--report", "y"], 2);
-    assert!(text.contains("two reports go to `x`") && text.contains("`y` is no FORMAT=PATH"), "{text}");
+    assert!(
+        text.contains("two reports have the same file `x`")
+            && text.contains("invalid report `y`, expected FORMAT=PATH"),
+        "{text}"
+    );
     assert!(!sandbox.root().join("target").exists());
 }
 

@@ -72,8 +72,8 @@ fn a_date_that_is_none_is_a_mistake() {
     let mut command = sandbox.command(&["run"]);
     let output = command.env("GENTI_AS_OF", "tomorrow").env("SOURCE_DATE_EPOCH", "now").output().unwrap();
     let text = sandbox.expect(&output, 2);
-    assert!(text.contains("GENTI_AS_OF: `tomorrow` is no date"), "{text}");
-    assert!(text.contains("SOURCE_DATE_EPOCH: `now` is no number of seconds"), "{text}");
+    assert!(text.contains("GENTI_AS_OF: invalid date `tomorrow`"), "{text}");
+    assert!(text.contains("SOURCE_DATE_EPOCH: invalid number of seconds since 1970: `now`"), "{text}");
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn one_that_matches_nothing_is_told_where_all_was_looked_at() {
     let sandbox = Sandbox::with_words("[[suppress]]\nrule = 'wrods'\nreason = 'x'\n");
     let line = std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap();
     let line = line.lines().position(|line| line == "[[suppress]]").unwrap() + 1;
-    let said = format!("warning: genti.toml:{line}: this suppression matches nothing");
+    let said = format!("warning: genti.toml:{line}: suppression matches nothing");
     let text = sandbox.run(&["run"], 1);
     assert!(text.contains(&said), "{text}");
     assert_eq!(sandbox.json("report.json")["suppressions"][0]["effect"], "unused");
@@ -184,5 +184,5 @@ fn a_finished_run_of_a_day_before_its_commit_is_drift() {
     sandbox.commit_all();
     sandbox.run(&["run", "--as-of", "2000-01-01"], 0);
     let text = sandbox.run(&["check", "--artifacts", "target/genti/artifacts"], 5);
-    assert!(text.contains("the day by which suppressions expire is `2000-01-01`"), "{text}");
+    assert!(text.contains("date for expiry of suppressions is `2000-01-01`"), "{text}");
 }

@@ -149,7 +149,7 @@ fn a_cached_result_that_a_fresh_run_does_not_confirm_is_named_with_the_finding()
         );
         assert!(text.contains("Running 3 of 3: parallel 4, seed 2, files shuffled\n"), "{text}");
         assert!(text.contains("error: 3 cached results are wrong over 3 runs of 3 tasks"), "{text}");
-        assert!(text.contains("`cargo genti clean` removes the wrong results"), "{text}");
+        assert!(text.contains("remove the wrong results with `cargo genti clean`"), "{text}");
         // They are still what a run goes by, until they are removed.
         sandbox.run(&["run"], i32::from(!before.is_empty()));
         sandbox.run(&["clean"], 0);

@@ -241,7 +241,13 @@ pub(crate) fn is_somebody_elses() -> Tried {
     let elsewhere = world.sandbox.beside().join("elsewhere");
     let refused = |path: &str, what: &str| {
         let run = world.run(&[]);
-        run.expect(2, &[&format!("{path}` is {what}"), "remove it or point CARGO_TARGET_DIR elsewhere"]);
+        run.expect(
+            2,
+            &[
+                &format!("{path}` was not created by genti: it is {what}"),
+                "remove it, or set CARGO_TARGET_DIR",
+            ],
+        );
         assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0, "{run}");
     };
     std::fs::create_dir(&elsewhere).unwrap();

@@ -120,7 +120,7 @@ pub(crate) fn of_what_runs_left() -> Tried {
     with(&world.path("target/genti/CACHEDIR.TAG"), pipe, || {
         assert_ne!(run(&["run"]).code(), Some(0));
         run(&["run"]).expect(4, &["target/genti/CACHEDIR.TAG", "a named pipe"]);
-        run(&["clean"]).expect(4, &["nothing in it was removed"]);
+        run(&["clean"]).expect(4, &["nothing was removed"]);
     });
     world.check_again();
     Ok(())
