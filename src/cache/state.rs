@@ -1,7 +1,7 @@
-//! `target/genti/state`: what the last run in this workspace saw, so that nothing is read twice and a run can tell what
-//! has changed. Belongs to one place on one machine, unlike results, and is worth nothing outside.
+//! `target/genti/state`: the files and keys of the last run in this workspace. With it, a run reads only files that have changed,
+//! and `cargo genti explain` can name changes. Unlike results, it is of no use on another machine.
 //!
-//! It is written whole or not at all, and verified when it is read. What is missing or damaged is as good as new.
+//! The file is written atomically and verified when it is read. If it is missing or damaged, the run starts without it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -15,52 +15,52 @@ use crate::model::digest::Digest;
 use crate::model::stamp::FileTable;
 use crate::store::trust;
 
-/// What the last run saw.
+/// State of the last run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LastRun {
-    /// The number of that run, counted from 1; 0 if there was none.
+    /// Number of that run, counted from 1; 0 if there was none.
     pub run: u32,
-    /// The files of the workspace.
+    /// Files of the workspace.
     pub files: FileTable,
-    /// Files outside, by absolute path: programs and what they read.
+    /// Files outside the workspace by absolute path: programs and the files that they read.
     pub outside: FileTable,
-    /// For each tool, when it was last part of a run, and what decided its results then.
+    /// For each tool, the number of its last run and the parts of its key then.
     pub tools: BTreeMap<String, (u32, Parts)>,
-    /// The digest over what decides whether `Cargo.lock` is up to date, where it was.
+    /// Digest of the files for which `Cargo.lock` was found to be up to date.
     pub lockfile: Option<Digest>,
 }
 
-/// Why what the last run saw is not known. It costs time only.
+/// The state of the last run could not be read. The run is slower without it, but otherwise the same.
 #[derive(Debug, thiserror::Error)]
-#[error("`{path}` was not used: {error}")]
+#[error("ignoring `{path}`: {error}")]
 pub struct LastRunError {
     path: PathBuf,
     error: io::Error,
 }
 
-/// What is written before the two tables.
+/// The part of the file before the two tables.
 #[derive(Serialize, Deserialize)]
 struct Head {
     run: u32,
     tools: BTreeMap<String, (u32, Parts)>,
     lockfile: Option<Digest>,
-    /// The bytes of the first table.
+    /// Size in bytes of the first table.
     files: usize,
 }
 
 const MAGIC: &[u8] = b"genti-state-3\n";
 
 impl LastRun {
-    /// Where it is kept.
+    /// Returns the path of the file.
     pub fn path(target_dir: &Path) -> PathBuf {
         target_dir.join("genti/state")
     }
 
-    /// Reads it; a new one if there is none, or it is damaged.
+    /// Reads the file. Empty if it is absent or damaged.
     ///
     /// # Errors
     ///
-    /// If something is there that can't be read or trusted.
+    /// If the file can't be read or trusted.
     pub fn load(target_dir: &Path) -> Result<Self, LastRunError> {
         let path = Self::path(target_dir);
         match trust::read(&path) {
@@ -72,7 +72,7 @@ impl LastRun {
         }
     }
 
-    /// Reads what [`save`](Self::save) wrote; `None` if it is something else.
+    /// Decodes a file that [`save`](Self::save) wrote; `None` if it is damaged.
     pub(crate) fn read(bytes: Vec<u8>) -> Option<Self> {
         let (check, body) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
         if Digest::of_bytes(body).0 != *check {
@@ -86,11 +86,11 @@ impl LastRun {
         Some(Self { run, files: table(start..middle), outside: table(middle..end), tools, lockfile })
     }
 
-    /// Writes it. It need not last through a power cut.
+    /// Writes the file, without syncing: it may be lost in a power cut.
     ///
     /// # Errors
     ///
-    /// If it can't be written; then the one before is untouched.
+    /// If it can't be written; the file from before is then untouched.
     pub fn save(&self, target_dir: &Path) -> io::Result<()> {
         let body = self.body().map_err(io::Error::other)?;
         let mut file = trust::unfinished(&target_dir.join("genti"))?;
@@ -101,7 +101,7 @@ impl LastRun {
         Ok(())
     }
 
-    /// What is written behind the check.
+    /// Encodes the part of the file that the digest covers.
     fn body(&self) -> postcard::Result<Vec<u8>> {
         let (files, outside) = (self.files.as_bytes(), self.outside.as_bytes());
         let (tools, lockfile) = (self.tools.clone(), self.lockfile);
@@ -113,12 +113,12 @@ impl LastRun {
     }
 }
 
-/// What the fuzz target needs, and the tests.
+/// Helpers for the tests and the fuzz target.
 #[cfg(any(test, all(fuzzing, feature = "cli")))]
 impl LastRun {
-    /// Something of every kind.
+    /// Returns a state with a value in every field.
     pub(crate) fn sample() -> Self {
-        use crate::cache::key::What;
+        use crate::cache::key::PartKind;
         use crate::model::stamp::{KnownFile, Stamp};
         let mut state = Self { run: 7, ..Self::default() };
         let digest = Digest::of_bytes(b"x");
@@ -127,19 +127,19 @@ impl LastRun {
         state.files = [file(b"a")].into_iter().collect();
         state.outside = [file(b"/b"), file(b"/c")].into_iter().collect();
         let mut parts = Parts::default();
-        parts.add(What::Variable, "A", digest);
+        parts.add(PartKind::Variable, "A", digest);
         state.tools.insert("fmt".to_owned(), (7, parts));
         state.lockfile = Some(digest);
         state
     }
 
-    /// As it is written.
+    /// Encodes the whole file.
     #[cfg(feature = "cli")]
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         Self::with_check([MAGIC, &[0; 32], &self.body().unwrap_or_default()].concat())
     }
 
-    /// The same bytes with the check that belongs to the rest of them.
+    /// Corrects the digest in `bytes`, an encoded file.
     #[cfg(feature = "cli")]
     pub(crate) fn with_check(mut bytes: Vec<u8>) -> Vec<u8> {
         if let Some((check, body)) =
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_saved_is_loaded() {
+    fn a_saved_state_is_loaded() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("genti")).unwrap();
         assert_eq!(LastRun::load(dir.path()).unwrap(), LastRun::default());
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_is_damaged_anywhere_is_none() {
+    fn a_damaged_state_is_not_loaded() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("genti")).unwrap();
         LastRun::sample().save(dir.path()).unwrap();

@@ -91,7 +91,7 @@ fn a_stub_that_reports_another_version_runs_again_though_no_file_tells() {
     for _ in 0..2 {
         assert_eq!(run(&sandbox, 0), (true, None));
     }
-    assert!(sandbox.run(&["explain", "t"], 0).contains("does not tell its version"));
+    assert!(sandbox.run(&["explain", "t"], 0).contains("does not report a version"));
 }
 
 #[test]

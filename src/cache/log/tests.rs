@@ -4,7 +4,7 @@ fn key(at: usize) -> Digest {
     Digest::of_bytes(&at.to_le_bytes())
 }
 
-/// A store with three results, the second of which has replaced another one.
+/// Writes a log with three results, the second of which has replaced another one.
 fn store(dir: &Path) {
     let mut results = ResultLog::open(dir, 100).unwrap();
     results.put(key(0), b"zero".to_vec());
@@ -17,18 +17,18 @@ fn store(dir: &Path) {
 
 const STORED: [&[u8]; 3] = [b"zero", b"one", b""];
 
-/// Each result is there as it was put, or missing.
-fn check_not_wrong(results: &ResultLog, of: &str) {
+/// Checks that each result is either intact or missing.
+fn check_not_wrong(results: &ResultLog, damage: &str) {
     for (at, stored) in STORED.iter().enumerate() {
         let found = results.get(&key(at));
-        // What was replaced was right in its time, under the same key.
+        // A replaced result may reappear: it was valid under the same key.
         let is_right = found.is_none_or(|found| found == *stored || (at == 1 && found == b"old"));
-        assert!(is_right, "{of}: {at} is {found:?}");
+        assert!(is_right, "{damage}: {at} is {found:?}");
     }
 }
 
 #[test]
-fn what_was_put_is_found_by_the_next_run() {
+fn the_next_run_finds_added_results() {
     let dir = tempfile::tempdir().unwrap();
     store(dir.path());
     let results = ResultLog::open(dir.path(), 100).unwrap();
@@ -38,9 +38,9 @@ fn what_was_put_is_found_by_the_next_run() {
     assert_eq!(results.get(&key(3)), None);
 }
 
-/// Wherever the last question was, and whether or not something was replaced.
+/// For every position of the last lookup, with and without replaced entries.
 #[test]
-fn a_guess_where_the_next_result_is_is_only_a_guess() {
+fn a_wrong_guess_of_the_next_position_does_no_harm() {
     let dir = tempfile::tempdir().unwrap();
     let mut results = ResultLog::open(dir.path(), 100).unwrap();
     (0..9).for_each(|at| results.put(key(at), vec![at as u8]));
@@ -60,7 +60,7 @@ fn a_guess_where_the_next_result_is_is_only_a_guess() {
     results.put(key(3), vec![33]);
     results.flush().unwrap();
     check(33);
-    // Also once the log was written anew, because there is garbage behind it.
+    // Still after a rewrite, which garbage at the end of the log causes.
     let path = dir.path().join(NAME);
     let garbage = [std::fs::read(&path).unwrap(), b"garbage".to_vec()].concat();
     std::fs::write(&path, garbage).unwrap();
@@ -74,7 +74,7 @@ fn a_guess_where_the_next_result_is_is_only_a_guess() {
 }
 
 #[test]
-fn no_flipped_bit_makes_a_wrong_result_and_the_next_run_mends_the_log() {
+fn a_flipped_bit_never_gives_a_wrong_result_and_the_next_run_repairs_the_log() {
     let dir = tempfile::tempdir().unwrap();
     store(dir.path());
     let path = dir.path().join(NAME);
@@ -85,7 +85,7 @@ fn no_flipped_bit_makes_a_wrong_result_and_the_next_run_mends_the_log() {
             bad[at] ^= 1 << bit;
             check_not_wrong(&ResultLog::read(dir.path(), 100, bad), &format!("bit {bit} of byte {at}"));
         }
-        // What the run that met it computes again is found by the one after it.
+        // The run that meets the damage computes the result again, and the one after it finds that.
         let mut bad = good.clone();
         bad[at] = !bad[at];
         std::fs::write(&path, bad).unwrap();
@@ -104,7 +104,7 @@ fn no_flipped_bit_makes_a_wrong_result_and_the_next_run_mends_the_log() {
 }
 
 #[test]
-fn no_cut_makes_a_wrong_result_and_the_next_run_mends_the_log() {
+fn a_truncated_log_never_gives_a_wrong_result_and_the_next_run_repairs_it() {
     let dir = tempfile::tempdir().unwrap();
     store(dir.path());
     let path = dir.path().join(NAME);
@@ -137,7 +137,7 @@ fn a_log_of_a_newer_version_is_left_alone() {
 }
 
 #[test]
-fn several_writers_lose_nothing() {
+fn concurrent_writers_lose_no_results() {
     let dir = tempfile::tempdir().unwrap();
     std::thread::scope(|scope| {
         for writer in 0..8 {
@@ -158,7 +158,7 @@ fn several_writers_lose_nothing() {
 }
 
 #[test]
-fn what_is_dead_is_thrown_out_once_it_is_most_of_the_log() {
+fn dead_entries_are_removed_once_they_are_most_of_the_log() {
     let dir = tempfile::tempdir().unwrap();
     for round in 0..5_u8 {
         let mut results = ResultLog::open(dir.path(), 100).unwrap();
@@ -171,10 +171,10 @@ fn what_is_dead_is_thrown_out_once_it_is_most_of_the_log() {
 }
 
 #[test]
-fn what_was_not_of_use_for_long_is_cleaned() {
+fn entries_unused_for_a_long_time_are_cleaned() {
     let dir = tempfile::tempdir().unwrap();
     store(dir.path());
-    // Of use again, a month later.
+    // One result is used again a month later.
     let mut results = ResultLog::open(dir.path(), 130).unwrap();
     assert_eq!(results.get(&key(0)), Some(STORED[0]));
     results.finish().unwrap();
@@ -191,7 +191,7 @@ mod trust {
     use super::*;
 
     #[test]
-    fn a_log_that_others_can_write_to_is_not_believed_and_written_anew() {
+    fn a_log_that_others_can_write_to_is_not_read_and_is_rewritten() {
         let dir = tempfile::tempdir().unwrap();
         store(dir.path());
         let path = dir.path().join(NAME);
@@ -205,11 +205,11 @@ mod trust {
         let results = ResultLog::open(dir.path(), 100).unwrap();
         assert!(results.distrust().is_none());
         assert_eq!(results.get(&key(7)), Some(&b"new"[..]));
-        assert_eq!(results.get(&key(0)), None, "what somebody else may have written does not come back");
+        assert_eq!(results.get(&key(0)), None, "the untrusted entries are gone");
     }
 
     #[test]
-    fn a_log_that_others_can_write_to_only_by_now_is_not_appended_to() {
+    fn a_log_that_becomes_writable_to_others_during_a_run_is_rewritten() {
         let dir = tempfile::tempdir().unwrap();
         store(dir.path());
         let path = dir.path().join(NAME);
@@ -223,7 +223,7 @@ mod trust {
     }
 
     #[test]
-    fn a_directory_with_other_files_is_used_and_not_marked() {
+    fn a_directory_with_other_files_is_used_but_not_tagged() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("mine"), "mine").unwrap();
         store(dir.path());
@@ -238,7 +238,7 @@ mod trust {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_pipe_in_the_place_of_the_log_is_an_error() {
+    fn a_named_pipe_in_place_of_the_log_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(NAME);
         rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();

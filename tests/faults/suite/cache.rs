@@ -90,7 +90,7 @@ pub(crate) fn can_not_be_written() -> Tried {
             false => fail_open(&command, &log, 2, sandbox.beside())?,
         };
         let run = run.expect("it is written");
-        run.expect(1, &["results could not be kept"]);
+        run.expect(1, &["could not write to the result cache"]);
         assert!(std::fs::read(&log).unwrap() == kept, "{run}");
         sandbox.write("many/b", "fine\n");
         genti(&sandbox).expect(1, &[]);
@@ -129,12 +129,12 @@ pub(crate) fn can_be_forged() -> Tried {
     };
     let mut expected = looks(&sandbox);
     let mut refused = |why: &str| {
-        genti(&sandbox).expect(1, &["results.log` was not used", why, "it is written anew"]);
+        genti(&sandbox).expect(1, &["ignoring `", "results.log`: ", why, "the result cache is rewritten"]);
         expected += 3;
         assert_eq!(looks(&sandbox), expected, "nothing was known");
         assert!(artifacts(&sandbox) == whole);
         let run = genti(&sandbox);
-        assert!(!run.err.contains("was not used") && looks(&sandbox) == expected, "{run}");
+        assert!(!run.err.contains("ignoring `") && looks(&sandbox) == expected, "{run}");
     };
     for mode in [0o666, 0o664, 0o646] {
         set_mode(&log, mode);
@@ -143,9 +143,9 @@ pub(crate) fn can_be_forged() -> Tried {
     // What was seen of files decides as much.
     let state = sandbox.root().join("target/genti/state");
     set_mode(&state, 0o666);
-    genti(&sandbox).expect(1, &["target/genti/state` was not used", "others than its owner"]);
+    genti(&sandbox).expect(1, &["ignoring `", "target/genti/state`: others than its owner"]);
     let run = genti(&sandbox);
-    assert!(!run.err.contains("was not used"), "{run}");
+    assert!(!run.err.contains("ignoring `"), "{run}");
     let somebody = Some(65534);
     chown(&log, somebody, None).map_err(|error| super::table::NotTried(format!("chown: {error}")))?;
     refused("another user put it there (uid 65534)");
