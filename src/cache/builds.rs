@@ -1,7 +1,7 @@
-//! `target/genti/builds`: the inputs of each unit that cargo built, as of its last real build. Specific to
-//! the build directory of one machine.
+//! `target/genti/builds`: the inputs that each unit had when cargo last really built it. Belongs to the build directory of one
+//! machine.
 //!
-//! The file is written atomically and verified when it is read. Units without an entry are built again.
+//! The file is written atomically and verified when it is read. A unit that is missing in it is built again.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};

@@ -148,7 +148,7 @@ impl Hasher for Uniform {
     }
 }
 
-/// Summary of [`Results::clean`].
+/// Summary of [`ResultLog::clean`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cleaned {
     /// Number of removed entries.

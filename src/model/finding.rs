@@ -239,14 +239,15 @@ impl Entry {
         }
     }
 
-    /// The same with the long texts of `finding`, which is without them until it is [given back](Self::give_back) what it has lent.
+    /// Like [`of`](Self::of), but moves the long texts out of `finding`. [`give_back`](Self::give_back) returns
+    /// them.
     pub(crate) fn lent(finding: &mut Finding) -> Self {
         let take = std::mem::take;
         let (code, msg, scope) = (take(&mut finding.code), take(&mut finding.msg), take(&mut finding.scope));
         Self { code, msg, scope, ..Self::of(finding) }
     }
 
-    /// Gives `finding` back the texts that it has lent.
+    /// Moves the texts back into `finding`.
     pub(crate) fn give_back(self, finding: &mut Finding) {
         let Self { code, msg, scope, .. } = self;
         (finding.code, finding.msg, finding.scope) = (code, msg, scope);

@@ -84,11 +84,11 @@ pub struct Timing {
     pub attempts: u32,
     /// The exit code of the process or, if negative, the signal that ended it.
     pub raw_exit: Option<i32>,
-    /// Whether the result came from the cache.
+    /// Cache status of the result.
     pub cache: Cache,
 }
 
-/// Whether a result came from the cache.
+/// Cache status of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cache {
     /// The result was cached, so nothing was run.

@@ -41,7 +41,7 @@ pub struct Tool {
     pub parse: Parse,
     /// Files that it searches for. They affect the cache, but no id.
     pub searches: Vec<Search>,
-    /// Whether its results are cached.
+    /// Conditions under which its results are cached.
     pub cache: Caching,
     /// Ratcheted numbers of its census.
     pub ratchet: Vec<CensusNumber>,
@@ -248,7 +248,7 @@ pub enum Counted {
     Build(Vec<String>),
 }
 
-/// Whether the results of a tool are cached.
+/// Conditions under which the results of a tool are cached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caching {
     /// Results are never cached.

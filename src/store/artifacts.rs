@@ -115,8 +115,8 @@ impl ArtifactDir {
     ///
     /// # Errors
     ///
-    /// If a file can't be written, or `halt` is due before all of them are. The error is [`StoreError::Mixed`] if some files were
-    /// already replaced.
+    /// If a file can't be written, or `halt` is due before all files are staged. The error is
+    /// [`StoreError::Mixed`] if some files were already replaced.
     pub fn write(&self, draft: &Draft<'_>, halt: &dyn Halt) -> Result<(), StoreError> {
         let Draft { run, report, tasks, .. } = draft;
         let lines = |out: &mut dyn io::Write| tasks.write(&mut Until::new(halt, out));
@@ -129,11 +129,11 @@ impl ArtifactDir {
         write(&self.artifacts, &files)
     }
 
-    /// Opens the `report.json` that was written last.
+    /// Opens the last `report.json`.
     ///
     /// # Errors
     ///
-    /// If it is not there.
+    /// If it does not exist.
     pub fn open_report(&self) -> io::Result<File> {
         disk::open(&self.artifacts.join("report.json"))
     }

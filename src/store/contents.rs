@@ -11,9 +11,9 @@ use super::outputs;
 use super::tag::{self, Made};
 use crate::disk;
 
-/// The log of cached results.
+/// Name of the log of cached results.
 pub(crate) const RESULT_LOG: &str = "results.log";
-/// The file that runs lock while they write to the log.
+/// Name of the file that runs lock while they write to the log.
 pub(crate) const RESULT_LOG_LOCK: &str = "lock";
 /// The first bytes of the log.
 pub(crate) const RESULT_LOG_MAGIC: &[u8; 8] = b"gentilog";
@@ -58,12 +58,12 @@ pub(super) fn known(name: &str) -> Option<Known> {
     }
 }
 
-/// Whether `name` belongs to the log of cached results, in the directory of that log.
+/// Returns true if `name` is that of a file in the directory of the log.
 pub(crate) fn is_part_of_log(name: &str) -> bool {
     [RESULT_LOG, RESULT_LOG_LOCK, tag::NAME].contains(&name) || is_staged(name)
 }
 
-/// Whether the file at `path` is a log of cached results.
+/// Returns true if the file at `path` is a log of cached results.
 pub(super) fn is_log(path: &Path) -> bool {
     let mut begin = [0; RESULT_LOG_MAGIC.len()];
     disk::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == *RESULT_LOG_MAGIC

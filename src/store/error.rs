@@ -37,8 +37,8 @@ pub enum StoreError {
         /// The error of the system.
         error: io::Error,
     },
-    /// The run was stopped before all of them were made. What stood there before still does.
-    #[error("stopped before the artifacts were written; those of the last run are untouched")]
+    /// The run was stopped before all files were staged. The previous files are unchanged.
+    #[error("stopped before the artifacts were written; those of the last run are unchanged")]
     GivenUp,
     /// The run was stopped while it waited for another one.
     #[error("stopped while waiting for another run in this workspace")]

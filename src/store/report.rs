@@ -28,11 +28,12 @@ pub fn write_report(path: &Path, bytes: &[u8]) -> Result<(), NotReported> {
     write_report_until(path, &Never, &|out| out.write_all(bytes))
 }
 
-/// The same of a report that `write` writes as it is made, until `halt` is due: also while a pipe is full that nobody reads from.
+/// Writes a report like [`write_report`], with the output of `write`, until `halt` is due. Also stops while a
+/// pipe is full.
 ///
 /// # Errors
 ///
-/// If the disk or `write` says no, or it was halted; a file that was there before is untouched then.
+/// If it can't be written, `write` fails, or `halt` is due. An existing file is unchanged then.
 pub fn write_report_until(
     path: &Path,
     halt: &dyn Halt,
@@ -98,7 +99,7 @@ fn pipe(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// What is no regular file, written to as fast as it is read from.
+/// A file that is not regular, which is written to as fast as its reader reads.
 struct Pipe<'a> {
     file: File,
     halt: &'a dyn Halt,
@@ -124,7 +125,7 @@ impl Write for Pipe<'_> {
     }
 }
 
-/// Waits until there is room in a pipe, or for a tenth of a second.
+/// Waits until a pipe can be written to, but at most for a tenth of a second.
 #[cfg(unix)]
 fn wait_for_room(file: &File) -> io::Result<()> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -135,7 +136,7 @@ fn wait_for_room(file: &File) -> io::Result<()> {
     }
 }
 
-/// Nothing is opened there so that it would not block.
+/// Does nothing, because files are only opened as non-blocking on Unix.
 #[cfg(not(unix))]
 fn wait_for_room(_: &File) -> io::Result<()> {
     Ok(())
@@ -206,7 +207,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_pipe_whose_reader_does_not_read_is_given_up() {
+    fn a_pipe_whose_reader_does_not_read_is_abandoned() {
         use crate::model::halt::testing::After;
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pipe");

@@ -91,7 +91,7 @@ fn a_baseline_that_is_refused_names_every_reason_and_the_way_out() {
     for reason in [
         "error: crash: died by SIGSEGV",
         "error: gone: `genti-no-such-tool` is not installed",
-        "error: slow many/a: took longer than its time-out of 5s",
+        "error: slow many/a: timed out after 5s",
         "nothing was accepted",
         "`required = false`",
     ] {
@@ -109,7 +109,7 @@ fn a_baseline_is_made_of_the_default_build_and_may_be_of_a_part() {
     }
     sandbox.run(&["baseline", "init", "--all-features"], 2);
     let text = sandbox.run(&["baseline", "init", "--tool", "needed"], 0);
-    assert!(text.contains("what the rest finds stays new"), "{text}");
+    assert!(text.contains("findings outside the selection were not accepted"), "{text}");
 }
 
 #[test]
@@ -209,12 +209,12 @@ fn the_last_line_tells_required_findings_from_optional_ones() {
             let sandbox = two_tools(required, optional);
             assert_eq!(last_line(&sandbox, &[command, "-q"], code), line);
         };
-        check("", "", 0, "Finished 2 tasks, nothing new");
+        check("", "", 0, "Finished 2 tasks, no new findings");
         check(
             "",
             found,
             0,
-            "Finished 2 tasks, nothing new from required tools; 1 new finding from optional ones",
+            "Finished 2 tasks, no new findings from required tools; 1 new finding from optional tools",
         );
         check(found, "", 1, "error: 1 new finding");
         check(found, found, 1, "error: 1 new finding; 1 more from optional tools");
@@ -222,7 +222,7 @@ fn the_last_line_tells_required_findings_from_optional_ones() {
     let sandbox = Sandbox::with_tools("[tools.gone]\nrun = [\"genti-no-such-tool\"]\nrequired = false\n");
     assert_eq!(
         last_line(&sandbox, &["run", "-q"], 0),
-        "Finished 1 task, nothing new from required tools; no verdict from optional gone"
+        "Finished 1 task, no new findings from required tools; no result from optional gone"
     );
 }
 
@@ -293,7 +293,7 @@ fn after_thirty_findings_the_others_are_named_and_after_three_hundred_counted() 
     let shown = |text: &str| text.lines().filter(|line| line.starts_with("warning[needed]")).count();
     let named = |text: &str| text.lines().filter(|line| line.contains(":1 warning[needed]: bad ")).count();
     let text = sandbox.run(&["run"], 1);
-    let note = "note: and 3 more in target/genti/artifacts/report.json; `--verbose` shows all of them\n";
+    let note = "note: 3 more findings in target/genti/artifacts/report.json; pass `--verbose` to show all\n";
     assert!(text.contains(note), "{text}");
     assert_eq!((shown(&text), named(&text)), (30, 270));
     assert!(text.contains("303 needed\n") && text.contains("303 new findings"), "{text}");

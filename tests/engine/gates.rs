@@ -132,10 +132,10 @@ const EMPTY: &str =
 fn a_tool_whose_files_match_nothing_is_reported_and_leaves_a_gate_incomplete() {
     let sandbox = Sandbox::with_tools(EMPTY);
     let text = sandbox.run(&["run"], 0);
-    assert!(text.contains("nothing to look at: prose"), "{text}");
+    assert!(text.contains("nothing to check: prose"), "{text}");
     let text = sandbox.run(&["check"], 3);
     assert!(
-        text.contains("no verdict from: prose") && text.contains("no file of the workspace matches"),
+        text.contains("no result from: prose") && text.contains("`files` matches no file in the workspace"),
         "{text}"
     );
     assert_eq!(sandbox.verdicts(), [("prose".to_owned(), "empty".to_owned())]);
@@ -149,15 +149,15 @@ fn a_tool_whose_files_match_nothing_is_reported_and_leaves_a_gate_incomplete() {
         Sandbox::with_tools(&EMPTY.replace("'file'", &format!("'{per}'"))).run(&["check"], 3);
     }
     let typos = "[tools.typos]\nrun = ['false', '{files}']\nfiles = ['moved/**']\n";
-    assert!(Sandbox::with_tools(typos).run(&["check"], 3).contains("no verdict from: typos"));
+    assert!(Sandbox::with_tools(typos).run(&["check"], 3).contains("no result from: typos"));
 }
 
 #[test]
 fn a_tool_may_have_nothing_to_look_at_where_that_is_said_or_not_all_was_asked_for() {
     let may = Sandbox::with_tools(&format!("{EMPTY}may-be-empty = true\n"));
-    assert!(may.run(&["check"], 0).contains("nothing to look at"));
+    assert!(may.run(&["check"], 0).contains("nothing to check"));
     let optional = Sandbox::with_tools(&format!("{EMPTY}required = false\n"));
-    assert!(optional.run(&["check"], 0).contains("nothing to look at: prose"));
+    assert!(optional.run(&["check"], 0).contains("nothing to check: prose"));
     let sandbox = Sandbox::with_tools(&format!("{EMPTY}[tools.other]\nrun = ['true']\n"));
     for part in [&["--tool", "prose"][..], &["--skip-tool", "other"]] {
         sandbox.run(&[&["check", "--partial"], part].concat(), 0);

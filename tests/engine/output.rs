@@ -31,7 +31,7 @@ fn a_flood_is_drained_in_bounded_memory_and_its_ends_are_kept() {
     let config = config.join("needs = [\"a\"]\n").replacen("needs = [\"a\"]\n", "", 1) + "needs = [\"b\"]\n";
     let sandbox = Sandbox::with_tools(&config);
     let text = sandbox.run(&["run"], 3);
-    assert!(text.contains("output kept in target/genti/output/b-1-0.stdout\n"), "{text}");
+    assert!(text.contains("output saved to target/genti/output/b-1-0.stdout\n"), "{text}");
     assert_eq!(reason(&sandbox, 1), "it printed more than 256 MiB");
     let resident = |name: &str| -> u64 {
         let text = std::fs::read_to_string(sandbox.beside().join(name)).unwrap();
@@ -98,7 +98,7 @@ fn what_a_finding_explains_is_not_kept() {
     let sandbox = Sandbox::of("broken", "w");
     // Of what `cargo test --doc` can't build, another tool shows the errors.
     let text = sandbox.run(&["run", "--skip-tool", "doctest"], 3);
-    assert!(kept(&sandbox).is_empty() && !text.contains("output kept"), "{text}");
+    assert!(kept(&sandbox).is_empty() && !text.contains("output saved"), "{text}");
 }
 
 /// A tool that is loud over the file `loud` and finds something in each of the others.

@@ -137,7 +137,7 @@ fn what_is_not_run_within_the_time_of_the_whole_is_told() {
     for line in sandbox.lines("task") {
         assert_eq!(
             (line["status"].as_str(), line["reason"].as_str()),
-            (Some("not-run"), Some("the run reached its --max-duration"))
+            (Some("not-run"), Some("the run reached --max-duration"))
         );
     }
     assert_eq!(sandbox.json("run.json")["end"]["status"], "incomplete");
@@ -162,7 +162,7 @@ fn after_the_first_failure_of_a_required_tool_nothing_starts_under_fail_fast() {
         check(&sandbox, &[command], 1, ["clean", "findings", "clean"]);
         check(&sandbox, &[command, "--fail-fast"], 3, ["clean", "findings", "not-run"]);
         let reason = sandbox.lines("task")[2]["reason"].clone();
-        assert_eq!(reason, "a required tool had failed before, under --fail-fast");
+        assert_eq!(reason, "not run because a required tool failed (--fail-fast)");
         // What is accepted is no failure.
         sandbox.run(&["baseline", "init"], 0);
         check(&sandbox, &[command, "--fail-fast"], 0, ["clean", "findings", "clean"]);

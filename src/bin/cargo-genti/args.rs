@@ -20,7 +20,7 @@ const STYLES: Styles = Styles::styled()
 const EXIT_CODES: &str = "\
 Exit codes:
   0      passed: every required tool checked everything and found nothing new
-  1      failed: new findings, stale baseline entries or orphaned golden files (`check`), or differences (`verify`)
+  1      failed: new findings; stale baseline entries or orphaned golden files in `check`; differences in `verify`
   2      invalid command line or configuration
   3      incomplete: a required tool has no result (compile error, timeout, crash, missing tool, --max-duration)
   4      the artifacts, a report, the baseline, golden files or stdout could not be written
@@ -67,8 +67,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run all checks and write the artifacts
     Run(BlessArgs),
-    /// Run all checks as a gate: like `run`, but only as configured, without writing to the repository, and
-    /// failing on a stale baseline
+    /// Run all checks as a gate: exactly as configured, without changing the repository, failing on a stale
+    /// baseline
     Check(CheckArgs),
     /// Run all checks several times under varying conditions and compare the results byte by byte
     Verify(VerifyArgs),
@@ -139,7 +139,7 @@ pub(crate) struct BlessArgs {
     /// Accept the output of tools with `compare = "golden"` by writing it to .config/genti/golden/
     #[arg(long)]
     pub(crate) bless: bool,
-    /// Remove golden files that no tool is compared with any more
+    /// Remove orphaned golden files, which no tool uses any more
     #[arg(long, requires = "bless")]
     pub(crate) remove_orphans: bool,
     #[command(flatten)]
@@ -153,8 +153,8 @@ pub(crate) struct CheckArgs {
     /// [baseline]
     #[arg(long)]
     pub(crate) partial: bool,
-    /// Judge the artifacts of a finished run in this directory instead of running anything. The run may be
-    /// from another machine; the plan and baseline of this checkout and the date of the run apply
+    /// Judge a finished run, possibly from another machine, by its artifacts in this directory instead of
+    /// running anything. Uses the plan and the baseline of this checkout and the date of the run
     #[arg(long, value_name = "DIR", conflicts_with_all = ["fail_fast", "as_of", "no_cache"])]
     pub(crate) artifacts: Option<PathBuf>,
     #[command(flatten)]
@@ -497,7 +497,7 @@ pub(crate) struct WorkspaceArgs {
     /// Configuration file to use instead of .config/genti.toml, genti.toml or [workspace.metadata.genti]
     #[arg(long, value_name = "PATH")]
     pub(crate) config_file: Option<PathBuf>,
-    /// Profile: `[profile.NAME.policy]` of the configuration takes precedence over `[policy]`
+    /// Policy profile: `[profile.NAME.policy]` of the configuration overrides `[policy]`
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Require Cargo.lock to be up to date

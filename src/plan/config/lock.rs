@@ -140,17 +140,17 @@ mod tests {
         fn check(text: &str, expected: &str) {
             assert_eq!(read(text).unwrap_err(), expected);
         }
-        let anew = "(regenerate it with `cargo genti lock`)";
-        check("", &format!("genti.lock: missing key `format` {anew}"));
+        let help = "(regenerate it with `cargo genti lock`)";
+        check("", &format!("genti.lock: missing key `format` {help}"));
         check(
             "format = 2",
             "genti.lock:1:10: this version of genti only supports lock format 1 (update genti, or regenerate the file with `cargo genti lock`)",
         );
-        check("format = 1\n[tools.x]\n", &format!("genti.lock:2:1: missing key `version` {anew}"));
+        check("format = 1\n[tools.x]\n", &format!("genti.lock:2:1: missing key `version` {help}"));
         check(
             "format = 1\n[tools.x]\nversion = 1\n",
             &format!(
-                "genti.lock:2:1: missing key `version` {anew}\ngenti.lock:3:11: expected a string, found integer"
+                "genti.lock:2:1: missing key `version` {help}\ngenti.lock:3:11: expected a string, found integer"
             ),
         );
         assert!(read("<<<<<<< ours\nformat = 1\n").unwrap_err().starts_with("genti.lock:1:"));

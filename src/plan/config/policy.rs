@@ -26,7 +26,7 @@ pub struct PolicyConfig {
     pub max_duration: Option<Duration>,
     /// Treatment of blind spots.
     pub blind_spots: Option<BlindSpots>,
-    /// Largest number of new findings that a run keeps per tool.
+    /// Maximum number of new findings per tool that are kept.
     pub max_findings: Option<NonZeroU32>,
     /// Origin of each value, by key: a flag, an environment variable, or `file:line`. Only shown to users.
     pub origins: BTreeMap<&'static str, String>,

@@ -18,7 +18,7 @@ use super::world::{Run, World, files, run};
 #[track_caller]
 fn check_not_written(world: &World, run: &Run, says: &[&str]) {
     run.expect(4, says);
-    run.expect(4, &["error: could not ", "target/genti", "the report is on stdout"]);
+    run.expect(4, &["error: could not ", "target/genti", "printing the report to stdout instead"]);
     let report: Value = serde_json::from_slice(&run.out).unwrap();
     assert_eq!(report["gate"]["status"], "passed");
     world.check_before_repair(run);

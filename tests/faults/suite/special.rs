@@ -107,9 +107,9 @@ pub(crate) fn of_what_runs_left() -> Tried {
     let path = "target/genti/state";
     pipe_in_place(&world, path, 0, &[path, "it is a named pipe, not a regular file"]);
     let path = "target/genti/cache/results.log";
-    pipe_in_place(&world, path, 0, &["nothing is known and nothing kept", path, "a named pipe"]);
+    pipe_in_place(&world, path, 0, &["result cache disabled", path, "a named pipe"]);
     let path = "target/genti/cache/CACHEDIR.TAG";
-    pipe_in_place(&world, path, 0, &["nothing is known and nothing kept", path, "a named pipe"]);
+    pipe_in_place(&world, path, 0, &["result cache disabled", path, "a named pipe"]);
     pipe_in_place(
         &world,
         "target/genti/lock",

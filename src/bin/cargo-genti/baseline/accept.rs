@@ -37,10 +37,7 @@ pub(super) fn main(args: &AcceptArgs, start: Start, shell: &mut Shell) -> Result
     if accepted == 0 {
         match left {
             0 => shell.note("no new findings, so nothing to accept"),
-            _ => shell.note(format_args!(
-                "no new finding matches the filters ({left} new {} in total)",
-                plural(left, "finding", "findings")
-            )),
+            _ => shell.note(none_accepted(args, left)),
         }
         return Ok(End::Passed);
     }
@@ -48,8 +45,20 @@ pub(super) fn main(args: &AcceptArgs, start: Start, shell: &mut Shell) -> Result
     if left > 0 {
         shell.note(format_args!("{left} new {} not accepted", plural(left, "finding", "findings")));
     }
-    super::note_part(&look.project, "findings of the rest were not accepted", shell);
+    super::note_part(&look.project, "findings outside the selection were not accepted", shell);
     Ok(End::Passed)
+}
+
+/// Explains that none of the `new` findings was accepted.
+fn none_accepted(args: &AcceptArgs, new: usize) -> String {
+    let rules = args.rule.iter().map(|rule| format!("--rule {rule}"));
+    let paths = args.path.iter().map(|path| format!("--path {path}"));
+    let filters: Vec<_> = rules.chain(paths).collect();
+    let findings = plural(new, "finding", "findings");
+    match filters.is_empty() {
+        true => format!("{new} new {findings} can't be accepted"),
+        false => format!("no new finding matches {} ({new} new {findings} in total)", filters.join(" ")),
+    }
 }
 
 /// Returns true if `--rule` and `--path` select this finding.

@@ -52,6 +52,6 @@ pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<En
             plural(differences, "difference from a golden file is", "differences from golden files are"),
         ));
     }
-    super::note_part(&project, "findings of the rest were not accepted", shell);
+    super::note_part(&project, "findings outside the selection were not accepted", shell);
     Ok(End::Passed)
 }
