@@ -215,7 +215,10 @@ fn what_another_build_does_not_find_is_not_fixed() {
         &["--all-features", "--cargo-profile", "release"],
     );
     let text = check_mended(&sandbox, &[], false);
-    assert!(text.contains("that of another build, `--all-features --cargo-profile release`"), "{text}");
+    assert!(
+        text.contains("recorded with other build flags (`--all-features --cargo-profile release`)"),
+        "{text}"
+    );
     check_mended(&sandbox, &["--all-features"], false);
     check_mended(&sandbox, &["--all-features", "--cargo-profile", "release"], true);
     let text = sandbox.run(&["baseline", "update"], 2);
