@@ -25,7 +25,7 @@ use crate::normalize::Parsed;
 /// The answer of the cache for one task.
 #[derive(Debug)]
 pub(crate) enum Lookup {
-    /// There is no usable result, or the task has to run all the same.
+    /// There is no usable result, or the task has to run for another reason.
     Miss(MissReason),
     /// A result without findings and notices.
     Clean,
