@@ -63,6 +63,10 @@ pub use self::verify::{Varies, Witness, varies};
 #[cfg(all(feature = "cli", any(test, fuzzing)))]
 pub(crate) use crate::cache::fuzz;
 
+/// Reads source files with findings.
+type ReadSources<'a> =
+    dyn Fn(&mut dyn Iterator<Item = &RelPath>) -> Result<BTreeMap<RelPath, Vec<u8>>, LoadError> + Sync + 'a;
+
 /// Options of the user that select and configure a workspace.
 #[derive(Clone, Debug, Default)]
 pub struct Request {

@@ -42,7 +42,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::disk;
 use crate::model::digest::Digest;
 use crate::store::contents::{self, RESULT_LOG as NAME, RESULT_LOG_LOCK as LOCK, RESULT_LOG_MAGIC as MAGIC};
-use crate::store::tag::{self, Made};
+use crate::store::tag::{self, Creator};
 use crate::store::{StoreError, trust};
 
 /// Size in bytes above which a log is rewritten.
@@ -167,7 +167,7 @@ impl ResultLog {
     pub fn open(dir: &Path, today: u32) -> Result<Self, StoreError> {
         make_for_results(dir)?;
         // A directory outside of a target directory may contain other files. It is not tagged then.
-        if tag::maker(dir)? == Made::Unknown && contents::holds_only(dir, contents::is_part_of_log) {
+        if tag::creator(dir)? == Creator::Unknown && contents::holds_only(dir, contents::is_part_of_log) {
             tag::mark(dir)?;
         }
         let path = dir.join(NAME);

@@ -15,7 +15,7 @@ use super::workspace::{Target, TargetKind, Workspace};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ToolId(pub u32);
 
-/// A tool, that is, one kind of check.
+/// A tool: a command that performs one kind of check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tool {
     /// Name: lower-case letters, digits, `-` and `_`.

@@ -9,7 +9,7 @@ use super::conditions::Alike;
 use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
 use super::unseen::{Look, Unseen};
-use super::{blind_spots, cap, compiled, empty, numbers};
+use super::{ReadSources, blind_spots, cap, compiled, empty, numbers};
 use crate::cache::{Lookup, ResultCache};
 use crate::compare::identity::identify;
 use crate::compare::matching::{self, Matched, Reach};
@@ -183,10 +183,6 @@ pub(super) fn has_failed(plan: &Plan, lookups: &[Lookup], is_new: &IsNew<'_>) ->
         matches!(lookup, Lookup::Hit(parsed) if tool.required && is_new(&tool.name, &parsed.diagnostics))
     })
 }
-
-/// Reads source files with findings.
-pub(super) type ReadSources<'a> =
-    dyn Fn(&mut dyn Iterator<Item = &RelPath>) -> Result<BTreeMap<RelPath, Vec<u8>>, LoadError> + Sync + 'a;
 
 /// Inputs of an outcome other than the results of tasks.
 pub(super) struct Case<'a> {

@@ -18,9 +18,9 @@ pub struct Drift {
     /// Name of the setting: a key of the policy, or an aspect of the selection.
     pub what: String,
     /// The setting of this run.
-    pub here: Said,
+    pub here: Setting,
     /// The setting that the configuration asks for.
-    pub configured: Said,
+    pub configured: Setting,
     /// Kind of the setting.
     pub kind: DriftKind,
 }
@@ -38,11 +38,11 @@ pub enum DriftKind {
 
 /// The value of a setting, and its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct Setting {
     /// The value.
     pub value: String,
     /// Origin of the value: a flag, an environment variable, a line of the configuration, or `default`.
-    pub by: String,
+    pub origin: String,
 }
 
 impl PolicyConfig {
@@ -76,9 +76,9 @@ impl PolicyConfig {
         }
     }
 
-    fn said(&self, key: &'static str, value: String) -> Said {
+    fn setting(&self, key: &'static str, value: String) -> Setting {
         let by = self.origins.get(key).map_or("default", |by| by);
-        Said { value, by: by.to_owned() }
+        Setting { value, origin: by.to_owned() }
     }
 }
 
@@ -100,8 +100,8 @@ pub(super) fn of_policy(asked: &PolicyConfig, configured: &PolicyConfig) -> Vec<
     both.filter(|((_, here), (_, there))| here != there)
         .map(|((what, here), (_, there))| Drift {
             what: what.to_owned(),
-            here: effective.said(what, here),
-            configured: configured.said(what, there),
+            here: effective.setting(what, here),
+            configured: configured.setting(what, there),
             kind: DriftKind::Policy,
         })
         .collect()
@@ -115,8 +115,8 @@ pub(super) fn of_selection(workspace: &Workspace, plan: &Plan, baseline: &Baseli
         let default = "default".to_owned();
         drift.push(Drift {
             what: str::to_owned(what),
-            here: Said { value: here, by },
-            configured: Said { value: whole, by: default },
+            here: Setting { value: here, origin: by },
+            configured: Setting { value: whole, origin: default },
             kind: DriftKind::Selection,
         });
     };
@@ -147,14 +147,16 @@ fn of_build(selection: &Selection, baseline: &BaselineConfig) -> Option<Drift> {
     if selection.builds_like(&expected) {
         return None;
     }
-    let said = |build: &Selection, by: &str| match build.build_flags() {
-        flags if flags.is_empty() => Said { value: "default flags".to_owned(), by: "default".to_owned() },
-        flags => Said { value: flags, by: by.to_owned() },
+    let setting = |build: &Selection, by: &str| match build.build_flags() {
+        flags if flags.is_empty() => {
+            Setting { value: "default flags".to_owned(), origin: "default".to_owned() }
+        }
+        flags => Setting { value: flags, origin: by.to_owned() },
     };
     Some(Drift {
         what: "build".to_owned(),
-        here: said(selection, "flags"),
-        configured: said(&baseline.build, "[baseline]"),
+        here: setting(selection, "flags"),
+        configured: setting(&baseline.build, "[baseline]"),
         kind: DriftKind::Selection,
     })
 }
@@ -187,7 +189,7 @@ mod tests {
     fn check(asked: &PolicyConfig, configured: &PolicyConfig, expected: &[&str]) {
         let lines = of_policy(asked, configured).into_iter().map(|drift| {
             let Drift { what, here, configured, .. } = drift;
-            format!("{what}: {} ({}), {} ({})", here.value, here.by, configured.value, configured.by)
+            format!("{what}: {} ({}), {} ({})", here.value, here.origin, configured.value, configured.origin)
         });
         assert_eq!(lines.collect::<Vec<_>>(), expected);
     }

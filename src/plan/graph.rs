@@ -193,7 +193,7 @@ struct Inputs<'a> {
     workspace: &'a Workspace,
     selection: &'a Selection,
     scope: Scope<'a>,
-    /// For each package, whether it is selected.
+    /// For each package, true if it is selected.
     selected: Vec<bool>,
     /// Files of each package.
     owned: Vec<Vec<FileId>>,

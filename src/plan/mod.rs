@@ -25,7 +25,7 @@ mod tests;
 
 pub use command::expand;
 pub use declared::{Declared, links_in_place_of_files};
-pub use drift::{Drift, DriftKind, Said};
+pub use drift::{Drift, DriftKind, Setting};
 pub use fix::fix_command;
 pub use risk::Facts;
 pub use select::PlanError;

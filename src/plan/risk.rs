@@ -32,7 +32,7 @@ pub struct Facts {
 /// Returns the risk of every task.
 pub(super) fn assess(workspace: &Workspace, graph: &Graph, facts: &Facts) -> Vec<Risk> {
     let dependents = dependents(workspace);
-    let changed = facts.changed.as_ref().map(|files| Changed {
+    let changed = facts.changed.as_ref().map(|files| ChangedFiles {
         files,
         packages: files.iter().filter_map(|path| workspace.owner_of(path)).collect(),
     });
@@ -63,12 +63,12 @@ fn doublings(count: u32) -> u32 {
 }
 
 /// Files that changed since the revision of `--since`, and the packages that own them.
-struct Changed<'a> {
+struct ChangedFiles<'a> {
     files: &'a BTreeSet<RelPath>,
     packages: BTreeSet<PackageId>,
 }
 
-impl Changed<'_> {
+impl ChangedFiles<'_> {
     fn has(&self, workspace: &Workspace, unit: Unit) -> bool {
         match unit {
             Unit::Workspace => !self.files.is_empty(),

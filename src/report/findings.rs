@@ -28,7 +28,7 @@ impl Report {
             "suppressions": self.suppressions.iter().map(suppression).collect::<Vec<_>>(),
             "tools": self.tools.iter().map(tool).collect::<Vec<_>>(),
         });
-        let Value::Object(values) = values else { unreachable!("`json!` made an object") };
+        let Value::Object(values) = values else { unreachable!("the value is an object") };
         let findings = |list: &mut canonical::Items<'_, '_>| {
             self.findings.iter().try_for_each(|one| list.push(&finding(one)))
         };

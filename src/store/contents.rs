@@ -8,7 +8,7 @@ use std::path::Path;
 use super::atomic::is_staged;
 use super::error::StoreError;
 use super::outputs;
-use super::tag::{self, Made};
+use super::tag::{self, Creator};
 use crate::disk;
 
 /// Name of the log of cached results.
@@ -81,10 +81,10 @@ fn is_artifact(name: &str) -> bool {
 /// If it contains anything else, or has a tag of another program.
 pub(super) fn claim(base: &Path) -> Result<(), StoreError> {
     let foreign = |what| Err(StoreError::Foreign { path: base.to_path_buf(), what });
-    match tag::maker(base)? {
-        Made::Here => return Ok(()),
-        Made::Elsewhere => return foreign("a cache directory of another program"),
-        Made::Unknown => {}
+    match tag::creator(base)? {
+        Creator::Genti => return Ok(()),
+        Creator::Other => return foreign("a cache directory of another program"),
+        Creator::Unknown => {}
     }
     let entries = walkdir::WalkDir::new(base).min_depth(1).max_depth(1);
     for entry in entries {

@@ -14,7 +14,7 @@ use crate::model::path::RelPath;
 /// The reason why a golden file can't be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum GoldenError {
-    /// It can't be read.
+    /// The file can't be read.
     #[error("could not read the golden file `{path}`: {error}")]
     Io {
         /// Path of the file.
@@ -22,7 +22,7 @@ pub enum GoldenError {
         /// The error of the system.
         error: io::Error,
     },
-    /// It can't be written or removed.
+    /// The file can't be written or removed.
     #[error("could not write `{path}`: {error}; no golden file is partially written")]
     NotWritten {
         /// Path of the file.

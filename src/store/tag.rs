@@ -13,11 +13,11 @@ const TEXT: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55\n# This direct
 
 /// Creator of a directory according to its tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Made {
+pub(crate) enum Creator {
     /// Genti.
-    Here,
+    Genti,
     /// Another program.
-    Elsewhere,
+    Other,
     /// There is no tag.
     Unknown,
 }
@@ -38,17 +38,17 @@ pub(crate) fn mark(dir: &Path) -> Result<(), StoreError> {
 /// # Errors
 ///
 /// If its tag can't be read.
-pub(crate) fn maker(dir: &Path) -> Result<Made, StoreError> {
+pub(crate) fn creator(dir: &Path) -> Result<Creator, StoreError> {
     let path = dir.join(NAME);
     match disk::read(&path) {
-        Ok(text) if text == TEXT => Ok(Made::Here),
-        Ok(_) => Ok(Made::Elsewhere),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Made::Unknown),
+        Ok(text) if text == TEXT => Ok(Creator::Genti),
+        Ok(_) => Ok(Creator::Other),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Creator::Unknown),
         Err(error) => Err(StoreError::Io { path, error }),
     }
 }
 
 /// Returns true if `dir` has the tag of genti.
 pub(crate) fn is_ours(dir: &Path) -> bool {
-    matches!(maker(dir), Ok(Made::Here))
+    matches!(creator(dir), Ok(Creator::Genti))
 }

@@ -15,7 +15,7 @@ use crate::fail;
 use crate::render::{Shell, visible_line};
 use crate::reports::Reports;
 use crate::run::{Gate, prepare};
-use crate::show::Case;
+use crate::show::FinishedRun;
 
 pub(crate) fn check(
     dir: &Path,
@@ -59,8 +59,8 @@ pub(crate) fn check(
             End::Bug
         })?;
         let (dir, halt) = (Some(dir), &Never);
-        let case = Case { root, outcome, run, tasks, dir, may_begin_baseline: false, halt };
-        is_reported = case.show(&reports, shell)?;
+        let finished_run = FinishedRun { root, outcome, run, tasks, dir, may_begin_baseline: false, halt };
+        is_reported = finished_run.show(&reports, shell)?;
     }
     for violation in &violations {
         shell.error(visible_line(violation));

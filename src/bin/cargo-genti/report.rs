@@ -84,8 +84,8 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
     let end = match &output {
         Some(_) if is_there => End::Passed,
         Some(path) => match reports::write(path, &rendered, &Never) {
-            Ok(told) => {
-                notes = told;
+            Ok(omitted) => {
+                notes = omitted;
                 End::Passed
             }
             Err(error) => {
@@ -95,7 +95,7 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
         },
         None => match format {
             ReportFormat::Json | ReportFormat::Sarif => {
-                shell.write_json(|out| rendered.write(out).map(|told| notes = told))
+                shell.write_json(|out| rendered.write(out).map(|omitted| notes = omitted))
             }
             _ => {
                 let mut bytes = Vec::new();

@@ -20,7 +20,7 @@ use crate::args::{BlessArgs, CheckArgs, GateArgs, RunArgs};
 use crate::bless::Bless;
 use crate::render::{self, Bar, Shell, visible_line};
 use crate::reports::Reports;
-use crate::show::Case;
+use crate::show::FinishedRun;
 use crate::{fail, finished, resolve, signals};
 
 /// State of the process at its start.
@@ -99,7 +99,7 @@ fn main(
     shell: &mut Shell,
 ) -> Result<End, End> {
     let reports = Reports::resolve(&args.reports, &start.env, shell)?;
-    say_ignored(&start.env, shell);
+    note_ignored_levels(&start.env, shell);
     // Leaked, because freeing a hundred thousand paths one by one would take longer than exiting.
     let project = Box::leak(Box::new(prepare(&args.run, lockfile, &start.env, shell)?));
     if gate.as_configured {
@@ -142,8 +142,8 @@ fn main(
         End::Bug
     })?;
     let dir = written.as_deref().ok();
-    let case = Case { root, outcome, run, tasks, dir, may_begin_baseline, halt: stop };
-    let is_reported = case.show(&reports, shell)?;
+    let finished_run = FinishedRun { root, outcome, run, tasks, dir, may_begin_baseline, halt: stop };
+    let is_reported = finished_run.show(&reports, shell)?;
     for violation in &violations {
         shell.error(visible_line(&format!("the artifacts are specific to this machine: {violation}")));
     }
@@ -196,7 +196,7 @@ pub(crate) fn request(
 pub(crate) fn load(request: &Request, env: &Env, shell: &mut Shell) -> Result<Project, End> {
     let mut notices = |event: Event<'_>| {
         if let Event::Notice(text) = event {
-            shell.tell_notice(text);
+            shell.emit_notice(text);
             shell.note(text);
         }
     };
@@ -208,7 +208,7 @@ pub(crate) fn load(request: &Request, env: &Env, shell: &mut Shell) -> Result<Pr
 }
 
 /// Notes lint levels in the environment that are ignored. Called once per command.
-pub(crate) fn say_ignored(env: &Env, shell: &mut Shell) {
+pub(crate) fn note_ignored_levels(env: &Env, shell: &mut Shell) {
     let from = |ignored: &Ignored| {
         let levels: Vec<_> = ignored.levels.iter().map(|level| format!("`{level}`")).collect();
         format!("{} from {}", levels.join(", "), ignored.variable)
@@ -222,12 +222,12 @@ pub(crate) fn say_ignored(env: &Env, shell: &mut Shell) {
         false => "set lint levels in `[lints]` instead, so that they apply everywhere",
     };
     let text = visible_line(&format!("ignoring {}: {why}", all.join(" and ")));
-    shell.tell_notice(&text);
+    shell.emit_notice(&text);
     shell.note(text);
 }
 
 /// Returns lines about stored output of processes without a result.
-pub(crate) fn kept(result: &ToolOutcome) -> Vec<String> {
+pub(crate) fn saved_output(result: &ToolOutcome) -> Vec<String> {
     let shown = |path: &PathBuf| visible_line(&path.display().to_string());
     let files = match result.kept.as_slice() {
         [] => None,

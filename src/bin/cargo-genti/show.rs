@@ -11,10 +11,10 @@ use genti::report::finished::{Finished, ReadError, Tasks};
 
 use crate::render::{self, Shell, Target, View};
 use crate::reports::Reports;
-use crate::run::kept;
+use crate::run::saved_output;
 
 /// A finished run.
-pub(crate) struct Case<'a> {
+pub(crate) struct FinishedRun<'a> {
     /// Root of its workspace.
     pub(crate) root: &'a Path,
     /// Outcome of the run.
@@ -31,7 +31,7 @@ pub(crate) struct Case<'a> {
     pub(crate) halt: &'a dyn Halt,
 }
 
-impl Case<'_> {
+impl FinishedRun<'_> {
     /// Shows the run and writes `reports`. Returns true if all of them were written.
     pub(crate) fn show(&self, reports: &Reports, shell: &mut Shell) -> Result<bool, End> {
         let Self { root, outcome, run: finished, tasks: draft, dir, may_begin_baseline, halt } = *self;
@@ -57,7 +57,7 @@ impl Case<'_> {
             in_repository: around.in_repository,
             may_begin_baseline,
             artifacts: dir.map(render::place),
-            kept: outcome.tools.iter().map(kept).collect(),
+            kept: outcome.tools.iter().map(saved_output).collect(),
             asides: render::other_versions(outcome),
             links: shell.has_links(Target::Err).then_some(root),
             terminal: shell.columns(Target::Err),
@@ -65,7 +65,7 @@ impl Case<'_> {
             quiet: shell.quiet,
         };
         match shell.has_stream() {
-            true => shell.tell_outcome(&finished.report, dir),
+            true => shell.emit_outcome(&finished.report, dir),
             false => shell.err(render::report(&view)),
         }
         Ok(reports.write(&read_tasks, &view, &around, halt, shell))

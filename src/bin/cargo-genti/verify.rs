@@ -30,13 +30,13 @@ pub(crate) fn main(args: &VerifyArgs, mut start: Start, shell: &mut Shell) -> En
 
 /// Conditions of one run.
 #[derive(Clone, Copy, Debug)]
-struct Way {
+struct Conditions {
     parallel: usize,
     seed: u64,
     listing: Listing,
 }
 
-impl Way {
+impl Conditions {
     /// Returns the conditions of a run. The first has the requested ones. Each further run has another seed and order of
     /// files, and a low or high parallelism in turn.
     fn of(run: u32, parallel: usize, seed: u64) -> Self {
@@ -52,7 +52,7 @@ impl Way {
 
 fn verify(args: &VerifyArgs, start: &mut Start, shell: &mut Shell) -> Result<End, End> {
     let request = run::request(&args.run, Lockfile::Require, &start.env, shell)?;
-    run::say_ignored(&start.env, shell);
+    run::note_ignored_levels(&start.env, shell);
     let mut first = run::load(&request, &start.env, shell)?;
     run::enter(&first, &mut start.env, shell)?;
     let start = &*start;
@@ -61,8 +61,8 @@ fn verify(args: &VerifyArgs, start: &mut Start, shell: &mut Shell) -> Result<End
         shell.warning(warning);
     }
     let parallel = pipeline::parallelism(first.parallel);
-    // The build directory is fixed, because it may depend on the parallelism.
-    first.build_dir = BuildDirs::settled(first.build_dir, parallel);
+    // What is built stays where it is: another parallelism would look for it elsewhere.
+    first.build_dir = BuildDirs::resolve(first.build_dir, parallel);
     let stop = signals::stop().map_err(|error| unable(shell, error))?;
     let dir = {
         let mut bar = Bar::new(&first, shell);
@@ -105,8 +105,8 @@ struct Series<'a> {
 impl Series<'_> {
     /// Runs `runs` times, or until interrupted. Only the first run may use the cache.
     fn run(&self, runs: u32, results: Option<ResultLog>, shell: &mut Shell) -> Result<Vec<Witness>, End> {
-        let way = self.announce(0, runs, results.is_some(), shell);
-        let outcome = self.run_once(self.first, way, results, shell)?;
+        let conditions = self.announce(0, runs, results.is_some(), shell);
+        let outcome = self.run_once(self.first, conditions, results, shell)?;
         let mut witnesses = vec![Witness::new(&self.first.workspace, outcome, &self.first.plan)];
         for number in 1..runs {
             if self.stop.reason().is_some() {
@@ -119,24 +119,24 @@ impl Series<'_> {
 
     /// Runs again with a newly loaded project and without the cache.
     fn run_again(&self, number: u32, runs: u32, shell: &mut Shell) -> Result<Witness, End> {
-        let way = self.announce(number, runs, false, shell);
-        let request = Request { listing: way.listing, ..self.request.clone() };
+        let conditions = self.announce(number, runs, false, shell);
+        let request = Request { listing: conditions.listing, ..self.request.clone() };
         let mut project = run::load(&request, &self.start.env, shell)?;
         // Plans are compared before the seed changes.
-        let told = Arc::clone(&project.plan);
+        let planned = Arc::clone(&project.plan);
         if let Some(end) = plan_differs(self.first, &project, number, shell) {
             return Err(end);
         }
-        project.reseed(way.seed).map_err(|error| fail(shell, error.into()))?;
+        project.reseed(conditions.seed).map_err(|error| fail(shell, error.into()))?;
         project.build_dir = self.first.build_dir;
-        let outcome = self.run_once(&project, way, None, shell)?;
-        Ok(Witness::new(&project.workspace, outcome, &told))
+        let outcome = self.run_once(&project, conditions, None, shell)?;
+        Ok(Witness::new(&project.workspace, outcome, &planned))
     }
 
     /// Prints the conditions of a run.
-    fn announce(&self, number: u32, runs: u32, with_cache: bool, shell: &mut Shell) -> Way {
-        let way = Way::of(number, self.parallel, self.first.plan.policy.seed);
-        let Way { parallel, seed, listing } = way;
+    fn announce(&self, number: u32, runs: u32, with_cache: bool, shell: &mut Shell) -> Conditions {
+        let conditions = Conditions::of(number, self.parallel, self.first.plan.policy.seed);
+        let Conditions { parallel, seed, listing } = conditions;
         let cache = if with_cache { ", with the result cache" } else { "" };
         shell.aside(
             BUSY,
@@ -146,25 +146,26 @@ impl Series<'_> {
                 number + 1
             ),
         );
-        way
+        conditions
     }
 
     /// Runs once. Builds of cargo are reused.
     fn run_once(
         &self,
         project: &Project,
-        way: Way,
+        conditions: Conditions,
         results: Option<ResultLog>,
         shell: &mut Shell,
     ) -> Result<Outcome, End> {
         let Start { env, inherited, .. } = self.start;
-        let pool = Pool::new(inherited.clone(), env, way.parallel).map_err(|error| unable(shell, error))?;
+        let pool =
+            Pool::new(inherited.clone(), env, conditions.parallel).map_err(|error| unable(shell, error))?;
         let own_program = std::env::current_exe().ok();
         let session = Session {
             env,
             pool: &pool,
             stop: self.stop,
-            parallel: way.parallel,
+            parallel: conditions.parallel,
             fail_fast: false,
             started: Instant::now(),
             bless: false,
@@ -191,17 +192,17 @@ fn unable(shell: &mut Shell, error: impl std::fmt::Display) -> End {
 }
 
 /// Compares the plan of a later run with the first. If it differs, nothing else can be compared.
-fn plan_differs(first: &Project, told: &Project, number: u32, shell: &mut Shell) -> Option<End> {
+fn plan_differs(first: &Project, planned: &Project, number: u32, shell: &mut Shell) -> Option<End> {
     let plan = |project: &Project| {
         let mut bytes = Vec::new();
         // Writing to memory can't fail.
         let _ = report::plan_json(&project.workspace, &project.plan, &mut bytes);
         bytes
     };
-    if plan(first) == plan(told) {
+    if plan(first) == plan(planned) {
         return None;
     }
-    let changed = told
+    let changed = planned
         .plan
         .graph
         .tasks
@@ -210,8 +211,8 @@ fn plan_differs(first: &Project, told: &Project, number: u32, shell: &mut Shell)
     let number = number + 1;
     match changed {
         Some(task) => {
-            let tool = &told.plan.graph.tool(task.tool).name;
-            let unit = task.unit.path(&told.workspace).to_string();
+            let tool = &planned.plan.graph.tool(task.tool).name;
+            let unit = task.unit.path(&planned.workspace).to_string();
             shell.error(visible_line(&format!(
                 "{tool} {unit}: `task_id` varies: its inputs changed before run {number}"
             )));
@@ -225,7 +226,7 @@ fn plan_differs(first: &Project, told: &Project, number: u32, shell: &mut Shell)
 fn judge(first: &Project, witnesses: &[Witness], dir: &ArtifactDir, shell: &mut Shell) -> End {
     let all = pipeline::varies(&first.workspace, witnesses);
     for varies in all.iter().take(MOST) {
-        shell.error(visible_line(&said(varies, witnesses.len())));
+        shell.error(visible_line(&describe(varies, witnesses.len())));
     }
     if all.len() > MOST {
         shell.note(format_args!("and {} more", all.len() - MOST));
@@ -236,9 +237,9 @@ fn judge(first: &Project, witnesses: &[Witness], dir: &ArtifactDir, shell: &mut 
     let is_open = witnesses.iter().find(|witness| witness.outcome.end == End::Incomplete);
     if let Some(varies) = all.first() {
         let [first, other] = varies.between;
-        let kept = [("first", first), ("other", other)]
+        let saved = [("first", first), ("other", other)]
             .map(|(name, at)| dir.set_aside(name, &witnesses[at].artifacts.files()));
-        match kept {
+        match saved {
             [Ok(first), Ok(other)] => shell.note(format_args!(
                 "compare {} with {}",
                 visible_line(&first.display().to_string()),
@@ -289,7 +290,7 @@ fn sum_up(all: &[Varies], over: &str, shell: &mut Shell) {
     shell.error(format_args!("{} {over}", counts.join(", ")));
 }
 
-fn said(varies: &Varies, runs: usize) -> String {
+fn describe(varies: &Varies, runs: usize) -> String {
     let Varies { tool, unit, field, first, other, between, runs: differing, is_cached } = varies;
     let who = match (tool, unit) {
         (Some(tool), Some(unit)) if unit != "." => format!("{tool} {unit}: "),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::reader::{Reader, Value};
-use super::suggest::way_out;
+use super::suggest::suggestion;
 use super::tool::Entry;
 use crate::model::policy::Selection;
 
@@ -75,7 +75,7 @@ fn versions(
         match tools.get(name.get_ref().as_ref()) {
             _ if !reader.is_whole() => {}
             None => {
-                let help = way_out(name.get_ref(), tools.keys().map(String::as_str), "tools");
+                let help = suggestion(name.get_ref(), tools.keys().map(String::as_str), "tools");
                 reader.report_with(name.span(), format!("unknown tool `{}`", name.get_ref()), help);
             }
             Some(entry) if entry.tool.version.is_empty() => {

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use self::reader::Reader;
-use self::suggest::way_out;
+use self::suggest::suggestion;
 use self::tool::Entry;
 use crate::model::error::{Problem, Problems};
 use crate::model::suppression::Suppression;
@@ -138,7 +138,7 @@ struct Draft {
     /// The first file of the user that contains configuration.
     source: Option<ConfigFile>,
     /// True if some line had a TOML syntax error.
-    torn: bool,
+    has_syntax_errors: bool,
     problems: Vec<Problem>,
 }
 
@@ -146,7 +146,7 @@ impl Draft {
     /// Adds the content of `file`, and its mistakes.
     fn read(&mut self, file: &ConfigFile, by_user: bool) {
         let (mut reader, document) = Reader::new(file);
-        self.torn |= !reader.is_whole();
+        self.has_syntax_errors |= !reader.is_whole();
         if let Some(table) = section(&mut reader, &document, file.place) {
             if by_user {
                 self.claim_source(&mut reader, file);
@@ -223,7 +223,7 @@ impl Draft {
         if let Some(name) = profile {
             match self.profiles.remove(name) {
                 Some(of_profile) => policy = of_profile,
-                None if self.torn => {}
+                None if self.has_syntax_errors => {}
                 None => self.problems.push(unknown_profile(name, &self.profiles, self.source.as_ref())),
             }
         }
@@ -271,7 +271,7 @@ fn unknown_profile(
             format!("there is no configuration; create one with `[profile.{name}.policy]`")
         }
         true => format!("no profile is defined; add `[profile.{name}.policy]`"),
-        false => way_out(name, profiles.keys().map(String::as_str), "profiles"),
+        false => suggestion(name, profiles.keys().map(String::as_str), "profiles"),
     };
     let (file, text) = match source {
         Some(file) => (file.name.clone(), file.text.clone()),

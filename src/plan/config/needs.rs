@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
 
 use super::reader::Reader;
-use super::suggest::way_out;
+use super::suggest::suggestion;
 use super::tool::{Entry, Links};
 use crate::model::tool::Parse;
 
@@ -28,7 +28,7 @@ pub(super) fn check(
     given: &BTreeMap<String, Links>,
 ) {
     let unknown = |reader: &mut Reader<'_>, name: &Spanned<String>| {
-        let help = way_out(name.get_ref(), tools.keys().map(String::as_str), "tools");
+        let help = suggestion(name.get_ref(), tools.keys().map(String::as_str), "tools");
         reader.report_with(name.span(), format!("unknown tool `{}`", name.get_ref()), help);
     };
     for (name, links) in given {

@@ -3,7 +3,7 @@
 use regex::Regex;
 
 use super::reader::{Reader, Value};
-use super::suggest::{listed, way_out};
+use super::suggest::{listed, suggestion};
 use crate::model::ratchet::{Better, Decimal, NumberPattern};
 use crate::model::tool::{Parse, Streams};
 
@@ -33,7 +33,7 @@ pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> 
     if known.is_none() {
         let help = match name {
             "regex" => "write `{ regex = \"…\" }`".to_owned(),
-            _ => way_out(name, Parse::NAMED.iter().map(Parse::as_str), "`{ regex = \"…\" }` or one of"),
+            _ => suggestion(name, Parse::NAMED.iter().map(Parse::as_str), "`{ regex = \"…\" }` or one of"),
         };
         reader.report_with(value.span(), format!("unknown output format `{name}`"), help);
     }
@@ -70,7 +70,7 @@ fn streams(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Streams> {
     let name = reader.string(value)?.into_inner();
     let streams = STREAMS.into_iter().find(|streams| streams.as_str() == name);
     if streams.is_none() {
-        let help = way_out(&name, STREAMS.map(Streams::as_str), "choose one of");
+        let help = suggestion(&name, STREAMS.map(Streams::as_str), "choose one of");
         reader.report_with(value.span(), format!("unknown stream `{name}`"), help);
     }
     streams
@@ -121,7 +121,7 @@ fn better(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Better> {
     let name = reader.string(value)?.into_inner();
     let better = Better::ALL.into_iter().find(|better| better.as_str() == name);
     if better.is_none() {
-        let help = way_out(&name, Better::ALL.map(Better::as_str), "choices");
+        let help = suggestion(&name, Better::ALL.map(Better::as_str), "choices");
         reader.report_with(value.span(), format!("unknown direction `{name}`"), help);
     }
     better
@@ -166,7 +166,7 @@ fn check_groups<const N: usize>(
     groups: [&'static str; N],
 ) {
     for group in regex.capture_names().flatten().filter(|group| !groups.contains(group)) {
-        let help = way_out(group, groups, "groups");
+        let help = suggestion(group, groups, "groups");
         reader.report_with(value.span(), format!("unknown group `{group}`"), help);
     }
 }

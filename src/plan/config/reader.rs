@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::ConfigFile;
-use super::suggest::way_out;
+use super::suggest::suggestion;
 use crate::model::error::Problem;
 
 /// A TOML value with its byte range.
@@ -242,7 +242,7 @@ impl<'f, 't, 'i> Keys<'_, 'f, 't, 'i> {
     /// Reports the keys that were never read.
     pub(super) fn finish(self) {
         for key in self.table.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref())) {
-            let help = way_out(key.get_ref(), self.known.iter().copied(), "known keys");
+            let help = suggestion(key.get_ref(), self.known.iter().copied(), "known keys");
             self.reader.report_with(key.span(), format!("unknown key `{}`", key.get_ref()), help);
         }
     }

@@ -16,7 +16,7 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 
 /// Suggests a fix for an unknown `word`: the closest candidate, or else all of them after the label
 /// `else_all`.
-pub(super) fn way_out<'a>(
+pub(super) fn suggestion<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str> + Clone,
     else_all: &str,

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::glob;
 use super::reader::{Reader, Value};
-use super::suggest::way_out;
+use super::suggest::suggestion;
 use super::tool::Entry;
 use crate::model::policy::PolicyError;
 use crate::model::suppression::Suppression;
@@ -68,7 +68,7 @@ fn one(reader: &mut Reader<'_>, value: &Value<'_>, tools: &BTreeMap<String, Entr
 fn tool(reader: &mut Reader<'_>, value: &Value<'_>, tools: &BTreeMap<String, Entry>) -> Option<String> {
     let name = reader.string(value)?.into_inner();
     if reader.is_whole() && !tools.contains_key(&name) {
-        let help = way_out(&name, tools.keys().map(String::as_str), "tools");
+        let help = suggestion(&name, tools.keys().map(String::as_str), "tools");
         reader.report_with(value.span(), format!("unknown tool `{name}`"), help);
     }
     Some(name)

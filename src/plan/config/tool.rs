@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::DeString;
 
 use super::reader::{Keys, Reader, Value};
-use super::suggest::way_out;
+use super::suggest::suggestion;
 use super::{command, glob, parse};
 use std::num::NonZeroU32;
 
@@ -141,7 +141,7 @@ pub(super) fn read(
         if base.is_none() && !table.contains_key("run") {
             let message = format!("tool `{}` has no `run`", name.get_ref());
             let built_in = built_in.keys().map(String::as_str);
-            let help = way_out(name.get_ref(), built_in, "write `run = [\"program\", …]`; built-in tools");
+            let help = suggestion(name.get_ref(), built_in, "write `run = [\"program\", …]`; built-in tools");
             reader.report_with(name.span(), message, help);
         }
         if let Some(parse) = table.get("parse").filter(|_| has_goldens) {
@@ -256,7 +256,7 @@ fn per(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Per> {
     let name = reader.string(value)?.into_inner();
     let per = UNITS.into_iter().find(|per| per.as_str() == name);
     if per.is_none() {
-        let help = way_out(&name, UNITS.map(Per::as_str), "units");
+        let help = suggestion(&name, UNITS.map(Per::as_str), "units");
         reader.report_with(value.span(), format!("unknown unit `{name}`"), help);
     }
     per
@@ -266,7 +266,7 @@ fn targets(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Targets> {
     let name = reader.string(value)?.into_inner();
     let targets = TARGETS.into_iter().find(|targets| targets.as_str() == name);
     if targets.is_none() {
-        let help = way_out(&name, TARGETS.map(Targets::as_str), "targets");
+        let help = suggestion(&name, TARGETS.map(Targets::as_str), "targets");
         reader.report_with(value.span(), format!("unknown targets `{name}`"), help);
     }
     targets
@@ -278,7 +278,7 @@ fn ratchet(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<CensusNumbe
     for name in &names {
         let number = CensusNumber::ALL.into_iter().find(|number| number.as_str() == name.get_ref());
         if number.is_none() {
-            let help = way_out(name.get_ref(), CensusNumber::ALL.map(CensusNumber::as_str), "numbers");
+            let help = suggestion(name.get_ref(), CensusNumber::ALL.map(CensusNumber::as_str), "numbers");
             reader.report_with(name.span(), format!("unknown number `{}`", name.get_ref()), help);
         }
         numbers.extend(number);
@@ -293,7 +293,7 @@ fn leaky(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Leaky> {
     let name = reader.string(value)?.into_inner();
     let leaky = WORDS.into_iter().find(|leaky| leaky.as_str() == name);
     if leaky.is_none() {
-        let help = way_out(&name, WORDS.map(Leaky::as_str), "values");
+        let help = suggestion(&name, WORDS.map(Leaky::as_str), "values");
         reader.report_with(value.span(), format!("unknown value `{name}`"), help);
     }
     leaky

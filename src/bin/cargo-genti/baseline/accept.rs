@@ -15,10 +15,10 @@ pub(super) fn main(args: &AcceptArgs, start: Start, shell: &mut Shell) -> Result
         shell.error("`--reason` is empty; explain why the findings are accepted");
         return Err(End::Usage);
     }
-    let look = super::look(&args.run, start, shell)?;
-    let mut entries = look.baseline;
+    let current = super::run_all(&args.run, start, shell)?;
+    let mut entries = current.baseline;
     let mut accepted = 0;
-    let new = look.run.outcome.findings.iter().filter(|compared| compared.state == State::New);
+    let new = current.run.outcome.findings.iter().filter(|compared| compared.state == State::New);
     for Compared { finding, .. } in new.clone().filter(|compared| is_meant(args, compared)) {
         if finding.diagnostic.fatal {
             continue;
@@ -41,11 +41,11 @@ pub(super) fn main(args: &AcceptArgs, start: Start, shell: &mut Shell) -> Result
         }
         return Ok(End::Passed);
     }
-    super::save(&look.project, &entries, shell)?;
+    super::save(&current.project, &entries, shell)?;
     if left > 0 {
         shell.note(format_args!("{left} new {} not accepted", plural(left, "finding", "findings")));
     }
-    super::note_part(&look.project, "findings outside the selection were not accepted", shell);
+    super::note_partial(&current.project, "findings outside the selection were not accepted", shell);
     Ok(End::Passed)
 }
 

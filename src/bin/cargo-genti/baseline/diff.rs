@@ -22,15 +22,15 @@ pub(super) fn main(args: &DiffArgs, shell: &mut Shell) -> Result<End, End> {
     let mut out = String::new();
     let (mut more, mut less) = (0, 0);
     for (key, lines) in &old {
-        let kept = new.get(key).map_or(0, Vec::len);
-        for line in lines.iter().skip(kept) {
+        let common = new.get(key).map_or(0, Vec::len);
+        for line in lines.iter().skip(common) {
             let _ = writeln!(out, "- {line}");
             less += 1;
         }
     }
     for (key, lines) in &new {
-        let known = old.get(key).map_or(0, Vec::len);
-        for line in lines.iter().skip(known) {
+        let common = old.get(key).map_or(0, Vec::len);
+        for line in lines.iter().skip(common) {
             let _ = writeln!(out, "+ {line}");
             more += 1;
         }

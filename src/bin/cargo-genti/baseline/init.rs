@@ -24,7 +24,7 @@ pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<En
     // Holds the lock of the run until the files are written.
     let run = run::execute(&project, &BTreeMap::new(), Gate::none(args), start, shell)?;
     let outcome = &run.outcome;
-    super::without_verdict(shell, outcome);
+    super::report_incomplete(shell, outcome);
     if let End::Incomplete | End::Signal(_) = outcome.end {
         shell.error("some checks have no result, so nothing was accepted");
         if outcome.end == End::Incomplete {
@@ -52,6 +52,6 @@ pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<En
             plural(differences, "difference from a golden file is", "differences from golden files are"),
         ));
     }
-    super::note_part(&project, "findings outside the selection were not accepted", shell);
+    super::note_partial(&project, "findings outside the selection were not accepted", shell);
     Ok(End::Passed)
 }

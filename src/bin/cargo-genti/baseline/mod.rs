@@ -37,7 +37,7 @@ pub(crate) fn main(command: &BaselineCommand, start: Start, shell: &mut Shell) -
 type Baseline = BTreeMap<String, Vec<Entry>>;
 
 /// A finished run with its project and baseline.
-struct Look {
+struct CurrentRun {
     project: Project,
     baseline: Baseline,
     /// Holds the lock of the run until the files are written.
@@ -47,7 +47,7 @@ struct Look {
 /// Loads the project and its baseline. Fails if the build flags differ from those of the baseline, because
 /// other entries would become stale.
 fn prepare(args: &RunArgs, start: &Start, shell: &mut Shell) -> Result<(Project, Baseline), End> {
-    run::say_ignored(&start.env, shell);
+    run::note_ignored_levels(&start.env, shell);
     let project = run::prepare(args, Lockfile::Create, &start.env, shell)?;
     if !pipeline::builds_like_baseline(&project, &start.env) {
         match project.baseline.build.build_flags() {
@@ -66,15 +66,15 @@ fn prepare(args: &RunArgs, start: &Start, shell: &mut Shell) -> Result<(Project,
 }
 
 /// Runs all checks and compares the findings with the baseline.
-fn look(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<Look, End> {
+fn run_all(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<CurrentRun, End> {
     let (project, baseline) = prepare(args, &start, shell)?;
     let run = run::execute(&project, &baseline, Gate::none(args), start, shell)?;
-    without_verdict(shell, &run.outcome);
+    report_incomplete(shell, &run.outcome);
     if let End::Signal(_) = run.outcome.end {
         shell.error("the run was interrupted; the baseline is unchanged");
         return Err(run.outcome.end);
     }
-    Ok(Look { project, baseline, run })
+    Ok(CurrentRun { project, baseline, run })
 }
 
 /// Writes the baseline and reports the changed files.
@@ -103,7 +103,7 @@ fn count(entries: &Baseline) -> usize {
 }
 
 /// Notes that the run was partial.
-fn note_part(project: &Project, what: &str, shell: &mut Shell) {
+fn note_partial(project: &Project, what: &str, shell: &mut Shell) {
     if !project.plan.is_full(&project.workspace) {
         shell.note(format_args!("partial run: {what}"));
     }
@@ -115,13 +115,15 @@ fn acceptable(report: Report) -> impl Iterator<Item = Finding> {
 }
 
 /// Reports everything without a result: as an error if the tool is required, else as a warning.
-fn without_verdict(shell: &mut Shell, outcome: &Outcome) {
+fn report_incomplete(shell: &mut Shell, outcome: &Outcome) {
     for (tool, result) in outcome.plan.graph.tools.iter().zip(&outcome.tools) {
         for (unit, reason) in &result.incomplete {
             let unit = if unit == "." { String::new() } else { format!(" {}", visible_line(unit)) };
             let what = format!("{}{unit}: {}", tool.name, visible_line(reason));
             if tool.required { shell.error(what) } else { shell.warning(what) }
         }
-        run::kept(result).into_iter().for_each(|line| shell.note(format_args!("{}: {line}", tool.name)));
+        run::saved_output(result)
+            .into_iter()
+            .for_each(|line| shell.note(format_args!("{}: {line}", tool.name)));
     }
 }

@@ -37,8 +37,8 @@ pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> End {
     let root = project.workspace.root.clone();
     let repository = surroundings::repository(&root);
     let workflow = args.github.then(|| github::place(&repository));
-    if let Some(there) = in_the_way(&project, workflow.as_deref()) {
-        shell.error(format_args!("{there}; {}", way_out(args)));
+    if let Some(there) = existing_file(&project, workflow.as_deref()) {
+        shell.error(format_args!("{there}; {}", advice(args)));
         return End::Usage;
     }
     let project = match with_lockfile(project, request, env, shell) {
@@ -46,8 +46,8 @@ pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> End {
         Err(end) => return end,
     };
     let Ok(stop) = signals::stop() else { return End::Incomplete };
-    let found = Surroundings::look(&project, &repository, env, stop);
-    tell(&found, shell);
+    let found = Surroundings::detect(&project, &repository, env, stop);
+    print_found(&found, shell);
 
     let mut files = Vec::new();
     match &project.config {
@@ -86,7 +86,7 @@ pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> End {
 
 /// Describes the file that already exists, if there is one. With `--github`, an existing configuration is
 /// kept.
-fn in_the_way(project: &Project, workflow: Option<&Path>) -> Option<String> {
+fn existing_file(project: &Project, workflow: Option<&Path>) -> Option<String> {
     let there = |path: &Path| std::fs::symlink_metadata(path).is_ok();
     if let Some(workflow) = workflow.filter(|path| there(path)) {
         let shown = visible_line(&seen_from(&project.workspace.root, workflow));
@@ -109,7 +109,7 @@ fn seen_from(root: &Path, path: &Path) -> String {
     RelPath::between(root, path).map_or_else(|| path.display().to_string(), |path| path.to_string())
 }
 
-fn way_out(args: &InitArgs) -> &'static str {
+fn advice(args: &InitArgs) -> &'static str {
     if args.github {
         "edit it, or move it away and try again"
     } else {
@@ -134,7 +134,7 @@ fn with_lockfile(
 }
 
 /// Reports what was found.
-fn tell(found: &Surroundings, shell: &mut Shell) {
+fn print_found(found: &Surroundings, shell: &mut Shell) {
     let few = if shell.verbose { usize::MAX } else { FEW };
     shell.aside(BUSY, "Found", visible_line(&found.packages(few)));
     let tool = |tool: &Found| match tool.signs.as_slice() {

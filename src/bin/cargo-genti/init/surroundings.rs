@@ -75,7 +75,7 @@ const CONFIGS: [&str; 8] = [
 
 impl Surroundings {
     /// Examines `project` and the `repository` around it.
-    pub(super) fn look(project: &Project, repository: &Path, env: &Env, stop: &Stop) -> Self {
+    pub(super) fn detect(project: &Project, repository: &Path, env: &Env, stop: &Stop) -> Self {
         let workspace = &project.workspace;
         let has = |path: &&str| workspace.find(&RelPath::new(path)).is_some();
         let graph = &project.plan.graph;

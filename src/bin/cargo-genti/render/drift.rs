@@ -9,7 +9,7 @@ pub(crate) fn drift(shell: &mut Shell, drift: &[Drift]) {
     for Drift { what, here, configured, .. } in drift {
         shell.error(visible_line(&format!(
             "{what} differs from the configuration: `{}` ({}) instead of `{}` ({})",
-            here.value, here.by, configured.value, configured.by
+            here.value, here.origin, configured.value, configured.origin
         )));
     }
     let has = |kind| drift.iter().any(|drift| drift.kind == kind);

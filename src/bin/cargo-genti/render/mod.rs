@@ -90,7 +90,7 @@ impl Shell {
             _ => ColorChoice::Auto,
         };
         let is_dumb = env.get("CI").is_some() || env.get("TERM").is_some_and(|term| term == "dumb");
-        // Like cargo.
+        // The same values as in cargo.
         let when = env.get("CARGO_TERM_PROGRESS_WHEN").and_then(|value| value.to_str());
         let is_wanted = match when {
             Some("always") => true,

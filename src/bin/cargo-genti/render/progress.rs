@@ -34,7 +34,7 @@ pub(crate) struct Bar<'a> {
     /// Time of the last redraw.
     drawn: Option<Duration>,
     /// Time of the last permanent message.
-    said: Duration,
+    last_message: Duration,
 }
 
 impl<'a> Bar<'a> {
@@ -59,7 +59,7 @@ impl<'a> Bar<'a> {
             clock: Instant::now(),
             text: String::new(),
             drawn: None,
-            said: Duration::ZERO,
+            last_message: Duration::ZERO,
         }
     }
 
@@ -67,7 +67,7 @@ impl<'a> Bar<'a> {
     pub(crate) fn on(&mut self, event: Event<'_>, shell: &mut Shell) {
         let now = self.clock.elapsed();
         self.view.on(event, now);
-        shell.tell_event(event, self.view.workspace, self.view.plan);
+        shell.emit_event(event, self.view.workspace, self.view.plan);
         match event {
             Event::Notice(text) => self.say(now, shell, |shell| shell.note(text)),
             Event::Slow(step, long) if shell.has_signs_of_life => {
@@ -88,7 +88,7 @@ impl<'a> Bar<'a> {
             | Event::Tick => {}
         }
         if self.bar.is_hidden() {
-            if shell.has_signs_of_life && now.saturating_sub(self.said) >= SILENCE {
+            if shell.has_signs_of_life && now.saturating_sub(self.last_message) >= SILENCE {
                 let summary = self.view.summary(now);
                 self.say(now, shell, |shell| shell.aside(BUSY, "Checking", summary));
             }
@@ -114,7 +114,7 @@ impl<'a> Bar<'a> {
     /// Prints a permanent message.
     fn say(&mut self, now: Duration, shell: &mut Shell, say: impl FnOnce(&mut Shell)) {
         self.bar.suspend(|| say(shell));
-        self.said = now;
+        self.last_message = now;
     }
 }
 

@@ -228,14 +228,14 @@ fn shell(when: &str) -> Shell {
 #[test]
 fn a_log_gets_no_status_lines_if_progress_is_disabled() {
     let (workspace, plan) = project(&[]);
-    for (when, is_told) in [("never", false), ("auto", true)] {
+    for (when, is_logged) in [("never", false), ("auto", true)] {
         let events = [Event::Tick, Event::Slow(steps(&plan, "lint")[0], seconds(60))];
         for event in events {
             let mut bar = Bar::on_target(View::new(&workspace, &plan), ProgressDrawTarget::hidden(), false);
             // Pretend that a minute has passed.
             bar.clock = bar.clock.checked_sub(seconds(60)).unwrap();
             bar.on(event, &mut shell(when));
-            assert_eq!(bar.said > Duration::ZERO, is_told, "{when}: {event:?}");
+            assert_eq!(bar.last_message > Duration::ZERO, is_logged, "{when}: {event:?}");
         }
     }
 }

@@ -223,7 +223,7 @@ fn is_of_golden(finding: &Finding) -> bool {
 fn suppressions(view: &View<'_>, page: &mut Page) {
     for suppression in &view.run.report.suppressions {
         let Suppression { reason, owner, expires, effect, matched, .. } = suppression;
-        let said = match owner {
+        let reason = match owner {
             None => visible_line(reason),
             Some(owner) => format!("{} ({})", visible_line(reason), visible_line(owner)),
         };
@@ -233,14 +233,15 @@ fn suppressions(view: &View<'_>, page: &mut Page) {
         match (effect, matched) {
             (Effect::Active, _) => {}
             (Effect::Expired, 0) => page.warning(format_args!(
-                "{place}: suppression {expired} and matches nothing; remove it: {said}"
+                "{place}: suppression {expired} and matches nothing; remove it: {reason}"
             )),
             (Effect::Expired, matched) => page.warning(format_args!(
-                "{place}: suppression {expired}, so {matched} {} again: {said}",
+                "{place}: suppression {expired}, so {matched} {} again: {reason}",
                 plural(*matched, "finding counts", "findings count")
             )),
-            (Effect::Unused, _) => page
-                .warning(format_args!("{place}: suppression matches nothing; remove or correct it: {said}")),
+            (Effect::Unused, _) => page.warning(format_args!(
+                "{place}: suppression matches nothing; remove or correct it: {reason}"
+            )),
         }
     }
     let covered = view.run.report.gone.iter().filter(|gone| gone.state == State::Suppressed).count();
