@@ -216,7 +216,10 @@ fn a_finding_missing_in_another_build_is_not_fixed() {
         &["--all-features", "--cargo-profile", "release"],
     );
     let text = check_fixed(&sandbox, &[], false);
-    assert!(text.contains("that of another build, `--all-features --cargo-profile release`"), "{text}");
+    assert!(
+        text.contains("recorded with other build flags (`--all-features --cargo-profile release`)"),
+        "{text}"
+    );
     check_fixed(&sandbox, &["--all-features"], false);
     check_fixed(&sandbox, &["--all-features", "--cargo-profile", "release"], true);
     let text = sandbox.run(&["baseline", "update"], 2);

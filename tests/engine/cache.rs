@@ -187,19 +187,19 @@ fn exactly_the_tasks_affected_by_a_change_run_and_explain_names_the_cause() {
             "an included file of no package is edited",
             edit("notes.txt", "Other notes.\n"),
             &[&CARGO, &["own:a", "words:notes.txt"]],
-            "the file notes.txt, which it has read",
+            "the file notes.txt, which it reads",
         ),
         row(
             "what a build script reads is edited",
             edit("gen.txt", "Generate more.\n"),
             &[&CARGO, &["words:gen.txt"]],
-            "the file gen.txt, which it has read",
+            "the file gen.txt, which it reads",
         ),
         row(
             "a package outside is edited",
             edit("../far/src/lib.rs", "//! Very far.\n"),
             &[&CARGO, &["own:c"]],
-            "there is no result for it as it is now",
+            "no cached result for the current inputs",
         ),
         row("a file that nobody files_read at is edited", edit("README.md", "Read me!\n"), &[], ""),
         row("an ignored file is written", edit("a/x.ignored", "x"), &[], ""),
@@ -343,13 +343,13 @@ fn exactly_the_tasks_affected_by_a_change_run_and_explain_names_the_cause() {
             "a variable that a source reads",
             &[("COLOUR", "red")],
             &[&CARGO],
-            "the variable COLOUR, which a build has read",
+            "the variable COLOUR, which the build reads",
         ),
         with_env(
             "a variable that a build script reads",
             &[("MADE", "1")],
             &[&CARGO],
-            "the variable MADE, which a build has read",
+            "the variable MADE, which the build reads",
         ),
         Row {
             args: &["--all-features"],
@@ -366,7 +366,7 @@ fn exactly_the_tasks_affected_by_a_change_run_and_explain_names_the_cause() {
                 assert!(shell.status().unwrap().success());
             },
             &[&["clippy:.", "doc:."]],
-            "made.rs, which a build script has made",
+            "made.rs, which a build script generates",
         ),
     ];
     assert!(rows.len() >= 25);

@@ -151,7 +151,7 @@ fn each_tool_has_its_own_entries_and_must_report_ratcheted_numbers() {
 
     sandbox.write("genti.toml", "[tools.test]\nratchet = [\"crates\"]\n");
     let shown = sandbox.run(&["check"], 3);
-    assert!(shown.contains("it does not state the number of crates (`ratchet`)"), "{shown}");
+    assert!(shown.contains("it does not report the number of crates (`ratchet`)"), "{shown}");
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn a_launcher_that_reports_another_version_runs_again_without_changed_files() {
     for _ in 0..2 {
         assert_eq!(run(&sandbox, 0), (true, None));
     }
-    assert!(sandbox.run(&["explain", "t"], 0).contains("does not tell its version"));
+    assert!(sandbox.run(&["explain", "t"], 0).contains("does not report a version"));
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn a_cached_result_that_a_new_run_does_not_confirm_is_named_with_the_finding() {
     for (before, after, says) in [
         ("", "bad\n", "a fresh run finds `own: bad`"),
         ("bad\n", "", "no fresh run finds `own: bad`"),
-        ("bad\n", "good\n", "`message` is `bad`, and `good` in a fresh run"),
+        ("bad\n", "good\n", "`message` is `bad`, but `good` in a fresh run"),
     ] {
         let sandbox = with_hidden_input(before);
         sandbox.write("../hidden", after);
@@ -166,7 +166,7 @@ fn a_cached_verdict_that_a_new_run_does_not_confirm_is_named() {
     sandbox.run(&["run"], 0);
     sandbox.write("../hidden", "");
     let text = sandbox.run(&["verify"], 3);
-    let says = "error: own: the cached result is wrong: `status` is `clean`, and `crashed` in a fresh run\n";
+    let says = "error: own: the cached result is wrong: `status` is `clean`, but `crashed` in a fresh run\n";
     assert!(text.contains(says), "{text}");
     assert!(text.contains("no result from own for .: killed by SIGSEGV"), "{text}");
 }
