@@ -6,6 +6,7 @@
 #![cfg_attr(feature = "engine", doc = "| layer | what it does |")]
 #![cfg_attr(feature = "engine", doc = "| --- | --- |")]
 #![cfg_attr(feature = "engine", doc = "| [`pipeline`] | the one use case: load, plan, run, compare |")]
+#![cfg_attr(feature = "engine", doc = "| [`cache`] | the result cache: keys, discovered inputs, the log |")]
 #![cfg_attr(
     feature = "engine",
     doc = "| [`workspace`] | packages, files and digests, read from `cargo metadata` and the disk |"
@@ -28,6 +29,8 @@
 //! there are only [`build`] and [`path`], which depend on nothing but `jobserver`.
 
 pub mod build;
+#[cfg(feature = "engine")]
+pub mod cache;
 #[cfg(feature = "engine")]
 pub mod compare;
 #[cfg(feature = "engine")]

@@ -8,8 +8,19 @@ use std::process::Command;
 use serde_json::Value;
 
 /// As in docs/architecture.md: imports point from left to right.
-const LAYERS: [&str; 10] =
-    ["pipeline", "workspace", "scan", "store", "plan", "normalize", "compare", "report", "disk", "model"];
+const LAYERS: [&str; 11] = [
+    "pipeline",
+    "cache",
+    "workspace",
+    "scan",
+    "store",
+    "plan",
+    "normalize",
+    "compare",
+    "report",
+    "disk",
+    "model",
+];
 
 /// Those that touch nothing.
 const PURE: [&str; 5] = ["plan", "normalize", "compare", "report", "model"];

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::recall::dep_info_of;
+use crate::cache::dep_info_of;
 use crate::model::census::CompiledUnit;
 use crate::model::path::RelPath;
 use crate::model::workspace::{PackageId, Workspace};

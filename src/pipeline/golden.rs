@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use super::judge::Normalized;
 use crate::compare::golden::{self, Difference, What};
 use crate::model::finding::{Diagnostic, Level, Place, Position, Range, Related};
 use crate::model::golden::{Printed, path, tool_of};
@@ -12,7 +11,7 @@ use crate::model::path::RelPath;
 use crate::model::task::{Plan, Unit};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
-use crate::normalize::{Parsed, Unparsable};
+use crate::normalize::{Normalized, Parsed, Unparsable};
 use crate::store;
 
 /// The rule of what differs from a golden file.

@@ -13,12 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Project;
-use super::judge::Normalized;
 use crate::model::path::RelPath;
 use crate::model::stamp::Stamp;
 use crate::model::task::{Status, StepId, TaskIx, Unit};
 use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::ROOT_INPUTS;
+use crate::normalize::Normalized;
 use crate::scan::{self, StepRun};
 use crate::workspace;
 

@@ -52,26 +52,55 @@ fn split_levels(name: &str, value: &str, read: &Read<'_>) -> Option<(Option<Stri
             Ignored { variable: name.to_owned(), levels: vec![value.to_owned()], only_raises },
         ));
     }
-    let separator = separator(name)?;
-    let words = value.split(separator).filter(|word| !word.is_empty()).map(str::to_owned).collect();
-    let Flags { kept, levels, only_raises } = Flags::read(words, separator, read);
+    let separator = Separator::of(name)?;
+    let Flags { kept, levels, only_raises } = Flags::read(separator.words(value), separator, read);
     if levels.is_empty() {
         return None;
     }
-    let rest = (!kept.is_empty()).then(|| kept.join(separator));
+    let rest = (!kept.is_empty()).then(|| kept.join(separator.text()));
     Some((rest, Ignored { variable: name.to_owned(), levels, only_raises }))
 }
 
-/// Returns the separator between flags in the variable `name`, if it holds flags of rustc or rustdoc.
-fn separator(name: &str) -> Option<&'static str> {
-    let is_of = |suffix: &str| name.starts_with("CARGO_") && name.ends_with(suffix);
-    match name {
-        "CARGO_ENCODED_RUSTFLAGS" | "CARGO_ENCODED_RUSTDOCFLAGS" => Some("\u{1f}"),
-        "CLIPPY_ARGS" => Some("__CLIPPY_HACKERY__"),
-        "RUSTFLAGS" | "RUSTDOCFLAGS" => Some(" "),
-        // Flags from `[build]`, a target, a profile, or the host.
-        _ if is_of("_RUSTFLAGS") || is_of("_RUSTDOCFLAGS") => Some(" "),
-        _ => None,
+/// Separator between the flags in a variable.
+#[derive(Clone, Copy)]
+enum Separator {
+    /// A space. Cargo trims other white space from each flag.
+    Blank,
+    /// Any white space.
+    WhiteSpace,
+    /// A fixed text.
+    Text(&'static str),
+}
+
+impl Separator {
+    /// Returns the separator of the variable `name`, if it holds flags of rustc or rustdoc.
+    fn of(name: &str) -> Option<Self> {
+        let is_of = |suffix: &str| name.starts_with("CARGO_") && name.ends_with(suffix);
+        match name {
+            "CARGO_ENCODED_RUSTFLAGS" | "CARGO_ENCODED_RUSTDOCFLAGS" => Some(Self::Text("\u{1f}")),
+            "CLIPPY_ARGS" => Some(Self::Text("__CLIPPY_HACKERY__")),
+            "RUSTFLAGS" | "RUSTDOCFLAGS" => Some(Self::Blank),
+            // Flags from `[build]`, a target, a profile, or the host.
+            _ if is_of("_RUSTFLAGS") || is_of("_RUSTDOCFLAGS") => Some(Self::WhiteSpace),
+            _ => None,
+        }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Blank | Self::WhiteSpace => " ",
+            Self::Text(text) => text,
+        }
+    }
+
+    /// Splits `value` into flags.
+    fn words(self, value: &str) -> Vec<String> {
+        let words: Vec<_> = match self {
+            Self::Blank => value.split(' ').map(str::trim).collect(),
+            Self::WhiteSpace => value.split_whitespace().collect(),
+            Self::Text(text) => value.split(text).collect(),
+        };
+        words.into_iter().filter(|word| !word.is_empty()).map(str::to_owned).collect()
     }
 }
 
@@ -90,15 +119,17 @@ struct Word {
 }
 
 impl Flags {
-    fn read(given: Vec<String>, separator: &str, read: &Read<'_>) -> Self {
+    fn read(given: Vec<String>, separator: Separator, read: &Read<'_>) -> Self {
         let mut words = Vec::new();
         for (at, text) in given.iter().enumerate() {
             // Lines that can't be written in this variable stay in the file.
             let lines =
                 text.strip_prefix('@').and_then(read).map(|lines| lines.lines().map(str::to_owned).collect());
             let lines: Option<Vec<_>> = lines;
-            match lines.filter(|lines| lines.iter().all(|line| !line.is_empty() && !line.contains(separator)))
-            {
+            let can_be_inlined = |lines: &Vec<String>| {
+                lines.iter().all(|line| separator.words(line) == std::slice::from_ref(line))
+            };
+            match lines.filter(can_be_inlined) {
                 Some(lines) => words.extend(lines.into_iter().map(|text| Word { text, given: at })),
                 None => words.push(Word { text: text.clone(), given: at }),
             }
@@ -349,6 +380,24 @@ mod tests {
         let raise: Vec<_> = ignored.iter().filter(|ignored| !ignored.only_raises).collect();
         assert_eq!(raise.len(), 1, "`-Dwarnings` is not a valid value of {raise:?}");
         assert_eq!(vars.len(), others.len());
+    }
+
+    #[test]
+    fn white_space_separates_flags_where_cargo_says_so() {
+        let left = |name: &str, value: &str| {
+            let mut vars = BTreeMap::from([(name.into(), value.into())]);
+            let levels: Vec<_> =
+                remove_levels(&mut vars, &read).into_iter().flat_map(|one| one.levels).collect();
+            (vars.into_values().next().and_then(|rest| rest.into_string().ok()), levels)
+        };
+        let some = |rest: &str, level: &str| (Some(rest.to_owned()), vec![level.to_owned()]);
+        assert_eq!(left("RUSTFLAGS", "-g \n-Adead_code\n"), some("-g", "-Adead_code"));
+        assert_eq!(left("RUSTDOCFLAGS", "\t-A dead_code\n"), (None, vec!["-A dead_code".to_owned()]));
+        // This is a single flag, which no compiler accepts.
+        assert_eq!(left("RUSTFLAGS", "-g\t-Adead_code"), (Some("-g\t-Adead_code".to_owned()), vec![]));
+        for name in ["CARGO_BUILD_RUSTFLAGS", "CARGO_TARGET_A_RUSTFLAGS", "CARGO_BUILD_RUSTDOCFLAGS"] {
+            assert_eq!(left(name, "-g\t-A\n dead_code"), some("-g", "-A dead_code"), "{name}");
+        }
     }
 
     #[test]

@@ -58,7 +58,7 @@ fn without_a_jobserver_num_jobs_counts() {
     let output = script.output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
-        printed.starts_with("cargo:warning=genti: the jobserver can't be used, so nothing runs in parallel"),
+        printed.starts_with("cargo:warning=genti: cannot use the jobserver, so nothing runs in parallel"),
         "{printed}"
     );
     assert_eq!((package.seen().generated.len(), package.seen().at_once), (200, 1));

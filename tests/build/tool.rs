@@ -54,7 +54,7 @@ fn a_tool_that_is_missing_is_told_with_how_to_get_it() {
         printed.contains("error: build-tool@0.1.0: `awk` was not found: AWK names /nowhere/awk"),
         "{printed}"
     );
-    assert!(printed.contains("error: build-tool@0.1.0:   to get it: apt install mawk"), "{printed}");
+    assert!(printed.contains("error: build-tool@0.1.0:   to install it: apt install mawk"), "{printed}");
     let printed = package.fails(package.script(&package.beside("out")).env("PATH", "relative:/nowhere"));
     assert!(printed.contains("`awk` was not found in PATH, and AWK is not set"), "{printed}");
 }

@@ -34,7 +34,7 @@ fn a_manual_page_that_is_none_is_a_mistake() {
     for (args, said) in [
         ("man bseline", "has no command `bseline`; did you mean `baseline`?"),
         ("man baseline accpt", "`cargo genti baseline` has no command `accpt`; did you mean `accept`?"),
-        ("man run fast", "`cargo genti run` has no command `fast`, nor any other"),
+        ("man run fast", "`cargo genti run` has no subcommands, so there is no `fast`"),
     ] {
         let output = genti(args);
         assert_eq!(output.status.code(), Some(2), "{args}");

@@ -365,7 +365,7 @@ fn exactly_the_tasks_affected_by_a_change_run_and_explain_names_the_cause() {
                 shell.args(["-c", script]).current_dir(sandbox.root());
                 assert!(shell.status().unwrap().success());
             },
-            &[&["clippy:."]],
+            &[&["clippy:.", "doc:."]],
             "made.rs, which a build script has made",
         ),
     ];

@@ -39,7 +39,7 @@ fn every_policy_flag_is_accepted_by_every_command_with_a_plan() {
     for command in ["run", "check", "plan"] {
         sandbox.run(&[command, "--parallel", "2"], 0);
         let text = sandbox.run(&[command, "--parallel", "0"], 2);
-        assert!(text.contains("--parallel: `0` is no number of processes"), "{text}");
+        assert!(text.contains("--parallel: invalid number of processes `0`"), "{text}");
         let output = sandbox.command(&[command]).env("GENTI_PARALLEL", "x").output().unwrap();
         assert!(sandbox.expect(&output, 2).contains("GENTI_PARALLEL: `x`"));
     }
@@ -93,7 +93,7 @@ fn a_refused_baseline_names_every_reason_and_the_fix() {
     for reason in [
         "error: crash: killed by SIGSEGV",
         "error: gone: `genti-no-such-tool` is not installed",
-        "error: slow many/a: took longer than its time-out of 5s",
+        "error: slow many/a: timed out after 5s",
         "nothing was accepted",
         "`required = false`",
     ] {
@@ -111,7 +111,7 @@ fn a_baseline_is_created_from_the_default_build_and_may_be_partial() {
     }
     sandbox.run(&["baseline", "init", "--all-features"], 2);
     let text = sandbox.run(&["baseline", "init", "--tool", "needed"], 0);
-    assert!(text.contains("what the rest finds stays new"), "{text}");
+    assert!(text.contains("findings outside the selection were not accepted"), "{text}");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn artifacts_are_replaced_only_when_all_of_them_are_on_disk() {
     // The report exceeds the maximum file size, but the lines of the tasks don't.
     let output = shell(&sandbox, "trap '' XFSZ; ulimit -f 128; exec \"$0\" genti run").output().unwrap();
     let text = sandbox.expect(&output, 4);
-    assert!(text.contains("what was there before is untouched"), "{text}");
+    assert!(text.contains("the previous file is unchanged"), "{text}");
     assert_eq!(sandbox.artifact("tasks.jsonl"), before);
 }
 
@@ -133,8 +133,8 @@ fn mixed_artifacts_of_two_runs_are_reported() {
     let sandbox = two_tools("", "");
     std::fs::create_dir_all(sandbox.root().join("target/genti/artifacts/run.json")).unwrap();
     let text = sandbox.run(&["run"], 4);
-    assert!(text.contains("run.json`") && text.contains("others are of this run"), "{text}");
-    assert!(!text.contains("untouched"), "{text}");
+    assert!(text.contains("run.json`") && text.contains("unlike other files"), "{text}");
+    assert!(!text.contains("is unchanged"), "{text}");
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_selection_without_tools_is_an_error_and_one_without_units_is_not() {
         &["plan", "--skip-tool", "needed", "--skip-tool", "extra"],
     ] {
         let text = sandbox.run(args, 2);
-        assert!(text.contains("no tool is left"), "{text}");
+        assert!(text.contains("no tools left"), "{text}");
     }
     let config = "[tools.t]\nrun = [\"false\", \"{file}\"]\nper = \"file\"\nfiles = [\"*.none\"]\nmay-be-empty = true\n";
     Sandbox::with_tools(config).run(&["check"], 0);
@@ -211,12 +211,12 @@ fn the_last_line_distinguishes_required_and_optional_findings() {
             let sandbox = two_tools(required, optional);
             assert_eq!(last_line(&sandbox, &[command, "-q"], code), line);
         };
-        check("", "", 0, "Finished 2 tasks, nothing new");
+        check("", "", 0, "Finished 2 tasks, no new findings");
         check(
             "",
             found,
             0,
-            "Finished 2 tasks, nothing new from required tools; 1 new finding from optional ones",
+            "Finished 2 tasks, no new findings from required tools; 1 new finding from optional tools",
         );
         check(found, "", 1, "error: 1 new finding");
         check(found, found, 1, "error: 1 new finding; 1 more from optional tools");
@@ -224,7 +224,7 @@ fn the_last_line_distinguishes_required_and_optional_findings() {
     let sandbox = Sandbox::with_tools("[tools.gone]\nrun = [\"genti-no-such-tool\"]\nrequired = false\n");
     assert_eq!(
         last_line(&sandbox, &["run", "-q"], 0),
-        "Finished 1 task, nothing new from required tools; no verdict from optional gone"
+        "Finished 1 task, no new findings from required tools; no result from optional gone"
     );
 }
 
@@ -295,7 +295,7 @@ fn findings_after_the_thirtieth_are_only_listed_and_after_the_three_hundredth_co
     let shown = |text: &str| text.lines().filter(|line| line.starts_with("warning[needed]")).count();
     let named = |text: &str| text.lines().filter(|line| line.contains(":1 warning[needed]: bad ")).count();
     let text = sandbox.run(&["run"], 1);
-    let note = "note: and 3 more in target/genti/artifacts/report.json; `--verbose` shows all of them\n";
+    let note = "note: 3 more findings in target/genti/artifacts/report.json; pass `--verbose` to show all\n";
     assert!(text.contains(note), "{text}");
     assert_eq!((shown(&text), named(&text)), (30, 270));
     assert!(text.contains("303 needed\n") && text.contains("303 new findings"), "{text}");

@@ -55,7 +55,7 @@ fn a_detected_tool_that_is_not_installed_is_reported_and_leaves_a_gate_incomplet
         let text = run(&sandbox, args, code);
         assert!(text.contains("Missing typos") && text.contains(HOW), "{text}");
         assert!(text.contains("not installed: typos"), "{text}");
-        assert_eq!(text.contains("no verdict from: typos"), code == 3, "{text}");
+        assert_eq!(text.contains("no result from: typos"), code == 3, "{text}");
         assert_eq!(text.contains("or write `required = false` under `[tools.NAME]`"), code == 3, "{text}");
         let verdicts = [("after", "passed"), ("typos", "missing")];
         assert_eq!(sandbox.verdicts(), verdicts.map(|(tool, verdict)| (tool.to_owned(), verdict.to_owned())));
@@ -65,7 +65,7 @@ fn a_detected_tool_that_is_not_installed_is_reported_and_leaves_a_gate_incomplet
     }
     let text = run(&sandbox, &["tools"], 0);
     assert!(
-        text.contains("detected, required, per workspace, reads typos-json") && text.contains(HOW),
+        text.contains("detected, required, per workspace, output format typos-json") && text.contains(HOW),
         "{text}"
     );
 
@@ -83,7 +83,7 @@ fn a_detected_tool_that_is_not_installed_is_reported_and_leaves_a_gate_incomplet
 fn a_tool_selected_by_name_must_be_installed() {
     let sandbox = with_typos("");
     let text = run(&sandbox, &["run", "--tool", "typos"], 3);
-    assert!(text.contains(HOW) && text.contains("no verdict from: typos"), "{text}");
+    assert!(text.contains(HOW) && text.contains("no result from: typos"), "{text}");
     for config in ["[tools.typos]\n", "[tools.typos]\ndetect = { files = ['typos.toml'] }\n"] {
         let sandbox = with_typos(config);
         let text = run(&sandbox, &["run"], 3);
@@ -91,7 +91,7 @@ fn a_tool_selected_by_name_must_be_installed() {
     }
     let sandbox = with_typos("[tools.typos]\nrequired = false\n");
     for command in ["run", "check"] {
-        assert!(run(&sandbox, &[command], 0).contains("no verdict from optional typos"));
+        assert!(run(&sandbox, &[command], 0).contains("no result from optional typos"));
     }
 }
 
@@ -114,7 +114,7 @@ fn a_finished_run_without_a_detected_tool_is_incomplete_in_a_check() {
     let sandbox = with_typos("");
     run(&sandbox, &["run"], 0);
     let text = run(&sandbox, &["check", "--artifacts", "target/genti/artifacts"], 3);
-    assert!(text.contains("no verdict from: typos"), "{text}");
+    assert!(text.contains("no result from: typos"), "{text}");
     run(&sandbox, &["check"], 3);
     run(&sandbox, &["check", "--artifacts", "target/genti/artifacts"], 3);
 }

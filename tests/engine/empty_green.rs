@@ -40,7 +40,7 @@ fn a_filter_that_matches_nothing_leaves_the_tests_without_a_verdict() {
     let shown = sandbox.run(&["run"], 3);
     let reason = "no test ran, although the sources have tests; look at `args` of [tools.test]";
     assert_eq!(incomplete(&sandbox, "test"), [format!(".: {reason}")]);
-    assert!(shown.contains(reason) && shown.contains("no verdict from: test"), "{shown}");
+    assert!(shown.contains(reason) && shown.contains("no result from: test"), "{shown}");
     let junit = sandbox.run(&["report", "--format", "junit"], 0);
     let suite = junit.split("<testsuite name=\"test\"").nth(1).unwrap().split('>').next().unwrap();
     assert!(suite.contains("tests=\"1\"") && suite.contains("errors=\"1\""), "{suite}");
@@ -62,7 +62,7 @@ fn a_filter_that_matches_nothing_leaves_the_tests_without_a_verdict() {
 }
 
 #[test]
-fn only_a_complete_run_must_run_a_test() {
+fn only_a_whole_run_must_run_a_test() {
     let sandbox = Sandbox::of("clean", "w");
     sandbox.write("genti.toml", "[tools.test]\nargs = [\"no_such_test\"]\n");
     sandbox.run(&["run", "--tool", "test"], 0);
@@ -105,7 +105,7 @@ fn a_finished_run_with_findings_of_genti_can_be_checked() {
     sandbox.run(&["check"], 1);
     let dir = sandbox.keep_artifacts();
     let shown = sandbox.run(&["check", "--artifacts", dir.to_str().unwrap()], 1);
-    assert!(!shown.contains("is not what the run has left"), "{shown}");
+    assert!(!shown.contains("are not those of a run of this checkout"), "{shown}");
     assert!(shown.contains("not checked: 1 target"), "{shown}");
 }
 

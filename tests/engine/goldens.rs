@@ -33,7 +33,7 @@ fn a_blessed_output_passes_until_the_output_changes() {
     assert_eq!(golden(&sandbox, "t.out").as_deref(), Some("one\ntwo\nthree\n"));
     sandbox.run(&["check"], 0);
     let text = sandbox.run(&["run", "--bless"], 0);
-    assert!(text.contains("every golden file is as it was"), "{text}");
+    assert!(text.contains("all golden files are up to date"), "{text}");
 
     sandbox.edit("page.txt", "two", "2");
     let text = sandbox.run(&["run"], 1);
@@ -142,13 +142,13 @@ fn an_orphan_warns_in_a_run_fails_a_check_and_is_removed_only_on_request() {
     sandbox.write(&format!("{DIR}/gone.out"), "of a tool that is gone\n");
     sandbox.write(&format!("{DIR}/README.md"), "no golden\n");
     let text = sandbox.run(&["run"], 0);
-    assert!(text.contains("nothing prints 2 golden files any more"), "{text}");
+    assert!(text.contains("note: 2 orphaned golden files"), "{text}");
     assert_eq!(
         sandbox.json("report.json")["golden_orphans"],
         serde_json::json!([".config/genti/golden/gone.out", ".config/genti/golden/t/b.in.out"])
     );
     let text = sandbox.run(&["check"], 1);
-    assert!(text.contains("error: 2 golden files that nothing prints any more"), "{text}");
+    assert!(text.contains("error: 2 orphaned golden files"), "{text}");
     // A partial run can't detect orphans.
     let text = sandbox.run(&["check", "--partial", "--tool", "t"], 0);
     assert!(!text.contains("any more"), "{text}");
@@ -191,7 +191,7 @@ fn output_without_a_verdict_is_never_blessed() {
     check("echo half; kill -SEGV $$", &[], "crashed", "SEGV");
     check("echo half; sleep 600", &["--per-task-timeout", "300ms"], "timed-out", "time-out");
     check("echo a; printf 'b\\377\\n'", &[], "unparsable", "line 2 is not UTF-8");
-    check("echo a; printf 'b\\000\\n'", &[], "unparsable", "line 2 holds a NUL");
+    check("echo a; printf 'b\\000\\n'", &[], "unparsable", "line 2 contains a NUL byte");
     check("head -c 1048577 /dev/zero | tr '\\000' x", &[], "unparsable", "more than the 1 MiB");
     check("echo 'error: could not compile `x`' >&2; exit 101", &[], "incomplete", "compiles");
 }
@@ -202,7 +202,7 @@ fn a_golden_that_cannot_be_read_or_written_is_named() {
     std::fs::create_dir_all(sandbox.root().join(DIR).join("t.out")).unwrap();
     sandbox.run(&["run"], 3);
     let reason = sandbox.lines("task")[0]["reason"].as_str().unwrap().to_owned();
-    assert_eq!(reason, "could not read the golden file `.config/genti/golden/t.out`: it is no file");
+    assert_eq!(reason, "could not read the golden file `.config/genti/golden/t.out`: it is not a file");
 
     let sandbox = tool("echo x", "");
     sandbox.write(DIR, "a file in the way");

@@ -93,7 +93,7 @@ fn nothing_is_overwritten_and_a_fix_is_suggested() {
         let workflow = after.remove(WORKFLOW).unwrap();
         assert!(after.remove("Cargo.lock").is_some() && after.remove(CONFIG) == before.get(CONFIG).cloned());
         let said = sandbox.run(&["init", "--github"], 2);
-        assert!(said.contains("there is a workflow already: `.github/workflows/genti.yml`"), "{said}");
+        assert!(said.contains("workflow `.github/workflows/genti.yml` already exists"), "{said}");
         assert_eq!(files(sandbox.root())[WORKFLOW], workflow);
     }
 }

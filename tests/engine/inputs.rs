@@ -115,3 +115,20 @@ fn a_file_matched_by_the_globs_of_a_tool_invalidates_its_verdict() {
     unnamed.write("notes/a.txt", "x\n");
     unnamed.run(&["run"], 0);
 }
+
+#[test]
+fn a_tool_may_write_a_file_that_its_command_line_names() {
+    let config = "[tools.copy]\nfiles = [\"conf.txt\"]\ninputs = [\"conf.txt\"]\nrun = [\"cp\", \"conf.txt\", \"target/out.txt\"]\n";
+    let sandbox = Sandbox::with_tools(config);
+    let status = || sandbox.lines("task")[0]["timing"]["cache"].as_str().unwrap().to_owned();
+    for text in ["one\n", "two\n"] {
+        std::fs::create_dir_all(sandbox.root().join("target")).unwrap();
+        sandbox.write("conf.txt", text);
+        sandbox.run(&["run"], 0);
+        assert_eq!(changed(&sandbox), [""; 0], "{text}");
+        // The result was not stored, because it was unknown whether the old file had been read.
+        sandbox.run(&["run"], 0);
+        sandbox.run(&["run"], 0);
+        assert_eq!(status(), "hit", "{text}");
+    }
+}

@@ -105,19 +105,19 @@ fn an_edit_of_the_artifacts_is_named_with_its_place() {
         let (code, fatal) = ("      \"code\": \"bad one\",\n", "      \"fatal\": false,\n");
         text.replacen(&format!("{code}{fatal}"), &format!("{fatal}{code}"), 1)
     };
-    check("report.json", &swapped, "line 7: keys are not in order: `code` comes after `fatal`");
+    check("report.json", &swapped, "line 7: keys are not sorted: `code` comes after `fatal`");
     let float = replace("\"line\": 2", "\"line\": 2.0");
-    check("report.json", &float, "`2.0` is no whole number");
+    check("report.json", &float, "`2.0` is not an integer");
     check("report.json", &replace("\"path\": \"a.txt\"", "\"path\": \"/w/a.txt\""), "is an absolute path");
-    check("run.json", &|text| text.trim_end().to_owned(), "not written as genti writes it");
-    check("tasks.jsonl", &replace(",\"kind\"", ", \"kind\""), "line 1: it is not written as genti");
+    check("run.json", &|text| text.trim_end().to_owned(), "not in canonical format");
+    check("tasks.jsonl", &replace(",\"kind\"", ", \"kind\""), "line 1: not in canonical format");
     // The order was changed.
     let reordered = |text: &str| {
         let mut report: Value = serde_json::from_str(text).unwrap();
         report["findings"].as_array_mut().unwrap().swap(0, 2);
         serde_json::to_string_pretty(&report).unwrap() + "\n"
     };
-    check("report.json", &reordered, "`findings` is not in order");
+    check("report.json", &reordered, "`findings` is not sorted");
     let tasks = |text: &str| {
         let mut lines: Vec<_> = text.lines().collect();
         let last = lines.len() - 1;
@@ -126,7 +126,7 @@ fn an_edit_of_the_artifacts_is_named_with_its_place() {
     };
     check("tasks.jsonl", &tasks, "tasks.jsonl: line ");
     // A derived value was changed.
-    let new = "`findings[2].state` is unchanged, and new follows from the rest";
+    let new = "`findings[2].state` is unchanged, but new was expected";
     check("report.json", &replace("\"state\": \"new\"", "\"state\": \"unchanged\""), new);
     check("report.json", &replace("\"code\": \"bad one\"", "\"code\": \"bad two\""), "`findings[0].code`");
     check("report.json", &replace("\"message\": \"one\"", "\"message\": \"won\""), "`findings[0].id`");
@@ -148,7 +148,7 @@ fn an_edit_of_the_artifacts_is_named_with_its_place() {
     std::fs::write(dir.join("tasks.jsonl"), before).unwrap();
     // No artifacts of these checks are left.
     let text = judge(&sandbox, &dir, &[], 1);
-    assert!(!text.contains("is not what the run has left"), "{text}");
+    assert!(!text.contains("are not those of a run of this checkout"), "{text}");
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_finding_removed_everywhere_except_in_its_task_is_noticed() {
         std::fs::write(dir.join(name), text).unwrap();
     }
     let text = judge(&sandbox, &dir, &[], 1);
-    assert!(text.contains("report.json: it has no findings of words, and a task has some"), "{text}");
+    assert!(text.contains("report.json: no findings of words, but a task in tasks.jsonl has some"), "{text}");
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn a_run_without_a_verdict_and_a_stopped_run_are_incomplete() {
     sandbox.run(&["run"], 143);
     sandbox.write("../ran", "");
     let text = judge(&sandbox, &kept(&sandbox), &[], 3);
-    assert!(!text.contains("is not what the run has left"), "{text}");
+    assert!(!text.contains("are not those of a run of this checkout"), "{text}");
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn the_artifacts_of_every_fixture_are_consistent() {
         sandbox.run(&["check"], code);
         sandbox.write("../ran", "");
         let text = judge(&sandbox, &kept(&sandbox), &[], code);
-        assert!(!text.contains("is not what the run has left"), "{fixture}: {text}");
+        assert!(!text.contains("are not those of a run of this checkout"), "{fixture}: {text}");
     }
 }
 
@@ -198,7 +198,7 @@ fn the_artifacts_of_every_fixture_are_consistent() {
 fn a_directory_without_a_run_is_an_error() {
     let sandbox = finished();
     let text = sandbox.run(&["check", "--artifacts", "nowhere"], 2);
-    assert!(text.contains("there is no finished run in `nowhere`: `run.json` is missing"), "{text}");
+    assert!(text.contains("no finished run in `nowhere`: `run.json` is missing"), "{text}");
     sandbox.run(&["check"], 1);
     let dir = kept(&sandbox);
     let run = std::fs::read_to_string(dir.join("run.json")).unwrap();
@@ -215,7 +215,7 @@ fn a_path_of_this_machine_fails_the_check_that_wrote_it() {
     sandbox.run(&["run"], 0);
     let text = sandbox.run(&["check"], 1);
     let place = sandbox.root().display().to_string();
-    let said = format!("`{place}` holds a path of this machine, `{place}`");
+    let said = format!("`{place}` contains `{place}`, a path of this machine");
     assert!(text.contains("would differ elsewhere: run.json, line ") && text.contains(&said), "{text}");
 }
 
@@ -255,7 +255,7 @@ fn a_unit_with_a_path_of_this_machine_is_reported_with_its_line() {
     sandbox.write(&format!("a {place}/f"), "");
     sandbox.run(&["run"], 0);
     let text = sandbox.run(&["check"], 1);
-    let said = format!("tasks.jsonl, line 2: `a {place}/f` holds a path of this machine, `{place}`");
+    let said = format!("tasks.jsonl, line 2: `a {place}/f` contains `{place}`, a path of this machine");
     let tasks = std::fs::read_to_string(sandbox.root().join("target/genti/artifacts/tasks.jsonl")).unwrap();
     assert!(tasks.lines().nth(1).unwrap().contains(&format!("a {place}/f")), "{tasks}");
     assert!(text.contains(&said), "{text}");

@@ -58,9 +58,9 @@ fn the_lock_file_contains_what_the_tools_report_and_stays_unchanged() {
     let expected =
         "format = 1\n\n[tools.lint]\nversion = \"lint 1.94.0 (abc)\"\nrules = [\n    \"lint::old_one\",\n]\n";
     let written = lock(&sandbox);
-    assert!(written.starts_with("# The versions of the tools") && written.ends_with(expected), "{written}");
+    assert!(written.starts_with("# Versions of the tools") && written.ends_with(expected), "{written}");
     let text = sandbox.run(&["lock"], 0);
-    assert!(text.contains("genti.lock is as it was"), "{text}");
+    assert!(text.contains("genti.lock is up to date"), "{text}");
     update(&sandbox);
     let text = sandbox.run(&["lock"], 0);
     assert!(text.contains("Locked lint: lint 1.95.0 (def) (was lint 1.94.0 (abc))"), "{text}");
@@ -90,15 +90,15 @@ fn another_version_is_reported_with_the_findings_it_explains() {
         finds(&sandbox, rules);
         for command in ["run", "check"] {
             let text = sandbox.run(&[command], i32::from(!rules.is_empty()));
-            let note = format!("note: lint 1.95.0 here, 1.94.0 locked{expected}\n");
+            let note = format!("note: lint 1.95.0 is installed, but 1.94.0 is locked{expected}\n");
             assert!(text.contains(&note), "{expected}: {text}");
         }
     };
     told(&[], "");
     let (old, new) = ("lint::old_one", "lint::new_one");
-    told(&[old, new, new], ": 2 of the 3 new findings come from lints it did not have");
-    told(&[old, old], ": none of the 2 new findings comes from a lint that it did not have");
-    told(&[new], ": the new finding comes from a lint that it did not have");
+    told(&[old, new, new], "; 2 of the 3 new findings are from new lints");
+    told(&[old, old], "; none of the 2 new findings are from new lints");
+    told(&[new], "; the new finding is from a new lint");
     // This is a notice and does not reach any artifact.
     assert!(!String::from_utf8(sandbox.artifact("report.json")).unwrap().contains("locked"));
     // Without the list of rules, nothing is reported.
@@ -112,7 +112,7 @@ fn another_version_is_drift_if_locking_is_required() {
     let config = std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap();
     sandbox.write("genti.toml", &format!("locked = true\n{config}"));
     let text = sandbox.run(&["check"], 5);
-    let none = "the version of lint is not as configured: `lint 1.94.0 (abc)` here (installed), `none` configured (genti.lock)";
+    let none = "the version of lint differs from the configuration: `lint 1.94.0 (abc)` (installed) instead of `none` (genti.lock)";
     assert!(text.contains(none), "{text}");
     sandbox.run(&["lock"], 0);
     sandbox.run(&["check"], 0);
@@ -121,7 +121,7 @@ fn another_version_is_drift_if_locking_is_required() {
     sandbox.run(&judge, 0);
     update(&sandbox);
     let text = sandbox.run(&["check"], 5);
-    let other = "`lint 1.95.0 (def)` here (installed), `lint 1.94.0 (abc)` configured (genti.lock)";
+    let other = "`lint 1.95.0 (def)` (installed) instead of `lint 1.94.0 (abc)` (genti.lock)";
     assert!(text.contains(other) && text.contains("with `cargo genti lock`"), "{text}");
     // Only a gate checks it.
     sandbox.run(&["run"], 0);
@@ -145,7 +145,7 @@ fn a_missing_tool_prevents_locking_unless_it_was_only_detected() {
     let output = command.env("PATH", path_without_typos()).output().unwrap();
     let text = detected.expect(&output, 0);
     assert!(
-        text.contains("note: typos stays as it was locked, if it was: `typos` is not installed"),
+        text.contains("note: keeping the lock of typos, if there is one: `typos` is not installed"),
         "{text}"
     );
 }
@@ -163,7 +163,7 @@ fn an_invalid_lock_file_is_an_error_with_its_place() {
     let text = sandbox.run(&["run"], 2);
     assert!(text.contains("genti.lock:3:11") && text.contains("expected a string"), "{text}");
     sandbox.write("genti.lock", "format = 9\n");
-    assert!(sandbox.run(&["check"], 2).contains("a newer genti wrote this"));
+    assert!(sandbox.run(&["check"], 2).contains("this version of genti only supports lock format 1"));
 }
 
 #[test]
@@ -186,6 +186,6 @@ fn clippy_and_rustdoc_report_their_lints() {
     sandbox.write("genti.lock", &older);
     sandbox.edit("src/lib.rs", "    format!(\"Hello, {name}!\")", "    return format!(\"Hello, {name}!\");");
     let text = sandbox.run(&["run", "--tool", "clippy"], 1);
-    let said = " locked: the new finding comes from a lint that it did not have";
+    let said = " locked; the new finding is from a new lint";
     assert!(text.contains(said), "{text}");
 }

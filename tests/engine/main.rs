@@ -7,6 +7,7 @@
 mod baseline;
 mod build_dirs;
 mod cache;
+mod cancel;
 mod census;
 mod codegen;
 mod contract;

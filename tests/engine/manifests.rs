@@ -48,7 +48,7 @@ fn a_tool_that_changes_a_lock_file_or_manifest_stops_later_builds() {
 fn a_tool_that_changes_the_lock_file_last_does_not_pass() {
     let sandbox = Sandbox::with_tools("[tools.minver]\nrun = ['sh', '-c', 'echo >> Cargo.lock']\n");
     let text = sandbox.run(&["check"], 3);
-    assert!(text.contains("no verdict from: minver") && text.contains("Cargo.lock changed"), "{text}");
+    assert!(text.contains("no result from: minver") && text.contains("Cargo.lock changed"), "{text}");
     let per_file = "[tools.each]\nrun = ['sh', '-c', 'echo >> Cargo.lock', '{files}']\nper = 'file'\nfiles = ['src/*.rs']\n";
     let text = Sandbox::with_tools(per_file).run(&["check"], 3);
     assert!(text.contains("Cargo.lock changed while `each` ran"), "{text}");

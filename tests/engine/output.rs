@@ -31,7 +31,7 @@ fn huge_output_is_drained_in_bounded_memory_and_its_ends_are_kept() {
     let config = config.join("needs = [\"a\"]\n").replacen("needs = [\"a\"]\n", "", 1) + "needs = [\"b\"]\n";
     let sandbox = Sandbox::with_tools(&config);
     let text = sandbox.run(&["run"], 3);
-    assert!(text.contains("output kept in target/genti/output/b-1-0.stdout\n"), "{text}");
+    assert!(text.contains("output saved to target/genti/output/b-1-0.stdout\n"), "{text}");
     assert_eq!(reason(&sandbox, 1), "output exceeds 256 MiB");
     let resident = |name: &str| -> u64 {
         let text = std::fs::read_to_string(sandbox.beside().join(name)).unwrap();
@@ -98,7 +98,7 @@ fn output_explained_by_a_finding_is_not_kept() {
     let sandbox = Sandbox::of("broken", "w");
     // Errors of doc tests that don't compile under `cargo test --doc` are reported by another tool.
     let text = sandbox.run(&["run", "--skip-tool", "doctest"], 3);
-    assert!(kept(&sandbox).is_empty() && !text.contains("output kept"), "{text}");
+    assert!(kept(&sandbox).is_empty() && !text.contains("output saved"), "{text}");
 }
 
 /// Creates a tool that prints too much for the file `loud` and has a finding in each of the others.

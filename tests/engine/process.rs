@@ -46,6 +46,11 @@ impl Running {
         String::from_utf8_lossy(&self.stderr.bytes()).contains(text)
     }
 
+    /// Whether it has printed `text` to its standard output yet.
+    pub(crate) fn tells(&self, text: &str) -> bool {
+        String::from_utf8_lossy(&self.stdout.bytes()).contains(text)
+    }
+
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }

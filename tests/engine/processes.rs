@@ -137,7 +137,7 @@ fn tasks_not_run_within_the_time_limit_of_the_run_are_reported() {
     for line in sandbox.lines("task") {
         assert_eq!(
             (line["status"].as_str(), line["reason"].as_str()),
-            (Some("not-run"), Some("the run reached its --max-duration"))
+            (Some("not-run"), Some("the run reached --max-duration"))
         );
     }
     assert_eq!(sandbox.json("run.json")["end"]["status"], "incomplete");
@@ -162,7 +162,7 @@ fn under_fail_fast_nothing_starts_after_a_required_tool_fails() {
         check(&sandbox, &[command], 1, ["clean", "findings", "clean"]);
         check(&sandbox, &[command, "--fail-fast"], 3, ["clean", "findings", "not-run"]);
         let reason = sandbox.lines("task")[2]["reason"].clone();
-        assert_eq!(reason, "a required tool had failed before, under --fail-fast");
+        assert_eq!(reason, "not run because a required tool failed (--fail-fast)");
         // An accepted finding is not a failure.
         sandbox.run(&["baseline", "init"], 0);
         check(&sandbox, &[command, "--fail-fast"], 0, ["clean", "findings", "clean"]);

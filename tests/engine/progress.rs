@@ -90,7 +90,7 @@ fn a_terminal_shows_running_and_waiting_steps_and_then_only_the_report() {
     std::fs::write(sandbox.beside().join("done"), "").unwrap();
     let (screen, code) = terminal.end();
     let report = screen.split_once("once more there\n").unwrap().1;
-    assert_eq!(report, "      Passed a\n      Passed b\n    Finished 2 tasks, nothing new");
+    assert_eq!(report, "      Passed a\n      Passed b\n    Finished 2 tasks, no new findings");
     assert_eq!(code, Some(0));
 }
 

@@ -221,6 +221,8 @@ pub(crate) fn scrub(command: &mut Command) {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(matters)) {
         command.env_remove(name);
     }
+    // Builds of small workspaces are a third faster without these.
+    command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_INCREMENTAL", "0");
 }
 
 /// Returns the configuration that disables these tools.

@@ -47,7 +47,7 @@ fn each_failing_test_is_a_finding_and_each_target_a_task() {
             "alpha/src/lib.rs findings",
             "alpha/src/main.rs clean",
             "alpha/tests/custom.rs clean",
-            "alpha/tests/extra.rs skipped it needs features that are not enabled",
+            "alpha/tests/extra.rs skipped requires features that are not enabled",
             "alpha/tests/runs.rs clean",
             "beta/src/lib.rs clean",
             "macros/src/lib.rs clean",
@@ -118,7 +118,7 @@ fn a_target_that_does_not_compile_only_leaves_its_own_tests_without_a_verdict() 
     );
     let text = sandbox.run(&["run", "--tool", "test"], 3);
     assert!(text.contains("error[E0308]") && text.contains("alpha: `alpha` does not compile"), "{text}");
-    let not_built = "alpha/src/lib.rs incomplete it was not built: see test-build";
+    let not_built = "alpha/src/lib.rs incomplete tests not run because they failed to build";
     let statuses = statuses(&sandbox);
     assert!(statuses.contains(&not_built.to_owned()), "{statuses:?}");
     assert!(statuses.contains(&"alpha/tests/runs.rs clean".to_owned()), "{statuses:?}");
@@ -140,12 +140,12 @@ fn an_aborted_test_program_has_no_verdict() {
         assert_eq!(statuses(&sandbox), [format!("beta/src/lib.rs {expected}")], "{body}");
     };
     check("std::process::abort()", 3, "crashed killed by SIGABRT");
-    check("std::process::exit(0)", 3, "unparsable exited with 0 before its tests were done");
-    check("std::process::exit(1)", 3, "unparsable exited with 1 before its tests were done");
+    check("std::process::exit(0)", 3, "unparsable exited with 0 before its tests finished");
+    check("std::process::exit(1)", 3, "unparsable exited with 1 before its tests finished");
     let imitated =
         "test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s";
     let say = format!("use std::io::Write; writeln!(std::io::stdout(), \"\\n{imitated}\").unwrap();");
-    check(&format!("{say} std::process::exit(1)"), 3, "unparsable exited with 1, and its tests passed");
+    check(&format!("{say} std::process::exit(1)"), 3, "unparsable exited with 1 although its tests passed");
     check(&format!("{say} panic!()"), 1, "findings");
 }
 

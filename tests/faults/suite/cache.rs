@@ -129,26 +129,26 @@ pub(crate) fn can_be_forged() -> Tried {
     };
     let mut expected = looks(&sandbox);
     let mut refused = |why: &str| {
-        genti(&sandbox).expect(1, &["results.log` was not used", why, "it is written anew"]);
+        genti(&sandbox).expect(1, &["ignored `", "results.log`", why, "it will be replaced"]);
         expected += 3;
         assert_eq!(looks(&sandbox), expected, "nothing was known");
         assert!(artifacts(&sandbox) == whole);
         let run = genti(&sandbox);
-        assert!(!run.err.contains("was not used") && looks(&sandbox) == expected, "{run}");
+        assert!(!run.err.contains("ignored `") && looks(&sandbox) == expected, "{run}");
     };
     for mode in [0o666, 0o664, 0o646] {
         set_mode(&log, mode);
-        refused("others than its owner can write to it");
+        refused("other users can write to it");
     }
     // What was seen of files decides as much.
     let state = sandbox.root().join("target/genti/state");
     set_mode(&state, 0o666);
-    genti(&sandbox).expect(1, &["target/genti/state` was not used", "others than its owner"]);
+    genti(&sandbox).expect(1, &["target/genti/state`: other users can write to it"]);
     let run = genti(&sandbox);
-    assert!(!run.err.contains("was not used"), "{run}");
+    assert!(!run.err.contains("ignored `"), "{run}");
     let somebody = Some(65534);
     chown(&log, somebody, None).map_err(|error| super::table::NotTried(format!("chown: {error}")))?;
-    refused("another user put it there (uid 65534)");
+    refused("it is owned by another user (uid 65534)");
     // Restored in a container: the directory belongs to the same user.
     for path in [log.as_path(), log.parent().unwrap()] {
         chown(path, somebody, None).unwrap();

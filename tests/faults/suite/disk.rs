@@ -18,7 +18,7 @@ use super::world::{Run, World, files, run};
 #[track_caller]
 fn check_not_written(world: &World, run: &Run, says: &[&str]) {
     run.expect(4, says);
-    run.expect(4, &["error: could not ", "target/genti", "the report is on stdout"]);
+    run.expect(4, &["error: could not ", "target/genti", "printing the report to stdout instead"]);
     let report: Value = serde_json::from_slice(&run.out).unwrap();
     assert_eq!(report["gate"]["status"], "passed");
     world.check_before_repair(run);
@@ -130,7 +130,7 @@ pub(crate) fn baseline_is_not_written() -> Tried {
             }
             match ended.code() {
                 Some(0) => assert!(found == all, "{what} {nth}: {ended}"),
-                Some(4) => ended.expect(4, &["could not write `", "wholly old or wholly new"]),
+                Some(4) => ended.expect(4, &["could not write `", "is partially written"]),
                 code => assert!(matches!(code, None | Some(3)), "{what} {nth}: {ended}"),
             }
             found
@@ -151,7 +151,7 @@ pub(crate) fn is_full() -> Tried {
     let filler = world.path("target/filler");
     assert!(std::fs::write(&filler, vec![0; 2 << 20]).is_err());
     let run = world.run(&[]);
-    check_not_written(&world, &run, &["No space left on device", "what was there before is untouched"]);
+    check_not_written(&world, &run, &["No space left on device", "the previous file is unchanged"]);
     std::fs::remove_file(filler).unwrap();
     world.check(&run);
     Ok(())
@@ -164,7 +164,7 @@ pub(crate) fn takes_no_file_that_large() -> Tried {
     for limit in [0, 100, 1000] {
         let limit = format!("--fsize={limit}");
         let run = run(&mut under(&["prlimit", &limit], &world.command(&[])));
-        check_not_written(&world, &run, &["File too large", "what was there before is untouched"]);
+        check_not_written(&world, &run, &["File too large", "the previous file is unchanged"]);
         world.check_before_repair(&run);
     }
     world.check(&world.run(&[]));
@@ -273,7 +273,7 @@ pub(crate) fn is_somebody_elses() -> Tried {
     for path in ["target/genti", "target/genti/artifacts"] {
         let at = world.path(path);
         chown(&at, nobody, None).map_err(|error| NotTried(format!("chown: {error}")))?;
-        refused(path, "another user's");
+        refused(path, "owned by another user");
         chown(&at, Some(ours), None).unwrap();
     }
     world.check(&world.run(&[]));
@@ -311,7 +311,8 @@ pub(crate) fn leads_out_of_the_workspace() -> Tried {
             let what = format!("{link}, {args:?}, {leads_somewhere}");
             assert_eq!(ended.code(), Some(code), "{what}: {ended}");
             assert!(
-                ended.err.contains("a link leads elsewhere") || ended.err.contains("is a symbolic link"),
+                ended.err.contains("a symbolic link leads elsewhere")
+                    || ended.err.contains("is a symbolic link"),
                 "{what}: {ended}"
             );
             assert_eq!(outside.exists(), leads_somewhere, "{what}");
@@ -328,13 +329,13 @@ pub(crate) fn leads_out_of_the_workspace() -> Tried {
     for dir in [".config", ".github"] {
         symlink(&outside, sandbox.root().join(dir)).unwrap();
     }
-    run(&mut sandbox.command(&["init", "--github"])).expect(4, &["a link leads elsewhere"]);
+    run(&mut sandbox.command(&["init", "--github"])).expect(4, &["a symbolic link leads elsewhere"]);
     std::fs::remove_file(sandbox.root().join(".config")).unwrap();
-    run(&mut sandbox.command(&["init", "--github"])).expect(4, &["a link leads elsewhere"]);
+    run(&mut sandbox.command(&["init", "--github"])).expect(4, &["a symbolic link leads elsewhere"]);
     let config = sandbox.root().join(".config");
     std::fs::rename(&config, sandbox.beside().join("config")).unwrap();
     symlink(sandbox.beside().join("config"), &config).unwrap();
-    run(&mut sandbox.command(&["lock"])).expect(4, &["genti.lock", "a link leads elsewhere"]);
+    run(&mut sandbox.command(&["lock"])).expect(4, &["genti.lock", "a symbolic link leads elsewhere"]);
     assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
     assert_eq!(std::fs::read_dir(sandbox.beside().join("config")).unwrap().count(), 1);
     // A target directory may be anywhere.
@@ -353,9 +354,9 @@ pub(crate) fn holds_files_of_others() -> Tried {
         let before = files(&sandbox.root().join("target/genti"));
         for args in [&["run"][..], &["check"], &["verify"], &["baseline", "init"]] {
             let ended = run(&mut sandbox.command(args));
-            ended.expect(2, &["target/genti` is a directory with files of somebody else's"]);
+            ended.expect(2, &["target/genti` was not created by genti: it is a directory with other files"]);
         }
-        run(&mut sandbox.command(&["clean"])).expect(4, &["carries no CACHEDIR.TAG of genti's"]);
+        run(&mut sandbox.command(&["clean"])).expect(4, &["has no CACHEDIR.TAG of genti"]);
         assert!(files(&sandbox.root().join("target/genti")) == before, "{path}");
     }
     let world = World::new();

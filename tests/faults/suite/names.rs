@@ -168,10 +168,7 @@ pub(crate) fn one_is_too_long() -> Tried {
             sandbox.write(&format!("many/{name}"), "");
         }
         let ended = run(&mut sandbox.command(&["run"]));
-        ended.expect(
-            2,
-            &["the arguments of tool `t` alone are 200", "shorten `run` or `args` under [tools.t]"],
-        );
+        ended.expect(2, &["the arguments of tool `t` are 200", "shorten `run` or `args` under [tools.t]"]);
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ fn check_unparsable(world: &World, bytes: &[u8]) {
     let file = world.sandbox.beside().join("sarif");
     std::fs::write(&file, bytes).unwrap();
     let run = world.run(&[]);
-    run.expect(3, &["Incomplete s", "output kept in target/genti/output/s-"]);
+    run.expect(3, &["Incomplete s", "output saved to target/genti/output/s-"]);
     assert_eq!(world.statuses("s"), ["unparsable"], "{run}");
     std::fs::remove_file(&file).unwrap();
     world.check(&run);
@@ -52,7 +52,7 @@ pub(crate) fn is_no_text() -> Tried {
     let print = |bytes: &str| format!("printf 'many/a:7: new {bytes}!\\n'");
     world.fault(&format!("{}; exit 0", print("\\000")));
     let run = world.run(&[]);
-    run.expect(3, &["line 1 holds a NUL", "output kept in target/genti/output/t-1-0.stdout"]);
+    run.expect(3, &["line 1 contains a NUL byte", "output saved to target/genti/output/t-1-0.stdout"]);
     assert_eq!(world.status().0, "unparsable", "{run}");
     assert_eq!(
         std::fs::read(world.path("target/genti/output/t-1-0.stdout")).unwrap(),

@@ -80,7 +80,7 @@ pub(crate) fn max_duration() -> Tried {
     for script in ["exec sleep 3600", "trap '' TERM; exec sleep 3600"] {
         world.tool(script);
         let run = world.run(&["--max-duration", "3s"]);
-        run.expect(3, &["the run reached its --max-duration"]);
+        run.expect(3, &["the run reached --max-duration"]);
         assert_eq!(world.statuses("t"), ["not-run"; 3], "{run}");
         world.check_before_repair(&run);
     }

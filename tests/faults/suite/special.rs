@@ -107,10 +107,15 @@ pub(crate) fn of_what_runs_left() -> Tried {
     let path = "target/genti/state";
     pipe_in_place(&world, path, 0, &[path, "expected a regular file, found a named pipe"]);
     let path = "target/genti/cache/results.log";
-    pipe_in_place(&world, path, 0, &["nothing is known and nothing kept", path, "a named pipe"]);
+    pipe_in_place(&world, path, 0, &["result cache disabled", path, "a named pipe"]);
     let path = "target/genti/cache/CACHEDIR.TAG";
-    pipe_in_place(&world, path, 0, &["nothing is known and nothing kept", path, "a named pipe"]);
-    pipe_in_place(&world, "target/genti/lock", 2, &["target/genti/lock` is no regular file"]);
+    pipe_in_place(&world, path, 0, &["result cache disabled", path, "a named pipe"]);
+    pipe_in_place(
+        &world,
+        "target/genti/lock",
+        2,
+        &["target/genti/lock` was not created by genti: it is not a regular file"],
+    );
     let run = |args: &[&str]| run(&mut sandbox.command(args));
     with(&world.path("target/genti/CACHEDIR.TAG"), pipe, || {
         assert_ne!(run(&["run"]).code(), Some(0));
@@ -141,16 +146,17 @@ pub(crate) fn of_what_is_compared_and_written() -> Tried {
             let ended = run(&mut sandbox.command(&["run"]));
             ended.expect(3, &["could not read the golden file"]);
             // What leads out of the place for golden files is not even looked at.
-            let said = ended.err.contains(what) || ended.err.contains("it is a link that leads elsewhere");
+            let said =
+                ended.err.contains(what) || ended.err.contains("it is a symbolic link to another place");
             assert!(said, "{ended}");
         });
     }
     pipe(&sandbox.root().join("nobody"));
     for args in [&["run", "--report", "sarif=nobody"][..], &["report", "--format", "sarif", "-o", "nobody"]] {
-        run(&mut sandbox.command(args)).expect(4, &["nobody", "nobody reads from this pipe"]);
+        run(&mut sandbox.command(args)).expect(4, &["nobody", "no process reads from this pipe"]);
     }
     let mut command = sandbox.command(&["run"]);
     command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", "nobody");
-    run(&mut command).expect(4, &["nobody reads from this pipe"]);
+    run(&mut command).expect(4, &["no process reads from this pipe"]);
     Ok(())
 }

@@ -5,7 +5,7 @@ use super::table::Tried;
 use super::world::{HEALTHY, World, finish, start};
 
 /// What a run prints that has found another one in its workspace.
-const WAITS: &str = "waiting for another run in this workspace to end";
+const WAITS: &str = "waiting for another run in this workspace";
 
 pub(crate) fn eight() -> Tried {
     let world = World::new();

@@ -237,7 +237,7 @@ impl World {
                 Some(_) => assert!(found.ends_with(b"\n"), "{name} is cut\n{run}"),
             }
         }
-        if run.err.contains("what was there before is untouched") {
+        if run.err.contains("the previous file is unchanged") {
             assert_eq!(old, 3, "{run}");
         }
         if run.err.contains("others are of this run") {

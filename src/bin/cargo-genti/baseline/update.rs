@@ -1,4 +1,4 @@
-//! `baseline update`: drop what is fixed, and follow what moved. Never accepts anything.
+//! `baseline update`: removes fixed entries and follows moved ones. Never accepts anything.
 
 use genti::compare::baseline::shrunk;
 use genti::compare::ratchet::tightened;
@@ -13,7 +13,7 @@ use crate::run::Start;
 pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<End, End> {
     let look = super::look(args, start, shell)?;
     if look.baseline.is_empty() {
-        shell.note("there is no baseline: begin one with `cargo genti baseline init`");
+        shell.note("there is no baseline; create one with `cargo genti baseline init`");
         return Ok(End::Passed);
     }
     let outcome = &look.run.outcome;
@@ -37,22 +37,22 @@ pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<En
     });
     let (dropped, moved) = (before - after - suppressed, moved.count());
     if dropped == 0 && moved == 0 && suppressed == 0 {
-        shell.note("nothing was fixed and nothing moved: the baseline is as it was");
+        shell.note("nothing was fixed or moved; the baseline is unchanged");
     } else {
         let beside = match suppressed {
             0 => String::new(),
-            _ => format!(" and {suppressed} of what is suppressed"),
+            _ => format!(" and {suppressed} suppressed"),
         };
         shell.note(format_args!(
-            "dropped {dropped} {}{beside}, followed {moved} that moved; {after} {} left",
-            plural(dropped, "entry that is fixed", "entries that are fixed"),
+            "removed {dropped} fixed {}{beside}, updated {moved} moved; {after} {} left",
+            plural(dropped, "entry", "entries"),
             plural(after, "is", "are")
         ));
     }
     if unknown > 0 {
         shell.note(format_args!(
-            "{unknown} {} kept: nobody looked whether they are fixed",
-            plural(unknown, "entry was", "entries were")
+            "kept {unknown} {} that this run did not check",
+            plural(unknown, "entry", "entries")
         ));
     }
     Ok(End::Passed)

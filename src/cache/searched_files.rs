@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::keys::Ground;
+use super::inputs::KeyInputs;
 use crate::disk;
 use crate::model::path::RelPath;
 use crate::model::tool::{Arg, Search, Start, Tool, ToolId};
@@ -28,13 +28,13 @@ const DEFAULTS: [(&str, &str); 5] = [
 #[derive(Default)]
 pub(super) struct Dirs(OnceLock<Vec<PathBuf>>);
 
-impl Ground<'_> {
+impl KeyInputs<'_> {
     /// The files that decide the results of the tool and are no inputs of its tasks, whether or not they are there: each with
     /// a name that does not say where on this machine it is.
     pub(super) fn searched(&self, id: ToolId) -> Vec<(String, PathBuf)> {
         let tool = self.plan.graph.tool(id);
         let mut found =
-            Found { ground: self, id, paths: Vec::new(), seen: BTreeSet::new(), names: BTreeMap::new() };
+            Found { inputs: self, id, paths: Vec::new(), seen: BTreeSet::new(), names: BTreeMap::new() };
         let uses_cargo = tool.inherits() || self.identities[id.0 as usize].runs_cargo;
         for search in &tool.searches {
             found.search(search, uses_cargo);
@@ -56,6 +56,23 @@ impl Ground<'_> {
         found.named(tool);
         found.excluded();
         found.paths
+    }
+
+    /// The existing files that the command line of tool `id` names, also after a `=` or a `@`, without files of the workspace.
+    pub(super) fn arguments(&self, id: ToolId, tool: &Tool) -> Vec<PathBuf> {
+        let root = &self.workspace.root;
+        let words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
+        let names = words.flat_map(|word| {
+            let value = word.split_once('=').map(|(_, value)| value);
+            [Some(word), value, word.strip_prefix('@')].into_iter().flatten()
+        });
+        let is_path = |name: &&str| !name.is_empty() && name.len() < 4096 && !name.contains(['\n', '\0']);
+        let paths = names.filter(is_path).map(|name| disk::without_dots(&root.join(name)));
+        let named = self.declared.named(id);
+        let within = |path: &Path| self.workspace.find(&RelPath::between(root, path)?);
+        paths
+            .filter(|path| within(path).is_none_or(|file| !named.contains(&file)) && path.is_file())
+            .collect()
     }
 
     /// Every directory in which a file or a package of the workspace lies, and all above it: as it is called, and where it
@@ -107,7 +124,7 @@ impl Ground<'_> {
 
 /// The files that one tool searches for.
 struct Found<'a, 'b> {
-    ground: &'a Ground<'b>,
+    inputs: &'a KeyInputs<'b>,
     id: ToolId,
     paths: Vec<(String, PathBuf)>,
     seen: BTreeSet<PathBuf>,
@@ -118,7 +135,7 @@ struct Found<'a, 'b> {
 impl Found<'_, '_> {
     /// Adds a file, unless it is an input of every task of the tool.
     fn add(&mut self, name: String, path: PathBuf) {
-        let Ground { workspace, declared, .. } = self.ground;
+        let KeyInputs { workspace, declared, .. } = self.inputs;
         let within = RelPath::between(&workspace.root, &path);
         let file = within.as_ref().and_then(|path| workspace.find(path));
         let is_declared = file.is_some_and(|file| declared.shared(self.id).binary_search(&file).is_ok());
@@ -134,34 +151,34 @@ impl Found<'_, '_> {
     /// Adds a file that is called by where it lies, seen from the workspace.
     fn add_place(&mut self, path: PathBuf) {
         let path = disk::without_dots(&path);
-        let name = RelPath::between(&self.ground.workspace.root, &path);
+        let name = RelPath::between(&self.inputs.workspace.root, &path);
         self.add(name.map_or_else(|| path.display().to_string(), |name| name.to_string()), path);
     }
 
     fn search(&mut self, search: &Search, uses_cargo: bool) {
-        let ground = self.ground;
-        let root = &ground.workspace.root;
+        let inputs = self.inputs;
+        let root = &inputs.workspace.root;
         let Search { start, upwards, name } = search;
         match start {
             Start::Files => {
-                for dir in ground.dirs() {
+                for dir in inputs.dirs() {
                     self.add_place(dir.join(name));
                 }
             }
             Start::Absolute => self.add(name.clone(), PathBuf::from(name)),
             Start::Root => self.search_from(root, "", search),
             Start::Home => {
-                let home = ground.env.get("HOME").or_else(|| ground.env.get("USERPROFILE"));
+                let home = inputs.env.get("HOME").or_else(|| inputs.env.get("USERPROFILE"));
                 home.into_iter().for_each(|home| self.add(format!("~/{name}"), Path::new(home).join(name)));
             }
             Start::Variable(variable) => {
-                let of_cargo = if uses_cargo { ground.config.variable(variable) } else { Vec::new() };
-                let value = ground.env.get(variable);
+                let of_cargo = if uses_cargo { inputs.config.variable(variable) } else { Vec::new() };
+                let value = inputs.env.get(variable);
                 let values = value.into_iter().flat_map(|value| match variable.ends_with("DIRS") {
                     true => std::env::split_paths(value).collect(),
                     false => vec![PathBuf::from(value)],
                 });
-                let home = ground.env.get("HOME").map(Path::new);
+                let home = inputs.env.get("HOME").map(Path::new);
                 let default = DEFAULTS.iter().find(|(name, _)| name == variable);
                 let default = default.and_then(|(_, dir)| Some(home?.join(dir)));
                 // An unset variable has its default, and so has one of the base directories that is not absolute.
@@ -191,26 +208,11 @@ impl Found<'_, '_> {
         }
     }
 
-    /// Adds the files that the command line of `tool` names beside those of the workspace: after a `=` or a `@`, too.
+    /// Adds the files that the command line of `tool` names.
     fn named(&mut self, tool: &Tool) {
-        let root = &self.ground.workspace.root;
-        let words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
-        let names = words.flat_map(|word| {
-            let value = word.split_once('=').map(|(_, value)| value);
-            [Some(word), value, word.strip_prefix('@')].into_iter().flatten()
-        });
-        let is_path = |name: &&str| !name.is_empty() && name.len() < 4096 && !name.contains(['\n', '\0']);
-        let paths: Vec<_> = names.filter(is_path).map(|name| root.join(name)).collect();
-        let named = self.ground.declared.named(self.id);
-        let within = |path: &PathBuf| {
-            let path = RelPath::between(root, &disk::without_dots(path))?;
-            self.ground.workspace.find(&path)
-        };
-        let paths: Vec<_> = paths
-            .into_iter()
-            .filter(|path| within(path).is_none_or(|file| !named.contains(&file)) && path.is_file())
-            .collect();
-        paths.into_iter().for_each(|path| self.add_place(path));
+        for path in self.inputs.arguments(self.id, tool) {
+            self.add_place(path);
+        }
     }
 
     /// Adds the file that git's configuration names as the user's own excludes, where that configuration counts.
@@ -225,12 +227,12 @@ impl Found<'_, '_> {
                     continue;
                 }
                 let value = value.trim().trim_matches('"');
-                let home = self.ground.env.get("HOME").map(Path::new);
+                let home = self.inputs.env.get("HOME").map(Path::new);
                 match value.strip_prefix("~/") {
                     Some(rest) => {
                         home.into_iter().for_each(|home| self.add(value.to_owned(), home.join(rest)))
                     }
-                    None => self.add_place(self.ground.workspace.root.join(value)),
+                    None => self.add_place(self.inputs.workspace.root.join(value)),
                 }
             }
         }

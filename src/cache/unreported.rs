@@ -11,15 +11,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::extras::{Unknown, dep_infos_beside, first_source};
-use super::keys::Ground;
-use super::{Memory, Recall};
+use super::builds::{self, Builds};
+use super::discovered::{Undiscoverable, dep_infos_beside, first_source};
+use super::inputs::KeyInputs;
+use super::{ResultCache, RunState};
 use crate::model::digest::Digest;
 use crate::model::tool::{Arg, Parse, Per, Tool, ToolId};
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{BuiltUnit, RanScript};
 use crate::scan::{self, BuildDirs, Stop, Units, read_text};
-use crate::store::{self, Builds};
 
 /// Names of the configuration of clippy: no unit says that it has looked for one.
 const CLIPPY: [&str; 2] = ["clippy.toml", ".clippy.toml"];
@@ -34,7 +34,7 @@ enum Look {
 }
 
 /// What cargo has built in some directories.
-pub(super) struct Built {
+pub(super) struct FoundUnits {
     /// Where rustc has written what it read.
     pub(super) lists: Vec<List>,
     /// The build scripts that ran.
@@ -50,9 +50,9 @@ pub(super) struct List {
     pub(super) source: Option<PathBuf>,
 }
 
-impl Ground<'_> {
+impl KeyInputs<'_> {
     /// What cargo has built in the directory that `tool` builds in, one of `build_dirs` or the user's own.
-    pub(super) fn built(&self, tool: &Tool, build_dirs: &[PathBuf]) -> Built {
+    pub(super) fn built(&self, tool: &Tool, build_dirs: &[PathBuf]) -> FoundUnits {
         let workspace = self.workspace;
         let Units { lists, outputs } = Units::find(self.dir_of(tool, build_dirs), build_dirs);
         let lists: Vec<_> = lists.iter().map(|(list, package)| self.list(list, package.as_deref())).collect();
@@ -78,7 +78,7 @@ impl Ground<'_> {
                 cfgs: BTreeSet::new(),
             }));
         }
-        Built { lists, scripts }
+        FoundUnits { lists, scripts }
     }
 
     /// Where cargo builds when `tool` runs it.
@@ -129,125 +129,127 @@ fn member_in(workspace: &Workspace, dir: &Path) -> Option<PackageId> {
     packages.find(|(_, package)| package.dir.to_path(&workspace.root) == dir).map(|(id, _)| id)
 }
 
-impl Recall<'_> {
+impl ResultCache<'_> {
     /// Makes cargo look again at what it built from other inputs, before a step of tool `id` starts. Why that is impossible, if
     /// it is.
-    pub(in crate::pipeline) fn prepare(&self, id: ToolId, stop: &Stop) -> Option<String> {
-        if !self.is_silent(id) || self.builds_for_user(id) {
+    pub(crate) fn drop_outdated_builds(&self, id: ToolId, stop: &Stop) -> Option<String> {
+        if !self.hides_builds(id) || self.builds_for_user(id) {
             return None;
         }
-        let mut memory = self.lock();
-        let dir = self.ground.dir_of(self.project.plan.graph.tool(id), &self.build_dirs);
+        let mut state = self.lock();
+        let dir = self.inputs.dir_of(self.context.plan.graph.tool(id), &self.build_dirs);
         // What is built later in this run is built from the present inputs.
-        if memory.known.prepared.contains(dir) {
+        if state.builds.prepared.contains(dir) {
             return None;
         }
-        for (file, look) in self.survey(&mut memory, id) {
+        for (file, look) in self.survey(&mut state, id) {
             if look == Look::Other
                 && let Err(error) = scan::forget_unit(&file, stop)
             {
                 return Some(format!("cargo could not be made to build again what has changed: {error}"));
             }
         }
-        memory.known.prepared.insert(dir.to_path_buf());
+        state.builds.prepared.insert(dir.to_path_buf());
         None
     }
 
     /// Takes note of what cargo has built for tool `id`. Whether all of it is built from the present inputs, as far as that is
     /// to be known.
-    pub(super) fn take_note(&self, memory: &mut Memory, id: ToolId) -> bool {
-        if !self.is_silent(id) {
+    pub(super) fn note_builds(&self, state: &mut RunState, id: ToolId) -> bool {
+        if !self.hides_builds(id) {
             return true;
         }
-        let before = memory.known.builds.clone();
-        let is_current = self.survey(memory, id).iter().all(|(_, look)| *look == Look::Current);
-        if memory.known.builds != before {
-            let _ = store::save_builds(&self.project.workspace.target_dir, &memory.known.builds);
+        let before = state.builds.builds.clone();
+        let is_current = self.survey(state, id).iter().all(|(_, look)| *look == Look::Current);
+        if state.builds.builds != before {
+            let _ = builds::save_builds(&self.context.workspace.target_dir, &state.builds.builds);
         }
         let is_users = self.builds_for_user(id);
-        memory.known.in_shared |= self.is_shared && is_users && !is_current;
+        state.builds.in_shared |= self.is_shared && is_users && !is_current;
         is_current
     }
 
     /// Takes note of what cargo has built in this run, for the tools that would ask in another one.
-    pub(super) fn take_note_for_silent(&self, memory: &mut Memory) {
-        let graph = &self.project.plan.graph;
+    pub(super) fn note_unreported_builds(&self, state: &mut RunState) {
+        let graph = &self.context.plan.graph;
         let mut dirs = BTreeSet::new();
-        for (id, tool) in graph.tools().filter(|(id, _)| self.is_silent(*id) && !self.builds_for_user(*id)) {
-            if dirs.insert(self.ground.dir_of(tool, &self.build_dirs)) {
-                self.survey(memory, id);
+        for (id, tool) in graph.tools().filter(|(id, _)| self.hides_builds(*id) && !self.builds_for_user(*id))
+        {
+            if dirs.insert(self.inputs.dir_of(tool, &self.build_dirs)) {
+                self.survey(state, id);
             }
         }
     }
 
     /// The lists of what rustc read of the target that `unit` documents, as far as they are of the present inputs.
-    pub(super) fn read_by_rustc(&self, memory: &mut Memory, unit: &BuiltUnit) -> Vec<PathBuf> {
+    pub(super) fn read_by_rustc(&self, state: &mut RunState, unit: &BuiltUnit) -> Vec<PathBuf> {
         let clippy = self.clippy();
         let mut lists = dep_infos_beside(unit);
         lists.retain(|path| {
-            let list = self.ground.list(path, Some(&unit.name));
-            self.look_at_list(memory, &list, clippy) == Look::Current
+            let list = self.inputs.list(path, Some(&unit.name));
+            self.look_at_list(state, &list, clippy) == Look::Current
         });
         lists
     }
 
     /// Whether tool `id` may run cargo and does not report what it built.
-    fn is_silent(&self, id: ToolId) -> bool {
-        let tool = self.project.plan.graph.tool(id);
-        let identity = &self.ground.identities[id.0 as usize];
+    fn hides_builds(&self, id: ToolId) -> bool {
+        let tool = self.context.plan.graph.tool(id);
+        let identity = &self.inputs.identities[id.0 as usize];
         let may_run = identity.runs_cargo || tool.inherits() && identity.unknown.is_some();
         may_run && !tool.uses_executable() && !reports(tool)
     }
 
     /// Whether cargo builds in the user's own directory when tool `id` runs it.
     fn builds_for_user(&self, id: ToolId) -> bool {
-        self.is_shared || !self.project.plan.graph.tool(id).inherits()
+        self.is_shared || !self.context.plan.graph.tool(id).inherits()
     }
 
     /// Every unit in the directory that tool `id` builds in, by a file of it, and what it comes to.
-    fn survey(&self, memory: &mut Memory, id: ToolId) -> Vec<(PathBuf, Look)> {
-        let Built { lists, scripts } = self.ground.built(self.project.plan.graph.tool(id), &self.build_dirs);
+    fn survey(&self, state: &mut RunState, id: ToolId) -> Vec<(PathBuf, Look)> {
+        let FoundUnits { lists, scripts } =
+            self.inputs.built(self.context.plan.graph.tool(id), &self.build_dirs);
         let clippy = self.clippy();
         let mut looks = Vec::new();
         for list in lists {
-            let look = self.look_at_list(memory, &list, clippy);
+            let look = self.look_at_list(state, &list, clippy);
             looks.push((list.path, look));
         }
         for script in scripts {
-            let is_current = self.is_current_script(memory, &script);
+            let is_current = self.is_current_script(state, &script);
             looks.push((script.output, if is_current { Look::Current } else { Look::Other }));
         }
         looks
     }
 
-    fn look_at_list(&self, memory: &mut Memory, list: &List, clippy: Digest) -> Look {
-        let Some(stamp) = self.ground.elsewhere.stamp(&list.path) else { return Look::Other };
+    fn look_at_list(&self, state: &mut RunState, list: &List, clippy: Digest) -> Look {
+        let Some(stamp) = self.inputs.outside.stamp(&list.path) else { return Look::Other };
         let key = format!("list {}", self.key(&list.path));
         let seen = (stamp.len, stamp.modified);
-        if memory.known.surveyed.get(&key) == Some(&seen) {
+        if state.builds.surveyed.get(&key) == Some(&seen) {
             return Look::Current;
         }
-        let now = match self.ground.read_by_list(list, &self.build_dirs, &self.wide) {
-            Ok(Some(read)) => Some(store::Built { len: seen.0, modified: seen.1, read, presumed: clippy }),
+        let now = match self.inputs.read_by_list(list, &self.build_dirs, &self.all_files) {
+            Ok(Some(read)) => Some(builds::Built { len: seen.0, modified: seen.1, read, presumed: clippy }),
             Ok(None) => {
-                memory.known.surveyed.insert(key, seen);
+                state.builds.surveyed.insert(key, seen);
                 return Look::Current;
             }
-            Err(Unknown) => None,
+            Err(Undiscoverable) => None,
         };
-        let is_new = stamp.modified >= self.project.workspace.seen.at;
-        let look = compare(&mut memory.known.builds, &key, now, is_new);
+        let is_new = stamp.modified >= self.context.workspace.seen.at;
+        let look = compare(&mut state.builds.builds, &key, now, is_new);
         if look == Look::Current {
-            memory.known.surveyed.insert(key, seen);
+            state.builds.surveyed.insert(key, seen);
         }
         look
     }
 
     /// The configuration of clippy that any package may find. It changes rarely: then all is built again.
     fn clippy(&self) -> Digest {
-        let around = self.ground.dirs().iter().map(PathBuf::as_path);
-        let named = self.ground.env.get("CLIPPY_CONF_DIR").map(Path::new);
-        let named = named.map(|dir| self.project.workspace.root.join(dir));
+        let around = self.inputs.dirs().iter().map(PathBuf::as_path);
+        let named = self.inputs.env.get("CLIPPY_CONF_DIR").map(Path::new);
+        let named = named.map(|dir| self.context.workspace.root.join(dir));
         let dirs = around.chain(named.iter().flat_map(|dir| dir.ancestors()));
         self.digest_of(dirs.flat_map(|dir| CLIPPY.map(|name| dir.join(name))).collect())
     }
@@ -275,7 +277,7 @@ fn package_dir(source: &Path) -> Option<PathBuf> {
 }
 
 /// Compares a unit with what it was built from, or takes note of that if it is new; `now` is `None` if that is unknown.
-fn compare(builds: &mut Builds, key: &str, now: Option<store::Built>, is_new: bool) -> Look {
+fn compare(builds: &mut Builds, key: &str, now: Option<builds::Built>, is_new: bool) -> Look {
     match now {
         Some(now) if is_new => {
             builds.insert(key.to_owned(), now);

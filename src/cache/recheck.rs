@@ -5,8 +5,8 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::known::Known;
-use super::{Project, Recall};
+use super::presumed::KnownReads;
+use super::{Context, ResultCache};
 use crate::model::path::RelPath;
 use crate::model::task::{Task, TaskIx, Unit};
 use crate::model::tool::ToolId;
@@ -15,48 +15,50 @@ use crate::normalize::Traces;
 use crate::workspace;
 
 /// What has changed of the inputs of a task.
+#[derive(Clone)]
 pub(super) enum Change {
     None,
-    /// A file that the tool is not known to read, and has as an input only because it might.
+    /// A file that the tool is not known to read, or may have written itself.
     Presumed,
     /// This, as a user would name it.
     Input(String),
 }
 
 /// Looks at inputs again, each once.
-pub(super) struct Again<'a, 'b> {
-    recall: &'a Recall<'b>,
-    known: Known<'a>,
+pub(super) struct Recheck<'a, 'b> {
+    cache: &'a ResultCache<'b>,
+    known: KnownReads<'a>,
     files: BTreeMap<FileId, bool>,
-    tools: BTreeMap<ToolId, Option<String>>,
+    tools: BTreeMap<ToolId, Change>,
     /// By tool and package: the roots of a package have the same inputs.
     sets: BTreeMap<(ToolId, Option<PackageId>), Vec<FileId>>,
 }
 
-impl<'a, 'b> Again<'a, 'b> {
-    pub(super) fn new(recall: &'a Recall<'b>) -> Self {
-        let known = Known::new(&recall.ground, &recall.build_dirs);
-        Self { recall, known, files: BTreeMap::new(), tools: BTreeMap::new(), sets: BTreeMap::new() }
+impl<'a, 'b> Recheck<'a, 'b> {
+    pub(super) fn new(cache: &'a ResultCache<'b>) -> Self {
+        let known = KnownReads::new(&cache.inputs, &cache.build_dirs);
+        Self { cache, known, files: BTreeMap::new(), tools: BTreeMap::new(), sets: BTreeMap::new() }
     }
 
     /// What has changed that decides the result of `task`, whose process left `traces`.
     pub(super) fn changed(&mut self, task: TaskIx, traces: Option<&Traces>) -> Change {
-        let Recall { project: Project { workspace, plan, .. }, ground, .. } = self.recall;
+        let ResultCache { context: Context { workspace, plan, .. }, inputs, .. } = self.cache;
         let Task { tool: id, unit, .. } = *plan.graph.task(task);
         let tool = plan.graph.tool(id);
         if !self.tools.contains_key(&id) {
             let changed = self.tool_changed(id);
             self.tools.insert(id, changed);
         }
-        if let Some(Some(changed)) = self.tools.get(&id) {
-            return Change::Input(changed.clone());
+        let of_tool = self.tools.get(&id).cloned().unwrap_or(Change::None);
+        if matches!(of_tool, Change::Input(_)) {
+            return of_tool;
         }
         let set = (id, unit.package(workspace));
         let changed = match unit {
             Unit::File(file) => self.all_changed(vec![file]),
             _ => {
                 if !self.sets.contains_key(&set) {
-                    let changed = self.all_changed(ground.declared.own(task));
+                    let changed = self.all_changed(inputs.declared.own(task));
                     self.sets.insert(set, changed);
                 }
                 self.sets.get(&set).cloned().unwrap_or_default()
@@ -65,35 +67,43 @@ impl<'a, 'b> Again<'a, 'b> {
         let reads = |id: &&FileId| self.known.reads(tool, unit, traces, &workspace.file(**id).path);
         match self.first(changed.iter().filter(reads)) {
             Some(path) => Change::Input(path),
-            None if changed.is_empty() => Change::None,
+            None if changed.is_empty() => of_tool,
             None => Change::Presumed,
         }
     }
 
     /// What has changed that decides the results of all tasks of the tool.
-    fn tool_changed(&mut self, id: ToolId) -> Option<String> {
-        let Recall { project: Project { workspace, plan, .. }, ground, keys, programs, .. } = self.recall;
+    fn tool_changed(&mut self, id: ToolId) -> Change {
+        let ResultCache { context: Context { workspace, plan, .. }, inputs, keys, programs, .. } = self.cache;
         let at = id.0 as usize;
-        let is_other = |path: &Path| !ground.elsewhere.is_as_seen(path);
-        let mut own = ground.identities[at].files.iter().map(|(_, path)| path).chain(&programs[at]);
+        let is_other = |path: &Path| !inputs.outside.is_as_seen(path);
+        let mut own = inputs.identities[at].files.iter().map(|(_, path)| path).chain(&programs[at]);
         if own.any(|path| is_other(path)) {
-            return Some(format!("the program of {}", plan.graph.tool(id).name));
+            return Change::Input(format!("the program of {}", plan.graph.tool(id).name));
         }
-        let mut files = ground.declared.shared(id).to_vec();
+        let mut files = inputs.declared.shared(id).to_vec();
         if let Ok(key) = &keys[at] {
-            if let Some(path) = key.looked_at.elsewhere.iter().find(|path| is_other(path)) {
+            if let Some(path) = key.looked_at.outside.iter().find(|path| is_other(path)) {
                 let name = RelPath::between(&workspace.root, path);
-                return Some(name.map_or_else(|| path.display().to_string(), |name| name.to_string()));
+                return Change::Input(
+                    name.map_or_else(|| path.display().to_string(), |name| name.to_string()),
+                );
             }
             files.extend(&key.looked_at.files);
         }
         let changed = self.all_changed(files);
-        self.first(changed.iter())
+        let has_written =
+            || keys[at].as_ref().is_ok_and(|key| key.looked_at.arguments.iter().any(|path| is_other(path)));
+        match self.first(changed.iter()) {
+            Some(path) => Change::Input(path),
+            None if has_written() => Change::Presumed,
+            None => Change::None,
+        }
     }
 
     /// Those of `files` that have changed.
     fn all_changed(&mut self, mut files: Vec<FileId>) -> Vec<FileId> {
-        let workspace = &self.recall.project.workspace;
+        let workspace = self.cache.context.workspace;
         let new: Vec<_> = files.iter().copied().filter(|id| !self.files.contains_key(id)).collect();
         let looked: Vec<_> =
             new.into_par_iter().map(|id| (id, !workspace::still_as_seen(workspace, id))).collect();
@@ -104,7 +114,7 @@ impl<'a, 'b> Again<'a, 'b> {
 
     /// The one of `files` that is named.
     fn first<'f>(&self, files: impl Iterator<Item = &'f FileId>) -> Option<String> {
-        let paths: Vec<&RelPath> = files.map(|id| &self.recall.project.workspace.file(*id).path).collect();
+        let paths: Vec<&RelPath> = files.map(|id| &self.cache.context.workspace.file(*id).path).collect();
         // The lock file last: it is no fault of anybody's.
         let lockfile = RelPath::new("Cargo.lock");
         paths.iter().find(|path| ***path != lockfile).or(paths.first()).map(|path| path.to_string())

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use super::keys::Ground;
+use super::inputs::KeyInputs;
 use crate::model::path::RelPath;
 use crate::model::task::Unit;
 use crate::model::tool::{Discovers, Tool};
@@ -16,16 +16,16 @@ use crate::normalize::Traces;
 use crate::workspace;
 
 /// Answers for one moment of a run.
-pub(super) struct Known<'a> {
-    ground: &'a Ground<'a>,
+pub(super) struct KnownReads<'a> {
+    inputs: &'a KeyInputs<'a>,
     build_dirs: &'a [PathBuf],
     /// The files that git tracks. Asked for once something has changed.
     tracked: OnceLock<BTreeSet<RelPath>>,
 }
 
-impl<'a> Known<'a> {
-    pub(super) fn new(ground: &'a Ground<'a>, build_dirs: &'a [PathBuf]) -> Self {
-        Self { ground, build_dirs, tracked: OnceLock::new() }
+impl<'a> KnownReads<'a> {
+    pub(super) fn new(inputs: &'a KeyInputs<'a>, build_dirs: &'a [PathBuf]) -> Self {
+        Self { inputs, build_dirs, tracked: OnceLock::new() }
     }
 
     /// Whether a process of `tool` over `unit` that left `traces` is known to read `path`, which is one of the declared inputs
@@ -41,7 +41,7 @@ impl<'a> Known<'a> {
         let none = Traces::default();
         let traces = traces.unwrap_or(&none);
         let is_told = discovers == Discovers::Modules || !traces.units.is_empty();
-        match self.ground.discovered(tool, &[unit], traces, self.build_dirs) {
+        match self.inputs.collect(tool, &[unit], traces, self.build_dirs) {
             // What can't be read any more may have named it.
             Err(_) => true,
             Ok(discovered) => {
@@ -51,6 +51,6 @@ impl<'a> Known<'a> {
     }
 
     fn is_tracked(&self, path: &RelPath) -> bool {
-        self.tracked.get_or_init(|| workspace::tracked(&self.ground.workspace.root)).contains(path)
+        self.tracked.get_or_init(|| workspace::tracked(&self.inputs.workspace.root)).contains(path)
     }
 }

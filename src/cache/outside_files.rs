@@ -10,7 +10,7 @@ use crate::model::stamp::{FileTable, KnownFile, Stamp};
 use crate::workspace::{self, Look};
 
 /// What is known of them.
-pub(super) struct Elsewhere {
+pub(super) struct OutsideFiles {
     /// By path; `None` is no file.
     looks: Mutex<BTreeMap<PathBuf, Option<Look>>>,
     before: BTreeMap<Vec<u8>, (Stamp, Digest)>,
@@ -21,7 +21,7 @@ pub(super) struct Elsewhere {
 /// A file that is there and can't be read: nothing that depends on it can be known.
 pub(super) struct Unreadable;
 
-impl Elsewhere {
+impl OutsideFiles {
     pub(super) fn new(before: &FileTable, at: i64) -> Self {
         let known = |file: KnownFile<'_>| Some((file.path.to_vec(), (file.stamp?, file.digest)));
         Self { looks: Mutex::default(), before: before.iter().filter_map(known).collect(), at }

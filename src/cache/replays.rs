@@ -12,19 +12,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::super::Project;
-use super::extras::Unknown;
-use super::{Memory, Recall};
+use super::builds::{self, Builds, Built};
+use super::discovered::Undiscoverable;
+use super::{Context, ResultCache, RunState};
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::tool::{Start, ToolId};
 use crate::model::workspace::PackageId;
 use crate::normalize::{BuiltUnit, Gap, Parsed, RanScript};
 use crate::scan::{Fingerprint, Stop};
-use crate::store::{self, Builds, Built};
 
 /// The real builds that are known of.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct RealBuilds {
     pub(super) builds: Builds,
     /// The lists of what units have read that were looked at in this run and are of the present inputs, by size and time.
     pub(super) surveyed: BTreeMap<String, (u64, i64)>,
@@ -38,9 +37,9 @@ pub(super) struct Known {
     pub(super) in_shared: bool,
 }
 
-impl Known {
+impl RealBuilds {
     pub(super) fn load(target_dir: &Path) -> Self {
-        Self { builds: store::load_builds(target_dir), ..Self::default() }
+        Self { builds: builds::load_builds(target_dir), ..Self::default() }
     }
 }
 
@@ -64,24 +63,24 @@ enum Look {
     Stale,
 }
 
-impl Recall<'_> {
+impl ResultCache<'_> {
     /// Looks at what the cargo behind `parsed` replayed. Whether it is to run again, because it would look at the present
     /// inputs now; else `parsed` says what is to be known of it.
-    pub(in crate::pipeline) fn review(&self, id: ToolId, parsed: &mut Parsed, stop: &Stop) -> bool {
-        let mut memory = self.lock();
-        let before = memory.known.builds.clone();
+    pub(crate) fn check_replays(&self, id: ToolId, parsed: &mut Parsed, stop: &Stop) -> bool {
+        let mut state = self.lock();
+        let before = state.builds.builds.clone();
         let (mut stale, mut is_presumed) = (Vec::new(), false);
         let units = std::mem::take(&mut parsed.traces.units).into_iter();
         let units = units.map(|unit| match unit.is_doc {
-            true => BuiltUnit { read_by_rustc: self.read_by_rustc(&mut memory, &unit), ..unit },
+            true => BuiltUnit { read_by_rustc: self.read_by_rustc(&mut state, &unit), ..unit },
             false => unit,
         });
         parsed.traces.units = units.collect();
         let has_macros = parsed.traces.units.iter().any(|unit| unit.is_macro);
-        let local = |manifest: &Path| !self.ground.is_immutable(manifest);
+        let local = |manifest: &Path| !self.inputs.is_immutable(manifest);
         let units = parsed.traces.units.iter().filter(|unit| local(&unit.manifest));
         for unit in units {
-            match self.look_at_unit(&mut memory, id, unit, &parsed.traces.scripts) {
+            match self.look_at_unit(&mut state, id, unit, &parsed.traces.scripts) {
                 Look::Real => {}
                 Look::Presumed => is_presumed |= has_macros,
                 Look::Stale => stale.push((&unit.artifact, unit.name.as_str(), unit.fingerprint.as_str())),
@@ -89,7 +88,7 @@ impl Recall<'_> {
         }
         let scripts = parsed.traces.scripts.iter();
         for script in scripts.filter(|script| script.manifest.as_deref().is_some_and(local)) {
-            match self.look_at_script(&mut memory, script) {
+            match self.look_at_script(&mut state, script) {
                 Look::Real => {}
                 // What it reads it states, or is run for any file.
                 Look::Presumed => {}
@@ -98,13 +97,13 @@ impl Recall<'_> {
                 }
             }
         }
-        self.take_note_for_silent(&mut memory);
-        if memory.known.builds != before {
+        self.note_unreported_builds(&mut state);
+        if state.builds.builds != before {
             // What can't be written is unknown to the next run, which is on the safe side.
-            let _ = store::save_builds(&self.project.workspace.target_dir, &memory.known.builds);
+            let _ = builds::save_builds(&self.context.workspace.target_dir, &state.builds.builds);
         }
         if stale.is_empty() || self.is_shared {
-            memory.known.in_shared |= self.is_shared && (is_presumed || !stale.is_empty());
+            state.builds.in_shared |= self.is_shared && (is_presumed || !stale.is_empty());
             parsed.traces.is_replayed = is_presumed || !stale.is_empty();
             return false;
         }
@@ -113,7 +112,7 @@ impl Recall<'_> {
         for (artifact, package, name) in stale {
             let fingerprint = Fingerprint { artifact, package, name };
             // What is still replayed although it was removed is not found where it was looked for.
-            let is_first = memory.known.removed.insert(self.key(artifact));
+            let is_first = state.builds.removed.insert(self.key(artifact));
             match is_first.then(|| fingerprint.remove(stop)) {
                 Some(Ok(true)) => again = true,
                 _ => unsure = Some(package),
@@ -132,12 +131,12 @@ impl Recall<'_> {
 
     fn look_at_unit(
         &self,
-        memory: &mut Memory,
+        state: &mut RunState,
         id: ToolId,
         unit: &BuiltUnit,
         scripts: &BTreeSet<RanScript>,
     ) -> Look {
-        let read = self.ground.read_by_unit(unit, scripts, &self.build_dirs, &self.wide);
+        let read = self.inputs.read_by_unit(unit, scripts, &self.build_dirs, &self.all_files);
         let read = read.map(|read| {
             let mut hasher = Hasher::new("genti.unit.1");
             hasher.field("read", &read.0);
@@ -149,50 +148,50 @@ impl Recall<'_> {
             hasher.finish()
         });
         let presumed = match unit.package {
-            Some(package) => self.files(memory, package).unnamed,
+            Some(package) => self.files(state, package).unnamed,
             None => self.outside(&unit.name),
         };
-        self.compare(memory, &unit.artifact, presumed, read, unit.fresh)
+        self.compare(state, &unit.artifact, presumed, read, unit.fresh)
     }
 
     /// Whether what `script` printed is of the present inputs.
-    pub(super) fn is_current_script(&self, memory: &mut Memory, script: &RanScript) -> bool {
-        self.look_at_script(memory, script) == Look::Real
+    pub(super) fn is_current_script(&self, state: &mut RunState, script: &RanScript) -> bool {
+        self.look_at_script(state, script) == Look::Real
     }
 
-    fn look_at_script(&self, memory: &mut Memory, script: &RanScript) -> Look {
-        let read = self.ground.read_by_script(script, &self.build_dirs, &self.wide);
+    fn look_at_script(&self, state: &mut RunState, script: &RanScript) -> Look {
+        let read = self.inputs.read_by_script(script, &self.build_dirs, &self.all_files);
         // Without a statement, it runs again for any file of its package.
-        let all = script.package.map(|package| self.files(memory, package).all);
+        let all = script.package.map(|package| self.files(state, package).all);
         let read = read.map(|read| read.or(all).unwrap_or_else(|| self.outside(&script.name)));
-        let written = self.ground.elsewhere.stamp(&script.output);
-        let is_old = written.is_some_and(|stamp| stamp.modified < self.project.workspace.seen.at);
-        self.compare(memory, &script.output, Digest([0; 32]), read, is_old)
+        let written = self.inputs.outside.stamp(&script.output);
+        let is_old = written.is_some_and(|stamp| stamp.modified < self.context.workspace.seen.at);
+        self.compare(state, &script.output, Digest([0; 32]), read, is_old)
     }
 
     /// Compares what a unit reads now with what it read in its last real build, or takes note of a new one.
     fn compare(
         &self,
-        memory: &mut Memory,
+        state: &mut RunState,
         artifact: &Path,
         presumed: Digest,
-        read: Result<Digest, Unknown>,
+        read: Result<Digest, Undiscoverable>,
         is_replayed: bool,
     ) -> Look {
         let key = self.key(artifact);
-        let stamp = self.ground.elsewhere.stamp(artifact);
+        let stamp = self.inputs.outside.stamp(artifact);
         let (Ok(read), Some(stamp)) = (read, stamp) else {
-            memory.known.builds.remove(&key);
+            state.builds.builds.remove(&key);
             // What was built now was looked at, even if it can't be said what that was.
             return if is_replayed { Look::Stale } else { Look::Real };
         };
         let now = Built { len: stamp.len, modified: stamp.modified, read, presumed };
         if !is_replayed {
-            memory.known.builds.insert(key, now);
+            state.builds.builds.insert(key, now);
             return Look::Real;
         }
         let is_same = |built: &&Built| (built.len, built.modified) == (now.len, now.modified);
-        match memory.known.builds.get(&key).filter(is_same) {
+        match state.builds.builds.get(&key).filter(is_same) {
             Some(built) if built.read != read => Look::Stale,
             Some(built) if built.presumed != presumed => Look::Presumed,
             Some(_) => Look::Real,
@@ -200,13 +199,13 @@ impl Recall<'_> {
         }
     }
 
-    fn files(&self, memory: &mut Memory, package: PackageId) -> PackageFiles {
+    fn files(&self, state: &mut RunState, package: PackageId) -> PackageFiles {
         let make = || {
-            let named = self.ground.named_by_sources(package, &self.build_dirs);
+            let named = self.inputs.named_by_sources(package, &self.build_dirs);
             let mut all = Hasher::new("genti.presumed.1");
             let mut unnamed = Hasher::new("genti.presumed.1");
-            let files = self.ground.declared.files_of(package).iter();
-            for file in files.map(|id| self.project.workspace.file(*id)) {
+            let files = self.inputs.declared.files_of(package).iter();
+            for file in files.map(|id| self.context.workspace.file(*id)) {
                 let hashers = [Some(&mut all), Some(&mut unnamed).filter(|_| !named.contains(&file.path))];
                 for hasher in hashers.into_iter().flatten() {
                     hasher.field("path", file.path.as_bytes());
@@ -215,12 +214,12 @@ impl Recall<'_> {
             }
             PackageFiles { all: all.finish(), unnamed: unnamed.finish() }
         };
-        *memory.known.files.entry(package).or_insert_with(make)
+        *state.builds.files.entry(package).or_insert_with(make)
     }
 
     /// The files of the package `name` outside of the workspace.
     fn outside(&self, name: &str) -> Digest {
-        let found = self.project.workspace.outside.iter().filter(|package| package.name == name);
+        let found = self.context.workspace.outside.iter().filter(|package| package.name == name);
         let mut hasher = Hasher::new("genti.presumed.1");
         found.for_each(|package| hasher.field("content", &package.digest.0));
         hasher.finish()
@@ -228,11 +227,11 @@ impl Recall<'_> {
 
     /// The configuration that the tool finds when it searches for it from `package`.
     fn searched(&self, id: ToolId, package: PackageId) -> Digest {
-        let Project { workspace, plan, .. } = self.project;
+        let Context { workspace, plan, .. } = self.context;
         let dir = workspace.package(package).dir.to_path(&workspace.root);
         let searches = plan.graph.tool(id).searches.iter().filter(|search| search.start == Start::Files);
         let around = searches.flat_map(|search| dir.ancestors().map(|dir| dir.join(&search.name)));
-        let places = self.ground.searched(id).into_iter().map(|(_, path)| path);
+        let places = self.inputs.searched(id).into_iter().map(|(_, path)| path);
         // That of other packages is none of its.
         let places = places.filter(|path| {
             !path.starts_with(&workspace.root) || path.parent().is_some_and(|parent| dir.starts_with(parent))
@@ -242,8 +241,8 @@ impl Recall<'_> {
 
     /// The toolchain that the tool runs, by its content.
     fn toolchain(&self, id: ToolId) -> Digest {
-        let sysroot = self.project.programs.sysroot();
-        let files = self.ground.identities[id.0 as usize].files.iter().map(|(_, path)| path);
+        let sysroot = self.context.programs.sysroot();
+        let files = self.inputs.identities[id.0 as usize].files.iter().map(|(_, path)| path);
         let own = files.filter(|path| sysroot.is_some_and(|sysroot| path.starts_with(sysroot)));
         self.digest_of(own.cloned().collect())
     }
@@ -252,7 +251,7 @@ impl Recall<'_> {
     pub(super) fn digest_of(&self, paths: BTreeSet<PathBuf>) -> Digest {
         let mut hasher = Hasher::new("genti.contents.1");
         for path in paths {
-            if let Ok(Some(digest)) = self.ground.elsewhere.digest(&path) {
+            if let Ok(Some(digest)) = self.inputs.outside.digest(&path) {
                 hasher.field("path", path.as_os_str().as_encoded_bytes());
                 hasher.field("content", &digest.0);
             }
@@ -262,7 +261,7 @@ impl Recall<'_> {
 
     /// The name of what was built: its path from the target directory.
     pub(super) fn key(&self, artifact: &Path) -> String {
-        let target_dir = &self.project.workspace.target_dir;
+        let target_dir = &self.context.workspace.target_dir;
         artifact.strip_prefix(target_dir).unwrap_or(artifact).to_string_lossy().into_owned()
     }
 }

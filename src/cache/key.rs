@@ -1,37 +1,37 @@
-//! What decides a result, as a list of named parts: one walk makes it, its digest is the key, and the difference of two
-//! such lists is the explanation.
+//! Cache keys: everything that affects a result, as a list of named parts. One walk collects the parts. Their
+//! digest is the key, and the difference between two lists explains a cache miss.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::digest::{ContentHash, Digest, Sink};
+use crate::model::digest::{ContentHash, Digest, Sink};
 
-/// The kind of a part.
+/// Kind of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum What {
-    /// This program, which reads what tools print.
+    /// The genti executable, which parses the output of tools.
     Genti,
-    /// A field of the tool's definition.
+    /// A field of the definition of the tool.
     Definition,
-    /// Cargo's flags that select what is built.
+    /// Cargo flags that select what is built.
     Selection,
-    /// A file that makes up the tool.
+    /// A file of the tool's program.
     Program,
-    /// A variable that the tool sees. Its value is known by its digest alone.
+    /// An environment variable of the tool. Only the digest of its value is stored.
     Variable,
-    /// A file that the tool reads and that is no input of any task: configuration above the workspace, for one.
+    /// A file that the tool reads but no task declares, such as configuration above the workspace.
     File,
     /// Inputs that all tasks of the tool share.
     Inputs,
-    /// What decides the results of a tool that this one needs.
+    /// The parts of a tool that this one needs.
     Need,
-    /// What a tool says its version is, where its files alone don't tell.
+    /// The version that a tool prints, if its files don't determine it.
     Version,
 }
 
 impl What {
-    /// In words, with the name of the part behind it.
+    /// Describes the part `name` of this kind. The text without a name is hashed.
     pub fn describe(self, name: &str) -> String {
         match self {
             Self::Genti => "genti itself".to_owned(),
@@ -47,7 +47,7 @@ impl What {
     }
 }
 
-/// What decides the results of a tool, its tasks' own inputs aside.
+/// The parts that affect all results of a tool. The inputs of its individual tasks are not among them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parts(BTreeMap<(What, String), Digest>);
 
@@ -57,7 +57,7 @@ impl Parts {
         self.0.insert((what, name.into()), digest);
     }
 
-    /// Adds what `value` is made of: a part for each name of its fields.
+    /// Adds the fields of `value`, one part per field name.
     pub fn add_fields(&mut self, what: What, value: &dyn ContentHash) {
         let mut fields = Fields::default();
         value.feed(&mut fields);
@@ -66,7 +66,7 @@ impl Parts {
         }
     }
 
-    /// What is not the same as `before`.
+    /// Returns the differences from `before`.
     pub fn changes(&self, before: &Self) -> Vec<Change> {
         let keys: std::collections::BTreeSet<_> = self.0.keys().chain(before.0.keys()).collect();
         let change = |key: &(What, String)| {
@@ -88,14 +88,14 @@ impl ContentHash for Parts {
     }
 }
 
-/// Something that decides a result and is not as it was.
+/// A part that has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What.
+    /// Description of the part.
     pub what: String,
-    /// The digest of what it was; `None` if it was not there.
+    /// Digest before; `None` if the part is new.
     pub from: Option<Digest>,
-    /// The digest of what it is; `None` if it is gone.
+    /// Digest after; `None` if the part is gone.
     pub to: Option<Digest>,
 }
 
@@ -110,7 +110,8 @@ impl ContentHash for Bytes<'_> {
     }
 }
 
-/// The sink that keeps the values of each field by its name. The name before a dot stands for all behind it.
+/// The sink that collects the values of each field by name. Fields whose names have a dot are grouped by the
+/// name before it.
 #[derive(Default)]
 struct Fields(BTreeMap<&'static str, Vec<Vec<u8>>>);
 
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_another_exactly_when_something_has_changed() {
+    fn the_key_differs_if_and_only_if_a_part_has_changed() {
         let before = parts(&[(What::Variable, "A", "1"), (What::Variable, "B", "2")]);
         let cases = [
             (vec![(What::Variable, "A", "1"), (What::Variable, "B", "2")], vec![]),

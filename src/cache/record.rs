@@ -1,4 +1,4 @@
-//! Results as they are stored: what was found, and what decided it beside its key, which is known only afterwards. Under
+//! ResultLog as they are stored: what was found, and what decided it beside its key, which is known only afterwards. Under
 //! one key there may be several, of which the inputs that were discovered differ: a change that is taken back is a hit.
 
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use crate::normalize::Parsed;
 
 /// Something that was read beyond what the key covers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) enum Extra {
+pub(super) enum Discovered {
     /// A file, from the workspace root; `None` if it was not there.
     File(RelPath, Option<Digest>),
     /// A file that is made again if it is not there.
@@ -33,7 +33,7 @@ const MOST: usize = 4;
 /// A result.
 #[derive(Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Record {
-    pub(super) extras: Vec<Extra>,
+    pub(super) discovered: Vec<Discovered>,
     diagnostics: Vec<Diagnostic>,
     database: Option<String>,
     notices: BTreeSet<String>,
@@ -47,7 +47,7 @@ impl Record {
     /// Of a result `of` without gaps, `diagnostics` being the part of it that is kept here.
     pub(super) fn new(
         workspace: &Workspace,
-        extras: Vec<Extra>,
+        discovered: Vec<Discovered>,
         mut diagnostics: Vec<Diagnostic>,
         census: Census,
         of: &Parsed,
@@ -62,14 +62,14 @@ impl Record {
             *package = PackageId(at as u32);
         }
         let (database, notices) = (of.database.clone(), of.notices.clone());
-        Self { extras, diagnostics, database, notices, packages, census }
+        Self { discovered, diagnostics, database, notices, packages, census }
     }
 
     /// What to store under a key that holds `before`: this result, and the newest of those with other discovered inputs.
     /// No bytes at all stand for what most tasks give: one result that found nothing, read nothing else and says nothing.
     pub(super) fn encode_before(self, before: Option<&[u8]>) -> Option<Vec<u8>> {
         let mut all = before.and_then(Self::decode_all).unwrap_or_default();
-        all.retain(|other| other.extras != self.extras);
+        all.retain(|other| other.discovered != self.discovered);
         all.insert(0, self);
         all.truncate(MOST);
         if all == [Self::default()] {
@@ -127,22 +127,22 @@ pub(crate) mod fuzz {
         };
         let digest = Digest::of_bytes(b"x");
         let path = || RelPath::new("alpha/x");
-        let extras = vec![
-            Extra::File(path(), Some(digest)),
-            Extra::File(path(), None),
-            Extra::Made(path(), digest),
-            Extra::Below(path(), digest),
-            Extra::Variable("A".to_owned(), Some(digest)),
-            Extra::Everything(digest),
+        let discovered = vec![
+            Discovered::File(path(), Some(digest)),
+            Discovered::File(path(), None),
+            Discovered::Made(path(), digest),
+            Discovered::Below(path(), digest),
+            Discovered::Variable("A".to_owned(), Some(digest)),
+            Discovered::Everything(digest),
         ];
-        let record = |extras: &[Extra], parsed: &Parsed| {
+        let record = |discovered: &[Discovered], parsed: &Parsed| {
             let (diagnostics, census) = (parsed.diagnostics.clone(), parsed.census.clone());
-            Record::new(&workspace, extras.to_vec(), diagnostics, census, parsed)
+            Record::new(&workspace, discovered.to_vec(), diagnostics, census, parsed)
         };
         let (none, some) = (Parsed::default(), lines("bad\nalpha/src/lib.rs:1: worse\n"));
         let first = record(&[], &none).encode_before(None);
-        let second = record(&extras, &some).encode_before(None);
-        let both = record(&extras[..2], &some).encode_before(second.as_deref());
+        let second = record(&discovered, &some).encode_before(None);
+        let both = record(&discovered[..2], &some).encode_before(second.as_deref());
         [first, second, both].into_iter().flatten().collect()
     }
 
@@ -171,9 +171,9 @@ mod tests {
     #[test]
     fn only_a_result_without_anything_is_clean() {
         let workspace = workspace(&[], &[]);
-        let encode = |extras, notices| {
+        let encode = |discovered, notices| {
             let parsed = Parsed { notices, ..Parsed::default() };
-            let record = Record::new(&workspace, extras, Vec::new(), Census::default(), &parsed);
+            let record = Record::new(&workspace, discovered, Vec::new(), Census::default(), &parsed);
             record.encode_before(None).unwrap()
         };
         let clean = encode(Vec::new(), BTreeSet::new());
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(all.len(), 1);
         assert_eq!(all.remove(0).parsed(&workspace), Some(Parsed::default()));
         assert!(!Record::is_clean(&encode(Vec::new(), ["said".to_owned()].into())));
-        let absent = Extra::File(RelPath::new("a"), None);
+        let absent = Discovered::File(RelPath::new("a"), None);
         assert!(!Record::is_clean(&encode(vec![absent], BTreeSet::new())));
     }
 

@@ -1,32 +1,35 @@
-//! The results of tasks by their keys: a log that is appended to, read in one go, and verified entry by entry.
+//! The result cache on disk: a log of task results by key, read in one go and verified per entry.
 //!
 //! # Overview
 //!
-//! A directory holds one log, `results.log`: a header, then entries, each with its length, the day on which it was last
-//! of use, its key, a checksum and the result. Opening it is one read and a walk over the lengths. Of several entries with
-//! one key the last one counts. What a run adds is appended in one write, under a lock, so that runs may share the
-//! directory; nothing is ever changed in place.
+//! A directory contains one log, `results.log`: a header, followed by entries. Each entry has its length, the
+//! day it was last used, its key, a checksum and the result. Opening the log takes one read and a walk over
+//! the lengths. If several entries have the same key, the last one counts. A run appends its entries in one
+//! write under a lock, so runs can share the directory. Entries are never changed in place.
 //!
 //! # Damage
 //!
-//! The checksum covers the result under the key, and is verified when an entry is asked for: a bit that has changed makes
-//! a miss. A length that has changed makes what follows garbage, which verifies as little. A write that was cut leaves an
-//! end that is no entry. So nothing is synced: what a power cut takes is computed again. A log with garbage in it is
-//! written anew by the next run that adds something. A log of a newer version is left alone.
+//! The checksum covers the key and the result, and is verified on lookup, so a flipped bit is a cache miss. A
+//! damaged length turns the rest of the log into garbage, which also fails verification. An interrupted write
+//! leaves an invalid last entry. Therefore writes are not synced: results lost in a power failure are
+//! computed again. The next run that adds entries rewrites a damaged log. A log of a newer version is left
+//! alone.
 //!
 //! # Trust
 //!
-//! A checksum is no signature: whoever can write to the log can make a run believe anything. So one that others can write to,
-//! or that another user has put there, is not read (`trust.rs`), and is written anew.
+//! A checksum is not a signature: anyone who can write to the log can forge results. So a log that other
+//! users can write to, or that another user created, is ignored (see `trust.rs`) and rewritten.
 //!
 //! # Size
 //!
-//! When a run has added something and the log is larger than [`CAP`], or more than half of it is dead, it is written anew:
-//! with what this run used, then the newest entries, up to three quarters of the cap.
+//! After a run that added entries, the log is rewritten if it is larger than [`CAP`] or more than half of it
+//! is dead. The new log has the entries that this run used, then the newest ones, up to three quarters of the
+//! cap.
 //!
-//! An embedded database would do all of this and more. What is needed of one here is little: no ranges, no transactions,
-//! no readers beside a writer. `redb`, the best kept of them, takes more than twice as long for a hundred thousand results
-//! (`benches/store`), and in its newest version needs a newer Rust than this program promises.
+//! An embedded database could do this as well, but few of its features are needed: no ranges, no
+//! transactions, no concurrent readers. `redb`, the best maintained one, takes more than twice as long for a
+//! hundred thousand results (`benches/store`), and its newest version requires a newer Rust than genti
+//! supports.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -36,58 +39,54 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::artifacts::StoreError;
-use super::tag::Made;
-use super::{contents, tag, trust};
 use crate::disk;
 use crate::model::digest::Digest;
+use crate::store::contents::{self, RESULT_LOG as NAME, RESULT_LOG_LOCK as LOCK, RESULT_LOG_MAGIC as MAGIC};
+use crate::store::tag::{self, Made};
+use crate::store::{StoreError, trust};
 
-/// The bytes that a log may have before it is written anew.
+/// Size in bytes above which a log is rewritten.
 pub const CAP: u64 = 256 << 20;
 
-/// The bytes that dead entries may take, however few others there are.
+/// Size in bytes of dead entries that is always tolerated.
 const DEAD: u64 = 1 << 20;
 
-/// For how many days of use an entry says the same day: to say a new one, it is written again.
+/// Number of days after which a used entry is written again with a new day.
 const WEEK: u32 = 7;
 
-/// What the log is called.
-pub(super) const NAME: &str = "results.log";
-/// What runs lock that write to it.
-const LOCK: &str = "lock";
-const MAGIC: &[u8; 8] = b"gentilog";
 const VERSION: u32 = 2;
 const HEADER: usize = MAGIC.len() + 4;
-/// Length, day, key, checksum.
+/// Size of the head of an entry: length, day, key, checksum.
 const HEAD: usize = 4 + 4 + 32 + 16;
 
-/// A directory with results, as it was when it was opened, and what is to be added.
+/// A directory of results as of opening it, with the results to add.
 #[derive(Debug)]
-pub struct Results {
+pub struct ResultLog {
     dir: PathBuf,
-    /// Days since 1970.
+    /// Current day, in days since 1970.
     today: u32,
     log: Vec<u8>,
     entries: Vec<Entry>,
-    /// The last entry of each key, by the first bytes of the key. Should two keys have them in common, the first is not
-    /// found: what is found is compared with the whole key.
+    /// The last entry of each key, by the first bytes of the key. On a collision of these bytes, the earlier
+    /// key is not found; lookups compare the whole key.
     index: HashMap<u64, u32, BuildHasherDefault<Uniform>>,
-    /// Whether there is garbage in the log.
+    /// True if the log contains garbage.
     is_damaged: bool,
-    /// Whether the log is one of a newer version.
+    /// True if the log has a newer version.
     is_newer: bool,
-    /// Why the log is not used, if it can't be trusted.
+    /// Reason why the log is ignored, if it is not trusted.
     distrust: Option<String>,
-    /// The bytes of entries that others have replaced.
+    /// Size in bytes of replaced entries.
     dead: u64,
-    /// Whether there are any among `entries`: those stay, also once the log was written anew.
+    /// True if `entries` contains replaced ones. Stays true after the log is rewritten.
     has_replaced: bool,
     added: Added,
-    /// Keys that were added and are written.
+    /// Keys of added results that are written.
     written: HashSet<Digest>,
 }
 
-/// What is to be added, in the order in which it came: the next run asks in much the same order, and finds it side by side.
+/// Results to add, in insertion order. The next run looks them up in almost the same order, so they should be
+/// adjacent.
 #[derive(Debug, Default)]
 struct Added {
     results: Vec<(Digest, Vec<u8>)>,
@@ -110,14 +109,14 @@ impl Added {
     }
 }
 
-/// Where in the log an entry is.
+/// Position of an entry in the log.
 #[derive(Debug)]
 struct Entry {
-    /// Of its head.
+    /// Offset of its head.
     at: usize,
     len: u32,
     day: u32,
-    /// Whether this run has asked for it.
+    /// True if this run has looked it up.
     used: AtomicBool,
 }
 
@@ -127,11 +126,11 @@ impl Entry {
     }
 }
 
-/// Where the next result may be.
+/// Index of the entry that is likely to be looked up next.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Next(usize);
 
-/// Keys are digests: any eight bytes of one are a hash.
+/// A hasher for keys. Keys are digests, so any eight bytes are a good hash.
 #[derive(Debug, Default)]
 struct Uniform(u64);
 
@@ -149,36 +148,37 @@ impl Hasher for Uniform {
     }
 }
 
-/// What [`Results::clean`] has removed.
+/// Summary of [`ResultLog::clean`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cleaned {
-    /// Entries that were removed.
+    /// Number of removed entries.
     pub entries: usize,
-    /// Bytes that are free now.
+    /// Number of freed bytes.
     pub bytes: u64,
 }
 
-impl Results {
-    /// Opens the results in `dir`, which is made if it is not there; `today` in days since 1970.
+impl ResultLog {
+    /// Opens the results in `dir`, which is created if necessary. `today` is in days since 1970.
     ///
     /// # Errors
     ///
-    /// If the directory is not ours, or can't be made or read. A log that can't be understood is no error.
+    /// If the directory was not created by genti, or can't be created or read. An invalid log is not an
+    /// error.
     pub fn open(dir: &Path, today: u32) -> Result<Self, StoreError> {
         make_for_results(dir)?;
-        // Elsewhere than under a target directory, there may be anything beside the results: then they go unmarked.
-        if tag::maker(dir)? == Made::Unknown && contents::holds_only(dir, is_part) {
+        // A directory outside of a target directory may contain other files. It is not tagged then.
+        if tag::maker(dir)? == Made::Unknown && contents::holds_only(dir, contents::is_part_of_log) {
             tag::mark(dir)?;
         }
         let path = dir.join(NAME);
         let (log, distrust) = match trust::read(&path) {
             Ok(log) => (log, None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), None),
-            // To be written anew.
+            // An untrusted log, which is rewritten.
             Err(error)
                 if error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none() =>
             {
-                (Vec::new(), Some(format!("`{}` was not used: {error}; it is written anew", path.display())))
+                (Vec::new(), Some(format!("ignored `{}`: {error}; it will be replaced", path.display())))
             }
             Err(error) => return Err(StoreError::Io { path, error }),
         };
@@ -188,12 +188,12 @@ impl Results {
         Ok(results)
     }
 
-    /// Why what is in the directory was not used, if somebody could have forged it.
+    /// Returns the reason why the log is ignored, if it may be forged.
     pub fn distrust(&self) -> Option<&str> {
         self.distrust.as_deref()
     }
 
-    /// The same of a log that was read before.
+    /// Parses a log that was read before.
     pub(crate) fn read(dir: &Path, today: u32, log: Vec<u8>) -> Self {
         let mut results = Self {
             dir: dir.to_path_buf(),
@@ -217,7 +217,7 @@ impl Results {
         results
     }
 
-    /// A log with these entries.
+    /// Returns a log with these entries.
     #[cfg(all(feature = "cli", any(test, fuzzing)))]
     pub(crate) fn log_of(entries: &[(Digest, Vec<u8>)]) -> Vec<u8> {
         let mut log = [&MAGIC[..], &VERSION.to_le_bytes()].concat();
@@ -225,9 +225,9 @@ impl Results {
         log
     }
 
-    /// Finds the entries. Whether they are whole is seen when they are asked for.
+    /// Indexes the entries. They are verified on lookup.
     fn walk(&mut self) {
-        // Most are small.
+        // A lower bound for the usual size of entries.
         self.entries.reserve(self.log.len() / 60);
         let mut at = HEADER;
         while at < self.log.len() {
@@ -253,13 +253,13 @@ impl Results {
         }
     }
 
-    /// The result with this key, if there is one that is whole.
+    /// Returns the result with this key, if its entry is valid.
     pub fn get(&self, key: &Digest) -> Option<&[u8]> {
         self.get_next(key, &mut Next::default())
     }
 
-    /// The same for who asks for many in the order in which they were put: `next` is where that one was of which the last
-    /// question was.
+    /// Looks up a key like [`get`](Self::get), faster if keys are looked up in insertion order. `next` keeps
+    /// the position between calls.
     pub fn get_next(&self, key: &Digest, next: &mut Next) -> Option<&[u8]> {
         if let Some(added) = self.added.get(key) {
             return Some(added);
@@ -271,10 +271,10 @@ impl Results {
         self.whole(entry)
     }
 
-    /// The place of the last entry with this key, which may be `next`.
+    /// Returns the index of the last entry with this key. Tries `next` first.
     fn find(&self, key: &Digest, next: Next) -> Option<usize> {
         let is_it = |entry: &Entry| *self.key(entry) == key.0;
-        // Whether a later one has replaced it is not known of one that is not looked up.
+        // Without the index, a replaced entry can't be recognized.
         if !self.has_replaced && self.entries.get(next.0).is_some_and(is_it) {
             return Some(next.0);
         }
@@ -296,27 +296,27 @@ impl Results {
         (head[HEAD - 16..] == checksum(self.key(entry), result)).then_some(result)
     }
 
-    /// The entries that no later one has replaced, as they come in the log.
+    /// Iterates over the entries that are not replaced, in the order of the log.
     fn live(&self) -> impl Iterator<Item = &Entry> {
         let is_last = |at: u32, entry| self.index.get(&head(self.key(entry))) == Some(&at);
         (0..).zip(&self.entries).filter(move |(at, entry)| is_last(*at, entry)).map(|(_, entry)| entry)
     }
 
-    /// Whether there is an entry with this key that is not whole.
+    /// Returns true if the entry with this key exists but is invalid.
     pub fn is_damaged(&self, key: &Digest) -> bool {
         self.get(key).is_none() && self.entry(key).is_some()
     }
 
-    /// Adds a result, or replaces the one with this key. Others see it after [`flush`](Self::flush).
+    /// Adds or replaces a result. Other runs see it after [`flush`](Self::flush).
     pub fn put(&mut self, key: Digest, result: Vec<u8>) {
         self.added.put(key, result);
     }
 
-    /// Writes what was added.
+    /// Appends the added results to the log.
     ///
     /// # Errors
     ///
-    /// If it can't be written. What was there before still is, and an end that is no entry may be behind it.
+    /// If they can't be written. Existing entries are unchanged, but an incomplete entry may follow them.
     pub fn flush(&mut self) -> io::Result<()> {
         if self.added.results.is_empty() || self.is_newer {
             self.added = Added::default();
@@ -325,7 +325,7 @@ impl Results {
         let _lock = lock(&self.dir)?;
         let added = std::mem::take(&mut self.added);
         let path = self.dir.join(NAME);
-        // Nobody else writes while we hold the lock.
+        // No other process writes while we hold the lock.
         let mut file = trust::open(&path)?;
         self.is_damaged |= trust::check(&file, &path).is_err();
         let mut begin = Vec::new();
@@ -334,7 +334,7 @@ impl Results {
         match version(&begin) {
             Some(VERSION) if !self.is_damaged => file.seek(SeekFrom::End(0))?,
             Some(newer) if newer > VERSION => return Ok(()),
-            // Nothing, or garbage: what is whole of it comes back when the run ends.
+            // The log is empty or damaged. Rewriting keeps its valid entries.
             _ => {
                 drop(file);
                 return self.rewrite(added);
@@ -346,19 +346,19 @@ impl Results {
         self.written.extend(added.places.keys());
         let end = file.stream_position()?;
         if let Err(error) = file.write_all(&bytes) {
-            // Best effort: what is left is no entry, and costs the next run a rewrite.
+            // Best effort. An incomplete entry only makes the next run rewrite the log.
             let _ = file.set_len(end);
             return Err(error);
         }
         Ok(())
     }
 
-    /// To be called when a run is over: writes what is left, says of what was asked for that it was of use today, and makes
-    /// the log smaller if it is too large.
+    /// Ends a run: writes the remaining results, renews the day of used entries, and shrinks the log if it is
+    /// too large.
     ///
     /// # Errors
     ///
-    /// As [`flush`](Self::flush).
+    /// See [`flush`](Self::flush).
     pub fn finish(&mut self) -> io::Result<()> {
         let is_stale =
             |entry: &&Entry| entry.used.load(Relaxed) && entry.day.saturating_add(WEEK) <= self.today;
@@ -379,8 +379,8 @@ impl Results {
         self.rewrite(Added::default())
     }
 
-    /// Writes the log anew: what is on the disk by now and whole, and `added`; of what is too much, the oldest that is of no
-    /// use to this run is left out. The lock is held.
+    /// Rewrites the log with its valid entries and `added`. If they exceed the limit, the oldest entries that
+    /// this run did not use are dropped. Requires the lock.
     fn rewrite(&mut self, added: Added) -> io::Result<()> {
         let log = trust::read(&self.dir.join(NAME)).unwrap_or_default();
         let now = Self::read(&self.dir, self.today, log);
@@ -390,7 +390,7 @@ impl Results {
         };
         let entries = now.live().map(|entry| (Digest(*now.key(entry)), entry));
         let mut entries: Vec<_> = entries.map(|(key, entry)| (is_used(&key), key, entry)).collect();
-        // What is of use, then the newest.
+        // Used entries first, then the newest.
         entries.sort_by_key(|(is_used, _, entry)| (!is_used, std::cmp::Reverse(entry.at)));
         let mut left = CAP / 4 * 3;
         entries.retain(|(_, key, entry)| {
@@ -420,7 +420,7 @@ impl Results {
         Ok(())
     }
 
-    /// An unfinished log without entries.
+    /// Creates a staged log without entries.
     fn begin(&self) -> io::Result<tempfile::NamedTempFile> {
         let mut file = trust::unfinished(&self.dir)?;
         file.as_file_mut().write_all(MAGIC)?;
@@ -428,7 +428,7 @@ impl Results {
         Ok(file)
     }
 
-    /// Removes the entries that were last of use more than `days` ago, to within a week.
+    /// Removes entries that were last used more than `days` ago, with a precision of a week.
     ///
     /// # Errors
     ///
@@ -455,19 +455,8 @@ impl Results {
     }
 }
 
-/// Whether a file of this name in a directory with results is one that goes with them.
-pub(super) fn is_part(name: &str) -> bool {
-    [NAME, LOCK, tag::NAME].contains(&name) || contents::is_unfinished(name)
-}
-
-/// Whether there is a log at `path`.
-pub(super) fn is_log(path: &Path) -> bool {
-    let mut begin = [0; MAGIC.len()];
-    disk::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == *MAGIC
-}
-
-/// Makes `dir` unless it is there, for this user only to write to. One that is there may be anybody's: whether what is in it
-/// can be trusted is another question.
+/// Creates `dir` unless it exists, writable for this user only. An existing directory may have any owner;
+/// files in it are checked separately.
 fn make_for_results(dir: &Path) -> Result<(), StoreError> {
     let foreign = |what| Err(StoreError::Foreign { path: dir.to_path_buf(), what });
     match std::fs::symlink_metadata(dir) {
@@ -486,7 +475,7 @@ fn make_for_results(dir: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Waits for other runs that write here: they don't take long.
+/// Locks the directory for writing. Waits for other writers, which take little time.
 fn lock(dir: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.create(true).truncate(false).read(true).write(true);
@@ -495,7 +484,7 @@ fn lock(dir: &Path) -> io::Result<File> {
     Ok(lock)
 }
 
-/// What the header says, if it is one.
+/// Returns the version in the header, if it is valid.
 fn version(log: &[u8]) -> Option<u32> {
     let (version, _) = log.strip_prefix(MAGIC)?.split_first_chunk()?;
     Some(u32::from_le_bytes(*version))
@@ -505,7 +494,7 @@ fn number(bytes: &[u8]) -> u32 {
     bytes.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
 }
 
-/// The first bytes of a key.
+/// Returns the first bytes of a key as a number.
 fn head(key: &[u8; 32]) -> u64 {
     Digest(*key).low_u64()
 }
@@ -518,7 +507,7 @@ fn push(out: &mut Vec<u8>, key: &[u8; 32], day: u32, result: &[u8]) {
     out.extend_from_slice(result);
 }
 
-/// Covers the key too: a result must not be found under another one.
+/// Returns the checksum of a result. It covers the key, so a result can't be found under another key.
 fn checksum(key: &[u8; 32], result: &[u8]) -> [u8; 16] {
     let mut check = [0; 16];
     check.copy_from_slice(&blake3::keyed_hash(key, result).as_bytes()[..16]);

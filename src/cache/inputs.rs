@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::elsewhere::Elsewhere;
-use super::searched::Dirs;
+use super::key::{Parts, What};
+use super::outside_files::OutsideFiles;
+use super::searched_files::Dirs;
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::golden;
-use crate::model::key::{Parts, What};
 use crate::model::path::RelPath;
 use crate::model::task::{Plan, TaskIx};
 use crate::model::tool::{Caching, Per, ToolId};
@@ -18,11 +18,11 @@ use crate::scan::{CargoConfig, Env, Identity};
 use crate::workspace;
 
 /// What of the workspace and the machine keys are made of.
-pub(super) struct Ground<'a> {
+pub(super) struct KeyInputs<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) plan: &'a Plan,
     pub(super) env: &'a Env,
-    pub(super) elsewhere: &'a Elsewhere,
+    pub(super) outside: &'a OutsideFiles,
     pub(super) declared: &'a Declared<'a>,
     /// The digest of this program.
     pub(super) genti: Option<Digest>,
@@ -46,26 +46,28 @@ pub(super) struct ToolKey {
     pub(super) parts: Parts,
     digest: Digest,
     /// What was looked at for it: to be looked at again before a result is cached.
-    pub(super) looked_at: LookedAt,
+    pub(super) looked_at: OtherInputs,
 }
 
 /// Files that decide the results of a tool and are no inputs of its tasks.
 #[derive(Default)]
-pub(super) struct LookedAt {
+pub(super) struct OtherInputs {
     /// Those of the workspace.
     pub(super) files: Vec<FileId>,
     /// Those that are no part of it, there or not.
-    pub(super) elsewhere: Vec<PathBuf>,
+    pub(super) outside: Vec<PathBuf>,
+    /// Those that the command line names. The tool may write them.
+    pub(super) arguments: Vec<PathBuf>,
 }
 
 /// Why it can't be told what decides the results of a tool.
-pub(super) type NoKey = String;
+pub(super) type Uncacheable = String;
 
-impl Ground<'_> {
+impl KeyInputs<'_> {
     /// For each tool, what decides its results, or why that can't be told.
-    pub(super) fn tools(&self) -> Vec<Result<ToolKey, NoKey>> {
+    pub(super) fn tools(&self) -> Vec<Result<ToolKey, Uncacheable>> {
         let count = self.plan.graph.tools.len();
-        let mut keys: Vec<Result<ToolKey, NoKey>> = (0..count).map(|_| Err(String::new())).collect();
+        let mut keys: Vec<Result<ToolKey, Uncacheable>> = (0..count).map(|_| Err(String::new())).collect();
         // What a tool needs decides its results too.
         for id in self.plan.graph.needs_first() {
             let key = self.parts(id).and_then(|(mut parts, looked_at)| {
@@ -85,14 +87,14 @@ impl Ground<'_> {
         keys
     }
 
-    fn parts(&self, id: ToolId) -> Result<(Parts, LookedAt), NoKey> {
+    fn parts(&self, id: ToolId) -> Result<(Parts, OtherInputs), Uncacheable> {
         let tool = self.plan.graph.tool(id);
         let identity = &self.identities[id.0 as usize];
         if let Some(why) = identity.unknown.as_ref().filter(|_| tool.cache != Caching::Always) {
             return Err(why.clone());
         }
         let mut parts = Parts::default();
-        let mut looked_at = LookedAt::default();
+        let mut looked_at = OtherInputs::default();
         parts.add(What::Genti, "", self.genti.ok_or("the program of genti itself can't be read")?);
         parts.add_fields(What::Definition, tool);
         if tool.uses_selection() {
@@ -106,7 +108,7 @@ impl Ground<'_> {
             parts.add(What::Inputs, "packages outside of the workspace", outside(self.workspace));
         }
         for (name, path) in &identity.files {
-            looked_at.elsewhere.push(path.clone());
+            looked_at.outside.push(path.clone());
             if let Some(digest) = self.read(path)? {
                 parts.add(What::Program, name, digest);
             }
@@ -121,6 +123,7 @@ impl Ground<'_> {
         for (name, value) in self.env.decisive(tool) {
             parts.add(What::Variable, name, Digest::of_bytes(value.as_encoded_bytes()));
         }
+        let arguments = self.arguments(id, tool);
         for (name, path) in self.searched(id) {
             let within =
                 RelPath::between(&self.workspace.root, &path).and_then(|path| self.workspace.find(&path));
@@ -132,7 +135,10 @@ impl Ground<'_> {
                 }
                 None => {
                     let digest = self.read(&path)?;
-                    looked_at.elsewhere.push(path);
+                    match arguments.contains(&path) {
+                        true => looked_at.arguments.push(path),
+                        false => looked_at.outside.push(path),
+                    }
                     digest
                 }
             };
@@ -164,8 +170,8 @@ impl Ground<'_> {
     }
 
     /// The digest of the file at `path`, if there is one.
-    pub(super) fn read(&self, path: &Path) -> Result<Option<Digest>, NoKey> {
-        self.elsewhere.digest(path).map_err(|_| format!("`{}` can't be read", path.display()))
+    pub(super) fn read(&self, path: &Path) -> Result<Option<Digest>, Uncacheable> {
+        self.outside.digest(path).map_err(|_| format!("`{}` can't be read", path.display()))
     }
 
     /// The key of `task`; `program` is the one that it runs, if another task builds it.
@@ -207,7 +213,7 @@ impl Ground<'_> {
             Beyond::TooMany => None,
             Beyond::Outside => {
                 let mut known = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
-                let content = |file: &Path| self.elsewhere.digest(file).ok();
+                let content = |file: &Path| self.outside.digest(file).ok();
                 *known.entry(link.to_path_buf()).or_insert_with(|| workspace::outside_digest(link, content))
             }
         }
@@ -215,7 +221,7 @@ impl Ground<'_> {
 }
 
 /// Why nothing that depends on what is behind the link at `path` is cached.
-fn too_much(path: &RelPath) -> NoKey {
+fn too_much(path: &RelPath) -> Uncacheable {
     format!("the link {path} leads to more than 10,000 files, or to one that can't be read")
 }
 
@@ -259,13 +265,13 @@ pub(super) fn everything(workspace: &Workspace, is_meant: impl Fn(&RelPath) -> b
 }
 
 /// This program, which is as much a part of every result as the tools: it reads what they print.
-pub(super) fn own_digest(elsewhere: &Elsewhere) -> Option<Digest> {
+pub(super) fn own_digest(outside: &OutsideFiles) -> Option<Digest> {
     let own = std::env::current_exe().ok()?;
     if cfg!(debug_assertions) {
         // Large, slow to read, and on this machine alone: when it was built tells one from another.
-        let stamp = elsewhere.stamp(&own)?;
+        let stamp = outside.stamp(&own)?;
         let parts = [stamp.len.to_le_bytes(), stamp.modified.to_le_bytes()].concat();
         return Some(Digest::of_bytes(&parts));
     }
-    elsewhere.digest(&own).ok().flatten()
+    outside.digest(&own).ok().flatten()
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::elsewhere::Unreadable;
-use super::keys::{Ground, everything};
-use super::record::Extra;
-use super::silent::List;
+use super::inputs::{KeyInputs, everything};
+use super::outside_files::Unreadable;
+use super::record::Discovered;
+use super::unreported::List;
 use crate::disk;
 use crate::model::digest::{ContentHash, Digest, Hasher, Sink};
 use crate::model::path::RelPath;
@@ -22,13 +22,13 @@ use crate::workspace;
 
 /// Digests over many files, made when they are first asked for.
 #[derive(Default)]
-pub(super) struct Wide {
+pub(super) struct AllFiles {
     everything: OnceLock<Digest>,
 }
 
 /// Collects what was read.
 pub(super) struct Collector<'a> {
-    ground: &'a Ground<'a>,
+    inputs: &'a KeyInputs<'a>,
     /// The packages whose files are declared inputs.
     closure: BTreeSet<PackageId>,
     build_dirs: &'a [PathBuf],
@@ -55,28 +55,28 @@ struct Followed {
 }
 
 /// That it can't be told what a process has read: its result can't be kept.
-pub(super) struct Unknown;
+pub(super) struct Undiscoverable;
 
-impl From<Unreadable> for Unknown {
+impl From<Unreadable> for Undiscoverable {
     fn from(_: Unreadable) -> Self {
         Self
     }
 }
 
-impl Ground<'_> {
+impl KeyInputs<'_> {
     /// What a process of `tool` over `units` has read, where `traces` are what it left.
-    pub(super) fn extras(
+    pub(super) fn discovered(
         &self,
         tool: &Tool,
         units: &[Unit],
         traces: &Traces,
         build_dirs: &[PathBuf],
-        wide: &Wide,
-    ) -> Result<Vec<Extra>, Unknown> {
+        wide: &AllFiles,
+    ) -> Result<Vec<Discovered>, Undiscoverable> {
         if self.discovers(tool) == Discovers::Nothing {
             return Ok(Vec::new());
         }
-        let mut discovered = self.discovered(tool, units, traces, build_dirs)?;
+        let mut discovered = self.collect(tool, units, traces, build_dirs)?;
         // What a tool sees but a list of, is in its key, and so is all of what counts altogether.
         if matches!(tool.environment, Environment::Only(_) | Environment::Inherit(Counted::All)) {
             discovered.variables.clear();
@@ -96,13 +96,13 @@ impl Ground<'_> {
     }
 
     /// What a process of `tool` over `units` has read by all accounts, where `traces` are what it left.
-    pub(super) fn discovered<'a>(
+    pub(super) fn collect<'a>(
         &'a self,
         tool: &Tool,
         units: &[Unit],
         traces: &Traces,
         build_dirs: &'a [PathBuf],
-    ) -> Result<Collector<'a>, Unknown> {
+    ) -> Result<Collector<'a>, Undiscoverable> {
         let discovers = self.discovers(tool);
         let packages = match tool.per {
             Per::Workspace if !tool.uses_selection() => self.workspace.packages().map(|(id, _)| id).collect(),
@@ -156,8 +156,8 @@ impl Ground<'_> {
         unit: &BuiltUnit,
         scripts: &BTreeSet<RanScript>,
         build_dirs: &[PathBuf],
-        wide: &Wide,
-    ) -> Result<Digest, Unknown> {
+        wide: &AllFiles,
+    ) -> Result<Digest, Undiscoverable> {
         let mut collector = self.collector(BTreeSet::new(), build_dirs);
         collector.add_unit(unit, scripts)?;
         if !unit.dep_infos.is_empty() {
@@ -172,8 +172,8 @@ impl Ground<'_> {
         &self,
         list: &List,
         build_dirs: &[PathBuf],
-        wide: &Wide,
-    ) -> Result<Option<Digest>, Unknown> {
+        wide: &AllFiles,
+    ) -> Result<Option<Digest>, Undiscoverable> {
         let mut collector = self.collector(BTreeSet::new(), build_dirs);
         let is_local = collector.add_list(list)?;
         // Cargo itself follows the variables that rustc reads.
@@ -188,8 +188,8 @@ impl Ground<'_> {
         &self,
         script: &RanScript,
         build_dirs: &[PathBuf],
-        wide: &Wide,
-    ) -> Result<Option<Digest>, Unknown> {
+        wide: &AllFiles,
+    ) -> Result<Option<Digest>, Undiscoverable> {
         let mut collector = self.collector(BTreeSet::new(), build_dirs);
         collector.add_script(script)?;
         collector.variables.clear();
@@ -208,7 +208,7 @@ impl Ground<'_> {
 
     fn collector<'a>(&'a self, closure: BTreeSet<PackageId>, build_dirs: &'a [PathBuf]) -> Collector<'a> {
         Collector {
-            ground: self,
+            inputs: self,
             closure,
             build_dirs,
             files: BTreeSet::new(),
@@ -228,36 +228,36 @@ impl Ground<'_> {
     }
 
     /// Whether what was read is still the same.
-    pub(super) fn holds(&self, extra: &Extra, build_dirs: &[PathBuf], wide: &Wide) -> bool {
-        match extra {
-            Extra::File(path, digest) => self.digest(path).is_ok_and(|now| now == *digest),
-            Extra::Made(path, digest) => {
+    pub(super) fn holds(&self, fact: &Discovered, build_dirs: &[PathBuf], wide: &AllFiles) -> bool {
+        match fact {
+            Discovered::File(path, digest) => self.digest(path).is_ok_and(|now| now == *digest),
+            Discovered::Made(path, digest) => {
                 self.digest(path).is_ok_and(|now| now.is_none_or(|now| now == *digest))
             }
-            Extra::Below(path, digest) => {
+            Discovered::Below(path, digest) => {
                 self.below(&path.to_path(&self.workspace.root), build_dirs).is_ok_and(|now| now == *digest)
             }
-            Extra::Variable(name, digest) => self.variable(name) == *digest,
-            Extra::Everything(digest) => wide.everything(self) == *digest,
+            Discovered::Variable(name, digest) => self.variable(name) == *digest,
+            Discovered::Everything(digest) => wide.everything(self) == *digest,
         }
     }
 
     fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Unreadable> {
         match self.workspace.find(path).map(|id| self.workspace.file(id)).filter(|file| !file.is_link) {
             Some(file) => Ok(Some(file.digest)),
-            None => self.elsewhere.digest(&path.to_path(&self.workspace.root)),
+            None => self.outside.digest(&path.to_path(&self.workspace.root)),
         }
     }
 
     /// The digest of all that is in the directory `dir`, what cargo builds aside.
-    fn below(&self, dir: &Path, build_dirs: &[PathBuf]) -> Result<Digest, Unknown> {
+    fn below(&self, dir: &Path, build_dirs: &[PathBuf]) -> Result<Digest, Undiscoverable> {
         const MOST: usize = 10_000;
         let left_out = [build_dirs, &[self.workspace.target_dir.clone(), self.workspace.build_dir.clone()]];
-        let files = workspace::everything_below(dir, &left_out.concat(), MOST).ok_or(Unknown)?;
+        let files = workspace::everything_below(dir, &left_out.concat(), MOST).ok_or(Undiscoverable)?;
         let mut hasher = Hasher::new("genti.below.1");
         for (path, place) in files {
             hasher.field("path", path.as_bytes());
-            let digest = self.elsewhere.digest(&place)?;
+            let digest = self.outside.digest(&place)?;
             hasher.field("content", digest.as_ref().map_or(&[], |digest| &digest.0[..]));
         }
         Ok(hasher.finish())
@@ -268,24 +268,24 @@ impl Ground<'_> {
     }
 }
 
-impl Wide {
-    fn everything(&self, ground: &Ground<'_>) -> Digest {
-        *self.everything.get_or_init(|| everything(ground.workspace, |_| true))
+impl AllFiles {
+    fn everything(&self, inputs: &KeyInputs<'_>) -> Digest {
+        *self.everything.get_or_init(|| everything(inputs.workspace, |_| true))
     }
 }
 
 impl Collector<'_> {
     /// Adds what `unit` has read by rustc's own account. Rustdoc gives none: of documentation, adds what its sources name.
-    fn add_unit(&mut self, unit: &BuiltUnit, scripts: &BTreeSet<RanScript>) -> Result<(), Unknown> {
-        if self.ground.is_immutable(&unit.manifest) {
+    fn add_unit(&mut self, unit: &BuiltUnit, scripts: &BTreeSet<RanScript>) -> Result<(), Undiscoverable> {
+        if self.inputs.is_immutable(&unit.manifest) {
             return Ok(());
         }
-        let root = &self.ground.workspace.root;
+        let root = &self.inputs.workspace.root;
         let dir = unit.manifest.parent().unwrap_or(root);
         // Where cargo starts rustc.
         let base = if unit.source.starts_with(root) { root } else { dir };
-        let source = RelPath::between(root, &RelPath::without_dots(&unit.source)).ok_or(Unknown)?;
-        let package = RelPath::between(root, dir).ok_or(Unknown)?;
+        let source = RelPath::between(root, &RelPath::without_dots(&unit.source)).ok_or(Undiscoverable)?;
+        let package = RelPath::between(root, dir).ok_or(Undiscoverable)?;
         if unit.is_doc {
             let scripts = scripts.iter().filter(|script| script.manifest.as_ref() == Some(&unit.manifest));
             self.out_dirs = scripts.map(|script| script.output.with_file_name("out")).collect();
@@ -293,31 +293,31 @@ impl Collector<'_> {
             if is_open || lacks_generated {
                 // Rustc has read the same files, unless a condition lets rustdoc alone see some of them.
                 if tests_for_doc || unit.read_by_rustc.is_empty() {
-                    return Err(Unknown);
+                    return Err(Undiscoverable);
                 }
                 for list in &unit.read_by_rustc {
-                    let text = read(list).ok_or(Unknown)?;
-                    self.add(reads::dep_info(&text).ok_or(Unknown)?, base)?;
+                    let text = read(list).ok_or(Undiscoverable)?;
+                    self.add(reads::dep_info(&text).ok_or(Undiscoverable)?, base)?;
                 }
             }
             return Ok(());
         }
-        let text = dep_info_of(unit).ok_or(Unknown)?;
-        self.add(reads::dep_info(&text).ok_or(Unknown)?, base)?;
+        let text = dep_info_of(unit).ok_or(Undiscoverable)?;
+        self.add(reads::dep_info(&text).ok_or(Undiscoverable)?, base)?;
         self.add_absent_modules(source, &package);
         Ok(())
     }
 
     /// Adds what rustc has read by its own `list`. Whether it is of a unit that may change.
-    fn add_list(&mut self, List { path, base, source }: &List) -> Result<bool, Unknown> {
-        let root = &self.ground.workspace.root;
-        let (base, source) = base.as_deref().zip(source.as_deref()).ok_or(Unknown)?;
-        if self.ground.is_immutable(source) {
+    fn add_list(&mut self, List { path, base, source }: &List) -> Result<bool, Undiscoverable> {
+        let root = &self.inputs.workspace.root;
+        let (base, source) = base.as_deref().zip(source.as_deref()).ok_or(Undiscoverable)?;
+        if self.inputs.is_immutable(source) {
             return Ok(false);
         }
-        let text = read(path).ok_or(Unknown)?;
-        self.add(reads::dep_info(&text).ok_or(Unknown)?, base)?;
-        let source = RelPath::between(root, &RelPath::without_dots(source)).ok_or(Unknown)?;
+        let text = read(path).ok_or(Undiscoverable)?;
+        self.add(reads::dep_info(&text).ok_or(Undiscoverable)?, base)?;
+        let source = RelPath::between(root, &RelPath::without_dots(source)).ok_or(Undiscoverable)?;
         let dir = source.parent().unwrap_or_default();
         self.add_absent_modules(source, &dir);
         Ok(true)
@@ -325,21 +325,21 @@ impl Collector<'_> {
 
     /// Adds the files that modules below `source` might have and don't: one that appears is an error, or another module.
     fn add_absent_modules(&mut self, source: RelPath, dir: &RelPath) {
-        let root = &self.ground.workspace.root;
-        let mut modules = self.ground.collector(BTreeSet::new(), self.build_dirs);
+        let root = &self.inputs.workspace.root;
+        let mut modules = self.inputs.collector(BTreeSet::new(), self.build_dirs);
         modules.follow([source], dir, true);
         self.files.extend(modules.files.into_iter().filter(|path| !path.to_path(root).exists()));
     }
 
     /// Adds what a build script wants to be run again for.
-    fn add_script(&mut self, script: &RanScript) -> Result<(), Unknown> {
-        let stated = reads::build_script(&read(&script.output).ok_or(Unknown)?);
+    fn add_script(&mut self, script: &RanScript) -> Result<(), Undiscoverable> {
+        let stated = reads::build_script(&read(&script.output).ok_or(Undiscoverable)?);
         self.variables.extend(stated.variables);
-        let Some(manifest) = script.manifest.as_deref().filter(|path| !self.ground.is_immutable(path)) else {
+        let Some(manifest) = script.manifest.as_deref().filter(|path| !self.inputs.is_immutable(path)) else {
             // What it reads outside of its package counts all the same.
             let absolute = stated.files.iter().map(Path::new).filter(|path| path.is_absolute());
             return absolute
-                .filter(|path| !self.ground.is_immutable(path))
+                .filter(|path| !self.inputs.is_immutable(path))
                 .try_for_each(|path| self.watch(path));
         };
         let dir = manifest.parent().unwrap_or(manifest);
@@ -347,7 +347,7 @@ impl Collector<'_> {
     }
 
     /// Adds `read`; relative paths are seen from `base`.
-    fn add(&mut self, read: Reads, base: &Path) -> Result<(), Unknown> {
+    fn add(&mut self, read: Reads, base: &Path) -> Result<(), Undiscoverable> {
         self.variables.extend(read.variables);
         read.files.iter().try_for_each(|file| self.add_file(&base.join(file)))
     }
@@ -362,8 +362,8 @@ impl Collector<'_> {
         self.wants_everything
     }
 
-    fn add_file(&mut self, path: &Path) -> Result<(), Unknown> {
-        if !self.ground.is_immutable(path) {
+    fn add_file(&mut self, path: &Path) -> Result<(), Undiscoverable> {
+        if !self.inputs.is_immutable(path) {
             let path = self.relative(path)?;
             let path = self.without_dots(path);
             self.files.insert(path);
@@ -371,7 +371,7 @@ impl Collector<'_> {
         Ok(())
     }
 
-    fn watch(&mut self, path: &Path) -> Result<(), Unknown> {
+    fn watch(&mut self, path: &Path) -> Result<(), Undiscoverable> {
         let path = self.relative(path)?;
         let path = self.without_dots(path);
         self.watched.insert(path);
@@ -380,7 +380,7 @@ impl Collector<'_> {
 
     /// `path` as [`disk::without_dots`] has it.
     fn without_dots(&mut self, path: RelPath) -> RelPath {
-        let root = &self.ground.workspace.root;
+        let root = &self.inputs.workspace.root;
         let plain = RelPath::between(root, &disk::without_dots(&path.to_path(root)));
         match plain.filter(|plain| *plain != path) {
             Some(plain) => {
@@ -391,19 +391,19 @@ impl Collector<'_> {
         }
     }
 
-    fn relative(&self, path: &Path) -> Result<RelPath, Unknown> {
-        let root = &self.ground.workspace.root;
+    fn relative(&self, path: &Path) -> Result<RelPath, Undiscoverable> {
+        let root = &self.inputs.workspace.root;
         // Some tools resolve links before they print a path.
         let real = root.canonicalize().ok().filter(|real| path.starts_with(real));
-        RelPath::between(real.as_deref().unwrap_or(root), path).ok_or(Unknown)
+        RelPath::between(real.as_deref().unwrap_or(root), path).ok_or(Undiscoverable)
     }
 
     /// Adds what the sources of `package` name: those of its targets, and all others that are listed.
     fn follow_package(&mut self, package: PackageId) {
-        let workspace = self.ground.workspace;
+        let workspace = self.inputs.workspace;
         let Package { dir, targets, .. } = workspace.package(package);
         let of_targets = self.follow(targets.iter().map(|target| target.root.clone()), dir, false);
-        let listed = self.ground.declared.files_of(package).iter().map(|id| &workspace.file(*id).path);
+        let listed = self.inputs.declared.files_of(package).iter().map(|id| &workspace.file(*id).path);
         let listed = listed.filter(|path| path.as_bytes().ends_with(b".rs") && !self.files.contains(*path));
         let listed: Vec<_> = listed.cloned().collect();
         self.wants_everything |= self.follow(listed, dir, false).is_open || of_targets.is_open;
@@ -417,7 +417,7 @@ impl Collector<'_> {
         dir: &RelPath,
         only_modules: bool,
     ) -> Followed {
-        let root = &self.ground.workspace.root;
+        let root = &self.inputs.workspace.root;
         let mut queue: Vec<_> = roots.into_iter().map(|path| (path, true)).collect();
         let mut seen = BTreeSet::new();
         let mut followed = Followed::default();
@@ -456,73 +456,81 @@ impl Collector<'_> {
         followed
     }
 
-    fn finish(self, wide: &Wide) -> Result<Vec<Extra>, Unknown> {
-        let ground = self.ground;
-        let mut extras = Vec::new();
-        let mut ignores = workspace::Ignores::new(ground.workspace);
-        for path in self.files.union(&self.with_dots) {
-            extras.extend(self.fact(path, &mut ignores)?);
+    fn finish(self, wide: &AllFiles) -> Result<Vec<Discovered>, Undiscoverable> {
+        let inputs = self.inputs;
+        let mut discovered = Vec::new();
+        let mut ignores = workspace::Ignores::new(inputs.workspace);
+        for path in &self.files {
+            discovered.extend(self.fact(path, &mut ignores)?);
         }
         for path in self.watched.iter().filter(|path| !self.files.contains(*path)) {
-            let place = path.to_path(&ground.workspace.root);
+            let place = path.to_path(&inputs.workspace.root);
             if place.is_dir() {
-                extras.push(Extra::Below(path.clone(), ground.below(&place, self.build_dirs)?));
+                discovered.push(Discovered::Below(path.clone(), inputs.below(&place, self.build_dirs)?));
             } else if place.exists() {
-                extras.extend(self.fact(path, &mut ignores)?);
+                discovered.extend(self.fact(path, &mut ignores)?);
             } else {
                 // Cargo runs it every time.
-                return Err(Unknown);
+                return Err(Undiscoverable);
             }
+        }
+        // Last: a change is better named by a plain path.
+        for path in &self.with_dots {
+            discovered.extend(self.fact(path, &mut ignores)?);
         }
         // What cargo sets itself follows from what is known, and what it reads is part of the key.
         for name in self.variables.into_iter().filter(|name| !is_cargos_variable(name)) {
-            let value = ground.variable(&name);
-            extras.push(Extra::Variable(name, value));
+            let value = inputs.variable(&name);
+            discovered.push(Discovered::Variable(name, value));
         }
         if self.wants_everything {
-            extras.push(Extra::Everything(wide.everything(ground)));
+            discovered.push(Discovered::Everything(wide.everything(inputs)));
         }
-        Ok(extras)
+        Ok(discovered)
     }
 
     /// That the file at `path` is as it is; `None` if the ids of tasks say so.
-    fn fact(&self, path: &RelPath, ignores: &mut workspace::Ignores<'_>) -> Result<Option<Extra>, Unknown> {
-        let Ground { workspace, elsewhere, .. } = self.ground;
+    fn fact(
+        &self,
+        path: &RelPath,
+        ignores: &mut workspace::Ignores<'_>,
+    ) -> Result<Option<Discovered>, Undiscoverable> {
+        let KeyInputs { workspace, outside, .. } = self.inputs;
         let is_declared = |owner: Option<PackageId>| owner.is_some_and(|owner| self.closure.contains(&owner));
         if let Some(id) = workspace.find(path) {
             let owner = workspace.owners.get(id.0 as usize).copied().flatten();
             // Of a link, what it leads to may not be in its digest.
             return match is_declared(owner) && !workspace.beyond.iter().any(|(link, _)| *link == id) {
                 true => Ok(None),
-                false => Ok(Some(Extra::File(path.clone(), self.ground.digest(path)?))),
+                false => Ok(Some(Discovered::File(path.clone(), self.inputs.digest(path)?))),
             };
         }
         let place = path.to_path(&workspace.root);
         if self.build_dirs.iter().any(|dir| place.starts_with(dir)) {
             // Before the run, something else may have been there.
-            let digest = elsewhere.digest_now(&place)?;
-            return Ok(digest.map(|digest| Extra::Made(path.clone(), digest)));
+            let digest = outside.digest_now(&place)?;
+            return Ok(digest.map(|digest| Discovered::Made(path.clone(), digest)));
         }
-        let digest = elsewhere.settled_digest(&place)?;
+        let digest = outside.settled_digest(&place)?;
         // Where it would be listed, its appearance changes an id.
         let shows = digest.is_none() && is_declared(workspace.owner_of(path)) && !ignores.would_ignore(path);
-        Ok((!shows).then(|| Extra::File(path.clone(), digest)))
+        Ok((!shows).then(|| Discovered::File(path.clone(), digest)))
     }
 }
 
 /// Facts as they are hashed.
-struct Facts<'a>(&'a [Extra]);
+struct Facts<'a>(&'a [Discovered]);
 
 impl ContentHash for Facts<'_> {
     fn feed(&self, sink: &mut dyn Sink) {
         sink.count("facts", self.0.len());
         for fact in self.0 {
             let (kind, name, digest) = match fact {
-                Extra::File(path, digest) => ("file", path.as_bytes(), *digest),
-                Extra::Made(path, digest) => ("made", path.as_bytes(), Some(*digest)),
-                Extra::Below(path, digest) => ("below", path.as_bytes(), Some(*digest)),
-                Extra::Variable(name, digest) => ("variable", name.as_bytes(), *digest),
-                Extra::Everything(digest) => ("everything", &b""[..], Some(*digest)),
+                Discovered::File(path, digest) => ("file", path.as_bytes(), *digest),
+                Discovered::Made(path, digest) => ("made", path.as_bytes(), Some(*digest)),
+                Discovered::Below(path, digest) => ("below", path.as_bytes(), Some(*digest)),
+                Discovered::Variable(name, digest) => ("variable", name.as_bytes(), *digest),
+                Discovered::Everything(digest) => ("everything", &b""[..], Some(*digest)),
             };
             sink.field(kind, name);
             sink.field("digest", digest.as_ref().map_or(&[], |digest| &digest.0[..]));
@@ -572,7 +580,7 @@ fn linked_dep_info(artifact: &Path) -> Option<PathBuf> {
 }
 
 /// What rustc says it has read for `unit`, which is no documentation.
-pub(in crate::pipeline) fn dep_info_of(unit: &BuiltUnit) -> Option<Vec<u8>> {
+pub(crate) fn dep_info_of(unit: &BuiltUnit) -> Option<Vec<u8>> {
     let text = unit.dep_infos.iter().find_map(|path| read(path));
     text.or_else(|| read(&linked_dep_info(&unit.artifact)?))
 }

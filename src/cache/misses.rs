@@ -2,24 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use super::{Fate, Recall};
-use crate::model::explain::{Causes, Changed, TaskCause, ToolCauses};
+use super::LastRun;
+use super::explain::{Changed, RunReasons, TaskReason, ToolReasons};
+use super::{Lookup, ResultCache};
 use crate::model::path::RelPath;
 use crate::model::stamp::{FileTable, KnownFile};
 use crate::model::task::{TaskIx, Unit};
 use crate::model::tool::{Per, ToolId};
 use crate::model::workspace::{File, Seen, Workspace};
-use crate::store::State;
 
 /// Why a task has to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::pipeline) enum Cause {
+pub(crate) enum MissReason {
     /// Nothing is kept in this run.
     Off,
-    /// Results of its tool are never kept.
-    NeverKept,
+    /// ResultLog of its tool are never kept.
+    NotCached,
     /// It can't be told what decides the results of its tool, and why.
-    Unknowable(String),
+    Uncacheable(String),
     /// It depends on what is behind this link, which is too much to look at.
     Unbounded(String),
     /// What it prints is to be accepted.
@@ -27,7 +27,7 @@ pub(in crate::pipeline) enum Cause {
     /// It runs a program that is not built yet.
     Program,
     /// There is no result under its key.
-    Unknown,
+    NoResult,
     /// There is one that is damaged.
     Damaged,
     /// Something has changed that it has read beyond its inputs.
@@ -40,14 +40,14 @@ pub(in crate::pipeline) enum Cause {
     NeededBy(String),
 }
 
-impl Cause {
+impl MissReason {
     fn describe(&self) -> String {
         match self {
             Self::Off => {
                 "nothing is looked up in this run: --no-cache, or the cache can't be used".to_owned()
             }
-            Self::NeverKept => "results of this tool are never kept (`cache = false`)".to_owned(),
-            Self::Unknowable(why) => format!("results of this tool are not cached: {why}"),
+            Self::NotCached => "results of this tool are never kept (`cache = false`)".to_owned(),
+            Self::Uncacheable(why) => format!("results of this tool are not cached: {why}"),
             Self::Unbounded(link) => {
                 format!(
                     "not cached: the link {link} leads to more files than are looked at, or to one that can't be read"
@@ -55,7 +55,7 @@ impl Cause {
             }
             Self::Blessed => "what it prints is to be accepted (--bless)".to_owned(),
             Self::Program => "the program that it runs was built anew".to_owned(),
-            Self::Unknown => "there is no result for it as it is now".to_owned(),
+            Self::NoResult => "there is no result for it as it is now".to_owned(),
             Self::Damaged => "the result that was kept is damaged".to_owned(),
             Self::Read(what) => format!("changed: {what}"),
             Self::Beside => "another root of its package runs, and several may reach one file".to_owned(),
@@ -67,7 +67,7 @@ impl Cause {
 
 /// The files as they are now, with what the last run knew of them; `None` if all is as it was, so that nothing is to be
 /// written.
-pub(super) fn files(workspace: &Workspace, before: &State) -> Option<FileTable> {
+pub(super) fn files(workspace: &Workspace, before: &LastRun) -> Option<FileTable> {
     let Seen { at, stamps, as_known, .. } = &workspace.seen;
     if *as_known {
         return None;
@@ -89,46 +89,46 @@ pub(super) fn files(workspace: &Workspace, before: &State) -> Option<FileTable> 
 }
 
 /// Why each task ran that did.
-pub(super) fn log(recall: &Recall<'_>, fates: &[Fate]) -> Causes {
-    let plan = &recall.project.plan;
+pub(super) fn log(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons {
+    let plan = cache.context.plan;
     let mut changes = Changes::default();
     let mut tools = Vec::new();
     for (id, tool) in plan.graph.tools() {
         let start = plan.graph.tasks.partition_point(|task| task.tool < id);
         let end = plan.graph.tasks.partition_point(|task| task.tool <= id);
-        let before = recall.project.state.tools.get(&tool.name);
-        let key = recall.keys[id.0 as usize].as_ref().ok();
+        let before = cache.context.last_run.tools.get(&tool.name);
+        let key = cache.keys[id.0 as usize].as_ref().ok();
         let of_tool = match (key, before) {
             (Some(key), Some((_, before))) => key.parts.changes(before).into_iter().map(changed).collect(),
             _ => Vec::new(),
         };
         let is_first = key.is_some() && before.is_none();
         let mut tasks = Vec::new();
-        for (at, fate) in (start..end).zip(&fates[start..end]) {
-            let Fate::Due(cause) = fate else { continue };
+        for (at, lookup) in (start..end).zip(&lookups[start..end]) {
+            let Lookup::Miss(cause) = lookup else { continue };
             let own = match (cause, before) {
-                (Cause::Unknown, Some((run, _))) => changes.of(recall, TaskIx(at as u32), id, *run),
+                (MissReason::NoResult, Some((run, _))) => changes.of(cache, TaskIx(at as u32), id, *run),
                 _ => Vec::new(),
             };
             let why = match cause {
-                Cause::Unknown if is_first => "its tool was not part of a run before".to_owned(),
-                Cause::Unknown if !own.is_empty() || !of_tool.is_empty() => String::new(),
+                MissReason::NoResult if is_first => "its tool was not part of a run before".to_owned(),
+                MissReason::NoResult if !own.is_empty() || !of_tool.is_empty() => String::new(),
                 cause => cause.describe(),
             };
-            let unit = plan.graph.tasks[at].unit.path(&recall.project.workspace).to_string();
-            tasks.push(TaskCause { unit, why, changed: own });
+            let unit = plan.graph.tasks[at].unit.path(cache.context.workspace).to_string();
+            tasks.push(TaskReason { unit, why, changed: own });
         }
-        tools.push(ToolCauses {
+        tools.push(ToolReasons {
             tool: tool.name.clone(),
             hits: end - start - tasks.len(),
             changed: of_tool,
             ran: tasks,
         });
     }
-    Causes { tools }
+    RunReasons { tools }
 }
 
-fn changed(change: crate::model::key::Change) -> Changed {
+fn changed(change: super::key::Change) -> Changed {
     let short = |digest: Option<crate::model::digest::Digest>| digest.map(|digest| digest.short(8));
     Changed { what: change.what, from: short(change.from), to: short(change.to) }
 }
@@ -143,13 +143,13 @@ struct Changes {
 }
 
 impl Changes {
-    fn of(&mut self, recall: &Recall<'_>, task: TaskIx, tool: ToolId, run: u32) -> Vec<Changed> {
-        let super::Project { workspace, plan, state, .. } = recall.project;
+    fn of(&mut self, cache: &ResultCache<'_>, task: TaskIx, tool: ToolId, run: u32) -> Vec<Changed> {
+        let super::Context { workspace, plan, last_run, .. } = cache.context;
         if self.files.is_none() {
-            self.read(workspace, state);
+            self.read(workspace, last_run);
         }
         let Some(files) = &self.files else { return Vec::new() };
-        let declared = recall.ground.declared;
+        let declared = cache.inputs.declared;
         let mut ids: BTreeSet<_> = declared.shared(tool).iter().copied().collect();
         ids.extend(declared.own(task));
         let mut changed = Vec::new();
@@ -179,7 +179,7 @@ impl Changes {
         changed
     }
 
-    fn read(&mut self, workspace: &Workspace, before: &State) {
+    fn read(&mut self, workspace: &Workspace, before: &LastRun) {
         let hex = |bytes: [u8; 8]| {
             (bytes != [0; 8]).then(|| bytes[..4].iter().map(|byte| format!("{byte:02x}")).collect())
         };

@@ -8,9 +8,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::keys::{Ground, LookedAt, NoKey};
+use super::inputs::{KeyInputs, OtherInputs, Uncacheable};
+use super::key::{Parts, What};
 use crate::model::digest::{Hasher, Sink};
-use crate::model::key::{Parts, What};
 use crate::model::path::RelPath;
 use crate::model::tool::{Arg, Parse, Per, Tool, ToolId};
 use crate::model::workspace::{TargetKind, WhyLeftOut};
@@ -27,14 +27,14 @@ const OF_TYPOS: [&str; 5] = ["typos.toml", "_typos.toml", ".typos.toml", "Cargo.
 const IGNORES: [&str; 6] =
     ["ignore-dot", "ignore-files", "ignore-global", "ignore-hidden", "ignore-parent", "ignore-vcs"];
 
-impl Ground<'_> {
+impl KeyInputs<'_> {
     /// Adds what tool `id` reads of files that git ignores, or says why that can't be told.
     pub(super) fn add_unlisted(
         &self,
         id: ToolId,
         parts: &mut Parts,
-        looked_at: &mut LookedAt,
-    ) -> Result<(), NoKey> {
+        looked_at: &mut OtherInputs,
+    ) -> Result<(), Uncacheable> {
         let tool = self.plan.graph.tool(id);
         self.add_named(id, parts, looked_at)?;
         if !matches!(tool.parse, Parse::Machete | Parse::TyposJson) {
@@ -50,7 +50,12 @@ impl Ground<'_> {
     }
 
     /// Adds the ignored files that the globs of tool `id` reach.
-    fn add_named(&self, id: ToolId, parts: &mut Parts, looked_at: &mut LookedAt) -> Result<(), NoKey> {
+    fn add_named(
+        &self,
+        id: ToolId,
+        parts: &mut Parts,
+        looked_at: &mut OtherInputs,
+    ) -> Result<(), Uncacheable> {
         let tool = self.plan.graph.tool(id);
         // Files and sources are handed to these by name.
         if matches!(tool.per, Per::File | Per::TargetRoot) {
@@ -76,7 +81,7 @@ impl Ground<'_> {
     }
 
     /// Adds the sources below the directories of packages that are no files of the workspace.
-    fn add_sources(&self, parts: &mut Parts, looked_at: &mut LookedAt) -> Result<(), NoKey> {
+    fn add_sources(&self, parts: &mut Parts, looked_at: &mut OtherInputs) -> Result<(), Uncacheable> {
         let mut files = Vec::new();
         for dir in self.source_dirs() {
             let below = self.files_below(&dir)?;
@@ -86,7 +91,7 @@ impl Ground<'_> {
     }
 
     /// All files below `dir`, listed or not. So many are looked at, and as many more as are listed there.
-    fn files_below(&self, dir: &Path) -> Result<Vec<PathBuf>, NoKey> {
+    fn files_below(&self, dir: &Path) -> Result<Vec<PathBuf>, Uncacheable> {
         const MOST: usize = 10_000;
         let path = RelPath::between(&self.workspace.root, dir).unwrap_or_default();
         let listed = self.workspace.files.iter().filter(|file| file.path.is_within(&path)).count();
@@ -104,10 +109,10 @@ impl Ground<'_> {
         files: Vec<PathBuf>,
         name: &str,
         parts: &mut Parts,
-        looked_at: &mut LookedAt,
-    ) -> Result<(), NoKey> {
+        looked_at: &mut OtherInputs,
+    ) -> Result<(), Uncacheable> {
         let mut hasher = Hasher::new("genti.unlisted.1");
-        let before = looked_at.elsewhere.len();
+        let before = looked_at.outside.len();
         for place in files.into_iter().collect::<BTreeSet<_>>() {
             let path = RelPath::between(&self.workspace.root, &place).unwrap_or_default();
             if self.workspace.find(&path).is_some_and(|id| !self.workspace.file(id).is_link) {
@@ -116,9 +121,9 @@ impl Ground<'_> {
             hasher.field("path", path.as_bytes());
             let digest = self.read(&place)?;
             hasher.field("content", digest.as_ref().map_or(&[], |digest| &digest.0[..]));
-            looked_at.elsewhere.push(place);
+            looked_at.outside.push(place);
         }
-        if looked_at.elsewhere.len() > before {
+        if looked_at.outside.len() > before {
             parts.add(What::Inputs, name, hasher.finish());
         }
         Ok(())
