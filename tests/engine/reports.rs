@@ -268,7 +268,7 @@ fn github_is_shown_ten_of_a_level_and_told_how_many_there_are_more() {
     assert_eq!((count("::error "), count("::warning "), count("::notice ")), (10, 10, 10));
     assert!(text.starts_with("::error "), "{text}");
     let last = text.lines().last().unwrap();
-    assert_eq!(last, "::notice title=genti::7 more are in the summary and the artifacts of the run");
+    assert_eq!(last, "::notice title=genti::7 more annotations are in the summary and the artifacts of the run");
 }
 
 #[test]
