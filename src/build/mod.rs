@@ -225,8 +225,8 @@ impl<'a> Plan<'a> {
         self
     }
 
-    /// Adds an output that declares a module for each generated `.rs` file: `a/b.rs` becomes `pub mod a { pub mod b;
-    /// }`.
+    /// Adds an output that declares a module for each generated `.rs` file: `a/b.rs` becomes
+    /// `pub mod a { pub mod b; }`.
     pub fn include(mut self, path: impl Into<String>) -> Self {
         self.include = Some(path.into());
         self

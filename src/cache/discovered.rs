@@ -1,5 +1,5 @@
-//! What a process has read beyond the declared inputs of its tasks: found out after it has ended, kept beside the result,
-//! and held against the present before the result is used again.
+//! Discovered inputs: files and variables that a process read beyond the declared inputs of its tasks. They are determined
+//! after the process has ended, stored with the result, and compared with the current state before the result is reused.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use super::inputs::{KeyInputs, everything};
 use super::outside_files::Unreadable;
 use super::record::Discovered;
-use super::unreported::List;
+use super::unreported::DepInfo;
 use crate::disk;
 use crate::model::digest::{ContentHash, Digest, Hasher, Sink};
 use crate::model::path::RelPath;
@@ -20,41 +20,42 @@ use crate::normalize::{BuiltUnit, RanScript, Traces};
 use crate::scan::is_cargos_variable;
 use crate::workspace;
 
-/// Digests over many files, made when they are first asked for.
+/// Digests over many files, computed on first use.
 #[derive(Default)]
 pub(super) struct AllFiles {
     everything: OnceLock<Digest>,
 }
 
-/// Collects what was read.
+/// Collects the inputs that a process discovered.
 pub(super) struct Collector<'a> {
     inputs: &'a KeyInputs<'a>,
     /// The packages whose files are declared inputs.
     closure: BTreeSet<PackageId>,
     build_dirs: &'a [PathBuf],
     files: BTreeSet<RelPath>,
-    /// Those of the files that were called by a path with `..`, by that path: a directory before the `..` may become a link.
+    /// Paths of `files` that were given with a `..`, as given: a directory before the `..` may become a link.
     with_dots: BTreeSet<RelPath>,
-    /// Files and directories that build scripts are to be run again for.
+    /// Files and directories for which build scripts ask to be run again.
     watched: BTreeSet<RelPath>,
     variables: BTreeSet<String>,
-    /// Where the build scripts of the package whose sources are followed have put what they generated.
+    /// `OUT_DIR` of each build script of the package whose sources are followed.
     out_dirs: Vec<PathBuf>,
-    wants_everything: bool,
+    /// Whether a source includes a file whose path can't be determined.
+    may_read_any: bool,
 }
 
-/// What following sources from one to the next comes to.
+/// Result of following sources from file to file.
 #[derive(Clone, Copy, Default)]
 struct Followed {
-    /// Whether a file is included that no text names.
-    is_open: bool,
-    /// Whether a generated file is included, and it is not known where it is.
+    /// Whether a source includes a file whose path can't be determined.
+    includes_unknown: bool,
+    /// Whether a source includes a generated file and `OUT_DIR` is unknown.
     lacks_generated: bool,
     /// Whether a source tests `cfg(doc)`.
     tests_for_doc: bool,
 }
 
-/// That it can't be told what a process has read: its result can't be kept.
+/// The inputs of a process can't be determined, so its result can't be stored.
 pub(super) struct Undiscoverable;
 
 impl From<Unreadable> for Undiscoverable {
@@ -64,28 +65,28 @@ impl From<Unreadable> for Undiscoverable {
 }
 
 impl KeyInputs<'_> {
-    /// What a process of `tool` over `units` has read, where `traces` are what it left.
+    /// Returns what a process of `tool` over `units` read beyond its key, according to the `traces` it left.
     pub(super) fn discovered(
         &self,
         tool: &Tool,
         units: &[Unit],
         traces: &Traces,
         build_dirs: &[PathBuf],
-        wide: &AllFiles,
+        all_files: &AllFiles,
     ) -> Result<Vec<Discovered>, Undiscoverable> {
         if self.discovers(tool) == Discovers::Nothing {
             return Ok(Vec::new());
         }
         let mut discovered = self.collect(tool, units, traces, build_dirs)?;
-        // What a tool sees but a list of, is in its key, and so is all of what counts altogether.
+        // All variables that such a tool can see are part of its key.
         if matches!(tool.environment, Environment::Only(_) | Environment::Inherit(Counted::All)) {
             discovered.variables.clear();
         }
-        discovered.finish(wide)
+        discovered.finish(all_files)
     }
 
-    /// How it is found out what `tool` has read. A tool of the user's own that runs cargo leaves no account of its build, so the
-    /// sources are followed, and whatever is in the build directory counts.
+    /// Returns how inputs of `tool` are discovered. A custom tool that runs cargo does not report its build: for it, sources are
+    /// followed and every unit in the build directory counts.
     fn discovers(&self, tool: &Tool) -> Discovers {
         let mut tools = self.plan.graph.tools.iter().zip(&self.identities);
         let runs_cargo = tools.any(|(other, identity)| identity.runs_cargo && other.name == tool.name);
@@ -95,7 +96,7 @@ impl KeyInputs<'_> {
         }
     }
 
-    /// What a process of `tool` over `units` has read by all accounts, where `traces` are what it left.
+    /// Collects everything that a process of `tool` over `units` read, according to the `traces` it left.
     pub(super) fn collect<'a>(
         &'a self,
         tool: &Tool,
@@ -133,8 +134,8 @@ impl KeyInputs<'_> {
                 collector.follow_package(package);
             }
             let built = self.built(tool, build_dirs);
-            for list in &built.lists {
-                collector.add_list(list)?;
+            for dep_info in &built.dep_infos {
+                collector.add_dep_info(dep_info)?;
             }
             for script in &built.scripts {
                 collector.add_script(script)?;
@@ -150,55 +151,55 @@ impl KeyInputs<'_> {
         Ok(collector)
     }
 
-    /// What `unit` has read, or is known to read: equal digests mean that it would read the same again.
-    pub(super) fn read_by_unit(
+    /// Returns a digest over what `unit` reads. While it is unchanged, building the unit again would read the same.
+    pub(super) fn digest_of_unit(
         &self,
         unit: &BuiltUnit,
         scripts: &BTreeSet<RanScript>,
         build_dirs: &[PathBuf],
-        wide: &AllFiles,
+        all_files: &AllFiles,
     ) -> Result<Digest, Undiscoverable> {
         let mut collector = self.collector(BTreeSet::new(), build_dirs);
         collector.add_unit(unit, scripts)?;
         if !unit.dep_infos.is_empty() {
-            // Cargo itself follows the variables that rustc reads.
+            // Cargo itself tracks the variables that rustc reads.
             collector.variables.clear();
         }
-        Ok(Digest::of("genti.read.1", &Facts(&collector.finish(wide)?)))
+        Ok(Digest::of("genti.read.1", &HashedInputs(&collector.finish(all_files)?)))
     }
 
-    /// The same for the unit that rustc has written `list` for; `None` if that never changes.
-    pub(super) fn read_by_list(
+    /// Like [`digest_of_unit`](Self::digest_of_unit), for the unit of `dep_info`; `None` if that unit can't change.
+    pub(super) fn digest_of_dep_info(
         &self,
-        list: &List,
+        dep_info: &DepInfo,
         build_dirs: &[PathBuf],
-        wide: &AllFiles,
+        all_files: &AllFiles,
     ) -> Result<Option<Digest>, Undiscoverable> {
         let mut collector = self.collector(BTreeSet::new(), build_dirs);
-        let is_local = collector.add_list(list)?;
-        // Cargo itself follows the variables that rustc reads.
+        let is_local = collector.add_dep_info(dep_info)?;
+        // Cargo itself tracks the variables that rustc reads.
         collector.variables.clear();
-        let facts = collector.finish(wide)?;
-        Ok(is_local.then(|| Digest::of("genti.read.1", &Facts(&facts))))
+        let inputs = collector.finish(all_files)?;
+        Ok(is_local.then(|| Digest::of("genti.read.1", &HashedInputs(&inputs))))
     }
 
-    /// The same for what a build script states; `None` if it states nothing, so that it runs again for any file of its
-    /// package.
-    pub(super) fn read_by_script(
+    /// Like [`digest_of_unit`](Self::digest_of_unit), for a build script; `None` if it states no files, in which case cargo runs
+    /// it again when any file of its package changes.
+    pub(super) fn digest_of_script(
         &self,
         script: &RanScript,
         build_dirs: &[PathBuf],
-        wide: &AllFiles,
+        all_files: &AllFiles,
     ) -> Result<Option<Digest>, Undiscoverable> {
         let mut collector = self.collector(BTreeSet::new(), build_dirs);
         collector.add_script(script)?;
         collector.variables.clear();
         let is_stated = !collector.watched.is_empty();
-        let facts = collector.finish(wide)?;
-        Ok(is_stated.then(|| Digest::of("genti.read.1", &Facts(&facts))))
+        let inputs = collector.finish(all_files)?;
+        Ok(is_stated.then(|| Digest::of("genti.read.1", &HashedInputs(&inputs))))
     }
 
-    /// The files that the sources of `package` name: its modules, and what these include.
+    /// Returns the files that the sources of `package` name: its modules, and the files that these include.
     pub(super) fn named_by_sources(&self, package: PackageId, build_dirs: &[PathBuf]) -> BTreeSet<RelPath> {
         let mut collector = self.collector(BTreeSet::new(), build_dirs);
         let Package { dir, targets, .. } = self.workspace.package(package);
@@ -216,29 +217,34 @@ impl KeyInputs<'_> {
             watched: BTreeSet::new(),
             variables: BTreeSet::new(),
             out_dirs: Vec::new(),
-            wants_everything: false,
+            may_read_any: false,
         }
     }
 
-    /// Whether `path` lies where cargo keeps what it has downloaded: that never changes.
+    /// Whether `path` belongs to cargo's downloads, which never change.
     pub(super) fn is_immutable(&self, path: &Path) -> bool {
         let home = self.env.get("CARGO_HOME").map(PathBuf::from);
         let home = home.or_else(|| Some(Path::new(self.env.get("HOME")?).join(".cargo")));
         home.is_some_and(|home| path.starts_with(home.join("registry")) || path.starts_with(home.join("git")))
     }
 
-    /// Whether what was read is still the same.
-    pub(super) fn holds(&self, fact: &Discovered, build_dirs: &[PathBuf], wide: &AllFiles) -> bool {
-        match fact {
+    /// Whether a discovered input is unchanged.
+    pub(super) fn is_unchanged(
+        &self,
+        input: &Discovered,
+        build_dirs: &[PathBuf],
+        all_files: &AllFiles,
+    ) -> bool {
+        match input {
             Discovered::File(path, digest) => self.digest(path).is_ok_and(|now| now == *digest),
-            Discovered::Made(path, digest) => {
+            Discovered::Generated(path, digest) => {
                 self.digest(path).is_ok_and(|now| now.is_none_or(|now| now == *digest))
             }
-            Discovered::Below(path, digest) => {
-                self.below(&path.to_path(&self.workspace.root), build_dirs).is_ok_and(|now| now == *digest)
-            }
+            Discovered::Directory(path, digest) => self
+                .digest_below(&path.to_path(&self.workspace.root), build_dirs)
+                .is_ok_and(|now| now == *digest),
             Discovered::Variable(name, digest) => self.variable(name) == *digest,
-            Discovered::Everything(digest) => wide.everything(self) == *digest,
+            Discovered::Everything(digest) => all_files.everything(self) == *digest,
         }
     }
 
@@ -249,8 +255,8 @@ impl KeyInputs<'_> {
         }
     }
 
-    /// The digest of all that is in the directory `dir`, what cargo builds aside.
-    fn below(&self, dir: &Path, build_dirs: &[PathBuf]) -> Result<Digest, Undiscoverable> {
+    /// Returns a digest over all files below `dir`, except cargo's build and target directories.
+    fn digest_below(&self, dir: &Path, build_dirs: &[PathBuf]) -> Result<Digest, Undiscoverable> {
         const MOST: usize = 10_000;
         let left_out = [build_dirs, &[self.workspace.target_dir.clone(), self.workspace.build_dir.clone()]];
         let files = workspace::everything_below(dir, &left_out.concat(), MOST).ok_or(Undiscoverable)?;
@@ -275,28 +281,30 @@ impl AllFiles {
 }
 
 impl Collector<'_> {
-    /// Adds what `unit` has read by rustc's own account. Rustdoc gives none: of documentation, adds what its sources name.
+    /// Adds the files that `unit` read according to rustc. Rustdoc writes no dep-info, so for documentation the files that the
+    /// sources name are added.
     fn add_unit(&mut self, unit: &BuiltUnit, scripts: &BTreeSet<RanScript>) -> Result<(), Undiscoverable> {
         if self.inputs.is_immutable(&unit.manifest) {
             return Ok(());
         }
         let root = &self.inputs.workspace.root;
         let dir = unit.manifest.parent().unwrap_or(root);
-        // Where cargo starts rustc.
+        // Cargo starts rustc in this directory.
         let base = if unit.source.starts_with(root) { root } else { dir };
         let source = RelPath::between(root, &RelPath::without_dots(&unit.source)).ok_or(Undiscoverable)?;
         let package = RelPath::between(root, dir).ok_or(Undiscoverable)?;
         if unit.is_doc {
             let scripts = scripts.iter().filter(|script| script.manifest.as_ref() == Some(&unit.manifest));
             self.out_dirs = scripts.map(|script| script.output.with_file_name("out")).collect();
-            let Followed { is_open, lacks_generated, tests_for_doc } = self.follow([source], &package, false);
-            if is_open || lacks_generated {
-                // Rustc has read the same files, unless a condition lets rustdoc alone see some of them.
+            let Followed { includes_unknown, lacks_generated, tests_for_doc } =
+                self.follow([source], &package, false);
+            if includes_unknown || lacks_generated {
+                // Rustc read the same files, unless `cfg(doc)` shows some of them to rustdoc alone.
                 if tests_for_doc || unit.read_by_rustc.is_empty() {
                     return Err(Undiscoverable);
                 }
-                for list in &unit.read_by_rustc {
-                    let text = read(list).ok_or(Undiscoverable)?;
+                for dep_info in &unit.read_by_rustc {
+                    let text = read(dep_info).ok_or(Undiscoverable)?;
                     self.add(reads::dep_info(&text).ok_or(Undiscoverable)?, base)?;
                 }
             }
@@ -308,8 +316,8 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// Adds what rustc has read by its own `list`. Whether it is of a unit that may change.
-    fn add_list(&mut self, List { path, base, source }: &List) -> Result<bool, Undiscoverable> {
+    /// Adds the files in `dep_info`. Returns whether its unit can change.
+    fn add_dep_info(&mut self, DepInfo { path, base, source }: &DepInfo) -> Result<bool, Undiscoverable> {
         let root = &self.inputs.workspace.root;
         let (base, source) = base.as_deref().zip(source.as_deref()).ok_or(Undiscoverable)?;
         if self.inputs.is_immutable(source) {
@@ -323,7 +331,8 @@ impl Collector<'_> {
         Ok(true)
     }
 
-    /// Adds the files that modules below `source` might have and don't: one that appears is an error, or another module.
+    /// Adds the absent files in which rustc looks for modules below `source`. If one appears, it is an error or replaces a
+    /// module.
     fn add_absent_modules(&mut self, source: RelPath, dir: &RelPath) {
         let root = &self.inputs.workspace.root;
         let mut modules = self.inputs.collector(BTreeSet::new(), self.build_dirs);
@@ -331,12 +340,12 @@ impl Collector<'_> {
         self.files.extend(modules.files.into_iter().filter(|path| !path.to_path(root).exists()));
     }
 
-    /// Adds what a build script wants to be run again for.
+    /// Adds the files and variables for which a build script asks to be run again.
     fn add_script(&mut self, script: &RanScript) -> Result<(), Undiscoverable> {
         let stated = reads::build_script(&read(&script.output).ok_or(Undiscoverable)?);
         self.variables.extend(stated.variables);
         let Some(manifest) = script.manifest.as_deref().filter(|path| !self.inputs.is_immutable(path)) else {
-            // What it reads outside of its package counts all the same.
+            // A downloaded package can't change, but files that it reads elsewhere can.
             let absolute = stated.files.iter().map(Path::new).filter(|path| path.is_absolute());
             return absolute
                 .filter(|path| !self.inputs.is_immutable(path))
@@ -346,20 +355,20 @@ impl Collector<'_> {
         stated.files.iter().try_for_each(|file| self.watch(&dir.join(file)))
     }
 
-    /// Adds `read`; relative paths are seen from `base`.
+    /// Adds `read`, with relative paths resolved against `base`.
     fn add(&mut self, read: Reads, base: &Path) -> Result<(), Undiscoverable> {
         self.variables.extend(read.variables);
         read.files.iter().try_for_each(|file| self.add_file(&base.join(file)))
     }
 
-    /// Whether the file at `path` is among what was read.
+    /// Whether the file at `path` was read.
     pub(super) fn contains(&self, path: &RelPath) -> bool {
         self.files.contains(path) || self.watched.iter().any(|watched| path.is_within(watched))
     }
 
     /// Whether any other file may have been read.
-    pub(super) fn is_open(&self) -> bool {
-        self.wants_everything
+    pub(super) fn may_read_any_file(&self) -> bool {
+        self.may_read_any
     }
 
     fn add_file(&mut self, path: &Path) -> Result<(), Undiscoverable> {
@@ -378,7 +387,7 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// `path` as [`disk::without_dots`] has it.
+    /// Returns `path` as resolved by [`disk::without_dots`], and remembers the original if it differs.
     fn without_dots(&mut self, path: RelPath) -> RelPath {
         let root = &self.inputs.workspace.root;
         let plain = RelPath::between(root, &disk::without_dots(&path.to_path(root)));
@@ -398,7 +407,8 @@ impl Collector<'_> {
         RelPath::between(real.as_deref().unwrap_or(root), path).ok_or(Undiscoverable)
     }
 
-    /// Adds what the sources of `package` name: those of its targets, and all others that are listed.
+    /// Adds the files that the sources of `package` name, starting with the roots of its targets and then all other `.rs` files
+    /// that git lists.
     fn follow_package(&mut self, package: PackageId) {
         let workspace = self.inputs.workspace;
         let Package { dir, targets, .. } = workspace.package(package);
@@ -406,11 +416,11 @@ impl Collector<'_> {
         let listed = self.inputs.declared.files_of(package).iter().map(|id| &workspace.file(*id).path);
         let listed = listed.filter(|path| path.as_bytes().ends_with(b".rs") && !self.files.contains(*path));
         let listed: Vec<_> = listed.cloned().collect();
-        self.wants_everything |= self.follow(listed, dir, false).is_open || of_targets.is_open;
+        self.may_read_any |= self.follow(listed, dir, false).includes_unknown || of_targets.includes_unknown;
     }
 
-    /// Adds `roots`, sources of the package in `dir`, and what is named by them and by the modules that they lead to: only
-    /// modules, or what they include as well.
+    /// Adds `roots`, sources of the package in `dir`, and the modules below them. Unless `only_modules`, also adds the files and
+    /// variables that these sources name.
     fn follow(
         &mut self,
         roots: impl IntoIterator<Item = RelPath>,
@@ -432,7 +442,7 @@ impl Collector<'_> {
                 reads::named(&String::from_utf8_lossy(&text), &path, dir, is_root);
             queue.extend(modules.into_iter().map(|path| (self.without_dots(path), false)));
             if !only_modules {
-                followed.is_open |= is_open;
+                followed.includes_unknown |= is_open;
                 followed.lacks_generated |= !generated.is_empty() && self.out_dirs.is_empty();
                 followed.tests_for_doc |= tests_for_doc;
                 self.variables.extend(variables);
@@ -456,41 +466,42 @@ impl Collector<'_> {
         followed
     }
 
-    fn finish(self, wide: &AllFiles) -> Result<Vec<Discovered>, Undiscoverable> {
+    fn finish(self, all_files: &AllFiles) -> Result<Vec<Discovered>, Undiscoverable> {
         let inputs = self.inputs;
         let mut discovered = Vec::new();
         let mut ignores = workspace::Ignores::new(inputs.workspace);
         for path in &self.files {
-            discovered.extend(self.fact(path, &mut ignores)?);
+            discovered.extend(self.discover(path, &mut ignores)?);
         }
         for path in self.watched.iter().filter(|path| !self.files.contains(*path)) {
             let place = path.to_path(&inputs.workspace.root);
             if place.is_dir() {
-                discovered.push(Discovered::Below(path.clone(), inputs.below(&place, self.build_dirs)?));
+                discovered
+                    .push(Discovered::Directory(path.clone(), inputs.digest_below(&place, self.build_dirs)?));
             } else if place.exists() {
-                discovered.extend(self.fact(path, &mut ignores)?);
+                discovered.extend(self.discover(path, &mut ignores)?);
             } else {
-                // Cargo runs it every time.
+                // Cargo runs the build script every time.
                 return Err(Undiscoverable);
             }
         }
-        // Last: a change is better named by a plain path.
+        // Last, because a change is better described by a plain path.
         for path in &self.with_dots {
-            discovered.extend(self.fact(path, &mut ignores)?);
+            discovered.extend(self.discover(path, &mut ignores)?);
         }
-        // What cargo sets itself follows from what is known, and what it reads is part of the key.
+        // Variables that cargo sets follow from other inputs, and those that it reads are part of the key.
         for name in self.variables.into_iter().filter(|name| !is_cargos_variable(name)) {
             let value = inputs.variable(&name);
             discovered.push(Discovered::Variable(name, value));
         }
-        if self.wants_everything {
-            discovered.push(Discovered::Everything(wide.everything(inputs)));
+        if self.may_read_any {
+            discovered.push(Discovered::Everything(all_files.everything(inputs)));
         }
         Ok(discovered)
     }
 
-    /// That the file at `path` is as it is; `None` if the ids of tasks say so.
-    fn fact(
+    /// Returns the file at `path` with its digest; `None` if the ids of the tasks cover it already.
+    fn discover(
         &self,
         path: &RelPath,
         ignores: &mut workspace::Ignores<'_>,
@@ -499,7 +510,7 @@ impl Collector<'_> {
         let is_declared = |owner: Option<PackageId>| owner.is_some_and(|owner| self.closure.contains(&owner));
         if let Some(id) = workspace.find(path) {
             let owner = workspace.owners.get(id.0 as usize).copied().flatten();
-            // Of a link, what it leads to may not be in its digest.
+            // The digest of a link may not cover its target.
             return match is_declared(owner) && !workspace.beyond.iter().any(|(link, _)| *link == id) {
                 true => Ok(None),
                 false => Ok(Some(Discovered::File(path.clone(), self.inputs.digest(path)?))),
@@ -507,28 +518,29 @@ impl Collector<'_> {
         }
         let place = path.to_path(&workspace.root);
         if self.build_dirs.iter().any(|dir| place.starts_with(dir)) {
-            // Before the run, something else may have been there.
+            // The process itself wrote the file, so the digest from before the run doesn't count.
             let digest = outside.digest_now(&place)?;
-            return Ok(digest.map(|digest| Discovered::Made(path.clone(), digest)));
+            return Ok(digest.map(|digest| Discovered::Generated(path.clone(), digest)));
         }
         let digest = outside.settled_digest(&place)?;
-        // Where it would be listed, its appearance changes an id.
-        let shows = digest.is_none() && is_declared(workspace.owner_of(path)) && !ignores.would_ignore(path);
-        Ok((!shows).then(|| Discovered::File(path.clone(), digest)))
+        // If git would list the file, its appearance would change an id.
+        let is_listed =
+            digest.is_none() && is_declared(workspace.owner_of(path)) && !ignores.would_ignore(path);
+        Ok((!is_listed).then(|| Discovered::File(path.clone(), digest)))
     }
 }
 
-/// Facts as they are hashed.
-struct Facts<'a>(&'a [Discovered]);
+/// Discovered inputs as they are hashed.
+struct HashedInputs<'a>(&'a [Discovered]);
 
-impl ContentHash for Facts<'_> {
+impl ContentHash for HashedInputs<'_> {
     fn feed(&self, sink: &mut dyn Sink) {
         sink.count("facts", self.0.len());
-        for fact in self.0 {
-            let (kind, name, digest) = match fact {
+        for input in self.0 {
+            let (kind, name, digest) = match input {
                 Discovered::File(path, digest) => ("file", path.as_bytes(), *digest),
-                Discovered::Made(path, digest) => ("made", path.as_bytes(), Some(*digest)),
-                Discovered::Below(path, digest) => ("below", path.as_bytes(), Some(*digest)),
+                Discovered::Generated(path, digest) => ("made", path.as_bytes(), Some(*digest)),
+                Discovered::Directory(path, digest) => ("below", path.as_bytes(), Some(*digest)),
                 Discovered::Variable(name, digest) => ("variable", name.as_bytes(), *digest),
                 Discovered::Everything(digest) => ("everything", &b""[..], Some(*digest)),
             };
@@ -538,7 +550,7 @@ impl ContentHash for Facts<'_> {
     }
 }
 
-/// The lists of what rustc has read of the target that `unit` documents: beside what was made of it in the same directory.
+/// Returns the dep-info files of the target that `unit` documents, from all profiles in the same build directory.
 pub(super) fn dep_infos_beside(unit: &BuiltUnit) -> Vec<PathBuf> {
     let target = unit.fingerprint.rsplit_once('-').map_or("", |(_, name)| name).replace('-', "_");
     // `TARGET/doc/NAME/index.html`, and profiles beside `doc`.
@@ -553,7 +565,7 @@ pub(super) fn dep_infos_beside(unit: &BuiltUnit) -> Vec<PathBuf> {
     own.map(|file| file.path()).collect()
 }
 
-/// The list of what rustc has read of the program that cargo has linked to `artifact`, a name without a hash.
+/// Returns the dep-info file of the program that cargo hard-linked to `artifact`, whose name has no hash.
 fn linked_dep_info(artifact: &Path) -> Option<PathBuf> {
     let seen = |path: &Path| path.metadata().and_then(|meta| Ok((meta.len(), meta.modified()?))).ok();
     let program = seen(artifact)?;
@@ -562,32 +574,32 @@ fn linked_dep_info(artifact: &Path) -> Option<PathBuf> {
     let dir = artifact.parent()?;
     let files =
         [dir.join("deps"), dir.to_path_buf()].into_iter().filter_map(|dir| std::fs::read_dir(dir).ok());
-    let mut lists = files.flatten().flatten().map(|entry| entry.path()).filter(|path| {
+    let mut dep_infos = files.flatten().flatten().map(|entry| entry.path()).filter(|path| {
         let name = path
             .file_stem()
             .and_then(|stem| stem.to_str())
             .filter(|_| path.extension() == Some("d".as_ref()));
         name.and_then(|name| name.rsplit_once('-')).is_some_and(|(own, _)| own.replace('-', "_") == stem)
     });
-    lists.find(|list| {
-        let built = list.with_file_name(format!(
+    dep_infos.find(|dep_info| {
+        let built = dep_info.with_file_name(format!(
             "{}{}",
-            list.file_stem().unwrap_or_default().to_string_lossy(),
+            dep_info.file_stem().unwrap_or_default().to_string_lossy(),
             std::env::consts::EXE_SUFFIX
         ));
         seen(&built) == Some(program)
     })
 }
 
-/// What rustc says it has read for `unit`, which is no documentation.
+/// Returns the dep-info that rustc wrote for `unit`, which must not be documentation.
 pub(crate) fn dep_info_of(unit: &BuiltUnit) -> Option<Vec<u8>> {
     let text = unit.dep_infos.iter().find_map(|path| read(path));
     text.or_else(|| read(&linked_dep_info(&unit.artifact)?))
 }
 
-/// The source that rustc names first in its `list`, as it names it.
-pub(super) fn first_source(list: &Path) -> Option<PathBuf> {
-    reads::dep_info(&read(list)?)?.files.into_iter().next().map(PathBuf::from)
+/// Returns the first source that `dep_info` lists, as written there.
+pub(super) fn first_source(dep_info: &Path) -> Option<PathBuf> {
+    reads::dep_info(&read(dep_info)?)?.files.into_iter().next().map(PathBuf::from)
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {

@@ -25,7 +25,7 @@ use crate::normalize::Parsed;
 /// The answer of the cache for one task.
 #[derive(Debug)]
 pub(crate) enum Lookup {
-    /// There is no usable result, or the task has to run all the same.
+    /// There is no usable result, or the task has to run for another reason.
     Miss(MissReason),
     /// A result without findings and notices.
     Clean,
@@ -101,7 +101,8 @@ impl ResultCache<'_> {
         // The result with the fewest changed inputs gives the best explanation.
         let mut least: Option<(usize, String)> = None;
         for record in Record::decode_all(bytes).ok_or(MissReason::Damaged)? {
-            let is_changed = |fact: &&Discovered| !self.inputs.holds(fact, &self.build_dirs, &self.all_files);
+            let is_changed =
+                |input: &&Discovered| !self.inputs.is_unchanged(input, &self.build_dirs, &self.all_files);
             let changed: Vec<_> = record.discovered.iter().filter(is_changed).collect();
             let Some(first) = changed.first() else {
                 return record.parsed(self.context.workspace).ok_or(MissReason::NoResult);
@@ -186,14 +187,14 @@ fn add_misses(lookups: &mut [Lookup], tasks: impl Iterator<Item = usize>, reason
 }
 
 /// Names a discovered input that changed.
-fn describe(fact: &Discovered) -> String {
-    match fact {
-        Discovered::File(path, _) => format!("the file {path}, which it has read"),
-        Discovered::Made(path, _) => format!("the file {path}, which a build script has made"),
-        Discovered::Variable(name, _) => format!("the variable {name}, which a build has read"),
-        Discovered::Below(path, _) => format!("a file in {path}, for which a build script runs again"),
+fn describe(input: &Discovered) -> String {
+    match input {
+        Discovered::File(path, _) => format!("the file {path}, which it reads"),
+        Discovered::Generated(path, _) => format!("the file {path}, which a build script generates"),
+        Discovered::Variable(name, _) => format!("the variable {name}, which the build reads"),
+        Discovered::Directory(path, _) => format!("a file in {path}, which a build script watches"),
         Discovered::Everything(_) => {
-            "a file of the workspace: it can't be told which of them its sources include".to_owned()
+            "a file of the workspace (its sources include a file whose path can't be determined)".to_owned()
         }
     }
 }

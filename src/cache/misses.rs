@@ -1,4 +1,5 @@
-//! Why tasks ran, or did not have to: found out while it is known what was there before, and kept for `explain`.
+//! Records for `cargo genti explain` why tasks ran. The reasons compare this run with the last one, so they are computed before
+//! the state of the last run is overwritten.
 
 use std::collections::BTreeSet;
 
@@ -14,29 +15,29 @@ use crate::model::workspace::{File, Seen, Workspace};
 /// Why a task has to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum MissReason {
-    /// Nothing is kept in this run.
+    /// The cache is disabled in this run.
     Off,
-    /// ResultLog of its tool are never kept.
+    /// Results of its tool are never cached.
     NotCached,
-    /// It can't be told what decides the results of its tool, and why.
+    /// No key can be computed for its tool, with the reason.
     Uncacheable(String),
-    /// It depends on what is behind this link, which is too much to look at.
+    /// It depends on this link, which leads to too many files.
     Unbounded(String),
-    /// What it prints is to be accepted.
+    /// The run accepts its output (`--bless`).
     Blessed,
     /// It runs a program that is not built yet.
     Program,
     /// There is no result under its key.
     NoResult,
-    /// There is one that is damaged.
+    /// The result under its key is damaged.
     Damaged,
-    /// Something has changed that it has read beyond its inputs.
+    /// This discovered input has changed.
     Read(String),
-    /// Another root of its package runs.
+    /// Another target root of its package runs.
     Beside,
-    /// A tool that it needs runs.
+    /// This tool, which it needs, runs.
     Behind(String),
-    /// A tool that needs it runs.
+    /// This tool, which needs it, runs.
     NeededBy(String),
 }
 
@@ -44,29 +45,28 @@ impl MissReason {
     fn describe(&self) -> String {
         match self {
             Self::Off => {
-                "nothing is looked up in this run: --no-cache, or the cache can't be used".to_owned()
+                "the cache was disabled in this run (`--no-cache`, or the cache could not be used)".to_owned()
             }
-            Self::NotCached => "results of this tool are never kept (`cache = false`)".to_owned(),
+            Self::NotCached => "results of this tool are never cached (`cache = false`)".to_owned(),
             Self::Uncacheable(why) => format!("results of this tool are not cached: {why}"),
-            Self::Unbounded(link) => {
-                format!(
-                    "not cached: the link {link} leads to more files than are looked at, or to one that can't be read"
-                )
+            Self::Unbounded(link) => format!(
+                "not cached: the link {link} leads to more than 10,000 files or to a file that can't be read"
+            ),
+            Self::Blessed => "its output was being accepted (`--bless`)".to_owned(),
+            Self::Program => "the program that it runs was rebuilt".to_owned(),
+            Self::NoResult => "no cached result for the current inputs".to_owned(),
+            Self::Damaged => "the cached result was damaged".to_owned(),
+            Self::Read(input) => format!("changed: {input}"),
+            Self::Beside => {
+                "another target of its package had to run, and both may include the same file".to_owned()
             }
-            Self::Blessed => "what it prints is to be accepted (--bless)".to_owned(),
-            Self::Program => "the program that it runs was built anew".to_owned(),
-            Self::NoResult => "there is no result for it as it is now".to_owned(),
-            Self::Damaged => "the result that was kept is damaged".to_owned(),
-            Self::Read(what) => format!("changed: {what}"),
-            Self::Beside => "another root of its package runs, and several may reach one file".to_owned(),
-            Self::Behind(tool) => format!("`{tool}` runs, which it needs"),
-            Self::NeededBy(tool) => format!("`{tool}` runs, which needs it"),
+            Self::Behind(tool) => format!("`{tool}`, which it needs, had to run"),
+            Self::NeededBy(tool) => format!("`{tool}`, which needs it, had to run"),
         }
     }
 }
 
-/// The files as they are now, with what the last run knew of them; `None` if all is as it was, so that nothing is to be
-/// written.
+/// Returns the table of the workspace's files to save for the next run; `None` if it is unchanged.
 pub(super) fn files(workspace: &Workspace, before: &LastRun) -> Option<FileTable> {
     let Seen { at, stamps, as_known, .. } = &workspace.seen;
     if *as_known {
@@ -84,12 +84,12 @@ pub(super) fn files(workspace: &Workspace, before: &LastRun) -> Option<FileTable
             before: same.map_or_else(|| known.and_then(head).unwrap_or_default(), |known| known.before),
         }
     });
-    // What was read again, because its stamp proves nothing, may all be the same.
+    // Files whose stamp proved nothing were read again, and may all be unchanged.
     Some(files.collect()).filter(|files| *files != before.files)
 }
 
-/// Why each task ran that did.
-pub(super) fn log(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons {
+/// Returns the reasons why the tasks of this run ran.
+pub(super) fn reasons(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons {
     let plan = cache.context.plan;
     let mut changes = Changes::default();
     let mut tools = Vec::new();
@@ -105,15 +105,15 @@ pub(super) fn log(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons {
         let is_first = key.is_some() && before.is_none();
         let mut tasks = Vec::new();
         for (at, lookup) in (start..end).zip(&lookups[start..end]) {
-            let Lookup::Miss(cause) = lookup else { continue };
-            let own = match (cause, before) {
+            let Lookup::Miss(reason) = lookup else { continue };
+            let own = match (reason, before) {
                 (MissReason::NoResult, Some((run, _))) => changes.of(cache, TaskIx(at as u32), id, *run),
                 _ => Vec::new(),
             };
-            let why = match cause {
-                MissReason::NoResult if is_first => "its tool was not part of a run before".to_owned(),
+            let why = match reason {
+                MissReason::NoResult if is_first => "first run of this tool".to_owned(),
                 MissReason::NoResult if !own.is_empty() || !of_tool.is_empty() => String::new(),
-                cause => cause.describe(),
+                reason => reason.describe(),
             };
             let unit = plan.graph.tasks[at].unit.path(cache.context.workspace).to_string();
             tasks.push(TaskReason { unit, why, changed: own });
@@ -128,17 +128,17 @@ pub(super) fn log(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons {
     RunReasons { tools }
 }
 
-fn changed(change: super::key::Change) -> Changed {
+fn changed(change: super::key::PartChange) -> Changed {
     let short = |digest: Option<crate::model::digest::Digest>| digest.map(|digest| digest.short(8));
     Changed { what: change.what, from: short(change.from), to: short(change.to) }
 }
 
-/// What has changed since a run, looked up once for all tasks.
+/// Changes of files since an earlier run, looked up once for all tasks.
 #[derive(Default)]
 struct Changes {
-    /// For each file, the run in which it was first seen as it is, and the beginning of the digest that it had before.
+    /// For each file, the first run that saw its present content, and the first digits of its digest before.
     files: Option<Vec<(u32, Option<String>)>>,
-    /// Files that are gone.
+    /// Deleted files, with the first digits of their digests.
     gone: Vec<(RelPath, String)>,
 }
 
@@ -164,11 +164,11 @@ impl Changes {
         let unit = plan.graph.task(task).unit;
         let is_wide = plan.graph.tool(tool).per != Per::File;
         for (path, from) in self.gone.iter().filter(|_| is_wide) {
-            let is_its = match unit {
+            let is_own = match unit {
                 Unit::Workspace => true,
                 unit => unit.package(workspace) == workspace.owner_of(path),
             };
-            if is_its {
+            if is_own {
                 changed.push(Changed {
                     what: format!("the file {path}"),
                     from: Some(from.clone()),
@@ -184,12 +184,12 @@ impl Changes {
             (bytes != [0; 8]).then(|| bytes[..4].iter().map(|byte| format!("{byte:02x}")).collect())
         };
         let known = before.files.find(workspace.files.iter().map(|file| &file.path));
-        let one = |(file, known): (&File, Option<KnownFile<'_>>)| match known {
+        let since = |(file, known): (&File, Option<KnownFile<'_>>)| match known {
             Some(known) if known.digest == file.digest => (known.since, hex(known.before)),
             Some(known) => (before.run + 1, Some(known.digest.short(8))),
             None => (before.run + 1, None),
         };
-        self.files = Some(workspace.files.iter().zip(known).map(one).collect());
+        self.files = Some(workspace.files.iter().zip(known).map(since).collect());
         let gone = before.files.iter().map(|file| (RelPath::new(file.path), file.digest.short(8)));
         self.gone = gone.filter(|(path, _)| workspace.find(path).is_none()).collect();
     }

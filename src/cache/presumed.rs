@@ -1,8 +1,8 @@
-//! Whether a tool is known to read a file that has changed while it ran.
+//! Decides whether a tool is known to read a file that changed while the tool ran.
 //!
-//! Cargo's tools, tests and tools without `files` have every file of a package as declared inputs, since nothing tells
-//! beforehand which of them they read. For what is stored that is right. But a log that the run is piped into, or a file that
-//! a test rewrites, must not take the verdict from a tool that does not look at it.
+//! For cargo's tools, tests and tools without `files`, every file of a package is a declared input, because it is unknown
+//! beforehand which of them they read. That is right for cache keys. But a log that the run is piped into, or a file that a test
+//! rewrites, must not invalidate the verdict of a tool that does not read it.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -15,11 +15,11 @@ use crate::model::tool::{Discovers, Tool};
 use crate::normalize::Traces;
 use crate::workspace;
 
-/// Answers for one moment of a run.
+/// Determines which files tools are known to read, at one moment of a run.
 pub(super) struct KnownReads<'a> {
     inputs: &'a KeyInputs<'a>,
     build_dirs: &'a [PathBuf],
-    /// The files that git tracks. Asked for once something has changed.
+    /// Files that git tracks, listed only if something has changed.
     tracked: OnceLock<BTreeSet<RelPath>>,
 }
 
@@ -28,8 +28,8 @@ impl<'a> KnownReads<'a> {
         Self { inputs, build_dirs, tracked: OnceLock::new() }
     }
 
-    /// Whether a process of `tool` over `unit` that left `traces` is known to read `path`, which is one of the declared inputs
-    /// that the unit has by lying in a package.
+    /// Whether a process of `tool` over `unit` that left `traces` is known to read `path`, a file that is a declared input only
+    /// because it belongs to the package.
     pub(super) fn reads(&self, tool: &Tool, unit: Unit, traces: Option<&Traces>, path: &RelPath) -> bool {
         let discovers = tool.discovers();
         if path.file_name() == b"Cargo.toml" || matches!(unit, Unit::File(_)) {
@@ -40,12 +40,13 @@ impl<'a> KnownReads<'a> {
         }
         let none = Traces::default();
         let traces = traces.unwrap_or(&none);
-        let is_told = discovers == Discovers::Modules || !traces.units.is_empty();
+        let has_traces = discovers == Discovers::Modules || !traces.units.is_empty();
         match self.inputs.collect(tool, &[unit], traces, self.build_dirs) {
-            // What can't be read any more may have named it.
+            // A source that can no longer be read may have named the file.
             Err(_) => true,
             Ok(discovered) => {
-                discovered.contains(path) || (!is_told || discovered.is_open()) && self.is_tracked(path)
+                discovered.contains(path)
+                    || (!has_traces || discovered.may_read_any_file()) && self.is_tracked(path)
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Looks again at the inputs of what has ended: a result is right only if what decided it is still the same.
+//! Checks inputs again after a process has ended. A result may be stored only if its inputs did not change meanwhile.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,23 +14,25 @@ use crate::model::workspace::{FileId, PackageId};
 use crate::normalize::Traces;
 use crate::workspace;
 
-/// What has changed of the inputs of a task.
+/// Change of a task's inputs while it ran.
 #[derive(Clone)]
-pub(super) enum Change {
+pub(super) enum InputChange {
     None,
-    /// A file that the tool is not known to read, or may have written itself.
+    /// Only files changed that the tool is not known to read, or that it may have written itself.
     Presumed,
-    /// This, as a user would name it.
+    /// This input changed, named as users know it.
     Input(String),
 }
 
-/// Looks at inputs again, each once.
+/// Checks inputs again, each of them once.
 pub(super) struct Recheck<'a, 'b> {
     cache: &'a ResultCache<'b>,
     known: KnownReads<'a>,
+    /// Whether each file has changed.
     files: BTreeMap<FileId, bool>,
-    tools: BTreeMap<ToolId, Change>,
-    /// By tool and package: the roots of a package have the same inputs.
+    /// Change of the inputs that all tasks of each tool share.
+    tools: BTreeMap<ToolId, InputChange>,
+    /// Changed files by tool and package, since all roots of a package have the same inputs.
     sets: BTreeMap<(ToolId, Option<PackageId>), Vec<FileId>>,
 }
 
@@ -40,8 +42,8 @@ impl<'a, 'b> Recheck<'a, 'b> {
         Self { cache, known, files: BTreeMap::new(), tools: BTreeMap::new(), sets: BTreeMap::new() }
     }
 
-    /// What has changed that decides the result of `task`, whose process left `traces`.
-    pub(super) fn changed(&mut self, task: TaskIx, traces: Option<&Traces>) -> Change {
+    /// Returns the change that affects the result of `task`, whose process left `traces`.
+    pub(super) fn changed(&mut self, task: TaskIx, traces: Option<&Traces>) -> InputChange {
         let ResultCache { context: Context { workspace, plan, .. }, inputs, .. } = self.cache;
         let Task { tool: id, unit, .. } = *plan.graph.task(task);
         let tool = plan.graph.tool(id);
@@ -49,8 +51,8 @@ impl<'a, 'b> Recheck<'a, 'b> {
             let changed = self.tool_changed(id);
             self.tools.insert(id, changed);
         }
-        let of_tool = self.tools.get(&id).cloned().unwrap_or(Change::None);
-        if matches!(of_tool, Change::Input(_)) {
+        let of_tool = self.tools.get(&id).cloned().unwrap_or(InputChange::None);
+        if matches!(of_tool, InputChange::Input(_)) {
             return of_tool;
         }
         let set = (id, unit.package(workspace));
@@ -66,42 +68,42 @@ impl<'a, 'b> Recheck<'a, 'b> {
         };
         let reads = |id: &&FileId| self.known.reads(tool, unit, traces, &workspace.file(**id).path);
         match self.first(changed.iter().filter(reads)) {
-            Some(path) => Change::Input(path),
+            Some(path) => InputChange::Input(path),
             None if changed.is_empty() => of_tool,
-            None => Change::Presumed,
+            None => InputChange::Presumed,
         }
     }
 
-    /// What has changed that decides the results of all tasks of the tool.
-    fn tool_changed(&mut self, id: ToolId) -> Change {
+    /// Returns the change that affects all tasks of the tool.
+    fn tool_changed(&mut self, id: ToolId) -> InputChange {
         let ResultCache { context: Context { workspace, plan, .. }, inputs, keys, programs, .. } = self.cache;
         let at = id.0 as usize;
-        let is_other = |path: &Path| !inputs.outside.is_as_seen(path);
+        let is_changed = |path: &Path| !inputs.outside.is_unchanged(path);
         let mut own = inputs.identities[at].files.iter().map(|(_, path)| path).chain(&programs[at]);
-        if own.any(|path| is_other(path)) {
-            return Change::Input(format!("the program of {}", plan.graph.tool(id).name));
+        if own.any(|path| is_changed(path)) {
+            return InputChange::Input(format!("the program of {}", plan.graph.tool(id).name));
         }
         let mut files = inputs.declared.shared(id).to_vec();
         if let Ok(key) = &keys[at] {
-            if let Some(path) = key.looked_at.outside.iter().find(|path| is_other(path)) {
+            if let Some(path) = key.others.outside.iter().find(|path| is_changed(path)) {
                 let name = RelPath::between(&workspace.root, path);
-                return Change::Input(
+                return InputChange::Input(
                     name.map_or_else(|| path.display().to_string(), |name| name.to_string()),
                 );
             }
-            files.extend(&key.looked_at.files);
+            files.extend(&key.others.files);
         }
         let changed = self.all_changed(files);
         let has_written =
-            || keys[at].as_ref().is_ok_and(|key| key.looked_at.arguments.iter().any(|path| is_other(path)));
+            || keys[at].as_ref().is_ok_and(|key| key.others.arguments.iter().any(|path| is_changed(path)));
         match self.first(changed.iter()) {
-            Some(path) => Change::Input(path),
-            None if has_written() => Change::Presumed,
-            None => Change::None,
+            Some(path) => InputChange::Input(path),
+            None if has_written() => InputChange::Presumed,
+            None => InputChange::None,
         }
     }
 
-    /// Those of `files` that have changed.
+    /// Returns the changed files among `files`.
     fn all_changed(&mut self, mut files: Vec<FileId>) -> Vec<FileId> {
         let workspace = self.cache.context.workspace;
         let new: Vec<_> = files.iter().copied().filter(|id| !self.files.contains_key(id)).collect();
@@ -112,10 +114,10 @@ impl<'a, 'b> Recheck<'a, 'b> {
         files
     }
 
-    /// The one of `files` that is named.
+    /// Returns the path of the first of `files`, for the message.
     fn first<'f>(&self, files: impl Iterator<Item = &'f FileId>) -> Option<String> {
         let paths: Vec<&RelPath> = files.map(|id| &self.cache.context.workspace.file(*id).path).collect();
-        // The lock file last: it is no fault of anybody's.
+        // `Cargo.lock` is only named if nothing else changed, because cargo itself updates it.
         let lockfile = RelPath::new("Cargo.lock");
         paths.iter().find(|path| ***path != lockfile).or(paths.first()).map(|path| path.to_string())
     }

@@ -1,13 +1,13 @@
-//! Whether cargo has looked at the present inputs, or replayed what it said of others.
+//! Detects when cargo replays old output although inputs have changed, and makes it build again.
 //!
-//! Cargo decides by times of change, and by what rustc told it to watch: it replays an old result after an included README
-//! has changed under rustdoc, a new `clippy.toml` has appeared, or a file was restored with an older time. Here it is known
-//! by content what each unit had read when cargo last really built it.
+//! Cargo compares modification times of the files that rustc tells it to watch. So it replays an old result after a README
+//! included by rustdoc has changed, a new `clippy.toml` has appeared, or a file was restored with an older modification time.
+//! genti stores digests of the inputs that each unit had when cargo last built it (`builds.rs`) and compares these:
 //!
-//! - If what a unit is known to read differs, its fingerprint is removed and cargo runs again. So it is where the last real
-//!   build is unknown.
-//! - If only what it may read differs, the replay is the verdict, and is not cached. Procedural macros may read any file
-//!   without saying so: where there are some, these are the files of a package that none of its sources names.
+//! - If an input that the unit is known to read differs, or its last build is unknown, the fingerprint of the unit is removed and
+//!   cargo runs again.
+//! - If only an input differs that the unit may have read, the replay is the verdict, but is not cached. This matters if there are
+//!   procedural macros, which can read files without reporting them: any file of the package that no source names may be one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,19 +21,19 @@ use crate::model::workspace::PackageId;
 use crate::normalize::{BuiltUnit, Gap, Parsed, RanScript};
 use crate::scan::{Fingerprint, Stop};
 
-/// The real builds that are known of.
+/// Builds that are known to be real, that is, not replays.
 #[derive(Default)]
 pub(super) struct RealBuilds {
     pub(super) builds: Builds,
-    /// The lists of what units have read that were looked at in this run and are of the present inputs, by size and time.
+    /// Dep-info files that this run found to match the current inputs, with size and modification time.
     pub(super) surveyed: BTreeMap<String, (u64, i64)>,
-    /// The directories in which what was built from other inputs has been dropped, for tools that don't report what they build.
+    /// Build directories from which outdated units were removed, for tools that don't report what they build.
     pub(super) prepared: BTreeSet<PathBuf>,
-    /// The units whose fingerprints were removed in this run.
+    /// Units whose fingerprints were removed in this run.
     removed: BTreeSet<String>,
-    /// By package, for they are the same for all of its units.
+    /// Digests by package, shared by all of its units.
     files: BTreeMap<PackageId, PackageFiles>,
-    /// Whether something was replayed in the user's own directory, in which nothing is removed.
+    /// Whether something was replayed in the user's own build directory, from which genti removes nothing.
     pub(super) in_shared: bool,
 }
 
@@ -43,33 +43,33 @@ impl RealBuilds {
     }
 }
 
-/// The files of a package.
+/// Digests over the files of a package.
 #[derive(Clone, Copy)]
 struct PackageFiles {
-    /// All of them.
+    /// All files.
     all: Digest,
-    /// Those that none of its sources names.
+    /// Files that no source of the package names.
     unnamed: Digest,
 }
 
-/// What a unit comes to.
+/// Whether the output of a unit belongs to the current inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
-    /// It was built now, or from the same inputs.
-    Real,
-    /// It was replayed, and something that it may read is different.
-    Presumed,
-    /// It was replayed, and something that it reads is different, or it is not known what it read.
+enum Freshness {
+    /// The unit was built now, or from the same inputs.
+    Current,
+    /// The unit was replayed, and an input that it may read differs.
+    MaybeStale,
+    /// The unit was replayed, and an input that it reads differs or its inputs are unknown.
     Stale,
 }
 
 impl ResultCache<'_> {
-    /// Looks at what the cargo behind `parsed` replayed. Whether it is to run again, because it would look at the present
-    /// inputs now; else `parsed` says what is to be known of it.
+    /// Checks the units that cargo replayed for `parsed`, and removes the fingerprints of stale ones. Returns whether cargo has
+    /// to run again; otherwise, replays that remain are recorded in `parsed`.
     pub(crate) fn check_replays(&self, id: ToolId, parsed: &mut Parsed, stop: &Stop) -> bool {
         let mut state = self.lock();
         let before = state.builds.builds.clone();
-        let (mut stale, mut is_presumed) = (Vec::new(), false);
+        let (mut stale, mut is_maybe_stale) = (Vec::new(), false);
         let units = std::mem::take(&mut parsed.traces.units).into_iter();
         let units = units.map(|unit| match unit.is_doc {
             true => BuiltUnit { read_by_rustc: self.read_by_rustc(&mut state, &unit), ..unit },
@@ -80,38 +80,40 @@ impl ResultCache<'_> {
         let local = |manifest: &Path| !self.inputs.is_immutable(manifest);
         let units = parsed.traces.units.iter().filter(|unit| local(&unit.manifest));
         for unit in units {
-            match self.look_at_unit(&mut state, id, unit, &parsed.traces.scripts) {
-                Look::Real => {}
-                Look::Presumed => is_presumed |= has_macros,
-                Look::Stale => stale.push((&unit.artifact, unit.name.as_str(), unit.fingerprint.as_str())),
+            match self.freshness_of_unit(&mut state, id, unit, &parsed.traces.scripts) {
+                Freshness::Current => {}
+                Freshness::MaybeStale => is_maybe_stale |= has_macros,
+                Freshness::Stale => {
+                    stale.push((&unit.artifact, unit.name.as_str(), unit.fingerprint.as_str()))
+                }
             }
         }
         let scripts = parsed.traces.scripts.iter();
         for script in scripts.filter(|script| script.manifest.as_deref().is_some_and(local)) {
-            match self.look_at_script(&mut state, script) {
-                Look::Real => {}
-                // What it reads it states, or is run for any file.
-                Look::Presumed => {}
-                Look::Stale => {
+            match self.freshness_of_script(&mut state, script) {
+                Freshness::Current => {}
+                // A build script states what it reads, or else cargo runs it again for any file.
+                Freshness::MaybeStale => {}
+                Freshness::Stale => {
                     stale.push((&script.output, script.name.as_str(), script.fingerprint.as_str()))
                 }
             }
         }
         self.note_unreported_builds(&mut state);
         if state.builds.builds != before {
-            // What can't be written is unknown to the next run, which is on the safe side.
+            // If this fails, the next run builds again.
             let _ = builds::save_builds(&self.context.workspace.target_dir, &state.builds.builds);
         }
         if stale.is_empty() || self.is_shared {
-            state.builds.in_shared |= self.is_shared && (is_presumed || !stale.is_empty());
-            parsed.traces.is_replayed = is_presumed || !stale.is_empty();
+            state.builds.in_shared |= self.is_shared && (is_maybe_stale || !stale.is_empty());
+            parsed.traces.is_replayed = is_maybe_stale || !stale.is_empty();
             return false;
         }
         let mut again = false;
         let mut unsure = None;
         for (artifact, package, name) in stale {
             let fingerprint = Fingerprint { artifact, package, name };
-            // What is still replayed although it was removed is not found where it was looked for.
+            // If cargo still replays a unit after its removal, the wrong fingerprint was removed.
             let is_first = state.builds.removed.insert(self.key(artifact));
             match is_first.then(|| fingerprint.remove(stop)) {
                 Some(Ok(true)) => again = true,
@@ -121,7 +123,7 @@ impl ResultCache<'_> {
         if let Some(package) = unsure {
             parsed.traces.is_replayed = true;
             let reason = format!(
-                "cargo replayed a build of `{package}` from other inputs and could not be made to build it again; \
+                "cargo replayed an outdated build of `{package}` and genti could not make it build again; \
                  remove the build directory with `cargo genti clean`"
             );
             parsed.gaps.push(Gap { package: None, path: None, reason });
@@ -129,19 +131,19 @@ impl ResultCache<'_> {
         again && unsure.is_none()
     }
 
-    fn look_at_unit(
+    fn freshness_of_unit(
         &self,
         state: &mut RunState,
         id: ToolId,
         unit: &BuiltUnit,
         scripts: &BTreeSet<RanScript>,
-    ) -> Look {
-        let read = self.inputs.read_by_unit(unit, scripts, &self.build_dirs, &self.all_files);
+    ) -> Freshness {
+        let read = self.inputs.digest_of_unit(unit, scripts, &self.build_dirs, &self.all_files);
         let read = read.map(|read| {
             let mut hasher = Hasher::new("genti.unit.1");
             hasher.field("read", &read.0);
             hasher.field("toolchain", &self.toolchain(id).0);
-            // Lints are those of members alone.
+            // Lints are configured for members only.
             if let Some(package) = unit.package {
                 hasher.field("searched", &self.searched(id, package).0);
             }
@@ -154,14 +156,14 @@ impl ResultCache<'_> {
         self.compare(state, &unit.artifact, presumed, read, unit.fresh)
     }
 
-    /// Whether what `script` printed is of the present inputs.
+    /// Whether the output of `script` belongs to the current inputs.
     pub(super) fn is_current_script(&self, state: &mut RunState, script: &RanScript) -> bool {
-        self.look_at_script(state, script) == Look::Real
+        self.freshness_of_script(state, script) == Freshness::Current
     }
 
-    fn look_at_script(&self, state: &mut RunState, script: &RanScript) -> Look {
-        let read = self.inputs.read_by_script(script, &self.build_dirs, &self.all_files);
-        // Without a statement, it runs again for any file of its package.
+    fn freshness_of_script(&self, state: &mut RunState, script: &RanScript) -> Freshness {
+        let read = self.inputs.digest_of_script(script, &self.build_dirs, &self.all_files);
+        // A script that states no inputs runs again for any file of its package.
         let all = script.package.map(|package| self.files(state, package).all);
         let read = read.map(|read| read.or(all).unwrap_or_else(|| self.outside(&script.name)));
         let written = self.inputs.outside.stamp(&script.output);
@@ -169,7 +171,7 @@ impl ResultCache<'_> {
         self.compare(state, &script.output, Digest([0; 32]), read, is_old)
     }
 
-    /// Compares what a unit reads now with what it read in its last real build, or takes note of a new one.
+    /// Compares the inputs of a unit with those of its last real build, or records a new build.
     fn compare(
         &self,
         state: &mut RunState,
@@ -177,25 +179,25 @@ impl ResultCache<'_> {
         presumed: Digest,
         read: Result<Digest, Undiscoverable>,
         is_replayed: bool,
-    ) -> Look {
+    ) -> Freshness {
         let key = self.key(artifact);
         let stamp = self.inputs.outside.stamp(artifact);
         let (Ok(read), Some(stamp)) = (read, stamp) else {
             state.builds.builds.remove(&key);
-            // What was built now was looked at, even if it can't be said what that was.
-            return if is_replayed { Look::Stale } else { Look::Real };
+            // A build from just now is current even if its inputs are unknown.
+            return if is_replayed { Freshness::Stale } else { Freshness::Current };
         };
         let now = Built { len: stamp.len, modified: stamp.modified, read, presumed };
         if !is_replayed {
             state.builds.builds.insert(key, now);
-            return Look::Real;
+            return Freshness::Current;
         }
         let is_same = |built: &&Built| (built.len, built.modified) == (now.len, now.modified);
         match state.builds.builds.get(&key).filter(is_same) {
-            Some(built) if built.read != read => Look::Stale,
-            Some(built) if built.presumed != presumed => Look::Presumed,
-            Some(_) => Look::Real,
-            None => Look::Stale,
+            Some(built) if built.read != read => Freshness::Stale,
+            Some(built) if built.presumed != presumed => Freshness::MaybeStale,
+            Some(_) => Freshness::Current,
+            None => Freshness::Stale,
         }
     }
 
@@ -217,7 +219,7 @@ impl ResultCache<'_> {
         *state.builds.files.entry(package).or_insert_with(make)
     }
 
-    /// The files of the package `name` outside of the workspace.
+    /// Returns a digest over the path dependencies called `name` outside the workspace.
     fn outside(&self, name: &str) -> Digest {
         let found = self.context.workspace.outside.iter().filter(|package| package.name == name);
         let mut hasher = Hasher::new("genti.presumed.1");
@@ -225,21 +227,21 @@ impl ResultCache<'_> {
         hasher.finish()
     }
 
-    /// The configuration that the tool finds when it searches for it from `package`.
+    /// Returns a digest over the configuration files that the tool finds from the directory of `package`.
     fn searched(&self, id: ToolId, package: PackageId) -> Digest {
         let Context { workspace, plan, .. } = self.context;
         let dir = workspace.package(package).dir.to_path(&workspace.root);
         let searches = plan.graph.tool(id).searches.iter().filter(|search| search.start == Start::Files);
         let around = searches.flat_map(|search| dir.ancestors().map(|dir| dir.join(&search.name)));
         let places = self.inputs.searched(id).into_iter().map(|(_, path)| path);
-        // That of other packages is none of its.
+        // Configuration of other packages has no effect.
         let places = places.filter(|path| {
             !path.starts_with(&workspace.root) || path.parent().is_some_and(|parent| dir.starts_with(parent))
         });
         self.digest_of(around.chain(places).collect())
     }
 
-    /// The toolchain that the tool runs, by its content.
+    /// Returns a digest over the toolchain that the tool runs.
     fn toolchain(&self, id: ToolId) -> Digest {
         let sysroot = self.context.programs.sysroot();
         let files = self.inputs.identities[id.0 as usize].files.iter().map(|(_, path)| path);
@@ -247,7 +249,7 @@ impl ResultCache<'_> {
         self.digest_of(own.cloned().collect())
     }
 
-    /// A digest over what is in the files at `paths`, as far as they are there.
+    /// Returns a digest over those files at `paths` that exist.
     pub(super) fn digest_of(&self, paths: BTreeSet<PathBuf>) -> Digest {
         let mut hasher = Hasher::new("genti.contents.1");
         for path in paths {
@@ -259,7 +261,7 @@ impl ResultCache<'_> {
         hasher.finish()
     }
 
-    /// The name of what was built: its path from the target directory.
+    /// Returns the key of `artifact` in [`Builds`]: its path from the target directory.
     pub(super) fn key(&self, artifact: &Path) -> String {
         let target_dir = &self.context.workspace.target_dir;
         artifact.strip_prefix(target_dir).unwrap_or(artifact).to_string_lossy().into_owned()

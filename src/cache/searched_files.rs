@@ -1,8 +1,8 @@
-//! Files that a tool searches for, or that its command line names, and that are no inputs of its tasks: configuration above the
-//! workspace, in the user's directories, or in a file that git ignores.
+//! Files that a tool searches for or that its command line names, and that are not inputs of its tasks: configuration above the
+//! workspace, in the user's directories, or in an ignored file.
 //!
-//! Each tool searches in its own way, which its definition states ([`Search`]). A file that is not there is looked for all the
-//! same: its appearance is a change.
+//! Each tool searches in its own way, which its definition states ([`Search`]). Absent files count too, because their appearance
+//! is a change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::model::tool::{Arg, Search, Start, Tool, ToolId};
 use crate::model::workspace::Workspace;
 use crate::scan::{CargoConfig, read_text};
 
-/// Where variables lead that are not set, below the user's home directory.
+/// Values of unset variables, relative to the user's home directory.
 const DEFAULTS: [(&str, &str); 5] = [
     ("CARGO_HOME", ".cargo"),
     ("RUSTUP_HOME", ".rustup"),
@@ -24,13 +24,12 @@ const DEFAULTS: [(&str, &str); 5] = [
     ("XDG_DATA_HOME", ".local/share"),
 ];
 
-/// The directories of the workspace, listed when they are first asked for.
+/// The directories of the workspace, listed on first use.
 #[derive(Default)]
 pub(super) struct Dirs(OnceLock<Vec<PathBuf>>);
 
 impl KeyInputs<'_> {
-    /// The files that decide the results of the tool and are no inputs of its tasks, whether or not they are there: each with
-    /// a name that does not say where on this machine it is.
+    /// Returns the files, present or absent, that the tool searches for. Each has a name that is the same on every machine.
     pub(super) fn searched(&self, id: ToolId) -> Vec<(String, PathBuf)> {
         let tool = self.plan.graph.tool(id);
         let mut found =
@@ -58,7 +57,8 @@ impl KeyInputs<'_> {
         found.paths
     }
 
-    /// The existing files that the command line of tool `id` names, also after a `=` or a `@`, without files of the workspace.
+    /// Returns the existing files that the command line of tool `id` names, also after `=` or `@`, without files of the
+    /// workspace.
     pub(super) fn arguments(&self, id: ToolId, tool: &Tool) -> Vec<PathBuf> {
         let root = &self.workspace.root;
         let words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
@@ -75,12 +75,12 @@ impl KeyInputs<'_> {
             .collect()
     }
 
-    /// Every directory in which a file or a package of the workspace lies, and all above it: as it is called, and where it
-    /// really is.
+    /// Returns every directory that contains a file or package of the workspace, and all directories above it, with links both
+    /// resolved and unresolved.
     pub(super) fn dirs(&self) -> &[PathBuf] {
         self.dirs.0.get_or_init(|| {
             let Workspace { root, files, packages, .. } = self.workspace;
-            // Most files lie in the same directory as the one before.
+            // Most files are in the same directory as the file before.
             let mut last = None;
             let of_files = files.iter().map(|file| file.path.dir());
             let of_files = of_files.filter(|dir| last.replace(*dir) != Some(*dir)).map(RelPath::new);
@@ -95,7 +95,7 @@ impl KeyInputs<'_> {
                 let mut dir = Some(dir);
                 while let Some(next) = dir.filter(|dir| !dir.is_outside() || dir.file_name() != b"..") {
                     dir = next.parent();
-                    // What lies above a directory that was met before has been met, too.
+                    // If the directory has been visited, so have all directories above it.
                     if !within.insert(next) {
                         break;
                     }
@@ -111,7 +111,7 @@ impl KeyInputs<'_> {
                 if is_link || dir.is_root() {
                     let real = place.canonicalize().ok().filter(|real| real.is_dir());
                     real.iter().for_each(|real| climb(real));
-                    // A link to a file is no directory under any name.
+                    // A link to a file is skipped under both names.
                     real.iter().for_each(|_| climb(&place));
                 } else {
                     climb(&place);
@@ -128,7 +128,7 @@ struct Found<'a, 'b> {
     id: ToolId,
     paths: Vec<(String, PathBuf)>,
     seen: BTreeSet<PathBuf>,
-    /// How many files have each name.
+    /// Number of files with each name.
     names: BTreeMap<String, u32>,
 }
 
@@ -140,7 +140,7 @@ impl Found<'_, '_> {
         let file = within.as_ref().and_then(|path| workspace.find(path));
         let is_declared = file.is_some_and(|file| declared.shared(self.id).binary_search(&file).is_ok());
         if !is_declared && self.seen.insert(path.clone()) {
-            // Files that a variable may lead to in several ways are told apart by their order.
+            // A variable may lead to several files with one name. Their order distinguishes them.
             let count = self.names.entry(name.clone()).or_insert(0);
             *count += 1;
             let name = if *count == 1 { name } else { format!("{name} ({count})") };
@@ -148,7 +148,7 @@ impl Found<'_, '_> {
         }
     }
 
-    /// Adds a file that is called by where it lies, seen from the workspace.
+    /// Adds a file under its path from the workspace root.
     fn add_place(&mut self, path: PathBuf) {
         let path = disk::without_dots(&path);
         let name = RelPath::between(&self.inputs.workspace.root, &path);
@@ -181,7 +181,7 @@ impl Found<'_, '_> {
                 let home = inputs.env.get("HOME").map(Path::new);
                 let default = DEFAULTS.iter().find(|(name, _)| name == variable);
                 let default = default.and_then(|(_, dir)| Some(home?.join(dir)));
-                // An unset variable has its default, and so has one of the base directories that is not absolute.
+                // The default applies to unset variables, and to XDG variables whose value is not absolute.
                 let is_base = variable.starts_with("XDG_");
                 let default = default.filter(|_| is_base || value.is_none());
                 let values: Vec<_> = values.chain(of_cargo).chain(default).collect();
@@ -196,7 +196,7 @@ impl Found<'_, '_> {
         }
     }
 
-    /// Searches in `dir` and, if the search goes upwards, in all directories above it: as it is called, and where it really is.
+    /// Searches in `dir` and, if the search goes upwards, in all directories above it, with links both resolved and unresolved.
     fn search_from(&mut self, dir: &Path, prefix: &str, search: &Search) {
         let Search { upwards, name, .. } = search;
         if !upwards {
@@ -208,14 +208,14 @@ impl Found<'_, '_> {
         }
     }
 
-    /// Adds the files that the command line of `tool` names.
+    /// Adds files that the command line of `tool` names and that are not declared inputs, including names after `=` or `@`.
     fn named(&mut self, tool: &Tool) {
         for path in self.inputs.arguments(self.id, tool) {
             self.add_place(path);
         }
     }
 
-    /// Adds the file that git's configuration names as the user's own excludes, where that configuration counts.
+    /// Adds the user's excludes file, if the tool searches for git's configuration and that names one.
     fn excluded(&mut self) {
         let is_config =
             |(_, path): &&(String, PathBuf)| path.ends_with(".gitconfig") || path.ends_with("git/config");

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::explain::write_reasons;
 use super::misses;
-use super::recheck::{Change, Recheck};
+use super::recheck::{InputChange, Recheck};
 use super::record::{Discovered, Record};
 use super::{Context, LastRun, Lookup, ResultCache, RunState};
 use crate::model::census::Census;
@@ -133,7 +133,7 @@ impl ResultCache<'_> {
         for Pending { task, result, traces } in pending {
             let tool = self.context.plan.graph.task(task).tool;
             match recheck.changed(task, traces.as_deref()) {
-                Change::None => match result {
+                InputChange::None => match result {
                     Some((key, record)) => {
                         let before = state.results.as_ref().and_then(|results| results.get(&key));
                         let bytes = record.encode_before(before);
@@ -143,9 +143,9 @@ impl ResultCache<'_> {
                     None => drop(state.not_stored.insert(tool)),
                 },
                 // Cargo updates it, and a notice of its own says so.
-                Change::Input(path) if path == "Cargo.lock" => drop(state.not_stored.insert(tool)),
-                Change::Presumed => drop(state.not_stored.insert(tool)),
-                Change::Input(path) => {
+                InputChange::Input(path) if path == "Cargo.lock" => drop(state.not_stored.insert(tool)),
+                InputChange::Presumed => drop(state.not_stored.insert(tool)),
+                InputChange::Input(path) => {
                     state.not_stored.insert(tool);
                     state.changed.insert(task, path);
                 }
@@ -175,13 +175,13 @@ impl ResultCache<'_> {
         }
         if self.lock().builds.in_shared {
             events(Event::Notice(
-                "not caching what cargo replayed in your own build directory: it may be of other inputs (`build-dir = \"shared\"`)",
+                "not caching results that cargo replayed from your own build directory, since they may belong to other inputs (`build-dir = \"shared\"`)",
             ));
         }
         let failed = self.lock().failed.take();
         if let Some(error) = failed {
             events(Event::Notice(&format!(
-                "results could not be kept: {error}; nothing else is wrong, the next run will find out anew"
+                "could not write to the result cache: {error} (this run is unaffected; the next one computes these results again)"
             )));
         }
         self.save(lookups);
@@ -191,7 +191,7 @@ impl ResultCache<'_> {
     /// Saves the state for the next run. It is a speed-up only, so errors are ignored.
     fn save(&self, lookups: &[Lookup]) {
         let Context { workspace, plan, last_run, lockfile, .. } = self.context;
-        let reasons = misses::log(self, lookups);
+        let reasons = misses::reasons(self, lookups);
         let files = misses::files(workspace, last_run);
         let is_new = files.is_some();
         let run = if is_new { last_run.run + 1 } else { last_run.run };

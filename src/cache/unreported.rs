@@ -1,12 +1,13 @@
-//! Tools that run cargo and do not report what it built: a `cargo xtask`, a script.
+//! Prevents outdated builds for tools that run cargo without reporting what it built, such as a `cargo xtask` or a script.
 //!
-//! Cargo would run a program that it built from other inputs, if these are older than it. What a unit was built from is known
-//! by content, as for the tools that report it (`replays.rs`): rustc has written down what it read, wherever it was started.
+//! Cargo runs an outdated program if the changed inputs have older modification times. As for tools that do report
+//! (`replays.rs`), genti compares the inputs of each unit by content. It finds them in the dep-info files that rustc leaves in the
+//! build directory.
 //!
-//! - In the build directory, before such a tool starts, whatever was built from other inputs is dropped: that of all units, for
-//!   nothing says which of them it uses.
-//! - In the user's own directory, nothing is dropped. The verdict stands, and is cached only if all that is there was built from
-//!   the present inputs.
+//! - In genti's build directory, all outdated units are removed before such a tool starts, since it is unknown which of them the
+//!   tool uses.
+//! - In the user's own directory, nothing is removed. The verdict stands, but is cached only if every unit there was built from
+//!   the current inputs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,43 +22,44 @@ use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{BuiltUnit, RanScript};
 use crate::scan::{self, BuildDirs, Stop, Units, read_text};
 
-/// Names of the configuration of clippy: no unit says that it has looked for one.
+/// Names of clippy's configuration files. Dep-info does not list them.
 const CLIPPY: [&str; 2] = ["clippy.toml", ".clippy.toml"];
 
-/// What a unit comes to.
+/// Whether a unit was built from the current inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
-    /// It was built from the present inputs.
+enum BuildState {
+    /// It was built from the current inputs.
     Current,
-    /// It was built from others, or that is not known.
-    Other,
+    /// It was built from other or unknown inputs.
+    Outdated,
 }
 
-/// What cargo has built in some directories.
+/// Units found in a build directory.
 pub(super) struct FoundUnits {
-    /// Where rustc has written what it read.
-    pub(super) lists: Vec<List>,
-    /// The build scripts that ran.
+    /// Dep-info files of compiled units.
+    pub(super) dep_infos: Vec<DepInfo>,
+    /// Build scripts that ran.
     pub(super) scripts: Vec<RanScript>,
 }
 
-/// What rustc has written of what it read for a unit.
-pub(super) struct List {
+/// A dep-info file, in which rustc lists the files that it read for a unit.
+pub(super) struct DepInfo {
     pub(super) path: PathBuf,
-    /// The root of the workspace that it was started in: relative paths are seen from there. `None` if that is not known.
+    /// Root of the workspace in which rustc was started, the base of relative paths. `None` if unknown.
     pub(super) base: Option<PathBuf>,
-    /// The root source file; `None` if it is not known.
+    /// Root source file of the unit; `None` if unknown.
     pub(super) source: Option<PathBuf>,
 }
 
 impl KeyInputs<'_> {
-    /// What cargo has built in the directory that `tool` builds in, one of `build_dirs` or the user's own.
+    /// Finds the units in the directory in which `tool` builds, either one of `build_dirs` or the user's own.
     pub(super) fn built(&self, tool: &Tool, build_dirs: &[PathBuf]) -> FoundUnits {
         let workspace = self.workspace;
-        let Units { lists, outputs } = Units::find(self.dir_of(tool, build_dirs), build_dirs);
-        let lists: Vec<_> = lists.iter().map(|(list, package)| self.list(list, package.as_deref())).collect();
+        let Units { lists: dep_infos, outputs } = Units::find(self.dir_of(tool, build_dirs), build_dirs);
+        let dep_infos: Vec<_> =
+            dep_infos.iter().map(|(dep_info, package)| self.dep_info(dep_info, package.as_deref())).collect();
         let mut packages: BTreeMap<&str, BTreeSet<PathBuf>> = BTreeMap::new();
-        for List { path, source, .. } in &lists {
+        for DepInfo { path, source, .. } in &dep_infos {
             let dir = path.parent().filter(|dir| dir.parent().is_some_and(|dir| dir.ends_with("build")));
             let source = dir.and(source.as_ref());
             if let (Some(name), Some(dir)) = (dir.and_then(package_of), source.and_then(|it| package_dir(it)))
@@ -78,10 +80,10 @@ impl KeyInputs<'_> {
                 cfgs: BTreeSet::new(),
             }));
         }
-        FoundUnits { lists, scripts }
+        FoundUnits { dep_infos, scripts }
     }
 
-    /// Where cargo builds when `tool` runs it.
+    /// Returns the directory in which cargo builds when `tool` runs it.
     fn dir_of<'a>(&'a self, tool: &Tool, build_dirs: &'a [PathBuf]) -> &'a Path {
         match tool.inherits() && !build_dirs.contains(&self.workspace.target_dir) {
             true => &build_dirs[BuildDirs::index(tool)],
@@ -89,8 +91,9 @@ impl KeyInputs<'_> {
         }
     }
 
-    /// The list at `path`, of a unit of `package`. Another workspace of the repository may be built in the same directory.
-    fn list(&self, path: &Path, package: Option<&str>) -> List {
+    /// Returns the dep-info file at `path`, of a unit of `package`. It may belong to another workspace of the repository, since
+    /// several workspaces can share a build directory.
+    fn dep_info(&self, path: &Path, package: Option<&str>) -> DepInfo {
         let root = &self.workspace.root;
         let first = first_source(path);
         let source = |base: &Path| Some(base.join(first.as_ref()?));
@@ -107,60 +110,59 @@ impl KeyInputs<'_> {
                 let files = self.workspace.files.iter().map(|file| &file.path);
                 let manifests = files.filter(|path| path.file_name() == b"Cargo.toml");
                 let mut dirs = manifests.filter_map(|path| Some(path.parent()?.to_path(root)));
-                // The sources of a package need not lie below its manifest.
+                // The sources of a package need not be below its manifest.
                 let fallback = || source(root).is_some_and(|source| source.is_file());
                 dirs.find(|dir| is_base(dir) == Some(true)).or_else(|| fallback().then(|| root.clone()))
             }
         };
         let source = base.as_deref().and_then(source);
-        List { path: path.to_path_buf(), base, source }
+        DepInfo { path: path.to_path_buf(), base, source }
     }
 }
 
-/// Whether the `line` of a manifest says that the package, or something else in it, is called `name`.
+/// Whether `line` of a manifest sets a `name` key, of the package or something else, to `name`.
 fn is_name(line: &str, name: &str) -> bool {
     let value = line.trim_start().strip_prefix("name").and_then(|rest| rest.trim_start().strip_prefix('='));
     value.is_some_and(|value| value.split(['"', '\'']).nth(1) == Some(name))
 }
 
-/// The member in the directory `dir`.
+/// Returns the member in the directory `dir`.
 fn member_in(workspace: &Workspace, dir: &Path) -> Option<PackageId> {
     let mut packages = workspace.packages();
     packages.find(|(_, package)| package.dir.to_path(&workspace.root) == dir).map(|(id, _)| id)
 }
 
 impl ResultCache<'_> {
-    /// Makes cargo look again at what it built from other inputs, before a step of tool `id` starts. Why that is impossible, if
-    /// it is.
+    /// Removes outdated units before a step of tool `id` starts, so that cargo builds them again. Returns an error message if
+    /// that is impossible.
     pub(crate) fn drop_outdated_builds(&self, id: ToolId, stop: &Stop) -> Option<String> {
         if !self.hides_builds(id) || self.builds_for_user(id) {
             return None;
         }
         let mut state = self.lock();
         let dir = self.inputs.dir_of(self.context.plan.graph.tool(id), &self.build_dirs);
-        // What is built later in this run is built from the present inputs.
+        // Units that are built later in this run are built from the current inputs.
         if state.builds.prepared.contains(dir) {
             return None;
         }
-        for (file, look) in self.survey(&mut state, id) {
-            if look == Look::Other
+        for (file, unit) in self.survey(&mut state, id) {
+            if unit == BuildState::Outdated
                 && let Err(error) = scan::forget_unit(&file, stop)
             {
-                return Some(format!("cargo could not be made to build again what has changed: {error}"));
+                return Some(format!("could not remove an outdated build from the build directory: {error}"));
             }
         }
         state.builds.prepared.insert(dir.to_path_buf());
         None
     }
 
-    /// Takes note of what cargo has built for tool `id`. Whether all of it is built from the present inputs, as far as that is
-    /// to be known.
+    /// Records the units that cargo built for tool `id`. Returns whether all of them are known to be built from the current inputs.
     pub(super) fn note_builds(&self, state: &mut RunState, id: ToolId) -> bool {
         if !self.hides_builds(id) {
             return true;
         }
         let before = state.builds.builds.clone();
-        let is_current = self.survey(state, id).iter().all(|(_, look)| *look == Look::Current);
+        let is_current = self.survey(state, id).iter().all(|(_, unit)| *unit == BuildState::Current);
         if state.builds.builds != before {
             let _ = builds::save_builds(&self.context.workspace.target_dir, &state.builds.builds);
         }
@@ -169,7 +171,7 @@ impl ResultCache<'_> {
         is_current
     }
 
-    /// Takes note of what cargo has built in this run, for the tools that would ask in another one.
+    /// Records the units that cargo built in this run, to be compared in later runs with tools that don't report their builds.
     pub(super) fn note_unreported_builds(&self, state: &mut RunState) {
         let graph = &self.context.plan.graph;
         let mut dirs = BTreeSet::new();
@@ -181,18 +183,18 @@ impl ResultCache<'_> {
         }
     }
 
-    /// The lists of what rustc read of the target that `unit` documents, as far as they are of the present inputs.
+    /// Returns the dep-info files of the target that `unit` documents, if they belong to the current inputs.
     pub(super) fn read_by_rustc(&self, state: &mut RunState, unit: &BuiltUnit) -> Vec<PathBuf> {
         let clippy = self.clippy();
-        let mut lists = dep_infos_beside(unit);
-        lists.retain(|path| {
-            let list = self.inputs.list(path, Some(&unit.name));
-            self.look_at_list(state, &list, clippy) == Look::Current
+        let mut dep_infos = dep_infos_beside(unit);
+        dep_infos.retain(|path| {
+            let dep_info = self.inputs.dep_info(path, Some(&unit.name));
+            self.state_of_dep_info(state, &dep_info, clippy) == BuildState::Current
         });
-        lists
+        dep_infos
     }
 
-    /// Whether tool `id` may run cargo and does not report what it built.
+    /// Whether tool `id` may run cargo without reporting what it built.
     fn hides_builds(&self, id: ToolId) -> bool {
         let tool = self.context.plan.graph.tool(id);
         let identity = &self.inputs.identities[id.0 as usize];
@@ -200,52 +202,53 @@ impl ResultCache<'_> {
         may_run && !tool.uses_executable() && !reports(tool)
     }
 
-    /// Whether cargo builds in the user's own directory when tool `id` runs it.
+    /// Whether cargo builds in the user's own build directory when tool `id` runs it.
     fn builds_for_user(&self, id: ToolId) -> bool {
         self.is_shared || !self.context.plan.graph.tool(id).inherits()
     }
 
-    /// Every unit in the directory that tool `id` builds in, by a file of it, and what it comes to.
-    fn survey(&self, state: &mut RunState, id: ToolId) -> Vec<(PathBuf, Look)> {
-        let FoundUnits { lists, scripts } =
+    /// Returns the state of every unit in the directory in which tool `id` builds, each identified by one of its files.
+    fn survey(&self, state: &mut RunState, id: ToolId) -> Vec<(PathBuf, BuildState)> {
+        let FoundUnits { dep_infos, scripts } =
             self.inputs.built(self.context.plan.graph.tool(id), &self.build_dirs);
         let clippy = self.clippy();
-        let mut looks = Vec::new();
-        for list in lists {
-            let look = self.look_at_list(state, &list, clippy);
-            looks.push((list.path, look));
+        let mut states = Vec::new();
+        for dep_info in dep_infos {
+            let unit = self.state_of_dep_info(state, &dep_info, clippy);
+            states.push((dep_info.path, unit));
         }
         for script in scripts {
             let is_current = self.is_current_script(state, &script);
-            looks.push((script.output, if is_current { Look::Current } else { Look::Other }));
+            states.push((script.output, if is_current { BuildState::Current } else { BuildState::Outdated }));
         }
-        looks
+        states
     }
 
-    fn look_at_list(&self, state: &mut RunState, list: &List, clippy: Digest) -> Look {
-        let Some(stamp) = self.inputs.outside.stamp(&list.path) else { return Look::Other };
-        let key = format!("list {}", self.key(&list.path));
+    fn state_of_dep_info(&self, state: &mut RunState, dep_info: &DepInfo, clippy: Digest) -> BuildState {
+        let Some(stamp) = self.inputs.outside.stamp(&dep_info.path) else { return BuildState::Outdated };
+        let key = format!("list {}", self.key(&dep_info.path));
         let seen = (stamp.len, stamp.modified);
         if state.builds.surveyed.get(&key) == Some(&seen) {
-            return Look::Current;
+            return BuildState::Current;
         }
-        let now = match self.inputs.read_by_list(list, &self.build_dirs, &self.all_files) {
+        let now = match self.inputs.digest_of_dep_info(dep_info, &self.build_dirs, &self.all_files) {
             Ok(Some(read)) => Some(builds::Built { len: seen.0, modified: seen.1, read, presumed: clippy }),
             Ok(None) => {
                 state.builds.surveyed.insert(key, seen);
-                return Look::Current;
+                return BuildState::Current;
             }
             Err(Undiscoverable) => None,
         };
         let is_new = stamp.modified >= self.context.workspace.seen.at;
-        let look = compare(&mut state.builds.builds, &key, now, is_new);
-        if look == Look::Current {
+        let unit = compare(&mut state.builds.builds, &key, now, is_new);
+        if unit == BuildState::Current {
             state.builds.surveyed.insert(key, seen);
         }
-        look
+        unit
     }
 
-    /// The configuration of clippy that any package may find. It changes rarely: then all is built again.
+    /// Returns a digest over all clippy configuration that any package may find. It rarely changes, so when it does, everything
+    /// is built again.
     fn clippy(&self) -> Digest {
         let around = self.inputs.dirs().iter().map(PathBuf::as_path);
         let named = self.inputs.env.get("CLIPPY_CONF_DIR").map(Path::new);
@@ -255,7 +258,7 @@ impl ResultCache<'_> {
     }
 }
 
-/// Whether the parser of `tool` reads from its output what cargo built, or it builds nothing.
+/// Whether the output of `tool` reports what cargo built, or the tool builds nothing.
 fn reports(tool: &Tool) -> bool {
     match tool.parse {
         Parse::RustcJson | Parse::CargoBuild | Parse::BuildScripts => true,
@@ -267,7 +270,7 @@ fn reports(tool: &Tool) -> bool {
     }
 }
 
-/// The name of the package that `dir`, one of cargo's for a build script, is named after.
+/// Returns the package name in the name of `dir`, a build directory `NAME-HASH` of a build script.
 fn package_of(dir: &Path) -> Option<&str> {
     Some(dir.file_name()?.to_str()?.rsplit_once('-')?.0)
 }
@@ -276,18 +279,19 @@ fn package_dir(source: &Path) -> Option<PathBuf> {
     source.ancestors().skip(1).find(|dir| dir.join("Cargo.toml").is_file()).map(Path::to_path_buf)
 }
 
-/// Compares a unit with what it was built from, or takes note of that if it is new; `now` is `None` if that is unknown.
-fn compare(builds: &mut Builds, key: &str, now: Option<builds::Built>, is_new: bool) -> Look {
+/// Compares the inputs of a unit with those of its last build, or records them if it is new. `now` is `None` if its inputs are
+/// unknown.
+fn compare(builds: &mut Builds, key: &str, now: Option<builds::Built>, is_new: bool) -> BuildState {
     match now {
         Some(now) if is_new => {
             builds.insert(key.to_owned(), now);
-            Look::Current
+            BuildState::Current
         }
-        Some(now) if builds.get(key) == Some(&now) => Look::Current,
-        Some(_) => Look::Other,
+        Some(now) if builds.get(key) == Some(&now) => BuildState::Current,
+        Some(_) => BuildState::Outdated,
         None => {
             builds.remove(key);
-            Look::Other
+            BuildState::Outdated
         }
     }
 }

@@ -73,7 +73,7 @@ pub struct Input<'a> {
     pub halt: &'a dyn Halt,
 }
 
-/// Result of parsing the output of one process.
+/// Findings, gaps and side information parsed from the output of one process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parsed {
     /// Findings, sorted and without duplicates.

@@ -1,15 +1,15 @@
-//! `check` as a gate: what is not as configured does not pass for it.
+//! Tests of `check` as a gate: a run that differs from the configuration does not pass.
 
 use crate::support::Sandbox;
 
 const DRIFT: &str = "error: policy drift: nothing was run";
 
-/// A tool that leaves a mark, in a package with this configuration.
+/// Creates a tool that leaves a mark when it runs, in a package with this configuration.
 fn marked(config: &str) -> Sandbox {
     Sandbox::with_tools(&format!("[tools.mark]\nrun = ['touch', '../ran']\ncache = false\n{config}"))
 }
 
-/// Whether the tool ran, for the first time since this was asked.
+/// Whether the tool has run since the last call.
 fn has_run(sandbox: &Sandbox) -> bool {
     std::fs::remove_file(sandbox.beside().join("ran")).is_ok()
 }
@@ -23,7 +23,7 @@ fn check(sandbox: &Sandbox, args: &[&str], vars: &[(&str, &str)], expected: Opti
 }
 
 #[test]
-fn what_is_asked_for_must_be_what_is_configured_whoever_asks() {
+fn the_requested_policy_must_be_the_configured_one() {
     let sandbox = marked("[policy]\norder = 'topo'\nmax-duration = '10m'\n[profile.ci.policy]\nbatch = 7\n");
     check(&sandbox, &[], &[], None);
     let order =
@@ -33,7 +33,7 @@ fn what_is_asked_for_must_be_what_is_configured_whoever_asks() {
     let batch = "`7` (GENTI_BATCH) instead of `auto` (default)";
     check(&sandbox, &[], &[("GENTI_BATCH", "7")], Some(batch));
     check(&sandbox, &[], &[("GENTI_BATCH", "auto")], None);
-    // The flag is what counts, and so it is what is named.
+    // The flag takes precedence and is therefore named.
     check(&sandbox, &["--batch", "8"], &[("GENTI_BATCH", "7")], Some("`8` (--batch)"));
     check(&sandbox, &["--batch", "auto"], &[("GENTI_BATCH", "7")], None);
     check(
@@ -45,18 +45,18 @@ fn what_is_asked_for_must_be_what_is_configured_whoever_asks() {
     check(&sandbox, &[], &[("GENTI_SEED", "0")], None);
     check(&sandbox, &["--max-duration", "20m"], &[], Some("`20m` (--max-duration) instead of `10m`"));
     check(&sandbox, &["--per-task-timeout", "1m"], &[], Some("`1m` (--per-task-timeout) instead of `none`"));
-    // A profile is a part of the configuration.
+    // A profile is part of the configuration.
     check(&sandbox, &["--profile", "ci"], &[], None);
     check(&sandbox, &["--profile", "ci", "--batch", "7"], &[], None);
     check(&sandbox, &["--profile", "ci"], &[("GENTI_BATCH", "auto")], Some("`7` (genti.toml:18)"));
-    // No part of a policy.
+    // These are not part of a policy.
     check(&sandbox, &["--parallel", "3", "--build-dir", "lanes"], &[("GENTI_PARALLEL", "1")], None);
-    // It is a gate that has a configuration: `run` does what it is told.
+    // Only `check` is bound to the configuration. `run` does what it is told.
     sandbox.run(&["run", "--order", "topo", "--batch", "7"], 0);
 }
 
 #[test]
-fn a_part_passes_only_as_such() {
+fn a_partial_run_passes_only_with_the_partial_flag() {
     let sandbox = Sandbox::of("members", "w");
     sandbox.write(
         "genti.toml",
@@ -87,18 +87,18 @@ fn a_part_passes_only_as_such() {
     ] {
         check(&sandbox, args, &[], Some(said));
         sandbox.run(&[&["check", "--partial"], args].concat(), 0);
-        // Of an unchanged workspace nothing is looked at.
+        // In an unchanged workspace nothing is checked.
         assert_eq!(has_run(&sandbox), args[0] != "--since", "{args:?}");
         sandbox.run(&[&["check", "--partial", "--seed", "1"], args].concat(), 5);
         assert!(!has_run(&sandbox), "the policy is no part");
     }
-    // All by name is all.
+    // Selecting all packages by name is a complete run.
     check(&sandbox, &["-p", "core-numbers", "-p", "util", "-p", "app"], &[], None);
     check(&sandbox, &["--workspace"], &[], None);
 }
 
 #[test]
-fn the_build_is_that_of_the_baseline() {
+fn the_build_must_match_the_baseline() {
     let sandbox = marked("[baseline]\nall-features = true\ntarget = 'x86_64-unknown-none'\n");
     check(&sandbox, &["--all-features"], &[], None);
     check(&sandbox, &["--all-features", "--target", "x86_64-unknown-none"], &[], None);
@@ -110,7 +110,7 @@ fn the_build_is_that_of_the_baseline() {
 }
 
 #[test]
-fn drift_leaves_the_artifacts_alone_and_a_mistake_comes_first() {
+fn drift_leaves_the_artifacts_unchanged_and_usage_errors_come_first() {
     let sandbox = marked("");
     sandbox.run(&["check"], 0);
     let before = sandbox.artifact("run.json");
@@ -124,7 +124,7 @@ fn check_code(sandbox: &Sandbox, args: &[&str], code: i32) {
     sandbox.run(&[&["check"], args].concat(), code);
 }
 
-/// A tool that looks at files in a directory that is not there.
+/// Creates a tool that checks files in a directory that does not exist.
 const EMPTY: &str =
     "[tools.prose]\nrun = ['false', '{files}']\nper = 'file'\nfiles = ['moved/**/*.md']\nparse = 'lines'\n";
 
@@ -144,7 +144,7 @@ fn a_tool_whose_files_match_nothing_is_reported_and_leaves_a_gate_incomplete() {
     sandbox.run(&["run"], 0);
     sandbox.run(&["check", "--artifacts", "target/genti/artifacts"], 3);
 
-    // Every unit, and whoever says what a built-in tool looks at.
+    // This is true for every kind of unit, and for the files of built-in tools.
     for per in ["workspace", "package"] {
         Sandbox::with_tools(&EMPTY.replace("'file'", &format!("'{per}'"))).run(&["check"], 3);
     }
@@ -153,7 +153,7 @@ fn a_tool_whose_files_match_nothing_is_reported_and_leaves_a_gate_incomplete() {
 }
 
 #[test]
-fn a_tool_may_have_nothing_to_look_at_where_that_is_said_or_not_all_was_asked_for() {
+fn a_tool_may_match_no_files_if_configured_or_in_a_partial_run() {
     let may = Sandbox::with_tools(&format!("{EMPTY}may-be-empty = true\n"));
     assert!(may.run(&["check"], 0).contains("nothing to check"));
     let optional = Sandbox::with_tools(&format!("{EMPTY}required = false\n"));

@@ -211,7 +211,7 @@ fn errors_name_the_place_and_a_fix() {
     assert!(!broken.starts_with("error") && !broken.contains('\u{1b}'), "{broken}");
 
     let no_cargo = Request { cargo: "/no/cargo".into(), ..request(Path::new(env!("CARGO_MANIFEST_DIR"))) };
-    assert!(load(&no_cargo).unwrap_err().to_string().starts_with("could not ask `/no/cargo`"));
+    assert!(load(&no_cargo).unwrap_err().to_string().starts_with("could not run `/no/cargo"));
 
     let missing = Tree::empty().member("ws", "p", "[dependencies]\ngone = { path = \"../gone\" }\n");
     assert!(message(&missing).contains("gone/Cargo.toml"), "{}", message(&missing));

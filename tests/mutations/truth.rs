@@ -108,7 +108,7 @@ impl Before {
         let (mut new, mut fixed) = self.truth(&now, world);
         let current = now.iter().map(|seen| seen.finding.clone()).collect();
         let matched = compare(current, &Suppressions::default(), &self.baseline, &Files(world), &Never)
-            .expect("nobody halts it");
+            .expect("never halted");
 
         let got_new = matched.findings.iter().filter(|compared| compared.state == State::New);
         let got_new = got_new.map(|compared| describe(&Entry::of(&compared.finding)));
@@ -277,7 +277,7 @@ fn look(path: &str, text: &Text, reworded: &[&'static str]) -> Vec<Seen> {
     let mut seen: Vec<Seen> = Vec::new();
     let sources = Sources(BTreeMap::from([(RelPath::new(path), text.as_str().as_bytes().to_vec())]));
     let mut findings: BTreeMap<_, _> = identify(reports.clone(), &sources, &Never)
-        .expect("nobody halts it")
+        .expect("never halted")
         .into_iter()
         .map(|finding| (finding.diagnostic.clone(), finding))
         .collect();

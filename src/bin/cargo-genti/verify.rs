@@ -61,8 +61,8 @@ fn verify(args: &VerifyArgs, start: &mut Start, shell: &mut Shell) -> Result<End
         shell.warning(warning);
     }
     let parallel = pipeline::parallelism(first.parallel);
-    // The build directory is fixed, because it may depend on the parallelism.
-    first.build_dir = BuildDirs::settled(first.build_dir, parallel);
+    // What is built stays where it is: another parallelism would look for it elsewhere.
+    first.build_dir = BuildDirs::resolve(first.build_dir, parallel);
     let stop = signals::stop().map_err(|error| unable(shell, error))?;
     let dir = {
         let mut bar = Bar::new(&first, shell);

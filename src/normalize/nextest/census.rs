@@ -41,8 +41,8 @@ pub(super) fn read<'a>(summary: &str, lines: &[&'a str], failed: impl Iterator<I
     Census { tests, ..Census::default() }
 }
 
-/// Returns the target and name of the test whose last attempt `line` reports. Only that line has a counter such as `(
-/// 3/11)`.
+/// Returns the target and name of the test whose last attempt `line` reports. Only that line has a counter such as
+/// `( 3/11)`.
 fn ended(line: &str) -> Option<(&str, &str)> {
     static LINE: LazyLock<Regex> =
         LazyLock::new(|| super::regex(r"^ *\S.* \[[ >]*[\d.]+s\] \( *\d+/\d+\) (\S+) +(.+)$"));

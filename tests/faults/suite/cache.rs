@@ -90,7 +90,7 @@ pub(crate) fn can_not_be_written() -> Tried {
             false => fail_open(&command, &log, 2, sandbox.beside())?,
         };
         let run = run.expect("it is written");
-        run.expect(1, &["results could not be kept"]);
+        run.expect(1, &["could not write to the result cache"]);
         assert!(std::fs::read(&log).unwrap() == kept, "{run}");
         sandbox.write("many/b", "fine\n");
         genti(&sandbox).expect(1, &[]);

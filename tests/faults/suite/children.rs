@@ -128,7 +128,7 @@ pub(crate) fn nothing_can_be_started() -> Tried {
 
 pub(crate) fn dies_by_a_signal() -> Tried {
     for signal in ["SEGV", "ABRT", "KILL", "TERM"] {
-        let says = format!("died by SIG{signal}");
+        let says = format!("killed by SIG{signal}");
         check(&format!("kill -s {signal} $$"), "crashed", &[&says]);
         // Output before the crash is not a result.
         check(
@@ -143,6 +143,6 @@ pub(crate) fn dies_by_a_signal() -> Tried {
 pub(crate) fn runs_out_of_memory() -> Tried {
     let group = Cgroup::new("memory", "20000000")?;
     let eater = "awk 'BEGIN { s = \"x\"; while (1) s = s s }'";
-    check(&format!("echo $$ > {} || exit 1; exec {eater}", group.procs()), "crashed", &["died by SIGKILL"]);
+    check(&format!("echo $$ > {} || exit 1; exec {eater}", group.procs()), "crashed", &["killed by SIGKILL"]);
     Ok(())
 }

@@ -72,7 +72,7 @@ pub(crate) fn a_child_dies_with_tokens() -> Tried {
     );
     let world = World::with(&config, &["--parallel", "2"]);
     let run = world.run(&[]);
-    run.expect(0, &["died by SIGKILL"]);
+    run.expect(0, &["killed by SIGKILL"]);
     assert_eq!(world.statuses("after"), ["clean"]);
     let stolen = std::fs::read_to_string(world.path("../stolen")).unwrap();
     assert!(stolen.contains("1 byte"), "nothing was stolen: {stolen}");

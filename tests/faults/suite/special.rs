@@ -62,7 +62,7 @@ fn refused(sandbox: &Sandbox, path: &str, commands: &[&str]) {
             for command in commands {
                 let args: Vec<_> = command.split(' ').collect();
                 let run = run(&mut sandbox.command(&args));
-                run.expect(2, &[path, &format!("it is {what}, not a regular file")]);
+                run.expect(2, &[path, &format!("expected a regular file, found {what}")]);
             }
         });
     }
@@ -105,7 +105,7 @@ pub(crate) fn of_what_runs_left() -> Tried {
         pipe_in_place(&world, &format!("target/genti/artifacts/{name}"), 0, &[]);
     }
     let path = "target/genti/state";
-    pipe_in_place(&world, path, 0, &[path, "it is a named pipe, not a regular file"]);
+    pipe_in_place(&world, path, 0, &[path, "expected a regular file, found a named pipe"]);
     let path = "target/genti/cache/results.log";
     pipe_in_place(&world, path, 0, &["result cache disabled", path, "a named pipe"]);
     let path = "target/genti/cache/CACHEDIR.TAG";
