@@ -470,7 +470,7 @@ impl Collector<'_> {
         let inputs = self.inputs;
         let mut discovered = Vec::new();
         let mut ignores = workspace::Ignores::new(inputs.workspace);
-        for path in self.files.union(&self.with_dots) {
+        for path in &self.files {
             discovered.extend(self.discover(path, &mut ignores)?);
         }
         for path in self.watched.iter().filter(|path| !self.files.contains(*path)) {
@@ -484,6 +484,10 @@ impl Collector<'_> {
                 // Cargo runs the build script every time.
                 return Err(Undiscoverable);
             }
+        }
+        // After the plain paths, because these give better explanations of a change.
+        for path in &self.with_dots {
+            discovered.extend(self.discover(path, &mut ignores)?);
         }
         // Variables that cargo sets follow from other inputs, and those that it reads are part of the key.
         for name in self.variables.into_iter().filter(|name| !is_cargos_variable(name)) {

@@ -55,6 +55,8 @@ pub(super) struct OtherInputs {
     pub(super) files: Vec<FileId>,
     /// Files outside the workspace, including absent ones.
     pub(super) outside: Vec<PathBuf>,
+    /// Files that the command line names. The tool may write them.
+    pub(super) arguments: Vec<PathBuf>,
 }
 
 /// The reason why no key can be computed for a tool.
@@ -122,6 +124,7 @@ impl KeyInputs<'_> {
         for (name, value) in self.env.decisive(tool) {
             parts.add(PartKind::Variable, name, Digest::of_bytes(value.as_encoded_bytes()));
         }
+        let arguments = self.arguments(id, tool);
         for (name, path) in self.searched(id) {
             let within =
                 RelPath::between(&self.workspace.root, &path).and_then(|path| self.workspace.find(&path));
@@ -133,7 +136,10 @@ impl KeyInputs<'_> {
                 }
                 None => {
                     let digest = self.read(&path)?;
-                    others.outside.push(path);
+                    match arguments.contains(&path) {
+                        true => others.arguments.push(path),
+                        false => others.outside.push(path),
+                    }
                     digest
                 }
             };

@@ -1,34 +1,35 @@
-//! `results.log`: an append-only log of results by key, read as a whole and verified entry by entry.
+//! The result cache on disk: a log of task results by key, read in one go and verified per entry.
 //!
 //! # Overview
 //!
-//! A directory holds one log: a header, then entries, each with its length, the day on which it was last used, its key, a checksum
-//! and the result. Opening the log takes one read and a walk over the lengths. If several entries have the same key, the last one
-//! counts. A run appends its results in one write, under a lock, so that several runs can share the directory. Nothing is ever
-//! changed in place.
+//! A directory contains one log, `results.log`: a header, followed by entries. Each entry has its length, the
+//! day it was last used, its key, a checksum and the result. Opening the log takes one read and a walk over
+//! the lengths. If several entries have the same key, the last one counts. A run appends its entries in one
+//! write under a lock, so runs can share the directory. Entries are never changed in place.
 //!
 //! # Damage
 //!
-//! The checksum covers key and result and is verified on lookup, so a flipped bit in an entry is a cache miss. A wrong length turns
-//! the rest of the log into garbage, which fails verification as well, and an interrupted write leaves an incomplete entry at the
-//! end. Therefore nothing is synced: results lost in a power cut are computed again. The next run that adds results rewrites a
-//! damaged log. A log of a newer version is left alone.
+//! The checksum covers the key and the result, and is verified on lookup, so a flipped bit is a cache miss. A
+//! damaged length turns the rest of the log into garbage, which also fails verification. An interrupted write
+//! leaves an invalid last entry. Therefore writes are not synced: results lost in a power failure are
+//! computed again. The next run that adds entries rewrites a damaged log. A log of a newer version is left
+//! alone.
 //!
 //! # Trust
 //!
-//! A checksum is not a signature: whoever can write to the log can forge results. A log that others can write to, or that belongs
-//! to another user, is therefore not read (`trust.rs`), and is rewritten.
+//! A checksum is not a signature: anyone who can write to the log can forge results. So a log that other
+//! users can write to, or that another user created, is ignored (see `trust.rs`) and rewritten.
 //!
 //! # Size
 //!
-//! A run that has added results rewrites the log if it is larger than [`CAP`] or more than half of it is dead. The new log contains
-//! the entries that this run used, then the newest ones, up to three quarters of the cap.
+//! After a run that added entries, the log is rewritten if it is larger than [`CAP`] or more than half of it
+//! is dead. The new log has the entries that this run used, then the newest ones, up to three quarters of the
+//! cap.
 //!
-//! # Why not a database
-//!
-//! An embedded database would do all of this and more, but no ranges, transactions or concurrent readers are needed here. `redb`,
-//! the best maintained one, takes more than twice as long for 100,000 results (`benches/store`), and its newest version needs a
-//! newer Rust than this program supports.
+//! An embedded database could do this as well, but few of its features are needed: no ranges, no
+//! transactions, no concurrent readers. `redb`, the best maintained one, takes more than twice as long for a
+//! hundred thousand results (`benches/store`), and its newest version requires a newer Rust than genti
+//! supports.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -41,51 +42,51 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::disk;
 use crate::model::digest::Digest;
 use crate::store::contents::{self, RESULT_LOG as NAME, RESULT_LOG_LOCK as LOCK, RESULT_LOG_MAGIC as MAGIC};
-use crate::store::tag::{self, Made};
+use crate::store::tag::{self, Creator};
 use crate::store::{StoreError, trust};
 
-/// Size in bytes above which the log is rewritten.
+/// Size in bytes above which a log is rewritten.
 pub const CAP: u64 = 256 << 20;
 
-/// Size in bytes of dead entries that never causes a rewrite.
+/// Size in bytes of dead entries that is always tolerated.
 const DEAD: u64 = 1 << 20;
 
-/// Precision in days of an entry's last use. A new day can only be recorded by writing the entry again.
+/// Number of days after which a used entry is written again with a new day.
 const WEEK: u32 = 7;
 
 const VERSION: u32 = 2;
 const HEADER: usize = MAGIC.len() + 4;
-/// Size of an entry without its result: length, day, key, checksum.
+/// Size of the head of an entry: length, day, key, checksum.
 const HEAD: usize = 4 + 4 + 32 + 16;
 
-/// The log of a directory as it was when it was opened, and the results to add.
+/// A directory of results as of opening it, with the results to add.
 #[derive(Debug)]
 pub struct ResultLog {
     dir: PathBuf,
-    /// Days since 1970.
+    /// Current day, in days since 1970.
     today: u32,
     log: Vec<u8>,
     entries: Vec<Entry>,
-    /// The last entry of each key, by the first bytes of the key. If two keys share these bytes, the earlier one is a miss, since
-    /// lookups compare the whole key.
+    /// The last entry of each key, by the first bytes of the key. On a collision of these bytes, the earlier
+    /// key is not found; lookups compare the whole key.
     index: HashMap<u64, u32, BuildHasherDefault<Uniform>>,
-    /// Whether the log contains garbage.
+    /// True if the log contains garbage.
     is_damaged: bool,
-    /// Whether a newer version wrote the log.
+    /// True if the log has a newer version.
     is_newer: bool,
-    /// The reason why the log can't be trusted, if so.
+    /// Reason why the log is ignored, if it is not trusted.
     distrust: Option<String>,
     /// Size in bytes of replaced entries.
     dead: u64,
-    /// Whether `entries` contains replaced entries. Remains true after a rewrite, since `entries` does not change.
+    /// True if `entries` contains replaced ones. Stays true after the log is rewritten.
     has_replaced: bool,
     added: Added,
-    /// Keys of results that this run added and has written.
+    /// Keys of added results that are written.
     written: HashSet<Digest>,
 }
 
-/// Results to add, in the order in which they were added. The next run looks them up in nearly the same order, so neighbours are
-/// found without the index.
+/// Results to add, in insertion order. The next run looks them up in almost the same order, so they should be
+/// adjacent.
 #[derive(Debug, Default)]
 struct Added {
     results: Vec<(Digest, Vec<u8>)>,
@@ -115,7 +116,7 @@ struct Entry {
     at: usize,
     len: u32,
     day: u32,
-    /// Whether this run has looked it up.
+    /// True if this run has looked it up.
     used: AtomicBool,
 }
 
@@ -125,11 +126,11 @@ impl Entry {
     }
 }
 
-/// A guess of where the next result is.
+/// Index of the entry that is likely to be looked up next.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Next(usize);
 
-/// A hasher that does nothing, since keys are digests and any eight bytes of a digest are a good hash.
+/// A hasher for keys. Keys are digests, so any eight bytes are a good hash.
 #[derive(Debug, Default)]
 struct Uniform(u64);
 
@@ -147,7 +148,7 @@ impl Hasher for Uniform {
     }
 }
 
-/// Entries removed by [`ResultLog::clean`].
+/// Summary of [`ResultLog::clean`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cleaned {
     /// Number of removed entries.
@@ -157,28 +158,27 @@ pub struct Cleaned {
 }
 
 impl ResultLog {
-    /// Opens the log in `dir`, which is created if it is absent. `today` is the number of days since 1970.
+    /// Opens the results in `dir`, which is created if necessary. `today` is in days since 1970.
     ///
     /// # Errors
     ///
-    /// If the directory is not ours, or can't be created or read. A damaged log is not an error.
+    /// If the directory was not created by genti, or can't be created or read. An invalid log is not an
+    /// error.
     pub fn open(dir: &Path, today: u32) -> Result<Self, StoreError> {
-        create_dir(dir)?;
-        // A directory outside a target directory may contain other files. Then it does not get a tag.
-        if tag::maker(dir)? == Made::Unknown && contents::holds_only(dir, contents::is_part_of_log) {
+        make_for_results(dir)?;
+        // A directory outside of a target directory may contain other files. It is not tagged then.
+        if tag::creator(dir)? == Creator::Unknown && contents::holds_only(dir, contents::is_part_of_log) {
             tag::mark(dir)?;
         }
         let path = dir.join(NAME);
         let (log, distrust) = match trust::read(&path) {
             Ok(log) => (log, None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), None),
-            // The log can't be trusted and will be rewritten.
+            // An untrusted log, which is rewritten.
             Err(error)
                 if error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none() =>
             {
-                let distrust =
-                    format!("ignoring `{}`: {error}; the result cache is rewritten", path.display());
-                (Vec::new(), Some(distrust))
+                (Vec::new(), Some(format!("ignored `{}`: {error}; it will be replaced", path.display())))
             }
             Err(error) => return Err(StoreError::Io { path, error }),
         };
@@ -188,12 +188,12 @@ impl ResultLog {
         Ok(results)
     }
 
-    /// The reason why the log was not used, if somebody else could have forged it.
+    /// Returns the reason why the log is ignored, if it may be forged.
     pub fn distrust(&self) -> Option<&str> {
         self.distrust.as_deref()
     }
 
-    /// Like [`open`](Self::open), for a log that has been read from `dir`.
+    /// Parses a log that was read before.
     pub(crate) fn read(dir: &Path, today: u32, log: Vec<u8>) -> Self {
         let mut results = Self {
             dir: dir.to_path_buf(),
@@ -217,7 +217,7 @@ impl ResultLog {
         results
     }
 
-    /// Encodes a log with these entries.
+    /// Returns a log with these entries.
     #[cfg(all(feature = "cli", any(test, fuzzing)))]
     pub(crate) fn log_of(entries: &[(Digest, Vec<u8>)]) -> Vec<u8> {
         let mut log = [&MAGIC[..], &VERSION.to_le_bytes()].concat();
@@ -225,9 +225,9 @@ impl ResultLog {
         log
     }
 
-    /// Finds the entries, without verifying their checksums.
+    /// Indexes the entries. They are verified on lookup.
     fn walk(&mut self) {
-        // Most entries are small.
+        // A lower bound for the usual size of entries.
         self.entries.reserve(self.log.len() / 60);
         let mut at = HEADER;
         while at < self.log.len() {
@@ -253,13 +253,13 @@ impl ResultLog {
         }
     }
 
-    /// Returns the result with this key; `None` if it is absent or damaged.
+    /// Returns the result with this key, if its entry is valid.
     pub fn get(&self, key: &Digest) -> Option<&[u8]> {
         self.get_next(key, &mut Next::default())
     }
 
-    /// Like [`get`](Self::get), but faster for callers that look up many results in the order in which they were added: `next`
-    /// remembers the position behind the last one.
+    /// Looks up a key like [`get`](Self::get), faster if keys are looked up in insertion order. `next` keeps
+    /// the position between calls.
     pub fn get_next(&self, key: &Digest, next: &mut Next) -> Option<&[u8]> {
         if let Some(added) = self.added.get(key) {
             return Some(added);
@@ -268,18 +268,18 @@ impl ResultLog {
         *next = Next(at + 1);
         let entry = &self.entries[at];
         entry.used.store(true, Relaxed);
-        self.verified(entry)
+        self.whole(entry)
     }
 
-    /// Returns the index of the last entry with this key, trying `next` first.
+    /// Returns the index of the last entry with this key. Tries `next` first.
     fn find(&self, key: &Digest, next: Next) -> Option<usize> {
-        let has_key = |entry: &Entry| *self.key(entry) == key.0;
-        // A guessed entry may be a replaced one, if there are any.
-        if !self.has_replaced && self.entries.get(next.0).is_some_and(has_key) {
+        let is_it = |entry: &Entry| *self.key(entry) == key.0;
+        // Without the index, a replaced entry can't be recognized.
+        if !self.has_replaced && self.entries.get(next.0).is_some_and(is_it) {
             return Some(next.0);
         }
         let at = *self.index.get(&head(&key.0))? as usize;
-        has_key(&self.entries[at]).then_some(at)
+        is_it(&self.entries[at]).then_some(at)
     }
 
     fn entry(&self, key: &Digest) -> Option<&Entry> {
@@ -290,34 +290,33 @@ impl ResultLog {
         self.log[entry.at + 8..].first_chunk().expect("an entry has a head")
     }
 
-    /// Returns the result in `entry`; `None` if its checksum is wrong.
-    fn verified(&self, entry: &Entry) -> Option<&[u8]> {
+    fn whole(&self, entry: &Entry) -> Option<&[u8]> {
         let head = &self.log[entry.at..entry.at + HEAD];
         let result = &self.log[entry.at + HEAD..][..entry.len as usize];
         (head[HEAD - 16..] == checksum(self.key(entry), result)).then_some(result)
     }
 
-    /// Returns the entries that were not replaced, in the order of the log.
+    /// Iterates over the entries that are not replaced, in the order of the log.
     fn live(&self) -> impl Iterator<Item = &Entry> {
         let is_last = |at: u32, entry| self.index.get(&head(self.key(entry))) == Some(&at);
         (0..).zip(&self.entries).filter(move |(at, entry)| is_last(*at, entry)).map(|(_, entry)| entry)
     }
 
-    /// Whether the entry with this key is damaged.
+    /// Returns true if the entry with this key exists but is invalid.
     pub fn is_damaged(&self, key: &Digest) -> bool {
         self.get(key).is_none() && self.entry(key).is_some()
     }
 
-    /// Adds a result or replaces the one with this key. Other runs see it after [`flush`](Self::flush).
+    /// Adds or replaces a result. Other runs see it after [`flush`](Self::flush).
     pub fn put(&mut self, key: Digest, result: Vec<u8>) {
         self.added.put(key, result);
     }
 
-    /// Writes the added results.
+    /// Appends the added results to the log.
     ///
     /// # Errors
     ///
-    /// If they can't be written. Earlier entries are intact, but an incomplete entry may follow them.
+    /// If they can't be written. Existing entries are unchanged, but an incomplete entry may follow them.
     pub fn flush(&mut self) -> io::Result<()> {
         if self.added.results.is_empty() || self.is_newer {
             self.added = Added::default();
@@ -326,7 +325,7 @@ impl ResultLog {
         let _lock = lock(&self.dir)?;
         let added = std::mem::take(&mut self.added);
         let path = self.dir.join(NAME);
-        // Nobody else writes while this process holds the lock.
+        // No other process writes while we hold the lock.
         let mut file = trust::open(&path)?;
         self.is_damaged |= trust::check(&file, &path).is_err();
         let mut begin = Vec::new();
@@ -335,7 +334,7 @@ impl ResultLog {
         match version(&begin) {
             Some(VERSION) if !self.is_damaged => file.seek(SeekFrom::End(0))?,
             Some(newer) if newer > VERSION => return Ok(()),
-            // The file is empty or damaged.
+            // The log is empty or damaged. Rewriting keeps its valid entries.
             _ => {
                 drop(file);
                 return self.rewrite(added);
@@ -347,25 +346,25 @@ impl ResultLog {
         self.written.extend(added.places.keys());
         let end = file.stream_position()?;
         if let Err(error) = file.write_all(&bytes) {
-            // If this fails, an incomplete entry remains, and the next run rewrites the log.
+            // Best effort. An incomplete entry only makes the next run rewrite the log.
             let _ = file.set_len(end);
             return Err(error);
         }
         Ok(())
     }
 
-    /// Completes a run: writes the remaining results, renews the day of results that were used, and shrinks the log if it is too
-    /// large.
+    /// Ends a run: writes the remaining results, renews the day of used entries, and shrinks the log if it is
+    /// too large.
     ///
     /// # Errors
     ///
-    /// Like [`flush`](Self::flush).
+    /// See [`flush`](Self::flush).
     pub fn finish(&mut self) -> io::Result<()> {
-        let has_old_day =
+        let is_stale =
             |entry: &&Entry| entry.used.load(Relaxed) && entry.day.saturating_add(WEEK) <= self.today;
-        let renew = |entry| Some((Digest(*self.key(entry)), self.verified(entry)?.to_vec()));
-        let renewed: Vec<_> = self.live().filter(has_old_day).filter_map(renew).collect();
-        for (key, result) in renewed {
+        let again = |entry| Some((Digest(*self.key(entry)), self.whole(entry)?.to_vec()));
+        let again: Vec<_> = self.live().filter(is_stale).filter_map(again).collect();
+        for (key, result) in again {
             if !self.written.contains(&key) && self.added.get(&key).is_none() {
                 self.added.put(key, result);
             }
@@ -380,13 +379,14 @@ impl ResultLog {
         self.rewrite(Added::default())
     }
 
-    /// Rewrites the log with its present intact entries and `added`. If there are too many, the oldest entries that this run did
-    /// not use are left out. The caller holds the lock.
+    /// Rewrites the log with its valid entries and `added`. If they exceed the limit, the oldest entries that
+    /// this run did not use are dropped. Requires the lock.
     fn rewrite(&mut self, added: Added) -> io::Result<()> {
         let log = trust::read(&self.dir.join(NAME)).unwrap_or_default();
         let now = Self::read(&self.dir, self.today, log);
         let is_used = |key: &Digest| {
-            self.written.contains(key) || self.entry(key).is_some_and(|entry| entry.used.load(Relaxed))
+            let is_asked_for = |entry: &Entry| entry.used.load(Relaxed);
+            self.written.contains(key) || self.entry(key).is_some_and(is_asked_for)
         };
         let entries = now.live().map(|entry| (Digest(*now.key(entry)), entry));
         let mut entries: Vec<_> = entries.map(|(key, entry)| (is_used(&key), key, entry)).collect();
@@ -394,7 +394,7 @@ impl ResultLog {
         entries.sort_by_key(|(is_used, _, entry)| (!is_used, std::cmp::Reverse(entry.at)));
         let mut left = CAP / 4 * 3;
         entries.retain(|(_, key, entry)| {
-            let fits = entry.size() <= left && added.get(key).is_none() && now.verified(entry).is_some();
+            let fits = entry.size() <= left && added.get(key).is_none() && now.whole(entry).is_some();
             left -= if fits { entry.size() } else { 0 };
             fits
         });
@@ -404,7 +404,7 @@ impl ResultLog {
         let mut bytes = Vec::new();
         for (_, key, entry) in entries {
             bytes.clear();
-            push(&mut bytes, &key.0, entry.day, now.verified(entry).unwrap_or_default());
+            push(&mut bytes, &key.0, entry.day, now.whole(entry).unwrap_or_default());
             out.write_all(&bytes)?;
         }
         for (key, result) in &added.results {
@@ -420,7 +420,7 @@ impl ResultLog {
         Ok(())
     }
 
-    /// Creates a temporary file with the header of a log.
+    /// Creates a staged log without entries.
     fn begin(&self) -> io::Result<tempfile::NamedTempFile> {
         let mut file = trust::unfinished(&self.dir)?;
         file.as_file_mut().write_all(MAGIC)?;
@@ -428,7 +428,7 @@ impl ResultLog {
         Ok(file)
     }
 
-    /// Removes the entries that were last used more than `days` ago, to within a week.
+    /// Removes entries that were last used more than `days` ago, with a precision of a week.
     ///
     /// # Errors
     ///
@@ -445,7 +445,7 @@ impl ResultLog {
         let mut file = self.begin()?;
         let mut bytes = Vec::new();
         for entry in self.live().filter(|entry| !is_old(entry)) {
-            if let Some(result) = self.verified(entry) {
+            if let Some(result) = self.whole(entry) {
                 push(&mut bytes, self.key(entry), entry.day, result);
             }
         }
@@ -455,9 +455,9 @@ impl ResultLog {
     }
 }
 
-/// Creates `dir`, writable for this user only, unless it exists. An existing directory may belong to anybody: the log in it is
-/// checked when it is read.
-fn create_dir(dir: &Path) -> Result<(), StoreError> {
+/// Creates `dir` unless it exists, writable for this user only. An existing directory may have any owner;
+/// files in it are checked separately.
+fn make_for_results(dir: &Path) -> Result<(), StoreError> {
     let foreign = |what| Err(StoreError::Foreign { path: dir.to_path_buf(), what });
     match std::fs::symlink_metadata(dir) {
         Ok(meta) if meta.is_symlink() => foreign("a symbolic link"),
@@ -475,7 +475,7 @@ fn create_dir(dir: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Locks the directory for writing. Other runs hold the lock only briefly.
+/// Locks the directory for writing. Waits for other writers, which take little time.
 fn lock(dir: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.create(true).truncate(false).read(true).write(true);
@@ -484,7 +484,7 @@ fn lock(dir: &Path) -> io::Result<File> {
     Ok(lock)
 }
 
-/// Returns the version in the header; `None` if there is no valid header.
+/// Returns the version in the header, if it is valid.
 fn version(log: &[u8]) -> Option<u32> {
     let (version, _) = log.strip_prefix(MAGIC)?.split_first_chunk()?;
     Some(u32::from_le_bytes(*version))
@@ -494,12 +494,11 @@ fn number(bytes: &[u8]) -> u32 {
     bytes.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
 }
 
-/// Returns the first bytes of a key, by which it is indexed.
+/// Returns the first bytes of a key as a number.
 fn head(key: &[u8; 32]) -> u64 {
     Digest(*key).low_u64()
 }
 
-/// Appends an entry to `out`.
 fn push(out: &mut Vec<u8>, key: &[u8; 32], day: u32, result: &[u8]) {
     out.extend_from_slice(&(result.len() as u32).to_le_bytes());
     out.extend_from_slice(&day.to_le_bytes());
@@ -508,7 +507,7 @@ fn push(out: &mut Vec<u8>, key: &[u8; 32], day: u32, result: &[u8]) {
     out.extend_from_slice(result);
 }
 
-/// Returns the checksum of an entry. It covers the key, so that a result can't be found under another key.
+/// Returns the checksum of a result. It covers the key, so a result can't be found under another key.
 fn checksum(key: &[u8; 32], result: &[u8]) -> [u8; 16] {
     let mut check = [0; 16];
     check.copy_from_slice(&blake3::keyed_hash(key, result).as_bytes()[..16]);

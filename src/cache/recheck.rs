@@ -15,9 +15,10 @@ use crate::normalize::Traces;
 use crate::workspace;
 
 /// Change of a task's inputs while it ran.
+#[derive(Clone)]
 pub(super) enum InputChange {
     None,
-    /// Only files changed that the tool is not known to read. They are declared inputs because it might read them.
+    /// Only files changed that the tool is not known to read, or may have written itself.
     Presumed,
     /// This input changed, named as users know it.
     Input(String),
@@ -29,8 +30,8 @@ pub(super) struct Recheck<'a, 'b> {
     known: KnownReads<'a>,
     /// Whether each file has changed.
     files: BTreeMap<FileId, bool>,
-    /// The changed input, if any, that all tasks of each tool share.
-    tools: BTreeMap<ToolId, Option<String>>,
+    /// Changes of inputs that all tasks of each tool share.
+    tools: BTreeMap<ToolId, InputChange>,
     /// Changed files by tool and package, since all roots of a package have the same inputs.
     sets: BTreeMap<(ToolId, Option<PackageId>), Vec<FileId>>,
 }
@@ -50,8 +51,9 @@ impl<'a, 'b> Recheck<'a, 'b> {
             let changed = self.tool_changed(id);
             self.tools.insert(id, changed);
         }
-        if let Some(Some(changed)) = self.tools.get(&id) {
-            return InputChange::Input(changed.clone());
+        let of_tool = self.tools.get(&id).cloned().unwrap_or(InputChange::None);
+        if matches!(of_tool, InputChange::Input(_)) {
+            return of_tool;
         }
         let set = (id, unit.package(workspace));
         let changed = match unit {
@@ -67,30 +69,38 @@ impl<'a, 'b> Recheck<'a, 'b> {
         let reads = |id: &&FileId| self.known.reads(tool, unit, traces, &workspace.file(**id).path);
         match self.first(changed.iter().filter(reads)) {
             Some(path) => InputChange::Input(path),
-            None if changed.is_empty() => InputChange::None,
+            None if changed.is_empty() => of_tool,
             None => InputChange::Presumed,
         }
     }
 
-    /// Returns the changed input, if any, that affects all tasks of the tool.
-    fn tool_changed(&mut self, id: ToolId) -> Option<String> {
+    /// Returns the change that affects all tasks of the tool.
+    fn tool_changed(&mut self, id: ToolId) -> InputChange {
         let ResultCache { context: Context { workspace, plan, .. }, inputs, keys, programs, .. } = self.cache;
         let at = id.0 as usize;
         let is_changed = |path: &Path| !inputs.outside.is_unchanged(path);
         let mut own = inputs.identities[at].files.iter().map(|(_, path)| path).chain(&programs[at]);
         if own.any(|path| is_changed(path)) {
-            return Some(format!("the program of {}", plan.graph.tool(id).name));
+            return InputChange::Input(format!("the program of {}", plan.graph.tool(id).name));
         }
         let mut files = inputs.declared.shared(id).to_vec();
         if let Ok(key) = &keys[at] {
             if let Some(path) = key.others.outside.iter().find(|path| is_changed(path)) {
                 let name = RelPath::between(&workspace.root, path);
-                return Some(name.map_or_else(|| path.display().to_string(), |name| name.to_string()));
+                return InputChange::Input(
+                    name.map_or_else(|| path.display().to_string(), |name| name.to_string()),
+                );
             }
             files.extend(&key.others.files);
         }
         let changed = self.all_changed(files);
-        self.first(changed.iter())
+        let has_written =
+            || keys[at].as_ref().is_ok_and(|key| key.others.arguments.iter().any(|path| is_changed(path)));
+        match self.first(changed.iter()) {
+            Some(path) => InputChange::Input(path),
+            None if has_written() => InputChange::Presumed,
+            None => InputChange::None,
+        }
     }
 
     /// Returns the changed files among `files`.

@@ -57,6 +57,24 @@ impl KeyInputs<'_> {
         found.paths
     }
 
+    /// Returns the existing files that the command line of tool `id` names, including names after `=` or `@`, without declared
+    /// inputs.
+    pub(super) fn arguments(&self, id: ToolId, tool: &Tool) -> Vec<PathBuf> {
+        let root = &self.workspace.root;
+        let words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
+        let names = words.flat_map(|word| {
+            let value = word.split_once('=').map(|(_, value)| value);
+            [Some(word), value, word.strip_prefix('@')].into_iter().flatten()
+        });
+        let is_path = |name: &&str| !name.is_empty() && name.len() < 4096 && !name.contains(['\n', '\0']);
+        let paths = names.filter(is_path).map(|name| disk::without_dots(&root.join(name)));
+        let named = self.declared.named(id);
+        let within = |path: &Path| self.workspace.find(&RelPath::between(root, path)?);
+        paths
+            .filter(|path| within(path).is_none_or(|file| !named.contains(&file)) && path.is_file())
+            .collect()
+    }
+
     /// Returns every directory that contains a file or package of the workspace, and all directories above it, with links both
     /// resolved and unresolved.
     pub(super) fn dirs(&self) -> &[PathBuf] {
@@ -190,26 +208,11 @@ impl Found<'_, '_> {
         }
     }
 
-    /// Adds files that the command line of `tool` names and that are not declared inputs, including names after `=` or `@`.
+    /// Adds the files that the command line of `tool` names.
     fn named(&mut self, tool: &Tool) {
-        let root = &self.inputs.workspace.root;
-        let words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
-        let names = words.flat_map(|word| {
-            let value = word.split_once('=').map(|(_, value)| value);
-            [Some(word), value, word.strip_prefix('@')].into_iter().flatten()
-        });
-        let is_path = |name: &&str| !name.is_empty() && name.len() < 4096 && !name.contains(['\n', '\0']);
-        let paths: Vec<_> = names.filter(is_path).map(|name| root.join(name)).collect();
-        let named = self.inputs.declared.named(self.id);
-        let within = |path: &PathBuf| {
-            let path = RelPath::between(root, &disk::without_dots(path))?;
-            self.inputs.workspace.find(&path)
-        };
-        let paths: Vec<_> = paths
-            .into_iter()
-            .filter(|path| within(path).is_none_or(|file| !named.contains(&file)) && path.is_file())
-            .collect();
-        paths.into_iter().for_each(|path| self.add_place(path));
+        for path in self.inputs.arguments(self.id, tool) {
+            self.add_place(path);
+        }
     }
 
     /// Adds the user's excludes file, if the tool searches for git's configuration and that names one.

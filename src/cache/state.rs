@@ -1,7 +1,8 @@
-//! `target/genti/state`: the files and keys of the last run in this workspace. With it, a run reads only files that have changed,
-//! and `cargo genti explain` can name changes. Unlike results, it is of no use on another machine.
+//! `target/genti/state`: file metadata and tool keys of the last run in this workspace, so that unchanged
+//! files are not read again and changes can be explained. Unlike results, it is specific to one directory on
+//! one machine.
 //!
-//! The file is written atomically and verified when it is read. If it is missing or damaged, the run starts without it.
+//! The file is written atomically and verified when it is read. A missing or damaged state counts as empty.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -15,24 +16,24 @@ use crate::model::digest::Digest;
 use crate::model::stamp::FileTable;
 use crate::store::trust;
 
-/// State of the last run.
+/// State after the last run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LastRun {
     /// Number of that run, counted from 1; 0 if there was none.
     pub run: u32,
     /// Files of the workspace.
     pub files: FileTable,
-    /// Files outside the workspace by absolute path: programs and the files that they read.
+    /// Files outside the workspace, by absolute path: programs and the files they read.
     pub outside: FileTable,
-    /// For each tool, the number of its last run and the parts of its key then.
+    /// For each tool, its last run, and the parts of its cache keys in that run.
     pub tools: BTreeMap<String, (u32, Parts)>,
-    /// Digest of the files for which `Cargo.lock` was found to be up to date.
+    /// Digest of the inputs of `Cargo.lock`, if it was up to date.
     pub lockfile: Option<Digest>,
 }
 
-/// The state of the last run could not be read. The run is slower without it, but otherwise the same.
+/// The reason why the state was ignored. This only costs time.
 #[derive(Debug, thiserror::Error)]
-#[error("ignoring `{path}`: {error}")]
+#[error("ignored `{path}`: {error}")]
 pub struct LastRunError {
     path: PathBuf,
     error: io::Error,
@@ -44,7 +45,7 @@ struct Head {
     run: u32,
     tools: BTreeMap<String, (u32, Parts)>,
     lockfile: Option<Digest>,
-    /// Size in bytes of the first table.
+    /// Size of the first table in bytes.
     files: usize,
 }
 
@@ -56,11 +57,11 @@ impl LastRun {
         target_dir.join("genti/state")
     }
 
-    /// Reads the file. Empty if it is absent or damaged.
+    /// Loads the state. Returns an empty one if the file is missing or damaged.
     ///
     /// # Errors
     ///
-    /// If the file can't be read or trusted.
+    /// If the file can't be read or is not trusted.
     pub fn load(target_dir: &Path) -> Result<Self, LastRunError> {
         let path = Self::path(target_dir);
         match trust::read(&path) {
@@ -72,7 +73,7 @@ impl LastRun {
         }
     }
 
-    /// Decodes a file that [`save`](Self::save) wrote; `None` if it is damaged.
+    /// Parses the output of [`save`](Self::save), or returns `None` if it is invalid.
     pub(crate) fn read(bytes: Vec<u8>) -> Option<Self> {
         let (check, body) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
         if Digest::of_bytes(body).0 != *check {
@@ -86,11 +87,11 @@ impl LastRun {
         Some(Self { run, files: table(start..middle), outside: table(middle..end), tools, lockfile })
     }
 
-    /// Writes the file, without syncing: it may be lost in a power cut.
+    /// Saves the state, without syncing to disk.
     ///
     /// # Errors
     ///
-    /// If it can't be written; the file from before is then untouched.
+    /// If it can't be written. The previous file is unchanged then.
     pub fn save(&self, target_dir: &Path) -> io::Result<()> {
         let body = self.body().map_err(io::Error::other)?;
         let mut file = trust::unfinished(&target_dir.join("genti"))?;
@@ -101,7 +102,7 @@ impl LastRun {
         Ok(())
     }
 
-    /// Encodes the part of the file that the digest covers.
+    /// Returns the bytes after the checksum.
     fn body(&self) -> postcard::Result<Vec<u8>> {
         let (files, outside) = (self.files.as_bytes(), self.outside.as_bytes());
         let (tools, lockfile) = (self.tools.clone(), self.lockfile);
@@ -113,10 +114,10 @@ impl LastRun {
     }
 }
 
-/// Helpers for the tests and the fuzz target.
+/// Helpers for the fuzz target and tests.
 #[cfg(any(test, all(fuzzing, feature = "cli")))]
 impl LastRun {
-    /// Returns a state with a value in every field.
+    /// Returns a state with an element of every kind.
     pub(crate) fn sample() -> Self {
         use crate::cache::key::PartKind;
         use crate::model::stamp::{KnownFile, Stamp};
@@ -133,13 +134,13 @@ impl LastRun {
         state
     }
 
-    /// Encodes the whole file.
+    /// Returns the bytes of the file.
     #[cfg(feature = "cli")]
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         Self::with_check([MAGIC, &[0; 32], &self.body().unwrap_or_default()].concat())
     }
 
-    /// Corrects the digest in `bytes`, an encoded file.
+    /// Corrects the checksum in `bytes`.
     #[cfg(feature = "cli")]
     pub(crate) fn with_check(mut bytes: Vec<u8>) -> Vec<u8> {
         if let Some((check, body)) =
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_state_is_not_loaded() {
+    fn a_damaged_state_counts_as_empty() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("genti")).unwrap();
         LastRun::sample().save(dir.path()).unwrap();

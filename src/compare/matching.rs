@@ -58,12 +58,13 @@ pub fn compare(
 ) -> Result<Matched, Halted> {
     let mut pace = Pace::new(halt);
     sort(&mut findings);
-    let entries: Vec<Entry> = findings.iter().map(Entry::of).collect();
     let mut suppressed_by = Vec::with_capacity(findings.len());
     for finding in &findings {
         pace.spend(PER_FINDING * (1 + suppressions.count()))?;
         suppressed_by.push(suppressions.of(finding));
     }
+    // The texts make up most of a finding, and there may be a million findings, so they are moved instead of copied.
+    let entries: Vec<Entry> = findings.iter_mut().map(Entry::lent).collect();
     let mut by_ns: BTreeMap<&str, (Vec<usize>, Vec<&Entry>)> = BTreeMap::new();
     let mut order: Vec<usize> = (0..findings.len()).collect();
     order.sort_by_key(|at| suppressed_by[*at].is_some());
@@ -92,6 +93,7 @@ pub fn compare(
         left.into_iter().for_each(|entry| lose(entry, judge.state_of(entry)));
     }
     gone.sort_by(|a, b| (&a.ns, &a.entry, a.state, &a.unseen).cmp(&(&b.ns, &b.entry, b.state, &b.unseen)));
+    findings.iter_mut().zip(entries).for_each(|(finding, entry)| entry.give_back(finding));
     Ok(Matched { findings: judge(findings, accepted, suppressed_by), gone })
 }
 
@@ -149,17 +151,22 @@ fn judge(
         (Some(_), None) => State::Unchanged,
     };
     let mut judged = Vec::with_capacity(findings.len());
-    let mut counts: BTreeMap<String, Identical> = BTreeMap::new();
     for ((finding, accepted), suppressed_by) in findings.into_iter().zip(accepted).zip(suppressed_by) {
         let state = state(&accepted, suppressed_by);
-        let count = counts.entry(finding.id.clone()).or_insert(Identical { new: 0, total: 0 });
-        count.total += 1;
-        count.new += usize::from(state == State::New);
         judged.push(Compared { finding, state, accepted, suppressed_by, identical: None });
     }
-    for new in judged.iter_mut().filter(|compared| compared.state == State::New) {
-        new.identical = counts.get(&new.finding.id).copied().filter(|count| count.total > 1);
+    let mut counts: BTreeMap<&str, Identical> = BTreeMap::new();
+    for Compared { finding, state, .. } in &judged {
+        let count = counts.entry(&finding.id).or_insert(Identical { new: 0, total: 0 });
+        count.total += 1;
+        count.new += usize::from(*state == State::New);
     }
+    let identical = |compared: &Compared| {
+        let count = counts.get(compared.finding.id.as_str()).copied().filter(|count| count.total > 1);
+        count.filter(|_| compared.state == State::New)
+    };
+    let identical: Vec<_> = judged.iter().map(identical).collect();
+    judged.iter_mut().zip(identical).for_each(|(compared, identical)| compared.identical = identical);
     judged
 }
 

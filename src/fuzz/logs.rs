@@ -1,4 +1,4 @@
-//! What runs have left for later runs, in formats of our own: damaged, cut, or written by somebody else.
+//! Fuzz targets for files that genti wrote in an earlier run: damaged, truncated, or written by another program.
 
 use std::path::Path;
 
@@ -8,12 +8,12 @@ use crate::model::digest::Digest;
 use crate::model::stamp::FileTable;
 use crate::pipeline;
 
-/// The log of the result cache. What is found under a key is what was put there, or nothing.
+/// Log of the result cache. A lookup returns the stored value or nothing.
 pub(super) const RESULTS: Target = Target {
     name: "results_log",
     seeds: || vec![ResultLog::log_of(&records()[..1]), ResultLog::log_of(&records())],
     mutate: |dice, input, others| match dice.one_in(3) {
-        // Whole again, with other entries.
+        // A valid log with other entries.
         true => {
             let records = records();
             let some: Vec<_> = (0..dice.below(6)).map(|_| dice.pick(&records).clone()).collect();
@@ -28,7 +28,7 @@ pub(super) const RESULTS: Target = Target {
         let mut found = 0;
         for (key, value) in records() {
             if let Some(stored) = results.get(&key) {
-                assert!(stored == value, "something else is found under a key");
+                assert!(stored == value, "a key returns another value");
                 found += 1;
             }
             assert!(results.get(&key).is_none() || !results.is_damaged(&key));
@@ -40,7 +40,7 @@ pub(super) const RESULTS: Target = Target {
     },
 };
 
-/// Keys, and what is stored under them.
+/// Returns keys and their values.
 fn records() -> Vec<(Digest, Vec<u8>)> {
     let key = |at: u8| Digest::of_bytes(&[at]);
     let mut all: Vec<_> =
@@ -49,7 +49,7 @@ fn records() -> Vec<(Digest, Vec<u8>)> {
     all
 }
 
-/// A result in the cache. Its checksum is right, so that whoever wrote it is believed; it makes nobody panic.
+/// Cached result with a valid checksum. It is trusted, but must not cause a panic.
 pub(super) const RECORD: Target = Target {
     name: "cached_result",
     seeds: pipeline::fuzz::records,
@@ -57,7 +57,7 @@ pub(super) const RECORD: Target = Target {
     check: pipeline::fuzz::check_record,
 };
 
-/// What the last run saw. Damaged, it is as good as none.
+/// State of the last run. If damaged, it is ignored.
 pub(super) const STATE: Target = Target {
     name: "state",
     seeds: || vec![LastRun::sample().to_bytes(), LastRun::default().to_bytes()],

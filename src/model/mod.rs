@@ -1,4 +1,4 @@
-//! The values that every layer shares. Knows nothing of how they are made or shown.
+//! Values that all layers share. Does not know how they are computed or shown.
 
 #[cfg(feature = "engine")]
 pub mod blind_spot;

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::judge::ReadSources;
+use super::ReadSources;
 use super::ledger::Ledger;
 use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::{Census, Group, Tests};

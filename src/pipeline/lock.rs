@@ -8,7 +8,7 @@ use crate::model::outcome::{OtherVersion, Outcome};
 use crate::model::tool::Tool;
 use crate::normalize;
 use crate::plan::config::{Lock, Locked};
-use crate::plan::{Drift, DriftKind, Said};
+use crate::plan::{Drift, DriftKind, Setting};
 use crate::scan::{self, Env, NoVersion, Stop};
 
 /// Returns the lock for the tools of `project`, with the version and rules that each reports, and the tools whose version could not
@@ -52,10 +52,10 @@ pub(super) fn drift_of(project: &Project, versions: &[Option<String>], by: &str)
     let differing = known.filter_map(|(tool, version)| Some((tool, version, lock.differs(tool, version)?)));
     let drift = |(tool, version, locked): (&Tool, &String, Option<&Locked>)| Drift {
         what: format!("the version of {}", tool.name),
-        here: Said { value: version.clone(), by: by.to_owned() },
-        configured: Said {
+        here: Setting { value: version.clone(), origin: by.to_owned() },
+        configured: Setting {
             value: locked.map_or("none", |locked| &locked.version).to_owned(),
-            by: project.lock_name.clone(),
+            origin: project.lock_name.clone(),
         },
         kind: DriftKind::Version,
     };

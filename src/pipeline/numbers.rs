@@ -9,26 +9,37 @@ use crate::compare::ratchet::{self, Extent, Judged};
 use crate::model::finding::Entry;
 use crate::model::outcome::ToolOutcome;
 use crate::model::ratchet::{Decimal, Number, NumberPattern};
+use crate::model::task::Plan;
 use crate::model::tool::{Parse, Tool, ToolId};
 
 type Baseline = BTreeMap<String, Vec<Entry>>;
 
-/// Compares the numbers of a run. Also returns the baseline without the entries about numbers. `stated` contains the numbers of an
-/// earlier run by tool, if that one is judged.
-pub(super) fn judge<'a>(
+/// Baseline entries about numbers, each with its namespace.
+type Lines = Vec<(String, Entry)>;
+
+/// Splits `baseline` into the entries about numbers of tools in `plan` and the rest.
+pub(super) fn take<'a>(plan: &Plan, baseline: &'a Baseline) -> (Lines, Cow<'a, Baseline>) {
+    let with_numbers: Vec<_> = plan.graph.tools.iter().filter(|tool| tool.states_numbers()).collect();
+    if with_numbers.is_empty() {
+        return (Vec::new(), Cow::Borrowed(baseline));
+    }
+    let mut rest = baseline.clone();
+    let lines = ratchet::take(&mut rest, |ns| with_numbers.iter().any(|tool| tool.name == ns));
+    (lines, Cow::Owned(rest))
+}
+
+/// Compares the numbers of a run with the entries in `lines`. `stated` contains the numbers of an earlier run by tool, if that one is
+/// judged.
+pub(super) fn judge(
     ledger: &Ledger<'_>,
     tools: &[ToolOutcome],
     stated: Option<&BTreeMap<String, BTreeMap<String, Decimal>>>,
-    baseline: &'a Baseline,
-) -> (Judged, Cow<'a, Baseline>) {
+    lines: Lines,
+) -> Judged {
     let plan = ledger.plan;
-    let with_numbers: Vec<_> = plan.graph.tools().filter(|(_, tool)| tool.states_numbers()).collect();
-    if with_numbers.is_empty() {
-        return (Judged::default(), Cow::Borrowed(baseline));
-    }
     let mut numbers = Vec::new();
     let mut judged = BTreeMap::new();
-    for &(id, tool) in &with_numbers {
+    for (id, tool) in plan.graph.tools().filter(|(_, tool)| tool.states_numbers()) {
         if plan.looks_at_all(ledger.workspace) && is_done(ledger, id) {
             let extent = match ledger.alike(id) {
                 Alike::Same => Extent::Whole,
@@ -41,10 +52,7 @@ pub(super) fn judge<'a>(
             .map_or_else(|| ledger.numbers_of(id), |all| all.get(&tool.name).cloned().unwrap_or_default());
         numbers.extend(of_tool(tool, &tools[id.0 as usize], own));
     }
-    let mut rest = baseline.clone();
-    let lines = ratchet::take(&mut rest, |ns| with_numbers.iter().any(|(_, tool)| tool.name == ns));
-    let extent = |ns: &str| judged.get(ns).copied().unwrap_or(Extent::Nothing);
-    (ratchet::judge(numbers, lines, extent), Cow::Owned(rest))
+    ratchet::judge(numbers, lines, |ns| judged.get(ns).copied().unwrap_or(Extent::Nothing))
 }
 
 /// Removes the verdict of tools that don't report a number required by `ratchet`.

@@ -9,7 +9,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::judge::ReadSources;
+use super::ReadSources;
 use super::ledger::{Ledger, Looked};
 use crate::compare::matching::Reach;
 use crate::compare::standing::Standing;

@@ -1,13 +1,13 @@
-//! Runs the steps of a plan: processes under one jobserver, lanes, time caps, signals.
+//! Runs the steps of a plan as processes, with a shared jobserver, lanes, time limits and signal handling.
 //!
-//! Knows nothing of formats: what a process left is handed to a function of the caller's, the judge.
+//! Knows nothing about formats. The output of a process is passed to a function of the caller, the judge.
 //!
 //! # Backpressure
 //!
-//! A worker judges what its process left before it takes another step, and a step counts as running until then:
-//! it keeps its slot, its lane and its token. So at most `--parallel` outputs wait to be judged or are being
-//! judged, at no time more, however loud the tools and however slow the judge; there is no queue between the
-//! two. What one output takes of memory and disk is bounded by the spool (`spool.rs`).
+//! A worker judges the output of a process before it takes another step. A step counts as running until then and
+//! keeps its slot, its lane and its token. So at most `--parallel` outputs wait to be judged or are being judged,
+//! however much the tools print and however slow the judge is, and there is no queue in between. The memory and
+//! disk space of one output are bounded by the spool (`spool.rs`).
 
 #![expect(clippy::disallowed_methods, reason = "this layer is where processes, threads and the clock live")]
 

@@ -4,7 +4,7 @@ fn key(at: usize) -> Digest {
     Digest::of_bytes(&at.to_le_bytes())
 }
 
-/// Writes a log with three results, the second of which has replaced another one.
+/// Creates a log with three results, the second of which replaced another one.
 fn store(dir: &Path) {
     let mut results = ResultLog::open(dir, 100).unwrap();
     results.put(key(0), b"zero".to_vec());
@@ -17,18 +17,18 @@ fn store(dir: &Path) {
 
 const STORED: [&[u8]; 3] = [b"zero", b"one", b""];
 
-/// Checks that each result is either intact or missing.
-fn check_not_wrong(results: &ResultLog, damage: &str) {
+/// Checks that each result is either as it was added or missing.
+fn check_not_wrong(results: &ResultLog, of: &str) {
     for (at, stored) in STORED.iter().enumerate() {
         let found = results.get(&key(at));
-        // A replaced result may reappear: it was valid under the same key.
+        // A replaced result is also valid under its key.
         let is_right = found.is_none_or(|found| found == *stored || (at == 1 && found == b"old"));
-        assert!(is_right, "{damage}: {at} is {found:?}");
+        assert!(is_right, "{of}: {at} is {found:?}");
     }
 }
 
 #[test]
-fn the_next_run_finds_added_results() {
+fn added_results_are_found_by_the_next_run() {
     let dir = tempfile::tempdir().unwrap();
     store(dir.path());
     let results = ResultLog::open(dir.path(), 100).unwrap();
@@ -38,9 +38,9 @@ fn the_next_run_finds_added_results() {
     assert_eq!(results.get(&key(3)), None);
 }
 
-/// For every position of the last lookup, with and without replaced entries.
+/// Tries every previous lookup, with and without replaced entries.
 #[test]
-fn a_wrong_guess_of_the_next_position_does_no_harm() {
+fn the_expected_position_is_only_a_hint() {
     let dir = tempfile::tempdir().unwrap();
     let mut results = ResultLog::open(dir.path(), 100).unwrap();
     (0..9).for_each(|at| results.put(key(at), vec![at as u8]));
@@ -60,7 +60,7 @@ fn a_wrong_guess_of_the_next_position_does_no_harm() {
     results.put(key(3), vec![33]);
     results.flush().unwrap();
     check(33);
-    // Still after a rewrite, which garbage at the end of the log causes.
+    // The same after the log was rewritten because of garbage at its end.
     let path = dir.path().join(NAME);
     let garbage = [std::fs::read(&path).unwrap(), b"garbage".to_vec()].concat();
     std::fs::write(&path, garbage).unwrap();
@@ -74,7 +74,7 @@ fn a_wrong_guess_of_the_next_position_does_no_harm() {
 }
 
 #[test]
-fn a_flipped_bit_never_gives_a_wrong_result_and_the_next_run_repairs_the_log() {
+fn a_flipped_bit_causes_no_wrong_result_and_the_next_run_repairs_the_log() {
     let dir = tempfile::tempdir().unwrap();
     store(dir.path());
     let path = dir.path().join(NAME);
@@ -85,7 +85,7 @@ fn a_flipped_bit_never_gives_a_wrong_result_and_the_next_run_repairs_the_log() {
             bad[at] ^= 1 << bit;
             check_not_wrong(&ResultLog::read(dir.path(), 100, bad), &format!("bit {bit} of byte {at}"));
         }
-        // The run that meets the damage computes the result again, and the one after it finds that.
+        // Results that this run computes again are found by the next one.
         let mut bad = good.clone();
         bad[at] = !bad[at];
         std::fs::write(&path, bad).unwrap();
@@ -104,7 +104,7 @@ fn a_flipped_bit_never_gives_a_wrong_result_and_the_next_run_repairs_the_log() {
 }
 
 #[test]
-fn a_truncated_log_never_gives_a_wrong_result_and_the_next_run_repairs_it() {
+fn a_truncation_causes_no_wrong_result_and_the_next_run_repairs_the_log() {
     let dir = tempfile::tempdir().unwrap();
     store(dir.path());
     let path = dir.path().join(NAME);
@@ -137,7 +137,7 @@ fn a_log_of_a_newer_version_is_left_alone() {
 }
 
 #[test]
-fn concurrent_writers_lose_no_results() {
+fn several_writers_lose_nothing() {
     let dir = tempfile::tempdir().unwrap();
     std::thread::scope(|scope| {
         for writer in 0..8 {
@@ -171,10 +171,10 @@ fn dead_entries_are_removed_once_they_are_most_of_the_log() {
 }
 
 #[test]
-fn entries_unused_for_a_long_time_are_cleaned() {
+fn results_that_were_not_used_for_long_are_cleaned() {
     let dir = tempfile::tempdir().unwrap();
     store(dir.path());
-    // One result is used again a month later.
+    // Used again a month later.
     let mut results = ResultLog::open(dir.path(), 130).unwrap();
     assert_eq!(results.get(&key(0)), Some(STORED[0]));
     results.finish().unwrap();
@@ -191,25 +191,25 @@ mod trust {
     use super::*;
 
     #[test]
-    fn a_log_that_others_can_write_to_is_not_read_and_is_rewritten() {
+    fn a_log_that_other_users_can_write_to_is_ignored_and_rewritten() {
         let dir = tempfile::tempdir().unwrap();
         store(dir.path());
         let path = dir.path().join(NAME);
         assert!(ResultLog::open(dir.path(), 100).unwrap().distrust().is_none());
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
         let mut results = ResultLog::open(dir.path(), 100).unwrap();
-        assert!(results.distrust().unwrap().contains("others than its owner can write to it"));
+        assert!(results.distrust().unwrap().contains("other users can write to it"));
         assert!((0..3).all(|at| results.get(&key(at)).is_none()));
         results.put(key(7), b"new".to_vec());
         results.finish().unwrap();
         let results = ResultLog::open(dir.path(), 100).unwrap();
         assert!(results.distrust().is_none());
         assert_eq!(results.get(&key(7)), Some(&b"new"[..]));
-        assert_eq!(results.get(&key(0)), None, "the untrusted entries are gone");
+        assert_eq!(results.get(&key(0)), None, "results that may be forged are gone");
     }
 
     #[test]
-    fn a_log_that_becomes_writable_to_others_during_a_run_is_rewritten() {
+    fn a_log_that_became_writable_for_others_is_not_appended_to() {
         let dir = tempfile::tempdir().unwrap();
         store(dir.path());
         let path = dir.path().join(NAME);
@@ -238,7 +238,7 @@ mod trust {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_named_pipe_in_place_of_the_log_is_an_error() {
+    fn a_pipe_in_place_of_the_log_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(NAME);
         rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
