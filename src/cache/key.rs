@@ -1,5 +1,5 @@
-//! Cache keys: everything that affects a result, as a list of named parts. One walk collects the parts. Their
-//! digest is the key, and the difference between two lists explains a cache miss.
+//! The parts of a cache key. One walk collects the named parts: their digest is the key, and the difference between two lists
+//! of parts explains why a task ran again.
 
 use std::collections::BTreeMap;
 
@@ -10,28 +10,28 @@ use crate::model::digest::{ContentHash, Digest, Sink};
 /// Kind of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum PartKind {
-    /// The genti executable, which parses the output of tools.
+    /// This program, which parses the output of the tools.
     Genti,
     /// A field of the definition of the tool.
     Definition,
-    /// Cargo flags that select what is built.
+    /// Cargo's flags that select packages, targets and features.
     Selection,
     /// A file of the tool's program.
     Program,
-    /// An environment variable of the tool. Only the digest of its value is stored.
+    /// An environment variable that the tool sees. Only the digest of its value is stored.
     Variable,
-    /// A file that the tool reads but no task declares, such as configuration above the workspace.
+    /// A file that the tool reads although it is not an input of any task, such as configuration above the workspace.
     File,
     /// Inputs that all tasks of the tool share.
     Inputs,
-    /// The parts of a tool that this one needs.
+    /// The key of a tool that this one needs.
     Need,
-    /// The version that a tool prints, if its files don't determine it.
+    /// The version that the tool reports, if its files alone don't identify it.
     Version,
 }
 
 impl PartKind {
-    /// Describes the part `name` of this kind. The text without a name is hashed.
+    /// Describes the part called `name`, for users. Also hashed into the key.
     pub fn describe(self, name: &str) -> String {
         match self {
             Self::Genti => "genti itself".to_owned(),
@@ -47,26 +47,26 @@ impl PartKind {
     }
 }
 
-/// The parts that affect all results of a tool. The inputs of its individual tasks are not among them.
+/// The parts of a key that all tasks of a tool share.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parts(BTreeMap<(PartKind, String), Digest>);
 
 impl Parts {
     /// Adds a part.
-    pub fn add(&mut self, what: PartKind, name: impl Into<String>, digest: Digest) {
-        self.0.insert((what, name.into()), digest);
+    pub fn add(&mut self, kind: PartKind, name: impl Into<String>, digest: Digest) {
+        self.0.insert((kind, name.into()), digest);
     }
 
-    /// Adds the fields of `value`, one part per field name.
-    pub fn add_fields(&mut self, what: PartKind, value: &dyn ContentHash) {
+    /// Adds a part for each field of `value`.
+    pub fn add_fields(&mut self, kind: PartKind, value: &dyn ContentHash) {
         let mut fields = Fields::default();
         value.feed(&mut fields);
         for (name, values) in fields.0 {
-            self.add(what, name, Digest::of("genti.part.1", &Bytes(&values)));
+            self.add(kind, name, Digest::of("genti.part.1", &Bytes(&values)));
         }
     }
 
-    /// Returns the differences from `before`.
+    /// Returns the parts that differ from `before`.
     pub fn changes(&self, before: &Self) -> Vec<PartChange> {
         let keys: std::collections::BTreeSet<_> = self.0.keys().chain(before.0.keys()).collect();
         let change = |key: &(PartKind, String)| {
@@ -80,22 +80,22 @@ impl Parts {
 impl ContentHash for Parts {
     fn feed(&self, sink: &mut dyn Sink) {
         sink.count("parts", self.0.len());
-        for ((what, name), digest) in &self.0 {
-            sink.field("what", what.describe("").as_bytes());
+        for ((kind, name), digest) in &self.0 {
+            sink.field("what", kind.describe("").as_bytes());
             sink.field("name", name.as_bytes());
             sink.field("digest", &digest.0);
         }
     }
 }
 
-/// A part that has changed.
+/// A part of a key that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartChange {
     /// Description of the part.
     pub what: String,
-    /// Digest before; `None` if the part is new.
+    /// Digest before the change; `None` if the part was absent.
     pub from: Option<Digest>,
-    /// Digest after; `None` if the part is gone.
+    /// Digest after the change; `None` if the part is gone.
     pub to: Option<Digest>,
 }
 
@@ -110,8 +110,7 @@ impl ContentHash for Bytes<'_> {
     }
 }
 
-/// The sink that collects the values of each field by name. Fields whose names have a dot are grouped by the
-/// name before it.
+/// A sink that collects values by the name of their field. Names with a dot belong to the field before the dot.
 #[derive(Default)]
 struct Fields(BTreeMap<&'static str, Vec<Vec<u8>>>);
 
@@ -130,14 +129,14 @@ mod tests {
 
     fn parts(of: &[(PartKind, &str, &str)]) -> Parts {
         let mut parts = Parts::default();
-        for (what, name, value) in of {
-            parts.add(*what, *name, Digest::of_bytes(value.as_bytes()));
+        for (kind, name, value) in of {
+            parts.add(*kind, *name, Digest::of_bytes(value.as_bytes()));
         }
         parts
     }
 
     #[test]
-    fn the_key_differs_if_and_only_if_a_part_has_changed() {
+    fn the_key_differs_exactly_when_a_part_has_changed() {
         let before = parts(&[(PartKind::Variable, "A", "1"), (PartKind::Variable, "B", "2")]);
         let cases = [
             (vec![(PartKind::Variable, "A", "1"), (PartKind::Variable, "B", "2")], vec![]),

@@ -1,35 +1,34 @@
-//! The result cache on disk: a log of task results by key, read in one go and verified per entry.
+//! `results.log`: an append-only log of results by key, read as a whole and verified entry by entry.
 //!
 //! # Overview
 //!
-//! A directory contains one log, `results.log`: a header, followed by entries. Each entry has its length, the
-//! day it was last used, its key, a checksum and the result. Opening the log takes one read and a walk over
-//! the lengths. If several entries have the same key, the last one counts. A run appends its entries in one
-//! write under a lock, so runs can share the directory. Entries are never changed in place.
+//! A directory holds one log: a header, then entries, each with its length, the day on which it was last used, its key, a checksum
+//! and the result. Opening the log takes one read and a walk over the lengths. If several entries have the same key, the last one
+//! counts. A run appends its results in one write, under a lock, so that several runs can share the directory. Nothing is ever
+//! changed in place.
 //!
 //! # Damage
 //!
-//! The checksum covers the key and the result, and is verified on lookup, so a flipped bit is a cache miss. A
-//! damaged length turns the rest of the log into garbage, which also fails verification. An interrupted write
-//! leaves an invalid last entry. Therefore writes are not synced: results lost in a power failure are
-//! computed again. The next run that adds entries rewrites a damaged log. A log of a newer version is left
-//! alone.
+//! The checksum covers key and result and is verified on lookup, so a flipped bit in an entry is a cache miss. A wrong length turns
+//! the rest of the log into garbage, which fails verification as well, and an interrupted write leaves an incomplete entry at the
+//! end. Therefore nothing is synced: results lost in a power cut are computed again. The next run that adds results rewrites a
+//! damaged log. A log of a newer version is left alone.
 //!
 //! # Trust
 //!
-//! A checksum is not a signature: anyone who can write to the log can forge results. So a log that other
-//! users can write to, or that another user created, is ignored (see `trust.rs`) and rewritten.
+//! A checksum is not a signature: whoever can write to the log can forge results. A log that others can write to, or that belongs
+//! to another user, is therefore not read (`trust.rs`), and is rewritten.
 //!
 //! # Size
 //!
-//! After a run that added entries, the log is rewritten if it is larger than [`CAP`] or more than half of it
-//! is dead. The new log has the entries that this run used, then the newest ones, up to three quarters of the
-//! cap.
+//! A run that has added results rewrites the log if it is larger than [`CAP`] or more than half of it is dead. The new log contains
+//! the entries that this run used, then the newest ones, up to three quarters of the cap.
 //!
-//! An embedded database could do this as well, but few of its features are needed: no ranges, no
-//! transactions, no concurrent readers. `redb`, the best maintained one, takes more than twice as long for a
-//! hundred thousand results (`benches/store`), and its newest version requires a newer Rust than genti
-//! supports.
+//! # Why not a database
+//!
+//! An embedded database would do all of this and more, but no ranges, transactions or concurrent readers are needed here. `redb`,
+//! the best maintained one, takes more than twice as long for 100,000 results (`benches/store`), and its newest version needs a
+//! newer Rust than this program supports.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -45,21 +44,21 @@ use crate::store::contents::{self, RESULT_LOG as NAME, RESULT_LOG_LOCK as LOCK, 
 use crate::store::tag::{self, Creator};
 use crate::store::{StoreError, trust};
 
-/// Size in bytes above which a log is rewritten.
+/// Size in bytes above which the log is rewritten.
 pub const CAP: u64 = 256 << 20;
 
-/// Size in bytes of dead entries that is always tolerated.
+/// Size in bytes of dead entries that never causes a rewrite.
 const DEAD: u64 = 1 << 20;
 
-/// Number of days after which a used entry is written again with a new day.
+/// Precision in days of an entry's last use. A new day can only be recorded by writing the entry again.
 const WEEK: u32 = 7;
 
 const VERSION: u32 = 2;
 const HEADER: usize = MAGIC.len() + 4;
-/// Size of the head of an entry: length, day, key, checksum.
+/// Size of an entry without its result: length, day, key, checksum.
 const HEAD: usize = 4 + 4 + 32 + 16;
 
-/// A directory of results as of opening it, with the results to add.
+/// The log of a directory as it was when it was opened, and the results to add.
 #[derive(Debug)]
 pub struct ResultLog {
     dir: PathBuf,
@@ -67,26 +66,26 @@ pub struct ResultLog {
     today: u32,
     log: Vec<u8>,
     entries: Vec<Entry>,
-    /// The last entry of each key, by the first bytes of the key. On a collision of these bytes, the earlier
-    /// key is not found; lookups compare the whole key.
+    /// The last entry of each key, by the first bytes of the key. If two keys share these bytes, the earlier one is a miss, since
+    /// lookups compare the whole key.
     index: HashMap<u64, u32, BuildHasherDefault<Uniform>>,
-    /// True if the log contains garbage.
+    /// Whether the log contains garbage.
     is_damaged: bool,
-    /// True if the log has a newer version.
+    /// Whether a newer version wrote the log.
     is_newer: bool,
-    /// Reason why the log is ignored, if it is not trusted.
+    /// The reason why the log can't be trusted, if so.
     distrust: Option<String>,
     /// Size in bytes of replaced entries.
     dead: u64,
-    /// True if `entries` contains replaced ones. Stays true after the log is rewritten.
+    /// Whether `entries` contains replaced entries. Remains true after a rewrite, since `entries` does not change.
     has_replaced: bool,
     added: Added,
-    /// Keys of added results that are written.
+    /// Keys of results that this run added and has written.
     written: HashSet<Digest>,
 }
 
-/// Results to add, in insertion order. The next run looks them up in almost the same order, so they should be
-/// adjacent.
+/// Results to add, in the order in which they were added. The next run looks them up in nearly the same order, so neighbours are
+/// found without the index.
 #[derive(Debug, Default)]
 struct Added {
     results: Vec<(Digest, Vec<u8>)>,
@@ -116,7 +115,7 @@ struct Entry {
     at: usize,
     len: u32,
     day: u32,
-    /// True if this run has looked it up.
+    /// Whether this run has looked it up.
     used: AtomicBool,
 }
 
@@ -126,11 +125,11 @@ impl Entry {
     }
 }
 
-/// Index of the entry that is likely to be looked up next.
+/// A guess of where the next result is.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Next(usize);
 
-/// A hasher for keys. Keys are digests, so any eight bytes are a good hash.
+/// A hasher that does nothing, since keys are digests and any eight bytes of a digest are a good hash.
 #[derive(Debug, Default)]
 struct Uniform(u64);
 
@@ -148,7 +147,7 @@ impl Hasher for Uniform {
     }
 }
 
-/// Summary of [`ResultLog::clean`].
+/// Entries removed by [`ResultLog::clean`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cleaned {
     /// Number of removed entries.
@@ -188,12 +187,12 @@ impl ResultLog {
         Ok(results)
     }
 
-    /// Returns the reason why the log is ignored, if it may be forged.
+    /// The reason why the log was not used, if somebody else could have forged it.
     pub fn distrust(&self) -> Option<&str> {
         self.distrust.as_deref()
     }
 
-    /// Parses a log that was read before.
+    /// Like [`open`](Self::open), for a log that has been read from `dir`.
     pub(crate) fn read(dir: &Path, today: u32, log: Vec<u8>) -> Self {
         let mut results = Self {
             dir: dir.to_path_buf(),
@@ -217,7 +216,7 @@ impl ResultLog {
         results
     }
 
-    /// Returns a log with these entries.
+    /// Encodes a log with these entries.
     #[cfg(all(feature = "cli", any(test, fuzzing)))]
     pub(crate) fn log_of(entries: &[(Digest, Vec<u8>)]) -> Vec<u8> {
         let mut log = [&MAGIC[..], &VERSION.to_le_bytes()].concat();
@@ -225,9 +224,9 @@ impl ResultLog {
         log
     }
 
-    /// Indexes the entries. They are verified on lookup.
+    /// Finds the entries, without verifying their checksums.
     fn walk(&mut self) {
-        // A lower bound for the usual size of entries.
+        // Most entries are small.
         self.entries.reserve(self.log.len() / 60);
         let mut at = HEADER;
         while at < self.log.len() {
@@ -253,13 +252,13 @@ impl ResultLog {
         }
     }
 
-    /// Returns the result with this key, if its entry is valid.
+    /// Returns the result with this key; `None` if it is absent or damaged.
     pub fn get(&self, key: &Digest) -> Option<&[u8]> {
         self.get_next(key, &mut Next::default())
     }
 
-    /// Looks up a key like [`get`](Self::get), faster if keys are looked up in insertion order. `next` keeps
-    /// the position between calls.
+    /// Like [`get`](Self::get), but faster for callers that look up many results in the order in which they were added: `next`
+    /// remembers the position behind the last one.
     pub fn get_next(&self, key: &Digest, next: &mut Next) -> Option<&[u8]> {
         if let Some(added) = self.added.get(key) {
             return Some(added);
@@ -268,7 +267,7 @@ impl ResultLog {
         *next = Next(at + 1);
         let entry = &self.entries[at];
         entry.used.store(true, Relaxed);
-        self.whole(entry)
+        self.verified(entry)
     }
 
     /// Returns the index of the last entry with this key. Tries `next` first.
@@ -290,33 +289,34 @@ impl ResultLog {
         self.log[entry.at + 8..].first_chunk().expect("an entry has a head")
     }
 
-    fn whole(&self, entry: &Entry) -> Option<&[u8]> {
+    /// Returns the result in `entry`; `None` if its checksum is wrong.
+    fn verified(&self, entry: &Entry) -> Option<&[u8]> {
         let head = &self.log[entry.at..entry.at + HEAD];
         let result = &self.log[entry.at + HEAD..][..entry.len as usize];
         (head[HEAD - 16..] == checksum(self.key(entry), result)).then_some(result)
     }
 
-    /// Iterates over the entries that are not replaced, in the order of the log.
+    /// Returns the entries that were not replaced, in the order of the log.
     fn live(&self) -> impl Iterator<Item = &Entry> {
         let is_last = |at: u32, entry| self.index.get(&head(self.key(entry))) == Some(&at);
         (0..).zip(&self.entries).filter(move |(at, entry)| is_last(*at, entry)).map(|(_, entry)| entry)
     }
 
-    /// Returns true if the entry with this key exists but is invalid.
+    /// Whether the entry with this key is damaged.
     pub fn is_damaged(&self, key: &Digest) -> bool {
         self.get(key).is_none() && self.entry(key).is_some()
     }
 
-    /// Adds or replaces a result. Other runs see it after [`flush`](Self::flush).
+    /// Adds a result or replaces the one with this key. Other runs see it after [`flush`](Self::flush).
     pub fn put(&mut self, key: Digest, result: Vec<u8>) {
         self.added.put(key, result);
     }
 
-    /// Appends the added results to the log.
+    /// Writes the added results.
     ///
     /// # Errors
     ///
-    /// If they can't be written. Existing entries are unchanged, but an incomplete entry may follow them.
+    /// If they can't be written. Earlier entries are intact, but an incomplete entry may follow them.
     pub fn flush(&mut self) -> io::Result<()> {
         if self.added.results.is_empty() || self.is_newer {
             self.added = Added::default();
@@ -325,7 +325,7 @@ impl ResultLog {
         let _lock = lock(&self.dir)?;
         let added = std::mem::take(&mut self.added);
         let path = self.dir.join(NAME);
-        // No other process writes while we hold the lock.
+        // Nobody else writes while this process holds the lock.
         let mut file = trust::open(&path)?;
         self.is_damaged |= trust::check(&file, &path).is_err();
         let mut begin = Vec::new();
@@ -334,7 +334,7 @@ impl ResultLog {
         match version(&begin) {
             Some(VERSION) if !self.is_damaged => file.seek(SeekFrom::End(0))?,
             Some(newer) if newer > VERSION => return Ok(()),
-            // The log is empty or damaged. Rewriting keeps its valid entries.
+            // The file is empty or damaged.
             _ => {
                 drop(file);
                 return self.rewrite(added);
@@ -346,25 +346,25 @@ impl ResultLog {
         self.written.extend(added.places.keys());
         let end = file.stream_position()?;
         if let Err(error) = file.write_all(&bytes) {
-            // Best effort. An incomplete entry only makes the next run rewrite the log.
+            // If this fails, an incomplete entry remains, and the next run rewrites the log.
             let _ = file.set_len(end);
             return Err(error);
         }
         Ok(())
     }
 
-    /// Ends a run: writes the remaining results, renews the day of used entries, and shrinks the log if it is
-    /// too large.
+    /// Completes a run: writes the remaining results, renews the day of results that were used, and shrinks the log if it is too
+    /// large.
     ///
     /// # Errors
     ///
-    /// See [`flush`](Self::flush).
+    /// Like [`flush`](Self::flush).
     pub fn finish(&mut self) -> io::Result<()> {
-        let is_stale =
+        let has_old_day =
             |entry: &&Entry| entry.used.load(Relaxed) && entry.day.saturating_add(WEEK) <= self.today;
-        let again = |entry| Some((Digest(*self.key(entry)), self.whole(entry)?.to_vec()));
-        let again: Vec<_> = self.live().filter(is_stale).filter_map(again).collect();
-        for (key, result) in again {
+        let renew = |entry| Some((Digest(*self.key(entry)), self.verified(entry)?.to_vec()));
+        let renewed: Vec<_> = self.live().filter(has_old_day).filter_map(renew).collect();
+        for (key, result) in renewed {
             if !self.written.contains(&key) && self.added.get(&key).is_none() {
                 self.added.put(key, result);
             }
@@ -379,14 +379,13 @@ impl ResultLog {
         self.rewrite(Added::default())
     }
 
-    /// Rewrites the log with its valid entries and `added`. If they exceed the limit, the oldest entries that
-    /// this run did not use are dropped. Requires the lock.
+    /// Rewrites the log with its present intact entries and `added`. If there are too many, the oldest entries that this run did
+    /// not use are left out. The caller holds the lock.
     fn rewrite(&mut self, added: Added) -> io::Result<()> {
         let log = trust::read(&self.dir.join(NAME)).unwrap_or_default();
         let now = Self::read(&self.dir, self.today, log);
         let is_used = |key: &Digest| {
-            let is_asked_for = |entry: &Entry| entry.used.load(Relaxed);
-            self.written.contains(key) || self.entry(key).is_some_and(is_asked_for)
+            self.written.contains(key) || self.entry(key).is_some_and(|entry| entry.used.load(Relaxed))
         };
         let entries = now.live().map(|entry| (Digest(*now.key(entry)), entry));
         let mut entries: Vec<_> = entries.map(|(key, entry)| (is_used(&key), key, entry)).collect();
@@ -394,7 +393,7 @@ impl ResultLog {
         entries.sort_by_key(|(is_used, _, entry)| (!is_used, std::cmp::Reverse(entry.at)));
         let mut left = CAP / 4 * 3;
         entries.retain(|(_, key, entry)| {
-            let fits = entry.size() <= left && added.get(key).is_none() && now.whole(entry).is_some();
+            let fits = entry.size() <= left && added.get(key).is_none() && now.verified(entry).is_some();
             left -= if fits { entry.size() } else { 0 };
             fits
         });
@@ -404,7 +403,7 @@ impl ResultLog {
         let mut bytes = Vec::new();
         for (_, key, entry) in entries {
             bytes.clear();
-            push(&mut bytes, &key.0, entry.day, now.whole(entry).unwrap_or_default());
+            push(&mut bytes, &key.0, entry.day, now.verified(entry).unwrap_or_default());
             out.write_all(&bytes)?;
         }
         for (key, result) in &added.results {
@@ -420,7 +419,7 @@ impl ResultLog {
         Ok(())
     }
 
-    /// Creates a staged log without entries.
+    /// Creates a temporary file with the header of a log.
     fn begin(&self) -> io::Result<tempfile::NamedTempFile> {
         let mut file = trust::unfinished(&self.dir)?;
         file.as_file_mut().write_all(MAGIC)?;
@@ -428,7 +427,7 @@ impl ResultLog {
         Ok(file)
     }
 
-    /// Removes entries that were last used more than `days` ago, with a precision of a week.
+    /// Removes the entries that were last used more than `days` ago, to within a week.
     ///
     /// # Errors
     ///
@@ -445,7 +444,7 @@ impl ResultLog {
         let mut file = self.begin()?;
         let mut bytes = Vec::new();
         for entry in self.live().filter(|entry| !is_old(entry)) {
-            if let Some(result) = self.whole(entry) {
+            if let Some(result) = self.verified(entry) {
                 push(&mut bytes, self.key(entry), entry.day, result);
             }
         }
@@ -475,7 +474,7 @@ fn make_for_results(dir: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Locks the directory for writing. Waits for other writers, which take little time.
+/// Locks the directory for writing. Other runs hold the lock only briefly.
 fn lock(dir: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.create(true).truncate(false).read(true).write(true);
@@ -484,7 +483,7 @@ fn lock(dir: &Path) -> io::Result<File> {
     Ok(lock)
 }
 
-/// Returns the version in the header, if it is valid.
+/// Returns the version in the header; `None` if there is no valid header.
 fn version(log: &[u8]) -> Option<u32> {
     let (version, _) = log.strip_prefix(MAGIC)?.split_first_chunk()?;
     Some(u32::from_le_bytes(*version))
@@ -494,11 +493,12 @@ fn number(bytes: &[u8]) -> u32 {
     bytes.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
 }
 
-/// Returns the first bytes of a key as a number.
+/// Returns the first bytes of a key, by which it is indexed.
 fn head(key: &[u8; 32]) -> u64 {
     Digest(*key).low_u64()
 }
 
+/// Appends an entry to `out`.
 fn push(out: &mut Vec<u8>, key: &[u8; 32], day: u32, result: &[u8]) {
     out.extend_from_slice(&(result.len() as u32).to_le_bytes());
     out.extend_from_slice(&day.to_le_bytes());
@@ -507,7 +507,7 @@ fn push(out: &mut Vec<u8>, key: &[u8; 32], day: u32, result: &[u8]) {
     out.extend_from_slice(result);
 }
 
-/// Returns the checksum of a result. It covers the key, so a result can't be found under another key.
+/// Returns the checksum of an entry. It covers the key, so that a result can't be found under another key.
 fn checksum(key: &[u8; 32], result: &[u8]) -> [u8; 16] {
     let mut check = [0; 16];
     check.copy_from_slice(&blake3::keyed_hash(key, result).as_bytes()[..16]);

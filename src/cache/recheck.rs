@@ -18,7 +18,7 @@ use crate::workspace;
 #[derive(Clone)]
 pub(super) enum InputChange {
     None,
-    /// Only files changed that the tool is not known to read, or may have written itself.
+    /// Only files changed that the tool is not known to read, or that it may have written itself.
     Presumed,
     /// This input changed, named as users know it.
     Input(String),
@@ -30,7 +30,7 @@ pub(super) struct Recheck<'a, 'b> {
     known: KnownReads<'a>,
     /// Whether each file has changed.
     files: BTreeMap<FileId, bool>,
-    /// Changes of inputs that all tasks of each tool share.
+    /// Change of the inputs that all tasks of each tool share.
     tools: BTreeMap<ToolId, InputChange>,
     /// Changed files by tool and package, since all roots of a package have the same inputs.
     sets: BTreeMap<(ToolId, Option<PackageId>), Vec<FileId>>,

@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use super::inputs::KeyInputs;
 use crate::disk;
@@ -23,10 +22,6 @@ const DEFAULTS: [(&str, &str); 5] = [
     ("XDG_CONFIG_HOME", ".config"),
     ("XDG_DATA_HOME", ".local/share"),
 ];
-
-/// The directories of the workspace, listed on first use.
-#[derive(Default)]
-pub(super) struct Dirs(OnceLock<Vec<PathBuf>>);
 
 impl KeyInputs<'_> {
     /// Returns the files, present or absent, that the tool searches for. Each has a name that is the same on every machine.
@@ -57,8 +52,8 @@ impl KeyInputs<'_> {
         found.paths
     }
 
-    /// Returns the existing files that the command line of tool `id` names, including names after `=` or `@`, without declared
-    /// inputs.
+    /// Returns the existing files that the command line of tool `id` names, also after `=` or `@`, without files of the
+    /// workspace.
     pub(super) fn arguments(&self, id: ToolId, tool: &Tool) -> Vec<PathBuf> {
         let root = &self.workspace.root;
         let words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
@@ -208,7 +203,7 @@ impl Found<'_, '_> {
         }
     }
 
-    /// Adds the files that the command line of `tool` names.
+    /// Adds files that the command line of `tool` names and that are not declared inputs, including names after `=` or `@`.
     fn named(&mut self, tool: &Tool) {
         for path in self.inputs.arguments(self.id, tool) {
             self.add_place(path);

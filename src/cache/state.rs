@@ -1,8 +1,7 @@
-//! `target/genti/state`: file metadata and tool keys of the last run in this workspace, so that unchanged
-//! files are not read again and changes can be explained. Unlike results, it is specific to one directory on
-//! one machine.
+//! `target/genti/state`: the files and keys of the last run in this workspace. With it, a run reads only files that have changed,
+//! and `cargo genti explain` can name changes. Unlike results, it is of no use on another machine.
 //!
-//! The file is written atomically and verified when it is read. A missing or damaged state counts as empty.
+//! The file is written atomically and verified when it is read. If it is missing or damaged, the run starts without it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -16,7 +15,7 @@ use crate::model::digest::Digest;
 use crate::model::stamp::FileTable;
 use crate::store::trust;
 
-/// State after the last run.
+/// State of the last run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LastRun {
     /// Number of that run, counted from 1; 0 if there was none.
@@ -45,7 +44,7 @@ struct Head {
     run: u32,
     tools: BTreeMap<String, (u32, Parts)>,
     lockfile: Option<Digest>,
-    /// Size of the first table in bytes.
+    /// Size in bytes of the first table.
     files: usize,
 }
 
@@ -57,11 +56,11 @@ impl LastRun {
         target_dir.join("genti/state")
     }
 
-    /// Loads the state. Returns an empty one if the file is missing or damaged.
+    /// Reads the file. Empty if it is absent or damaged.
     ///
     /// # Errors
     ///
-    /// If the file can't be read or is not trusted.
+    /// If the file can't be read or trusted.
     pub fn load(target_dir: &Path) -> Result<Self, LastRunError> {
         let path = Self::path(target_dir);
         match trust::read(&path) {
@@ -73,7 +72,7 @@ impl LastRun {
         }
     }
 
-    /// Parses the output of [`save`](Self::save), or returns `None` if it is invalid.
+    /// Decodes a file that [`save`](Self::save) wrote; `None` if it is damaged.
     pub(crate) fn read(bytes: Vec<u8>) -> Option<Self> {
         let (check, body) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
         if Digest::of_bytes(body).0 != *check {
@@ -87,11 +86,11 @@ impl LastRun {
         Some(Self { run, files: table(start..middle), outside: table(middle..end), tools, lockfile })
     }
 
-    /// Saves the state, without syncing to disk.
+    /// Writes the file, without syncing: it may be lost in a power cut.
     ///
     /// # Errors
     ///
-    /// If it can't be written. The previous file is unchanged then.
+    /// If it can't be written; the file from before is then untouched.
     pub fn save(&self, target_dir: &Path) -> io::Result<()> {
         let body = self.body().map_err(io::Error::other)?;
         let mut file = trust::unfinished(&target_dir.join("genti"))?;
@@ -102,7 +101,7 @@ impl LastRun {
         Ok(())
     }
 
-    /// Returns the bytes after the checksum.
+    /// Encodes the part of the file that the digest covers.
     fn body(&self) -> postcard::Result<Vec<u8>> {
         let (files, outside) = (self.files.as_bytes(), self.outside.as_bytes());
         let (tools, lockfile) = (self.tools.clone(), self.lockfile);
@@ -114,10 +113,10 @@ impl LastRun {
     }
 }
 
-/// Helpers for the fuzz target and tests.
+/// Helpers for the tests and the fuzz target.
 #[cfg(any(test, all(fuzzing, feature = "cli")))]
 impl LastRun {
-    /// Returns a state with an element of every kind.
+    /// Returns a state with a value in every field.
     pub(crate) fn sample() -> Self {
         use crate::cache::key::PartKind;
         use crate::model::stamp::{KnownFile, Stamp};
@@ -134,13 +133,13 @@ impl LastRun {
         state
     }
 
-    /// Returns the bytes of the file.
+    /// Encodes the whole file.
     #[cfg(feature = "cli")]
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         Self::with_check([MAGIC, &[0; 32], &self.body().unwrap_or_default()].concat())
     }
 
-    /// Corrects the checksum in `bytes`.
+    /// Corrects the digest in `bytes`, an encoded file.
     #[cfg(feature = "cli")]
     pub(crate) fn with_check(mut bytes: Vec<u8>) -> Vec<u8> {
         if let Some((check, body)) =

@@ -17,7 +17,7 @@ type Baseline = BTreeMap<String, Vec<Entry>>;
 /// Baseline entries about numbers, each with its namespace.
 type Lines = Vec<(String, Entry)>;
 
-/// Splits `baseline` into the entries about numbers of tools in `plan` and the rest.
+/// Splits `baseline` into the entries about numbers of tools in `plan`, and the rest.
 pub(super) fn take<'a>(plan: &Plan, baseline: &'a Baseline) -> (Lines, Cow<'a, Baseline>) {
     let with_numbers: Vec<_> = plan.graph.tools.iter().filter(|tool| tool.states_numbers()).collect();
     if with_numbers.is_empty() {
@@ -28,8 +28,8 @@ pub(super) fn take<'a>(plan: &Plan, baseline: &'a Baseline) -> (Lines, Cow<'a, B
     (lines, Cow::Owned(rest))
 }
 
-/// Compares the numbers of a run with the entries in `lines`. `stated` contains the numbers of an earlier run by tool, if that one is
-/// judged.
+/// Compares the numbers of a run with `lines` of the baseline. `stated` contains the numbers of an earlier run by tool, if that one
+/// is judged.
 pub(super) fn judge(
     ledger: &Ledger<'_>,
     tools: &[ToolOutcome],

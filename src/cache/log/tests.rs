@@ -4,7 +4,7 @@ fn key(at: usize) -> Digest {
     Digest::of_bytes(&at.to_le_bytes())
 }
 
-/// Creates a log with three results, the second of which replaced another one.
+/// Writes a log with three results, the second of which has replaced another one.
 fn store(dir: &Path) {
     let mut results = ResultLog::open(dir, 100).unwrap();
     results.put(key(0), b"zero".to_vec());
@@ -60,7 +60,7 @@ fn the_expected_position_is_only_a_hint() {
     results.put(key(3), vec![33]);
     results.flush().unwrap();
     check(33);
-    // The same after the log was rewritten because of garbage at its end.
+    // Still after a rewrite, which garbage at the end of the log causes.
     let path = dir.path().join(NAME);
     let garbage = [std::fs::read(&path).unwrap(), b"garbage".to_vec()].concat();
     std::fs::write(&path, garbage).unwrap();
@@ -85,7 +85,7 @@ fn a_flipped_bit_causes_no_wrong_result_and_the_next_run_repairs_the_log() {
             bad[at] ^= 1 << bit;
             check_not_wrong(&ResultLog::read(dir.path(), 100, bad), &format!("bit {bit} of byte {at}"));
         }
-        // Results that this run computes again are found by the next one.
+        // The run that meets the damage computes the result again, and the one after it finds that.
         let mut bad = good.clone();
         bad[at] = !bad[at];
         std::fs::write(&path, bad).unwrap();
@@ -137,7 +137,7 @@ fn a_log_of_a_newer_version_is_left_alone() {
 }
 
 #[test]
-fn several_writers_lose_nothing() {
+fn concurrent_writers_lose_no_results() {
     let dir = tempfile::tempdir().unwrap();
     std::thread::scope(|scope| {
         for writer in 0..8 {

@@ -70,12 +70,12 @@ pub(crate) fn a_bad_baseline() -> Tried {
     let good = std::fs::read_to_string(world.path(file)).unwrap();
     let second = good.lines().nth(1).unwrap();
     for (text, says) in [
-        // Corrupt: empty, truncated, garbage, with a NUL.
+        // Corrupt: empty, cut, garbage, not UTF-8, with a NUL.
         (String::new(), &["t.jsonl:1:1", "not a baseline file"][..]),
         (good[..good.len() - 10].to_owned(), &["t.jsonl:", "invalid baseline entry"]),
         (good.replace(second, "garbage"), &["t.jsonl:2:1", "invalid baseline entry"]),
         (good.replace(second, "\0"), &["t.jsonl:2:1", "invalid baseline entry"]),
-        // Newer format.
+        // Newer.
         (
             good.replace("\"genti_baseline\":1", "\"genti_baseline\":2"),
             &["t.jsonl:1:1", "format 2", "update genti"],
