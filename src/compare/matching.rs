@@ -46,7 +46,7 @@ pub fn compare(
         pace.spend(PER_FINDING * (1 + suppressions.count()))?;
         suppressed_by.push(suppressions.of(finding));
     }
-    // Most of a finding are these texts, and there may be a million: they are lent, not copied.
+    // The texts make up most of a finding, and there may be a million findings, so they are moved instead of copied.
     let entries: Vec<Entry> = findings.iter_mut().map(Entry::lent).collect();
     let mut by_ns: BTreeMap<&str, (Vec<usize>, Vec<&Entry>)> = BTreeMap::new();
     let mut order: Vec<usize> = (0..findings.len()).collect();
