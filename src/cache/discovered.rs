@@ -8,7 +8,6 @@ use std::sync::OnceLock;
 use super::inputs::{KeyInputs, everything};
 use super::outside_files::Unreadable;
 use super::record::Discovered;
-use super::unreported::DepInfo;
 use crate::disk;
 use crate::model::digest::{ContentHash, Digest, Hasher, Sink};
 use crate::model::path::RelPath;
@@ -62,6 +61,15 @@ impl From<Unreadable> for Undiscoverable {
     fn from(_: Unreadable) -> Self {
         Self
     }
+}
+
+/// A dep-info file, in which rustc lists the files that it read for a unit.
+pub(super) struct DepInfo {
+    pub(super) path: PathBuf,
+    /// Root of the workspace in which rustc was started, the base of relative paths. `None` if unknown.
+    pub(super) base: Option<PathBuf>,
+    /// Root source file of the unit; `None` if unknown.
+    pub(super) source: Option<PathBuf>,
 }
 
 impl KeyInputs<'_> {

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::key::{PartKind, Parts};
 use super::outside_files::OutsideFiles;
-use super::searched_files::Dirs;
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::golden;
 use crate::model::path::RelPath;
@@ -16,6 +15,10 @@ use crate::model::workspace::{Beyond, FileId, Target, Workspace};
 use crate::plan::Declared;
 use crate::scan::{CargoConfig, Env, Identity};
 use crate::workspace;
+
+/// The directories of the workspace, listed on first use.
+#[derive(Default)]
+pub(super) struct Dirs(pub(super) OnceLock<Vec<PathBuf>>);
 
 /// Everything in the workspace and on the machine from which keys are computed.
 pub(super) struct KeyInputs<'a> {

@@ -51,10 +51,9 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use self::discovered::AllFiles;
-use self::inputs::{KeyInputs, ToolKey, Uncacheable};
+use self::inputs::{Dirs, KeyInputs, ToolKey, Uncacheable};
 use self::outside_files::OutsideFiles;
 use self::replays::RealBuilds;
-use self::searched_files::Dirs;
 use self::storing::Pending;
 use crate::model::digest::Digest;
 use crate::model::task::{Plan, TaskIx};

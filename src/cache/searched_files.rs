@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use super::inputs::KeyInputs;
 use crate::disk;
@@ -23,10 +22,6 @@ const DEFAULTS: [(&str, &str); 5] = [
     ("XDG_CONFIG_HOME", ".config"),
     ("XDG_DATA_HOME", ".local/share"),
 ];
-
-/// The directories of the workspace, listed on first use.
-#[derive(Default)]
-pub(super) struct Dirs(OnceLock<Vec<PathBuf>>);
 
 impl KeyInputs<'_> {
     /// Returns the files, present or absent, that the tool searches for. Each has a name that is the same on every machine.

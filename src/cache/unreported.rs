@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::builds::{self, Builds};
-use super::discovered::{Undiscoverable, dep_infos_beside, first_source};
+use super::discovered::{DepInfo, Undiscoverable, dep_infos_beside, first_source};
 use super::inputs::KeyInputs;
 use super::{ResultCache, RunState};
 use crate::model::digest::Digest;
@@ -40,15 +40,6 @@ pub(super) struct FoundUnits {
     pub(super) dep_infos: Vec<DepInfo>,
     /// Build scripts that ran.
     pub(super) scripts: Vec<RanScript>,
-}
-
-/// A dep-info file, in which rustc lists the files that it read for a unit.
-pub(super) struct DepInfo {
-    pub(super) path: PathBuf,
-    /// Root of the workspace in which rustc was started, the base of relative paths. `None` if unknown.
-    pub(super) base: Option<PathBuf>,
-    /// Root source file of the unit; `None` if unknown.
-    pub(super) source: Option<PathBuf>,
 }
 
 impl KeyInputs<'_> {

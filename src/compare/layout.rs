@@ -9,7 +9,7 @@
 
 use ra_ap_rustc_lexer::TokenKind;
 
-use super::tokens::{Group, Token};
+use super::token::{Group, Token};
 
 /// An open delimiter.
 struct Open {

@@ -12,28 +12,11 @@ use std::collections::BTreeMap;
 
 use super::identity::sort;
 use super::passes::{self, Passes};
+use super::reach::Reach;
 use super::suppressions::Suppressions;
 use crate::model::finding::{Entry, Finding, Site, State};
 use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
 use crate::model::outcome::{Accepted, Compared, Gone, Identical};
-use crate::model::path::RelPath;
-
-/// The coverage of a run, which decides whether an unmatched entry is fixed.
-pub trait Reach {
-    /// Whether there is a file at `path`.
-    fn exists(&self, path: &RelPath) -> bool;
-
-    /// Whether every tool of namespace `ns` has a verdict on the tasks that cover `entry`, under the conditions under which the
-    /// baseline was recorded.
-    fn looked_at(&self, ns: &str, entry: &Entry) -> bool;
-
-    /// Returns a reason for each place where the code of `entry` still exists although no tool checked it, for example because no
-    /// target compiles the file or a `cfg` is off. Empty if there is none or this is unknown.
-    fn unseen(&self, ns: &str, entry: &Entry) -> Vec<String> {
-        let _ = (ns, entry);
-        Vec::new()
-    }
-}
 
 /// Result of comparing the current findings with the baseline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,6 +160,7 @@ mod tests {
     use super::*;
     use crate::model::halt::testing::After;
     use crate::model::halt::{Never, STRIDE};
+    use crate::model::path::RelPath;
 
     /// Returns findings with one message at the start of each of `lines` of `text`.
     fn found(text: &str, lines: &[u32]) -> Vec<Finding> {

@@ -5,7 +5,7 @@
 //! [`standing`] finds accepted code that still exists. [`golden`] compares the output of a tool with a golden file.
 //!
 //! Pure: source text is passed as [`Sources`](crate::model::sources::Sources), and the coverage of the tools as
-//! [`matching::Reach`]. Does not know how a tool is run, where files are, or how results are shown.
+//! [`reach::Reach`]. Does not know how a tool is run, where files are, or how results are shown.
 
 pub mod baseline;
 mod blocks;
@@ -15,6 +15,7 @@ mod layout;
 pub mod matching;
 mod passes;
 pub mod ratchet;
+pub mod reach;
 mod scope;
 pub mod similar;
 mod spelling;
@@ -22,4 +23,5 @@ pub mod standing;
 pub mod suppressions;
 #[cfg(test)]
 mod tests;
+mod token;
 mod tokens;

@@ -16,7 +16,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::matching::Reach;
+use super::reach::Reach;
 use super::similar::{edits, is_near};
 use crate::model::finding::{Entry, Site};
 use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};

@@ -6,7 +6,7 @@
 
 use ra_ap_rustc_lexer::TokenKind;
 
-use super::tokens::{Group, Token, spell_tokens};
+use super::token::{Group, Token, spell_tokens};
 
 /// Maximum number of tokens in the name of an `impl`.
 const MAX_HEADER: usize = 256;

@@ -10,7 +10,8 @@ use std::ops::Range;
 use ra_ap_rustc_lexer::TokenKind;
 
 use super::spelling::Spelled;
-use super::tokens::{Group, Source, Token};
+use super::token::{Group, Token};
+use super::tokens::Source;
 use crate::model::cfg::Cfg;
 use crate::model::path::RelPath;
 

@@ -8,7 +8,8 @@ use proptest::sample::{Index, select};
 
 use super::baseline::{entries_of, parse, render};
 use super::identity::identify;
-use super::matching::{Reach, compare};
+use super::matching::compare;
+use super::reach::Reach;
 use super::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Finding, Level, Place, Position, Range, State};
 use crate::model::finding::{Entry, Site};

@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::compare::matching::{Matched, Reach};
+use crate::compare::matching::Matched;
+use crate::compare::reach::Reach;
 use crate::model::finding::{Entry, Finding, State};
 use crate::model::halt::Halted;
 use crate::model::outcome::Compared;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub(super) use self::census::Looked;
 use super::conditions::Alike;
 use crate::cache::Lookup;
-use crate::compare::matching::Reach;
+use crate::compare::reach::Reach;
 use crate::model::census::{Census, Totals};
 use crate::model::finding::{Diagnostic, Entry, OWN_NAMESPACE, Place, Site};
 use crate::model::generated::{Generated, split_out_dir};

@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use super::ReadSources;
 use super::ledger::{Ledger, Looked};
-use crate::compare::matching::Reach;
+use crate::compare::reach::Reach;
 use crate::compare::standing::Standing;
 use crate::model::census::{Census, CompiledUnit};
 use crate::model::cfg::{Cfg, Truth};

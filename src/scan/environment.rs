@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::build_dirs::BuildDirs;
 use super::lint_levels::{self, Ignored};
 use super::output_form;
-use super::recursion::VARIABLE as RUNNING;
 use crate::disk;
 use crate::model::tool::{Counted, Environment, Tool};
+
+/// Variable that lists the directories used by running instances, as digests separated by spaces.
+pub(super) const RUNNING: &str = "GENTI_RUNNING";
 
 /// The environment at startup, without the lint levels that it would set for compilers.
 #[derive(Clone, Debug, Default)]
@@ -110,19 +111,19 @@ impl Env {
         self.vars.keys().filter_map(|name| name.to_str()).filter(move |name| name.starts_with(prefix))
     }
 
-    /// Returns the environment of a process of `tool`. `dirs` are cargo's build directories, `pool` the variables
-    /// of the jobserver, and `jobs` its size.
+    /// Returns the environment of a process of `tool`. `dirs` are the variables for cargo's build directories, `pool` the
+    /// variables of the jobserver, and `jobs` its size.
     pub(super) fn for_tool(
         &self,
         tool: &Tool,
-        dirs: &BuildDirs,
+        dirs: [(&'static str, &Path); 2],
         pool: &[(String, OsString)],
         jobs: usize,
     ) -> BTreeMap<OsString, OsString> {
         let mut vars = self.seen_by(tool);
         // Processes started by a test are not builds of this run.
         if tool.inherits() && !tool.uses_executable() {
-            vars.extend(dirs.vars(tool).map(|(name, dir)| (name.into(), dir.into())));
+            vars.extend(dirs.map(|(name, dir)| (name.into(), dir.into())));
             vars.insert("CARGO_BUILD_JOBS".into(), jobs.to_string().into());
         }
         vars.extend(FIXED.map(|(name, value)| (name.into(), value.into())));

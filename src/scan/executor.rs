@@ -11,61 +11,23 @@ mod tests;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use attempt::Attempt;
 use dispatcher::{Dispatcher, Job};
 
-use super::build_dirs::BuildDirs;
-use super::environment::Env;
 use super::launch::Launcher;
 use super::pool::{Pool, Token};
-use super::program::{Missing, Programs};
-use super::spool::{Kept, Outputs, Truncated};
+use super::program::Missing;
+use super::setup::Executor;
+use super::spool::{Kept, Truncated};
 use super::stop::{Stop, StopReason};
 use crate::model::event::Event;
 use crate::model::halt::Halted;
-use crate::model::task::{Output, Plan, Program, Step, StepId, TaskIx};
-use crate::model::workspace::Workspace;
-
-/// Everything a run needs to start processes.
-pub struct Executor<'a> {
-    /// The workspace, which provides the working directory and the units.
-    pub workspace: &'a Workspace,
-    /// The plan to run.
-    pub plan: &'a Plan,
-    /// Locations of programs.
-    pub programs: &'a Programs,
-    /// Environment for child processes.
-    pub env: &'a Env,
-    /// Pool of job tokens.
-    pub pool: &'a Pool,
-    /// Cancels the run.
-    pub stop: &'a Stop,
-    /// Maximum number of processes that run at the same time.
-    pub parallel: usize,
-    /// Whether no further steps start once a required tool has failed.
-    pub fail_fast: bool,
-    /// Whether a tool that is only detected, not configured, fails the run if it is not installed.
-    pub absent_fails: bool,
-    /// Whether a required tool has already failed according to cached results.
-    pub has_failed: bool,
-    /// For each task, whether it needs to run. The others have cached results.
-    pub due: &'a [bool],
-    /// Storage for output that is too long for memory or must be kept.
-    pub outputs: &'a Outputs<'a>,
-    /// Directories that cargo builds in.
-    pub build_dirs: BuildDirs,
-    /// Path of this program, if it can run as a wrapper between cargo and rustc.
-    pub own_program: Option<&'a Path>,
-    /// `--locked`, `--offline`, `--frozen`: flags of cargo that don't affect the selection.
-    pub cargo_flags: Vec<String>,
-    /// Start time of the run.
-    pub started: Instant,
-}
+use crate::model::task::{Output, Program, Step, StepId, TaskIx};
 
 /// Evaluates the output of a process that exited by itself, given the step and the tasks it covered. Returns
 /// `Halted` if the run was cancelled meanwhile.

@@ -16,10 +16,10 @@ use std::time::SystemTime;
 use cargo_config2::PathAndArgs;
 
 use super::build_dirs::builders_of;
-use super::executor::Executor;
 use super::output_form;
 use super::pool::Threads;
 use super::program::{NO_INSTALL, toolchain_of, words_of};
+use super::setup::Executor;
 use super::{cap_lints, cargo_config};
 use crate::model::task::{Program, Unit};
 use crate::model::tool::{Tool, ToolId};
@@ -133,7 +133,7 @@ impl<'a> Launcher<'a> {
         built: Option<&Program>,
     ) -> Result<(Command, Option<Threads>), String> {
         let Executor { workspace, env, pool, build_dirs, parallel, .. } = self.executor;
-        let mut vars = env.for_tool(tool, build_dirs, pool.vars(), *parallel);
+        let mut vars = env.for_tool(tool, build_dirs.vars(tool), pool.vars(), *parallel);
         if toolchain_of(words_of(tool)).is_some() {
             vars.insert(NO_INSTALL.0.into(), NO_INSTALL.1.into());
         }

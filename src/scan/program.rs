@@ -14,6 +14,7 @@ mod shell;
 mod shell_tests;
 #[cfg(all(test, unix))]
 mod tests;
+mod tracer;
 mod words;
 
 use std::borrow::Cow;
@@ -21,7 +22,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub use self::identity::{Identifier, Identity};
+pub use self::identity::Identifier;
+pub use self::tracer::Identity;
 
 use super::environment::Env;
 use crate::model::tool::{Arg, Tool};

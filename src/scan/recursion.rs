@@ -9,12 +9,9 @@
 
 use std::path::Path;
 
-use super::environment::Env;
+use super::environment::{Env, RUNNING};
 use super::sys;
 use crate::model::digest::Digest;
-
-/// Variable that lists the directories used by running instances, as digests separated by spaces.
-pub(super) const VARIABLE: &str = "GENTI_RUNNING";
 
 /// Error for a run that is nested in a run of the same workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,10 +30,10 @@ impl Env {
     /// If this process is part of such a run.
     pub fn enter(&mut self, root: &Path, target_dir: &Path) -> Result<(), Recursion> {
         let names = [name_of(root), name_of(target_dir)];
-        let listed = self.get(VARIABLE).map(|value| value.to_string_lossy().into_owned()).unwrap_or_default();
+        let listed = self.get(RUNNING).map(|value| value.to_string_lossy().into_owned()).unwrap_or_default();
         let is_listed =
             |listed: &str| listed.split_whitespace().any(|other| names.iter().any(|name| name == other));
-        let prefix = format!("{VARIABLE}=");
+        let prefix = format!("{RUNNING}=");
         let lists_us = |variable: &[u8]| {
             variable
                 .strip_prefix(prefix.as_bytes())
@@ -46,7 +43,7 @@ impl Env {
         if is_listed(&listed) || above.iter().flat_map(|process| process.variables()).any(lists_us) {
             return Err(Recursion);
         }
-        self.set(VARIABLE, format!("{listed} {}", names.join(" ")).trim_start());
+        self.set(RUNNING, format!("{listed} {}", names.join(" ")).trim_start());
         Ok(())
     }
 }

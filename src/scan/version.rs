@@ -88,7 +88,7 @@ fn query(
     let mut command = Command::new(programs.start(words(), tool.install.as_ref())?);
     command.args(args).current_dir(&workspace.root);
     let dirs = BuildDirs::new(BuildDir::Shared, 1, workspace);
-    command.env_clear().envs(env.for_tool(tool, &dirs, &[], 1));
+    command.env_clear().envs(env.for_tool(tool, dirs.vars(tool), &[], 1));
     if toolchain_of(words()).is_some() {
         command.env(NO_INSTALL.0, NO_INSTALL.1);
     }

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::walk;
+use super::repository;
 use crate::disk;
 use crate::model::path::RelPath;
 
@@ -21,7 +21,7 @@ pub(super) struct Tracked {
 
 impl Tracked {
     pub(super) fn of_repository_at(dir: &Path) -> Self {
-        Self { top: walk::repository(dir).map(Path::to_path_buf), index: OnceLock::new() }
+        Self { top: repository::top_of(dir).map(Path::to_path_buf), index: OnceLock::new() }
     }
 
     /// Whether git tracks the file at the absolute path `place`.

@@ -13,9 +13,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 
-use super::files;
 use super::walk::{self, Found};
-use super::{Listing, LoadError, place};
+use super::{Listing, LoadError, content, place, repository};
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::path::RelPath;
 use crate::model::workspace::{Beyond, File, Workspace};
@@ -63,7 +62,7 @@ pub(super) struct Links<'a> {
 impl<'a> Links<'a> {
     pub(super) fn new(root: &'a Path, build_dirs: &'a [PathBuf], listing: Listing) -> io::Result<Self> {
         let real = root.canonicalize()?;
-        let top = walk::repository(&real).unwrap_or(&real).to_path_buf();
+        let top = repository::top_of(&real).unwrap_or(&real).to_path_buf();
         Ok(Self { root, top, build_dirs, listing })
     }
 
@@ -242,6 +241,6 @@ pub(super) fn is_unchanged(root: &Path, file: &File, listed: impl FnOnce(&Path) 
     let Ok(links) = Links::new(root, &[], Listing::AsFound) else { return false };
     let at = place(root, &file.path);
     let (leads, _) = links.target(&at);
-    let content = |real: &Path| listed(real).map_or_else(|| files::digest(real), Ok);
+    let content = |real: &Path| listed(real).map_or_else(|| content::digest(real), Ok);
     links.digest(&at, &leads, content).is_ok_and(|(digest, _)| digest == file.digest)
 }

@@ -4,6 +4,7 @@
 //! metadata --no-deps`, which takes no lock, writes nothing and runs no code of the checkout.
 
 mod cargo;
+mod content;
 mod files;
 mod generated;
 mod git;
@@ -11,6 +12,7 @@ mod index;
 mod links;
 mod open;
 mod outside;
+mod repository;
 mod seen;
 mod sources;
 mod walk;
@@ -182,7 +184,7 @@ pub fn target_dir(request: &Request) -> Result<PathBuf, LoadError> {
 /// If cargo rejects the workspace, or a file can't be read.
 pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result<Loaded, LoadError> {
     start_pool()?;
-    let at = files::now();
+    let at = content::now();
     let metadata = cargo::metadata(request)?;
     let root = metadata.workspace_root.as_std_path();
     let mut members = cargo::members(&metadata, root, request.listing)?;
@@ -250,12 +252,12 @@ pub fn locate(request: &Request) -> Result<(PathBuf, PathBuf), LoadError> {
 
 /// Returns the path from the top of the repository to `root`. Empty if there is no repository.
 pub fn base(root: &Path) -> RelPath {
-    walk::repository(root).and_then(|top| RelPath::between(top, root)).unwrap_or_default()
+    repository::top_of(root).and_then(|top| RelPath::between(top, root)).unwrap_or_default()
 }
 
 /// Returns the top of the repository around `root`, if there is one.
 pub fn repository(root: &Path) -> Option<&Path> {
-    walk::repository(root)
+    repository::top_of(root)
 }
 
 /// Starts the global thread pool. On first use, rayon would panic if no threads can be started.

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{files, links, place};
+use super::{content, files, links, place};
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
 use crate::model::stamp::Stamp;
@@ -34,10 +34,10 @@ pub fn look_at(path: &Path, known: impl FnOnce(&Stamp) -> Option<Digest>) -> io:
         if !meta.is_file() {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let stamp = files::stamp_of(&meta);
+        let stamp = content::stamp_of(&meta);
         let digest = match known(&stamp) {
             Some(digest) => digest,
-            None => files::digest(path)?,
+            None => content::digest(path)?,
         };
         Ok(Look { stamp, digest })
     };
@@ -60,13 +60,13 @@ pub fn still_as_seen(workspace: &Workspace, id: FileId) -> bool {
         return links::is_unchanged(&workspace.root, file, listed);
     }
     let place = place(&workspace.root, &file.path);
-    let stamp = files::stamp(&place).ok();
+    let stamp = content::stamp(&place).ok();
     // An unsettled stamp proves nothing.
     let same = stamp.filter(|stamp| stamp.is_settled(workspace.seen.at));
     if same.is_some() && same.as_ref() == workspace.seen.stamps.get(id.0 as usize) {
         return true;
     }
-    files::digest(&place).is_ok_and(|now| now == file.digest)
+    content::digest(&place).is_ok_and(|now| now == file.digest)
 }
 
 /// Whether the file at `path` has changed since `workspace` was read.
@@ -79,5 +79,5 @@ pub fn has_changed(workspace: &Workspace, path: &RelPath) -> bool {
 
 /// Returns the current stamp of the file at `path`, or `None` if it can't be determined.
 pub fn stamp_of(workspace: &Workspace, path: &RelPath) -> Option<Stamp> {
-    files::stamp(&place(&workspace.root, path)).ok()
+    content::stamp(&place(&workspace.root, path)).ok()
 }

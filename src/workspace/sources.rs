@@ -10,7 +10,7 @@ use std::path::{Component, Path};
 
 use rayon::prelude::*;
 
-use super::{LoadError, unreadable, walk};
+use super::{LoadError, repository, unreadable};
 use crate::disk;
 use crate::model::path::RelPath;
 
@@ -37,7 +37,7 @@ pub fn read_sources<'a>(
     let Ok(root) = root.canonicalize() else {
         return Ok(BTreeMap::new());
     };
-    let top = walk::repository(&root);
+    let top = repository::top_of(&root);
     let read: Vec<_> = paths.into_par_iter().map(|path| (path, read(&root, top, path))).collect();
     let found = read.into_iter().filter_map(|(path, read)| match read {
         Ok(bytes) => Some(Ok((path.clone(), bytes?))),

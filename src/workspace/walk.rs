@@ -17,7 +17,7 @@ use rayon::Scope;
 
 use super::index::Tracked;
 use super::open::{Kind, Open};
-use super::{Listing, LoadError, files, unreadable};
+use super::{Listing, LoadError, content, repository, unreadable};
 use crate::disk;
 use crate::model::path::{RelPath, os_path};
 use crate::model::stamp::Stamp;
@@ -169,7 +169,7 @@ impl Dir {
         if !prefix.is_empty() {
             prefix.push(b'/');
         }
-        let above = repository_above(place).into_iter();
+        let above = repository::above(place).into_iter();
         let rules = above.into_iter().try_fold(None, |outer, dir| {
             let Some(way) = RelPath::between(dir, place) else { return Ok(outer) };
             let above = [way.as_bytes(), b"/"].concat();
@@ -282,7 +282,7 @@ impl<'a> Walk<'a> {
                 let Ok(meta) = place.symlink_metadata() else { continue };
                 if meta.is_file() || meta.is_symlink() {
                     let (path, is_link) = (path.join(below), meta.is_symlink());
-                    let seen = files::stamp(&place);
+                    let seen = content::stamp(&place);
                     run.push(Found { path, is_link, is_behind_link: false, is_tracked: true, seen });
                 }
             }
@@ -452,17 +452,4 @@ pub(super) fn is_cache(dir: &Path) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Err(error),
         Err(_) => Ok(false),
     }
-}
-
-/// Returns the top of the repository that contains `dir`.
-pub(super) fn repository(dir: &Path) -> Option<&Path> {
-    dir.ancestors().find(|dir| dir.join(".git").symlink_metadata().is_ok())
-}
-
-/// Returns the directories above `dir` that belong to its repository, outermost first.
-fn repository_above(dir: &Path) -> Vec<&Path> {
-    let Some(top) = repository(dir) else { return Vec::new() };
-    let mut above: Vec<_> = dir.ancestors().skip(1).take_while(|dir| dir.starts_with(top)).collect();
-    above.reverse();
-    above
 }

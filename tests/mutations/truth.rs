@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use genti::compare::baseline::entries_of;
 use genti::compare::identity::identify;
-use genti::compare::matching::{Matched, Reach, compare};
+use genti::compare::matching::{Matched, compare};
+use genti::compare::reach::Reach;
 use genti::compare::similar::{edits, is_near};
 use genti::compare::suppressions::Suppressions;
 use genti::model::finding::{Entry, Finding, State};

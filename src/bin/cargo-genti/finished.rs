@@ -14,7 +14,7 @@ use crate::args::GateArgs;
 use crate::fail;
 use crate::render::{Shell, visible_line};
 use crate::reports::Reports;
-use crate::run::{Gate, prepare};
+use crate::session::{Gate, prepare};
 use crate::show::FinishedRun;
 
 pub(crate) fn check(

@@ -23,6 +23,7 @@ mod report;
 mod reports;
 mod resolve;
 mod run;
+mod session;
 mod show;
 mod signals;
 mod stdout;
@@ -41,7 +42,7 @@ use genti::store::BaselineError;
 
 use crate::args::{Cli, Command, OutputArgs};
 use crate::render::Shell;
-use crate::run::Start;
+use crate::session::Start;
 
 fn main() -> ExitCode {
     if let Some(code) = genti::scan::wrap_rustc(std::env::args_os()) {

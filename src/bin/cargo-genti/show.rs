@@ -11,7 +11,7 @@ use genti::report::finished::{Finished, ReadError, Tasks};
 
 use crate::render::{self, Shell, Target, View};
 use crate::reports::Reports;
-use crate::run::saved_output;
+use crate::session::saved_output;
 
 /// A finished run.
 pub(crate) struct FinishedRun<'a> {

@@ -11,16 +11,6 @@ use genti::report::stream;
 
 use crate::render::Shell;
 
-/// Event stream of a command.
-#[derive(Debug, Default)]
-pub(crate) struct Stream {
-    is_on: bool,
-    /// Directory of the artifacts, once they are written.
-    artifacts: Option<String>,
-    /// True if an event could not be printed.
-    has_failed: bool,
-}
-
 impl Shell {
     /// Starts the stream if `is_on` is set.
     pub(crate) fn start_stream(&mut self, is_on: bool) {

@@ -16,7 +16,7 @@ use genti::workspace::Listing;
 
 use crate::args::VerifyArgs;
 use crate::render::{BUSY, Bar, GOOD, Shell, plural, visible_line};
-use crate::run::{self, Start};
+use crate::session::{self, Start};
 use crate::{fail, signals};
 
 /// Number of differences that are shown. The rest is only counted.
@@ -51,10 +51,10 @@ impl Conditions {
 }
 
 fn verify(args: &VerifyArgs, start: &mut Start, shell: &mut Shell) -> Result<End, End> {
-    let request = run::request(&args.run, Lockfile::Require, &start.env, shell)?;
-    run::note_ignored_levels(&start.env, shell);
-    let mut first = run::load(&request, &start.env, shell)?;
-    run::enter(&first, &mut start.env, shell)?;
+    let request = session::request(&args.run, Lockfile::Require, &start.env, shell)?;
+    session::note_ignored_levels(&start.env, shell);
+    let mut first = session::load(&request, &start.env, shell)?;
+    session::enter(&first, &mut start.env, shell)?;
     let start = &*start;
     let baseline = store::load_baseline(&first.workspace.root).map_err(|error| fail(shell, error.into()))?;
     if let Some(warning) = &start.inherited.warning {
@@ -66,7 +66,7 @@ fn verify(args: &VerifyArgs, start: &mut Start, shell: &mut Shell) -> Result<End
     let stop = signals::stop().map_err(|error| unable(shell, error))?;
     let dir = {
         let mut bar = Bar::new(&first, shell);
-        run::open(&first, stop, &mut bar, shell)?
+        session::open(&first, stop, &mut bar, shell)?
     };
     let dir = dir.map_err(|error| {
         shell.error(error);
@@ -74,7 +74,7 @@ fn verify(args: &VerifyArgs, start: &mut Start, shell: &mut Shell) -> Result<End
     })?;
     let results = match args.run.no_cache {
         true => None,
-        false => run::open_results(&first, &start.env, shell),
+        false => session::open_results(&first, &start.env, shell),
     };
     let series =
         Series { request: &request, first: &first, parallel, start, stop, dir: &dir, baseline: &baseline };
@@ -121,7 +121,7 @@ impl Series<'_> {
     fn run_again(&self, number: u32, runs: u32, shell: &mut Shell) -> Result<Witness, End> {
         let conditions = self.announce(number, runs, false, shell);
         let request = Request { listing: conditions.listing, ..self.request.clone() };
-        let mut project = run::load(&request, &self.start.env, shell)?;
+        let mut project = session::load(&request, &self.start.env, shell)?;
         // Plans are compared before the seed changes.
         let planned = Arc::clone(&project.plan);
         if let Some(end) = plan_differs(self.first, &project, number, shell) {

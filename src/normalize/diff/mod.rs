@@ -18,9 +18,9 @@ use regex::bytes::Regex;
 
 use super::{Gap, Input, PANIC, Parsed, Unparsable, Unsettled, is_crash, range};
 use crate::model::finding::{Diagnostic, Level, Place, Related};
-use name::{Named, Side};
+use name::Named;
 pub(super) use open::{Open, settle, unsettled};
-use read::{Change, FileDiff, Kind};
+use read::{Change, FileDiff, Kind, Side};
 
 /// Maximum number of lines of a change to quote.
 const MOST_LINES: usize = 40;

@@ -1,17 +1,8 @@
 //! Finds the workspace file that a part of a diff is about.
 
-use super::read::FileDiff;
+use super::read::{FileDiff, Side};
 use crate::model::finding::Place;
 use crate::normalize::Input;
-
-/// Side of the diff that is the current file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    /// The tool would change the current file.
-    Old,
-    /// The current file contains the change.
-    New,
-}
 
 /// File, with the side of the diff that matches it.
 pub(super) struct Named {

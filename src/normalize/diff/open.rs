@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::name::Side;
-use super::read::Change;
+use super::read::{Change, Side};
 use super::whole_lines;
 use crate::model::finding::{Diagnostic, Fix, Place, Range, Related};
 use crate::model::path::RelPath;

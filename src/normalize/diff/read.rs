@@ -5,11 +5,19 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::name::Side;
 use crate::model::halt::Pace;
 use crate::normalize::Input;
 use crate::normalize::patch::Patch;
 use crate::normalize::scrub::strip_escapes;
+
+/// Side of the diff that is the current file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The tool would change the current file.
+    Old,
+    /// The current file contains the change.
+    New,
+}
 
 /// Part of a diff about one file.
 #[derive(Debug, Default)]

@@ -17,8 +17,7 @@ use std::sync::LazyLock;
 
 use regex::bytes::{Captures, Regex};
 
-use super::settle::Unsettled;
-use super::{Gap, Input, Parsed, Unparsable};
+use super::{Gap, Input, Parsed, Unparsable, Unsettled};
 use crate::model::finding::{Diagnostic, Level, Place};
 use crate::model::halt::Pace;
 use crate::model::path::RelPath;

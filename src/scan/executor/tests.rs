@@ -1,4 +1,5 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use super::*;
 use crate::model::policy::{BuildDir, Policy, Selection};
@@ -6,6 +7,10 @@ use crate::model::testing;
 use crate::model::tool::{Arg, Parse, Per, Piece};
 use crate::plan::{Facts, plan};
 use crate::scan::Inherited;
+use crate::scan::build_dirs::BuildDirs;
+use crate::scan::environment::Env;
+use crate::scan::program::Programs;
+use crate::scan::spool::Outputs;
 
 /// Runs `script` once for each of `files` files, each in a step of its own.
 fn run<R: Send>(

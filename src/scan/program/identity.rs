@@ -15,29 +15,16 @@
 //! libraries are ignored, and so are processes started by programs in other languages than those above.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::tracer::{Identity, Tracer, file_name};
 use super::words::Word;
 use super::{Programs, exe, is_program, rustup};
 use crate::disk;
 use crate::model::tool::{Arg, Piece, Tool};
 use crate::scan::cargo_config::CargoConfig;
 use crate::scan::environment::Env;
-
-/// Files that make up what a command line runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
-    /// Files whose content determines what runs, each with a name that is the same on every machine.
-    pub files: BTreeSet<(String, PathBuf)>,
-    /// Whether a script outside of the workspace is included. Only the tool itself can report its version then.
-    pub has_foreign_script: bool,
-    /// Whether cargo is included. Its configuration matters then.
-    pub runs_cargo: bool,
-    /// Reason why the files are not complete.
-    pub unknown: Option<String>,
-}
 
 /// Determines what tools run.
 pub struct Identifier<'a> {
@@ -223,30 +210,6 @@ pub(super) const LAUNCHERS: [&str; 75] = [
 /// Maximum depth of programs that start each other.
 const MAX_DEPTH: u32 = 24;
 
-/// Follows one command line and collects the files involved.
-pub(super) struct Tracer<'a> {
-    pub(super) programs: &'a Programs,
-    pub(super) config: &'a CargoConfig,
-    /// Root of the workspace with links resolved.
-    pub(super) real_root: PathBuf,
-    /// Variables that the tool sees.
-    pub(super) vars: BTreeMap<OsString, OsString>,
-    /// Directories in the `PATH` of the tool. Unlike genti's own search path, none are left out.
-    pub(super) path: Vec<PathBuf>,
-    pub(super) found: Identity,
-    /// Shell scripts that were already read.
-    pub(super) scripts: BTreeSet<PathBuf>,
-    /// Package directories of each Python interpreter.
-    pub(super) pythons: BTreeMap<PathBuf, Vec<PathBuf>>,
-    /// Toolchains that were already added, by the directory of their programs.
-    pub(super) toolchains: BTreeSet<PathBuf>,
-    /// Cargo aliases that were already expanded.
-    pub(super) aliases: BTreeSet<String>,
-    /// Whether the programs that cargo starts were already followed.
-    pub(super) is_cargo_known: bool,
-    depth: u32,
-}
-
 /// Kind of interpreter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -401,11 +364,6 @@ fn is_installed(real: &Path) -> bool {
     let is_in_environment = |bin: &Path| bin.with_file_name("pyvenv.cfg").is_file();
     real.components().any(|part| part.as_os_str() == "node_modules")
         || real.parent().is_some_and(is_in_environment)
-}
-
-/// Returns the last component of `path`.
-pub(super) fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Returns the name of a program without the `.exe` suffix.

@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::identity::{Tracer, file_name};
+use super::tracer::{Tracer, file_name};
 
 /// Files in `node_modules` in which package managers record the installed packages.
 const RECORDS: [&str; 5] =

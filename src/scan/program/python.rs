@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::identity::{Tracer, file_name};
+use super::tracer::{Tracer, file_name};
 use super::{exe, is_program, read_text};
 
 /// Metadata files of a package that count.

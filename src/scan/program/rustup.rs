@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::identity::{Tracer, file_name};
+use super::tracer::{Tracer, file_name};
 use super::words::Word;
 use super::{RUST, exe, is_program, read_text};
 

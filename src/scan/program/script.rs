@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::identity::{Kind, LAUNCHERS, Tracer, file_name, wrapped_command};
+use super::identity::{Kind, LAUNCHERS, wrapped_command};
 use super::read_text;
 use super::shell;
+use super::tracer::{Tracer, file_name};
 use super::words::Word;
 
 /// Builtin commands of shells that run no other program.

@@ -7,7 +7,7 @@ use genti::path::RelPath;
 
 use crate::args::AcceptArgs;
 use crate::render::{self, GOOD, Shell, plural};
-use crate::run::Start;
+use crate::session::Start;
 
 pub(super) fn main(args: &AcceptArgs, start: Start, shell: &mut Shell) -> Result<End, End> {
     let reason = args.reason.trim();

@@ -9,7 +9,7 @@ use genti::store;
 
 use crate::args::RunArgs;
 use crate::render::{Shell, plural};
-use crate::run::{self, Gate, Start};
+use crate::session::{self, Gate, Start};
 
 /// Writes nothing unless every required tool has a result, because unchecked parts can't be accepted.
 pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<End, End> {
@@ -22,7 +22,7 @@ pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<En
         return Err(End::Usage);
     }
     // Holds the lock of the run until the files are written.
-    let run = run::execute(&project, &BTreeMap::new(), Gate::none(args), start, shell)?;
+    let run = session::execute(&project, &BTreeMap::new(), Gate::none(args), start, shell)?;
     let outcome = &run.outcome;
     super::report_incomplete(shell, outcome);
     if let End::Incomplete | End::Signal(_) = outcome.end {

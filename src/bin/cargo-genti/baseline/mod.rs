@@ -18,7 +18,7 @@ use genti::store::{self, BaselineError};
 use crate::args::{BaselineCommand, RunArgs};
 use crate::fail;
 use crate::render::{GOOD, Shell, visible_line};
-use crate::run::{self, Gate, Run, Start};
+use crate::session::{self, Gate, Run, Start};
 
 /// Runs the subcommand.
 pub(crate) fn main(command: &BaselineCommand, start: Start, shell: &mut Shell) -> End {
@@ -47,8 +47,8 @@ struct CurrentRun {
 /// Loads the project and its baseline. Fails if the build flags differ from those of the baseline, because
 /// other entries would become stale.
 fn prepare(args: &RunArgs, start: &Start, shell: &mut Shell) -> Result<(Project, Baseline), End> {
-    run::note_ignored_levels(&start.env, shell);
-    let project = run::prepare(args, Lockfile::Create, &start.env, shell)?;
+    session::note_ignored_levels(&start.env, shell);
+    let project = session::prepare(args, Lockfile::Create, &start.env, shell)?;
     if !pipeline::builds_like_baseline(&project, &start.env) {
         match project.baseline.build.build_flags() {
             flags if flags.is_empty() => shell.error(
@@ -68,7 +68,7 @@ fn prepare(args: &RunArgs, start: &Start, shell: &mut Shell) -> Result<(Project,
 /// Runs all checks and compares the findings with the baseline.
 fn run_all(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<CurrentRun, End> {
     let (project, baseline) = prepare(args, &start, shell)?;
-    let run = run::execute(&project, &baseline, Gate::none(args), start, shell)?;
+    let run = session::execute(&project, &baseline, Gate::none(args), start, shell)?;
     report_incomplete(shell, &run.outcome);
     if let End::Signal(_) = run.outcome.end {
         shell.error("the run was interrupted; the baseline is unchanged");
@@ -122,7 +122,7 @@ fn report_incomplete(shell: &mut Shell, outcome: &Outcome) {
             let what = format!("{}{unit}: {}", tool.name, visible_line(reason));
             if tool.required { shell.error(what) } else { shell.warning(what) }
         }
-        run::saved_output(result)
+        session::saved_output(result)
             .into_iter()
             .for_each(|line| shell.note(format_args!("{}: {line}", tool.name)));
     }

@@ -8,7 +8,7 @@ use genti::model::ratchet::{Number, NumberState};
 
 use crate::args::RunArgs;
 use crate::render::{GOOD, Shell, plural, visible_line};
-use crate::run::Start;
+use crate::session::Start;
 
 pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<End, End> {
     let current = super::run_all(args, start, shell)?;

@@ -21,7 +21,6 @@ use genti::scan::Env;
 
 use crate::args::{Color, OutputArgs};
 use crate::stdout;
-use crate::stream::Stream;
 
 pub(crate) use drift::drift;
 pub(crate) use finding::{entry, entry_at};
@@ -68,7 +67,17 @@ pub(crate) struct Shell {
     /// True if cargo started this program.
     by_cargo: bool,
     /// Events for other programs on stdout.
-    pub(super) stream: Stream,
+    pub(crate) stream: Stream,
+}
+
+/// Event stream of a command.
+#[derive(Debug, Default)]
+pub(crate) struct Stream {
+    pub(crate) is_on: bool,
+    /// Directory of the artifacts, once they are written.
+    pub(crate) artifacts: Option<String>,
+    /// True if an event could not be printed.
+    pub(crate) has_failed: bool,
 }
 
 /// Output stream of text for humans.
