@@ -63,7 +63,7 @@ impl<'a> Suppressions<'a> {
             let diagnostic = &finding.diagnostic;
             !diagnostic.fatal
                 && one.rule.as_ref().is_none_or(|rule| *rule == diagnostic.rule)
-                && one.tool.as_ref().is_none_or(|tool| finding.tools.contains(tool))
+                && one.tool.as_ref().is_none_or(|tool| finding.is_of(tool))
                 && one.message.as_ref().is_none_or(|part| {
                     // That of a failed test is what it says; in the identity it is the same for all.
                     diagnostic.message.contains(part) || finding.msg.contains(part)

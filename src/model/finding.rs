@@ -1,10 +1,12 @@
 //! What tools report: a [`Diagnostic`] as parsed, a [`Finding`] once it has an identity.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::path::RelPath;
+use super::text::Text;
 use super::workspace::PackageId;
 
 /// The namespace of findings that this program makes itself.
@@ -130,13 +132,13 @@ pub struct Diagnostic {
     /// What it is about.
     pub place: Place,
     /// The namespace: `clippy`, `rustc`, `rustdoc`, `rustfmt`, or the name of a tool.
-    pub ns: String,
+    pub ns: Text,
     /// The rule: a lint, an error code; unique within the namespace.
-    pub rule: String,
+    pub rule: Text,
     /// How bad it is.
     pub level: Level,
     /// The primary message, without what varies by machine.
-    pub message: String,
+    pub message: Text,
     /// Whether it can't be baselined: the unit could not be judged because of it (a compile error, a file that does
     /// not parse), or it is settled in another way (what differs from a golden file).
     pub fatal: bool,
@@ -145,9 +147,9 @@ pub struct Diagnostic {
     /// Beside the primary message.
     pub related: Vec<Related>,
     /// What would mend it.
-    pub fix: Option<Fix>,
+    pub fix: Option<Box<Fix>>,
     /// For a test that failed, what is known of it.
-    pub test: Option<FailedTest>,
+    pub test: Option<Box<FailedTest>>,
 }
 
 impl Diagnostic {
@@ -162,17 +164,24 @@ impl Diagnostic {
 pub struct Finding {
     /// The identity: 16 hex digits over namespace, rule, path or subject, `msg` and `code`. Two findings may
     /// share it (identical occurrences).
-    pub id: String,
+    pub id: Text,
     /// What the tool said.
     pub diagnostic: Diagnostic,
     /// The message as it enters the identity.
-    pub msg: String,
+    pub msg: Text,
     /// The flagged code as it enters the identity.
-    pub code: String,
+    pub code: Text,
     /// The path of the enclosing item: `mod a > impl B > fn c`; empty where there is none.
-    pub scope: String,
+    pub scope: Text,
     /// The tools that reported it, sorted.
-    pub tools: Vec<String>,
+    pub tools: Arc<[Text]>,
+}
+
+impl Finding {
+    /// Whether the tool called `tool` reported it.
+    pub fn is_of(&self, tool: &str) -> bool {
+        self.tools.iter().any(|one| one == tool)
+    }
 }
 
 /// What an entry is about: a [`Place`] without its stretch of text.
@@ -190,13 +199,13 @@ pub struct Entry {
     /// Where it is.
     pub site: Site,
     /// The rule.
-    pub rule: String,
+    pub rule: Text,
     /// The path of the enclosing item.
-    pub scope: String,
+    pub scope: Text,
     /// The flagged code, as in [`Finding::code`].
-    pub code: String,
+    pub code: Text,
     /// The message, as in [`Finding::msg`].
-    pub msg: String,
+    pub msg: Text,
     /// Why it was accepted, where somebody said so; says nothing of what was found.
     pub reason: Option<String>,
 }
@@ -236,19 +245,6 @@ impl Entry {
             msg: msg.clone(),
             reason: None,
         }
-    }
-
-    /// The same with the long texts of `finding`, which is without them until it is [given back](Self::give_back) what it has lent.
-    pub(crate) fn lent(finding: &mut Finding) -> Self {
-        let take = std::mem::take;
-        let (code, msg, scope) = (take(&mut finding.code), take(&mut finding.msg), take(&mut finding.scope));
-        Self { code, msg, scope, ..Self::of(finding) }
-    }
-
-    /// Gives `finding` back the texts that it has lent.
-    pub(crate) fn give_back(self, finding: &mut Finding) {
-        let Self { code, msg, scope, .. } = self;
-        (finding.code, finding.msg, finding.scope) = (code, msg, scope);
     }
 }
 

@@ -17,6 +17,7 @@ use super::ratchet::Number;
 use super::style::Migration;
 use super::suppression::Suppression;
 use super::task::{Plan, Status};
+use super::text::Text;
 
 /// Everything that a run found out, in the order of its plan.
 #[derive(Clone, Debug)]
@@ -116,7 +117,7 @@ pub struct Compared {
     /// [`State::New`], [`State::Unchanged`], [`State::Updated`] or [`State::Suppressed`].
     pub state: State,
     /// The entry that accepts it; `None` if it is new or suppressed.
-    pub accepted: Option<Accepted>,
+    pub accepted: Option<Box<Accepted>>,
     /// The suppression that it is suppressed by, as an index into those of the configuration.
     pub suppressed_by: Option<usize>,
     /// On a new finding that has identical ones beside it: how many there are.
@@ -145,7 +146,7 @@ pub struct Identical {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gone {
     /// Its namespace.
-    pub ns: String,
+    pub ns: Text,
     /// The entry.
     pub entry: Entry,
     /// [`State::Fixed`], [`State::Unknown`], or [`State::Suppressed`] if what it would accept is suppressed.

@@ -120,7 +120,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     }
     let Some(summary) = summary else {
         // What is wrong with the configuration is told before what came of it.
-        let said = parsed.diagnostics.first().map(|said| said.message.clone());
+        let said = parsed.diagnostics.first().map(|said| said.message.to_string());
         let said: Vec<_> = complaints.into_iter().chain(said).collect();
         return Err(match said.is_empty() {
             true => input.crashed(code),

@@ -25,7 +25,7 @@ pub(super) fn plain(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         });
         let place = named.map_or_else(|| input.default_place(), |path| Place::File { path, range: None });
         let message = input.scrub.lossy(&shown(text.trim_ascii()));
-        diagnostics.insert(input.diagnostic(place, input.tool.name.clone(), Level::Warning, message));
+        diagnostics.insert(input.diagnostic(place, input.tool.name.as_str(), Level::Warning, message));
     }
     judge(input, code, diagnostics)
 }

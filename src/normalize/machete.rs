@@ -60,7 +60,7 @@ fn out_of_place(input: &Input<'_>, line: &str) -> Unparsable {
 
 fn diagnostic(input: &Input<'_>, manifest: &Place, dependency: &str) -> Diagnostic {
     let message = format!("unused dependency `{dependency}`");
-    input.diagnostic(manifest.clone(), "unused-dependency".to_owned(), Level::Warning, message)
+    input.diagnostic(manifest.clone(), "unused-dependency", Level::Warning, message)
 }
 
 /// Manifests that it could not read: it goes on without, and says so beside its list. Others than those of the workspace

@@ -51,6 +51,7 @@ use crate::model::golden::Printed;
 use crate::model::halt::{Halt, Halted, Latch, until};
 use crate::model::path::RelPath;
 use crate::model::task::{Exit, Output, Program, Unit};
+use crate::model::text::{Interner, Text};
 use crate::model::tool::{Leaky, Parse, Tool};
 use crate::model::workspace::{PackageId, Workspace};
 
@@ -372,9 +373,19 @@ fn parse_all(input: &Input<'_>) -> Result<Parsed, Unparsable> {
     }
     parsed.diagnostics.sort();
     parsed.diagnostics.dedup();
+    share_texts(&mut parsed.diagnostics);
     parsed.gaps.sort();
     parsed.gaps.dedup();
     Ok(parsed)
+}
+
+/// Keeps each namespace, rule and message in memory once.
+fn share_texts(diagnostics: &mut Vec<Diagnostic>) {
+    let mut texts = Interner::default();
+    for Diagnostic { ns, rule, message, .. } in diagnostics.iter_mut() {
+        [ns, rule, message].into_iter().for_each(|text| texts.share(text));
+    }
+    diagnostics.shrink_to_fit();
 }
 
 /// What a Rust program that panics exits with, and cargo for any failure.
@@ -409,13 +420,19 @@ impl Input<'_> {
     }
 
     /// A diagnostic of the tool's own namespace, with nothing beside the primary message.
-    fn diagnostic(&self, place: Place, rule: String, level: Level, message: String) -> Diagnostic {
+    fn diagnostic(
+        &self,
+        place: Place,
+        rule: impl Into<Text>,
+        level: Level,
+        message: impl Into<Text>,
+    ) -> Diagnostic {
         Diagnostic {
             place,
-            ns: self.tool.name.clone(),
-            rule,
+            ns: self.tool.name.as_str().into(),
+            rule: rule.into(),
             level,
-            message,
+            message: message.into(),
             fatal: false,
             // A package is always a process of its own; files are not, and no batch policy may show here.
             package: match self.units {
@@ -444,9 +461,8 @@ impl Input<'_> {
         // As for failed tests: the same whoever runs them.
         let ns = if self.tool.parse == Parse::Nextest { "test" } else { &self.tool.name };
         let found = |place| {
-            let message = Leaky::MESSAGE.to_owned();
-            let found = self.diagnostic(place, "leaky".to_owned(), Level::Error, message);
-            Diagnostic { ns: ns.to_owned(), package: None, ..found }
+            let found = self.diagnostic(place, "leaky", Level::Error, Leaky::MESSAGE);
+            Diagnostic { ns: ns.into(), package: None, ..found }
         };
         places.into_iter().map(found).collect()
     }

@@ -24,6 +24,7 @@ use crate::model::outcome::{End, Goldens, Outcome, Strict};
 use crate::model::path::RelPath;
 use crate::model::ratchet::Decimal;
 use crate::model::task::{Status, TaskIx};
+use crate::model::text::Text;
 use crate::model::tool::{Tool, ToolId};
 use crate::report::finished::{Finding, Finished, Gone, ReadError, Tasks};
 use crate::report::{self, Artifacts, Difference as Differing, difference};
@@ -247,7 +248,7 @@ fn recompute(
 }
 
 /// The entries whose code the run says it did not look at, each with the reason of every one of them.
-fn unseen(run: &Finished) -> BTreeMap<(String, Entry), Vec<String>> {
+fn unseen(run: &Finished) -> BTreeMap<(Text, Entry), Vec<String>> {
     let mut all: BTreeMap<_, Vec<String>> = BTreeMap::new();
     for gone in &run.report.gone {
         let Some(why) = &gone.unseen else { continue };
@@ -272,7 +273,7 @@ fn is_of_number(run: &Finished, finding: &Finding) -> bool {
     let mut numbers = run.report.numbers.iter();
     finding.rule == ratchet::RULE
         && numbers
-            .any(|number| finding.tools == [number.tool.as_str()] && finding.place.name() == number.name)
+            .any(|number| *finding.tools == [number.tool.as_str()] && finding.place.name() == number.name)
 }
 
 /// Where findings and statuses do not go together.
@@ -294,7 +295,7 @@ fn contradictions(project: &Project, run: &Finished, ledger: &Ledger<'_>) -> Vec
                 .filter(|(task, _)| task.tool == id)
                 .map(|(_, at)| &at.status)
         };
-        let has_findings = run.report.findings.iter().any(|finding| finding.tools.contains(&tool.name));
+        let has_findings = run.report.findings.iter().any(|finding| finding.is_of(&tool.name));
         if has_findings && statuses().all(|status| status.severity() < Status::Findings.severity()) {
             all.push(format!("tasks.jsonl: no task of {} has findings, and report.json has some", tool.name));
         }
@@ -319,7 +320,7 @@ fn contradictions(project: &Project, run: &Finished, ledger: &Ledger<'_>) -> Vec
 }
 
 /// What the tools said of `finding`.
-fn diagnostics(finding: &Finding) -> impl Iterator<Item = (String, Diagnostic)> {
+fn diagnostics(finding: &Finding) -> impl Iterator<Item = (Text, Diagnostic)> {
     let Finding { place, ns, rule, level, message, fatal, related, fix, test, tools, .. } = finding;
     tools.iter().map(move |tool| {
         let diagnostic = Diagnostic {

@@ -68,10 +68,10 @@ fn diagnostic(tool: &Tool, unit: Unit, path: RelPath, printed: Printed, found: D
     let notes = [Some(diff), aside].into_iter().flatten().filter(|text| !text.is_empty());
     Diagnostic {
         place: Place::File { path, range: (what != What::Missing).then_some(range) },
-        ns: tool.name.clone(),
-        rule: RULE.to_owned(),
+        ns: tool.name.as_str().into(),
+        rule: RULE.into(),
         level: Level::Error,
-        message,
+        message: message.into(),
         // It is settled by accepting what is printed, not by a baseline.
         fatal: true,
         package: match unit {

@@ -28,6 +28,7 @@ use crate::model::ratchet::{Decimal, Number};
 use crate::model::sources::Sources;
 use crate::model::style::is_of_former_style;
 use crate::model::task::{Output, Plan, Status, Step, TaskIx};
+use crate::model::text::Text;
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
 use crate::normalize::{self, Input, NotParsed, Parsed, Scrub, Unparsable};
@@ -172,7 +173,7 @@ pub(super) fn is_new(
     // What can't be read now can't be read in the end: then the run fails for that.
     let sources = read(&mut diagnostics.iter().filter_map(|diagnostic| diagnostic.shown_at().path()));
     let sources = Sources(sources.unwrap_or_default());
-    let diagnostics = diagnostics.iter().map(|diagnostic| (tool.to_owned(), diagnostic.clone()));
+    let diagnostics = diagnostics.iter().map(|diagnostic| (Text::from(tool), diagnostic.clone()));
     // Of a run that is given up, nothing counts any more.
     let mut findings = identify(diagnostics.collect(), &sources, halt).unwrap_or_default();
     findings.retain(|finding| suppressions.of(finding).is_none());
@@ -403,7 +404,7 @@ fn add(batch: &mut Timing, run: &StepRun<Normalized>) {
 fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[Gone]) {
     let is_of_style = |compared: &Compared| is_of_former_style(&compared.finding.diagnostic.related);
     let mut restyled = BTreeSet::new();
-    for compared in findings.iter().filter(|compared| compared.finding.tools.contains(&tool.name)) {
+    for compared in findings.iter().filter(|compared| compared.finding.is_of(&tool.name)) {
         match compared.state {
             State::New => {
                 outcome.new += 1;
@@ -425,7 +426,7 @@ fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[
     let speaks_for = |gone: &&Gone| match (gone.ns == OWN_NAMESPACE, gone.entry.rule == empty::EMPTY) {
         (true, true) => empty::runs_tests(tool),
         (true, false) => tool.name == Tool::BLIND_SPOTS,
-        _ => tool.namespaces.contains(&gone.ns),
+        _ => tool.namespaces.iter().any(|ns| gone.ns == *ns),
     };
     for gone in gone.iter().filter(speaks_for) {
         match gone.state {

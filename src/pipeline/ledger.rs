@@ -19,6 +19,7 @@ use crate::model::outcome::{Cache, TaskOutcome, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
 use crate::model::suppression::Suppression;
 use crate::model::task::{Plan, Status, Task, TaskIx, Unit};
+use crate::model::text::Text;
 use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{self, Gap, Parsed, Unparsable};
@@ -60,7 +61,7 @@ pub(super) struct Ledger<'a> {
     pub(super) census: Vec<Looked>,
     /// For each tool, what passed and left something running.
     leaky: Vec<BTreeSet<String>>,
-    pub(super) diagnostics: Vec<(String, Diagnostic)>,
+    pub(super) diagnostics: Vec<(Text, Diagnostic)>,
     /// What build scripts have generated.
     pub(super) generated: Vec<Generated>,
     /// Tasks whose program no build has made.
@@ -237,6 +238,8 @@ impl<'a> Ledger<'a> {
         let by = self.plan.graph.tool(tool);
         // A golden file, or a case of a test, lies anywhere but beside what it is of.
         let lies_anywhere = by.has_goldens() || by.per == Per::TestTarget;
+        let name = Text::from(&by.name);
+        self.diagnostics.reserve(parsed.diagnostics.len());
         for diagnostic in parsed.diagnostics {
             let task = match lies_anywhere {
                 true => None,
@@ -245,7 +248,7 @@ impl<'a> Ledger<'a> {
             if let Some(task) = task.or(tasks.first().copied()) {
                 self.raise(task, Status::Findings);
             }
-            self.diagnostics.push((by.name.clone(), diagnostic));
+            self.diagnostics.push((name.clone(), diagnostic));
         }
     }
 

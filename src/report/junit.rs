@@ -33,7 +33,12 @@ fn suite(run: &Finished, tasks: &Tasks, tool: &Tool, outcome: &ToolReport) -> Te
         suite.add_property(("looked at", legal(&facts).as_str()));
     }
     let mut times: BTreeMap<String, u32> = BTreeMap::new();
-    for finding in run.report.findings.iter().filter(|finding| finding.tools.first() == Some(&tool.name)) {
+    for finding in run
+        .report
+        .findings
+        .iter()
+        .filter(|finding| finding.tools.first().is_some_and(|first| *first == tool.name))
+    {
         let mut name = name(finding);
         let time = times.entry(name.clone()).or_default();
         *time += 1;

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::diagnostic::Occurrence;
 use crate::model::finding::{Diagnostic, Place};
+use crate::model::text::Text;
 
 /// Each diagnostic once: the worst level, everything that was said beside any occurrence, and the fix only
 /// where all that have one agree on it.
 pub(super) fn merge(occurrences: Vec<Occurrence>) -> Vec<Diagnostic> {
-    type Key = (String, String, String, Vec<Place>, Place);
+    type Key = (Text, Text, Text, Vec<Place>, Place);
     let mut groups: BTreeMap<Key, Vec<Diagnostic>> = BTreeMap::new();
     for Occurrence { primaries, diagnostic } in occurrences {
         let Diagnostic { ns, rule, message, place, .. } = &diagnostic;

@@ -222,7 +222,7 @@ fn an_error_of_the_compiler_without_a_place_stands_at_the_file_that_its_text_nam
         let tool = tool("clippy", Parse::RustcJson, &["cargo", "clippy"]);
         let parsed = run(&sample(), &tool, &[Unit::Workspace], message + failed, "", 101).expect("readable");
         let [found] = parsed.diagnostics.as_slice() else { panic!("{parsed:?}") };
-        (found.place.name(), found.message.clone())
+        (found.place.name(), found.message.to_string())
     };
     assert_eq!(
         error(r"couldn't generate code:\n  in `/w/ws/a/src/x.c`"),

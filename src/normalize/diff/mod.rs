@@ -76,7 +76,7 @@ fn of_file(input: &Input<'_>, file: &FileDiff, diagnostics: &mut Vec<Diagnostic>
             Place::File { path, .. } => Place::File { path: path.clone(), range: None },
             subject => subject.clone(),
         };
-        input.diagnostic(place, tool.clone(), Level::Warning, message)
+        input.diagnostic(place, tool.as_str(), Level::Warning, message)
     };
     let old_name = || input.scrub.lossy(&file.renamed_from.clone().unwrap_or_default());
     match (&file.kind, is_git) {
@@ -131,8 +131,8 @@ fn diagnostic(input: &Input<'_>, change: &Change, place: &Place, side: Side, mes
         Some(_) => Vec::new(),
         None => vec![quoted(input, change)],
     };
-    let diagnostic = input.diagnostic(place, input.tool.name.clone(), Level::Warning, message.to_owned());
-    Diagnostic { fix, related, ..diagnostic }
+    let diagnostic = input.diagnostic(place, input.tool.name.as_str(), Level::Warning, message);
+    Diagnostic { fix: fix.map(Box::new), related, ..diagnostic }
 }
 
 /// The change itself, where nothing else shows it. It is a message like any other, so directories of this machine are left out.

@@ -1,6 +1,7 @@
 //! `report.json`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 
@@ -12,6 +13,7 @@ use crate::model::outcome::{Effect, Verdict};
 use crate::model::path::RelPath;
 use crate::model::ratchet::Number;
 use crate::model::style::Migration;
+use crate::model::text::Text;
 
 /// Findings, states and verdicts.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -46,29 +48,29 @@ pub struct Report {
 #[serde(from = "RawFinding")]
 pub struct Finding {
     /// The identity: 16 hex digits. Identical occurrences share it.
-    pub id: String,
+    pub id: Text,
     /// What it is about.
     pub place: Place,
     /// The namespace: `clippy`, `rustc`, `rustdoc`, `rustfmt`, or the name of a tool.
-    pub ns: String,
+    pub ns: Text,
     /// The rule, unique within the namespace.
-    pub rule: String,
+    pub rule: Text,
     /// How bad it is.
     pub level: Level,
     /// The primary message.
-    pub message: String,
+    pub message: Text,
     /// Whether it can't be baselined.
     pub fatal: bool,
     /// Beside the primary message.
     pub related: Vec<Related>,
     /// What would mend it.
-    pub fix: Option<Fix>,
+    pub fix: Option<Box<Fix>>,
     /// For a test that failed, what is known of it.
-    pub test: Option<FailedTest>,
+    pub test: Option<Box<FailedTest>>,
     /// The flagged code as it enters the identity.
-    pub code: String,
+    pub code: Text,
     /// The path of the enclosing item; empty where there is none.
-    pub scope: String,
+    pub scope: Text,
     /// New, unchanged, updated or suppressed.
     pub state: State,
     /// The number of the pass that matched it with an entry of the baseline.
@@ -78,10 +80,15 @@ pub struct Finding {
     /// Who answers for its suppression.
     pub owner: Option<String>,
     /// The tools that reported it, sorted.
-    pub tools: Vec<String>,
+    pub tools: Arc<[Text]>,
 }
 
 impl Finding {
+    /// Whether the tool called `tool` reported it.
+    pub fn is_of(&self, tool: &str) -> bool {
+        self.tools.iter().any(|one| one == tool)
+    }
+
     /// Where it is shown: a failed test, which is about no file, may have failed in one.
     pub fn shown_at(&self) -> &Place {
         self.test.as_ref().and_then(|test| test.at.as_ref()).unwrap_or(&self.place)
@@ -103,17 +110,17 @@ impl Finding {
 #[serde(from = "RawGone")]
 pub struct Gone {
     /// Its namespace.
-    pub ns: String,
+    pub ns: Text,
     /// What it is about.
     pub site: Site,
     /// The rule.
-    pub rule: String,
+    pub rule: Text,
     /// The message as it enters the identity.
-    pub message: String,
+    pub message: Text,
     /// The flagged code as it enters the identity.
-    pub code: String,
+    pub code: Text,
     /// The path of the enclosing item.
-    pub scope: String,
+    pub scope: Text,
     /// Why it was accepted, where somebody said so.
     pub reason: Option<String>,
     /// Fixed, unknown, or suppressed if what it would accept is suppressed.
@@ -249,26 +256,26 @@ fn blind_spots<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<
 /// A finding as it is written.
 #[derive(Deserialize)]
 struct RawFinding {
-    id: String,
+    id: Text,
     path: Option<String>,
     subject: Option<String>,
     range: Option<finding::Range>,
-    ns: String,
-    rule: String,
+    ns: Text,
+    rule: Text,
     level: Level,
-    message: String,
+    message: Text,
     fatal: bool,
     related: Vec<RawRelated>,
     fix: Option<RawFix>,
     #[serde(default)]
     test: Option<RawTest>,
-    code: String,
-    scope: String,
+    code: Text,
+    scope: Text,
     state: State,
     matched_by: Option<u8>,
     reason: Option<String>,
     owner: Option<String>,
-    tools: Vec<String>,
+    tools: Vec<Text>,
 }
 
 #[derive(Deserialize)]
@@ -300,13 +307,13 @@ struct RawEdit {
 
 #[derive(Deserialize)]
 struct RawGone {
-    ns: String,
+    ns: Text,
     path: Option<String>,
     subject: Option<String>,
-    rule: String,
-    message: String,
-    code: String,
-    scope: String,
+    rule: Text,
+    message: Text,
+    code: Text,
+    scope: Text,
     reason: Option<String>,
     state: State,
     #[serde(default)]
@@ -320,9 +327,8 @@ fn file(path: &str, range: Option<finding::Range>) -> Place {
 impl From<RawFinding> for Finding {
     fn from(raw: RawFinding) -> Self {
         let RawFinding { id, path, subject, range, ns, rule, level, message, fatal, related, fix, .. } = raw;
-        let test = raw.test.map(|RawTest { item, path, range }| FailedTest {
-            at: path.map(|path| file(&path, range)),
-            item,
+        let test = raw.test.map(|RawTest { item, path, range }| {
+            Box::new(FailedTest { at: path.map(|path| file(&path, range)), item })
         });
         let RawFinding { code, scope, state, matched_by, reason, owner, tools, .. } = raw;
         let place = match (path, subject) {
@@ -334,8 +340,9 @@ impl From<RawFinding> for Finding {
             place: path.map(|path| file(&path, range)),
         });
         let edit = |RawEdit { path, range, text }| (RelPath::unescape(&path), range, text);
-        let fix = fix
-            .map(|RawFix { message, edits }| Fix { message, edits: edits.into_iter().map(edit).collect() });
+        let fix = fix.map(|RawFix { message, edits }| {
+            Box::new(Fix { message, edits: edits.into_iter().map(edit).collect() })
+        });
         Self {
             id,
             place,
@@ -353,7 +360,7 @@ impl From<RawFinding> for Finding {
             matched_by,
             reason,
             owner,
-            tools,
+            tools: tools.into(),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::text::visible;
 use crate::model::finding::{Fix, Place, Related, Site, State};
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
+use crate::model::text;
 use crate::report::finished::{Finding, Finished, Gone};
 use crate::report::links;
 
@@ -171,7 +172,7 @@ impl<'a> Table<'a> {
         };
         let place = finding.place.name();
         let tools = self.toolset(&finding.tools);
-        let texts = [&finding.ns, &finding.rule, &place, &finding.message, &finding.scope];
+        let texts = [&*finding.ns, &*finding.rule, &*place, &*finding.message, &*finding.scope];
         self.push(rank, finding.level as u8, texts, tools, more);
         self.columns.is_file.push(finding.place.path().is_some().into());
         self.columns.line.push(start.map_or(0, |start| start.line));
@@ -186,14 +187,14 @@ impl<'a> Table<'a> {
             Site::Subject(subject) => subject.clone(),
         };
         let tools = self.toolset(&[]);
-        let texts = [&gone.ns, &gone.rule, &place, &gone.message, &gone.scope];
+        let texts = [&*gone.ns, &*gone.rule, &*place, &*gone.message, &*gone.scope];
         self.push(rank, 3, texts, tools, More { code, reason, ..More::default() });
         self.columns.is_file.push(matches!(gone.site, Site::Path(_)).into());
         self.columns.line.push(0);
         self.columns.column.push(0);
     }
 
-    fn push(&mut self, state: u8, level: u8, texts: [&String; 5], tools: u32, more: More) {
+    fn push(&mut self, state: u8, level: u8, texts: [&str; 5], tools: u32, more: More) {
         let page = links::rule(texts[0], texts[1]);
         let [ns, rule, place, message, scope] = texts.map(|text| self.text(text));
         self.pages.extend(page.map(|page| (rule, page)));
@@ -250,7 +251,7 @@ impl<'a> Table<'a> {
         ShownFix { message: self.text(&fix.message), patches }
     }
 
-    fn toolset(&mut self, tools: &[String]) -> u32 {
+    fn toolset(&mut self, tools: &[text::Text]) -> u32 {
         let tools: Vec<_> = tools.iter().map(|tool| self.text(tool)).collect();
         // There are few of them.
         let known = self.toolsets.iter().position(|known| *known == tools);
