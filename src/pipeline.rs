@@ -407,7 +407,7 @@ pub fn run(
     let normalize = judge::normalizer(judge::Reader {
         workspace,
         plan,
-        scrub,
+        scrub: &scrub,
         read: &read,
         goldens: &goldens,
         is_new,
@@ -416,6 +416,7 @@ pub fn run(
     });
     let client = Client {
         judge: &normalize,
+        sift: &judge::Sifter { plan, scrub: &scrub, stop: session.stop },
         recall: &|task, program| recall.of_program(task, program).map(Ok),
         admit: &|step| watch.admit(step).or_else(|| recall.prepare(plan.step(step).tool, session.stop)),
         record: &|run| match watch.ended(run) {

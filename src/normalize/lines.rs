@@ -52,15 +52,15 @@ pub(super) fn by_pattern(input: &Input<'_>, code: i32, pattern: &str) -> Result<
 }
 
 /// The lines that were seen of late, by their hashes: what is said a million times is read once. It may forget.
-#[derive(Default)]
-struct Seen(HashSet<[u64; 2]>);
+#[derive(Debug, Default)]
+pub(super) struct Seen(HashSet<[u64; 2]>);
 
 impl Seen {
     /// How many lines are kept.
     const MOST: usize = 1 << 16;
 
     /// Whether `line` was not seen of late.
-    fn is_new(&mut self, line: &[u8]) -> bool {
+    pub(super) fn is_new(&mut self, line: &[u8]) -> bool {
         let hash = |seed: u8| {
             let mut hasher = DefaultHasher::new();
             hasher.write_u8(seed);
@@ -72,6 +72,11 @@ impl Seen {
         }
         self.0.insert([hash(0), hash(1)])
     }
+}
+
+/// Whether `pattern` matches `line` as [`by_pattern`] reads it.
+pub(super) fn matches(pattern: &Regex, line: &[u8]) -> bool {
+    pattern.is_match(&strip_escapes(&as_text(line)))
 }
 
 fn matched(input: &Input<'_>, line: &str, found: &Captures<'_>) -> Diagnostic {
@@ -117,9 +122,11 @@ fn judge(input: &Input<'_>, code: i32, diagnostics: BTreeSet<Diagnostic>) -> Res
     Ok(Parsed { diagnostics: diagnostics.into_iter().collect(), ..Parsed::default() })
 }
 
+/// The longest line that is read, in bytes.
+pub(super) const LONGEST: usize = 1 << 20;
+
 /// Whether `text` is lines at all. File names in it may hold any other byte.
 fn check(input: &Input<'_>, text: &[u8]) -> Result<(), Unparsable> {
-    const LONGEST: usize = 1 << 20;
     for (number, line) in (1..).zip(lines(input, text)) {
         if line.len() > LONGEST {
             return Err(Unparsable(format!("line {number} is longer than 1 MiB")));

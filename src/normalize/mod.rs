@@ -30,6 +30,7 @@ mod said;
 mod sarif;
 mod scrub;
 mod settle;
+mod sieve;
 pub mod sources;
 mod stated;
 #[cfg(any(test, fuzzing))]
@@ -40,6 +41,7 @@ pub use attribute::attribute;
 pub use rules::rules;
 pub use scrub::Scrub;
 pub use settle::Unsettled;
+pub use sieve::Sieve;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

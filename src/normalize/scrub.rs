@@ -105,6 +105,11 @@ impl Scrub {
         }
     }
 
+    /// Whether a file of the workspace has a name that breaks lines.
+    pub(super) fn has_odd_names(&self) -> bool {
+        !self.odd_names.is_empty()
+    }
+
     /// `output` in which the names of files break no line and no sequence: to be read by [`names`](super::names) again.
     pub(super) fn with_plain_names<'a>(&self, output: &'a [u8]) -> Cow<'a, [u8]> {
         self.odd_names.disguise(output)

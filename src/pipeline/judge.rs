@@ -27,12 +27,12 @@ use crate::model::policy::BlindSpots;
 use crate::model::ratchet::{Decimal, Number};
 use crate::model::sources::Sources;
 use crate::model::style::is_of_former_style;
-use crate::model::task::{Output, Plan, Status, Step, TaskIx};
+use crate::model::task::{Exit, Output, Plan, Status, Step, TaskIx};
 use crate::model::text::Text;
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
 use crate::normalize::{self, Input, NotParsed, Parsed, Scrub, Unparsable};
-use crate::scan::{BuildDirs, Env, Judged, Kept, StepRun, Stop, StopReason};
+use crate::scan::{BuildDirs, Env, Judged, Kept, Sieve, Sieves, Sift, StepRun, Stop, StopReason};
 use crate::workspace::{LoadError, inputs_of};
 
 /// What one process came to, as normalized on the thread that ran it.
@@ -66,13 +66,31 @@ pub(super) fn scrub(workspace: &Workspace, env: &Env, build_dirs: &BuildDirs) ->
 pub(super) struct Reader<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) plan: &'a Plan,
-    pub(super) scrub: Scrub,
+    pub(super) scrub: &'a Scrub,
     pub(super) read: &'a ReadSources<'a>,
     pub(super) goldens: &'a Goldens<'a>,
     /// Asked for `--fail-fast`.
     pub(super) is_new: Option<&'a IsNew<'a>>,
     pub(super) recall: &'a Recall<'a>,
     pub(super) stop: &'a Stop,
+}
+
+/// Says which lines of long output the [`normalizer`] needs.
+pub(super) struct Sifter<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) scrub: &'a Scrub,
+    pub(super) stop: &'a Stop,
+}
+
+impl Sift for Sifter<'_> {
+    fn sieves(&self, step: &Step, exit: Exit) -> Sieves<'_> {
+        let sieve = || {
+            let mut sieve = normalize::Sieve::new(self.plan.graph.tool(step.tool), self.scrub, self.stop)?;
+            Some(Box::new(move |line: &[u8]| sieve.keeps(line)) as Sieve<'_>)
+        };
+        // What stands on standard error may say why a process failed, in many forms.
+        Sieves { stdout: sieve(), stderr: (exit == Exit::Code(0)).then(sieve).flatten() }
+    }
 }
 
 /// The function that reads the output of processes.

@@ -24,11 +24,11 @@ use super::environment::Env;
 use super::launch::Launcher;
 use super::pool::{Pool, Token};
 use super::program::{Missing, Programs};
-use super::spool::{Kept, Outputs, Truncated};
+use super::spool::{Kept, Outputs, Sieves, Truncated};
 use super::stop::{Stop, StopReason};
 use crate::model::event::Event;
 use crate::model::halt::Halted;
-use crate::model::task::{Output, Plan, Program, Step, StepId, TaskIx};
+use crate::model::task::{Exit, Output, Plan, Program, Step, StepId, TaskIx};
 use crate::model::workspace::Workspace;
 
 /// Everything that a run needs to start processes.
@@ -71,10 +71,18 @@ pub struct Executor<'a> {
 /// it left. Halted when the run gives up.
 pub type Judge<'a, R> = dyn Fn(&Step, &[TaskIx], &Output) -> Result<Judged<R>, Halted> + Sync + 'a;
 
+/// Says which lines of a long output the judge needs.
+pub trait Sift: Sync {
+    /// The sieves for the output of a process of `step` that ended like this.
+    fn sieves(&self, step: &Step, exit: Exit) -> Sieves<'_>;
+}
+
 /// What the executor asks whom it works for, on the thread that runs the step.
 pub struct Client<'a, R> {
     /// What the output of a process comes to.
     pub judge: &'a Judge<'a, R>,
+    /// Which lines of a long output the judge needs.
+    pub sift: &'a dyn Sift,
     /// The result of a task that runs this program, if it is known.
     pub recall: &'a Recall<'a, R>,
     /// Asked before each step whether it may run.

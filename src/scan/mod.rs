@@ -36,7 +36,9 @@ pub use build_dirs::BuildDirs;
 pub use cap_lints::wrap_rustc;
 pub use cargo_config::{CargoConfig, compiler_flags, default_target};
 pub use environment::{Env, is_cargos_variable};
-pub use executor::{Admit, Client, Ended, Executor, Judge, Judged, Piece, Recall, Record, Runs, StepRun};
+pub use executor::{
+    Admit, Client, Ended, Executor, Judge, Judged, Piece, Recall, Record, Runs, Sift, StepRun,
+};
 pub use fingerprints::{Fingerprint, Units, forget_unit};
 pub use lint_levels::Ignored;
 #[cfg(all(feature = "cli", any(test, fuzzing)))]
@@ -44,7 +46,7 @@ pub(crate) use pool::descriptors;
 pub use pool::{Inherited, Pool};
 pub use program::{Identifier, Identity, Missing, Programs, read_text, runs_toolchain};
 pub use recursion::{Recursion, is_above, own_name};
-pub use spool::{Kept, Outputs, Truncated};
+pub use spool::{Kept, Outputs, Sieve, Sieves, Truncated};
 pub use stop::{Stop, StopReason};
 pub use sys::stand_guard;
 pub use version::{NoVersion, rules, version};

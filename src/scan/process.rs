@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn a_grandchild_that_holds_the_pipe_does_not_hang_the_run() {
         let ran = sh("sleep 600 & echo hi", None, &Stop::new().unwrap());
-        assert_eq!(ran.stdout.read().unwrap(), b"hi\n");
+        assert_eq!(ran.stdout.read(None).unwrap(), b"hi\n");
         assert!(ran.leaky && ran.ending == Ending::Own);
     }
 

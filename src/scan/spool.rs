@@ -5,13 +5,15 @@
 //! look like a clean one. The same holds where the disk says no. A child is never held up or killed for being
 //! loud: what it does may matter more than what it says, and time caps end one that never stops.
 //!
-//! To be judged, an output is read back whole. Of those that were on disk one is read at a time, so that memory
-//! is bounded by two streams of 256 MiB and 2 MiB a worker, and what the judge makes of them.
+//! To be judged, an output is read back: whole, or without the lines that its judge does not need, if a [`Sieve`] can tell.
+//! Of those that were on disk one is read at a time, so that memory is bounded by two streams of 256 MiB and 2 MiB per worker,
+//! and what the judge makes of them.
 //!
 //! Knows nothing of pipes, processes and formats.
 
+use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -25,6 +27,32 @@ const IN_MEMORY: usize = 1 << 20;
 const ON_DISK: u64 = 256 << 20;
 /// What is held of the end of one that is too long: this to twice as much.
 const TAIL: usize = 64 << 10;
+
+/// What is held of a line that a [`Sieve`] looks at.
+const LINE: usize = (1 << 20) + 64;
+
+/// Says of a line whether the judge needs it. One that it does not need is read as an empty line. Of one that is longer than
+/// 1 MiB, the rest is left out.
+pub type Sieve<'a> = Box<dyn FnMut(&[u8]) -> bool + 'a>;
+
+/// The sieves of both streams; without one, a stream is read whole.
+#[derive(Default)]
+pub struct Sieves<'a> {
+    /// Of standard output.
+    pub stdout: Option<Sieve<'a>>,
+    /// Of standard error.
+    pub stderr: Option<Sieve<'a>>,
+}
+
+impl fmt::Debug for Sieves<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stdout, stderr } = self;
+        f.debug_struct("Sieves")
+            .field("stdout", &stdout.is_some())
+            .field("stderr", &stderr.is_some())
+            .finish()
+    }
+}
 
 /// Why not all that a process printed is there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,10 +96,15 @@ impl<'a> Outputs<'a> {
         self.dir
     }
 
-    /// Hands all that a process printed to `judge`.
-    pub(super) fn read<T>(&self, ran: &Ran, judge: impl FnOnce(&Output) -> T) -> Result<T, Truncated> {
+    /// Hands what a process printed to `judge`: all of it, but for what `sieves` leave out of a stream that is on disk.
+    pub(super) fn read<T>(
+        &self,
+        ran: &Ran,
+        sieves: Sieves<'_>,
+        judge: impl FnOnce(&Output) -> T,
+    ) -> Result<T, Truncated> {
         let _turn = ran.is_long().then(|| self.reading.lock().unwrap_or_else(PoisonError::into_inner));
-        let (stdout, stderr) = (ran.stdout.read()?, ran.stderr.read()?);
+        let (stdout, stderr) = (ran.stdout.read(sieves.stdout)?, ran.stderr.read(sieves.stderr)?);
         Ok(judge(&Output { stdout, stderr, exit: ran.exit, is_leaky: ran.leaky }))
     }
 
@@ -159,11 +192,15 @@ impl Spool {
         matches!(self.held, Held::Disk(_))
     }
 
-    /// All of it.
-    pub(super) fn read(&self) -> Result<Vec<u8>, Truncated> {
+    /// All of it, but for what `sieve` leaves out of what is on disk.
+    pub(super) fn read(&self, sieve: Option<Sieve<'_>>) -> Result<Vec<u8>, Truncated> {
+        let read_back = |error: io::Error| Truncated::ReadBack(error.to_string());
         match &self.held {
             Held::Memory(kept) => Ok(kept.clone()),
-            Held::Disk(file) => read(file, self.len).map_err(|error| Truncated::ReadBack(error.to_string())),
+            Held::Disk(file) => match sieve {
+                Some(mut sieve) => sift(file, self.len, &mut *sieve).map_err(read_back),
+                None => read(file, self.len).map_err(read_back),
+            },
             Held::Ends { why, .. } => Err(why.clone()),
         }
     }
@@ -207,6 +244,34 @@ fn read(mut file: &File, len: u64) -> io::Result<Vec<u8>> {
     file.rewind()?;
     file.take(len).read_to_end(&mut bytes)?;
     if bytes.len() as u64 == len { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+/// The first `len` bytes of `file`, with an empty line in place of each that `sieve` does not keep.
+fn sift(mut file: &File, len: u64, sieve: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<Vec<u8>> {
+    file.rewind()?;
+    let mut input = BufReader::with_capacity(IN_MEMORY / 4, file.take(len));
+    let (mut kept, mut line, mut all) = (Vec::new(), Vec::new(), 0);
+    loop {
+        let part = input.fill_buf()?;
+        let end = part.iter().position(|byte| *byte == b'\n');
+        let used = end.map_or(part.len(), |end| end + 1);
+        line.extend_from_slice(&part[..end.unwrap_or(used).min(LINE.saturating_sub(line.len()))]);
+        let is_last = part.is_empty();
+        input.consume(used);
+        all += used as u64;
+        if end.is_none() && !is_last {
+            continue;
+        }
+        if sieve(&line) {
+            kept.extend_from_slice(&line);
+        }
+        line.clear();
+        if is_last {
+            break;
+        }
+        kept.push(b'\n');
+    }
+    if all == len { Ok(kept) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
 fn extend_tail(tail: &mut Vec<u8>, bytes: &[u8]) {
@@ -264,7 +329,7 @@ mod tests {
             let spool = spool(&bytes, 60_000, Some(store.outputs()));
             assert_eq!(spool.is_on_disk(), is_on_disk, "{len}");
             // Twice: it is kept after it was read.
-            assert!(spool.read().unwrap() == bytes && written(&spool) == bytes, "{len}");
+            assert!(spool.read(None).unwrap() == bytes && written(&spool) == bytes, "{len}");
         }
         let names = std::fs::read_dir(store.path().with_file_name("output")).unwrap();
         assert_eq!(names.count(), 0, "what is on disk has no name");
@@ -276,9 +341,9 @@ mod tests {
         let bytes = numbered(IN_MEMORY);
         let mut spool = Spool::new();
         (0..ON_DISK / IN_MEMORY as u64).for_each(|_| spool.push(&bytes, Some(store.outputs())));
-        assert!(spool.is_on_disk() && spool.read().is_ok());
+        assert!(spool.is_on_disk() && spool.read(None).is_ok());
         spool.push(b"!", Some(store.outputs()));
-        assert_eq!(spool.read(), Err(Truncated::Loud));
+        assert_eq!(spool.read(None), Err(Truncated::Loud));
         let Held::Ends { head, tail, .. } = &spool.held else { panic!("{:?}", spool.held) };
         assert!(*head == bytes && tail == b"!");
         let mark = format!("\n[genti: {} bytes are left out here]\n!", ON_DISK - IN_MEMORY as u64);
@@ -290,7 +355,7 @@ mod tests {
         let bytes = numbered(2 << 20);
         for chunk in [1000, TAIL - 1, TAIL, TAIL + 1, 1 << 19] {
             let spool = spool(&bytes, chunk, None);
-            assert!(matches!(spool.read(), Err(Truncated::Disk(_))));
+            assert!(matches!(spool.read(None), Err(Truncated::Disk(_))));
             let Held::Ends { head, tail, .. } = &spool.held else { panic!("{:?}", spool.held) };
             assert!(head.len() <= IN_MEMORY && tail.len() <= 2 * TAIL, "chunks of {chunk}");
             if IN_MEMORY.is_multiple_of(chunk) {
@@ -304,7 +369,7 @@ mod tests {
     fn a_disk_that_says_no_is_told_and_leaves_no_output_to_judge() {
         #[track_caller]
         fn check(spool: &Spool, expected: &str) {
-            assert_eq!(spool.read().unwrap_err().to_string(), expected);
+            assert_eq!(spool.read(None).unwrap_err().to_string(), expected);
         }
         let (dir, store) = store();
         let bytes = numbered(2 << 20);
@@ -343,7 +408,7 @@ mod tests {
         let check = |stdout: usize, stderr: usize, is_alone: bool| {
             let spool = |len| spool(&numbered(len), 1 << 16, outputs.dir());
             outputs
-                .read(&ran(spool(stdout), spool(stderr)), |output| {
+                .read(&ran(spool(stdout), spool(stderr)), Sieves::default(), |output| {
                     assert_eq!((output.stdout.len(), output.stderr.len()), (stdout, stderr));
                     assert_eq!(outputs.reading.try_lock().is_err(), is_alone);
                 })
@@ -355,11 +420,42 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_a_sieve_leaves_out_are_read_as_empty_ones() {
+        let (_dir, store) = store();
+        let even = |line: &[u8]| line.last().is_some_and(|digit| digit % 2 == 0);
+        let count = 300_000;
+        for end in ["", "\n"] {
+            let text = (0..count).map(|at| at.to_string()).collect::<Vec<_>>().join("\n") + end;
+            let kept: Vec<_> =
+                text.split('\n').map(|line| if even(line.as_bytes()) { line } else { "" }).collect();
+            let long = spool(text.as_bytes(), 1 << 16, Some(store.outputs()));
+            assert!(long.is_on_disk());
+            let read = long.read(Some(Box::new(even))).unwrap();
+            assert_eq!(String::from_utf8(read).unwrap(), kept.join("\n"));
+        }
+        // What is in memory already is read as it is.
+        assert_eq!(spool(b"1\n2\n", 1 << 16, None).read(Some(Box::new(even))).unwrap(), b"1\n2\n");
+    }
+
+    #[test]
+    fn of_a_line_that_is_too_long_a_part_is_read() {
+        let (_dir, store) = store();
+        let text = [&b"a\n"[..], &vec![b'x'; 3 << 20], b"\nb"].concat();
+        let long = spool(&text, 1 << 16, Some(store.outputs()));
+        let read = long.read(Some(Box::new(|_| true))).unwrap();
+        assert_eq!(read, [&b"a\n"[..], &vec![b'x'; LINE], b"\nb"].concat());
+        let Held::Disk(file) = &long.held else { panic!("{:?}", long.held) };
+        file.set_len(1 << 20).unwrap();
+        assert!(matches!(long.read(Some(Box::new(|_| true))), Err(Truncated::ReadBack(_))));
+    }
+
+    #[test]
     fn half_an_output_is_never_judged() {
         let outputs = Outputs::new(None);
         for (stdout, stderr) in [(2 << 20, 0), (0, 2 << 20)] {
             let spool = |len| spool(&numbered(len), 1 << 16, None);
-            let read = outputs.read(&ran(spool(stdout), spool(stderr)), |_| panic!("it was judged"));
+            let ran = ran(spool(stdout), spool(stderr));
+            let read = outputs.read(&ran, Sieves::default(), |_| panic!("it was judged"));
             assert!(matches!(read, Err::<(), _>(Truncated::Disk(_))));
         }
     }

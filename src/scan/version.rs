@@ -99,13 +99,13 @@ fn ask(
     match (ran.ending, ran.exit) {
         (Ending::Own, Exit::Code(0)) => {}
         (Ending::Own, _) => {
-            let stderr = ran.stderr.read().unwrap_or_default();
+            let stderr = ran.stderr.read(None).unwrap_or_default();
             let missing = read_missing(&stderr, words(), tool.install.as_ref());
             return Err(missing.map_or_else(|| NoVersion::Failed(question.join(" ")), NoVersion::Missing));
         }
         (Ending::TimedOut, _) => return Err(NoVersion::TimedOut(question.join(" "))),
         (Ending::Stopped(_), _) => return Err(NoVersion::Stopped),
     }
-    let stdout = ran.stdout.read().unwrap_or_default();
+    let stdout = ran.stdout.read(None).unwrap_or_default();
     Ok(String::from_utf8_lossy(&stdout).into_owned())
 }

@@ -115,13 +115,14 @@ impl<R> Attempt<'_, R> {
                 (Ending::TimedOut, _) => Ended::TimedOut,
                 (Ending::Own, Exit::Signal(signal)) => Ended::Crashed(format!("died by {}", name_of(signal))),
                 (Ending::Own, Exit::Code(code)) => {
-                    let read = outputs.read(&ran, |output| {
+                    if ran.is_long() {
+                        (self.tell)(Event::Reading(self.id));
+                    }
+                    let sieves = self.client.sift.sieves(self.step, ran.exit);
+                    let read = outputs.read(&ran, sieves, |output| {
                         let missing = || read_missing(&output.stderr, words_of(tool), tool.install.as_ref());
                         if let Some(missing) = (code != 0).then(missing).flatten() {
                             return Ended::Missing(missing);
-                        }
-                        if ran.is_long() {
-                            (self.tell)(Event::Reading(self.id));
                         }
                         let Ok(judged) = (self.client.judge)(self.step, tasks, output) else {
                             return self.given_up();
@@ -216,7 +217,7 @@ impl<R> Attempt<'_, R> {
                 if let Ending::Stopped(reason) = ran.ending {
                     return Err(Ended::Stopped(reason));
                 }
-                let read = outputs.read(&ran, |output| {
+                let read = outputs.read(&ran, self.client.sift.sieves(step, ran.exit), |output| {
                     let judged = (self.client.judge)(step, &step.tasks, output)?;
                     self.launcher.keep(builder, judged.programs, judged.outputs);
                     Ok::<_, Halted>(())

@@ -7,6 +7,15 @@ use crate::model::tool::{Arg, Parse, Per, Piece};
 use crate::plan::{Facts, plan};
 use crate::scan::Inherited;
 
+/// The judge needs every line.
+struct Whole;
+
+impl Sift for Whole {
+    fn sieves(&self, _: &Step, _: Exit) -> Sieves<'_> {
+        Sieves::default()
+    }
+}
+
 /// Runs `script` over each of `files` files, a step for each.
 fn run<R: Send>(
     script: &str,
@@ -43,7 +52,7 @@ fn run<R: Send>(
         cargo_flags: Vec::new(),
         started: Instant::now(),
     };
-    let client = Client { judge, recall: &|_, _| None, admit: &|_| None, record: &|_| {} };
+    let client = Client { judge, sift: &Whole, recall: &|_, _| None, admit: &|_| None, record: &|_| {} };
     executor.run(&client, progress).unwrap()
 }
 
