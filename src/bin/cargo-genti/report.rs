@@ -95,12 +95,12 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
         },
         None => match format {
             ReportFormat::Json | ReportFormat::Sarif => {
-                shell.write_json(|out| rendered.write(out).map(|told| notes = told))
+                shell.write_json(|out| rendered.write(out, &Never).map(|told| notes = told))
             }
             _ => {
                 let mut bytes = Vec::new();
                 // Into memory: there is nothing that could fail.
-                notes = rendered.write(&mut bytes).unwrap_or_default();
+                notes = rendered.write(&mut bytes, &Never).unwrap_or_default();
                 match format {
                     // What it holds of commands is what was asked for.
                     ReportFormat::Github => shell.out_as_it_is(&bytes),

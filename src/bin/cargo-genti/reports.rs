@@ -100,7 +100,9 @@ impl Reports {
 /// Writes `report` to the file at `path` until `halt` is due. What is left out of it is told.
 pub(crate) fn write(path: &Path, report: &Rendered<'_>, halt: &dyn Halt) -> Result<Vec<String>, NotReported> {
     let notes = RefCell::new(Vec::new());
-    store::write_report_until(path, halt, &|out| report.write(out).map(|told| *notes.borrow_mut() = told))?;
+    store::write_report_until(path, halt, &|out| {
+        report.write(out, halt).map(|told| *notes.borrow_mut() = told)
+    })?;
     Ok(notes.into_inner())
 }
 

@@ -11,6 +11,7 @@ use super::excerpt::{Excerpt, File, Line, Mark};
 use super::patch::{Patch, patches};
 use super::text::visible;
 use crate::model::finding::{Fix, Place, Related, Site, State};
+use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
 use crate::model::text;
@@ -113,27 +114,35 @@ struct ShownLine(char, u32, Text);
 struct Shown(BTreeMap<u32, (Text, Vec<usize>)>);
 
 /// The findings of `run`, with their source where `sources` has it.
-pub(super) fn of(run: &Finished, sources: &Sources) -> Data {
+pub(super) fn of(run: &Finished, sources: &Sources, halt: &dyn Halt) -> Result<Data, Halted> {
     let report = &run.report;
+    let mut pace = Pace::new(halt);
     let mut paths: Vec<&RelPath> = report.findings.iter().flat_map(paths_of).collect();
     paths.sort();
     paths.dedup();
-    let files =
-        paths.into_iter().filter_map(|path| Some((path, File::new(path, sources.get(path)?)))).collect();
+    let mut files = BTreeMap::new();
+    for path in paths {
+        if let Some(text) = sources.get(path) {
+            pace.spend(text.len())?;
+            files.insert(path, File::new(path, text));
+        }
+    }
     let mut table = Table { files, ..Table::default() };
     for (rank, state) in (0..).zip(STATES) {
         // What keeps a tool from a verdict comes before what it found.
         for is_fatal in [true, false] {
             let of_state = |finding: &&Finding| finding.state == state && finding.fatal == is_fatal;
             for finding in report.findings.iter().filter(of_state) {
+                pace.spend(PER_FINDING)?;
                 table.push_finding(rank, finding);
             }
         }
         for gone in report.gone.iter().filter(|gone| gone.state == state) {
+            pace.spend(PER_FINDING)?;
             table.push_gone(rank, gone);
         }
     }
-    table.finish()
+    Ok(table.finish())
 }
 
 /// The files that a finding shows something of.
