@@ -1,4 +1,4 @@
-//! What the compiler does not check: the direction of imports, and the Rust version that is promised.
+//! Checks of the architecture that the compiler does not make, such as the direction of imports and the minimum Rust version.
 
 #![expect(clippy::disallowed_methods, reason = "tests read sources and start cargo")]
 
@@ -7,11 +7,22 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// As in docs/architecture.md: imports point from left to right.
-const LAYERS: [&str; 10] =
-    ["pipeline", "workspace", "scan", "store", "plan", "normalize", "compare", "report", "disk", "model"];
+/// Layers from top to bottom, as in docs/architecture.md. A layer may import only from those below.
+const LAYERS: [&str; 11] = [
+    "pipeline",
+    "cache",
+    "workspace",
+    "scan",
+    "store",
+    "plan",
+    "normalize",
+    "compare",
+    "report",
+    "disk",
+    "model",
+];
 
-/// Those that touch nothing.
+/// Layers that do no IO.
 const PURE: [&str; 5] = ["plan", "normalize", "compare", "report", "model"];
 
 #[test]
@@ -33,7 +44,7 @@ fn imports_point_down_the_list_of_layers() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(seen > 100, "only {seen} imports were found: this test is blind");
+    assert!(seen > 100, "only {seen} imports were found: this test may be broken");
 }
 
 #[test]
@@ -45,7 +56,7 @@ fn pure_layers_open_no_files() {
     }
 }
 
-/// What is called by a name that anybody may have taken is opened by `disk.rs`, which waits for nobody.
+/// Only `disk.rs` opens files, because a path may be a named pipe, and opening that must not block.
 #[test]
 fn files_are_opened_in_one_place() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -62,7 +73,7 @@ fn files_are_opened_in_one_place() {
         let opens = |line: &&str| {
             ["fs::read(", "fs::read_to_string(", "File::open("].iter().any(|call| line.contains(call))
         };
-        // What the kernel makes, and a directory that was made here.
+        // Except for files of the kernel, and directories created by genti.
         let is_fine = |line: &&str| line.contains("/proc/") || line.contains("File::open(dir)?.sync_all()");
         wrong.extend(
             text.lines()
@@ -72,11 +83,11 @@ fn files_are_opened_in_one_place() {
         );
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(seen > 20, "only {seen} calls were found: this test is blind");
+    assert!(seen > 20, "only {seen} calls were found: this test may be broken");
 }
 
 #[test]
-fn build_scripts_get_nothing_of_the_pipeline_but_the_path_type() {
+fn the_build_library_imports_only_the_path_type() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut seen = 0;
     for file in sources(&src.join("build")) {
@@ -87,7 +98,7 @@ fn build_scripts_get_nothing_of_the_pipeline_but_the_path_type() {
         seen += all;
         assert!(!text.contains("feature ="), "{} depends on a feature", file.display());
     }
-    assert!(seen > 10, "only {seen} imports were found: this test is blind");
+    assert!(seen > 10, "only {seen} imports were found: this test may be broken");
     for file in LAYERS.iter().flat_map(|layer| sources(&src.join(layer))) {
         let text = std::fs::read_to_string(&file).unwrap();
         assert!(!imports(&text).contains(&"build"), "{} imports build", file.display());
@@ -114,9 +125,9 @@ fn the_engine_does_not_know_the_command_line() {
     }
 }
 
-/// Clippy's `incompatible_msrv` judges our own code; this judges what we depend on.
+/// Clippy's `incompatible_msrv` checks our own code; this checks our dependencies.
 #[test]
-fn no_dependency_asks_for_a_newer_rust_than_we_state() {
+fn no_dependency_requires_a_newer_rust_version_than_ours() {
     let output = Command::new(env!("CARGO"))
         .args([
             "metadata",
@@ -141,12 +152,12 @@ fn no_dependency_asks_for_a_newer_rust_than_we_state() {
     assert!(packages.len() > 50);
     for package in packages {
         if let Some(theirs) = package["rust_version"].as_str() {
-            assert!(version(theirs) <= ours, "{} asks for Rust {theirs}", package["name"]);
+            assert!(version(theirs) <= ours, "{} requires Rust {theirs}", package["name"]);
         }
     }
 }
 
-/// The names behind `crate::` in `source`: one, or each of a list in braces.
+/// Returns the names after `crate::` in `source`, including each of a list in braces.
 fn imports(source: &str) -> Vec<&str> {
     let mut names = Vec::new();
     for (at, _) in source.match_indices("crate::") {

@@ -1,8 +1,8 @@
-//! What makes a finding the same finding tomorrow.
+//! Gives findings stable ids.
 //!
-//! The id covers namespace, rule, path or subject, the message without what varies ([`Finding::msg`]) and the
-//! flagged code ([`Finding::code`]). Line, column, level and toolchain stay out, so lines added above, a `-D
-//! warnings` or a run of rustfmt change no id. Does not know the baseline.
+//! An id covers the namespace, the rule, the path or subject, the message without its variable parts ([`Finding::msg`]) and the
+//! flagged code ([`Finding::code`]). It does not cover line, column, level and toolchain, so adding lines above, `-D warnings` or
+//! rustfmt do not change ids. Does not know the baseline.
 
 use std::borrow::Cow;
 use std::cell::LazyCell;
@@ -18,19 +18,19 @@ use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
 use crate::model::sources::Sources;
 use crate::model::text::{Interner, Text};
 
-/// Names the fields of an id and their version.
+/// Domain of the hash. Its version changes whenever the fields of an id change.
 const DOMAIN: &str = "genti-finding-1";
 
 /// Gives each diagnostic its identity.
 ///
-/// Each comes with the tool that reported it. Diagnostics that agree on place, namespace, rule and message are
-/// one finding, whoever reported them: it keeps the worst level and everything said beside the message. The
-/// result is sorted by place (path or subject, line, column, end), namespace, rule, level, message; no two
-/// findings agree on all of these, so the order of `diagnostics` does not matter.
+/// Each diagnostic comes with the tool that reported it. Diagnostics with the same place, namespace, rule and message become one
+/// finding, even if different tools reported them. It keeps the worst level and all additional information. The result is sorted
+/// by place (path or subject, line, column, end), namespace, rule, level and message. No two findings agree on all of these, so the
+/// order of `diagnostics` does not matter.
 ///
 /// # Errors
 ///
-/// If `halt` is due before it is done.
+/// If `halt` stops it.
 pub fn identify(
     diagnostics: Vec<(Text, Diagnostic)>,
     sources: &Sources,
@@ -61,17 +61,17 @@ pub fn identify(
     Ok(findings)
 }
 
-/// Puts findings into the one order that they are matched and reported in.
+/// Sorts findings into the order in which they are matched and reported.
 pub(super) fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| a.diagnostic.cmp(&b.diagnostic));
 }
 
-/// The id of the finding that `entry` of namespace `ns` accepts: the same as [`Finding::id`].
+/// Returns the id of the finding that `entry` of namespace `ns` accepts, equal to [`Finding::id`].
 pub fn id_of(ns: &str, entry: &Entry) -> String {
     Digest::of(DOMAIN, &Identity { ns, entry }).short(16)
 }
 
-/// What an id covers.
+/// The data that an id covers.
 struct Identity<'a> {
     ns: &'a str,
     entry: &'a Entry,
@@ -91,7 +91,7 @@ impl ContentHash for Identity<'_> {
     }
 }
 
-/// One finding, not yet identified, for all diagnostics that say the same of the same place.
+/// Merges equal diagnostics into one finding each, without ids yet.
 fn merge(
     mut diagnostics: Vec<(Text, Diagnostic)>,
     texts: &mut Interner,
@@ -100,7 +100,7 @@ fn merge(
     fn key(d: &Diagnostic) -> (&Place, &str, &str, &str, Option<&FailedTest>) {
         (&d.place, &d.ns, &d.rule, &d.message, d.test.as_deref())
     }
-    // Equal keys are ordered down to the last field: what is kept must not depend on who spoke first. The worst
+    // Diagnostics with equal keys are ordered by all fields, so the result does not depend on which tool came first. The worst
     // level comes first.
     diagnostics.sort_by(|(tool_a, a), (tool_b, b)| {
         key(a).cmp(&key(b)).then_with(|| a.cmp(b)).then_with(|| tool_a.cmp(tool_b))
@@ -148,9 +148,9 @@ fn absorb(finding: &mut Finding, tool: Text, other: Diagnostic) {
     }
 }
 
-/// A message without what changes while the finding stays the same: `:line:column` (also the
-/// `:line:column: line:column` of closure types), and numbers. A run of digits outside backticks becomes one
-/// `#`, so that going from 9 to 10 is no change; inside backticks it belongs to a name or a value.
+/// Removes the variable parts of a message: positions `:line:column` (and `:line:column: line:column` of closure types) and
+/// numbers. A run of digits outside backticks becomes `#`, so a change from 9 to 10 does not matter. Digits inside backticks belong
+/// to a name or value and are kept.
 fn stable_message(message: &Text, texts: &mut Interner) -> Text {
     match without_numbers(message) {
         Cow::Borrowed(_) => message.clone(),
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn the_id_of_a_known_finding_never_changes() {
-        // A change here orphans every baseline entry and every alert that users have: raise the version instead.
+        // A different id orphans every baseline entry and alert of the users. If it must change, raise the version.
         let findings =
             identified("src/a.rs", "fn b() { return x; }", vec![diagnostic("src/a.rs", at(1, 10), "m")]);
         assert_eq!(findings[0].id, "4b074861bec2976e");
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_message_loses_what_varies() {
+    fn variable_parts_of_a_message_are_removed() {
         let check = |message: &str, stable: &str| assert_eq!(without_numbers(message), stable);
         check("see src/a.rs:12:5", "see src/a.rs");
         check("`{closure@src/main.rs:4:13: 4:15}` is no `A`", "`{closure@src/main.rs}` is no `A`");
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn level_and_position_stay_out_of_the_id_and_the_rest_is_in_it() {
+    fn the_id_covers_everything_except_level_and_position() {
         let text = "return x;\nreturn y;\n\nreturn x;\n";
         let id = |change: &dyn Fn(&mut Diagnostic)| {
             let mut one = diagnostic("a.rs", at(1, 1), "m");
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_tools_report_is_one_finding() {
+    fn a_diagnostic_of_two_tools_is_one_finding() {
         let related = |message: &str| Related { message: message.into(), place: None };
         let mut worse = diagnostic("a.rs", at(1, 1), "m");
         worse.related = vec![related("one"), related("two")];
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn findings_are_sorted_by_path_then_position_then_what_they_say() {
+    fn findings_are_sorted_by_path_then_position_then_content() {
         let place = |path: &str, line, column| diagnostic(path, at(line, column), "m");
         let mut ruled = place("a/b.rs", 2, 1);
         ruled.rule = "z".into();
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn giving_identities_ends_within_bounded_work_after_it_is_to_end() {
+    fn identifying_stops_within_bounded_work_when_halted() {
         const COUNT: usize = 2_000;
         let said: Vec<_> =
             (1..=COUNT as u32).map(|line| (Text::default(), diagnostic("a.rs", at(line, 1), "m"))).collect();

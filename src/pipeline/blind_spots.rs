@@ -1,4 +1,4 @@
-//! What no tool of a run looks at, by what the tools have said that they looked at.
+//! Finds blind spots: code that no tool of a run checked, according to what the tools report.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,15 +15,15 @@ use crate::model::tool::{Arg, Parse, Tool, ToolId};
 use crate::model::workspace::{LeftOut, Package, PackageId, Target, TargetKind, WhyLeftOut, Workspace};
 use crate::plan::links_in_place_of_files;
 
-/// What is known of the workspace beside what tools have said.
+/// Information about the workspace that tools do not report.
 pub(super) struct Around<'a> {
-    /// The texts of [`manifests`], by their paths.
+    /// Contents of [`manifests`] by path.
     pub(super) manifests: BTreeMap<RelPath, Vec<u8>>,
-    /// Manifests of the repository beyond the root of the workspace.
+    /// Manifests of the repository outside the workspace root.
     pub(super) beyond: &'a dyn Fn() -> Vec<RelPath>,
 }
 
-/// The manifests of the selected members that switch tests of a target off.
+/// Returns the manifests of selected members that disable tests of a target.
 pub(super) fn manifests(workspace: &Workspace, plan: &Plan) -> BTreeSet<RelPath> {
     let is_off = |target: &Target| match target.kind {
         TargetKind::Lib => !target.test || !target.doctest,
@@ -38,7 +38,7 @@ fn manifest(package: &Package) -> RelPath {
     package.dir.join("Cargo.toml")
 }
 
-/// Whether a run of `plan` looks for blind spots: not where it was asked for some tools, or for what has changed.
+/// Whether a run of `plan` looks for blind spots. It does not if only some tools or changed files were requested.
 pub(super) fn are_looked_for(plan: &Plan) -> bool {
     let selection = &plan.selection;
     plan.policy.blind_spots != policy::BlindSpots::Ignore
@@ -47,7 +47,7 @@ pub(super) fn are_looked_for(plan: &Plan) -> bool {
         && selection.skip_tools.is_empty()
 }
 
-/// The blind spots of the run that `ledger` has, and `of_tests`, sorted.
+/// Returns the blind spots of the run, including `of_tests`, sorted.
 pub(super) fn find(ledger: &Ledger<'_>, of_tests: Vec<BlindSpot>, around: &Around<'_>) -> Vec<BlindSpot> {
     let (workspace, plan) = (ledger.workspace, ledger.plan);
     let mut all: BTreeSet<_> = of_tests.into_iter().collect();
@@ -66,7 +66,7 @@ pub(super) fn find(ledger: &Ledger<'_>, of_tests: Vec<BlindSpot>, around: &Aroun
     all.into_iter().collect()
 }
 
-/// The findings about `spots` where they are denied.
+/// Returns findings about `spots`, for runs in which they are denied.
 pub(super) fn findings(spots: &[BlindSpot]) -> impl Iterator<Item = (Text, Diagnostic)> {
     spots.iter().map(|spot| {
         let diagnostic = Diagnostic {
@@ -85,7 +85,7 @@ pub(super) fn findings(spots: &[BlindSpot]) -> impl Iterator<Item = (Text, Diagn
     })
 }
 
-/// What all tools together have seen.
+/// Coverage of all tools together.
 struct Seen {
     census: Census,
     compiles: bool,
@@ -93,7 +93,7 @@ struct Seen {
     asked: Asked,
 }
 
-/// Features that the command lines of tools turn on which do not state what they have compiled.
+/// Features enabled on the command lines of tools that don't report what they compiled.
 #[derive(Default)]
 struct Asked {
     all: bool,
@@ -124,7 +124,7 @@ impl Asked {
 }
 
 impl Seen {
-    /// `None` if a tool has no verdict on something: what it would have seen is not known.
+    /// Returns the coverage; `None` if a tool has no verdict on a task, since it is unknown what it would have covered.
     fn of(ledger: &Ledger<'_>) -> Option<Self> {
         let graph = &ledger.plan.graph;
         let (census, asked) = (Census::default(), Asked::default());
@@ -152,7 +152,7 @@ impl Seen {
         (seen.compiles || seen.formats).then_some(seen)
     }
 
-    /// Selected members that no tool compiled.
+    /// Returns the selected members that no tool compiled.
     fn packages(&self, workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
         let compiled: BTreeSet<_> = self.census.targets.iter().map(|target| &target.package).collect();
         let packages = plan.packages.iter().map(|id| workspace.package(*id));
@@ -160,7 +160,7 @@ impl Seen {
         unseen.map(|package| of_package(package, "is compiled by no tool")).collect()
     }
 
-    /// Features of selected members that no tool turned on.
+    /// Returns the features of selected members that no tool enabled.
     fn features(&self, workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
         let packages = plan.packages.iter().map(|id| workspace.package(*id));
         let known = packages.filter_map(|package| Some((package, self.census.features.get(&package.name)?)));
@@ -176,7 +176,7 @@ impl Seen {
         unused.collect()
     }
 
-    /// Source files of selected members that no tool formatted, and perhaps none compiled.
+    /// Returns the source files of selected members that no tool formatted, and those that no tool compiled either.
     fn files(
         &self,
         workspace: &Workspace,
@@ -205,35 +205,35 @@ impl Seen {
     }
 }
 
-/// Whether it depends on what is cached if `tool` runs at all.
+/// Whether it depends on cached results if `tool` runs at all.
 fn is_uncertain(ledger: &Ledger<'_>, id: ToolId, tool: &Tool) -> bool {
     let graph = &ledger.plan.graph;
     let needs = graph.tools().zip(&graph.needs).filter(|(_, needs)| needs.contains(&id));
-    // The program of a test is built before it is known whether its result is cached.
+    // A test program is always built, since the cached result is looked up by the program.
     let is_cached = needs
         .into_iter()
         .any(|((other, of), _)| of.is_cached() && !of.uses_executable() && !ledger.has_no_task(other));
     tool.on_demand && is_cached
 }
 
-/// Whether one of `dirs` is around `path`.
+/// Whether `path` is below one of `dirs`.
 fn is_below_any(path: &RelPath, dirs: &BTreeSet<RelPath>) -> bool {
     let bytes = path.as_bytes();
     let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'/');
     !dirs.is_empty() && ends.into_iter().any(|(end, _)| dirs.contains(&RelPath::new(&bytes[..end])))
 }
 
-/// The directories of manifests within the workspace that are no members: the outermost ones.
+/// Returns the outermost directories in the workspace that contain a manifest and are not members.
 fn others(workspace: &Workspace) -> BTreeSet<RelPath> {
     let members: BTreeSet<_> = workspace.packages.iter().map(|package| &package.dir).collect();
     let manifests = workspace.files.iter().filter(|file| file.path.file_name() == b"Cargo.toml");
     let dirs = manifests.map(|file| RelPath::new(file.path.dir()));
-    // What `cargo vendor` has copied is nobody's to check.
+    // Code copied by `cargo vendor` need not be checked.
     let is_vendored = |dir: &RelPath| workspace.find(&dir.join(".cargo-checksum.json")).is_some();
     outermost(dirs.filter(|dir| !dir.is_root() && !members.contains(dir) && !is_vendored(dir)))
 }
 
-/// Those of `dirs` that lie in no other of them.
+/// Returns the directories among `dirs` that are not below another one.
 fn outermost(dirs: impl Iterator<Item = RelPath>) -> BTreeSet<RelPath> {
     let mut dirs: Vec<_> = dirs.collect();
     dirs.sort_by_key(|dir| dir.as_bytes().len());
@@ -246,7 +246,7 @@ fn outermost(dirs: impl Iterator<Item = RelPath>) -> BTreeSet<RelPath> {
     found
 }
 
-/// Packages and workspaces of the repository that are no part of this one.
+/// Returns packages and workspaces of the repository that are not part of this workspace.
 fn workspaces(workspace: &Workspace, others: &BTreeSet<RelPath>, around: &Around<'_>) -> Vec<BlindSpot> {
     let members: BTreeSet<_> = workspace.packages.iter().map(|package| &package.dir).collect();
     let beyond = (around.beyond)().into_iter().map(|manifest| RelPath::new(manifest.dir()));
@@ -259,7 +259,7 @@ fn workspaces(workspace: &Workspace, others: &BTreeSet<RelPath>, around: &Around
     others.iter().cloned().chain(beyond).map(spot).collect()
 }
 
-/// What counts as no file, and links that no tool is given in place of a file.
+/// Returns the paths that don't count as files, and the links that are not passed to tools as files.
 fn left_out(workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
     let spot = |path: &RelPath, reason: &str| BlindSpot {
         kind: BlindSpotKind::LeftOut,
@@ -280,7 +280,7 @@ fn left_out(workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
         .collect()
 }
 
-/// Whether the link at `path`, or the file behind a link, is a listed file where it really lies.
+/// Whether the target of the link at `path` is a listed file of the workspace.
 fn is_listed_elsewhere(workspace: &Workspace, path: &RelPath) -> bool {
     let real = path.to_path(&workspace.root).canonicalize().ok();
     let root = workspace.root.canonicalize().ok();
@@ -296,7 +296,7 @@ fn of_package(package: &Package, why: &str) -> BlindSpot {
     }
 }
 
-/// Libraries and test targets whose manifest says that they are not tested.
+/// Returns libraries and test targets whose tests are disabled in the manifest.
 fn targets(workspace: &Workspace, plan: &Plan, around: &Around<'_>) -> Vec<BlindSpot> {
     let mut spots = Vec::new();
     for package in plan.packages.iter().map(|id| workspace.package(*id)) {
@@ -331,12 +331,12 @@ fn targets(workspace: &Workspace, plan: &Plan, around: &Around<'_>) -> Vec<Blind
 }
 
 impl Ledger<'_> {
-    /// Whether `tool` has nothing to do in this run.
+    /// Whether `tool` has no task in this run.
     fn has_no_task(&self, tool: ToolId) -> bool {
         self.tasks_of(tool).is_empty()
     }
 
-    /// Whether the rules hold here by which a finding of this rule is made, and all that they ask was looked at.
+    /// Whether findings of this rule are reported in this run, and everything that the rule depends on was checked.
     pub(super) fn has_applied(&self, rule: &str) -> bool {
         let plan = self.plan;
         let is_of_tests = rule == empty::EMPTY;
@@ -360,7 +360,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn features_on_the_command_line_of_a_cargo_count_as_turned_on() {
+    fn features_on_a_cargo_command_line_count_as_enabled() {
         let asked = |run: &[&str]| {
             let mut asked = Asked::default();
             asked.add(&crate::model::testing::tool("own", Parse::ExitCode, run));
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_workspace_within_another_one_is_not_named_twice() {
+    fn a_nested_workspace_is_not_reported_separately() {
         let dirs = ["b/c", "a", "a/x", "b/c/d/e", "ab"].map(RelPath::new);
         let found: Vec<_> = outermost(dirs.into_iter()).iter().map(ToString::to_string).collect();
         assert_eq!(found, ["a", "ab", "b/c"]);

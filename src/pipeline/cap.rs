@@ -1,11 +1,12 @@
-//! The largest number of new findings that a run keeps per tool. A tool with more is incomplete, and its findings are counted by
-//! rule: nobody reads a million findings, and no report can show them.
+//! Limits the number of new findings that a run keeps per tool.
 //!
-//! Which ones are kept follows from the order of findings alone, never from that of arrival.
+//! A tool with more findings is incomplete, and its findings are counted by rule, because nobody reads a million findings and
+//! no report can show them. The sort order of findings decides which ones are kept, not the order of arrival.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::compare::matching::{Matched, Reach};
+use crate::compare::matching::Matched;
+use crate::compare::reach::Reach;
 use crate::model::finding::{Entry, Finding, State};
 use crate::model::halt::Halted;
 use crate::model::outcome::Compared;
@@ -15,14 +16,15 @@ use crate::model::text::Text;
 use crate::model::tool::ToolId;
 use crate::report::text::number;
 
-/// New findings of a tool, unless the configuration says otherwise.
+/// Default limit of new findings per tool.
 pub(super) const MOST: usize = 250_000;
 
-/// Rules that are counted in the reason.
+/// Maximum number of rules in the reason.
 const MOST_RULES: usize = 10;
 
-/// Compares `findings`, and keeps the first `most` new ones of each tool. A tool with more has no verdict: it is returned with the
-/// reason. What such a tool does not report any more is not fixed, so all is compared again with less in `reach`.
+/// Compares `findings` and keeps the first `most` new ones of each tool. Returns the tools with more, each with the reason why
+/// it is incomplete. Findings that such a tool no longer reports don't count as fixed, so everything is compared again with a
+/// smaller `reach`.
 pub(super) fn compare(
     findings: Vec<Finding>,
     most: usize,
@@ -49,7 +51,7 @@ pub(super) fn compare(
     Ok((matched, reasons))
 }
 
-/// The tools that have found more than `most` that is new, each with how often each rule was broken.
+/// Returns the tools with more than `most` new findings, each with the number of findings by rule.
 fn over<'f>(
     graph: &Graph,
     findings: &'f [Compared],
@@ -70,7 +72,7 @@ fn over<'f>(
     of_tools.filter(|(_, rules)| rules.values().sum::<usize>() > most).collect()
 }
 
-/// Why a tool that broke `rules` so often has no verdict.
+/// Formats the reason why a tool with too many findings is incomplete. `rules` are the numbers of findings by rule.
 fn reason(rules: &BTreeMap<&str, usize>, most: usize) -> String {
     let mut ranked: Vec<_> = rules.iter().collect();
     ranked.sort_by_key(|(rule, count)| (std::cmp::Reverse(**count), **rule));
@@ -78,17 +80,17 @@ fn reason(rules: &BTreeMap<&str, usize>, most: usize) -> String {
     let shown = ranked.iter().take(MOST_RULES).map(|(rule, count)| format!("{} {rule}", number(**count)));
     let mut shown: Vec<_> = shown.collect();
     if let Some(more @ 1..) = ranked.len().checked_sub(MOST_RULES) {
-        shown.push(format!("and those of {} more rules", number(more)));
+        shown.push(format!("and {} more rules", number(more)));
     }
     format!(
-        "{} new findings are more than the {} of `max-findings`, and the rest is left out: {}",
+        "{} new findings exceed `max-findings` ({}), and the rest was dropped: {}",
         number(rules.values().sum()),
         number(most),
         shown.join(", ")
     )
 }
 
-/// Leaves out what `tools` have found beyond the first `most` that are new.
+/// Drops all but the first `most` new findings of each of `tools`.
 fn cut(findings: &mut Vec<Compared>, tools: &[&str], most: usize) {
     let mut left: BTreeMap<&str, usize> = tools.iter().map(|tool| (*tool, most)).collect();
     findings.retain(|compared| {
@@ -109,7 +111,7 @@ fn cut(findings: &mut Vec<Compared>, tools: &[&str], most: usize) {
     findings.shrink_to_fit();
 }
 
-/// A [`Reach`] that trusts nothing said in some namespaces: with findings left out, what is not there is not fixed.
+/// A [`Reach`] that excludes some namespaces: if findings were dropped, a missing finding is not fixed.
 struct Without<'a> {
     reach: &'a dyn Reach,
     namespaces: BTreeSet<&'a str>,
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_ones_are_kept_and_what_is_not_new_does_not_count() {
+    fn the_first_new_findings_are_kept_and_others_do_not_count() {
         let mut findings = vec![
             found("a", &["clippy"], State::New),
             found("b", &["clippy"], State::Unchanged),
@@ -169,15 +171,15 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_counts_by_rule_most_first() {
+    fn the_reason_counts_findings_by_rule_with_the_most_frequent_first() {
         let rules = BTreeMap::from([("rare", 1), ("often", 1_200_000), ("also", 1)]);
         assert_eq!(
             reason(&rules, 250_000),
-            "1,200,002 new findings are more than the 250,000 of `max-findings`, and the rest is left out: 1,200,000 \
+            "1,200,002 new findings exceed `max-findings` (250,000), and the rest was dropped: 1,200,000 \
              often, 1 also, 1 rare"
         );
         let names: Vec<_> = (10..22).map(|at| format!("r{at}")).collect();
         let rules = names.iter().map(|name| (name.as_str(), 1)).collect();
-        assert!(reason(&rules, 1).ends_with("1 r18, 1 r19, and those of 2 more rules"));
+        assert!(reason(&rules, 1).ends_with("1 r18, 1 r19, and 2 more rules"));
     }
 }

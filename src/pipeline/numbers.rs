@@ -1,4 +1,4 @@
-//! Numbers that may only get better: from what tools state to what is judged.
+//! Collects numbers that may only improve, such as coverage, and compares them with the baseline.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,10 +14,10 @@ use crate::model::tool::{Parse, Tool, ToolId};
 
 type Baseline = BTreeMap<String, Vec<Entry>>;
 
-/// Lines of the baseline that hold numbers, each with its namespace.
+/// Baseline entries about numbers, each with its namespace.
 type Lines = Vec<(String, Entry)>;
 
-/// The lines of `baseline` that hold numbers of tools in `plan`, and the rest.
+/// Splits `baseline` into the entries about numbers of tools in `plan`, and the rest.
 pub(super) fn take<'a>(plan: &Plan, baseline: &'a Baseline) -> (Lines, Cow<'a, Baseline>) {
     let with_numbers: Vec<_> = plan.graph.tools.iter().filter(|tool| tool.states_numbers()).collect();
     if with_numbers.is_empty() {
@@ -28,7 +28,8 @@ pub(super) fn take<'a>(plan: &Plan, baseline: &'a Baseline) -> (Lines, Cow<'a, B
     (lines, Cow::Owned(rest))
 }
 
-/// What comes of the numbers of a run, compared with `lines` of the baseline. `stated` is what another run has stated, by tool.
+/// Compares the numbers of a run with `lines` of the baseline. `stated` contains the numbers of an earlier run by tool, if that one
+/// is judged.
 pub(super) fn judge(
     ledger: &Ledger<'_>,
     tools: &[ToolOutcome],
@@ -54,19 +55,19 @@ pub(super) fn judge(
     ratchet::judge(numbers, lines, |ns| judged.get(ns).copied().unwrap_or(Extent::Nothing))
 }
 
-/// A tool that is to state a number of its census, and does not, has no verdict.
+/// Removes the verdict of tools that don't report a number required by `ratchet`.
 pub(super) fn require(ledger: &mut Ledger<'_>) {
     let plan = ledger.plan;
     for (id, tool) in plan.graph.tools().filter(|(_, tool)| !tool.ratchet.is_empty()) {
         let totals = ledger.totals(id.0 as usize);
         let absent = tool.ratchet.iter().find(|number| number.of(&totals).is_none());
         if let Some(number) = absent.filter(|_| is_done(ledger, id)) {
-            ledger.note_all(id, &format!("it does not state the number of {} (`ratchet`)", number.name()));
+            ledger.note_all(id, &format!("it does not report the number of {} (`ratchet`)", number.name()));
         }
     }
 }
 
-/// Whether `tool` has something to do, and a verdict on all of it.
+/// Whether `tool` has tasks, and a verdict on all of them.
 fn is_done(ledger: &Ledger<'_>, tool: ToolId) -> bool {
     ledger.is_done(tool) && ledger.plan.graph.tasks.iter().any(|task| task.tool == tool)
 }

@@ -1,15 +1,15 @@
-//! The one way in which JSON leaves this program: values that are in memory, and documents that are written as they are made.
+//! Canonical JSON, for values in memory and for documents that are streamed. All JSON output goes through here.
 
 use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
-/// Pretty-printed with sorted keys and a newline at the end.
+/// Pretty-prints `value` with sorted keys and a final newline.
 pub(super) fn to_bytes(value: &Value) -> Vec<u8> {
     to_lines(value, usize::MAX)
 }
 
-/// The same, with a line for each value that lies in so many others: of large lists.
+/// Like [`to_bytes`], but values nested deeper than `depth` are put on one line. Keeps large lists readable.
 pub(super) fn to_lines(value: &Value, depth: usize) -> Vec<u8> {
     let mut out = Vec::new();
     write(value, Some(Indent { at: 0, most: depth }), &mut out);
@@ -17,24 +17,24 @@ pub(super) fn to_lines(value: &Value, depth: usize) -> Vec<u8> {
     out
 }
 
-/// One line with sorted keys, and its newline.
+/// Formats `value` on one line with sorted keys, followed by a newline.
 pub(super) fn to_line(value: &Value) -> Vec<u8> {
     let mut out = Vec::new();
     push_line(value, &mut out);
     out
 }
 
-/// The same at the end of `out`.
+/// Appends the result of [`to_line`] to `out`.
 pub(super) fn push_line(value: &Value, out: &mut Vec<u8>) {
     write(value, None, out);
     out.push(b'\n');
 }
 
-/// The lists of an object by their keys, each with what writes its items.
+/// The lists of an object: each key with the function that writes its items.
 pub(super) type Lists<'a> = [(&'a str, &'a dyn Fn(&mut Items<'_, '_>) -> io::Result<()>)];
 
-/// Writes an object as it is made, of small `values` and of `lists` of which one item at a time is in memory. The bytes are
-/// those that [`to_lines`] makes of all of it.
+/// Streams an object that consists of small `values` and of `lists`. Only one item of a list is in memory at a time. The
+/// bytes are the same as those of [`to_lines`] for the whole object.
 pub(super) fn write_document(
     out: &mut dyn Write,
     depth: usize,
@@ -53,7 +53,7 @@ struct Stream<'w> {
     buffer: Vec<u8>,
 }
 
-/// A list in it.
+/// Writer for the items of one list in a [`Stream`].
 pub(super) struct Items<'s, 'w> {
     stream: &'s mut Stream<'w>,
     inner: Option<Indent>,
@@ -68,7 +68,7 @@ impl Items<'_, '_> {
         self.stream.flush_long()
     }
 
-    /// Writes the next item, which holds lists of its own.
+    /// Writes the next item, an object that has streamed lists itself.
     pub(super) fn object(&mut self, values: &Map<String, Value>, lists: &Lists<'_>) -> io::Result<()> {
         self.separate();
         self.stream.object(self.inner, values, lists)
@@ -81,7 +81,7 @@ impl Items<'_, '_> {
 }
 
 impl Stream<'_> {
-    /// What is written at once.
+    /// Buffer size from which on the buffer is written out.
     const LONG: usize = 64 << 10;
 
     fn object(
@@ -138,14 +138,15 @@ impl Stream<'_> {
     }
 }
 
-/// How deep a value lies, and from where on values are not broken into lines.
+/// Nesting depth of a value, and the depth from which on values stay on one line.
 #[derive(Clone, Copy)]
 struct Indent {
     at: usize,
     most: usize,
 }
 
-/// Keys are sorted here, because another crate of the build may ask serde_json to keep them as inserted.
+/// Writes `value` with sorted keys. serde_json may not sort them, because any crate in the build can enable its
+/// `preserve_order` feature.
 fn write(value: &Value, indent: Option<Indent>, out: &mut Vec<u8>) {
     let (indent, inner) = levels(indent);
     match value {
@@ -172,7 +173,7 @@ fn write(value: &Value, indent: Option<Indent>, out: &mut Vec<u8>) {
     }
 }
 
-/// Where a value is broken into lines, if it is, and what lies in it.
+/// The indents of a value and of its items; `None` if they stay on one line.
 fn levels(indent: Option<Indent>) -> (Option<Indent>, Option<Indent>) {
     let indent = indent.filter(|indent| indent.at < indent.most);
     (indent, indent.map(|indent| Indent { at: indent.at + 1, ..indent }))
@@ -189,7 +190,7 @@ fn scalar(value: &Value, out: &mut Vec<u8>) {
 }
 
 fn push_scalar(value: &(impl serde::Serialize + ?Sized), out: &mut Vec<u8>) {
-    // Into memory: there is nothing that could fail.
+    // Writing to memory can't fail.
     let _ = serde_json::to_writer(out, value);
 }
 
@@ -219,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_sorted_and_the_end_is_a_newline() {
+    fn keys_are_sorted_and_the_last_line_ends() {
         let value = json!({ "b": [1, { "z": null, "a": "x\n" }], "a": {}, "c": [] });
         let text = String::from_utf8(to_bytes(&value)).unwrap();
         assert_eq!(
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_that_is_written_as_it_is_made_has_the_same_bytes() {
+    fn a_streamed_document_has_the_same_bytes_as_one_in_memory() {
         let items = json!([{ "d": 1, "c": [2, {}] }, 3, [], {}]);
         let whole = json!({
             "b": items,
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_list_one_piece_is_in_memory() {
+    fn a_long_list_is_written_in_pieces() {
         #[derive(Default)]
         struct Pieces(Vec<usize>);
         impl Write for Pieces {
@@ -285,14 +286,14 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_deep_is_a_line() {
+    fn deeply_nested_values_stay_on_one_line() {
         let text =
             String::from_utf8(to_lines(&json!({ "b": [{ "d": 1, "c": [2, {}] }, 3], "a": {} }), 2)).unwrap();
         assert_eq!(text, "{\n  \"a\": {},\n  \"b\": [\n    {\"c\":[2,{}],\"d\":1},\n    3\n  ]\n}\n");
     }
 
     #[test]
-    fn a_line_holds_no_newline_of_its_own() {
+    fn newlines_within_a_line_are_escaped() {
         let mut out = Vec::new();
         push_line(&json!({ "b": "x\ny", "a": [1, 2] }), &mut out);
         assert_eq!(out, b"{\"a\":[1,2],\"b\":\"x\\ny\"}\n");

@@ -1,4 +1,4 @@
-//! `report.json`: findings with their state, the verdict of each tool and of the gate.
+//! Writes `report.json`: findings with their state, the verdict of each tool, and the result of the run.
 
 use std::io::{self, Write};
 
@@ -11,7 +11,7 @@ use crate::model::blind_spot::BlindSpot;
 use crate::model::finding::{FailedTest, Fix, Place, Range, Related, Site};
 
 impl Report {
-    /// Writes `report.json` as it is made: there may be hundreds of thousands of findings.
+    /// Streams `report.json`, because there may be hundreds of thousands of findings.
     ///
     /// # Errors
     ///
@@ -28,7 +28,7 @@ impl Report {
             "suppressions": self.suppressions.iter().map(suppression).collect::<Vec<_>>(),
             "tools": self.tools.iter().map(tool).collect::<Vec<_>>(),
         });
-        let Value::Object(values) = values else { unreachable!("an object was made") };
+        let Value::Object(values) = values else { unreachable!("the value is an object") };
         let findings = |list: &mut canonical::Items<'_, '_>| {
             self.findings.iter().try_for_each(|one| list.push(&finding(one)))
         };
@@ -37,10 +37,10 @@ impl Report {
         canonical::write_document(out, usize::MAX, &values, &[("findings", &findings), ("gone", &all_gone)])
     }
 
-    /// The same in memory.
+    /// Returns `report.json` as bytes.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        // Into memory: there is nothing that could fail.
+        // Writing to memory can't fail.
         let _ = self.write(&mut bytes);
         bytes
     }

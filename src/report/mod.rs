@@ -1,7 +1,8 @@
-//! An [`Outcome`] or a [`Plan`] → the bytes of an artifact. Pure, and canonical: sorted keys, stable lists, no
-//! floats, `/` paths, a newline at the end. Knows nothing of where they are written.
+//! Turns an [`Outcome`] or a [`Plan`] into the bytes of an artifact, and artifacts into reports.
 //!
-//! And the other way round: artifacts → a [`Finished`] run → a report in some [`Format`], the same bytes each time.
+//! Artifacts are canonical: sorted keys, stable lists, no floats, `/` in paths, a newline at the end. Reading them back
+//! gives a [`Finished`] run, which is rendered in any [`Format`], with the same bytes each time. Everything here is pure
+//! and does not know where the bytes are written.
 
 pub mod blind_spots;
 mod canonical;
@@ -46,7 +47,7 @@ use crate::model::sources::Sources;
 use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
 
-/// The version of every artifact's schema. Fields are added, never changed.
+/// Schema version of all artifacts. Fields may be added but never change.
 pub const SCHEMA: u32 = 1;
 
 /// The three artifacts of a run.
@@ -56,30 +57,30 @@ pub struct Artifacts {
     pub run: Vec<u8>,
     /// `report.json`: findings, states and verdicts.
     pub report: Vec<u8>,
-    /// `tasks.jsonl`: one line a batch and a task, in plan order.
+    /// `tasks.jsonl`: one line per batch and per task, in plan order.
     pub tasks: Vec<u8>,
 }
 
 impl Artifacts {
-    /// Renders `outcome`. `with_timing` is false where two runs must not differ in a single byte.
+    /// Renders `outcome`. Without timing, two identical runs give identical bytes.
     pub fn of(workspace: &Workspace, outcome: &Outcome, with_timing: bool) -> Self {
         let mut outcome = outcome.clone();
         let Draft { run, report, tasks, .. } = Draft::of(workspace, &mut outcome, with_timing);
         Self { run, report: report.bytes(), tasks: tasks.bytes() }
     }
 
-    /// The names and bytes, in the order in which they are put in place: `run.json` last, so that where it is of
-    /// this run, the others are too.
+    /// Names and contents, in the order in which they are put in place. `run.json` comes last: if it belongs to this
+    /// run, so do the others.
     pub fn files(&self) -> [(&'static str, &[u8]); 3] {
         [("tasks.jsonl", &self.tasks), ("report.json", &self.report), ("run.json", &self.run)]
     }
 }
 
-/// The artifacts of an outcome, of which `report.json` and `tasks.jsonl` are written as they are made: of a hundred thousand
-/// findings or tasks, they take more memory than all else.
+/// The artifacts of an outcome, ready to be written. `report.json` and `tasks.jsonl` are streamed because with a hundred
+/// thousand findings or tasks they would need more memory than everything else.
 #[derive(Debug)]
 pub struct Draft<'a> {
-    /// What they are of, without its findings.
+    /// The outcome, without its findings.
     pub outcome: &'a Outcome,
     /// `run.json`.
     pub run: Vec<u8>,
@@ -90,7 +91,8 @@ pub struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// Of `outcome`, whose findings it takes. `with_timing` is false where two runs must not differ in a single byte.
+    /// Prepares the artifacts of `outcome` and takes its findings. Without timing, two identical runs give identical
+    /// bytes.
     pub fn of(workspace: &'a Workspace, outcome: &'a mut Outcome, with_timing: bool) -> Self {
         let report = Report::take(outcome);
         let outcome: &'a Outcome = outcome;
@@ -103,29 +105,29 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// A report for other programs, or for other places than the terminal.
+/// Format of a report that is not meant for the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
-    /// `report.json`, as it is.
+    /// `report.json`, unchanged.
     Json,
-    /// SARIF 2.1.0, for code scanning.
+    /// SARIF 2.1.0 for code scanning.
     Sarif,
-    /// JUnit's XML, for test reports.
+    /// JUnit XML for test reports.
     Junit,
-    /// For the summary of a CI job, or a comment.
+    /// Markdown for the summary of a CI job or a comment.
     Markdown,
-    /// Annotations of GitHub Actions.
+    /// Annotations for GitHub Actions.
     Github,
-    /// A page, complete in itself.
+    /// A self-contained HTML page.
     Html,
 }
 
 impl Format {
-    /// All of them.
+    /// Every format.
     pub const ALL: [Self; 6] =
         [Self::Json, Self::Sarif, Self::Junit, Self::Markdown, Self::Github, Self::Html];
 
-    /// As written on the command line.
+    /// Name of the format on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -144,38 +146,38 @@ impl FromStr for Format {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let names = Self::ALL.map(Self::as_str).join(", ");
         let format = Self::ALL.into_iter().find(|format| format.as_str() == text);
-        format.ok_or_else(|| format!("`{text}` is no format of a report; there are {names}"))
+        format.ok_or_else(|| format!("unknown report format `{text}`, expected one of {names}"))
     }
 }
 
-/// What reports know beside the artifacts.
+/// Context of a report that is not in the artifacts.
 #[derive(Clone, Debug, Default)]
 pub struct Around {
-    /// The sources that findings are in, as far as they are at hand.
+    /// Source files with findings, as far as they are available.
     pub sources: Sources,
-    /// Where the workspace lies below the top of its repository.
+    /// Path of the workspace below the root of its repository.
     pub base: RelPath,
-    /// Whether it lies in a repository.
+    /// Whether the workspace is in a repository.
     pub in_repository: bool,
 }
 
-/// A report, written as it is made.
+/// A report that is rendered while it is written.
 pub struct Rendered<'a>(Box<Make<'a>>);
 
 type Make<'a> = dyn Fn(&mut dyn Write, &dyn Halt) -> io::Result<Vec<String>> + 'a;
 
 impl<'a> Rendered<'a> {
-    /// One that `write` makes, the same each time.
+    /// Creates a report from a function that writes it. Each call must write the same bytes.
     pub fn new(write: impl Fn(&mut dyn Write, &dyn Halt) -> io::Result<Vec<String>> + 'a) -> Self {
         Self(Box::new(write))
     }
 
-    /// One that fits into memory.
+    /// Creates a report whose bytes are in memory.
     pub fn of_bytes(bytes: Vec<u8>) -> Self {
         Self::new(move |out, _| out.write_all(&bytes).map(|()| Vec::new()))
     }
 
-    /// Writes it, and returns what its reader will not see because it was too much for the format.
+    /// Writes the report. Returns notes about what had to be left out because of limits of the format.
     ///
     /// # Errors
     ///
@@ -189,15 +191,15 @@ impl<'a> Rendered<'a> {
     }
 }
 
-/// Gives what is in `tasks.jsonl`, read when it is asked for the first time.
+/// Returns the content of `tasks.jsonl`, which is read on the first call.
 pub type ReadTasks<'a> = dyn Fn() -> Result<&'a Tasks, ReadError> + 'a;
 
-/// The report of a run in this format: the same bytes for the same artifacts and surroundings. `tasks` reads `tasks.jsonl`, for
-/// formats that show each task.
+/// Renders `run` in `format`. The same artifacts and the same context give the same bytes. `tasks` is called only for
+/// formats that show individual tasks.
 ///
 /// # Errors
 ///
-/// If that can't be read.
+/// If `tasks` fails.
 pub fn render<'a>(
     format: Format,
     run: &'a Finished,
@@ -223,12 +225,12 @@ pub fn render<'a>(
     })
 }
 
-/// What `run.json` says of a run before it is run: policy, selection, ids.
+/// The part of `run.json` that is known before the run: policy, selection and ids.
 pub fn planned(workspace: &Workspace, plan: &Plan) -> serde_json::Map<String, serde_json::Value> {
     run::planned(workspace, plan)
 }
 
-/// `plan --format json`, written as it is made.
+/// Writes the output of `plan --format json`.
 ///
 /// # Errors
 ///
@@ -237,7 +239,7 @@ pub fn plan_json(workspace: &Workspace, plan: &Plan, out: &mut dyn Write) -> io:
     plan::write(workspace, plan, out)
 }
 
-/// `plan --format dot`.
+/// Renders the output of `plan --format dot`.
 pub fn plan_dot(plan: &Plan) -> String {
     dot::render(plan)
 }

@@ -1,4 +1,4 @@
-//! An outcome as others read it: the one value that `report.json` and every report is made of.
+//! Converts an outcome into a [`Report`], from which `report.json` and all other reports are rendered.
 
 use std::path::Path;
 
@@ -15,7 +15,8 @@ use crate::model::path::RelPath;
 use crate::model::tool::Tool;
 
 impl Report {
-    /// Takes the findings out of `outcome`, and what is gone: there may be more of them than memory for both.
+    /// Converts `outcome`. Takes its findings and gone entries instead of cloning them, because there may be too many to
+    /// have them in memory twice.
     pub fn take(outcome: &mut Outcome) -> Self {
         let findings = std::mem::take(&mut outcome.findings);
         let gone = std::mem::take(&mut outcome.gone);
@@ -42,9 +43,10 @@ fn finding(compared: Compared, suppressions: &[Suppressing]) -> Finding {
     let suppression = suppressed_by.map(|at| &suppressions[at].suppression);
     let matched_by = accepted.as_ref().map(|accepted| accepted.pass);
     let accepted_for = accepted.and_then(|accepted| accepted.entry.reason);
-    // What is no place in a file is not written there.
+    // Related places and places of failed tests are written only if they are in a file.
     let in_file = |place: &finding::Place| place.path().is_some();
-    let told = |Related { message, place }: Related| Related { message, place: place.filter(in_file) };
+    let related_in_file =
+        |Related { message, place }: Related| Related { message, place: place.filter(in_file) };
     let test = test.map(|test| {
         let FailedTest { at, item } = *test;
         Box::new(FailedTest { at: at.filter(in_file), item })
@@ -57,7 +59,7 @@ fn finding(compared: Compared, suppressions: &[Suppressing]) -> Finding {
         level,
         message,
         fatal,
-        related: related.into_iter().map(told).collect(),
+        related: related.into_iter().map(related_in_file).collect(),
         fix,
         test,
         code,
@@ -112,7 +114,7 @@ fn suppression(suppressing: &Suppressing) -> Suppression {
         reason: reason.clone(),
         owner: owner.clone(),
         expires: expires.map(|date| date.to_string()),
-        // One of `--config-file` may be anywhere.
+        // A file passed with `--config-file` may be outside of the workspace.
         file: Path::new(&**file).is_relative().then(|| file.to_string()),
         line: *line,
         rule: rule.clone(),

@@ -1,4 +1,4 @@
-//! `plan --format json`: the same facts as `run.json` before a run, with every task.
+//! `plan --format json`: like `run.json` before a run, but with every task.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use super::{SCHEMA, canonical, run};
 use crate::model::task::{Plan, PlannedBatch, Step, TaskIx};
 use crate::model::workspace::Workspace;
 
-/// Writes the plan as it is made: there may be a million tasks, in one batch or in as many.
+/// Streams the plan, because there may be a million tasks and as many batches.
 pub(super) fn write(workspace: &Workspace, plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     let graph = &plan.graph;
     let compares: Vec<_> = graph

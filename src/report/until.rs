@@ -1,17 +1,17 @@
-//! Writing that ends early: whatever a report is made of, it is halted where it is written.
+//! A writer that can be halted, so that writing a long report ends early.
 
 use std::io::{self, Write};
 
 use crate::model::halt::{Halt, Halted, Pace};
 
-/// Takes what is written until a [`Halt`] is due; then writing fails with [`Halted`].
+/// Writer that fails with [`Halted`] once a [`Halt`] is due.
 pub struct Until<'a> {
     out: &'a mut dyn Write,
     pace: Pace<'a>,
 }
 
 impl<'a> Until<'a> {
-    /// Writes to `out` until `halt` is due.
+    /// Creates a writer to `out` that fails once `halt` is due.
     pub fn new(halt: &'a dyn Halt, out: &'a mut dyn Write) -> Self {
         Self { out, pace: Pace::new(halt) }
     }
@@ -28,7 +28,7 @@ impl Write for Until<'_> {
     }
 }
 
-/// Whether `error` is that of writing which was halted.
+/// Whether `error` means that writing was halted.
 pub fn is_halt(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|error| error.is::<Halted>())
 }
@@ -40,7 +40,7 @@ mod tests {
     use crate::model::halt::testing::After;
 
     #[test]
-    fn writing_ends_within_a_stride_after_it_is_to_end() {
+    fn writing_fails_within_a_stride_after_a_halt() {
         let halt = After::new(3);
         let mut written = Vec::new();
         let mut out = Until::new(&halt, &mut written);

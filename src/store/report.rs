@@ -1,4 +1,4 @@
-//! Reports, wherever the user wants them: a file wholly old or wholly new.
+//! Writes reports to files that the user names, atomically.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -8,31 +8,32 @@ use super::atomic::{self, Content, Failed};
 use crate::model::halt::{Halt, Halted, Never};
 use crate::report::Until;
 
-/// Why a report is not where it should be.
+/// The error for a report that could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("could not write the report `{path}`: {error}")]
 pub struct NotReported {
-    /// Where.
+    /// Path of the report.
     pub path: PathBuf,
-    /// What the system said.
+    /// The error of the system.
     pub error: io::Error,
 }
 
-/// Writes a report to `path`, with the directories that it needs. What is no regular file, such as a pipe, is written
-/// to as it is.
+/// Writes a report to `path` and creates its directories. Files that are not regular, such as pipes, are
+/// written to directly.
 ///
 /// # Errors
 ///
-/// If the disk says no; a file that was there before is untouched then.
+/// If it can't be written. An existing file is unchanged then.
 pub fn write_report(path: &Path, bytes: &[u8]) -> Result<(), NotReported> {
     write_report_until(path, &Never, &|out| out.write_all(bytes))
 }
 
-/// The same of a report that `write` writes as it is made, until `halt` is due: also while a pipe is full that nobody reads from.
+/// Writes a report like [`write_report`], with the output of `write`, until `halt` is due. Also stops while a
+/// pipe is full.
 ///
 /// # Errors
 ///
-/// If the disk or `write` says no, or it was halted; a file that was there before is untouched then.
+/// If it can't be written, `write` fails, or `halt` is due. An existing file is unchanged then.
 pub fn write_report_until(
     path: &Path,
     halt: &dyn Halt,
@@ -40,7 +41,7 @@ pub fn write_report_until(
 ) -> Result<(), NotReported> {
     let write = |out: &mut dyn Write| write(&mut Until::new(halt, out));
     let failed = |error| NotReported { path: path.to_path_buf(), error };
-    // A link stays one: what it leads to is replaced.
+    // A link is kept, and its target is replaced.
     let place = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     match std::fs::metadata(&place) {
         Ok(meta) if meta.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
@@ -60,11 +61,11 @@ pub fn write_report_until(
     atomic::write_all(dir, &files).map_err(|Failed { error, .. }| failed(error))
 }
 
-/// Appends to the file at `path`, as CI services want their summaries.
+/// Appends a report to the file at `path`, such as the job summary of a CI service.
 ///
 /// # Errors
 ///
-/// If the disk says no.
+/// If it can't be written.
 pub fn append_report(path: &Path, bytes: &[u8]) -> Result<(), NotReported> {
     let append = || match std::fs::metadata(path) {
         Ok(meta) if !meta.is_file() && !meta.is_dir() => {
@@ -75,7 +76,8 @@ pub fn append_report(path: &Path, bytes: &[u8]) -> Result<(), NotReported> {
     append().map_err(|error| NotReported { path: path.to_path_buf(), error })
 }
 
-/// Opens what is no regular file, to write to it. A pipe that nobody reads is an error, and nothing to wait for.
+/// Opens a file that is not regular for writing. Returns an error for a pipe without a reader, instead of
+/// waiting for one.
 fn pipe(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.write(true);
@@ -87,7 +89,7 @@ fn pipe(path: &Path) -> io::Result<File> {
         const NOBODY: i32 = rustix::io::Errno::NXIO.raw_os_error();
         let file = match options.open(path) {
             Err(error) if error.raw_os_error() == Some(NOBODY) => {
-                return Err(io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads from this pipe"));
+                return Err(io::Error::new(io::ErrorKind::BrokenPipe, "no process reads from this pipe"));
             }
             file => file?,
         };
@@ -97,7 +99,7 @@ fn pipe(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// What is no regular file, written to as fast as it is read from.
+/// A file that is not regular, which is written to as fast as its reader reads.
 struct Pipe<'a> {
     file: File,
     halt: &'a dyn Halt,
@@ -123,7 +125,7 @@ impl Write for Pipe<'_> {
     }
 }
 
-/// Waits until there is room in a pipe, or for a tenth of a second.
+/// Waits until a pipe can be written to, but at most for a tenth of a second.
 #[cfg(unix)]
 fn wait_for_room(file: &File) -> io::Result<()> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -134,7 +136,7 @@ fn wait_for_room(file: &File) -> io::Result<()> {
     }
 }
 
-/// Nothing is opened there so that it would not block.
+/// Does nothing, because files are only opened as non-blocking on Unix.
 #[cfg(not(unix))]
 fn wait_for_room(_: &File) -> io::Result<()> {
     Ok(())
@@ -145,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_is_replaced_as_a_whole_and_its_directory_made() {
+    fn a_report_is_replaced_atomically_and_its_directory_created() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/b/report.xml");
         for text in ["long text", "short"] {
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_the_way_is_told_and_left_alone() {
+    fn an_obstacle_is_reported_and_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let error = write_report(dir.path(), b"x").unwrap_err().to_string();
         assert!(error.contains(&dir.path().display().to_string()), "{error}");
@@ -169,7 +171,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_link_stays_and_a_device_is_not_replaced() {
+    fn links_and_devices_are_not_replaced() {
         use std::os::unix::fs::{FileTypeExt, symlink};
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("file"), "old").unwrap();
@@ -184,17 +186,17 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_pipe_that_nobody_reads_is_an_error_and_one_that_is_read_gets_the_report() {
+    fn a_pipe_without_a_reader_is_an_error_and_one_with_a_reader_gets_the_report() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pipe");
         rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
         for error in [write_report(&path, b"x").unwrap_err(), append_report(&path, b"x").unwrap_err()] {
-            assert_eq!(error.error.to_string(), "nobody reads from this pipe");
+            assert_eq!(error.error.to_string(), "no process reads from this pipe");
         }
         let report = vec![b'x'; 1 << 20];
         let read = std::thread::scope(|scope| {
             let reader = scope.spawn(|| std::fs::read(&path).unwrap());
-            // Until the reader is there, nobody is.
+            // Writing fails until the reader has opened the pipe.
             while write_report(&path, &report).is_err() {
                 std::thread::yield_now();
             }
@@ -205,7 +207,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_pipe_whose_reader_does_not_read_is_given_up() {
+    fn a_pipe_whose_reader_does_not_read_is_abandoned() {
         use crate::model::halt::testing::After;
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pipe");

@@ -1,4 +1,4 @@
-//! What a run shows when it is over: on the terminal or as events, and in the reports that are asked for.
+//! Output of a finished run: on the terminal or as events, and in the requested reports.
 
 use std::cell::OnceCell;
 use std::path::Path;
@@ -11,28 +11,28 @@ use genti::report::finished::{Finished, ReadError, Tasks};
 
 use crate::render::{self, Shell, Target, View};
 use crate::reports::Reports;
-use crate::run::kept;
+use crate::session::saved_output;
 
-/// A run that is over.
-pub(crate) struct Case<'a> {
-    /// The root of its workspace.
+/// A finished run.
+pub(crate) struct FinishedRun<'a> {
+    /// Root of its workspace.
     pub(crate) root: &'a Path,
-    /// What it came to.
+    /// Outcome of the run.
     pub(crate) outcome: &'a Outcome,
-    /// The same as others will read it.
+    /// Artifacts made from the outcome.
     pub(crate) run: &'a Finished,
-    /// What became of each task.
+    /// Outcomes of the tasks.
     pub(crate) tasks: TasksDraft<'a>,
-    /// Where they are, if they could be written.
+    /// Directory of the artifacts, if they were written.
     pub(crate) dir: Option<&'a Path>,
-    /// Whether there is no baseline, and this build is the one to take it with.
+    /// True if there is no baseline and one can be created with these build flags.
     pub(crate) may_begin_baseline: bool,
-    /// Ends the writing of reports early.
+    /// Stops writing reports when due.
     pub(crate) halt: &'a dyn Halt,
 }
 
-impl Case<'_> {
-    /// Shows it, and writes `reports`. Whether all of them could be written.
+impl FinishedRun<'_> {
+    /// Shows the run and writes `reports`. Returns true if all of them were written.
     pub(crate) fn show(&self, reports: &Reports, shell: &mut Shell) -> Result<bool, End> {
         let Self { root, outcome, run: finished, tasks: draft, dir, may_begin_baseline, halt } = *self;
         let bug = |shell: &mut Shell, error: ReadError| {
@@ -48,7 +48,7 @@ impl Case<'_> {
             true => Some(read_tasks().map_err(|error| bug(shell, error))?),
             false => None,
         };
-        // Only to be shown: what can't be read by now is left out.
+        // Unreadable sources are left out, since they are only displayed.
         let around = pipeline::around(root, finished).unwrap_or_default();
         let view = View {
             run: finished,
@@ -57,7 +57,7 @@ impl Case<'_> {
             in_repository: around.in_repository,
             may_begin_baseline,
             artifacts: dir.map(render::place),
-            kept: outcome.tools.iter().map(kept).collect(),
+            kept: outcome.tools.iter().map(saved_output).collect(),
             asides: render::other_versions(outcome),
             links: shell.has_links(Target::Err).then_some(root),
             terminal: shell.columns(Target::Err),
@@ -65,7 +65,7 @@ impl Case<'_> {
             quiet: shell.quiet,
         };
         match shell.has_stream() {
-            true => shell.tell_outcome(&finished.report, dir),
+            true => shell.emit_outcome(&finished.report, dir),
             false => shell.err(render::report(&view)),
         }
         Ok(reports.write(&read_tasks, &view, &around, halt, shell))

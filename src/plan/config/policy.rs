@@ -1,4 +1,4 @@
-//! `[policy]`, and how a profile overrides it.
+//! The `[policy]` table, and its overrides in profiles.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -7,28 +7,28 @@ use std::time::Duration;
 use super::reader::{Reader, Value};
 use crate::model::policy::{Batch, BlindSpots, BuildDir, Order, Parallel, PolicyError};
 
-/// What the configuration says about the policy; the command line overrides it, defaults fill it up.
+/// A partial policy, as configured. Flags override it, and defaults complete it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyConfig {
-    /// How tasks are ordered.
+    /// Order of the tasks.
     pub order: Option<Order>,
-    /// How they are cut into batches.
+    /// Batch policy.
     pub batch: Option<Batch>,
-    /// Shuffles the order.
+    /// Seed that shuffles the order.
     pub seed: Option<u64>,
-    /// How many processes run at once.
+    /// Number of processes to run in parallel.
     pub parallel: Option<Parallel>,
-    /// Where cargo builds.
+    /// Build directory of cargo.
     pub build_dir: Option<BuildDir>,
-    /// The time that one task may take.
+    /// Time limit of each task.
     pub per_task_timeout: Option<Duration>,
-    /// The time that the whole run may take.
+    /// Time limit of the whole run.
     pub max_duration: Option<Duration>,
-    /// What becomes of blind spots.
+    /// Treatment of blind spots.
     pub blind_spots: Option<BlindSpots>,
-    /// The most new findings of a tool that are kept.
+    /// Maximum number of new findings per tool that are kept.
     pub max_findings: Option<NonZeroU32>,
-    /// Who said each of them, by its key: a flag, a variable, or `file:line`. Decides nothing.
+    /// Origin of each value, by key: a flag, an environment variable, or `file:line`. Only shown to users.
     pub origins: BTreeMap<&'static str, String>,
 }
 
@@ -45,15 +45,17 @@ const KEYS: [&str; 9] = [
     "max-findings",
 ];
 
-/// Reads a time cap: `90s`, `20m`, `1h 30m`. The command line and the environment use it too, so that one
-/// text means one thing everywhere.
+/// Parses a time limit such as `90s`, `20m` or `1h 30m`. Shared by the configuration, the command line and
+/// the environment, so that they have one syntax.
 pub fn duration(text: &str) -> Result<Duration, PolicyError> {
-    /// Far beyond any run, and small enough that sums and products of it never overflow.
+    /// Far longer than any run, and small enough that sums and products never overflow.
     const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
     match humantime::parse_duration(text) {
         Ok(duration) if !duration.is_zero() && duration <= LONGEST => Ok(duration),
-        Ok(_) => Err(PolicyError(format!("duration `{text}` is not between 1ns and 366 days"))),
-        Err(error) => Err(PolicyError(format!("`{text}` is no duration such as `90s` or `20m`: {error}"))),
+        Ok(_) => Err(PolicyError(format!("duration `{text}` is out of range, expected 1ns to 366 days"))),
+        Err(error) => Err(PolicyError(format!(
+            "invalid duration `{text}`, expected one such as `90s` or `20m`: {error}"
+        ))),
     }
 }
 

@@ -1,32 +1,34 @@
-//! The results of tasks by their keys: a log that is appended to, read in one go, and verified entry by entry.
+//! `results.log`: an append-only log of results by key, read as a whole and verified entry by entry.
 //!
 //! # Overview
 //!
-//! A directory holds one log, `results.log`: a header, then entries, each with its length, the day on which it was last
-//! of use, its key, a checksum and the result. Opening it is one read and a walk over the lengths. Of several entries with
-//! one key the last one counts. What a run adds is appended in one write, under a lock, so that runs may share the
-//! directory; nothing is ever changed in place.
+//! A directory holds one log: a header, then entries, each with its length, the day on which it was last used, its key, a checksum
+//! and the result. Opening the log takes one read and a walk over the lengths. If several entries have the same key, the last one
+//! counts. A run appends its results in one write, under a lock, so that several runs can share the directory. Nothing is ever
+//! changed in place.
 //!
 //! # Damage
 //!
-//! The checksum covers the result under the key, and is verified when an entry is asked for: a bit that has changed makes
-//! a miss. A length that has changed makes what follows garbage, which verifies as little. A write that was cut leaves an
-//! end that is no entry. So nothing is synced: what a power cut takes is computed again. A log with garbage in it is
-//! written anew by the next run that adds something. A log of a newer version is left alone.
+//! The checksum covers key and result and is verified on lookup, so a flipped bit in an entry is a cache miss. A wrong length turns
+//! the rest of the log into garbage, which fails verification as well, and an interrupted write leaves an incomplete entry at the
+//! end. Therefore nothing is synced: results lost in a power cut are computed again. The next run that adds results rewrites a
+//! damaged log. A log of a newer version is left alone.
 //!
 //! # Trust
 //!
-//! A checksum is no signature: whoever can write to the log can make a run believe anything. So one that others can write to,
-//! or that another user has put there, is not read (`trust.rs`), and is written anew.
+//! A checksum is not a signature: whoever can write to the log can forge results. A log that others can write to, or that belongs
+//! to another user, is therefore not read (`trust.rs`), and is rewritten.
 //!
 //! # Size
 //!
-//! When a run has added something and the log is larger than [`CAP`], or more than half of it is dead, it is written anew:
-//! with what this run used, then the newest entries, up to three quarters of the cap.
+//! A run that has added results rewrites the log if it is larger than [`CAP`] or more than half of it is dead. The new log contains
+//! the entries that this run used, then the newest ones, up to three quarters of the cap.
 //!
-//! An embedded database would do all of this and more. What is needed of one here is little: no ranges, no transactions,
-//! no readers beside a writer. `redb`, the best kept of them, takes more than twice as long for a hundred thousand results
-//! (`benches/store`), and in its newest version needs a newer Rust than this program promises.
+//! # Why not a database
+//!
+//! An embedded database would do all of this and more, but no ranges, transactions or concurrent readers are needed here. `redb`,
+//! the best maintained one, takes more than twice as long for 100,000 results (`benches/store`), and its newest version needs a
+//! newer Rust than this program supports.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -36,58 +38,54 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::artifacts::StoreError;
-use super::tag::Made;
-use super::{contents, tag, trust};
 use crate::disk;
 use crate::model::digest::Digest;
+use crate::store::contents::{self, RESULT_LOG as NAME, RESULT_LOG_LOCK as LOCK, RESULT_LOG_MAGIC as MAGIC};
+use crate::store::tag::{self, Creator};
+use crate::store::{StoreError, trust};
 
-/// The bytes that a log may have before it is written anew.
+/// Size in bytes above which the log is rewritten.
 pub const CAP: u64 = 256 << 20;
 
-/// The bytes that dead entries may take, however few others there are.
+/// Size in bytes of dead entries that never causes a rewrite.
 const DEAD: u64 = 1 << 20;
 
-/// For how many days of use an entry says the same day: to say a new one, it is written again.
+/// Precision in days of an entry's last use. A new day can only be recorded by writing the entry again.
 const WEEK: u32 = 7;
 
-/// What the log is called.
-pub(super) const NAME: &str = "results.log";
-/// What runs lock that write to it.
-const LOCK: &str = "lock";
-const MAGIC: &[u8; 8] = b"gentilog";
 const VERSION: u32 = 2;
 const HEADER: usize = MAGIC.len() + 4;
-/// Length, day, key, checksum.
+/// Size of an entry without its result: length, day, key, checksum.
 const HEAD: usize = 4 + 4 + 32 + 16;
 
-/// A directory with results, as it was when it was opened, and what is to be added.
+/// The log of a directory as it was when it was opened, and the results to add.
 #[derive(Debug)]
-pub struct Results {
+pub struct ResultLog {
     dir: PathBuf,
-    /// Days since 1970.
+    /// Current day, in days since 1970.
     today: u32,
     log: Vec<u8>,
     entries: Vec<Entry>,
-    /// The last entry of each key, by the first bytes of the key. Should two keys have them in common, the first is not
-    /// found: what is found is compared with the whole key.
+    /// The last entry of each key, by the first bytes of the key. If two keys share these bytes, the earlier one is a miss, since
+    /// lookups compare the whole key.
     index: HashMap<u64, u32, BuildHasherDefault<Uniform>>,
-    /// Whether there is garbage in the log.
+    /// Whether the log contains garbage.
     is_damaged: bool,
-    /// Whether the log is one of a newer version.
+    /// Whether a newer version wrote the log.
     is_newer: bool,
-    /// Why the log is not used, if it can't be trusted.
+    /// The reason why the log can't be trusted, if so.
     distrust: Option<String>,
-    /// The bytes of entries that others have replaced.
+    /// Size in bytes of replaced entries.
     dead: u64,
-    /// Whether there are any among `entries`: those stay, also once the log was written anew.
+    /// Whether `entries` contains replaced entries. Remains true after a rewrite, since `entries` does not change.
     has_replaced: bool,
     added: Added,
-    /// Keys that were added and are written.
+    /// Keys of results that this run added and has written.
     written: HashSet<Digest>,
 }
 
-/// What is to be added, in the order in which it came: the next run asks in much the same order, and finds it side by side.
+/// Results to add, in the order in which they were added. The next run looks them up in nearly the same order, so neighbours are
+/// found without the index.
 #[derive(Debug, Default)]
 struct Added {
     results: Vec<(Digest, Vec<u8>)>,
@@ -110,14 +108,14 @@ impl Added {
     }
 }
 
-/// Where in the log an entry is.
+/// Position of an entry in the log.
 #[derive(Debug)]
 struct Entry {
-    /// Of its head.
+    /// Offset of its head.
     at: usize,
     len: u32,
     day: u32,
-    /// Whether this run has asked for it.
+    /// Whether this run has looked it up.
     used: AtomicBool,
 }
 
@@ -127,11 +125,11 @@ impl Entry {
     }
 }
 
-/// Where the next result may be.
+/// A guess of where the next result is.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Next(usize);
 
-/// Keys are digests: any eight bytes of one are a hash.
+/// A hasher that does nothing, since keys are digests and any eight bytes of a digest are a good hash.
 #[derive(Debug, Default)]
 struct Uniform(u64);
 
@@ -149,36 +147,37 @@ impl Hasher for Uniform {
     }
 }
 
-/// What [`Results::clean`] has removed.
+/// Entries removed by [`ResultLog::clean`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cleaned {
-    /// Entries that were removed.
+    /// Number of removed entries.
     pub entries: usize,
-    /// Bytes that are free now.
+    /// Number of freed bytes.
     pub bytes: u64,
 }
 
-impl Results {
-    /// Opens the results in `dir`, which is made if it is not there; `today` in days since 1970.
+impl ResultLog {
+    /// Opens the results in `dir`, which is created if necessary. `today` is in days since 1970.
     ///
     /// # Errors
     ///
-    /// If the directory is not ours, or can't be made or read. A log that can't be understood is no error.
+    /// If the directory was not created by genti, or can't be created or read. An invalid log is not an
+    /// error.
     pub fn open(dir: &Path, today: u32) -> Result<Self, StoreError> {
         make_for_results(dir)?;
-        // Elsewhere than under a target directory, there may be anything beside the results: then they go unmarked.
-        if tag::maker(dir)? == Made::Unknown && contents::holds_only(dir, is_part) {
+        // A directory outside of a target directory may contain other files. It is not tagged then.
+        if tag::creator(dir)? == Creator::Unknown && contents::holds_only(dir, contents::is_part_of_log) {
             tag::mark(dir)?;
         }
         let path = dir.join(NAME);
         let (log, distrust) = match trust::read(&path) {
             Ok(log) => (log, None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), None),
-            // To be written anew.
+            // An untrusted log, which is rewritten.
             Err(error)
                 if error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none() =>
             {
-                (Vec::new(), Some(format!("`{}` was not used: {error}; it is written anew", path.display())))
+                (Vec::new(), Some(format!("ignored `{}`: {error}; it will be replaced", path.display())))
             }
             Err(error) => return Err(StoreError::Io { path, error }),
         };
@@ -188,12 +187,12 @@ impl Results {
         Ok(results)
     }
 
-    /// Why what is in the directory was not used, if somebody could have forged it.
+    /// The reason why the log was not used, if somebody else could have forged it.
     pub fn distrust(&self) -> Option<&str> {
         self.distrust.as_deref()
     }
 
-    /// The same of a log that was read before.
+    /// Like [`open`](Self::open), for a log that has been read from `dir`.
     pub(crate) fn read(dir: &Path, today: u32, log: Vec<u8>) -> Self {
         let mut results = Self {
             dir: dir.to_path_buf(),
@@ -217,7 +216,7 @@ impl Results {
         results
     }
 
-    /// A log with these entries.
+    /// Encodes a log with these entries.
     #[cfg(all(feature = "cli", any(test, fuzzing)))]
     pub(crate) fn log_of(entries: &[(Digest, Vec<u8>)]) -> Vec<u8> {
         let mut log = [&MAGIC[..], &VERSION.to_le_bytes()].concat();
@@ -225,9 +224,9 @@ impl Results {
         log
     }
 
-    /// Finds the entries. Whether they are whole is seen when they are asked for.
+    /// Finds the entries, without verifying their checksums.
     fn walk(&mut self) {
-        // Most are small.
+        // Most entries are small.
         self.entries.reserve(self.log.len() / 60);
         let mut at = HEADER;
         while at < self.log.len() {
@@ -253,13 +252,13 @@ impl Results {
         }
     }
 
-    /// The result with this key, if there is one that is whole.
+    /// Returns the result with this key; `None` if it is absent or damaged.
     pub fn get(&self, key: &Digest) -> Option<&[u8]> {
         self.get_next(key, &mut Next::default())
     }
 
-    /// The same for who asks for many in the order in which they were put: `next` is where that one was of which the last
-    /// question was.
+    /// Like [`get`](Self::get), but faster for callers that look up many results in the order in which they were added: `next`
+    /// remembers the position behind the last one.
     pub fn get_next(&self, key: &Digest, next: &mut Next) -> Option<&[u8]> {
         if let Some(added) = self.added.get(key) {
             return Some(added);
@@ -268,13 +267,13 @@ impl Results {
         *next = Next(at + 1);
         let entry = &self.entries[at];
         entry.used.store(true, Relaxed);
-        self.whole(entry)
+        self.verified(entry)
     }
 
-    /// The place of the last entry with this key, which may be `next`.
+    /// Returns the index of the last entry with this key. Tries `next` first.
     fn find(&self, key: &Digest, next: Next) -> Option<usize> {
         let is_it = |entry: &Entry| *self.key(entry) == key.0;
-        // Whether a later one has replaced it is not known of one that is not looked up.
+        // Without the index, a replaced entry can't be recognized.
         if !self.has_replaced && self.entries.get(next.0).is_some_and(is_it) {
             return Some(next.0);
         }
@@ -290,33 +289,34 @@ impl Results {
         self.log[entry.at + 8..].first_chunk().expect("an entry has a head")
     }
 
-    fn whole(&self, entry: &Entry) -> Option<&[u8]> {
+    /// Returns the result in `entry`; `None` if its checksum is wrong.
+    fn verified(&self, entry: &Entry) -> Option<&[u8]> {
         let head = &self.log[entry.at..entry.at + HEAD];
         let result = &self.log[entry.at + HEAD..][..entry.len as usize];
         (head[HEAD - 16..] == checksum(self.key(entry), result)).then_some(result)
     }
 
-    /// The entries that no later one has replaced, as they come in the log.
+    /// Returns the entries that were not replaced, in the order of the log.
     fn live(&self) -> impl Iterator<Item = &Entry> {
         let is_last = |at: u32, entry| self.index.get(&head(self.key(entry))) == Some(&at);
         (0..).zip(&self.entries).filter(move |(at, entry)| is_last(*at, entry)).map(|(_, entry)| entry)
     }
 
-    /// Whether there is an entry with this key that is not whole.
+    /// Whether the entry with this key is damaged.
     pub fn is_damaged(&self, key: &Digest) -> bool {
         self.get(key).is_none() && self.entry(key).is_some()
     }
 
-    /// Adds a result, or replaces the one with this key. Others see it after [`flush`](Self::flush).
+    /// Adds a result or replaces the one with this key. Other runs see it after [`flush`](Self::flush).
     pub fn put(&mut self, key: Digest, result: Vec<u8>) {
         self.added.put(key, result);
     }
 
-    /// Writes what was added.
+    /// Writes the added results.
     ///
     /// # Errors
     ///
-    /// If it can't be written. What was there before still is, and an end that is no entry may be behind it.
+    /// If they can't be written. Earlier entries are intact, but an incomplete entry may follow them.
     pub fn flush(&mut self) -> io::Result<()> {
         if self.added.results.is_empty() || self.is_newer {
             self.added = Added::default();
@@ -325,7 +325,7 @@ impl Results {
         let _lock = lock(&self.dir)?;
         let added = std::mem::take(&mut self.added);
         let path = self.dir.join(NAME);
-        // Nobody else writes while we hold the lock.
+        // Nobody else writes while this process holds the lock.
         let mut file = trust::open(&path)?;
         self.is_damaged |= trust::check(&file, &path).is_err();
         let mut begin = Vec::new();
@@ -334,7 +334,7 @@ impl Results {
         match version(&begin) {
             Some(VERSION) if !self.is_damaged => file.seek(SeekFrom::End(0))?,
             Some(newer) if newer > VERSION => return Ok(()),
-            // Nothing, or garbage: what is whole of it comes back when the run ends.
+            // The file is empty or damaged.
             _ => {
                 drop(file);
                 return self.rewrite(added);
@@ -346,25 +346,25 @@ impl Results {
         self.written.extend(added.places.keys());
         let end = file.stream_position()?;
         if let Err(error) = file.write_all(&bytes) {
-            // Best effort: what is left is no entry, and costs the next run a rewrite.
+            // If this fails, an incomplete entry remains, and the next run rewrites the log.
             let _ = file.set_len(end);
             return Err(error);
         }
         Ok(())
     }
 
-    /// To be called when a run is over: writes what is left, says of what was asked for that it was of use today, and makes
-    /// the log smaller if it is too large.
+    /// Completes a run: writes the remaining results, renews the day of results that were used, and shrinks the log if it is too
+    /// large.
     ///
     /// # Errors
     ///
-    /// As [`flush`](Self::flush).
+    /// Like [`flush`](Self::flush).
     pub fn finish(&mut self) -> io::Result<()> {
-        let is_stale =
+        let has_old_day =
             |entry: &&Entry| entry.used.load(Relaxed) && entry.day.saturating_add(WEEK) <= self.today;
-        let again = |entry| Some((Digest(*self.key(entry)), self.whole(entry)?.to_vec()));
-        let again: Vec<_> = self.live().filter(is_stale).filter_map(again).collect();
-        for (key, result) in again {
+        let renew = |entry| Some((Digest(*self.key(entry)), self.verified(entry)?.to_vec()));
+        let renewed: Vec<_> = self.live().filter(has_old_day).filter_map(renew).collect();
+        for (key, result) in renewed {
             if !self.written.contains(&key) && self.added.get(&key).is_none() {
                 self.added.put(key, result);
             }
@@ -379,22 +379,21 @@ impl Results {
         self.rewrite(Added::default())
     }
 
-    /// Writes the log anew: what is on the disk by now and whole, and `added`; of what is too much, the oldest that is of no
-    /// use to this run is left out. The lock is held.
+    /// Rewrites the log with its present intact entries and `added`. If there are too many, the oldest entries that this run did
+    /// not use are left out. The caller holds the lock.
     fn rewrite(&mut self, added: Added) -> io::Result<()> {
         let log = trust::read(&self.dir.join(NAME)).unwrap_or_default();
         let now = Self::read(&self.dir, self.today, log);
         let is_used = |key: &Digest| {
-            let is_asked_for = |entry: &Entry| entry.used.load(Relaxed);
-            self.written.contains(key) || self.entry(key).is_some_and(is_asked_for)
+            self.written.contains(key) || self.entry(key).is_some_and(|entry| entry.used.load(Relaxed))
         };
         let entries = now.live().map(|entry| (Digest(*now.key(entry)), entry));
         let mut entries: Vec<_> = entries.map(|(key, entry)| (is_used(&key), key, entry)).collect();
-        // What is of use, then the newest.
+        // Used entries first, then the newest.
         entries.sort_by_key(|(is_used, _, entry)| (!is_used, std::cmp::Reverse(entry.at)));
         let mut left = CAP / 4 * 3;
         entries.retain(|(_, key, entry)| {
-            let fits = entry.size() <= left && added.get(key).is_none() && now.whole(entry).is_some();
+            let fits = entry.size() <= left && added.get(key).is_none() && now.verified(entry).is_some();
             left -= if fits { entry.size() } else { 0 };
             fits
         });
@@ -404,7 +403,7 @@ impl Results {
         let mut bytes = Vec::new();
         for (_, key, entry) in entries {
             bytes.clear();
-            push(&mut bytes, &key.0, entry.day, now.whole(entry).unwrap_or_default());
+            push(&mut bytes, &key.0, entry.day, now.verified(entry).unwrap_or_default());
             out.write_all(&bytes)?;
         }
         for (key, result) in &added.results {
@@ -420,7 +419,7 @@ impl Results {
         Ok(())
     }
 
-    /// An unfinished log without entries.
+    /// Creates a temporary file with the header of a log.
     fn begin(&self) -> io::Result<tempfile::NamedTempFile> {
         let mut file = trust::unfinished(&self.dir)?;
         file.as_file_mut().write_all(MAGIC)?;
@@ -428,7 +427,7 @@ impl Results {
         Ok(file)
     }
 
-    /// Removes the entries that were last of use more than `days` ago, to within a week.
+    /// Removes the entries that were last used more than `days` ago, to within a week.
     ///
     /// # Errors
     ///
@@ -445,7 +444,7 @@ impl Results {
         let mut file = self.begin()?;
         let mut bytes = Vec::new();
         for entry in self.live().filter(|entry| !is_old(entry)) {
-            if let Some(result) = self.whole(entry) {
+            if let Some(result) = self.verified(entry) {
                 push(&mut bytes, self.key(entry), entry.day, result);
             }
         }
@@ -455,19 +454,8 @@ impl Results {
     }
 }
 
-/// Whether a file of this name in a directory with results is one that goes with them.
-pub(super) fn is_part(name: &str) -> bool {
-    [NAME, LOCK, tag::NAME].contains(&name) || contents::is_unfinished(name)
-}
-
-/// Whether there is a log at `path`.
-pub(super) fn is_log(path: &Path) -> bool {
-    let mut begin = [0; MAGIC.len()];
-    disk::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == *MAGIC
-}
-
-/// Makes `dir` unless it is there, for this user only to write to. One that is there may be anybody's: whether what is in it
-/// can be trusted is another question.
+/// Creates `dir` unless it exists, writable for this user only. An existing directory may have any owner;
+/// files in it are checked separately.
 fn make_for_results(dir: &Path) -> Result<(), StoreError> {
     let foreign = |what| Err(StoreError::Foreign { path: dir.to_path_buf(), what });
     match std::fs::symlink_metadata(dir) {
@@ -486,7 +474,7 @@ fn make_for_results(dir: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Waits for other runs that write here: they don't take long.
+/// Locks the directory for writing. Other runs hold the lock only briefly.
 fn lock(dir: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.create(true).truncate(false).read(true).write(true);
@@ -495,7 +483,7 @@ fn lock(dir: &Path) -> io::Result<File> {
     Ok(lock)
 }
 
-/// What the header says, if it is one.
+/// Returns the version in the header; `None` if there is no valid header.
 fn version(log: &[u8]) -> Option<u32> {
     let (version, _) = log.strip_prefix(MAGIC)?.split_first_chunk()?;
     Some(u32::from_le_bytes(*version))
@@ -505,11 +493,12 @@ fn number(bytes: &[u8]) -> u32 {
     bytes.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
 }
 
-/// The first bytes of a key.
+/// Returns the first bytes of a key, by which it is indexed.
 fn head(key: &[u8; 32]) -> u64 {
     Digest(*key).low_u64()
 }
 
+/// Appends an entry to `out`.
 fn push(out: &mut Vec<u8>, key: &[u8; 32], day: u32, result: &[u8]) {
     out.extend_from_slice(&(result.len() as u32).to_le_bytes());
     out.extend_from_slice(&day.to_le_bytes());
@@ -518,7 +507,7 @@ fn push(out: &mut Vec<u8>, key: &[u8; 32], day: u32, result: &[u8]) {
     out.extend_from_slice(result);
 }
 
-/// Covers the key too: a result must not be found under another one.
+/// Returns the checksum of an entry. It covers the key, so that a result can't be found under another key.
 fn checksum(key: &[u8; 32], result: &[u8]) -> [u8; 16] {
     let mut check = [0; 16];
     check.copy_from_slice(&blake3::keyed_hash(key, result).as_bytes()[..16]);

@@ -1,20 +1,20 @@
-//! Files that a tool searches for, or that its command line names, and that are no inputs of its tasks: configuration above the
-//! workspace, in the user's directories, or in a file that git ignores.
+//! Files that a tool searches for or that its command line names, and that are not inputs of its tasks: configuration above the
+//! workspace, in the user's directories, or in an ignored file.
 //!
-//! Each tool searches in its own way, which its definition states ([`Search`]). A file that is not there is looked for all the
-//! same: its appearance is a change.
+//! Each tool searches in its own way, which its definition states ([`Search`]). Absent files count too, because their appearance
+//! is a change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
-use super::keys::Ground;
+use super::inputs::KeyInputs;
+use crate::disk;
 use crate::model::path::RelPath;
 use crate::model::tool::{Arg, Search, Start, Tool, ToolId};
 use crate::model::workspace::Workspace;
 use crate::scan::{CargoConfig, read_text};
 
-/// Where variables lead that are not set, below the user's home directory.
+/// Values of unset variables, relative to the user's home directory.
 const DEFAULTS: [(&str, &str); 5] = [
     ("CARGO_HOME", ".cargo"),
     ("RUSTUP_HOME", ".rustup"),
@@ -23,17 +23,12 @@ const DEFAULTS: [(&str, &str); 5] = [
     ("XDG_DATA_HOME", ".local/share"),
 ];
 
-/// The directories of the workspace, listed when they are first asked for.
-#[derive(Default)]
-pub(super) struct Dirs(OnceLock<Vec<PathBuf>>);
-
-impl Ground<'_> {
-    /// The files that decide the results of the tool and are no inputs of its tasks, whether or not they are there: each with
-    /// a name that does not say where on this machine it is.
+impl KeyInputs<'_> {
+    /// Returns the files, present or absent, that the tool searches for. Each has a name that is the same on every machine.
     pub(super) fn searched(&self, id: ToolId) -> Vec<(String, PathBuf)> {
         let tool = self.plan.graph.tool(id);
         let mut found =
-            Found { ground: self, id, paths: Vec::new(), seen: BTreeSet::new(), names: BTreeMap::new() };
+            Found { inputs: self, id, paths: Vec::new(), seen: BTreeSet::new(), names: BTreeMap::new() };
         let uses_cargo = tool.inherits() || self.identities[id.0 as usize].runs_cargo;
         for search in &tool.searches {
             found.search(search, uses_cargo);
@@ -57,12 +52,30 @@ impl Ground<'_> {
         found.paths
     }
 
-    /// Every directory in which a file or a package of the workspace lies, and all above it: as it is called, and where it
-    /// really is.
+    /// Returns the existing files that the command line of tool `id` names, also after `=` or `@`, without files of the
+    /// workspace.
+    pub(super) fn arguments(&self, id: ToolId, tool: &Tool) -> Vec<PathBuf> {
+        let root = &self.workspace.root;
+        let words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
+        let names = words.flat_map(|word| {
+            let value = word.split_once('=').map(|(_, value)| value);
+            [Some(word), value, word.strip_prefix('@')].into_iter().flatten()
+        });
+        let is_path = |name: &&str| !name.is_empty() && name.len() < 4096 && !name.contains(['\n', '\0']);
+        let paths = names.filter(is_path).map(|name| disk::without_dots(&root.join(name)));
+        let named = self.declared.named(id);
+        let within = |path: &Path| self.workspace.find(&RelPath::between(root, path)?);
+        paths
+            .filter(|path| within(path).is_none_or(|file| !named.contains(&file)) && path.is_file())
+            .collect()
+    }
+
+    /// Returns every directory that contains a file or package of the workspace, and all directories above it, with links both
+    /// resolved and unresolved.
     pub(super) fn dirs(&self) -> &[PathBuf] {
         self.dirs.0.get_or_init(|| {
             let Workspace { root, files, packages, .. } = self.workspace;
-            // Most files lie in the same directory as the one before.
+            // Most files are in the same directory as the file before.
             let mut last = None;
             let of_files = files.iter().map(|file| file.path.dir());
             let of_files = of_files.filter(|dir| last.replace(*dir) != Some(*dir)).map(RelPath::new);
@@ -77,7 +90,7 @@ impl Ground<'_> {
                 let mut dir = Some(dir);
                 while let Some(next) = dir.filter(|dir| !dir.is_outside() || dir.file_name() != b"..") {
                     dir = next.parent();
-                    // What lies above a directory that was met before has been met, too.
+                    // If the directory has been visited, so have all directories above it.
                     if !within.insert(next) {
                         break;
                     }
@@ -88,12 +101,12 @@ impl Ground<'_> {
                 dir.ancestors().all(|dir| dirs.insert(dir.to_path_buf()));
             };
             for dir in &within {
-                let place = RelPath::without_dots(&dir.to_path(root));
+                let place = disk::without_dots(&dir.to_path(root));
                 let is_link = place.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
                 if is_link || dir.is_root() {
                     let real = place.canonicalize().ok().filter(|real| real.is_dir());
                     real.iter().for_each(|real| climb(real));
-                    // A link to a file is no directory under any name.
+                    // A link to a file is skipped under both names.
                     real.iter().for_each(|_| climb(&place));
                 } else {
                     climb(&place);
@@ -106,23 +119,23 @@ impl Ground<'_> {
 
 /// The files that one tool searches for.
 struct Found<'a, 'b> {
-    ground: &'a Ground<'b>,
+    inputs: &'a KeyInputs<'b>,
     id: ToolId,
     paths: Vec<(String, PathBuf)>,
     seen: BTreeSet<PathBuf>,
-    /// How many files have each name.
+    /// Number of files with each name.
     names: BTreeMap<String, u32>,
 }
 
 impl Found<'_, '_> {
     /// Adds a file, unless it is an input of every task of the tool.
     fn add(&mut self, name: String, path: PathBuf) {
-        let Ground { workspace, declared, .. } = self.ground;
+        let KeyInputs { workspace, declared, .. } = self.inputs;
         let within = RelPath::between(&workspace.root, &path);
         let file = within.as_ref().and_then(|path| workspace.find(path));
         let is_declared = file.is_some_and(|file| declared.shared(self.id).binary_search(&file).is_ok());
         if !is_declared && self.seen.insert(path.clone()) {
-            // Files that a variable may lead to in several ways are told apart by their order.
+            // A variable may lead to several files with one name. Their order distinguishes them.
             let count = self.names.entry(name.clone()).or_insert(0);
             *count += 1;
             let name = if *count == 1 { name } else { format!("{name} ({count})") };
@@ -130,40 +143,40 @@ impl Found<'_, '_> {
         }
     }
 
-    /// Adds a file that is called by where it lies, seen from the workspace.
+    /// Adds a file under its path from the workspace root.
     fn add_place(&mut self, path: PathBuf) {
-        let path = RelPath::without_dots(&path);
-        let name = RelPath::between(&self.ground.workspace.root, &path);
+        let path = disk::without_dots(&path);
+        let name = RelPath::between(&self.inputs.workspace.root, &path);
         self.add(name.map_or_else(|| path.display().to_string(), |name| name.to_string()), path);
     }
 
     fn search(&mut self, search: &Search, uses_cargo: bool) {
-        let ground = self.ground;
-        let root = &ground.workspace.root;
+        let inputs = self.inputs;
+        let root = &inputs.workspace.root;
         let Search { start, upwards, name } = search;
         match start {
             Start::Files => {
-                for dir in ground.dirs() {
+                for dir in inputs.dirs() {
                     self.add_place(dir.join(name));
                 }
             }
             Start::Absolute => self.add(name.clone(), PathBuf::from(name)),
             Start::Root => self.search_from(root, "", search),
             Start::Home => {
-                let home = ground.env.get("HOME").or_else(|| ground.env.get("USERPROFILE"));
+                let home = inputs.env.get("HOME").or_else(|| inputs.env.get("USERPROFILE"));
                 home.into_iter().for_each(|home| self.add(format!("~/{name}"), Path::new(home).join(name)));
             }
             Start::Variable(variable) => {
-                let of_cargo = if uses_cargo { ground.config.variable(variable) } else { Vec::new() };
-                let value = ground.env.get(variable);
+                let of_cargo = if uses_cargo { inputs.config.variable(variable) } else { Vec::new() };
+                let value = inputs.env.get(variable);
                 let values = value.into_iter().flat_map(|value| match variable.ends_with("DIRS") {
                     true => std::env::split_paths(value).collect(),
                     false => vec![PathBuf::from(value)],
                 });
-                let home = ground.env.get("HOME").map(Path::new);
+                let home = inputs.env.get("HOME").map(Path::new);
                 let default = DEFAULTS.iter().find(|(name, _)| name == variable);
                 let default = default.and_then(|(_, dir)| Some(home?.join(dir)));
-                // An unset variable has its default, and so has one of the base directories that is not absolute.
+                // The default applies to unset variables, and to XDG variables whose value is not absolute.
                 let is_base = variable.starts_with("XDG_");
                 let default = default.filter(|_| is_base || value.is_none());
                 let values: Vec<_> = values.chain(of_cargo).chain(default).collect();
@@ -178,41 +191,26 @@ impl Found<'_, '_> {
         }
     }
 
-    /// Searches in `dir` and, if the search goes upwards, in all directories above it: as it is called, and where it really is.
+    /// Searches in `dir` and, if the search goes upwards, in all directories above it, with links both resolved and unresolved.
     fn search_from(&mut self, dir: &Path, prefix: &str, search: &Search) {
         let Search { upwards, name, .. } = search;
         if !upwards {
             return self.add(format!("{prefix}{name}"), dir.join(name));
         }
-        let dir = RelPath::without_dots(dir);
+        let dir = disk::without_dots(dir);
         for start in [Some(dir.clone()), dir.canonicalize().ok()].into_iter().flatten() {
             start.ancestors().for_each(|dir| self.add_place(dir.join(name)));
         }
     }
 
-    /// Adds the files that the command line of `tool` names beside those of the workspace: after a `=` or a `@`, too.
+    /// Adds files that the command line of `tool` names and that are not declared inputs, including names after `=` or `@`.
     fn named(&mut self, tool: &Tool) {
-        let root = &self.ground.workspace.root;
-        let words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
-        let names = words.flat_map(|word| {
-            let value = word.split_once('=').map(|(_, value)| value);
-            [Some(word), value, word.strip_prefix('@')].into_iter().flatten()
-        });
-        let is_path = |name: &&str| !name.is_empty() && name.len() < 4096 && !name.contains(['\n', '\0']);
-        let paths: Vec<_> = names.filter(is_path).map(|name| root.join(name)).collect();
-        let named = self.ground.declared.named(self.id);
-        let within = |path: &PathBuf| {
-            let path = RelPath::between(root, &RelPath::without_dots(path))?;
-            self.ground.workspace.find(&path)
-        };
-        let paths: Vec<_> = paths
-            .into_iter()
-            .filter(|path| within(path).is_none_or(|file| !named.contains(&file)) && path.is_file())
-            .collect();
-        paths.into_iter().for_each(|path| self.add_place(path));
+        for path in self.inputs.arguments(self.id, tool) {
+            self.add_place(path);
+        }
     }
 
-    /// Adds the file that git's configuration names as the user's own excludes, where that configuration counts.
+    /// Adds the user's excludes file, if the tool searches for git's configuration and that names one.
     fn excluded(&mut self) {
         let is_config =
             |(_, path): &&(String, PathBuf)| path.ends_with(".gitconfig") || path.ends_with("git/config");
@@ -224,12 +222,12 @@ impl Found<'_, '_> {
                     continue;
                 }
                 let value = value.trim().trim_matches('"');
-                let home = self.ground.env.get("HOME").map(Path::new);
+                let home = self.inputs.env.get("HOME").map(Path::new);
                 match value.strip_prefix("~/") {
                     Some(rest) => {
                         home.into_iter().for_each(|home| self.add(value.to_owned(), home.join(rest)))
                     }
-                    None => self.add_place(self.ground.workspace.root.join(value)),
+                    None => self.add_place(self.inputs.workspace.root.join(value)),
                 }
             }
         }

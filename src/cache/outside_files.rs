@@ -1,5 +1,5 @@
-//! Files that are no part of the workspace and decide results all the same: programs, configuration above the workspace.
-//! Each is looked at once a run, and read only if it has changed since the last one.
+//! Digests of files outside the workspace that affect results, such as programs and configuration above the workspace. Each file
+//! is checked once per run and read only if it has changed since the last run.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,31 +9,32 @@ use crate::model::digest::Digest;
 use crate::model::stamp::{FileTable, KnownFile, Stamp};
 use crate::workspace::{self, Look};
 
-/// What is known of them.
-pub(super) struct Elsewhere {
-    /// By path; `None` is no file.
+/// The files outside the workspace that this run has looked at.
+pub(super) struct OutsideFiles {
+    /// Stamp and digest by path; `None` for an absent file.
     looks: Mutex<BTreeMap<PathBuf, Option<Look>>>,
+    /// Stamps and digests from the last run.
     before: BTreeMap<Vec<u8>, (Stamp, Digest)>,
-    /// When the run began to look, in nanoseconds since 1970.
+    /// Start of the run, in nanoseconds since 1970.
     at: i64,
 }
 
-/// A file that is there and can't be read: nothing that depends on it can be known.
+/// A file exists but can't be read, so nothing that depends on it can be cached.
 pub(super) struct Unreadable;
 
-impl Elsewhere {
+impl OutsideFiles {
     pub(super) fn new(before: &FileTable, at: i64) -> Self {
         let known = |file: KnownFile<'_>| Some((file.path.to_vec(), (file.stamp?, file.digest)));
         Self { looks: Mutex::default(), before: before.iter().filter_map(known).collect(), at }
     }
 
-    /// The digest of what is in the file at `path`, `None` if there is no file.
+    /// Returns the digest of the file at `path`; `None` if there is no file.
     pub(super) fn digest(&self, path: &Path) -> Result<Option<Digest>, Unreadable> {
         Ok(self.look(path)?.map(|look| look.digest))
     }
 
-    /// The same, if the file has been as it is since before the run began: what is written meanwhile may have been
-    /// read before or after.
+    /// Like [`digest`](Self::digest), but fails if the file was written during the run, because it may have been read before or
+    /// after that.
     pub(super) fn settled_digest(&self, path: &Path) -> Result<Option<Digest>, Unreadable> {
         match self.look(path)? {
             Some(look) if look.stamp.modified.max(look.stamp.changed) >= self.at => Err(Unreadable),
@@ -41,14 +42,14 @@ impl Elsewhere {
         }
     }
 
-    /// The digest of what is in the file at `path` now, whatever was there when it was first looked at.
+    /// Returns the current digest of the file at `path`, even if the run has looked at it before.
     pub(super) fn digest_now(&self, path: &Path) -> Result<Option<Digest>, Unreadable> {
         Ok(self.look_again(path)?.map(|look| look.digest))
     }
 
-    /// How the system sees the file at `path`, if there is one.
+    /// Returns the stamp of the file at `path`, if there is one.
     pub(super) fn stamp(&self, path: &Path) -> Option<Stamp> {
-        // Nothing is read for that: what would be in the file is not asked for.
+        // With a digest from the closure, `look_at` does not read the file.
         workspace::look_at(path, |_| Some(Digest([0; 32]))).ok().flatten().map(|look| look.stamp)
     }
 
@@ -66,15 +67,15 @@ impl Elsewhere {
         workspace::look_at(path, known).map_err(|_| Unreadable)
     }
 
-    /// Whether the file at `path` is what it was when it was first looked at.
-    pub(super) fn is_as_seen(&self, path: &Path) -> bool {
+    /// Whether the file at `path` is unchanged since the run first looked at it. True if it never did.
+    pub(super) fn is_unchanged(&self, path: &Path) -> bool {
         let Some(seen) = self.lock().get(path).copied() else { return true };
         let same = |stamp: &Stamp| seen.filter(|seen| seen.stamp == *stamp).map(|seen| seen.digest);
         workspace::look_at(path, same)
             .is_ok_and(|now| now.map(|look| look.digest) == seen.map(|look| look.digest))
     }
 
-    /// To be known by the next run.
+    /// Returns the table to save for the next run.
     pub(super) fn table(&self) -> FileTable {
         let looks = self.lock();
         let known = looks.iter().filter_map(|(path, look)| {

@@ -1,7 +1,7 @@
-//! `target/genti/state`: what the last run in this workspace saw, so that nothing is read twice and a run can tell what
-//! has changed. Belongs to one place on one machine, unlike results, and is worth nothing elsewhere.
+//! `target/genti/state`: the files and keys of the last run in this workspace. With it, a run reads only files that have changed,
+//! and `cargo genti explain` can name changes. Unlike results, it is of no use on another machine.
 //!
-//! It is written whole or not at all, and verified when it is read. What is missing or damaged is as good as new.
+//! The file is written atomically and verified when it is read. If it is missing or damaged, the run starts without it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -10,69 +10,69 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::trust;
+use super::key::Parts;
 use crate::model::digest::Digest;
-use crate::model::key::Parts;
 use crate::model::stamp::FileTable;
+use crate::store::trust;
 
-/// What the last run saw.
+/// State of the last run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct State {
-    /// The number of that run, counted from 1; 0 if there was none.
+pub struct LastRun {
+    /// Number of that run, counted from 1; 0 if there was none.
     pub run: u32,
-    /// The files of the workspace.
+    /// Files of the workspace.
     pub files: FileTable,
-    /// Files elsewhere, by absolute path: programs and what they read.
-    pub elsewhere: FileTable,
-    /// For each tool, when it was last part of a run, and what decided its results then.
+    /// Files outside the workspace, by absolute path: programs and the files they read.
+    pub outside: FileTable,
+    /// For each tool, its last run, and the parts of its cache keys in that run.
     pub tools: BTreeMap<String, (u32, Parts)>,
-    /// The digest over what decides whether `Cargo.lock` is up to date, where it was.
+    /// Digest of the inputs of `Cargo.lock`, if it was up to date.
     pub lockfile: Option<Digest>,
 }
 
-/// Why what the last run saw is not known. It costs time only.
+/// The reason why the state was ignored. This only costs time.
 #[derive(Debug, thiserror::Error)]
-#[error("`{path}` was not used: {error}")]
-pub struct StateError {
+#[error("ignored `{path}`: {error}")]
+pub struct LastRunError {
     path: PathBuf,
     error: io::Error,
 }
 
-/// What is written before the two tables.
+/// The part of the file before the two tables.
 #[derive(Serialize, Deserialize)]
 struct Head {
     run: u32,
     tools: BTreeMap<String, (u32, Parts)>,
     lockfile: Option<Digest>,
-    /// The bytes of the first table.
+    /// Size in bytes of the first table.
     files: usize,
 }
 
 const MAGIC: &[u8] = b"genti-state-3\n";
 
-impl State {
-    /// Where it is kept.
+impl LastRun {
+    /// Returns the path of the file.
     pub fn path(target_dir: &Path) -> PathBuf {
         target_dir.join("genti/state")
     }
 
-    /// Reads it; a new one if there is none, or it is damaged.
+    /// Reads the file. Empty if it is absent or damaged.
     ///
     /// # Errors
     ///
-    /// If something is there that can't be read or trusted.
-    pub fn load(target_dir: &Path) -> Result<Self, StateError> {
+    /// If the file can't be read or trusted.
+    pub fn load(target_dir: &Path) -> Result<Self, LastRunError> {
         let path = Self::path(target_dir);
         match trust::read(&path) {
             Ok(bytes) => Ok(Self::read(bytes).unwrap_or_default()),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Ok(Self::default())
             }
-            Err(error) => Err(StateError { path, error }),
+            Err(error) => Err(LastRunError { path, error }),
         }
     }
 
-    /// Reads what [`save`](Self::save) wrote; `None` if it is something else.
+    /// Decodes a file that [`save`](Self::save) wrote; `None` if it is damaged.
     pub(crate) fn read(bytes: Vec<u8>) -> Option<Self> {
         let (check, body) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
         if Digest::of_bytes(body).0 != *check {
@@ -83,14 +83,14 @@ impl State {
         let middle = start.checked_add(files).filter(|middle| *middle <= end)?;
         let bytes = Arc::new(bytes);
         let table = |range| FileTable::from_bytes(Arc::clone(&bytes), range);
-        Some(Self { run, files: table(start..middle), elsewhere: table(middle..end), tools, lockfile })
+        Some(Self { run, files: table(start..middle), outside: table(middle..end), tools, lockfile })
     }
 
-    /// Writes it. It need not last through a power cut.
+    /// Writes the file, without syncing: it may be lost in a power cut.
     ///
     /// # Errors
     ///
-    /// If it can't be written; then the one before is untouched.
+    /// If it can't be written; the file from before is then untouched.
     pub fn save(&self, target_dir: &Path) -> io::Result<()> {
         let body = self.body().map_err(io::Error::other)?;
         let mut file = trust::unfinished(&target_dir.join("genti"))?;
@@ -101,45 +101,45 @@ impl State {
         Ok(())
     }
 
-    /// What is written behind the check.
+    /// Encodes the part of the file that the digest covers.
     fn body(&self) -> postcard::Result<Vec<u8>> {
-        let (files, elsewhere) = (self.files.as_bytes(), self.elsewhere.as_bytes());
+        let (files, outside) = (self.files.as_bytes(), self.outside.as_bytes());
         let (tools, lockfile) = (self.tools.clone(), self.lockfile);
         let head = Head { run: self.run, tools, lockfile, files: files.len() };
         let mut body = postcard::to_stdvec(&head)?;
         body.extend_from_slice(files);
-        body.extend_from_slice(elsewhere);
+        body.extend_from_slice(outside);
         Ok(body)
     }
 }
 
-/// What the fuzz target needs, and the tests.
+/// Helpers for the tests and the fuzz target.
 #[cfg(any(test, all(fuzzing, feature = "cli")))]
-impl State {
-    /// Something of every kind.
+impl LastRun {
+    /// Returns a state with a value in every field.
     pub(crate) fn sample() -> Self {
-        use crate::model::key::What;
+        use crate::cache::key::PartKind;
         use crate::model::stamp::{KnownFile, Stamp};
         let mut state = Self { run: 7, ..Self::default() };
         let digest = Digest::of_bytes(b"x");
         let stamp = Some(Stamp { len: 1, modified: 2, changed: 3, inode: 4 });
         let file = |path| KnownFile { path, stamp, digest, since: 2, before: [0; 8] };
         state.files = [file(b"a")].into_iter().collect();
-        state.elsewhere = [file(b"/b"), file(b"/c")].into_iter().collect();
+        state.outside = [file(b"/b"), file(b"/c")].into_iter().collect();
         let mut parts = Parts::default();
-        parts.add(What::Variable, "A", digest);
+        parts.add(PartKind::Variable, "A", digest);
         state.tools.insert("fmt".to_owned(), (7, parts));
         state.lockfile = Some(digest);
         state
     }
 
-    /// As it is written.
+    /// Encodes the whole file.
     #[cfg(feature = "cli")]
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         Self::with_check([MAGIC, &[0; 32], &self.body().unwrap_or_default()].concat())
     }
 
-    /// The same bytes with the check that belongs to the rest of them.
+    /// Corrects the digest in `bytes`, an encoded file.
     #[cfg(feature = "cli")]
     pub(crate) fn with_check(mut bytes: Vec<u8>) -> Vec<u8> {
         if let Some((check, body)) =
@@ -156,25 +156,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_saved_is_loaded() {
+    fn a_saved_state_is_loaded() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("genti")).unwrap();
-        assert_eq!(State::load(dir.path()).unwrap(), State::default());
-        State::sample().save(dir.path()).unwrap();
-        assert_eq!(State::load(dir.path()).unwrap(), State::sample());
+        assert_eq!(LastRun::load(dir.path()).unwrap(), LastRun::default());
+        LastRun::sample().save(dir.path()).unwrap();
+        assert_eq!(LastRun::load(dir.path()).unwrap(), LastRun::sample());
     }
 
     #[test]
-    fn a_state_that_is_damaged_anywhere_is_none() {
+    fn a_damaged_state_counts_as_empty() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("genti")).unwrap();
-        State::sample().save(dir.path()).unwrap();
-        let good = std::fs::read(State::path(dir.path())).unwrap();
+        LastRun::sample().save(dir.path()).unwrap();
+        let good = std::fs::read(LastRun::path(dir.path())).unwrap();
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 0x20;
-            assert_eq!(State::read(bad), None, "byte {at}");
-            assert_eq!(State::read(good[..at].to_vec()), None, "cut at {at}");
+            assert_eq!(LastRun::read(bad), None, "byte {at}");
+            assert_eq!(LastRun::read(good[..at].to_vec()), None, "cut at {at}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! `target/genti/builds`: what each unit that cargo built had read when cargo last really built it. Belongs to the build
-//! directory of one machine.
+//! `target/genti/builds`: the inputs that each unit had when cargo last really built it. Belongs to the build directory of one
+//! machine.
 //!
-//! It is written whole or not at all, and verified when it is read. What is missing counts as unknown, and is built again.
+//! The file is written atomically and verified when it is read. A unit that is missing in it is built again.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -9,30 +9,31 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::trust;
 use crate::model::digest::Digest;
+use crate::store::trust;
 
-/// The last real build of each unit, by its artifact or the output of its script.
-pub type Builds = BTreeMap<String, Built>;
+/// The last real build of each unit, by the path of its artifact or of the output of its build script.
+pub(super) type Builds = BTreeMap<String, Built>;
 
-/// What is known of the last real build of a unit.
+/// The last real build of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Built {
-    /// The size in bytes of what it made.
-    pub len: u64,
-    /// When that was last written, in nanoseconds since 1970: with the size, it tells whether somebody else has built since.
-    pub modified: i64,
-    /// What it is known to have read.
-    pub read: Digest,
-    /// What it may have read beside that: the other files of its package and of what this depends on.
-    pub presumed: Digest,
+pub(super) struct Built {
+    /// Size in bytes of the artifact.
+    pub(super) len: u64,
+    /// Modification time of the artifact, in nanoseconds since 1970. Together with the size it shows whether another cargo
+    /// has built the unit since.
+    pub(super) modified: i64,
+    /// Digest over the inputs that the unit is known to read.
+    pub(super) read: Digest,
+    /// Digest over the inputs that it may read: the other files of its package and of its dependencies.
+    pub(super) presumed: Digest,
 }
 
 const NAME: &str = "genti/builds";
 const MAGIC: &[u8] = b"genti-builds-1\n";
 
-/// Reads them; none if there are none that can be read and trusted.
-pub fn load_builds(target_dir: &Path) -> Builds {
+/// Reads the file below `target_dir`. Empty if it is absent, unreadable or not to be trusted.
+pub(super) fn load_builds(target_dir: &Path) -> Builds {
     trust::read(&target_dir.join(NAME)).ok().and_then(|bytes| read(&bytes)).unwrap_or_default()
 }
 
@@ -41,12 +42,12 @@ fn read(bytes: &[u8]) -> Option<Builds> {
     (Digest::of_bytes(body).0 == *check).then(|| postcard::from_bytes(body).ok()).flatten()
 }
 
-/// Writes them. They need not last through a power cut.
+/// Writes the file below `target_dir`, without syncing: it may be lost in a power cut.
 ///
 /// # Errors
 ///
-/// If they can't be written; then those before are untouched.
-pub fn save_builds(target_dir: &Path, builds: &Builds) -> io::Result<()> {
+/// If it can't be written; the file from before is then untouched.
+pub(super) fn save_builds(target_dir: &Path, builds: &Builds) -> io::Result<()> {
     let body = postcard::to_stdvec(builds).map_err(io::Error::other)?;
     let mut file = trust::unfinished(&target_dir.join("genti"))?;
     for bytes in [MAGIC, &Digest::of_bytes(&body).0, &body] {
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn builds_that_are_damaged_anywhere_are_none() {
+    fn a_damaged_file_has_no_builds() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("genti")).unwrap();
         assert_eq!(load_builds(dir.path()), Builds::new());

@@ -1,37 +1,37 @@
-//! What decides a result, as a list of named parts: one walk makes it, its digest is the key, and the difference of two
-//! such lists is the explanation.
+//! The parts of a cache key. One walk collects the named parts: their digest is the key, and the difference between two lists
+//! of parts explains why a task ran again.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::digest::{ContentHash, Digest, Sink};
+use crate::model::digest::{ContentHash, Digest, Sink};
 
-/// The kind of a part.
+/// Kind of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum What {
-    /// This program, which reads what tools print.
+pub enum PartKind {
+    /// This program, which parses the output of the tools.
     Genti,
-    /// A field of the tool's definition.
+    /// A field of the definition of the tool.
     Definition,
-    /// Cargo's flags that select what is built.
+    /// Cargo's flags that select packages, targets and features.
     Selection,
-    /// A file that makes up the tool.
+    /// A file of the tool's program.
     Program,
-    /// A variable that the tool sees. Its value is known by its digest alone.
+    /// An environment variable that the tool sees. Only the digest of its value is stored.
     Variable,
-    /// A file that the tool reads and that is no input of any task: configuration above the workspace, for one.
+    /// A file that the tool reads although it is not an input of any task, such as configuration above the workspace.
     File,
     /// Inputs that all tasks of the tool share.
     Inputs,
-    /// What decides the results of a tool that this one needs.
+    /// The key of a tool that this one needs.
     Need,
-    /// What a tool says its version is, where its files alone don't tell.
+    /// The version that the tool reports, if its files alone don't identify it.
     Version,
 }
 
-impl What {
-    /// In words, with the name of the part behind it.
+impl PartKind {
+    /// Describes the part called `name`, for users. Also hashed into the key.
     pub fn describe(self, name: &str) -> String {
         match self {
             Self::Genti => "genti itself".to_owned(),
@@ -47,31 +47,31 @@ impl What {
     }
 }
 
-/// What decides the results of a tool, its tasks' own inputs aside.
+/// The parts of a key that all tasks of a tool share.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parts(BTreeMap<(What, String), Digest>);
+pub struct Parts(BTreeMap<(PartKind, String), Digest>);
 
 impl Parts {
     /// Adds a part.
-    pub fn add(&mut self, what: What, name: impl Into<String>, digest: Digest) {
-        self.0.insert((what, name.into()), digest);
+    pub fn add(&mut self, kind: PartKind, name: impl Into<String>, digest: Digest) {
+        self.0.insert((kind, name.into()), digest);
     }
 
-    /// Adds what `value` is made of: a part for each name of its fields.
-    pub fn add_fields(&mut self, what: What, value: &dyn ContentHash) {
+    /// Adds a part for each field of `value`.
+    pub fn add_fields(&mut self, kind: PartKind, value: &dyn ContentHash) {
         let mut fields = Fields::default();
         value.feed(&mut fields);
         for (name, values) in fields.0 {
-            self.add(what, name, Digest::of("genti.part.1", &Bytes(&values)));
+            self.add(kind, name, Digest::of("genti.part.1", &Bytes(&values)));
         }
     }
 
-    /// What is not the same as `before`.
-    pub fn changes(&self, before: &Self) -> Vec<Change> {
+    /// Returns the parts that differ from `before`.
+    pub fn changes(&self, before: &Self) -> Vec<PartChange> {
         let keys: std::collections::BTreeSet<_> = self.0.keys().chain(before.0.keys()).collect();
-        let change = |key: &(What, String)| {
+        let change = |key: &(PartKind, String)| {
             let (from, to) = (before.0.get(key).copied(), self.0.get(key).copied());
-            (from != to).then(|| Change { what: key.0.describe(&key.1), from, to })
+            (from != to).then(|| PartChange { what: key.0.describe(&key.1), from, to })
         };
         keys.into_iter().filter_map(change).collect()
     }
@@ -80,22 +80,22 @@ impl Parts {
 impl ContentHash for Parts {
     fn feed(&self, sink: &mut dyn Sink) {
         sink.count("parts", self.0.len());
-        for ((what, name), digest) in &self.0 {
-            sink.field("what", what.describe("").as_bytes());
+        for ((kind, name), digest) in &self.0 {
+            sink.field("what", kind.describe("").as_bytes());
             sink.field("name", name.as_bytes());
             sink.field("digest", &digest.0);
         }
     }
 }
 
-/// Something that decides a result and is not as it was.
+/// A part of a key that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// What.
+pub struct PartChange {
+    /// Description of the part.
     pub what: String,
-    /// The digest of what it was; `None` if it was not there.
+    /// Digest before the change; `None` if the part was absent.
     pub from: Option<Digest>,
-    /// The digest of what it is; `None` if it is gone.
+    /// Digest after the change; `None` if the part is gone.
     pub to: Option<Digest>,
 }
 
@@ -110,7 +110,7 @@ impl ContentHash for Bytes<'_> {
     }
 }
 
-/// The sink that keeps the values of each field by its name. The name before a dot stands for all behind it.
+/// A sink that collects values by the name of their field. Names with a dot belong to the field before the dot.
 #[derive(Default)]
 struct Fields(BTreeMap<&'static str, Vec<Vec<u8>>>);
 
@@ -127,22 +127,25 @@ impl Sink for Fields {
 mod tests {
     use super::*;
 
-    fn parts(of: &[(What, &str, &str)]) -> Parts {
+    fn parts(of: &[(PartKind, &str, &str)]) -> Parts {
         let mut parts = Parts::default();
-        for (what, name, value) in of {
-            parts.add(*what, *name, Digest::of_bytes(value.as_bytes()));
+        for (kind, name, value) in of {
+            parts.add(*kind, *name, Digest::of_bytes(value.as_bytes()));
         }
         parts
     }
 
     #[test]
-    fn the_key_is_another_exactly_when_something_has_changed() {
-        let before = parts(&[(What::Variable, "A", "1"), (What::Variable, "B", "2")]);
+    fn the_key_differs_exactly_when_a_part_has_changed() {
+        let before = parts(&[(PartKind::Variable, "A", "1"), (PartKind::Variable, "B", "2")]);
         let cases = [
-            (vec![(What::Variable, "A", "1"), (What::Variable, "B", "2")], vec![]),
-            (vec![(What::Variable, "A", "3"), (What::Variable, "B", "2")], vec!["the variable A"]),
-            (vec![(What::Variable, "B", "2")], vec!["the variable A"]),
-            (vec![(What::File, "A", "1"), (What::Variable, "B", "2")], vec!["the variable A", "the file A"]),
+            (vec![(PartKind::Variable, "A", "1"), (PartKind::Variable, "B", "2")], vec![]),
+            (vec![(PartKind::Variable, "A", "3"), (PartKind::Variable, "B", "2")], vec!["the variable A"]),
+            (vec![(PartKind::Variable, "B", "2")], vec!["the variable A"]),
+            (
+                vec![(PartKind::File, "A", "1"), (PartKind::Variable, "B", "2")],
+                vec!["the variable A", "the file A"],
+            ),
         ];
         for (now, expected) in cases {
             let now = parts(&now);

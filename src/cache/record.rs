@@ -1,5 +1,5 @@
-//! Results as they are stored: what was found, and what decided it beside its key, which is known only afterwards. Under
-//! one key there may be several, of which the inputs that were discovered differ: a change that is taken back is a hit.
+//! Format of stored results: the findings together with the discovered inputs. One key may hold several results that differ in
+//! their discovered inputs, so that reverting a change is a hit.
 
 use std::collections::BTreeSet;
 
@@ -12,42 +12,42 @@ use crate::model::path::RelPath;
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::Parsed;
 
-/// Something that was read beyond what the key covers.
+/// An input that was read beyond what the key covers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) enum Extra {
-    /// A file, from the workspace root; `None` if it was not there.
+pub(super) enum Discovered {
+    /// A file, by its path from the workspace root; `None` if it was absent.
     File(RelPath, Option<Digest>),
-    /// A file that is made again if it is not there.
-    Made(RelPath, Digest),
-    /// All that is in a directory.
-    Below(RelPath, Digest),
-    /// A variable, and the digest of its value.
+    /// A generated file. If it is absent, the next run generates it again.
+    Generated(RelPath, Digest),
+    /// All files in a directory.
+    Directory(RelPath, Digest),
+    /// An environment variable and the digest of its value; `None` if it was not set.
     Variable(String, Option<Digest>),
     /// All files of the workspace.
     Everything(Digest),
 }
 
-/// The number of results that are stored under one key.
-const MOST: usize = 4;
+/// Maximum number of results under one key.
+const MAX_RECORDS: usize = 4;
 
-/// A result.
+/// A stored result.
 #[derive(Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Record {
-    pub(super) extras: Vec<Extra>,
+    pub(super) discovered: Vec<Discovered>,
     diagnostics: Vec<Diagnostic>,
     database: Option<String>,
     notices: BTreeSet<String>,
-    /// The names of the packages that the diagnostics speak of, by their index in here.
+    /// Names of the packages that the diagnostics refer to by index.
     packages: Vec<String>,
-    /// What the process looked at.
+    /// Record of what the process checked.
     census: Census,
 }
 
 impl Record {
-    /// Of a result `of` without gaps, `diagnostics` being the part of it that is kept here.
+    /// Creates the record of one task from `diagnostics` and `census`, its share of the result `of`, which must not have gaps.
     pub(super) fn new(
         workspace: &Workspace,
-        extras: Vec<Extra>,
+        discovered: Vec<Discovered>,
         mut diagnostics: Vec<Diagnostic>,
         census: Census,
         of: &Parsed,
@@ -62,28 +62,28 @@ impl Record {
             *package = PackageId(at as u32);
         }
         let (database, notices) = (of.database.clone(), of.notices.clone());
-        Self { extras, diagnostics, database, notices, packages, census }
+        Self { discovered, diagnostics, database, notices, packages, census }
     }
 
-    /// What to store under a key that holds `before`: this result, and the newest of those with other discovered inputs.
-    /// No bytes at all stand for what most tasks give: one result that found nothing, read nothing else and says nothing.
+    /// Encodes this result followed by the newest ones in `before`, the bytes now stored under the key, that have other
+    /// discovered inputs. The most frequent value, a single result that is empty in all respects, is encoded as no bytes.
     pub(super) fn encode_before(self, before: Option<&[u8]>) -> Option<Vec<u8>> {
         let mut all = before.and_then(Self::decode_all).unwrap_or_default();
-        all.retain(|other| other.extras != self.extras);
+        all.retain(|other| other.discovered != self.discovered);
         all.insert(0, self);
-        all.truncate(MOST);
+        all.truncate(MAX_RECORDS);
         if all == [Self::default()] {
             return Some(Vec::new());
         }
         postcard::to_stdvec(&all).ok()
     }
 
-    /// Whether these bytes stand for a result that has nothing to tell.
+    /// Whether `bytes` encode a single empty result.
     pub(super) fn is_clean(bytes: &[u8]) -> bool {
         bytes.is_empty()
     }
 
-    /// All results under a key, the newest first.
+    /// Decodes all results under a key, newest first. `None` if they are damaged.
     pub(super) fn decode_all(bytes: &[u8]) -> Option<Vec<Self>> {
         if Self::is_clean(bytes) {
             return Some(vec![Self::default()]);
@@ -91,7 +91,7 @@ impl Record {
         postcard::from_bytes(bytes).ok()
     }
 
-    /// What was found; `None` if it speaks of a package that is no more.
+    /// Restores the result; `None` if it refers to a package that no longer exists.
     pub(super) fn parsed(self, workspace: &Workspace) -> Option<Parsed> {
         let find = |name: &String| workspace.packages().find(|(_, package)| package.name == *name);
         let ids = self.packages.iter().map(|name| Some(find(name)?.0)).collect::<Option<Vec<_>>>()?;
@@ -104,7 +104,7 @@ impl Record {
     }
 }
 
-/// What the fuzz target of stored results needs.
+/// Helpers for the fuzz target of stored results.
 #[cfg(all(feature = "cli", any(test, fuzzing)))]
 pub(crate) mod fuzz {
     use super::*;
@@ -113,43 +113,43 @@ pub(crate) mod fuzz {
     use crate::model::workspace::TargetKind;
     use crate::normalize::testing::{run, tool, workspace};
 
-    fn around() -> Workspace {
+    fn sample_workspace() -> Workspace {
         let lib = [(TargetKind::Lib, "alpha/src/lib.rs")];
         workspace(&[("alpha", &lib)], &["alpha/src/lib.rs"])
     }
 
-    /// Stored results: without findings, with some, with every kind of discovered input, and several under one key.
+    /// Returns encoded results: without findings, with findings and every kind of discovered input, and several under one key.
     pub(crate) fn records() -> Vec<Vec<u8>> {
-        let workspace = around();
+        let workspace = sample_workspace();
         let lines = |text: &str| {
             let tool = tool("lint", Parse::Lines, &["lint"]);
             run(&workspace, &tool, &[Unit::Package(PackageId(0))], text, "", 0).unwrap_or_default()
         };
         let digest = Digest::of_bytes(b"x");
         let path = || RelPath::new("alpha/x");
-        let extras = vec![
-            Extra::File(path(), Some(digest)),
-            Extra::File(path(), None),
-            Extra::Made(path(), digest),
-            Extra::Below(path(), digest),
-            Extra::Variable("A".to_owned(), Some(digest)),
-            Extra::Everything(digest),
+        let discovered = vec![
+            Discovered::File(path(), Some(digest)),
+            Discovered::File(path(), None),
+            Discovered::Generated(path(), digest),
+            Discovered::Directory(path(), digest),
+            Discovered::Variable("A".to_owned(), Some(digest)),
+            Discovered::Everything(digest),
         ];
-        let record = |extras: &[Extra], parsed: &Parsed| {
+        let record = |discovered: &[Discovered], parsed: &Parsed| {
             let (diagnostics, census) = (parsed.diagnostics.clone(), parsed.census.clone());
-            Record::new(&workspace, extras.to_vec(), diagnostics, census, parsed)
+            Record::new(&workspace, discovered.to_vec(), diagnostics, census, parsed)
         };
         let (none, some) = (Parsed::default(), lines("bad\nalpha/src/lib.rs:1: worse\n"));
         let first = record(&[], &none).encode_before(None);
-        let second = record(&extras, &some).encode_before(None);
-        let both = record(&extras[..2], &some).encode_before(second.as_deref());
+        let second = record(&discovered, &some).encode_before(None);
+        let both = record(&discovered[..2], &some).encode_before(second.as_deref());
         [first, second, both].into_iter().flatten().collect()
     }
 
-    /// Whatever is stored, it can be read or it can't. What speaks of packages that are not there is left alone.
+    /// Checks that decoding arbitrary bytes never panics and never yields unknown packages. Returns whether they decode.
     pub(crate) fn check_record(bytes: &[u8]) -> bool {
         let Some(all) = Record::decode_all(bytes) else { return false };
-        let workspace = around();
+        let workspace = sample_workspace();
         let count = workspace.packages.len() as u32;
         for record in all {
             let Some(parsed) = record.parsed(&workspace) else { continue };
@@ -169,11 +169,11 @@ mod tests {
     use crate::model::testing::workspace;
 
     #[test]
-    fn only_a_result_without_anything_is_clean() {
+    fn only_a_completely_empty_result_is_clean() {
         let workspace = workspace(&[], &[]);
-        let encode = |extras, notices| {
+        let encode = |discovered, notices| {
             let parsed = Parsed { notices, ..Parsed::default() };
-            let record = Record::new(&workspace, extras, Vec::new(), Census::default(), &parsed);
+            let record = Record::new(&workspace, discovered, Vec::new(), Census::default(), &parsed);
             record.encode_before(None).unwrap()
         };
         let clean = encode(Vec::new(), BTreeSet::new());
@@ -182,12 +182,12 @@ mod tests {
         assert_eq!(all.len(), 1);
         assert_eq!(all.remove(0).parsed(&workspace), Some(Parsed::default()));
         assert!(!Record::is_clean(&encode(Vec::new(), ["said".to_owned()].into())));
-        let absent = Extra::File(RelPath::new("a"), None);
+        let absent = Discovered::File(RelPath::new("a"), None);
         assert!(!Record::is_clean(&encode(vec![absent], BTreeSet::new())));
     }
 
     #[test]
-    fn a_record_keeps_what_was_looked_at() {
+    fn a_record_keeps_the_census() {
         let target = CompiledTarget { package: "a".into(), kind: "lib".into(), name: "a".into() };
         let tests = Tests { run: 3, passed: 2, failed: 1, ignored: Some(0), ..Tests::default() };
         let groups = [(Group::Target("a::it".into()), Some(tests)), (Group::Unknown, None)];

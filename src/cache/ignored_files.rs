@@ -1,58 +1,63 @@
-//! Files that a tool looks at although they are no files of the workspace, because git ignores them.
+//! Files that git ignores and that a tool reads nevertheless. They are not part of the workspace, so no task id covers them.
 //!
-//! The globs of a tool of one's own reach them where they begin with a directory: `generated/**`, and not `**/*.txt`, for which
-//! all that is ignored would have to be listed in each run. `cargo machete` reads every source below the directories of a
-//! package. Which files it and `typos` walk over is decided by ignore files, as with git, and by more: where that shows files
-//! that git ignores, nothing is cached.
+//! - Globs of custom tools match ignored files if they begin with a directory: `generated/**`, but not `**/*.txt`, for which
+//!   every run would have to list all ignored files.
+//! - `cargo machete` reads every source below the directories of a package.
+//! - `machete` and `typos` respect ignore files like git, but have additional options. If these could make them read files that
+//!   git ignores, their results are not cached.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::keys::{Ground, LookedAt, NoKey};
+use super::inputs::{KeyInputs, OtherInputs, Uncacheable};
+use super::key::{PartKind, Parts};
 use crate::model::digest::{Hasher, Sink};
-use crate::model::key::{Parts, What};
 use crate::model::path::RelPath;
 use crate::model::tool::{Arg, Parse, Per, Tool, ToolId};
 use crate::model::workspace::{TargetKind, WhyLeftOut};
 use crate::scan::read_text;
 use crate::workspace;
 
-/// The directories of a package that cargo finds targets in.
-const OF_TARGETS: [&str; 4] = ["benches", "examples", "src", "tests"];
+/// Directories of a package in which cargo discovers targets.
+const TARGET_DIRS: [&str; 4] = ["benches", "examples", "src", "tests"];
 
-/// The configuration of typos.
-const OF_TYPOS: [&str; 5] = ["typos.toml", "_typos.toml", ".typos.toml", "Cargo.toml", "pyproject.toml"];
+/// Names of the configuration files of typos.
+const TYPOS_CONFIGS: [&str; 5] = ["typos.toml", "_typos.toml", ".typos.toml", "Cargo.toml", "pyproject.toml"];
 
-/// What of it makes typos look at more files if it is false.
-const IGNORES: [&str; 6] =
+/// Options of typos that make it check more files if they are false.
+const IGNORE_OPTIONS: [&str; 6] =
     ["ignore-dot", "ignore-files", "ignore-global", "ignore-hidden", "ignore-parent", "ignore-vcs"];
 
-impl Ground<'_> {
-    /// Adds what tool `id` reads of files that git ignores, or says why that can't be told.
+impl KeyInputs<'_> {
+    /// Adds the ignored files that tool `id` reads.
+    ///
+    /// # Errors
+    ///
+    /// If they can't be determined, with the reason.
     pub(super) fn add_unlisted(
         &self,
         id: ToolId,
         parts: &mut Parts,
-        looked_at: &mut LookedAt,
-    ) -> Result<(), NoKey> {
+        others: &mut OtherInputs,
+    ) -> Result<(), Uncacheable> {
         let tool = self.plan.graph.tool(id);
-        self.add_named(id, parts, looked_at)?;
+        self.add_named(id, parts, others)?;
         if !matches!(tool.parse, Parse::Machete | Parse::TyposJson) {
             return Ok(());
         }
         if let Some(why) = self.why_unlisted(tool) {
-            return Err(format!("it looks at files that git ignores: {why}"));
+            return Err(format!("it also checks files that git ignores: {why}"));
         }
         if tool.parse == Parse::Machete {
-            self.add_sources(parts, looked_at)?;
+            self.add_sources(parts, others)?;
         }
         Ok(())
     }
 
-    /// Adds the ignored files that the globs of tool `id` reach.
-    fn add_named(&self, id: ToolId, parts: &mut Parts, looked_at: &mut LookedAt) -> Result<(), NoKey> {
+    /// Adds the ignored files that the globs of tool `id` match.
+    fn add_named(&self, id: ToolId, parts: &mut Parts, others: &mut OtherInputs) -> Result<(), Uncacheable> {
         let tool = self.plan.graph.tool(id);
-        // Files and sources are handed to these by name.
+        // These tools get their files as arguments.
         if matches!(tool.per, Per::File | Per::TargetRoot) {
             return Ok(());
         }
@@ -72,42 +77,42 @@ impl Ground<'_> {
         }
         files
             .retain(|place| RelPath::between(root, place).is_some_and(|path| self.declared.names(id, &path)));
-        self.add_files(files, "files that git ignores", parts, looked_at)
+        self.add_files(files, "files that git ignores", parts, others)
     }
 
-    /// Adds the sources below the directories of packages that are no files of the workspace.
-    fn add_sources(&self, parts: &mut Parts, looked_at: &mut LookedAt) -> Result<(), NoKey> {
+    /// Adds the ignored sources below the directories of packages.
+    fn add_sources(&self, parts: &mut Parts, others: &mut OtherInputs) -> Result<(), Uncacheable> {
         let mut files = Vec::new();
         for dir in self.source_dirs() {
             let below = self.files_below(&dir)?;
             files.extend(below.into_iter().filter(|place| place.extension() == Some("rs".as_ref())));
         }
-        self.add_files(files, "sources that git ignores", parts, looked_at)
+        self.add_files(files, "sources that git ignores", parts, others)
     }
 
-    /// All files below `dir`, listed or not. So many are looked at, and as many more as are listed there.
-    fn files_below(&self, dir: &Path) -> Result<Vec<PathBuf>, NoKey> {
+    /// Returns all files below `dir`, ignored or not. At most `MOST` of them may be ignored.
+    fn files_below(&self, dir: &Path) -> Result<Vec<PathBuf>, Uncacheable> {
         const MOST: usize = 10_000;
         let path = RelPath::between(&self.workspace.root, dir).unwrap_or_default();
         let listed = self.workspace.files.iter().filter(|file| file.path.is_within(&path)).count();
         let left_out = [self.workspace.target_dir.clone(), self.workspace.build_dir.clone()];
         let files = workspace::everything_below(dir, &left_out, MOST + listed);
         let files = files.ok_or_else(|| {
-            format!("`{path}` has more than 10,000 files that git ignores, or one that can't be read")
+            format!("`{path}` contains more than 10,000 files that git ignores, or an unreadable one")
         })?;
         Ok(files.into_iter().map(|(_, place)| place).collect())
     }
 
-    /// Adds those of `files` that are no files of the workspace as a part called `name`.
+    /// Adds the files among `files` that are not part of the workspace, as one part called `name`.
     fn add_files(
         &self,
         files: Vec<PathBuf>,
         name: &str,
         parts: &mut Parts,
-        looked_at: &mut LookedAt,
-    ) -> Result<(), NoKey> {
+        others: &mut OtherInputs,
+    ) -> Result<(), Uncacheable> {
         let mut hasher = Hasher::new("genti.unlisted.1");
-        let before = looked_at.elsewhere.len();
+        let before = others.outside.len();
         for place in files.into_iter().collect::<BTreeSet<_>>() {
             let path = RelPath::between(&self.workspace.root, &place).unwrap_or_default();
             if self.workspace.find(&path).is_some_and(|id| !self.workspace.file(id).is_link) {
@@ -116,21 +121,21 @@ impl Ground<'_> {
             hasher.field("path", path.as_bytes());
             let digest = self.read(&place)?;
             hasher.field("content", digest.as_ref().map_or(&[], |digest| &digest.0[..]));
-            looked_at.elsewhere.push(place);
+            others.outside.push(place);
         }
-        if looked_at.elsewhere.len() > before {
-            parts.add(What::Inputs, name, hasher.finish());
+        if others.outside.len() > before {
+            parts.add(PartKind::Inputs, name, hasher.finish());
         }
         Ok(())
     }
 
-    /// The directories in which `cargo machete` looks for sources.
+    /// Returns the directories in which `cargo machete` looks for sources.
     fn source_dirs(&self) -> BTreeSet<PathBuf> {
         let root = &self.workspace.root;
         let manifests = self.workspace.files.iter().filter(|file| file.path.file_name() == b"Cargo.toml");
         let of_packages = manifests.flat_map(|file| {
             let dir = file.path.parent().unwrap_or_default().to_path(root);
-            OF_TARGETS.map(|name| dir.join(name))
+            TARGET_DIRS.map(|name| dir.join(name))
         });
         let targets = self.workspace.packages.iter().flat_map(|package| &package.targets);
         let targets = targets.filter(|target| target.kind != TargetKind::BuildScript);
@@ -138,7 +143,7 @@ impl Ground<'_> {
         of_packages.chain(of_targets).filter(|dir| dir.is_dir()).collect()
     }
 
-    /// Why `tool`, which heeds ignore files, looks at files that git ignores.
+    /// Returns why `tool`, which respects ignore files, reads files that git ignores; `None` if it does not.
     fn why_unlisted(&self, tool: &Tool) -> Option<String> {
         let root = &self.workspace.root;
         let mut words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
@@ -151,27 +156,27 @@ impl Ground<'_> {
         for dir in self.dirs() {
             let rules = read_text(&dir.join(".ignore")).unwrap_or_default();
             if rules.lines().any(|line| line.trim_start().starts_with('!')) {
-                return Some(format!("`{}` has a rule with `!`", name(&dir.join(".ignore"))));
+                return Some(format!("`{}` contains a `!` rule", name(&dir.join(".ignore"))));
             }
-            // What ignores files around a repository does not do so within.
+            // The ignore rules of the outer repository don't apply in a nested one.
             if dir.starts_with(root) && repository != Some(dir) && dir.join(".git").exists() {
-                return Some(format!("`{}` is a repository of its own", name(dir)));
+                return Some(format!("`{}` is a nested git repository", name(dir)));
             }
         }
         let is_rules = |path: &RelPath| path.file_name() == b".gitignore";
         if repository.is_none() && self.workspace.files.iter().any(|file| is_rules(&file.path)) {
-            return Some("there is no git repository".to_owned());
+            return Some("there is a `.gitignore`, but no git repository".to_owned());
         }
         let left_out = &self.workspace.seen.left_out;
         if let Some(left_out) = left_out.iter().find(|left_out| left_out.why == WhyLeftOut::CacheDir) {
-            return Some(format!("`{}` has a `CACHEDIR.TAG`", left_out.path));
+            return Some(format!("`{}` contains an untracked `CACHEDIR.TAG`", left_out.path));
         }
         if tool.parse == Parse::TyposJson {
-            let around = root.ancestors().flat_map(|dir| OF_TYPOS.map(|name| dir.join(name)));
+            let around = root.ancestors().flat_map(|dir| TYPOS_CONFIGS.map(|name| dir.join(name)));
             let mut configs = around.chain(words.by_ref().map(|word| root.join(word)));
             return configs.find_map(|path| {
                 let text = read_text(&path)?;
-                let key = IGNORES.into_iter().find(|key| is_off(&text, key))?;
+                let key = IGNORE_OPTIONS.into_iter().find(|key| is_off(&text, key))?;
                 Some(format!("`{key} = false` in `{}`", name(&path)))
             });
         }
@@ -179,15 +184,15 @@ impl Ground<'_> {
     }
 }
 
-/// The directory that every path begins with that `glob` matches, or the one path, if it is one without wildcards. `None` if
-/// that may be any.
+/// Returns the directory that all matches of `glob` have in common, or the path itself with `true` if there are no wildcards.
+/// `None` if matches may be anywhere.
 fn beginning(glob: &str) -> Option<(&str, bool)> {
     let Some(at) = glob.find(['*', '?', '[', '{', '\\', '!']) else { return Some((glob, true)) };
     let (dir, _) = glob[..at].rsplit_once('/')?;
     Some((dir, false)).filter(|(dir, _)| !dir.is_empty())
 }
 
-/// Whether `key` is false in `text`, a configuration.
+/// Whether `key` is set to false in the configuration `text`.
 fn is_off(text: &str, key: &str) -> bool {
     text.match_indices(key).any(|(at, _)| {
         let value = text[at + key.len()..].trim_start_matches(['"', '\'']).trim_start().strip_prefix('=');
@@ -200,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_glob_begins_with_a_directory_or_with_none() {
+    fn the_common_directory_of_a_glob_is_found() {
         let cases = [
             ("conf.txt", Some(("conf.txt", true))),
             ("gen/a/**", Some(("gen/a", false))),
@@ -215,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_off_is_found_in_any_form() {
+    fn a_disabled_option_is_found_in_every_notation() {
         for text in
             ["[files]\nignore-vcs = false\n", "files = { ignore-vcs=false }", "\"ignore-vcs\" = false"]
         {
