@@ -17,16 +17,16 @@ use crate::model::finding::{Diagnostic, Level, Place, Related};
 const REFUSED: i32 = 1;
 
 #[derive(Deserialize)]
-struct Report {
-    database: Option<Database>,
-    lockfile: Option<Lockfile>,
-    vulnerabilities: Vulnerabilities,
+struct AuditReport {
+    database: Option<AuditDatabase>,
+    lockfile: Option<AuditLockfile>,
+    vulnerabilities: AuditVulnerabilities,
     /// By kind: `unmaintained`, `yanked`.
-    warnings: BTreeMap<String, Vec<Found>>,
+    warnings: BTreeMap<String, Vec<AuditFinding>>,
 }
 
 #[derive(Default, Deserialize)]
-struct Database {
+struct AuditDatabase {
     /// `None` if the database directory is not a git checkout.
     #[serde(rename = "last-commit")]
     last_commit: Option<String>,
@@ -36,41 +36,41 @@ struct Database {
 }
 
 #[derive(Deserialize)]
-struct Lockfile {
+struct AuditLockfile {
     #[serde(rename = "dependency-count")]
     dependency_count: u64,
 }
 
 #[derive(Deserialize)]
-struct Vulnerabilities {
+struct AuditVulnerabilities {
     found: bool,
     count: usize,
-    list: Vec<Found>,
+    list: Vec<AuditFinding>,
 }
 
 #[derive(Deserialize)]
-struct Found {
-    package: Package,
+struct AuditFinding {
+    package: AuditPackage,
     /// `None` for yanked crates.
-    advisory: Option<Advisory>,
-    versions: Option<Versions>,
+    advisory: Option<AuditAdvisory>,
+    versions: Option<AuditVersions>,
 }
 
 #[derive(Deserialize)]
-struct Package {
+struct AuditPackage {
     name: String,
     version: String,
 }
 
 #[derive(Deserialize)]
-struct Advisory {
+struct AuditAdvisory {
     id: String,
     title: String,
     url: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Versions {
+struct AuditVersions {
     patched: Vec<String>,
 }
 
@@ -79,13 +79,14 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     if !matches!(code, 0 | REFUSED) {
         return Err(input.crashed(code));
     }
-    let report: Report = document::read(input.halt, &input.output.stdout).map_err(|error| match code {
-        0 => Unparsable(format!("invalid report from cargo audit: {error}")),
-        // It exits with the same code if it cannot start.
-        _ => input.crashed(code),
-    })?;
-    let Report { database, lockfile, vulnerabilities, warnings } = report;
-    let Vulnerabilities { found, count, list } = vulnerabilities;
+    let report: AuditReport =
+        document::read(input.halt, &input.output.stdout).map_err(|error| match code {
+            0 => Unparsable(format!("invalid report from cargo audit: {error}")),
+            // It exits with the same code if it cannot start.
+            _ => input.crashed(code),
+        })?;
+    let AuditReport { database, lockfile, vulnerabilities, warnings } = report;
+    let AuditVulnerabilities { found, count, list } = vulnerabilities;
     if count != list.len() || found == list.is_empty() {
         let listed = list.len();
         return Err(Unparsable(format!("the report counts {count} vulnerabilities but lists {listed}")));
@@ -100,7 +101,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         .iter()
         .flat_map(|(kind, found)| found.iter().map(|found| diagnostic(input, found, Level::Warning, kind)));
     let diagnostics = vulnerabilities.chain(warnings).collect();
-    let Database { last_commit, last_updated } = database.unwrap_or_default();
+    let AuditDatabase { last_commit, last_updated } = database.unwrap_or_default();
     let database = last_commit.map(|commit| input.scrub.text(&commit));
     let census = Census {
         crates: lockfile.map(|lockfile| lockfile.dependency_count),
@@ -116,8 +117,8 @@ fn day(time: &str) -> Option<String> {
     Some(day.to_string())
 }
 
-fn diagnostic(input: &Input<'_>, found: &Found, level: Level, kind: &str) -> Diagnostic {
-    let Found { package, advisory, versions } = found;
+fn diagnostic(input: &Input<'_>, found: &AuditFinding, level: Level, kind: &str) -> Diagnostic {
+    let AuditFinding { package, advisory, versions } = found;
     let text = |text: &str| input.scrub.text(text);
     let (rule, message) = match advisory {
         Some(advisory) => (text(&advisory.id), text(&advisory.title)),

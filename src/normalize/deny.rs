@@ -19,64 +19,64 @@ const CHECKS: [(&str, i32); 4] = [("advisories", 1), ("bans", 2), ("licenses", 4
 const NOT_LOOKED_UP: [&str; 2] = ["index-failure", "index-cache-load-failure"];
 
 #[derive(Deserialize)]
-struct Line<'a> {
+struct DenyLine<'a> {
     r#type: String,
     #[serde(borrow)]
     fields: &'a serde_json::value::RawValue,
 }
 
 /// Error counts by check.
-type Summary = BTreeMap<String, Count>;
+type DenySummary = BTreeMap<String, DenyCount>;
 
 #[derive(Deserialize)]
-struct Count {
+struct DenyCount {
     errors: usize,
 }
 
 #[derive(Deserialize)]
-struct Log {
+struct DenyLog {
     level: String,
     message: String,
 }
 
 #[derive(Deserialize)]
-struct Fields {
+struct DenyFields {
     severity: String,
     message: String,
     /// `None` for errors in the configuration.
     code: Option<String>,
     #[serde(default)]
-    labels: Vec<Label>,
+    labels: Vec<DenyLabel>,
     #[serde(default)]
     notes: Vec<String>,
     #[serde(default)]
-    graphs: Vec<Node>,
-    advisory: Option<Advisory>,
+    graphs: Vec<DenyNode>,
+    advisory: Option<DenyAdvisory>,
 }
 
 #[derive(Deserialize)]
-struct Label {
+struct DenyLabel {
     message: String,
     span: String,
 }
 
 #[derive(Deserialize)]
-struct Advisory {
+struct DenyAdvisory {
     id: String,
     description: Option<String>,
 }
 
 /// Crate and its direct dependents. Deeper levels are skipped, since they can be as deep as the whole crate graph.
 #[derive(Deserialize)]
-struct Node<P = Node<IgnoredAny>> {
+struct DenyNode<P = DenyNode<IgnoredAny>> {
     #[serde(rename = "Krate")]
-    krate: Option<Krate>,
+    krate: Option<DenyKrate>,
     #[serde(default = "Vec::new")]
     parents: Vec<P>,
 }
 
 #[derive(Deserialize)]
-struct Krate {
+struct DenyKrate {
     name: String,
     version: String,
 }
@@ -91,10 +91,10 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     // Cargo and rustup may have printed something before.
     for (number, line) in (1..).zip(input.text_lines(stderr)).filter(|(_, line)| line.starts_with('{')) {
         let broken = |error| Unparsable(format!("invalid JSON from cargo deny in line {number}: {error}"));
-        let Line { r#type, fields } = serde_json::from_str(line).map_err(broken)?;
+        let DenyLine { r#type, fields } = serde_json::from_str(line).map_err(broken)?;
         match &*r#type {
             "diagnostic" => {
-                let fields: Fields = serde_json::from_str(fields.get()).map_err(broken)?;
+                let fields: DenyFields = serde_json::from_str(fields.get()).map_err(broken)?;
                 let level = match &*fields.severity {
                     "error" | "bug" => Level::Error,
                     "warning" => Level::Warning,
@@ -108,13 +108,13 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                 }
             }
             "log" => {
-                let log: Log = serde_json::from_str(fields.get()).map_err(broken)?;
+                let log: DenyLog = serde_json::from_str(fields.get()).map_err(broken)?;
                 if log.level == "ERROR" {
                     complaints.push(input.scrub.quote(log.message.as_bytes()));
                 }
                 parsed.census.crates = parsed.census.crates.max(gathered(&log.message));
             }
-            "summary" => summary = Some(serde_json::from_str::<Summary>(fields.get()).map_err(broken)?),
+            "summary" => summary = Some(serde_json::from_str::<DenySummary>(fields.get()).map_err(broken)?),
             _ => {}
         }
     }
@@ -137,7 +137,7 @@ fn gathered(message: &str) -> Option<u64> {
 }
 
 /// Checks that the summary, the exit code and the reported errors agree.
-fn check(summary: &Summary, code: i32, errors: usize) -> Result<(), Unparsable> {
+fn check(summary: &DenySummary, code: i32, errors: usize) -> Result<(), Unparsable> {
     let has_failed = |name: &str| summary.get(name).is_some_and(|count| count.errors > 0);
     let expected = CHECKS.iter().filter(|(name, _)| has_failed(name)).map(|(_, bit)| bit).sum::<i32>();
     // The sum of the counts must not overflow.
@@ -152,12 +152,12 @@ fn check(summary: &Summary, code: i32, errors: usize) -> Result<(), Unparsable> 
     )))
 }
 
-fn gap(input: &Input<'_>, fields: &Fields) -> Gap {
+fn gap(input: &Input<'_>, fields: &DenyFields) -> Gap {
     let why = fields.notes.first().map_or(&*fields.message, String::as_str);
     Gap::all(format!("{}: {}", input.scrub.text(&fields.message), input.scrub.quote(why.as_bytes())))
 }
 
-fn diagnostic(input: &Input<'_>, fields: &Fields, level: Level) -> Diagnostic {
+fn diagnostic(input: &Input<'_>, fields: &DenyFields, level: Level) -> Diagnostic {
     let text = |text: &str| input.scrub.text(text);
     let advisory = fields.advisory.as_ref();
     let rule =
@@ -173,24 +173,24 @@ fn diagnostic(input: &Input<'_>, fields: &Fields, level: Level) -> Diagnostic {
         true => input.default_place(),
         false => Place::Subject(text(&subject)),
     };
-    let needed = crates().map(|(Krate { name, version }, parents)| {
+    let needed = crates().map(|(DenyKrate { name, version }, parents)| {
         let by: Vec<_> = parents
             .iter()
             .filter_map(|parent| parent.krate.as_ref())
-            .map(|Krate { name, version }| format!("{name} {version}"))
+            .map(|DenyKrate { name, version }| format!("{name} {version}"))
             .collect();
         match by.is_empty() {
             true => format!("{name} {version}"),
             false => format!("{name} {version}, needed by {}", by.join(", ")),
         }
     });
-    let labels = fields.labels.iter().map(|Label { message, span }| match message.is_empty() {
+    let labels = fields.labels.iter().map(|DenyLabel { message, span }| match message.is_empty() {
         true => one_line(span),
         false => format!("{message}: {}", one_line(span)),
     });
     // Skip notes that repeat the rule, and the long description, which the linked page has.
     let is_known = |note: &str| match advisory {
-        Some(Advisory { id, description }) => {
+        Some(DenyAdvisory { id, description }) => {
             note == format!("ID: {id}") || Some(note) == description.as_deref()
         }
         None => false,

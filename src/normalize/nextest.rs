@@ -41,7 +41,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let lines: Vec<&str> = input.text_lines(whole).collect();
     let no_summary = || Unparsable(format!("cargo nextest exited with {code} without printing a summary"));
     let rule = lines.iter().rposition(|line| line.starts_with("────")).ok_or_else(no_summary)?;
-    let summary = lines.get(rule + 1).and_then(|line| Summary::read(line)).ok_or_else(no_summary)?;
+    let summary = lines.get(rule + 1).and_then(|line| NextestSummary::read(line)).ok_or_else(no_summary)?;
     let listed = lines[rule + 2..].iter().filter_map(|line| Test::read(line));
     let failed: Vec<_> = listed.filter(|test| !test.has_passed).collect();
     let (listed, counted) = (failed.len(), summary.failed);
@@ -78,7 +78,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
 }
 
 /// The line `Summary [ 0.010s] 5 tests run: 4 passed, 1 failed, 0 skipped`.
-struct Summary {
+struct NextestSummary {
     /// Number of tests that failed in any way.
     failed: usize,
     /// Set if some tests did not run.
@@ -87,7 +87,7 @@ struct Summary {
     is_leaky: bool,
 }
 
-impl Summary {
+impl NextestSummary {
     fn read(line: &str) -> Option<Self> {
         static LINE: LazyLock<Regex> =
             LazyLock::new(|| regex(r"^ *Summary \[ *[\d.]+s\] (\d+)(/\d+)? tests? run: (.*)$"));

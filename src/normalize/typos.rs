@@ -15,9 +15,9 @@ const ERRORS: i32 = 1;
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Message {
+enum TyposMessage {
     Typo(Typo),
-    Error(Error),
+    Error(TyposError),
     /// Other messages are not findings, for example that a file is binary.
     #[serde(other)]
     Other,
@@ -36,7 +36,7 @@ struct Typo {
 }
 
 #[derive(Deserialize)]
-struct Error {
+struct TyposError {
     path: Option<String>,
     msg: String,
 }
@@ -54,12 +54,12 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         let message = serde_json::from_str(line)
             .map_err(|error| Unparsable(format!("invalid JSON from typos in line {number}: {error}")))?;
         match message {
-            Message::Typo(typo) => {
+            TyposMessage::Typo(typo) => {
                 is_found = true;
                 parsed.diagnostics.extend(diagnostic(input, typo));
             }
-            Message::Error(error) => parsed.gaps.push(gap(input, &error)),
-            Message::Other => {}
+            TyposMessage::Error(error) => parsed.gaps.push(gap(input, &error)),
+            TyposMessage::Other => {}
         }
     }
     let expected = match (parsed.gaps.is_empty(), is_found) {
@@ -103,7 +103,7 @@ fn diagnostic(input: &Input<'_>, found: Typo) -> Option<Diagnostic> {
     Some(Diagnostic { fix, ..input.diagnostic(place, "typo", Level::Error, message) })
 }
 
-fn gap(input: &Input<'_>, error: &Error) -> Gap {
+fn gap(input: &Input<'_>, error: &TyposError) -> Gap {
     let path = error.path.as_deref().and_then(|path| input.scrub.path(path.as_bytes()));
     let reason = input.scrub.quote(error.msg.as_bytes());
     match &path {

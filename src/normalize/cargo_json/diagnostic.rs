@@ -1,6 +1,6 @@
 //! Converts one message of rustc to a diagnostic.
 
-use super::message::{Message, Span};
+use super::message::{RustcMessage, RustcSpan};
 use super::place::Places;
 use crate::model::finding::{Diagnostic, Fix, Level, Place, Related};
 use crate::model::generated::split_out_dir;
@@ -15,7 +15,11 @@ pub(super) struct Occurrence {
 }
 
 /// Converts `message` about a target of `package`. Returns `None` for summaries.
-pub(super) fn read(places: &Places<'_>, package: PackageId, message: &Message<'_>) -> Option<Occurrence> {
+pub(super) fn read(
+    places: &Places<'_>,
+    package: PackageId,
+    message: &RustcMessage<'_>,
+) -> Option<Occurrence> {
     if message.is_summary() {
         return None;
     }
@@ -59,7 +63,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Returns the package that `message` is about. Lints about manifests look at those of all members whenever one is
     /// compiled.
-    fn about(&self, package: PackageId, message: &Message<'_>) -> PackageId {
+    fn about(&self, package: PackageId, message: &RustcMessage<'_>) -> PackageId {
         let has_place = message.spans.iter().any(|span| span.is_primary && !span.is_dummy());
         let named = || message.message.strip_prefix("package `")?.split('`').next();
         let Some(name) = named().filter(|_| !has_place) else { return package };
@@ -69,7 +73,7 @@ impl Reader<'_> {
 
     /// Returns the place of a message without a span. Clippy's lints are about `package`, rustc's about one of its
     /// crates. A fatal error may name a file in its text.
-    fn place_without_span(&self, ns: &str, package: PackageId, message: &Message<'_>) -> Place {
+    fn place_without_span(&self, ns: &str, package: PackageId, message: &RustcMessage<'_>) -> Place {
         let root = || {
             let mut spans = message.spans.iter().filter(|span| span.is_primary && ns != "clippy");
             spans.find_map(|span| self.places.location(span)).map(|(path, _)| path)
@@ -82,7 +86,7 @@ impl Reader<'_> {
     }
 
     /// Returns the notes attached to the primary message at `place`.
-    fn related(&self, message: &Message<'_>, place: &Place) -> Vec<Related> {
+    fn related(&self, message: &RustcMessage<'_>, place: &Place) -> Vec<Related> {
         let mut all = Vec::new();
         for span in message.spans.iter().filter(|span| !span.is_dummy()) {
             let at = self.places.of(span);
@@ -126,19 +130,19 @@ impl Reader<'_> {
     }
 
     /// Returns the code at `at` if that is a generated file, because no checkout contains it.
-    fn generated(&self, span: &Span<'_>, at: Option<&Place>) -> Option<(String, Option<Place>)> {
+    fn generated(&self, span: &RustcSpan<'_>, at: Option<&Place>) -> Option<(String, Option<Place>)> {
         at?.path().and_then(split_out_dir)?;
         Some((format!("generated code: `{}`", Places::source(span)?), None))
     }
 
     /// Returns the name and line of a place outside the repository.
-    fn foreign(&self, span: &Span<'_>) -> String {
+    fn foreign(&self, span: &RustcSpan<'_>) -> String {
         format!("in {}:{}", self.places.input.scrub.foreign(span.file_name.as_bytes()), span.line_start)
     }
 
     /// Returns the change that `child` suggests if it is machine-applicable and stays in the workspace.
-    fn fix(&self, child: &Message<'_>) -> Option<Fix> {
-        let edit = |span: &Span<'_>| {
+    fn fix(&self, child: &RustcMessage<'_>) -> Option<Fix> {
+        let edit = |span: &RustcSpan<'_>| {
             let text = span.suggested_replacement.clone()?;
             let applicable = span.suggestion_applicability.as_deref() == Some("MachineApplicable");
             let (path, range) = self.places.location(span).filter(|_| applicable)?;
@@ -151,9 +155,9 @@ impl Reader<'_> {
 }
 
 /// Returns the message of `child`, followed by its suggestion if that is one short piece, as rustc shows it.
-fn with_suggestion(child: &Message<'_>) -> String {
+fn with_suggestion(child: &RustcMessage<'_>) -> String {
     match child.spans.as_slice() {
-        [Span { suggested_replacement: Some(text), .. }]
+        [RustcSpan { suggested_replacement: Some(text), .. }]
             if !text.trim().is_empty() && !text.contains('\n') =>
         {
             format!("{}: `{}`", child.message, text.trim())

@@ -9,7 +9,7 @@ use crate::model::workspace::TargetKind;
 
 /// Any line, read for its kind only.
 #[derive(Deserialize)]
-pub(super) struct Envelope<'a> {
+pub(super) struct CargoMessage<'a> {
     #[serde(borrow)]
     pub(super) reason: Cow<'a, str>,
 }
@@ -19,19 +19,19 @@ pub(super) struct Envelope<'a> {
 pub(super) struct CompilerMessage<'a> {
     #[serde(borrow)]
     pub(super) package_id: Cow<'a, str>,
-    pub(super) target: Target,
-    pub(super) message: Message<'a>,
+    pub(super) target: CargoTarget,
+    pub(super) message: RustcMessage<'a>,
 }
 
 /// `compiler-artifact`: a target was built without errors.
 #[derive(Deserialize)]
-pub(super) struct Artifact<'a> {
+pub(super) struct CargoArtifact<'a> {
     #[serde(borrow)]
     pub(super) package_id: Cow<'a, str>,
     #[serde(default)]
     pub(super) manifest_path: String,
-    pub(super) target: Target,
-    pub(super) profile: Profile,
+    pub(super) target: CargoTarget,
+    pub(super) profile: CargoProfile,
     #[serde(default)]
     pub(super) features: Vec<String>,
     pub(super) filenames: Vec<String>,
@@ -44,7 +44,7 @@ pub(super) struct Artifact<'a> {
 
 /// `build-script-executed`: a build script ran, or its output was replayed.
 #[derive(Deserialize)]
-pub(super) struct BuildScript<'a> {
+pub(super) struct CargoBuildScript<'a> {
     #[serde(borrow)]
     pub(super) package_id: Cow<'a, str>,
     pub(super) linked_paths: Vec<String>,
@@ -57,19 +57,19 @@ pub(super) struct BuildScript<'a> {
 
 /// `build-finished`: the last line.
 #[derive(Deserialize)]
-pub(super) struct Finished {
+pub(super) struct CargoFinished {
     pub(super) success: bool,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Target {
+pub(super) struct CargoTarget {
     kind: Vec<String>,
     pub(super) name: String,
     #[serde(default)]
     pub(super) src_path: String,
 }
 
-impl Target {
+impl CargoTarget {
     pub(super) fn is_macro(&self) -> bool {
         self.kind.iter().any(|kind| kind == "proc-macro")
     }
@@ -87,7 +87,7 @@ impl Target {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Profile {
+pub(super) struct CargoProfile {
     pub(super) test: bool,
     #[serde(default)]
     pub(super) debug_assertions: Option<bool>,
@@ -95,18 +95,18 @@ pub(super) struct Profile {
 
 /// Diagnostic of rustc, or a note attached to one.
 #[derive(Deserialize)]
-pub(super) struct Message<'a> {
+pub(super) struct RustcMessage<'a> {
     pub(super) message: String,
     #[serde(default)]
-    pub(super) code: Option<Code>,
+    pub(super) code: Option<RustcCode>,
     pub(super) level: String,
     #[serde(borrow, default)]
-    pub(super) spans: Vec<Span<'a>>,
+    pub(super) spans: Vec<RustcSpan<'a>>,
     #[serde(borrow, default)]
-    pub(super) children: Vec<Message<'a>>,
+    pub(super) children: Vec<RustcMessage<'a>>,
 }
 
-impl Message<'_> {
+impl RustcMessage<'_> {
     pub(super) fn is_error(&self) -> bool {
         self.level.starts_with("error")
     }
@@ -114,7 +114,7 @@ impl Message<'_> {
     /// Returns whether nothing can be checked because of it. Its code is not that of a lint.
     pub(super) fn is_fatal(&self) -> bool {
         let numbered =
-            |code: &Code| code.code.strip_prefix('E').is_some_and(|rest| rest.parse::<u32>().is_ok());
+            |code: &RustcCode| code.code.strip_prefix('E').is_some_and(|rest| rest.parse::<u32>().is_ok());
         self.is_error() && self.code.as_ref().is_none_or(numbered)
     }
 
@@ -137,12 +137,12 @@ impl Message<'_> {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Code {
+pub(super) struct RustcCode {
     pub(super) code: String,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Span<'a> {
+pub(super) struct RustcSpan<'a> {
     pub(super) file_name: String,
     byte_start: Option<u64>,
     byte_end: Option<u64>,
@@ -160,7 +160,7 @@ pub(super) struct Span<'a> {
     pub(super) suggestion_applicability: Option<String>,
     /// Source lines that the span covers.
     #[serde(default)]
-    pub(super) text: Vec<SourceLine>,
+    pub(super) text: Vec<RustcSourceLine>,
     /// Parsed on demand: expansions nest as deep as macros recurse, which could overflow a parser's stack.
     #[serde(borrow, default)]
     expansion: Option<&'a RawValue>,
@@ -168,29 +168,29 @@ pub(super) struct Span<'a> {
 
 /// Line of source code.
 #[derive(Deserialize)]
-pub(super) struct SourceLine {
+pub(super) struct RustcSourceLine {
     pub(super) text: String,
 }
 
 /// Macro that a span comes from, with the place of its call.
 #[derive(Deserialize)]
-pub(super) struct Expansion<'a> {
+pub(super) struct RustcExpansion<'a> {
     #[serde(borrow)]
-    pub(super) span: Span<'a>,
+    pub(super) span: RustcSpan<'a>,
     pub(super) macro_decl_name: String,
 }
 
-impl<'a> Span<'a> {
+impl<'a> RustcSpan<'a> {
     /// Returns whether the span is a placeholder. Lints without a place report the beginning of the crate root.
     pub(super) fn is_dummy(&self) -> bool {
         (self.byte_start, self.byte_end) == (Some(0), Some(0)) && self.text.is_empty()
     }
 
     /// Returns the macro calls that the span comes from, innermost first.
-    pub(super) fn expansions(&self) -> impl Iterator<Item = Expansion<'a>> + use<'a> {
+    pub(super) fn expansions(&self) -> impl Iterator<Item = RustcExpansion<'a>> + use<'a> {
         // rustc's recursion limit is 128 unless a crate raises it. Outer calls beyond that are not shown.
         const DEPTH: usize = 128;
-        let read = |raw: Option<&'a RawValue>| serde_json::from_str::<Expansion<'a>>(raw?.get()).ok();
+        let read = |raw: Option<&'a RawValue>| serde_json::from_str::<RustcExpansion<'a>>(raw?.get()).ok();
         let mut next = self.expansion;
         std::iter::from_fn(move || {
             let expansion = read(next)?;

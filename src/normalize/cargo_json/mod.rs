@@ -26,7 +26,7 @@ use super::{Gap, Input, Parsed, Traces, Unparsable, Unsettled, is_crash};
 use crate::model::finding::Level;
 use crate::model::tool::Parse;
 use crate::model::workspace::{PackageId, TargetKind};
-use message::{Artifact, BuildScript, CompilerMessage, Envelope, Finished};
+use message::{CargoArtifact, CargoBuildScript, CargoFinished, CargoMessage, CompilerMessage};
 use place::Places;
 use programs::Programs;
 use reach::Reach;
@@ -52,7 +52,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         let broken =
             |error: serde_json::Error| Unparsable(format!("invalid JSON from cargo in line {line}: {error}"));
         let text = std::str::from_utf8(bytes).map_err(serde::de::Error::custom);
-        let read = text.and_then(|text| Ok((text, serde_json::from_str::<Envelope<'_>>(text)?)));
+        let read = text.and_then(|text| Ok((text, serde_json::from_str::<CargoMessage<'_>>(text)?)));
         let (text, envelope) = match read {
             Ok(read) => read,
             Err(error) if bytes.starts_with(br#"{"reason":"#) => return Err(broken(error)),
@@ -82,7 +82,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                 }
             }
             "compiler-artifact" => {
-                let artifact: Artifact<'_> = serde_json::from_str(text).map_err(broken)?;
+                let artifact: CargoArtifact<'_> = serde_json::from_str(text).map_err(broken)?;
                 let package = members.get(&*artifact.package_id).copied();
                 traces.add_artifact(package, &artifact);
                 if let Some(package) = package {
@@ -92,7 +92,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                 }
             }
             "build-script-executed" => {
-                let script: BuildScript<'_> = serde_json::from_str(text).map_err(broken)?;
+                let script: CargoBuildScript<'_> = serde_json::from_str(text).map_err(broken)?;
                 let package = members.get(&*script.package_id).copied();
                 traces.add_script(package, &script);
                 programs.add_script(package, &script);
@@ -101,7 +101,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                 }
             }
             "build-finished" => {
-                let Finished { success } = serde_json::from_str(text).map_err(broken)?;
+                let CargoFinished { success } = serde_json::from_str(text).map_err(broken)?;
                 finished = Some(finished.unwrap_or(true) && success);
             }
             _ => {}
@@ -161,7 +161,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
 fn out_dirs(input: &Input<'_>, members: &BTreeMap<&str, PackageId>) -> Vec<(PathBuf, PackageId)> {
     const EXECUTED: &[u8] = br#"{"reason":"build-script-executed""#;
     let lines = input.lines(&input.output.stdout).filter(|line| line.starts_with(EXECUTED));
-    let scripts = lines.filter_map(|line| serde_json::from_slice::<BuildScript<'_>>(line).ok());
+    let scripts = lines.filter_map(|line| serde_json::from_slice::<CargoBuildScript<'_>>(line).ok());
     scripts.filter_map(|script| Some((script.out_dir.into(), *members.get(&*script.package_id)?))).collect()
 }
 
@@ -191,14 +191,14 @@ pub(super) fn traces(input: &Input<'_>, stdout: &[u8]) -> Result<Traces, Unparsa
     for (line, text) in (1..).zip(input.lines(stdout)) {
         let broken =
             |error: serde_json::Error| Unparsable(format!("invalid JSON from cargo in line {line}: {error}"));
-        let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(text) else { continue };
+        let Ok(envelope) = serde_json::from_slice::<CargoMessage<'_>>(text) else { continue };
         match &*envelope.reason {
             "compiler-artifact" => {
-                let artifact: Artifact<'_> = serde_json::from_slice(text).map_err(broken)?;
+                let artifact: CargoArtifact<'_> = serde_json::from_slice(text).map_err(broken)?;
                 traces.add_artifact(members.get(&*artifact.package_id).copied(), &artifact);
             }
             "build-script-executed" => {
-                let script: BuildScript<'_> = serde_json::from_slice(text).map_err(broken)?;
+                let script: CargoBuildScript<'_> = serde_json::from_slice(text).map_err(broken)?;
                 traces.add_script(members.get(&*script.package_id).copied(), &script);
             }
             _ => {}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::message::{Expansion, Span};
+use super::message::{RustcExpansion, RustcSpan};
 use crate::model::finding::{Diagnostic, Place, Range};
 use crate::model::generated::{path_in_out_dir, split_out_dir};
 use crate::model::path::RelPath;
@@ -26,11 +26,11 @@ impl<'a> Places<'a> {
 
     /// Returns the place of `span`. If a macro from elsewhere produced the code, returns the innermost call in a
     /// workspace package, else in another file of the repository, else in a generated file.
-    pub(super) fn of(&self, span: &Span<'_>) -> Option<Place> {
+    pub(super) fn of(&self, span: &RustcSpan<'_>) -> Option<Place> {
         if span.is_dummy() {
             return None;
         }
-        let calls: Vec<Expansion<'_>> = span.expansions().collect();
+        let calls: Vec<RustcExpansion<'_>> = span.expansions().collect();
         let spans = || std::iter::once(span).chain(calls.iter().map(|call| &call.span));
         let in_workspace = || spans().filter_map(|span| self.location(span));
         let is_own =
@@ -43,7 +43,7 @@ impl<'a> Places<'a> {
     }
 
     /// Returns the place of `span` itself if it lies in the workspace or elsewhere in the repository.
-    pub(super) fn location(&self, span: &Span<'_>) -> Option<(RelPath, Option<Range>)> {
+    pub(super) fn location(&self, span: &RustcSpan<'_>) -> Option<(RelPath, Option<Range>)> {
         // `<anon>` and the like are not files.
         let name = Some(&*span.file_name).filter(|name| !name.starts_with('<'))?;
         let path = self.input.scrub.path(name.as_bytes())?;
@@ -51,7 +51,7 @@ impl<'a> Places<'a> {
     }
 
     /// Returns the place of `span` itself if it lies in a generated file.
-    fn generated(&self, span: &Span<'_>) -> Option<(RelPath, Option<Range>)> {
+    fn generated(&self, span: &RustcSpan<'_>) -> Option<(RelPath, Option<Range>)> {
         let file = RelPath::without_dots(Path::new(&span.file_name));
         let (dir, package) = self.out_dirs.iter().find(|(dir, _)| file.starts_with(dir))?;
         let below = RelPath::between(dir, &file)?;
@@ -68,7 +68,7 @@ impl<'a> Places<'a> {
     }
 
     /// Returns the first lines that `span` covers, as rustc read them.
-    pub(super) fn source(span: &Span<'_>) -> Option<String> {
+    pub(super) fn source(span: &RustcSpan<'_>) -> Option<String> {
         const LINES: usize = 3;
         let lines: Vec<_> = span.text.iter().take(LINES).map(|line| line.text.trim_end()).collect();
         let indent = lines.iter().map(|line| line.len() - line.trim_start().len()).min().unwrap_or_default();
@@ -116,6 +116,6 @@ impl<'a> Places<'a> {
     }
 }
 
-fn stretch(span: &Span<'_>) -> Option<Range> {
+fn stretch(span: &RustcSpan<'_>) -> Option<Range> {
     range((span.line_start, span.column_start), (span.line_end, span.column_end))
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::message::{Artifact, BuildScript};
+use super::message::{CargoArtifact, CargoBuildScript};
 use crate::model::task::Program;
 use crate::model::workspace::{PackageId, TargetKind, Workspace};
 
@@ -23,7 +23,7 @@ pub(super) struct Programs {
 
 impl Programs {
     /// Adds an artifact of a target of `package`.
-    pub(super) fn add_artifact(&mut self, package: PackageId, artifact: Artifact<'_>) {
+    pub(super) fn add_artifact(&mut self, package: PackageId, artifact: CargoArtifact<'_>) {
         let kind = artifact.target.kind();
         let is_linked = |path: &&String| {
             let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
@@ -41,7 +41,7 @@ impl Programs {
     }
 
     /// Adds the output of a build script. `package` is its package if that is a member.
-    pub(super) fn add_script(&mut self, package: Option<PackageId>, script: &BuildScript<'_>) {
+    pub(super) fn add_script(&mut self, package: Option<PackageId>, script: &CargoBuildScript<'_>) {
         let dirs = script.linked_paths.iter().filter(|path| !path.starts_with("framework="));
         let dir = |path: &String| path.split_once('=').map_or(path.as_str(), |(_, dir)| dir).into();
         self.native_dirs.extend(dirs.map(dir));

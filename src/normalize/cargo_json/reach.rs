@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::message::{Artifact, CompilerMessage};
+use super::message::{CargoArtifact, CompilerMessage};
 use crate::model::task::Unit;
 use crate::model::tool::{Arg, Parse, Piece, Tool};
 use crate::model::workspace::{PackageId, Target, TargetKind, Workspace};
@@ -74,7 +74,7 @@ impl Reach {
     }
 
     /// Adds an artifact of a target of `package`.
-    pub(super) fn add_artifact(&mut self, package: PackageId, artifact: &Artifact<'_>) {
+    pub(super) fn add_artifact(&mut self, package: PackageId, artifact: &CargoArtifact<'_>) {
         let mode = match () {
             () if artifact.profile.test => Mode::Test,
             () if artifact.filenames.iter().any(|name| name.ends_with(".html")) => Mode::Doc,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::super::{BuiltUnit, RanScript, Traces};
-use super::message::{Artifact, BuildScript};
+use super::message::{CargoArtifact, CargoBuildScript};
 use crate::model::workspace::{PackageId, TargetKind};
 
 /// Collects units and build scripts.
@@ -17,7 +17,7 @@ pub(super) struct Collector {
 
 impl Collector {
     /// Adds an artifact. `package` is its package if that is a member.
-    pub(super) fn add_artifact(&mut self, package: Option<PackageId>, artifact: &Artifact<'_>) {
+    pub(super) fn add_artifact(&mut self, package: Option<PackageId>, artifact: &CargoArtifact<'_>) {
         let Some(first) = artifact.filenames.first().map(PathBuf::from) else { return };
         let kind = artifact.target.kind();
         let is_doc = artifact.filenames.iter().any(|file| file.ends_with(".html"));
@@ -55,7 +55,7 @@ impl Collector {
     }
 
     /// Adds a build script that ran. `package` is its package if that is a member.
-    pub(super) fn add_script(&mut self, package: Option<PackageId>, script: &BuildScript<'_>) {
+    pub(super) fn add_script(&mut self, package: Option<PackageId>, script: &CargoBuildScript<'_>) {
         let compiled = self.scripts.get(&*script.package_id);
         let target = compiled.map_or("build-script-build", |(_, name)| name.as_str());
         let manifest = compiled.map(|(manifest, _)| manifest.clone());

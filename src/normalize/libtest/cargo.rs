@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::doc::DocTest;
-use super::report::Report;
+use super::report::LibtestReport;
 use crate::model::workspace::{Package, Target, TargetKind, Workspace};
 use crate::normalize::{Input, is_crash};
 
@@ -82,7 +82,12 @@ impl<'a> Cargo<'a> {
 
     /// Returns a reason if cargo did not run everything, or if some of it has no result. `failed` are the reports with
     /// failures, `reports` is the number of all reports.
-    pub(super) fn gap(&self, input: &Input<'_>, failed: &[&Report<'_>], reports: usize) -> Option<String> {
+    pub(super) fn gap(
+        &self,
+        input: &Input<'_>,
+        failed: &[&LibtestReport<'_>],
+        reports: usize,
+    ) -> Option<String> {
         // A failure in one crate does not explain a failure in another.
         let mut accounted = BTreeSet::new();
         for report in failed.iter().filter(|report| is_of_docs(report)) {
@@ -125,7 +130,11 @@ impl<'a> Cargo<'a> {
 
     /// Returns the program of each report in `failed`, none of which is about doc tests. Otherwise returns the reason
     /// why the programs are not known.
-    pub(super) fn programs(&self, input: &Input<'_>, failed: &[&Report<'_>]) -> Result<Vec<String>, String> {
+    pub(super) fn programs(
+        &self,
+        input: &Input<'_>,
+        failed: &[&LibtestReport<'_>],
+    ) -> Result<Vec<String>, String> {
         let programs: Vec<_> =
             self.failures.iter().filter(|it| !it.is_doc && it.death != Some(Death::Other)).collect();
         if programs.len() != failed.len() {
@@ -138,8 +147,9 @@ impl<'a> Cargo<'a> {
             return Err(format!("cargo names {named}, but {reporting}"));
         }
         // rustc's harness exits with 101.
-        let is_odd =
-            |(program, report): (&&Failure<'_>, &&Report<'_>)| report.is_libtest && program.death.is_some();
+        let is_odd = |(program, report): (&&Failure<'_>, &&LibtestReport<'_>)| {
+            report.is_libtest && program.death.is_some()
+        };
         if let Some((program, _)) =
             programs.iter().zip(failed).find(|&(program, report)| is_odd((program, report)))
         {
@@ -166,7 +176,7 @@ impl<'a> Cargo<'a> {
 }
 
 /// Returns whether the failed tests are doc tests.
-pub(super) fn is_of_docs(report: &Report<'_>) -> bool {
+pub(super) fn is_of_docs(report: &LibtestReport<'_>) -> bool {
     report.failed.iter().all(|name| DocTest::read(name).is_some())
 }
 

@@ -22,7 +22,7 @@ use crate::model::task::Unit;
 use cargo::Cargo;
 use census::Reported;
 use doc::{DocTest, DocTests};
-use report::{Report, Reports};
+use report::{LibtestReport, LibtestReports};
 use story::Story;
 
 /// Rule of a failed test. The subject names the test.
@@ -60,7 +60,7 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
         let failed = (code != 0).then(|| failed(input, name, story));
         return Ok(Parsed { diagnostics: failed.into_iter().collect(), census, ..Parsed::default() });
     };
-    let report = report::ends(lines).last().and_then(|end| Report::read(lines, begin, end));
+    let report = report::ends(lines).last().and_then(|end| LibtestReport::read(lines, begin, end));
     let Some(report) = report else {
         return Err(Unparsable(format!("exited with {code} before its tests finished")));
     };
@@ -84,7 +84,7 @@ fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Resul
         // A shell may have merged both streams.
         cargo = Cargo::read(input, stdout);
     }
-    let Reports { all, is_torn } = Reports::read(input, lines);
+    let LibtestReports { all, is_torn } = LibtestReports::read(input, lines);
     if is_torn && !cargo.has_dead() {
         return Err(Unparsable(format!("exited with {code} before its tests finished")));
     }
@@ -96,9 +96,10 @@ fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Resul
         let reason = reason.unwrap_or_else(|| format!("cargo exited with {code}"));
         return Ok(Parsed { gaps: vec![Gap::all(reason)], ..Parsed::default() });
     }
-    let with_failures: Vec<&Report<'_>> = all.iter().filter(|report| !report.failed.is_empty()).collect();
+    let with_failures: Vec<&LibtestReport<'_>> =
+        all.iter().filter(|report| !report.failed.is_empty()).collect();
     let mut gaps: Vec<_> = cargo.gap(input, &with_failures, all.len()).map(Gap::all).into_iter().collect();
-    let (of_docs, of_programs): (Vec<&Report<'_>>, Vec<_>) =
+    let (of_docs, of_programs): (Vec<&LibtestReport<'_>>, Vec<_>) =
         with_failures.into_iter().partition(|report| cargo::is_of_docs(report));
     let doc_tests = DocTests::of(lines);
     let mut diagnostics = Vec::new();
@@ -135,7 +136,7 @@ fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Resul
         let is_libtest = !cargo.has_failures() && all.iter().all(|report| report.is_libtest);
         agree(code, !diagnostics.is_empty(), is_libtest)?;
     }
-    let reported = |report: &Report<'_>| {
+    let reported = |report: &LibtestReport<'_>| {
         let lines = &lines[report.begin..=report.end];
         census::tests(lines.last()?).map(|tests| Reported { tests, lines })
     };

@@ -12,7 +12,7 @@ use crate::model::halt::{Pace, until};
 use crate::normalize::Input;
 
 /// Report of one program.
-pub(super) struct Report<'a> {
+pub(super) struct LibtestReport<'a> {
     /// Failed tests as listed by the harness.
     pub(super) failed: Vec<&'a str>,
     /// Set if the summary has exactly the format of rustc's harness, which exits with 101 after a failure.
@@ -35,7 +35,7 @@ fn regex(pattern: &str) -> Regex {
 pub(super) fn lines<'t>(input: &Input<'_>, text: &'t str) -> Vec<&'t str> {
     let mut lines: Vec<&str> = input.text_lines(text).collect();
     if !text.ends_with('\n')
-        && lines.last().and_then(|line| Summary::read(line)).is_some_and(|last| !last.is_libtest)
+        && lines.last().and_then(|line| LibtestSummary::read(line)).is_some_and(|last| !last.is_libtest)
     {
         lines.pop();
     }
@@ -73,16 +73,16 @@ pub(super) fn ends(lines: &[&str]) -> impl DoubleEndedIterator<Item = usize> {
 const MOST_NESTED: usize = 100;
 
 /// Reports of several programs in sequence.
-pub(super) struct Reports<'a> {
-    pub(super) all: Vec<Report<'a>>,
+pub(super) struct LibtestReports<'a> {
+    pub(super) all: Vec<LibtestReport<'a>>,
     /// Set if a report has begun but not ended.
     pub(super) is_torn: bool,
 }
 
-impl<'a> Reports<'a> {
+impl<'a> LibtestReports<'a> {
     /// Reads every report in `lines`. A report inside another one was printed by a test.
     pub(super) fn read(input: &Input<'_>, lines: &'a [&'a str]) -> Self {
-        let mut all: Vec<Report<'a>> = Vec::new();
+        let mut all: Vec<LibtestReport<'a>> = Vec::new();
         // Beginnings without an end, with the announced number of tests.
         let mut open: Vec<(usize, usize)> = Vec::new();
         let mut pace = Pace::new(input.halt);
@@ -92,14 +92,15 @@ impl<'a> Reports<'a> {
             }
             if let Some(total) = announced(lines[at]) {
                 open.push((at, total));
-            } else if let Some(summary) = Summary::read(lines[at]) {
+            } else if let Some(summary) = LibtestSummary::read(lines[at]) {
                 // The code below iterates over all of these.
                 if pace.spend(open.len() + all.len()).is_err() {
                     break;
                 }
                 let begins = open.iter().rev().filter(|(_, total)| *total == summary.total);
-                let Some(report) =
-                    begins.take(MOST_NESTED).find_map(|(at_begin, _)| Report::read(lines, *at_begin, at))
+                let Some(report) = begins
+                    .take(MOST_NESTED)
+                    .find_map(|(at_begin, _)| LibtestReport::read(lines, *at_begin, at))
                 else {
                     continue;
                 };
@@ -127,13 +128,13 @@ fn announced(line: &str) -> Option<usize> {
 }
 
 /// Line `test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s`.
-struct Summary {
+struct LibtestSummary {
     total: usize,
     failed: usize,
     is_libtest: bool,
 }
 
-impl Summary {
+impl LibtestSummary {
     fn read(line: &str) -> Option<Self> {
         static LINE: LazyLock<Regex> = LazyLock::new(|| regex(r"^test result: (ok|FAIL|FAILED)\. (.+)$"));
         static LIBTEST: LazyLock<Regex> = LazyLock::new(|| {
@@ -166,10 +167,10 @@ impl Summary {
     }
 }
 
-impl<'a> Report<'a> {
+impl<'a> LibtestReport<'a> {
     /// Reads the report between lines `begin` and `end`, if they agree with the list of failures.
     pub(super) fn read(lines: &'a [&'a str], begin: usize, end: usize) -> Option<Self> {
-        let Summary { total, failed: count, is_libtest } = Summary::read(lines[end])?;
+        let LibtestSummary { total, failed: count, is_libtest } = LibtestSummary::read(lines[end])?;
         if begin >= end || announced(lines[begin])? != total {
             return None;
         }

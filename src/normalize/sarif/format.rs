@@ -7,22 +7,22 @@ use serde::de::IgnoredAny;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Log {
+pub(super) struct SarifLog {
     pub(super) version: Option<String>,
     /// Required, because without it any JSON would be accepted. `null` means that the tool failed to run.
-    pub(super) runs: Vec<Run>,
+    pub(super) runs: Vec<SarifRun>,
     /// Parts of runs that are stored outside of them.
-    pub(super) inline_external_properties: Option<Vec<External>>,
+    pub(super) inline_external_properties: Option<Vec<SarifExternal>>,
 }
 
 /// Part of a run that is stored elsewhere.
 #[derive(Deserialize)]
-pub(super) struct External {
+pub(super) struct SarifExternal {
     /// Read only to know whether there are any.
     results: Option<Vec<IgnoredAny>>,
 }
 
-impl External {
+impl SarifExternal {
     pub(super) fn has_results(&self) -> bool {
         self.results.as_ref().is_some_and(|results| !results.is_empty())
     }
@@ -30,19 +30,19 @@ impl External {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Run {
-    pub(super) tool: Tool,
+pub(super) struct SarifRun {
+    pub(super) tool: SarifTool,
     pub(super) results: Option<Vec<SarifResult>>,
-    pub(super) invocations: Option<Vec<Invocation>>,
+    pub(super) invocations: Option<Vec<SarifInvocation>>,
     /// Files that contain parts of the run.
-    pub(super) external_property_file_references: Option<External>,
+    pub(super) external_property_file_references: Option<SarifExternal>,
     pub(super) original_uri_base_ids: Option<BTreeMap<String, ArtifactLocation>>,
-    artifacts: Option<Vec<Artifact>>,
+    artifacts: Option<Vec<SarifArtifact>>,
 }
 
-impl Run {
+impl SarifRun {
     /// Returns the rule of `result`, from the driver or an extension.
-    pub(super) fn rule(&self, result: &SarifResult) -> Option<&Rule> {
+    pub(super) fn rule(&self, result: &SarifResult) -> Option<&SarifRule> {
         let reference = result.rule.as_ref();
         let extension = reference.and_then(|rule| rule.tool_component.as_ref()?.index);
         let component = match extension {
@@ -66,28 +66,28 @@ fn at_index<T>(list: Option<&[T]>, at: i64) -> Option<&T> {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Tool {
-    pub(super) driver: Component,
-    extensions: Option<Vec<Component>>,
+pub(super) struct SarifTool {
+    pub(super) driver: SarifComponent,
+    extensions: Option<Vec<SarifComponent>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Component {
-    rules: Option<Vec<Rule>>,
-    pub(super) global_message_strings: Option<BTreeMap<String, Message>>,
+pub(super) struct SarifComponent {
+    rules: Option<Vec<SarifRule>>,
+    pub(super) global_message_strings: Option<BTreeMap<String, SarifMessage>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Rule {
+pub(super) struct SarifRule {
     pub(super) id: Option<String>,
-    pub(super) message_strings: Option<BTreeMap<String, Message>>,
-    pub(super) default_configuration: Option<Configuration>,
+    pub(super) message_strings: Option<BTreeMap<String, SarifMessage>>,
+    pub(super) default_configuration: Option<SarifConfiguration>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Configuration {
+pub(super) struct SarifConfiguration {
     pub(super) level: Option<String>,
 }
 
@@ -99,10 +99,10 @@ pub(super) struct SarifResult {
     rule: Option<RuleReference>,
     pub(super) kind: Option<String>,
     pub(super) level: Option<String>,
-    pub(super) message: Option<Message>,
-    pub(super) locations: Option<Vec<Location>>,
-    pub(super) related_locations: Option<Vec<Location>>,
-    suppressions: Option<Vec<Suppression>>,
+    pub(super) message: Option<SarifMessage>,
+    pub(super) locations: Option<Vec<SarifLocation>>,
+    pub(super) related_locations: Option<Vec<SarifLocation>>,
+    suppressions: Option<Vec<SarifSuppression>>,
     pub(super) baseline_state: Option<String>,
 }
 
@@ -115,7 +115,8 @@ impl SarifResult {
     /// Returns whether it is suppressed and the suppression is not rejected or under review.
     pub(super) fn is_suppressed(&self) -> bool {
         let suppressions = self.suppressions.as_deref().unwrap_or_default();
-        let refused = |by: &Suppression| matches!(by.status.as_deref(), Some("rejected" | "underReview"));
+        let refused =
+            |by: &SarifSuppression| matches!(by.status.as_deref(), Some("rejected" | "underReview"));
         !suppressions.is_empty() && !suppressions.iter().any(refused)
     }
 }
@@ -134,12 +135,12 @@ struct ComponentReference {
 }
 
 #[derive(Deserialize)]
-struct Suppression {
+struct SarifSuppression {
     status: Option<String>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Message {
+pub(super) struct SarifMessage {
     pub(super) text: Option<String>,
     pub(super) id: Option<String>,
     pub(super) arguments: Option<Vec<String>>,
@@ -147,17 +148,17 @@ pub(super) struct Message {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Location {
+pub(super) struct SarifLocation {
     pub(super) physical_location: Option<PhysicalLocation>,
     pub(super) logical_locations: Option<Vec<LogicalLocation>>,
-    pub(super) message: Option<Message>,
+    pub(super) message: Option<SarifMessage>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PhysicalLocation {
     pub(super) artifact_location: Option<ArtifactLocation>,
-    pub(super) region: Option<Region>,
+    pub(super) region: Option<SarifRegion>,
 }
 
 #[derive(Deserialize)]
@@ -176,13 +177,13 @@ pub(super) struct ArtifactLocation {
 }
 
 #[derive(Deserialize)]
-struct Artifact {
+struct SarifArtifact {
     location: Option<ArtifactLocation>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Region {
+pub(super) struct SarifRegion {
     pub(super) start_line: Option<u32>,
     pub(super) start_column: Option<u32>,
     pub(super) end_line: Option<u32>,
@@ -191,19 +192,19 @@ pub(super) struct Region {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Invocation {
+pub(super) struct SarifInvocation {
     pub(super) execution_successful: Option<bool>,
     pub(super) exit_code_description: Option<String>,
     pub(super) exit_signal_name: Option<String>,
     pub(super) exit_signal_number: Option<i64>,
     pub(super) process_start_failure_message: Option<String>,
-    tool_configuration_notifications: Option<Vec<Notification>>,
-    tool_execution_notifications: Option<Vec<Notification>>,
+    tool_configuration_notifications: Option<Vec<SarifNotification>>,
+    tool_execution_notifications: Option<Vec<SarifNotification>>,
 }
 
-impl Invocation {
+impl SarifInvocation {
     /// Returns the errors that the tool reported about its own work.
-    pub(super) fn errors(&self) -> impl Iterator<Item = &Notification> {
+    pub(super) fn errors(&self) -> impl Iterator<Item = &SarifNotification> {
         let all = [&self.tool_execution_notifications, &self.tool_configuration_notifications];
         let all = all.into_iter().flatten().flatten();
         all.filter(|notification| notification.level.as_deref() == Some("error"))
@@ -211,7 +212,7 @@ impl Invocation {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Notification {
+pub(super) struct SarifNotification {
     pub(super) level: Option<String>,
-    pub(super) message: Option<Message>,
+    pub(super) message: Option<SarifMessage>,
 }

@@ -9,13 +9,16 @@ use super::document;
 use super::{Gap, Input, PANIC, Parsed, Unparsable, is_crash, range, whole_line};
 use crate::model::finding::{Diagnostic, Level, Place, Range, Related};
 use crate::model::path::RelPath;
-use format::{ArtifactLocation, External, Invocation, Location, Log, Message, Region, Run, SarifResult};
+use format::{
+    ArtifactLocation, SarifExternal, SarifInvocation, SarifLocation, SarifLog, SarifMessage, SarifRegion,
+    SarifResult, SarifRun,
+};
 
 /// Parses the output of a tool that exited with `code`.
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
     // Some tools write a byte order mark. Invalid UTF-8 is not JSON and might affect a place.
     let stdout = input.output.stdout.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&input.output.stdout);
-    let log: Log = std::str::from_utf8(stdout)
+    let log: SarifLog = std::str::from_utf8(stdout)
         .map_err(serde::de::Error::custom)
         .and_then(|text| document::read(input.halt, text.as_bytes()))
         .map_err(|error: serde_json::Error| {
@@ -38,12 +41,12 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         let reason = input.complaint().filter(|_| code != 0);
         parsed.gaps.push(Gap::all(reason.unwrap_or_else(|| "the SARIF log contains no runs".to_owned())));
     }
-    if log.inline_external_properties.iter().flatten().any(External::has_results) {
+    if log.inline_external_properties.iter().flatten().any(SarifExternal::has_results) {
         parsed.gaps.push(Gap::all(EXTERNAL));
     }
     for run in &runs {
         parsed.gaps.extend(failure(input, run).map(Gap::all));
-        let reader = Reader { input, run };
+        let reader = SarifReader { input, run };
         let results = run.results.iter().flatten();
         parsed.diagnostics.extend(results.filter_map(|result| reader.diagnostic(result)));
     }
@@ -62,8 +65,8 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
 const EXTERNAL: &str = "the SARIF log has results in external properties, which are not supported";
 
 /// Returns the reason if a run did not produce a result.
-fn failure(input: &Input<'_>, run: &Run) -> Option<String> {
-    let has_failed = |invocation: &&Invocation| {
+fn failure(input: &Input<'_>, run: &SarifRun) -> Option<String> {
+    let has_failed = |invocation: &&SarifInvocation| {
         invocation.execution_successful == Some(false)
             || invocation.errors().next().is_some()
             || invocation.process_start_failure_message.is_some()
@@ -81,18 +84,18 @@ fn failure(input: &Input<'_>, run: &Run) -> Option<String> {
                 .map_or_else(|| "the tool reported that it failed".to_owned(), |text| input.scrub.text(text)),
         );
     }
-    if run.external_property_file_references.as_ref().is_some_and(External::has_results) {
+    if run.external_property_file_references.as_ref().is_some_and(SarifExternal::has_results) {
         return Some(EXTERNAL.to_owned());
     }
     run.results.is_none().then(|| "the run has no `results`, so the tool did not finish".to_owned())
 }
 
-struct Reader<'a> {
+struct SarifReader<'a> {
     input: &'a Input<'a>,
-    run: &'a Run,
+    run: &'a SarifRun,
 }
 
-impl Reader<'_> {
+impl SarifReader<'_> {
     /// Converts a result to a diagnostic. Returns `None` for results that passed, are suppressed, or are gone.
     fn diagnostic(&self, result: &SarifResult) -> Option<Diagnostic> {
         let rule = self.run.rule(result);
@@ -136,7 +139,7 @@ impl Reader<'_> {
     }
 
     /// Returns the text of `message` with its arguments inserted for `{0}`, `{1}`.
-    fn text(&self, template: &str, message: &Message) -> String {
+    fn text(&self, template: &str, message: &SarifMessage) -> String {
         let arguments = message.arguments.as_deref().unwrap_or_default();
         if arguments.is_empty() {
             return self.input.scrub.text(template);
@@ -163,7 +166,7 @@ impl Reader<'_> {
         self.input.scrub.text(&(out + rest))
     }
 
-    fn place(&self, location: &Location) -> Option<Place> {
+    fn place(&self, location: &SarifLocation) -> Option<Place> {
         let logical = || {
             let names = location.logical_locations.iter().flatten();
             let name =
@@ -233,7 +236,7 @@ fn scheme(uri: &str) -> Option<&str> {
 
 /// Converts a region. Without columns it covers whole lines. Without an end column it reaches to the end of its last
 /// line.
-fn region(region: &Region) -> Option<Range> {
+fn region(region: &SarifRegion) -> Option<Range> {
     let first = region.start_line?;
     let last = region.end_line.unwrap_or(first);
     let start = (first, region.start_column.unwrap_or(1));
