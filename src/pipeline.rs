@@ -414,7 +414,7 @@ pub fn run(
     let normalize = judge::normalizer(judge::Reader {
         workspace,
         plan,
-        scrub,
+        scrub: &scrub,
         read: &read,
         goldens: &goldens,
         is_new,
@@ -423,6 +423,7 @@ pub fn run(
     });
     let client = Client {
         judge: &normalize,
+        sift: &judge::Sifter { plan, scrub: &scrub, stop: session.stop },
         recall: &|task, program| cache.of_program(task, program).map(Ok),
         admit: &|step| {
             watch.admit(step).or_else(|| cache.drop_outdated_builds(plan.step(step).tool, session.stop))

@@ -18,6 +18,7 @@ use crate::model::error::{Problem, Problems};
 use crate::model::finding::{Entry, Finding, Site, State};
 use crate::model::outcome::{Compared, Gone};
 use crate::model::path::RelPath;
+use crate::model::text::Text;
 
 /// The only format that is written and read.
 const VERSION: u32 = 1;
@@ -27,7 +28,7 @@ const HEADER: &str = r#"{"genti_baseline":1}"#;
 pub fn entries_of(findings: &[Finding]) -> BTreeMap<String, Vec<Entry>> {
     let mut entries: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     for finding in findings.iter().filter(|finding| !finding.diagnostic.fatal) {
-        entries.entry(finding.diagnostic.ns.clone()).or_default().push(Entry::of(finding));
+        entries.entry(finding.diagnostic.ns.to_string()).or_default().push(Entry::of(finding));
     }
     for entries in entries.values_mut() {
         entries.sort();
@@ -41,13 +42,13 @@ pub fn shrunk(findings: &[Compared], gone: &[Gone]) -> BTreeMap<String, Vec<Entr
     let found = findings.iter().filter_map(|compared| {
         let reason = compared.accepted.as_ref()?.entry.reason.clone();
         let entry = Entry { reason, ..Entry::of(&compared.finding) };
-        Some((compared.finding.diagnostic.ns.clone(), entry))
+        Some((&compared.finding.diagnostic.ns, entry))
     });
     let kept = gone.iter().filter(|gone| gone.state == State::Unknown);
-    let kept = kept.map(|gone| (gone.ns.clone(), gone.entry.clone()));
+    let kept = kept.map(|gone| (&gone.ns, gone.entry.clone()));
     let mut entries: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     for (ns, entry) in found.chain(kept) {
-        entries.entry(ns).or_default().push(entry);
+        entries.entry(ns.to_string()).or_default().push(entry);
     }
     entries.values_mut().for_each(|entries| entries.sort());
     entries
@@ -172,11 +173,11 @@ struct Line {
     path: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     subject: Option<String>,
-    rule: String,
+    rule: Text,
     #[serde(rename = "in")]
-    scope: String,
-    code: String,
-    msg: String,
+    scope: Text,
+    code: Text,
+    msg: Text,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nth: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

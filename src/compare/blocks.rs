@@ -255,10 +255,10 @@ mod tests {
             let test =
                 FailedTest { at: Some(diagnostic("a.rs", at(line, 1), "").place), item: Some("f".into()) };
             let place = Place::Subject(format!("a.rs - f{number}"));
-            Diagnostic { place, test: Some(test), ..diagnostic("a.rs", at(line, 1), "boom") }
+            Diagnostic { place, test: Some(Box::new(test)), ..diagnostic("a.rs", at(line, 1), "boom") }
         };
         identify(
-            failed.iter().map(|failed| ("doctest".to_owned(), one(failed))).collect(),
+            failed.iter().map(|failed| ("doctest".into(), one(failed))).collect(),
             &sources("a.rs", text),
             &crate::model::halt::Never,
         )

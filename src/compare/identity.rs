@@ -4,8 +4,9 @@
 //! flagged code ([`Finding::code`]). It does not cover line, column, level and toolchain, so adding lines above, `-D warnings` or
 //! rustfmt do not change ids. Does not know the baseline.
 
+use std::borrow::Cow;
 use std::cell::LazyCell;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
 
@@ -15,6 +16,7 @@ use crate::model::digest::{ContentHash, Digest, Sink};
 use crate::model::finding::{Diagnostic, Entry, FailedTest, Finding, Place, Site};
 use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
 use crate::model::sources::Sources;
+use crate::model::text::{Interner, Text};
 
 /// Domain of the hash. Its version changes whenever the fields of an id change.
 const DOMAIN: &str = "genti-finding-1";
@@ -30,12 +32,13 @@ const DOMAIN: &str = "genti-finding-1";
 ///
 /// If `halt` stops it.
 pub fn identify(
-    diagnostics: Vec<(String, Diagnostic)>,
+    diagnostics: Vec<(Text, Diagnostic)>,
     sources: &Sources,
     halt: &dyn Halt,
 ) -> Result<Vec<Finding>, Halted> {
     let mut pace = Pace::new(halt);
-    let mut findings = merge(diagnostics, &mut pace)?;
+    let mut texts = Interner::default();
+    let mut findings = merge(diagnostics, &mut texts, &mut pace)?;
     sort(&mut findings);
     let mut blocks = Blocks::new(sources);
     for in_file in findings.chunk_by_mut(|a, b| a.diagnostic.place.path() == b.diagnostic.place.path()) {
@@ -43,16 +46,16 @@ pub fn identify(
         let source = LazyCell::new(|| path.and_then(|path| Some(Source::new(&path, sources.get(&path)?))));
         for finding in in_file {
             pace.spend(PER_FINDING)?;
-            if let Some(FailedTest { at: Some(at), item: Some(item) }) = &finding.diagnostic.test {
-                finding.code = blocks.code(at, item);
+            if let Some(FailedTest { at: Some(at), item: Some(item) }) = finding.diagnostic.test.as_deref() {
+                finding.code = blocks.code(at, item).into();
             }
             if let Some(range) = finding.diagnostic.place.range()
                 && let Some(source) = &*source
             {
-                finding.code = source.code(range);
-                finding.scope = source.scope(range);
+                finding.code = texts.get(&source.code(range));
+                finding.scope = texts.get(&source.scope(range));
             }
-            finding.id = id_of(&finding.diagnostic.ns, &Entry::of(finding));
+            finding.id = id_of(&finding.diagnostic.ns, &Entry::of(finding)).into();
         }
     }
     Ok(findings)
@@ -89,9 +92,13 @@ impl ContentHash for Identity<'_> {
 }
 
 /// Merges equal diagnostics into one finding each, without ids yet.
-fn merge(mut diagnostics: Vec<(String, Diagnostic)>, pace: &mut Pace<'_>) -> Result<Vec<Finding>, Halted> {
+fn merge(
+    mut diagnostics: Vec<(Text, Diagnostic)>,
+    texts: &mut Interner,
+    pace: &mut Pace<'_>,
+) -> Result<Vec<Finding>, Halted> {
     fn key(d: &Diagnostic) -> (&Place, &str, &str, &str, Option<&FailedTest>) {
-        (&d.place, &d.ns, &d.rule, &d.message, d.test.as_ref())
+        (&d.place, &d.ns, &d.rule, &d.message, d.test.as_deref())
     }
     // Diagnostics with equal keys are ordered by all fields, so the result does not depend on which tool came first. The worst
     // level comes first.
@@ -99,19 +106,25 @@ fn merge(mut diagnostics: Vec<(String, Diagnostic)>, pace: &mut Pace<'_>) -> Res
         key(a).cmp(&key(b)).then_with(|| a.cmp(b)).then_with(|| tool_a.cmp(tool_b))
     });
     let mut findings: Vec<Finding> = Vec::with_capacity(diagnostics.len());
-    for (tool, diagnostic) in diagnostics {
+    for (tool, mut diagnostic) in diagnostics {
+        [&mut diagnostic.ns, &mut diagnostic.rule, &mut diagnostic.message]
+            .into_iter()
+            .for_each(|text| texts.share(text));
         pace.spend(PER_FINDING + diagnostic.message.len())?;
         match findings.last_mut() {
             Some(last) if key(&last.diagnostic) == key(&diagnostic) => absorb(last, tool, diagnostic),
             _ => findings.push(Finding {
-                id: String::new(),
+                id: Text::default(),
                 msg: match diagnostic.test {
-                    Some(_) => FailedTest::MESSAGE.to_owned(),
-                    None => stable_message(&diagnostic.message),
+                    Some(_) => texts.get(FailedTest::MESSAGE),
+                    None => stable_message(&diagnostic.message, texts),
                 },
-                code: String::new(),
-                scope: String::new(),
-                tools: vec![tool],
+                code: Text::default(),
+                scope: Text::default(),
+                tools: match findings.last() {
+                    Some(Finding { tools, .. }) if **tools == [tool.clone()] => Arc::clone(tools),
+                    _ => [tool].into(),
+                },
                 diagnostic,
             }),
         }
@@ -119,9 +132,10 @@ fn merge(mut diagnostics: Vec<(String, Diagnostic)>, pace: &mut Pace<'_>) -> Res
     Ok(findings)
 }
 
-fn absorb(finding: &mut Finding, tool: String, other: Diagnostic) {
+fn absorb(finding: &mut Finding, tool: Text, other: Diagnostic) {
     if let Err(at) = finding.tools.binary_search(&tool) {
-        finding.tools.insert(at, tool);
+        let (before, after) = finding.tools.split_at(at);
+        finding.tools = [before, &[tool], after].concat().into();
     }
     let kept = &mut finding.diagnostic;
     kept.fatal |= other.fatal;
@@ -137,7 +151,14 @@ fn absorb(finding: &mut Finding, tool: String, other: Diagnostic) {
 /// Removes the variable parts of a message: positions `:line:column` (and `:line:column: line:column` of closure types) and
 /// numbers. A run of digits outside backticks becomes `#`, so a change from 9 to 10 does not matter. Digits inside backticks belong
 /// to a name or value and are kept.
-fn stable_message(message: &str) -> String {
+fn stable_message(message: &Text, texts: &mut Interner) -> Text {
+    match without_numbers(message) {
+        Cow::Borrowed(_) => message.clone(),
+        Cow::Owned(text) => texts.get(&text),
+    }
+}
+
+fn without_numbers(message: &str) -> Cow<'_, str> {
     static POSITIONS: LazyLock<Regex> = LazyLock::new(|| regex(r":[0-9]+:[0-9]+(?:: [0-9]+:[0-9]+)?\b"));
     static NUMBERS: LazyLock<Regex> = LazyLock::new(|| regex("`[^`]*`|[0-9]+"));
 
@@ -145,7 +166,7 @@ fn stable_message(message: &str) -> String {
     let numberless = NUMBERS.replace_all(&placeless, |found: &regex::Captures<'_>| {
         if found[0].starts_with('`') { found[0].to_owned() } else { "#".to_owned() }
     });
-    numberless.into_owned()
+    if numberless == message { Cow::Borrowed(message) } else { Cow::Owned(numberless.into_owned()) }
 }
 
 fn regex(pattern: &'static str) -> Regex {
@@ -171,7 +192,7 @@ mod tests {
 
     #[test]
     fn variable_parts_of_a_message_are_removed() {
-        let check = |message: &str, stable: &str| assert_eq!(stable_message(message), stable);
+        let check = |message: &str, stable: &str| assert_eq!(without_numbers(message), stable);
         check("see src/a.rs:12:5", "see src/a.rs");
         check("`{closure@src/main.rs:4:13: 4:15}` is no `A`", "`{closure@src/main.rs}` is no `A`");
         check("too many lines (101/100)", "too many lines (#/#)");
@@ -217,14 +238,14 @@ mod tests {
         let mut said = [("doc", milder), ("clippy", worse.clone()), ("doc", worse), ("clippy", elsewhere)];
         for _ in 0..said.len() {
             said.rotate_left(1);
-            let said = said.iter().cloned().map(|(tool, diagnostic)| (tool.to_owned(), diagnostic)).collect();
+            let said = said.iter().cloned().map(|(tool, diagnostic)| (tool.into(), diagnostic)).collect();
             let findings = identify(said, &Sources::default(), &Never).unwrap();
             let [one, other] = findings.as_slice() else { panic!("{findings:?}") };
-            assert_eq!(one.tools, ["clippy", "doc"]);
+            assert_eq!(*one.tools, ["clippy", "doc"]);
             assert_eq!(one.diagnostic.level, Level::Warning);
             assert_eq!(one.diagnostic.related, [related("one"), related("two"), related("three")]);
             assert!(one.diagnostic.fatal);
-            assert_eq!(other.tools, ["clippy"]);
+            assert_eq!(*other.tools, ["clippy"]);
         }
     }
 
@@ -243,16 +264,43 @@ mod tests {
             place("a/b.rs", 10, 1),
             subject,
         ];
-        let shuffled = order.iter().rev().map(|d| (String::new(), d.clone())).collect();
+        let shuffled = order.iter().rev().map(|d| (Text::default(), d.clone())).collect();
         let sorted = identify(shuffled, &sources("a.rs", ""), &Never).unwrap();
         assert_eq!(sorted.into_iter().map(|f| f.diagnostic).collect::<Vec<_>>(), order);
+    }
+
+    #[test]
+    fn findings_are_small_and_share_their_texts() {
+        use std::mem::size_of;
+
+        use crate::model::outcome::Compared;
+        // There may be hundreds of thousands of them.
+        assert!(size_of::<Diagnostic>() <= 152, "{}", size_of::<Diagnostic>());
+        assert!(size_of::<Compared>() <= 288, "{}", size_of::<Compared>());
+
+        let said = (1..=2).map(|line| {
+            let one = diagnostic("a.rs", at(line, 1), &format!("{line} of 2"));
+            (Text::from("clippy"), one)
+        });
+        let sources = sources("a.rs", "fn f() {}\nfn f() {}\n");
+        let findings = identify(said.collect(), &sources, &Never).unwrap();
+        let [one, other] = findings.as_slice() else { panic!("{findings:?}") };
+        assert!(Arc::ptr_eq(&one.tools, &other.tools));
+        let texts = |finding: &Finding| {
+            let Finding { diagnostic, msg, code, scope, .. } = finding.clone();
+            [diagnostic.ns, diagnostic.rule, msg, code, scope]
+        };
+        for (one, other) in texts(one).iter().zip(&texts(other)) {
+            assert_eq!(one.as_ptr(), other.as_ptr(), "{one:?} and {other:?}");
+        }
+        assert_eq!(one.msg, "# of #");
     }
 
     #[test]
     fn identifying_stops_within_bounded_work_when_halted() {
         const COUNT: usize = 2_000;
         let said: Vec<_> =
-            (1..=COUNT as u32).map(|line| (String::new(), diagnostic("a.rs", at(line, 1), "m"))).collect();
+            (1..=COUNT as u32).map(|line| (Text::default(), diagnostic("a.rs", at(line, 1), "m"))).collect();
         let all = After::new(usize::MAX);
         let sources = sources("a.rs", "return x;\n".repeat(COUNT));
         assert_eq!(identify(said.clone(), &sources, &all).unwrap().len(), COUNT);

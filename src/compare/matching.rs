@@ -46,8 +46,7 @@ pub fn compare(
         pace.spend(PER_FINDING * (1 + suppressions.count()))?;
         suppressed_by.push(suppressions.of(finding));
     }
-    // The texts make up most of a finding, and there may be a million findings, so they are moved instead of copied.
-    let entries: Vec<Entry> = findings.iter_mut().map(Entry::lent).collect();
+    let entries: Vec<Entry> = findings.iter().map(Entry::of).collect();
     let mut by_ns: BTreeMap<&str, (Vec<usize>, Vec<&Entry>)> = BTreeMap::new();
     let mut order: Vec<usize> = (0..findings.len()).collect();
     order.sort_by_key(|at| suppressed_by[*at].is_some());
@@ -64,19 +63,19 @@ pub fn compare(
         let current = current.into_iter().map(|at| (at, &entries[at])).collect();
         let (matched, left) = Passes::new(ns, reach, current, known.into_iter(), halt).run()?;
         let mut lose = |entry: &Entry, (state, unseen)| {
-            gone.push(Gone { ns: ns.to_owned(), entry: entry.clone(), state, unseen });
+            gone.push(Gone { ns: ns.into(), entry: entry.clone(), state, unseen });
         };
         for (at, pass, entry) in matched {
             match suppressed_by[at] {
                 Some(_) => lose(entry, (State::Suppressed, None)),
-                None => accepted[at] = Some(Accepted { pass, entry: entry.clone() }),
+                None => accepted[at] = Some(Box::new(Accepted { pass, entry: entry.clone() })),
             }
         }
         let mut judge = Left { ns, reach, unseen: BTreeMap::new() };
         left.into_iter().for_each(|entry| lose(entry, judge.state_of(entry)));
     }
     gone.sort_by(|a, b| (&a.ns, &a.entry, a.state, &a.unseen).cmp(&(&b.ns, &b.entry, b.state, &b.unseen)));
-    findings.iter_mut().zip(entries).for_each(|(finding, entry)| entry.give_back(finding));
+    drop(entries);
     Ok(Matched { findings: judge(findings, accepted, suppressed_by), gone })
 }
 
@@ -124,10 +123,10 @@ impl Left<'_> {
 
 fn judge(
     findings: Vec<Finding>,
-    accepted: Vec<Option<Accepted>>,
+    accepted: Vec<Option<Box<Accepted>>>,
     suppressed_by: Vec<Option<usize>>,
 ) -> Vec<Compared> {
-    let state = |accepted: &Option<Accepted>, suppressed_by: Option<usize>| match (accepted, suppressed_by) {
+    let state = |accepted: Option<&Accepted>, suppressed_by: Option<usize>| match (accepted, suppressed_by) {
         (_, Some(_)) => State::Suppressed,
         (None, None) => State::New,
         (Some(Accepted { pass, .. }), None) if EDITED.contains(pass) => State::Updated,
@@ -135,7 +134,7 @@ fn judge(
     };
     let mut judged = Vec::with_capacity(findings.len());
     for ((finding, accepted), suppressed_by) in findings.into_iter().zip(accepted).zip(suppressed_by) {
-        let state = state(&accepted, suppressed_by);
+        let state = state(accepted.as_deref(), suppressed_by);
         judged.push(Compared { finding, state, accepted, suppressed_by, identical: None });
     }
     let mut counts: BTreeMap<&str, Identical> = BTreeMap::new();
@@ -301,7 +300,7 @@ mod tests {
         let text: String = (0..COUNT).map(|at| format!("return x{at};\n")).collect();
         let findings = found(&text, &(1..=COUNT as u32).collect::<Vec<_>>());
         let mut baseline = entries_of(&findings);
-        baseline.values_mut().flatten().for_each(|entry| entry.rule.push('x'));
+        baseline.values_mut().flatten().for_each(|entry| entry.rule = format!("{}x", entry.rule).into());
         let compare = |halt: &After| {
             super::compare(findings.clone(), &Suppressions::default(), &baseline, &Everything, halt)
         };

@@ -10,6 +10,7 @@ use crate::compare::identity::id_of;
 use crate::model::finding::{Diagnostic, Entry, Finding, Level, Place, Site, State};
 use crate::model::outcome::{Compared, Gone};
 use crate::model::ratchet::{Better, Decimal, Number, NumberState};
+use crate::model::text::Text;
 
 /// Rule of entries and findings about numbers.
 pub const RULE: &str = "number";
@@ -18,10 +19,10 @@ pub const RULE: &str = "number";
 fn entry(name: &str, better: Better, value: &Decimal, reason: Option<String>) -> Entry {
     Entry {
         site: Site::Subject(name.to_owned()),
-        rule: RULE.to_owned(),
-        scope: String::new(),
-        code: value.to_string(),
-        msg: message(better).to_owned(),
+        rule: RULE.into(),
+        scope: Text::default(),
+        code: value.to_string().into(),
+        msg: message(better).into(),
         reason,
     }
 }
@@ -102,7 +103,7 @@ pub fn judge(
         number.accepted = strictest;
         let lose = |state| {
             let gone = |(ns, entry): &(String, Entry)| Gone {
-                ns: ns.clone(),
+                ns: ns.into(),
                 entry: entry.clone(),
                 state,
                 unseen: None,
@@ -132,7 +133,7 @@ pub fn judge(
     for (ns, entry) in left.into_iter().flatten() {
         // The tool no longer reports this number.
         let state = if extent(&ns) == Extent::Whole { State::Fixed } else { State::Unknown };
-        judged.gone.push(Gone { ns, entry, state, unseen: None });
+        judged.gone.push(Gone { ns: ns.into(), entry, state, unseen: None });
     }
     judged.numbers = numbers;
     judged
@@ -148,14 +149,14 @@ fn finding(number: &Number) -> Compared {
     };
     let entry = entry(name, *better, value, None);
     let finding = Finding {
-        id: id_of(ns, &entry),
+        id: id_of(ns, &entry).into(),
         diagnostic: Diagnostic {
             test: None,
             place: Place::Subject(name.clone()),
-            ns: ns.clone(),
-            rule: RULE.to_owned(),
+            ns: ns.into(),
+            rule: RULE.into(),
             level: Level::Error,
-            message,
+            message: message.into(),
             fatal: false,
             package: None,
             related: Vec::new(),
@@ -163,8 +164,8 @@ fn finding(number: &Number) -> Compared {
         },
         msg: entry.msg,
         code: entry.code,
-        scope: String::new(),
-        tools: vec![tool.clone()],
+        scope: Text::default(),
+        tools: [tool.into()].into(),
     };
     Compared { finding, state: State::New, accepted: None, suppressed_by: None, identical: None }
 }
@@ -197,7 +198,7 @@ fn reason_of(number: &Number, baseline: &BTreeMap<String, Vec<Entry>>) -> Option
 /// Merges the entries about numbers of base, ours and theirs, and removes them from all three. The change of one side wins over
 /// none; if both changed a number, the stricter value is taken.
 pub(super) fn merge(sides: [&mut Vec<Entry>; 3]) -> Vec<Entry> {
-    let mut values: BTreeMap<(String, String), [Option<Entry>; 3]> = BTreeMap::new();
+    let mut values: BTreeMap<(String, Text), [Option<Entry>; 3]> = BTreeMap::new();
     for (side, entries) in sides.into_iter().enumerate() {
         entries.retain(|entry| {
             let Some((name, better, value)) = accepted(entry) else { return true };

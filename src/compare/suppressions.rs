@@ -67,7 +67,7 @@ impl<'a> Suppressions<'a> {
             let diagnostic = &finding.diagnostic;
             !diagnostic.fatal
                 && one.rule.as_ref().is_none_or(|rule| *rule == diagnostic.rule)
-                && one.tool.as_ref().is_none_or(|tool| finding.tools.contains(tool))
+                && one.tool.as_ref().is_none_or(|tool| finding.is_of(tool))
                 && one.message.as_ref().is_none_or(|part| {
                     // `finding.msg` is the same for all failed tests, so the original message is searched as well.
                     diagnostic.message.contains(part) || finding.msg.contains(part)

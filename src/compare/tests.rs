@@ -16,6 +16,7 @@ use crate::model::finding::{Entry, Site};
 use crate::model::halt::Never;
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
+use crate::model::text::Text;
 
 pub(super) fn at(line: u32, column: u32) -> Range {
     let start = Position { line, column };
@@ -57,7 +58,7 @@ pub(super) fn sources(path: &str, text: impl AsRef<[u8]>) -> Sources {
 }
 
 pub(super) fn identified(path: &str, text: impl AsRef<[u8]>, diagnostics: Vec<Diagnostic>) -> Vec<Finding> {
-    let reported = diagnostics.into_iter().map(|diagnostic| ("clippy".to_owned(), diagnostic)).collect();
+    let reported = diagnostics.into_iter().map(|diagnostic| ("clippy".into(), diagnostic)).collect();
     identify(reported, &sources(path, text), &Never).unwrap()
 }
 
@@ -106,10 +107,10 @@ fn entry() -> impl Strategy<Value = Entry> {
     ];
     (site, text(), text(), text(), text()).prop_map(|(site, rule, scope, code, msg)| Entry {
         site,
-        rule,
-        scope,
-        code,
-        msg,
+        rule: rule.into(),
+        scope: scope.into(),
+        code: code.into(),
+        msg: msg.into(),
         reason: None,
     })
 }
@@ -224,7 +225,7 @@ proptest! {
         prop_assert_eq!(unchanged + matched.gone.len(), baseline.values().map(Vec::len).sum::<usize>());
         // Nothing that could be matched is left over on both sides.
         for judged in matched.findings.iter().filter(|j| j.state == State::New && !j.finding.diagnostic.fatal) {
-            let scopeless = |entry: &Entry| Entry { scope: String::new(), ..entry.clone() };
+            let scopeless = |entry: &Entry| Entry { scope: Text::default(), ..entry.clone() };
             let new = scopeless(&Entry::of(&judged.finding));
             let left_out = matched.gone.iter().any(|gone| scopeless(&gone.entry) == new);
             prop_assert!(!left_out);

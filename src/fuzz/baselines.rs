@@ -148,10 +148,10 @@ fn entries(dice: &mut Dice, most: usize) -> Vec<Entry> {
                 b"new\nline",
             ]))),
         },
-        rule: (*dice.pick(&["r", "clippy::s"])).to_owned(),
-        scope: (*dice.pick(&["", "m::f"])).to_owned(),
-        code: (*dice.pick(&["", "0123456789abcdef"])).to_owned(),
-        msg: (*dice.pick(&["bad", "`x` is \"bad\"\u{2028}"])).to_owned(),
+        rule: (*dice.pick(&["r", "clippy::s"])).into(),
+        scope: (*dice.pick(&["", "m::f"])).into(),
+        code: (*dice.pick(&["", "0123456789abcdef"])).into(),
+        msg: (*dice.pick(&["bad", "`x` is \"bad\"\u{2028}"])).into(),
         reason: dice.one_in(4).then(|| (*dice.pick(&["because", ""])).to_owned()),
     };
     let mut all: Vec<_> = (0..=dice.below(most)).map(|_| entry(dice)).collect();

@@ -99,7 +99,8 @@ pub(super) fn check(parse: &Parse, input: &[u8]) -> bool {
     let is_crash = process.code >= 126 || process.code == 101 && *parse != Parse::BuildScripts;
     assert!(!is_clean || !is_crash, "a crash was taken for a clean result");
     for found in &parsed.diagnostics {
-        let texts = found.related.iter().map(|related| &related.message).chain([&found.message]);
+        let texts =
+            found.related.iter().map(|related| related.message.as_str()).chain([found.message.as_str()]);
         texts.for_each(|text| assert!(!names_the_machine(text), "{text}"));
         if let Some(range) = found.place.range() {
             assert!(range.start.line > 0 && range.start.column > 0 && range.start <= range.end, "{range:?}");

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::json::mutate_line;
 use super::random::Dice;
 use super::{Target, fixture, text};
+use crate::model::halt::Never;
 use crate::report::{self, Around, Artifacts, Format};
 
 const BETWEEN: &str = "\n=== next file\n";
@@ -74,7 +75,7 @@ fn check(input: &[u8]) -> bool {
     let around = Around::default();
     let mut bytes = Vec::new();
     let rendered = report::render(format, &finished, &|| Ok(&tasks), &around);
-    let is_written = rendered.is_ok_and(|rendered| rendered.write(&mut bytes).is_ok());
+    let is_written = rendered.is_ok_and(|rendered| rendered.write(&mut bytes, &Never).is_ok());
     assert!(!is_written || !bytes.is_empty() || format == Format::Github, "{}", format.as_str());
     let _ = finished.task_count();
     true

@@ -177,17 +177,17 @@ fn identify(input: &[u8]) -> bool {
         let place = Place::File { path: path.clone(), range: Some(range) };
         let diagnostic = Diagnostic {
             place,
-            ns: "lint".to_owned(),
-            rule: "r".to_owned(),
+            ns: "lint".into(),
+            rule: "r".into(),
             level: Level::Warning,
-            message: "`x` is bad".to_owned(),
+            message: "`x` is bad".into(),
             fatal: false,
             package: None,
             related: Vec::new(),
             fix: None,
             test: None,
         };
-        ("lint".to_owned(), diagnostic)
+        ("lint".into(), diagnostic)
     };
     let mut all: Vec<_> = numbers.chunks_exact(4).map(found).collect();
     let identify = |all| identity::identify(all, &sources, &Never).expect("never halted");

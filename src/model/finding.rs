@@ -1,10 +1,12 @@
 //! Findings of tools: a [`Diagnostic`] as parsed, and a [`Finding`] once it has an identity.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::path::RelPath;
+use super::text::Text;
 use super::workspace::PackageId;
 
 /// The namespace of genti's own findings.
@@ -131,13 +133,13 @@ pub struct Diagnostic {
     /// The location.
     pub place: Place,
     /// Namespace of the rule: `clippy`, `rustc`, `rustdoc`, `rustfmt`, or the name of a tool.
-    pub ns: String,
+    pub ns: Text,
     /// The rule, such as a lint or an error code; unique within the namespace.
-    pub rule: String,
+    pub rule: Text,
     /// Severity.
     pub level: Level,
     /// The primary message, without parts that vary between machines.
-    pub message: String,
+    pub message: Text,
     /// True if it can't be baselined: it prevented the unit from being checked (a compile error, a syntax
     /// error), or it is resolved in another way (a difference from a golden file).
     pub fatal: bool,
@@ -146,9 +148,9 @@ pub struct Diagnostic {
     /// Notes, helps and other locations.
     pub related: Vec<Related>,
     /// The proposed fix.
-    pub fix: Option<Fix>,
+    pub fix: Option<Box<Fix>>,
     /// Details of a failed test.
-    pub test: Option<FailedTest>,
+    pub test: Option<Box<FailedTest>>,
 }
 
 impl Diagnostic {
@@ -163,17 +165,24 @@ impl Diagnostic {
 pub struct Finding {
     /// The identity: 16 hex digits over namespace, rule, path or subject, `msg` and `code`. Identical
     /// occurrences share it.
-    pub id: String,
+    pub id: Text,
     /// The diagnostic of the tool.
     pub diagnostic: Diagnostic,
     /// The message as part of the identity.
-    pub msg: String,
+    pub msg: Text,
     /// The flagged code as part of the identity.
-    pub code: String,
+    pub code: Text,
     /// Path of the enclosing item, such as `mod a > impl B > fn c`; empty if there is none.
-    pub scope: String,
+    pub scope: Text,
     /// Names of the tools that reported it, sorted.
-    pub tools: Vec<String>,
+    pub tools: Arc<[Text]>,
+}
+
+impl Finding {
+    /// Whether the tool called `tool` reported it.
+    pub fn is_of(&self, tool: &str) -> bool {
+        self.tools.iter().any(|one| one == tool)
+    }
 }
 
 /// The location of a baseline entry: a [`Place`] without a range.
@@ -191,13 +200,13 @@ pub struct Entry {
     /// The location.
     pub site: Site,
     /// The rule.
-    pub rule: String,
+    pub rule: Text,
     /// Path of the enclosing item.
-    pub scope: String,
+    pub scope: Text,
     /// The flagged code, as in [`Finding::code`].
-    pub code: String,
+    pub code: Text,
     /// The message, as in [`Finding::msg`].
-    pub msg: String,
+    pub msg: Text,
     /// Reason why it was accepted, if there is one. Not part of the identity.
     pub reason: Option<String>,
 }
@@ -237,20 +246,6 @@ impl Entry {
             msg: msg.clone(),
             reason: None,
         }
-    }
-
-    /// Like [`of`](Self::of), but moves the long texts out of `finding`. [`give_back`](Self::give_back) returns
-    /// them.
-    pub(crate) fn lent(finding: &mut Finding) -> Self {
-        let take = std::mem::take;
-        let (code, msg, scope) = (take(&mut finding.code), take(&mut finding.msg), take(&mut finding.scope));
-        Self { code, msg, scope, ..Self::of(finding) }
-    }
-
-    /// Moves the texts back into `finding`.
-    pub(crate) fn give_back(self, finding: &mut Finding) {
-        let Self { code, msg, scope, .. } = self;
-        (finding.code, finding.msg, finding.scope) = (code, msg, scope);
     }
 }
 

@@ -42,6 +42,8 @@ pub mod task;
 #[cfg(all(any(test, fuzzing), feature = "engine"))]
 pub(crate) mod testing;
 #[cfg(feature = "engine")]
+pub mod text;
+#[cfg(feature = "engine")]
 pub mod tool;
 #[cfg(feature = "engine")]
 pub mod workspace;

@@ -17,6 +17,7 @@ use super::ratchet::Number;
 use super::style::Migration;
 use super::suppression::Suppression;
 use super::task::{Plan, Status};
+use super::text::Text;
 
 /// The complete outcome of a run, in the order of its plan.
 #[derive(Clone, Debug)]
@@ -116,7 +117,7 @@ pub struct Compared {
     /// [`State::New`], [`State::Unchanged`], [`State::Updated`] or [`State::Suppressed`].
     pub state: State,
     /// The entry that accepts it; `None` if it is new or suppressed.
-    pub accepted: Option<Accepted>,
+    pub accepted: Option<Box<Accepted>>,
     /// Index of the suppression in the configuration, if it is suppressed.
     pub suppressed_by: Option<usize>,
     /// For a new finding with identical ones: their number.
@@ -145,7 +146,7 @@ pub struct Identical {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gone {
     /// Namespace of the entry.
-    pub ns: String,
+    pub ns: Text,
     /// The entry.
     pub entry: Entry,
     /// [`State::Fixed`], [`State::Unknown`], or [`State::Suppressed`] if the findings it would accept are

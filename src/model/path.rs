@@ -6,6 +6,7 @@
 use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 /// A path relative to the workspace root: bytes, `/`-joined, ordered bytewise.
 ///
@@ -22,8 +23,22 @@ use std::path::{Component, Path, PathBuf};
 /// assert_eq!(paths[0], RelPath::new("a.txt"));
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[cfg_attr(feature = "engine", derive(serde::Serialize, serde::Deserialize))]
-pub struct RelPath(Box<[u8]>);
+#[cfg_attr(feature = "engine", derive(serde::Deserialize), serde(from = "Box<[u8]>"))]
+pub struct RelPath(Arc<[u8]>);
+
+#[cfg(feature = "engine")]
+impl serde::Serialize for RelPath {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.as_ref().serialize(serializer)
+    }
+}
+
+#[cfg(feature = "engine")]
+impl From<Box<[u8]>> for RelPath {
+    fn from(bytes: Box<[u8]>) -> Self {
+        Self(bytes.into())
+    }
+}
 
 /// Returns the same bytes as a [`Path`].
 pub(crate) fn os_path(bytes: &[u8]) -> Cow<'_, Path> {

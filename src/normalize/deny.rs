@@ -120,7 +120,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     }
     let Some(summary) = summary else {
         // Errors in the configuration are printed before the failure that they cause.
-        let first = parsed.diagnostics.first().map(|found| found.message.clone());
+        let first = parsed.diagnostics.first().map(|found| found.message.to_string());
         let messages: Vec<_> = complaints.into_iter().chain(first).collect();
         return Err(match messages.is_empty() {
             true => input.crashed(code),

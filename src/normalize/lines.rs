@@ -25,7 +25,7 @@ pub(super) fn plain(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         });
         let place = named.map_or_else(|| input.default_place(), |path| Place::File { path, range: None });
         let message = input.scrub.lossy(&shown(text.trim_ascii()));
-        diagnostics.insert(input.diagnostic(place, input.tool.name.clone(), Level::Warning, message));
+        diagnostics.insert(input.diagnostic(place, input.tool.name.as_str(), Level::Warning, message));
     }
     judge(input, code, diagnostics)
 }
@@ -53,15 +53,15 @@ pub(super) fn by_pattern(input: &Input<'_>, code: i32, pattern: &str) -> Result<
 
 /// Hashes of recently seen lines. A line that repeats a million times is parsed once. May forget lines to bound its
 /// size.
-#[derive(Default)]
-struct Seen(HashSet<[u64; 2]>);
+#[derive(Debug, Default)]
+pub(super) struct Seen(HashSet<[u64; 2]>);
 
 impl Seen {
     /// Maximum number of lines to remember.
     const MOST: usize = 1 << 16;
 
     /// Returns whether `line` was not seen recently.
-    fn is_new(&mut self, line: &[u8]) -> bool {
+    pub(super) fn is_new(&mut self, line: &[u8]) -> bool {
         let hash = |seed: u8| {
             let mut hasher = DefaultHasher::new();
             hasher.write_u8(seed);
@@ -73,6 +73,11 @@ impl Seen {
         }
         self.0.insert([hash(0), hash(1)])
     }
+}
+
+/// Whether `pattern` matches `line` as [`by_pattern`] reads it.
+pub(super) fn matches(pattern: &Regex, line: &[u8]) -> bool {
+    pattern.is_match(&strip_escapes(&as_text(line)))
 }
 
 fn matched(input: &Input<'_>, line: &str, found: &Captures<'_>) -> Diagnostic {
@@ -118,9 +123,11 @@ fn judge(input: &Input<'_>, code: i32, diagnostics: BTreeSet<Diagnostic>) -> Res
     Ok(Parsed { diagnostics: diagnostics.into_iter().collect(), ..Parsed::default() })
 }
 
+/// Longest line that is read, in bytes.
+pub(super) const LONGEST: usize = 1 << 20;
+
 /// Checks that `text` consists of lines of text. Other bytes are allowed, since file names may contain them.
 fn check(input: &Input<'_>, text: &[u8]) -> Result<(), Unparsable> {
-    const LONGEST: usize = 1 << 20;
     for (number, line) in (1..).zip(lines(input, text)) {
         if line.len() > LONGEST {
             return Err(Unparsable(format!("line {number} is longer than 1 MiB")));

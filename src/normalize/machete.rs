@@ -63,7 +63,7 @@ fn out_of_place(input: &Input<'_>, line: &str) -> Unparsable {
 
 fn diagnostic(input: &Input<'_>, manifest: &Place, dependency: &str) -> Diagnostic {
     let message = format!("unused dependency `{dependency}`");
-    input.diagnostic(manifest.clone(), "unused-dependency".to_owned(), Level::Warning, message)
+    input.diagnostic(manifest.clone(), "unused-dependency", Level::Warning, message)
 }
 
 /// Returns the manifests that cargo-machete could not read. It reports them on stderr and continues. Manifests outside

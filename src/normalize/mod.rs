@@ -30,6 +30,7 @@ mod said;
 mod sarif;
 mod scrub;
 mod settle;
+mod sieve;
 pub mod sources;
 mod stated;
 #[cfg(any(test, fuzzing))]
@@ -40,6 +41,7 @@ pub use attribute::attribute;
 pub use rules::rules;
 pub use scrub::Scrub;
 pub use settle::Unsettled;
+pub use sieve::Sieve;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -51,6 +53,7 @@ use crate::model::golden::Printed;
 use crate::model::halt::{Halt, Halted, Latch, until};
 use crate::model::path::RelPath;
 use crate::model::task::{Exit, Output, Program, Unit};
+use crate::model::text::{Interner, Text};
 use crate::model::tool::{Leaky, Parse, Tool};
 use crate::model::workspace::{PackageId, Workspace};
 
@@ -419,9 +422,19 @@ fn parse_all(input: &Input<'_>) -> Result<Parsed, Unparsable> {
     }
     parsed.diagnostics.sort();
     parsed.diagnostics.dedup();
+    share_texts(&mut parsed.diagnostics);
     parsed.gaps.sort();
     parsed.gaps.dedup();
     Ok(parsed)
+}
+
+/// Keeps each namespace, rule and message in memory once.
+fn share_texts(diagnostics: &mut Vec<Diagnostic>) {
+    let mut texts = Interner::default();
+    for Diagnostic { ns, rule, message, .. } in diagnostics.iter_mut() {
+        [ns, rule, message].into_iter().for_each(|text| texts.share(text));
+    }
+    diagnostics.shrink_to_fit();
 }
 
 /// Exit code of a Rust program that panics, and of cargo for any failure.
@@ -456,13 +469,19 @@ impl Input<'_> {
     }
 
     /// Returns a diagnostic in the tool's own namespace with only the primary message.
-    fn diagnostic(&self, place: Place, rule: String, level: Level, message: String) -> Diagnostic {
+    fn diagnostic(
+        &self,
+        place: Place,
+        rule: impl Into<Text>,
+        level: Level,
+        message: impl Into<Text>,
+    ) -> Diagnostic {
         Diagnostic {
             place,
-            ns: self.tool.name.clone(),
-            rule,
+            ns: self.tool.name.as_str().into(),
+            rule: rule.into(),
             level,
-            message,
+            message: message.into(),
             fatal: false,
             // Packages always get a process of their own. Files do not, and batching must not change the result.
             package: match self.units {
@@ -491,9 +510,8 @@ impl Input<'_> {
         // Same namespace as for failed tests, whichever runner is used.
         let ns = if self.tool.parse == Parse::Nextest { "test" } else { &self.tool.name };
         let found = |place| {
-            let message = Leaky::MESSAGE.to_owned();
-            let found = self.diagnostic(place, "leaky".to_owned(), Level::Error, message);
-            Diagnostic { ns: ns.to_owned(), package: None, ..found }
+            let found = self.diagnostic(place, "leaky", Level::Error, Leaky::MESSAGE);
+            Diagnostic { ns: ns.into(), package: None, ..found }
         };
         places.into_iter().map(found).collect()
     }

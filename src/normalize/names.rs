@@ -27,6 +27,10 @@ impl OddNames {
         Self { names }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
     /// Returns `output` with these names replaced.
     pub(super) fn disguise<'a>(&self, output: &'a [u8]) -> Cow<'a, [u8]> {
         let mut output = Cow::Borrowed(output);

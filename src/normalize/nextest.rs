@@ -65,12 +65,12 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         let beside = output.unwrap_or_default();
         let mut found = cases::of_test(input, (test.program, package), test.name, output, beside);
         if let ([found], true) = (found.as_mut_slice(), test.is_flaky) {
-            found.message = "passed on a retry, and is configured to fail then".to_owned();
+            found.message = "passed on a retry, and is configured to fail then".into();
         }
         found
     };
     let diagnostics = failed.iter().flat_map(diagnostics);
-    let diagnostics = diagnostics.map(|diagnostic| Diagnostic { ns: "test".to_owned(), ..diagnostic });
+    let diagnostics = diagnostics.map(|diagnostic| Diagnostic { ns: "test".into(), ..diagnostic });
     let failed_in = failed.iter().map(|test| test.program);
     let census = census::read(lines[rule + 1], &lines[..rule], failed_in);
     let (diagnostics, is_whole, is_leaky) = (diagnostics.collect(), gaps.is_empty(), summary.is_leaky);

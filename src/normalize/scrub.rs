@@ -133,6 +133,11 @@ impl Scrub {
         }
     }
 
+    /// Returns whether a file of the workspace has a name that breaks lines.
+    pub(super) fn has_odd_names(&self) -> bool {
+        !self.odd_names.is_empty()
+    }
+
     /// Returns `output` with odd file names disguised. Read names back with [`names`](super::names).
     pub(super) fn with_plain_names<'a>(&self, output: &'a [u8]) -> Cow<'a, [u8]> {
         self.odd_names.disguise(output)

@@ -94,12 +94,13 @@ fn diagnostic(input: &Input<'_>, found: Typo) -> Option<Diagnostic> {
     let fix = match (range, corrections.as_slice()) {
         // typos does not choose between several corrections either.
         (Some(range), [word]) => {
-            Some(Fix { message: "correct it".to_owned(), edits: vec![(path.clone(), range, word.clone())] })
+            let edits = vec![(path.clone(), range, word.clone())];
+            Some(Box::new(Fix { message: "correct it".to_owned(), edits }))
         }
         _ => None,
     };
     let place = Place::File { path, range };
-    Some(Diagnostic { fix, ..input.diagnostic(place, "typo".to_owned(), Level::Error, message) })
+    Some(Diagnostic { fix, ..input.diagnostic(place, "typo", Level::Error, message) })
 }
 
 fn gap(input: &Input<'_>, error: &Error) -> Gap {

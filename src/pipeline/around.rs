@@ -10,6 +10,7 @@ use crate::model::finding::{Diagnostic, FailedTest, Place};
 use crate::model::halt::Never;
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
+use crate::model::text::Text;
 use crate::report::Around;
 use crate::report::finished::{Finding, Finished};
 use crate::scan::{Env, Programs};
@@ -84,7 +85,7 @@ pub fn forget_changed(around: &mut Around, run: &Finished) -> usize {
 }
 
 /// The fields in which diagnostics of one finding agree.
-type Key = (Place, String, String, String, Option<FailedTest>);
+type Key = (Place, Text, Text, Text, Option<Box<FailedTest>>);
 
 fn key(diagnostic: &Diagnostic) -> Key {
     let Diagnostic { place, ns, rule, message, test, .. } = diagnostic;
@@ -92,7 +93,7 @@ fn key(diagnostic: &Diagnostic) -> Key {
 }
 
 /// Restores the tool and diagnostic of a finding, as far as its id depends on them.
-fn as_reported(finding: &Finding) -> (String, Diagnostic) {
+fn as_reported(finding: &Finding) -> (Text, Diagnostic) {
     let Finding { place, ns, rule, level, message, fatal, test, .. } = finding;
     let diagnostic = Diagnostic {
         place: place.clone(),

@@ -10,6 +10,7 @@ use crate::model::finding::{Diagnostic, Level, OWN_NAMESPACE, Place};
 use crate::model::path::RelPath;
 use crate::model::policy;
 use crate::model::task::Plan;
+use crate::model::text::Text;
 use crate::model::tool::{Arg, Parse, Tool, ToolId};
 use crate::model::workspace::{LeftOut, Package, PackageId, Target, TargetKind, WhyLeftOut, Workspace};
 use crate::plan::links_in_place_of_files;
@@ -66,21 +67,21 @@ pub(super) fn find(ledger: &Ledger<'_>, of_tests: Vec<BlindSpot>, around: &Aroun
 }
 
 /// Returns findings about `spots`, for runs in which they are denied.
-pub(super) fn findings(spots: &[BlindSpot]) -> impl Iterator<Item = (String, Diagnostic)> {
+pub(super) fn findings(spots: &[BlindSpot]) -> impl Iterator<Item = (Text, Diagnostic)> {
     spots.iter().map(|spot| {
         let diagnostic = Diagnostic {
             test: None,
             place: Place::File { path: spot.path.clone(), range: None },
-            ns: OWN_NAMESPACE.to_owned(),
-            rule: spot.kind.as_str().to_owned(),
+            ns: OWN_NAMESPACE.into(),
+            rule: spot.kind.as_str().into(),
             level: Level::Warning,
-            message: spot.reason.clone(),
+            message: spot.reason.as_str().into(),
             fatal: false,
             package: None,
             related: Vec::new(),
             fix: None,
         };
-        (Tool::BLIND_SPOTS.to_owned(), diagnostic)
+        (Tool::BLIND_SPOTS.into(), diagnostic)
     })
 }
 

@@ -12,6 +12,7 @@ use crate::model::halt::Halted;
 use crate::model::outcome::Compared;
 use crate::model::path::RelPath;
 use crate::model::task::Graph;
+use crate::model::text::Text;
 use crate::model::tool::ToolId;
 use crate::report::text::number;
 
@@ -64,8 +65,7 @@ fn over<'f>(
     }
     let rules = |name: &String| {
         let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
-        let is_new =
-            |compared: &&Compared| compared.state == State::New && compared.finding.tools.contains(name);
+        let is_new = |compared: &&Compared| compared.state == State::New && compared.finding.is_of(name);
         for compared in findings.iter().filter(is_new) {
             *rules.entry(&compared.finding.diagnostic.rule).or_default() += 1;
         }
@@ -97,13 +97,8 @@ fn reason(rules: &BTreeMap<&str, usize>, most: usize) -> String {
 fn cut(findings: &mut Vec<Compared>, tools: &[&str], most: usize) {
     let mut left: BTreeMap<&str, usize> = tools.iter().map(|tool| (*tool, most)).collect();
     findings.retain(|compared| {
-        let capped: Vec<_> = compared
-            .finding
-            .tools
-            .iter()
-            .map(String::as_str)
-            .filter(|tool| left.contains_key(tool))
-            .collect();
+        let capped: Vec<_> =
+            compared.finding.tools.iter().map(Text::as_str).filter(|tool| left.contains_key(tool)).collect();
         if compared.state != State::New || capped.is_empty() {
             return true;
         }
@@ -147,10 +142,10 @@ mod tests {
     fn found(rule: &str, tools: &[&str], state: State) -> Compared {
         let diagnostic = Diagnostic {
             place: Place::Subject(rule.to_owned()),
-            ns: "clippy".to_owned(),
-            rule: rule.to_owned(),
+            ns: "clippy".into(),
+            rule: rule.into(),
             level: Level::Warning,
-            message: "m".to_owned(),
+            message: "m".into(),
             fatal: false,
             package: None,
             related: Vec::new(),
@@ -158,7 +153,7 @@ mod tests {
             test: None,
         };
         let (id, msg, code, scope) = Default::default();
-        let tools = tools.iter().map(|tool| (*tool).to_owned()).collect();
+        let tools = tools.iter().map(|tool| Text::from(*tool)).collect();
         let finding = Finding { id, diagnostic, msg, code, scope, tools };
         Compared { finding, state, accepted: None, suppressed_by: None, identical: None }
     }

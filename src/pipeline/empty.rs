@@ -294,10 +294,10 @@ fn finding(one: &Looked<'_>, cfg: Option<&Cfg>) -> Diagnostic {
     Diagnostic {
         test: None,
         place: Place::File { path: one.target.root.clone(), range: None },
-        ns: OWN_NAMESPACE.to_owned(),
-        rule: EMPTY.to_owned(),
+        ns: OWN_NAMESPACE.into(),
+        rule: EMPTY.into(),
         level: Level::Warning,
-        message: format!("no test of `{}` ran, although its sources have tests", one.name),
+        message: format!("no test of `{}` ran, although its sources have tests", one.name).into(),
         fatal: false,
         package: None,
         related: vec![Related { message: reason, place: None }],

@@ -24,6 +24,7 @@ use crate::model::outcome::{End, Goldens, Outcome, Strict};
 use crate::model::path::RelPath;
 use crate::model::ratchet::Decimal;
 use crate::model::task::{Status, TaskIx};
+use crate::model::text::Text;
 use crate::model::tool::{Tool, ToolId};
 use crate::report::finished::{Finding, Finished, Gone, ReadError, Tasks};
 use crate::report::{self, Artifacts, Difference as Differing, difference};
@@ -248,7 +249,7 @@ fn recompute(
 }
 
 /// Entries whose code was not checked according to the run, each with its reasons.
-fn unseen(run: &Finished) -> BTreeMap<(String, Entry), Vec<String>> {
+fn unseen(run: &Finished) -> BTreeMap<(Text, Entry), Vec<String>> {
     let mut all: BTreeMap<_, Vec<String>> = BTreeMap::new();
     for gone in &run.report.gone {
         let Some(why) = &gone.unseen else { continue };
@@ -273,7 +274,7 @@ fn is_of_number(run: &Finished, finding: &Finding) -> bool {
     let mut numbers = run.report.numbers.iter();
     finding.rule == ratchet::RULE
         && numbers
-            .any(|number| finding.tools == [number.tool.as_str()] && finding.place.name() == number.name)
+            .any(|number| *finding.tools == [number.tool.as_str()] && finding.place.name() == number.name)
 }
 
 /// Returns contradictions between findings and statuses.
@@ -295,7 +296,7 @@ fn contradictions(project: &Project, run: &Finished, ledger: &Ledger<'_>) -> Vec
                 .filter(|(task, _)| task.tool == id)
                 .map(|(_, at)| &at.status)
         };
-        let has_findings = run.report.findings.iter().any(|finding| finding.tools.contains(&tool.name));
+        let has_findings = run.report.findings.iter().any(|finding| finding.is_of(&tool.name));
         if has_findings && statuses().all(|status| status.severity() < Status::Findings.severity()) {
             all.push(format!("tasks.jsonl: no task of {} has findings, but report.json does", tool.name));
         }
@@ -323,7 +324,7 @@ fn contradictions(project: &Project, run: &Finished, ledger: &Ledger<'_>) -> Vec
 }
 
 /// Returns `finding` as the diagnostics of its tools.
-fn diagnostics(finding: &Finding) -> impl Iterator<Item = (String, Diagnostic)> {
+fn diagnostics(finding: &Finding) -> impl Iterator<Item = (Text, Diagnostic)> {
     let Finding { place, ns, rule, level, message, fatal, related, fix, test, tools, .. } = finding;
     tools.iter().map(move |tool| {
         let diagnostic = Diagnostic {

@@ -67,10 +67,10 @@ fn diagnostic(tool: &Tool, unit: Unit, path: RelPath, printed: Printed, found: D
     let notes = [Some(diff), aside].into_iter().flatten().filter(|text| !text.is_empty());
     Diagnostic {
         place: Place::File { path, range: (what != Mismatch::Missing).then_some(range) },
-        ns: tool.name.clone(),
-        rule: RULE.to_owned(),
+        ns: tool.name.as_str().into(),
+        rule: RULE.into(),
         level: Level::Error,
-        message,
+        message: message.into(),
         // The output is accepted with `--bless`, not in a baseline.
         fatal: true,
         package: match unit {

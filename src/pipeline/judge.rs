@@ -28,11 +28,12 @@ use crate::model::policy::BlindSpots;
 use crate::model::ratchet::{Decimal, Number};
 use crate::model::sources::Sources;
 use crate::model::style::is_of_former_style;
-use crate::model::task::{Output, Plan, Status, Step, TaskIx};
+use crate::model::task::{Exit, Output, Plan, Status, Step, TaskIx};
+use crate::model::text::Text;
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
 use crate::normalize::{self, Input, Normalized, NotParsed, Parsed, Scrub};
-use crate::scan::{BuildDirs, Env, Judged, Kept, StepRun, Stop, StopReason};
+use crate::scan::{BuildDirs, Env, Judged, Kept, Sieve, Sieves, Sift, StepRun, Stop, StopReason};
 use crate::workspace::{LoadError, inputs_of, links_to_dirs};
 
 /// Creates the scrubber that makes text independent of this machine.
@@ -63,13 +64,31 @@ pub(super) fn scrub(workspace: &Workspace, env: &Env, build_dirs: &BuildDirs) ->
 pub(super) struct Reader<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) plan: &'a Plan,
-    pub(super) scrub: Scrub,
+    pub(super) scrub: &'a Scrub,
     pub(super) read: &'a ReadSources<'a>,
     pub(super) goldens: &'a Goldens<'a>,
     /// Set only for `--fail-fast`.
     pub(super) is_new: Option<&'a IsNew<'a>>,
     pub(super) cache: &'a ResultCache<'a>,
     pub(super) stop: &'a Stop,
+}
+
+/// Says which lines of long output the [`normalizer`] needs.
+pub(super) struct Sifter<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) scrub: &'a Scrub,
+    pub(super) stop: &'a Stop,
+}
+
+impl Sift for Sifter<'_> {
+    fn sieves(&self, step: &Step, exit: Exit) -> Sieves<'_> {
+        let sieve = || {
+            let mut sieve = normalize::Sieve::new(self.plan.graph.tool(step.tool), self.scrub, self.stop)?;
+            Some(Box::new(move |line: &[u8]| sieve.keeps(line)) as Sieve<'_>)
+        };
+        // What stands on standard error may say why a process failed, in many forms.
+        Sieves { stdout: sieve(), stderr: (exit == Exit::Code(0)).then(sieve).flatten() }
+    }
 }
 
 /// Returns the function that reads the output of processes.
@@ -170,7 +189,7 @@ pub(super) fn is_new(
     // Ignore read errors here: the file is read again at the end, and then the run fails.
     let sources = read(&mut diagnostics.iter().filter_map(|diagnostic| diagnostic.shown_at().path()));
     let sources = Sources(sources.unwrap_or_default());
-    let diagnostics = diagnostics.iter().map(|diagnostic| (tool.to_owned(), diagnostic.clone()));
+    let diagnostics = diagnostics.iter().map(|diagnostic| (Text::from(tool), diagnostic.clone()));
     // If the run is being cancelled, the result does not matter.
     let mut findings = identify(diagnostics.collect(), &sources, halt).unwrap_or_default();
     findings.retain(|finding| suppressions.of(finding).is_none());
@@ -396,7 +415,7 @@ fn add(batch: &mut Timing, run: &StepRun<Normalized>) {
 fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[Gone]) {
     let is_of_style = |compared: &Compared| is_of_former_style(&compared.finding.diagnostic.related);
     let mut restyled = BTreeSet::new();
-    for compared in findings.iter().filter(|compared| compared.finding.tools.contains(&tool.name)) {
+    for compared in findings.iter().filter(|compared| compared.finding.is_of(&tool.name)) {
         match compared.state {
             State::New => {
                 outcome.new += 1;
@@ -418,7 +437,7 @@ fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[
     let speaks_for = |gone: &&Gone| match (gone.ns == OWN_NAMESPACE, gone.entry.rule == empty::EMPTY) {
         (true, true) => empty::runs_tests(tool),
         (true, false) => tool.name == Tool::BLIND_SPOTS,
-        _ => tool.namespaces.contains(&gone.ns),
+        _ => tool.namespaces.iter().any(|ns| gone.ns == *ns),
     };
     for gone in gone.iter().filter(speaks_for) {
         match gone.state {

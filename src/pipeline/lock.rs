@@ -76,11 +76,11 @@ pub(super) fn explain(project: &Project, outcome: &mut Outcome, env: &Env, stop:
         let new = outcome
             .findings
             .iter()
-            .filter(|found| found.state == State::New && found.finding.tools.contains(&tool.name));
+            .filter(|found| found.state == State::New && found.finding.is_of(&tool.name));
         result.other_version = Some(OtherVersion {
             locked: locked.version.clone(),
             by_new_rules: unknown
-                .map(|unknown| new.filter(|found| unknown.contains(&found.finding.diagnostic.rule)).count()),
+                .map(|unknown| new.filter(|found| unknown.contains(&*found.finding.diagnostic.rule)).count()),
         });
     }
 }

@@ -18,6 +18,7 @@ use crate::model::cfg::{Cfg, Truth};
 use crate::model::finding::{Entry, Site};
 use crate::model::generated::split_out_dir;
 use crate::model::path::RelPath;
+use crate::model::text::Text;
 use crate::model::tool::{Parse, Tool};
 use crate::normalize::sources::{Platform, SourceFile, scan};
 use crate::workspace::LoadError;
@@ -28,7 +29,7 @@ pub(super) enum Unseen<'a> {
     /// Determined from what the tools of this run compiled and formatted.
     Found(Build<'a>),
     /// Stated by an earlier run, for each namespace and entry.
-    Stated(&'a BTreeMap<(String, Entry), Vec<String>>),
+    Stated(&'a BTreeMap<(Text, Entry), Vec<String>>),
 }
 
 /// Properties of a build that cargo does not report.
@@ -354,7 +355,7 @@ impl Reach for Look<'_> {
         match (self.unseen, &entry.site) {
             (_, Site::Path(path)) if !is_source(path) => Vec::new(),
             (Unseen::Stated(stated), site) => {
-                let key = (ns.to_owned(), Entry { reason: None, ..entry.clone() });
+                let key = (Text::from(ns), Entry { reason: None, ..entry.clone() });
                 let Some(reasons) = stated.get(&key) else { return Vec::new() };
                 // There can't be more unchecked places than occurrences in this checkout.
                 let most = match site {

@@ -260,8 +260,8 @@ fn named(finding: &Value) -> String {
 fn owner(workspace: &Workspace, plan: &Plan, compared: &Compared) -> Owner {
     let graph = &plan.graph;
     let finding = &compared.finding;
-    let tool = graph.tools().find(|(_, tool)| finding.tools.contains(&tool.name));
-    let Some((id, tool)) = tool else { return (finding.tools.first().cloned(), None) };
+    let tool = graph.tools().find(|(_, tool)| finding.is_of(&tool.name));
+    let Some((id, tool)) = tool else { return (finding.tools.first().map(ToString::to_string), None) };
     let units: Vec<Unit> = graph.tasks.iter().filter(|task| task.tool == id).map(|task| task.unit).collect();
     let diagnostic = &finding.diagnostic;
     let unit = normalize::attribute(workspace, &units, &diagnostic.place, diagnostic.package)

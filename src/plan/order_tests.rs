@@ -9,6 +9,7 @@ use crate::model::path::RelPath;
 use crate::model::policy::{Batch, Order};
 use crate::model::task::TaskIx;
 use crate::model::testing;
+use crate::model::text::Text;
 use crate::model::tool::{Arg, Parse, Per};
 use crate::model::workspace::PackageId;
 use crate::model::workspace::TargetKind::Lib;
@@ -126,7 +127,7 @@ fn required_first_also_moves_the_tools_that_a_required_tool_needs() {
 fn facts(changed: &[&str], accepted: &[(&str, &str, usize)]) -> Facts {
     let mut facts = Facts { changed: Some(changed.iter().map(RelPath::new).collect()), ..Facts::default() };
     for (ns, path, count) in accepted {
-        let text = || String::new();
+        let text = Text::default;
         let site = Site::Path(RelPath::new(path));
         let entry = Entry { site, rule: text(), scope: text(), code: text(), msg: text(), reason: None };
         facts.accepted.entry((*ns).to_owned()).or_default().extend(vec![entry; *count]);

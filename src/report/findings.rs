@@ -93,7 +93,7 @@ pub(super) fn finding(finding: &Finding) -> Value {
     let mut value = json!({
         "code": finding.code,
         "fatal": finding.fatal,
-        "fix": finding.fix.as_ref().map(fix),
+        "fix": finding.fix.as_deref().map(fix),
         "id": finding.id,
         "level": finding.level.as_str(),
         "matched_by": finding.matched_by,
@@ -108,9 +108,9 @@ pub(super) fn finding(finding: &Finding) -> Value {
         "scope": finding.scope,
         "state": finding.state.as_str(),
         "subject": subject(&finding.place),
-        "tools": finding.tools,
+        "tools": *finding.tools,
     });
-    if let Some(FailedTest { at, item }) = &finding.test {
+    if let Some(FailedTest { at, item }) = finding.test.as_deref() {
         value["test"] = json!({
             "item": item,
             "path": at.as_ref().and_then(Place::path).map(ToString::to_string),

@@ -78,7 +78,7 @@ impl Command {
 }
 
 fn of_finding(finding: &Finding, base: &RelPath) -> Command {
-    let mut message = finding.message.clone();
+    let mut message = finding.message.to_string();
     if let Place::Subject(subject) = &finding.place {
         message = format!("{subject}: {message}");
     } else if place(&finding.place, base).is_none() {
@@ -91,7 +91,7 @@ fn of_finding(finding: &Finding, base: &RelPath) -> Command {
     Command {
         level: finding.level,
         place: place(finding.shown_at(), base),
-        title: finding.rule.clone(),
+        title: finding.rule.to_string(),
         message,
     }
 }

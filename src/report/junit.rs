@@ -6,6 +6,7 @@
 //! name from run to run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
@@ -14,26 +15,50 @@ use super::finished::{Finding, Finished, Tasks, Tool, ToolReport};
 use super::text::{inert, visible};
 use crate::model::census::{OfTarget, TestTotals};
 use crate::model::finding::{Place, State};
+use crate::model::halt::{Halt, PER_FINDING, until};
 use crate::model::tool::Leaky;
 
-/// Renders `run`.
-pub(super) fn render(run: &Finished, tasks: &Tasks) -> Vec<u8> {
+/// Writes `run`. Cases that are not made because `halt` is due are missing.
+pub(super) fn write(run: &Finished, tasks: &Tasks, halt: &dyn Halt, out: &mut dyn Write) -> io::Result<()> {
     let mut report = Report::new("genti");
-    report.add_test_suites(run.tools().map(|(tool, outcome)| suite(run, tasks, tool, outcome)));
-    let mut bytes = Vec::new();
-    // Writing to memory can't fail.
-    let _ = report.serialize(&mut bytes);
-    bytes
+    report.add_test_suites(run.tools().map(|(tool, outcome)| suite(run, tasks, tool, outcome, halt)));
+    // It makes an error of its own of that of the writer, which is told from the others by what it is.
+    let mut error = Ok(());
+    let written = report.serialize(Keep { out, error: &mut error });
+    error?;
+    written.map_err(io::Error::other)
 }
 
-fn suite(run: &Finished, tasks: &Tasks, tool: &Tool, outcome: &ToolReport) -> TestSuite {
+/// Writes to `out`, and keeps the error.
+struct Keep<'a> {
+    out: &'a mut dyn Write,
+    error: &'a mut io::Result<()>,
+}
+
+impl Write for Keep<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes).map_err(|error| {
+            let kind = error.kind();
+            *self.error = Err(error);
+            kind.into()
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+fn suite(run: &Finished, tasks: &Tasks, tool: &Tool, outcome: &ToolReport, halt: &dyn Halt) -> TestSuite {
     let mut suite = TestSuite::new(legal(&tool.name));
     let facts = census::of_tool(run, tool, outcome).join(", ");
     if !facts.is_empty() {
         suite.add_property(("looked at", legal(&facts).as_str()));
     }
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
-    for finding in run.report.findings.iter().filter(|finding| finding.tools.first() == Some(&tool.name)) {
+    let is_own = |finding: &&Finding| finding.tools.first().is_some_and(|first| *first == tool.name);
+    let own = run.report.findings.iter().filter(is_own);
+    for finding in until(halt, own, |_| PER_FINDING) {
         let mut name = name(finding);
         let count = counts.entry(name.clone()).or_default();
         *count += 1;
@@ -43,7 +68,7 @@ fn suite(run: &Finished, tasks: &Tasks, tool: &Tool, outcome: &ToolReport) -> Te
         suite.add_test_case(case(finding, &name));
     }
     let empty = Empty::of(outcome);
-    for task in tasks.of(&tool.name) {
+    for task in until(halt, tasks.of(&tool.name), |_| PER_FINDING) {
         let status = match task.status.as_str() {
             "clean" if empty.has(&task.unit) => continue,
             "clean" => TestCaseStatus::success(),

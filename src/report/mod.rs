@@ -40,6 +40,7 @@ pub use self::markdown::render as markdown;
 pub use self::strict::Violation;
 pub use self::tasks::TasksDraft;
 pub use self::until::{Until, is_halt};
+use crate::model::halt::{Halt, Latch};
 use crate::model::outcome::Outcome;
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
@@ -163,26 +164,30 @@ pub struct Around {
 /// A report that is rendered while it is written.
 pub struct Rendered<'a>(Box<Make<'a>>);
 
-type Make<'a> = dyn Fn(&mut dyn Write) -> io::Result<Vec<String>> + 'a;
+type Make<'a> = dyn Fn(&mut dyn Write, &dyn Halt) -> io::Result<Vec<String>> + 'a;
 
 impl<'a> Rendered<'a> {
     /// Creates a report from a function that writes it. Each call must write the same bytes.
-    pub fn new(write: impl Fn(&mut dyn Write) -> io::Result<Vec<String>> + 'a) -> Self {
+    pub fn new(write: impl Fn(&mut dyn Write, &dyn Halt) -> io::Result<Vec<String>> + 'a) -> Self {
         Self(Box::new(write))
     }
 
     /// Creates a report whose bytes are in memory.
     pub fn of_bytes(bytes: Vec<u8>) -> Self {
-        Self::new(move |out| out.write_all(&bytes).map(|()| Vec::new()))
+        Self::new(move |out, _| out.write_all(&bytes).map(|()| Vec::new()))
     }
 
     /// Writes the report. Returns notes about what had to be left out because of limits of the format.
     ///
     /// # Errors
     ///
-    /// If `out` can't be written.
-    pub fn write(&self, out: &mut dyn Write) -> io::Result<Vec<String>> {
-        (self.0)(out)
+    /// If `out` can't be written, or `halt` is due before all of it is: see [`is_halt`].
+    pub fn write(&self, out: &mut dyn Write, halt: &dyn Halt) -> io::Result<Vec<String>> {
+        // What is made while it is written asks by itself only where it takes long to make the next bytes.
+        let latch = Latch::new(halt);
+        let notes = (self.0)(&mut Until::new(&latch, out), &latch)?;
+        latch.check().map_err(io::Error::other)?;
+        Ok(notes)
     }
 }
 
@@ -202,12 +207,21 @@ pub fn render<'a>(
     around: &'a Around,
 ) -> Result<Rendered<'a>, ReadError> {
     Ok(match format {
-        Format::Json => Rendered::new(|out| run.report.write(out).map(|()| Vec::new())),
-        Format::Sarif => Rendered::new(|out| sarif::write(run, &around.base, out)),
-        Format::Junit => Rendered::of_bytes(junit::render(run, tasks()?)),
+        Format::Json => Rendered::new(|out, _| run.report.write(out).map(|()| Vec::new())),
+        Format::Sarif => Rendered::new(|out, _| sarif::write(run, &around.base, out)),
+        Format::Junit => {
+            let tasks = tasks()?;
+            Rendered::new(|out, halt| junit::write(run, tasks, halt, out).map(|()| Vec::new()))
+        }
         Format::Markdown => Rendered::of_bytes(markdown(run, &around.sources)),
         Format::Github => Rendered::of_bytes(github(run, &around.base)),
-        Format::Html => Rendered::of_bytes(html(run, tasks()?, &around.sources)),
+        Format::Html => {
+            let tasks = tasks()?;
+            Rendered::new(|out, halt| {
+                let page = html::until(run, tasks, &around.sources, halt).map_err(io::Error::other)?;
+                out.write_all(&page).map(|()| Vec::new())
+            })
+        }
     })
 }
 

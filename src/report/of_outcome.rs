@@ -47,7 +47,10 @@ fn finding(compared: Compared, suppressions: &[Suppressing]) -> Finding {
     let in_file = |place: &finding::Place| place.path().is_some();
     let related_in_file =
         |Related { message, place }: Related| Related { message, place: place.filter(in_file) };
-    let test = test.map(|FailedTest { at, item }| FailedTest { at: at.filter(in_file), item });
+    let test = test.map(|test| {
+        let FailedTest { at, item } = *test;
+        Box::new(FailedTest { at: at.filter(in_file), item })
+    });
     Finding {
         id,
         place,

@@ -23,6 +23,7 @@ use crate::model::finding::{Fix, Place, Range, Related, State};
 use crate::model::generated::split_out_dir;
 use crate::model::outcome::Verdict;
 use crate::model::path::RelPath;
+use crate::model::text::Text;
 use crate::model::tool::Leaky;
 
 /// Maximum number of runs per file that GitHub accepts.
@@ -67,7 +68,7 @@ fn write_log(run: &Finished, base: &RelPath, out: &mut dyn Write) -> io::Result<
     }
     let mut by_tool: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for finding in &run.report.findings {
-        by_tool.entry(finding.tools.first().map_or("", String::as_str)).or_default().push(finding);
+        by_tool.entry(finding.tools.first().map_or("", Text::as_str)).or_default().push(finding);
     }
     let file = File {
         base,
@@ -247,7 +248,7 @@ impl File<'_> {
             fingerprints["gentiCode/v1"] = json!(Digest::of_bytes(finding.code.as_bytes()).short(16));
         }
         let message = match &finding.place {
-            Place::File { .. } => finding.message.clone(),
+            Place::File { .. } => finding.message.to_string(),
             Place::Subject(subject) => format!("{subject}: {}", finding.message),
         };
         let mut result = json!({
@@ -284,7 +285,7 @@ impl File<'_> {
             (Place::Subject(subject), _) => subject.clone(),
             // The file is outside of the repository, so it has no URI.
             (Place::File { path, .. }, None) => path.to_string(),
-            _ => finding.scope.clone(),
+            _ => finding.scope.to_string(),
         };
         let manifest = || json!({ "artifactLocation": self.manifest(), "region": { "startLine": 1 } });
         let mut location = json!({ "physicalLocation": physical.unwrap_or_else(manifest) });

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::model::finding::State;
+use crate::model::halt::Never;
 
 /// Text that would end, begin or control something in at least one of the formats.
 const HOSTILE: &str = "x\u{1b}[31m\u{9b}1m\u{7}\u{202e}\u{2066}\u{2028}\u{85}\u{0}\u{fffe}\u{ffff}\r\n::error::y%0A%\n::stop-commands::t\n##[error]z\
@@ -99,7 +100,7 @@ fn rendered(format: Format, artifacts: &Artifacts) -> (Vec<u8>, Vec<String>) {
     let around = Around { sources: Sources(sources), base: RelPath::default(), in_repository: true };
     let mut bytes = Vec::new();
     let report = render(format, &run, &|| Ok(&tasks), &around).unwrap();
-    let notes = report.write(&mut bytes).unwrap();
+    let notes = report.write(&mut bytes, &Never).unwrap();
     (bytes, notes)
 }
 
@@ -126,9 +127,9 @@ fn writing_a_report_ends_soon_after_a_halt() {
     });
     let (run, tasks) = artifacts.read().unwrap();
     let around = Around::default();
-    for format in [Format::Json, Format::Sarif] {
+    for format in [Format::Json, Format::Sarif, Format::Junit, Format::Html] {
         let report = render(format, &run, &|| Ok(&tasks), &around).unwrap();
-        let write = |halt: &After| report.write(&mut Until::new(halt, &mut io::sink()));
+        let write = |halt: &After| report.write(&mut io::sink(), halt);
         let all = After::new(usize::MAX);
         write(&all).unwrap();
         assert!(all.asked() >= 5000 * 200 / crate::model::halt::STRIDE / 2, "{format:?}: {}", all.asked());

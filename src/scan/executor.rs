@@ -20,23 +20,32 @@ use attempt::Attempt;
 use dispatcher::{Dispatcher, Job};
 
 use super::launch::Launcher;
+use super::outputs::{Kept, Sieves};
 use super::pool::{Pool, Token};
 use super::program::Missing;
 use super::setup::Executor;
-use super::spool::{Kept, Truncated};
+use super::spool::Truncated;
 use super::stop::{Stop, StopReason};
 use crate::model::event::Event;
 use crate::model::halt::Halted;
-use crate::model::task::{Output, Program, Step, StepId, TaskIx};
+use crate::model::task::{Exit, Output, Program, Step, StepId, TaskIx};
 
 /// Evaluates the output of a process that exited by itself, given the step and the tasks it covered. Returns
 /// `Halted` if the run was cancelled meanwhile.
 pub type Judge<'a, R> = dyn Fn(&Step, &[TaskIx], &Output) -> Result<Judged<R>, Halted> + Sync + 'a;
 
+/// Says which lines of a long output the judge needs.
+pub trait Sift: Sync {
+    /// Returns the sieves for the output of a process of `step` that ended like this.
+    fn sieves(&self, step: &Step, exit: Exit) -> Sieves<'_>;
+}
+
 /// Callbacks of the caller, called on the thread that runs the step.
 pub struct Client<'a, R> {
     /// Evaluates the output of a process.
     pub judge: &'a Judge<'a, R>,
+    /// Says which lines of a long output the judge needs.
+    pub sift: &'a dyn Sift,
     /// Looks up the cached result of a task that runs a given program.
     pub recall: &'a Recall<'a, R>,
     /// Called before each step to decide if it may run.

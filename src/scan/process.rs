@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn a_grandchild_that_holds_the_pipe_does_not_hang_the_run() {
         let finished = sh("sleep 600 & echo hi", None, &Stop::new().unwrap());
-        assert_eq!(finished.stdout.read().unwrap(), b"hi\n");
+        assert_eq!(finished.stdout.read(None).unwrap(), b"hi\n");
         assert!(finished.leaky && finished.ending == Ending::Own);
     }
 

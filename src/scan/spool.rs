@@ -5,18 +5,14 @@
 //! part of an output may look like a clean one. A child is never blocked or killed for printing too much: its work
 //! may matter more than its output, and the time limit ends one that never stops.
 //!
-//! An output is read back completely to be judged. Of the outputs on disk, only one is read at a time. Memory is
-//! therefore bounded by two streams of 256 MiB, plus 2 MiB per worker, plus what the judge uses.
+//! An output is read back to be judged: completely, or without the lines that its judge does not need, if a [`Sieve`] knows
+//! them. Of the outputs on disk, only one is read at a time. Memory is therefore bounded by two streams of 256 MiB, plus 2 MiB per worker, plus what the judge uses.
 //!
 //! Knows nothing about pipes, processes or formats.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 
-use super::process::FinishedProcess;
-use crate::model::task::Output;
 use crate::store::OutputDir;
 
 /// Bytes of a stream held in memory. Also the length of the beginning that is kept of a stream that is too long.
@@ -25,6 +21,13 @@ const IN_MEMORY: usize = 1 << 20;
 const ON_DISK: u64 = 256 << 20;
 /// Minimum length of the end that is kept of a stream that is too long. Up to twice as much is held.
 const TAIL: usize = 64 << 10;
+
+/// Bytes of a line that a [`Sieve`] is given.
+const LINE: usize = (1 << 20) + 64;
+
+/// Returns whether the judge needs a line. A line that it does not need is read as an empty line. Of a line that is longer
+/// than 1 MiB, the rest is left out.
+pub type Sieve<'a> = Box<dyn FnMut(&[u8]) -> bool + 'a>;
 
 /// Reason why part of an output is missing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,67 +41,6 @@ pub enum Truncated {
     /// It was on disk and could not be read back.
     #[error("could not read the output back from disk: {0}")]
     ReadBack(String),
-}
-
-/// Storage for the output of processes that is too long for memory or must be kept.
-#[derive(Debug)]
-pub struct Outputs<'a> {
-    dir: Option<&'a OutputDir>,
-    /// Held while an output from disk is in memory.
-    reading: Mutex<()>,
-}
-
-/// Files with the kept output.
-#[derive(Debug, Default)]
-pub struct Kept {
-    /// Paths in the order of the processes, stdout first.
-    pub files: Vec<PathBuf>,
-    /// The error, if something could not be kept.
-    pub error: Option<io::Error>,
-}
-
-impl<'a> Outputs<'a> {
-    /// Creates the storage. Without a directory, only memory is used and nothing is kept.
-    pub fn new(dir: Option<&'a OutputDir>) -> Self {
-        Self { dir, reading: Mutex::new(()) }
-    }
-
-    /// Returns the directory for long output.
-    pub(super) fn dir(&self) -> Option<&'a OutputDir> {
-        self.dir
-    }
-
-    /// Reads the complete output of a process and passes it to `judge`.
-    pub(super) fn read<T>(
-        &self,
-        finished: &FinishedProcess,
-        judge: impl FnOnce(&Output) -> T,
-    ) -> Result<T, Truncated> {
-        let _turn = finished.is_long().then(|| self.reading.lock().unwrap_or_else(PoisonError::into_inner));
-        let (stdout, stderr) = (finished.stdout.read()?, finished.stderr.read()?);
-        Ok(judge(&Output { stdout, stderr, exit: finished.exit, is_leaky: finished.leaky }))
-    }
-
-    /// Keeps the output of a process in files whose names begin with `name`. Empty streams are skipped.
-    pub(super) fn keep(&self, name: &str, finished: &FinishedProcess, kept: &mut Kept) {
-        let Some(dir) = self.dir else { return };
-        for (stream, ending) in [(&finished.stdout, "stdout"), (&finished.stderr, "stderr")] {
-            if stream.len() == 0 {
-                continue;
-            }
-            match dir.keep(&format!("{name}.{ending}"), |file| stream.write_to(file)) {
-                Ok(path) => kept.files.push(path),
-                Err(error) => kept.error = Some(error),
-            }
-        }
-    }
-
-    /// Removes the files that were kept.
-    pub(super) fn discard(&self, kept: &mut Kept) {
-        for path in std::mem::take(kept).files {
-            self.dir.into_iter().for_each(|dir| dir.discard(&path));
-        }
-    }
 }
 
 /// Content of one stream.
@@ -163,19 +105,21 @@ impl Spool {
         matches!(self.storage, Storage::Disk(_))
     }
 
-    /// Returns the complete content.
-    pub(super) fn read(&self) -> Result<Vec<u8>, Truncated> {
+    /// Returns the content, without the lines that `sieve` leaves out if it is on disk.
+    pub(super) fn read(&self, sieve: Option<Sieve<'_>>) -> Result<Vec<u8>, Truncated> {
         match &self.storage {
             Storage::Memory(kept) => Ok(kept.clone()),
-            Storage::Disk(file) => {
-                read(file, self.len).map_err(|error| Truncated::ReadBack(error.to_string()))
+            Storage::Disk(file) => match sieve {
+                Some(mut sieve) => sift(file, self.len, &mut *sieve),
+                None => read(file, self.len),
             }
+            .map_err(|error| Truncated::ReadBack(error.to_string())),
             Storage::Ends { why, .. } => Err(why.clone()),
         }
     }
 
     /// Writes the available content, with a line that marks omitted bytes.
-    fn write_to(&self, out: &mut File) -> io::Result<()> {
+    pub(super) fn write_to(&self, out: &mut File) -> io::Result<()> {
         match &self.storage {
             Storage::Memory(kept) => out.write_all(kept),
             Storage::Disk(file) => {
@@ -215,6 +159,34 @@ fn read(mut file: &File, len: u64) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 == len { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
+/// Reads the first `len` bytes of `file`, with an empty line in place of each line that `sieve` does not keep.
+fn sift(mut file: &File, len: u64, sieve: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<Vec<u8>> {
+    file.rewind()?;
+    let mut input = BufReader::with_capacity(IN_MEMORY / 4, file.take(len));
+    let (mut kept, mut line, mut all) = (Vec::new(), Vec::new(), 0);
+    loop {
+        let part = input.fill_buf()?;
+        let end = part.iter().position(|byte| *byte == b'\n');
+        let used = end.map_or(part.len(), |end| end + 1);
+        line.extend_from_slice(&part[..end.unwrap_or(used).min(LINE.saturating_sub(line.len()))]);
+        let is_last = part.is_empty();
+        input.consume(used);
+        all += used as u64;
+        if end.is_none() && !is_last {
+            continue;
+        }
+        if sieve(&line) {
+            kept.extend_from_slice(&line);
+        }
+        line.clear();
+        if is_last {
+            break;
+        }
+        kept.push(b'\n');
+    }
+    if all == len { Ok(kept) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
 fn extend_tail(tail: &mut Vec<u8>, bytes: &[u8]) {
     if tail.len() + bytes.len() > 2 * TAIL {
         tail.drain(..tail.len().saturating_sub(TAIL));
@@ -226,7 +198,8 @@ fn extend_tail(tail: &mut Vec<u8>, bytes: &[u8]) {
 mod tests {
     use super::*;
     use crate::model::task::Exit;
-    use crate::scan::process::Ending;
+    use crate::scan::outputs::{Kept, Outputs, Sieves};
+    use crate::scan::process::{Ending, FinishedProcess};
     use crate::store::ArtifactDir;
 
     /// Returns bytes that show their own position.
@@ -270,7 +243,7 @@ mod tests {
             let spool = spool(&bytes, 60_000, Some(store.outputs()));
             assert_eq!(spool.is_on_disk(), is_on_disk, "{len}");
             // Read twice, because output is kept after it was read.
-            assert!(spool.read().unwrap() == bytes && written(&spool) == bytes, "{len}");
+            assert!(spool.read(None).unwrap() == bytes && written(&spool) == bytes, "{len}");
         }
         let names = std::fs::read_dir(store.path().with_file_name("output")).unwrap();
         assert_eq!(names.count(), 0, "what is on disk has no name");
@@ -282,9 +255,9 @@ mod tests {
         let bytes = numbered(IN_MEMORY);
         let mut spool = Spool::new();
         (0..ON_DISK / IN_MEMORY as u64).for_each(|_| spool.push(&bytes, Some(store.outputs())));
-        assert!(spool.is_on_disk() && spool.read().is_ok());
+        assert!(spool.is_on_disk() && spool.read(None).is_ok());
         spool.push(b"!", Some(store.outputs()));
-        assert_eq!(spool.read(), Err(Truncated::Loud));
+        assert_eq!(spool.read(None), Err(Truncated::Loud));
         let Storage::Ends { head, tail, .. } = &spool.storage else { panic!("{:?}", spool.storage) };
         assert!(*head == bytes && tail == b"!");
         let mark = format!("\n[genti: {} bytes omitted]\n!", ON_DISK - IN_MEMORY as u64);
@@ -296,7 +269,7 @@ mod tests {
         let bytes = numbered(2 << 20);
         for chunk in [1000, TAIL - 1, TAIL, TAIL + 1, 1 << 19] {
             let spool = spool(&bytes, chunk, None);
-            assert!(matches!(spool.read(), Err(Truncated::Disk(_))));
+            assert!(matches!(spool.read(None), Err(Truncated::Disk(_))));
             let Storage::Ends { head, tail, .. } = &spool.storage else { panic!("{:?}", spool.storage) };
             assert!(head.len() <= IN_MEMORY && tail.len() <= 2 * TAIL, "chunks of {chunk}");
             if IN_MEMORY.is_multiple_of(chunk) {
@@ -310,7 +283,7 @@ mod tests {
     fn a_disk_error_is_reported_and_the_output_is_not_judged() {
         #[track_caller]
         fn check(spool: &Spool, expected: &str) {
-            assert_eq!(spool.read().unwrap_err().to_string(), expected);
+            assert_eq!(spool.read(None).unwrap_err().to_string(), expected);
         }
         let (dir, store) = store();
         let bytes = numbered(2 << 20);
@@ -349,9 +322,9 @@ mod tests {
         let check = |stdout: usize, stderr: usize, is_alone: bool| {
             let spool = |len| spool(&numbered(len), 1 << 16, outputs.dir());
             outputs
-                .read(&finished(spool(stdout), spool(stderr)), |output| {
+                .read(&finished(spool(stdout), spool(stderr)), Sieves::default(), |output| {
                     assert_eq!((output.stdout.len(), output.stderr.len()), (stdout, stderr));
-                    assert_eq!(outputs.reading.try_lock().is_err(), is_alone);
+                    assert_eq!(outputs.is_reading(), is_alone);
                 })
                 .unwrap();
         };
@@ -361,11 +334,42 @@ mod tests {
     }
 
     #[test]
+    fn lines_left_out_by_a_sieve_are_read_as_empty_lines() {
+        let (_dir, store) = store();
+        let even = |line: &[u8]| line.last().is_some_and(|digit| digit % 2 == 0);
+        let count = 300_000;
+        for end in ["", "\n"] {
+            let text = (0..count).map(|at| at.to_string()).collect::<Vec<_>>().join("\n") + end;
+            let kept: Vec<_> =
+                text.split('\n').map(|line| if even(line.as_bytes()) { line } else { "" }).collect();
+            let long = spool(text.as_bytes(), 1 << 16, Some(store.outputs()));
+            assert!(long.is_on_disk());
+            let read = long.read(Some(Box::new(even))).unwrap();
+            assert_eq!(String::from_utf8(read).unwrap(), kept.join("\n"));
+        }
+        // Output in memory is read completely.
+        assert_eq!(spool(b"1\n2\n", 1 << 16, None).read(Some(Box::new(even))).unwrap(), b"1\n2\n");
+    }
+
+    #[test]
+    fn only_the_beginning_of_an_overlong_line_is_read() {
+        let (_dir, store) = store();
+        let text = [&b"a\n"[..], &vec![b'x'; 3 << 20], b"\nb"].concat();
+        let long = spool(&text, 1 << 16, Some(store.outputs()));
+        let read = long.read(Some(Box::new(|_| true))).unwrap();
+        assert_eq!(read, [&b"a\n"[..], &vec![b'x'; LINE], b"\nb"].concat());
+        let Storage::Disk(file) = &long.storage else { panic!("{:?}", long.storage) };
+        file.set_len(1 << 20).unwrap();
+        assert!(matches!(long.read(Some(Box::new(|_| true))), Err(Truncated::ReadBack(_))));
+    }
+
+    #[test]
     fn a_truncated_output_is_never_judged() {
         let outputs = Outputs::new(None);
         for (stdout, stderr) in [(2 << 20, 0), (0, 2 << 20)] {
             let spool = |len| spool(&numbered(len), 1 << 16, None);
-            let read = outputs.read(&finished(spool(stdout), spool(stderr)), |_| panic!("it was judged"));
+            let finished = finished(spool(stdout), spool(stderr));
+            let read = outputs.read(&finished, Sieves::default(), |_| panic!("it was judged"));
             assert!(matches!(read, Err::<(), _>(Truncated::Disk(_))));
         }
     }

@@ -99,13 +99,13 @@ fn query(
     match (finished.ending, finished.exit) {
         (Ending::Own, Exit::Code(0)) => {}
         (Ending::Own, _) => {
-            let stderr = finished.stderr.read().unwrap_or_default();
+            let stderr = finished.stderr.read(None).unwrap_or_default();
             let missing = read_missing(&stderr, words(), tool.install.as_ref());
             return Err(missing.map_or_else(|| NoVersion::Failed(argv.join(" ")), NoVersion::Missing));
         }
         (Ending::TimedOut, _) => return Err(NoVersion::TimedOut(argv.join(" "))),
         (Ending::Stopped(_), _) => return Err(NoVersion::Stopped),
     }
-    let stdout = finished.stdout.read().unwrap_or_default();
+    let stdout = finished.stdout.read(None).unwrap_or_default();
     Ok(String::from_utf8_lossy(&stdout).into_owned())
 }

@@ -39,7 +39,11 @@ pub(crate) fn lint(code: &Code<'_>) -> Vec<Found> {
 }
 
 /// Converts findings to diagnostics, as a tool would report them.
-pub(crate) fn diagnostics(path: &str, text: &str, found: &[Found]) -> Vec<(String, Diagnostic)> {
+pub(crate) fn diagnostics(
+    path: &str,
+    text: &str,
+    found: &[Found],
+) -> Vec<(genti::model::text::Text, Diagnostic)> {
     let starts: Vec<usize> =
         std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
     let position = |at: usize| {
@@ -51,17 +55,17 @@ pub(crate) fn diagnostics(path: &str, text: &str, found: &[Found]) -> Vec<(Strin
         let range = Lines { start: position(found.range.start), end: position(found.range.end) };
         let diagnostic = Diagnostic {
             place: Place::File { path: RelPath::new(path), range: Some(range) },
-            ns: "clippy".to_owned(),
-            rule: found.rule.to_owned(),
+            ns: "clippy".into(),
+            rule: found.rule.into(),
             level: Level::Warning,
-            message: found.message.clone(),
+            message: found.message.as_str().into(),
             fatal: false,
             package: None,
             related: Vec::new(),
             fix: None,
             test: None,
         };
-        ("clippy".to_owned(), diagnostic)
+        ("clippy".into(), diagnostic)
     };
     found.iter().map(report).collect()
 }

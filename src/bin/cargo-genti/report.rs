@@ -95,12 +95,12 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
         },
         None => match format {
             ReportFormat::Json | ReportFormat::Sarif => {
-                shell.write_json(|out| rendered.write(out).map(|omitted| notes = omitted))
+                shell.write_json(|out| rendered.write(out, &Never).map(|omitted| notes = omitted))
             }
             _ => {
                 let mut bytes = Vec::new();
                 // Writing to memory can't fail.
-                notes = rendered.write(&mut bytes).unwrap_or_default();
+                notes = rendered.write(&mut bytes, &Never).unwrap_or_default();
                 match format {
                     // The commands in it are intended.
                     ReportFormat::Github => shell.out_as_it_is(&bytes),

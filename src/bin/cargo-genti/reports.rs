@@ -99,7 +99,7 @@ impl Reports {
 pub(crate) fn write(path: &Path, report: &Rendered<'_>, halt: &dyn Halt) -> Result<Vec<String>, NotReported> {
     let notes = RefCell::new(Vec::new());
     store::write_report_until(path, halt, &|out| {
-        report.write(out).map(|omitted| *notes.borrow_mut() = omitted)
+        report.write(out, halt).map(|omitted| *notes.borrow_mut() = omitted)
     })?;
     Ok(notes.into_inner())
 }

@@ -1,10 +1,12 @@
 use super::*;
 use crate::model::halt::Never;
+use crate::model::text::Text;
 
 /// Parses an entry: `path | rule | scope | code | message`.
 fn entry(line: &str) -> Entry {
     let fields: Vec<_> = line.split('|').map(|field| field.trim().to_owned()).collect();
     let [path, rule, scope, code, msg] = <[String; 5]>::try_from(fields).unwrap();
+    let [rule, scope, code, msg] = [rule, scope, code, msg].map(Text::from);
     Entry { site: Site::Path(RelPath::new(&path)), rule, scope, code, msg, reason: None }
 }
 
@@ -64,8 +66,8 @@ fn a_renamed_file_keeps_its_findings() {
 fn check_doc_tests(known: &[&str], current: &[&str], passes: &[u8]) {
     let entry = |line: &&str| {
         let (subject, code) = line.split_once(" |").unwrap();
-        let (rule, msg) = ("failed".to_owned(), "test failed".to_owned());
-        let (subject, code, scope) = (subject.to_owned(), code.trim().to_owned(), String::new());
+        let [rule, msg, code, scope] = ["failed", "test failed", code.trim(), ""].map(Text::from);
+        let subject = subject.to_owned();
         Entry { site: Site::Subject(subject), rule, scope, code, msg, reason: None }
     };
     let (known, current): (Vec<_>, Vec<_>) =

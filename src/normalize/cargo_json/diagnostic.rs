@@ -38,14 +38,14 @@ pub(super) fn read(places: &Places<'_>, package: PackageId, message: &Message<'_
     Some(Occurrence {
         diagnostic: Diagnostic {
             place,
-            ns: ns.to_owned(),
-            rule: code.unwrap_or(level.as_str()).to_owned(),
+            ns: ns.into(),
+            rule: code.unwrap_or(level.as_str()).into(),
             level,
-            message: places.input.scrub.text(&message.message),
+            message: places.input.scrub.text(&message.message).into(),
             fatal: message.is_fatal(),
             package: Some(about),
             related,
-            fix: message.children.iter().find_map(|child| read.fix(child)),
+            fix: message.children.iter().find_map(|child| read.fix(child)).map(Box::new),
             test: None,
         },
         primaries,

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::diagnostic::Occurrence;
 use crate::model::finding::{Diagnostic, Place};
+use crate::model::text::Text;
 
 /// Returns each diagnostic once, with the worst level and the notes of all occurrences. The fix is kept only if all
 /// occurrences with a fix agree on it.
 pub(super) fn merge(occurrences: Vec<Occurrence>) -> Vec<Diagnostic> {
-    type Key = (String, String, String, Vec<Place>, Place);
+    type Key = (Text, Text, Text, Vec<Place>, Place);
     let mut groups: BTreeMap<Key, Vec<Diagnostic>> = BTreeMap::new();
     for Occurrence { primaries, diagnostic } in occurrences {
         let Diagnostic { ns, rule, message, place, .. } = &diagnostic;

@@ -63,7 +63,7 @@ pub(super) fn errors(places: &Places<'_>) -> Vec<Diagnostic> {
     let error = |(package, lines): (PackageId, Vec<String>)| {
         let Message { place, text, beside } = Message::of(places, package, &lines);
         let place = place.unwrap_or_else(|| package_place(places.input.workspace, package));
-        let error = places.input.diagnostic(place, ERROR.to_owned(), Level::Error, text);
+        let error = places.input.diagnostic(place, ERROR, Level::Error, text);
         Diagnostic { package: Some(package), fatal: true, related: beside, ..error }
     };
     found.into_iter().map(error).collect()
@@ -76,8 +76,8 @@ pub(super) fn warnings(places: &Places<'_>) -> (Vec<Diagnostic>, BTreeSet<String
     let warning = |(package, lines): (PackageId, Vec<String>)| {
         let Message { place, text, beside } = Message::of(places, package, &lines);
         let place = place.unwrap_or_else(|| script_of(places.input, package));
-        let warning = places.input.diagnostic(place, WARNING.to_owned(), Level::Warning, text);
-        Diagnostic { ns: CARGO.to_owned(), package: Some(package), related: beside, ..warning }
+        let warning = places.input.diagnostic(place, WARNING, Level::Warning, text);
+        Diagnostic { ns: CARGO.into(), package: Some(package), related: beside, ..warning }
     };
     // C compilers print a count of their warnings.
     let counts = |lines: &[String]| {

@@ -201,8 +201,8 @@ impl Warning {
         let beside = if self.text.contains('\n') { None } else { Some(self.below.join("\n")) };
         let beside = beside.filter(|text| !text.is_empty()).into_iter().chain(self.notes);
         let related = beside.map(|text| Related { message: input.scrub.text(&text), place: None }).collect();
-        let diagnostic = input.diagnostic(place, rule.to_owned(), Level::Warning, text);
-        Some(Diagnostic { ns: NS.to_owned(), related, package: member.map(|(id, _)| id), ..diagnostic })
+        let diagnostic = input.diagnostic(place, rule, Level::Warning, text);
+        Some(Diagnostic { ns: NS.into(), related, package: member.map(|(id, _)| id), ..diagnostic })
     }
 }
 

@@ -223,7 +223,7 @@ fn a_compiler_error_without_a_place_points_to_the_file_in_its_text() {
         let tool = tool("clippy", Parse::RustcJson, &["cargo", "clippy"]);
         let parsed = run(&sample(), &tool, &[Unit::Workspace], message + failed, "", 101).expect("readable");
         let [found] = parsed.diagnostics.as_slice() else { panic!("{parsed:?}") };
-        (found.place.name(), found.message.clone())
+        (found.place.name(), found.message.to_string())
     };
     assert_eq!(
         error(r"couldn't generate code:\n  in `/w/ws/a/src/x.c`"),

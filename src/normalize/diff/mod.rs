@@ -78,7 +78,7 @@ fn of_file(input: &Input<'_>, file: &FileDiff, diagnostics: &mut Vec<Diagnostic>
             Place::File { path, .. } => Place::File { path: path.clone(), range: None },
             subject => subject.clone(),
         };
-        input.diagnostic(place, tool.clone(), Level::Warning, message)
+        input.diagnostic(place, tool.as_str(), Level::Warning, message)
     };
     let old_name = || input.scrub.lossy(&file.renamed_from.clone().unwrap_or_default());
     match (&file.kind, is_git) {
@@ -134,8 +134,8 @@ fn diagnostic(input: &Input<'_>, change: &Change, place: &Place, side: Side, mes
         Some(_) => Vec::new(),
         None => vec![quoted(input, change)],
     };
-    let diagnostic = input.diagnostic(place, input.tool.name.clone(), Level::Warning, message.to_owned());
-    Diagnostic { fix, related, ..diagnostic }
+    let diagnostic = input.diagnostic(place, input.tool.name.as_str(), Level::Warning, message);
+    Diagnostic { fix: fix.map(Box::new), related, ..diagnostic }
 }
 
 /// Returns the change itself as a note, for findings without a fix. Directories of this machine are removed as in any

@@ -68,7 +68,8 @@ fn place(open: &Open, found: &mut Diagnostic, path: RelPath, lines: &[&str]) {
         return;
     };
     if let Some(fix) = found.fix.take() {
-        found.fix = patch.fix(&path, &fix.message).map(|fix| with_line_ends(fix, &patch, lines));
+        let fix = patch.fix(&path, &fix.message).map(|fix| with_line_ends(fix, &patch, lines));
+        found.fix = fix.map(Box::new);
     }
     // The change was already made.
     if side == Side::New {

@@ -47,7 +47,7 @@ pub(in crate::normalize) fn of_test(
         };
         let message = format!("{}: `{subject}`", FailedTest::MESSAGE);
         let story = Story { related, ..Story::none() };
-        Diagnostic { place, message, test: None, ..failed(input, String::new(), story) }
+        Diagnostic { place, message: message.into(), test: None, ..failed(input, String::new(), story) }
     };
     cases.into_iter().map(finding).collect()
 }

@@ -176,7 +176,7 @@ fn of_documentation(
     let (message, related) = story::of_doc_test(input, output);
     let story = Story { message, related: related.into_iter().collect(), at: Some(place) };
     let found = failed(input, subject, story);
-    let test = found.test.map(|test| FailedTest { item: Some(doc.item.to_owned()), ..test });
+    let test = found.test.map(|test| Box::new(FailedTest { item: Some(doc.item.to_owned()), ..*test }));
     Diagnostic { test, ..found }
 }
 
@@ -187,9 +187,9 @@ pub(super) fn failed(input: &Input<'_>, subject: String, story: Story) -> Diagno
     let place = Place::Subject(subject);
     let message = message.unwrap_or_else(|| FailedTest::MESSAGE.to_owned());
     let at = at.filter(|at| at.path().is_some());
-    let found = input.diagnostic(place, RULE.to_owned(), Level::Error, message);
+    let found = input.diagnostic(place, RULE, Level::Error, message);
     // The finding belongs to the task of the process, not to the first task of its package.
-    Diagnostic { related, package: None, test: Some(FailedTest { at, item: None }), ..found }
+    Diagnostic { related, package: None, test: Some(Box::new(FailedTest { at, item: None })), ..found }
 }
 
 #[cfg(test)]

@@ -134,15 +134,15 @@ impl Found {
         moved.add(&changes, hunk);
         for Change { patch, .. } in changes {
             let place = input.place_at(path, patch.range());
-            let fix = place.path().and_then(|path| patch.fix(path, "format it"));
+            let fix = place.path().and_then(|path| patch.fix(path, "format it")).map(Box::new);
             self.push(input, place, "unformatted", UNFORMATTED);
             self.diagnostics.last_mut().into_iter().for_each(|found| found.fix = fix.clone());
         }
     }
 
     fn push(&mut self, input: &Input<'_>, place: Place, name: &str, message: &str) {
-        let diagnostic = input.diagnostic(place, rule(name), Level::Warning, message.to_owned());
-        self.diagnostics.push(Diagnostic { ns: NS.to_owned(), ..diagnostic });
+        let diagnostic = input.diagnostic(place, rule(name), Level::Warning, message);
+        self.diagnostics.push(Diagnostic { ns: NS.into(), ..diagnostic });
     }
 }
 

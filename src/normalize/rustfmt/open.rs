@@ -71,8 +71,8 @@ impl Open {
             let Some(path) = found.place.path().cloned() else { continue };
             let Some(source) = sources.get(&path) else { continue };
             let style = self.style_of(&path, sources);
-            if found.rule == rule("newline_style") {
-                found.fix = line_ends(&path, source, style);
+            if found.rule == *rule("newline_style") {
+                found.fix = line_ends(&path, source, style).map(Box::new);
             } else if ends_with_cr(source, style) {
                 let edits = found.fix.iter_mut().flat_map(|fix| &mut fix.edits);
                 edits.for_each(|(_, _, text)| *text = text.replace('\n', "\r\n"));
@@ -98,10 +98,10 @@ impl Open {
         let diagnostic = |place| Diagnostic {
             test: None,
             place,
-            ns: NS.to_owned(),
-            rule: rule("config"),
+            ns: NS.into(),
+            rule: rule("config").into(),
             level: Level::Warning,
-            message: mistake.message.clone(),
+            message: mistake.message.as_str().into(),
             fatal: false,
             package: None,
             related: Vec::new(),
@@ -144,7 +144,7 @@ impl Style {
 
 /// Returns whether the finding depends on the text of the file.
 fn is_about_text(found: &Diagnostic) -> bool {
-    found.ns == NS && (found.fix.is_some() || found.rule == rule("newline_style"))
+    found.ns == NS && (found.fix.is_some() || found.rule == *rule("newline_style"))
 }
 
 /// Returns whether new lines in `source` end with `\r\n`. By default rustfmt follows the first line.

@@ -128,7 +128,7 @@ impl Stderr {
 
     fn push(&mut self, input: &Input<'_>, place: Place, name: &str, level: Level, message: String) {
         let diagnostic = input.diagnostic(place, rule(name), level, message);
-        self.diagnostics.push(Diagnostic { ns: NS.to_owned(), fatal: name == "parse", ..diagnostic });
+        self.diagnostics.push(Diagnostic { ns: NS.into(), fatal: name == "parse", ..diagnostic });
     }
 }
 

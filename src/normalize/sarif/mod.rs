@@ -132,7 +132,7 @@ impl Reader<'_> {
             .collect();
         let message = message.filter(|text| !text.is_empty()).unwrap_or_else(|| id.to_owned());
         let place = place.unwrap_or_else(|| self.input.default_place());
-        Some(Diagnostic { related, ..self.input.diagnostic(place, id.to_owned(), level, message) })
+        Some(Diagnostic { related, ..self.input.diagnostic(place, id, level, message) })
     }
 
     /// Returns the text of `message` with its arguments inserted for `{0}`, `{1}`.

@@ -8,6 +8,7 @@ use crate::model::finding::Diagnostic;
 use crate::model::outcome::TaskOutcome;
 use crate::model::ratchet::Decimal;
 use crate::model::task::{Status, TaskIx, Unit};
+use crate::model::text::Text;
 use crate::model::tool::{Per, ToolId};
 use crate::pipeline::conditions::Alike;
 
@@ -69,8 +70,9 @@ impl Ledger<'_> {
     }
 
     /// Sets the status of the first task of the first of `tools`, unless it is worse already.
-    pub(in crate::pipeline) fn raise_first(&mut self, tools: &[String], status: Status) {
-        let tool = self.plan.graph.tools().find(|(_, tool)| tools.first() == Some(&tool.name));
+    pub(in crate::pipeline) fn raise_first(&mut self, tools: &[Text], status: Status) {
+        let tool =
+            self.plan.graph.tools().find(|(_, tool)| tools.first().is_some_and(|first| *first == tool.name));
         if let Some(at) = tool.and_then(|(id, _)| self.tasks_of(id).next()) {
             self.raise(TaskIx(at as u32), status);
         }
@@ -105,6 +107,6 @@ impl Ledger<'_> {
         if let Some(at) = own {
             self.raise(TaskIx(at as u32), Status::Findings);
         }
-        self.diagnostics.push((self.plan.graph.tool(tool).name.clone(), diagnostic));
+        self.diagnostics.push((self.plan.graph.tool(tool).name.as_str().into(), diagnostic));
     }
 }

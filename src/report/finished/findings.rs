@@ -1,6 +1,7 @@
 //! The types of `report.json`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 
@@ -12,6 +13,7 @@ use crate::model::outcome::{Effect, Verdict};
 use crate::model::path::RelPath;
 use crate::model::ratchet::Number;
 use crate::model::style::Migration;
+use crate::model::text::Text;
 
 /// Content of `report.json`: findings, states and verdicts.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -46,29 +48,29 @@ pub struct Report {
 #[serde(from = "RawFinding")]
 pub struct Finding {
     /// Identity, as 16 hex digits. Identical occurrences share it.
-    pub id: String,
+    pub id: Text,
     /// File position or subject.
     pub place: Place,
     /// Namespace: `clippy`, `rustc`, `rustdoc`, `rustfmt`, or the name of a tool.
-    pub ns: String,
+    pub ns: Text,
     /// Rule, unique within the namespace.
-    pub rule: String,
+    pub rule: Text,
     /// Severity.
     pub level: Level,
     /// Primary message.
-    pub message: String,
+    pub message: Text,
     /// Whether it can't be accepted into the baseline.
     pub fatal: bool,
     /// Additional messages.
     pub related: Vec<Related>,
     /// Suggested fix.
-    pub fix: Option<Fix>,
+    pub fix: Option<Box<Fix>>,
     /// Details about a failed test.
-    pub test: Option<FailedTest>,
+    pub test: Option<Box<FailedTest>>,
     /// Flagged code, normalized as for the identity.
-    pub code: String,
+    pub code: Text,
     /// Path of the enclosing item; empty if there is none.
-    pub scope: String,
+    pub scope: Text,
     /// State: new, unchanged, updated or suppressed.
     pub state: State,
     /// Number of the pass that matched it to a baseline entry.
@@ -78,10 +80,15 @@ pub struct Finding {
     /// Owner of its suppression.
     pub owner: Option<String>,
     /// Tools that reported it, sorted.
-    pub tools: Vec<String>,
+    pub tools: Arc<[Text]>,
 }
 
 impl Finding {
+    /// Returns whether the tool called `tool` reported it.
+    pub fn is_of(&self, tool: &str) -> bool {
+        self.tools.iter().any(|one| one == tool)
+    }
+
     /// Place at which reports show it. A failed test is shown where it failed, if that is known.
     pub fn shown_at(&self) -> &Place {
         self.test.as_ref().and_then(|test| test.at.as_ref()).unwrap_or(&self.place)
@@ -103,17 +110,17 @@ impl Finding {
 #[serde(from = "RawGone")]
 pub struct Gone {
     /// Namespace.
-    pub ns: String,
+    pub ns: Text,
     /// Path or subject.
     pub site: Site,
     /// Rule.
-    pub rule: String,
+    pub rule: Text,
     /// Message, normalized as for the identity.
-    pub message: String,
+    pub message: Text,
     /// Flagged code, normalized as for the identity.
-    pub code: String,
+    pub code: Text,
     /// Path of the enclosing item.
-    pub scope: String,
+    pub scope: Text,
     /// Reason why it was accepted, if one was given.
     pub reason: Option<String>,
     /// State: fixed, unknown, or suppressed if its finding is suppressed.
@@ -249,26 +256,26 @@ fn blind_spots<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<
 /// A finding as in the file.
 #[derive(Deserialize)]
 struct RawFinding {
-    id: String,
+    id: Text,
     path: Option<String>,
     subject: Option<String>,
     range: Option<finding::Range>,
-    ns: String,
-    rule: String,
+    ns: Text,
+    rule: Text,
     level: Level,
-    message: String,
+    message: Text,
     fatal: bool,
     related: Vec<RawRelated>,
     fix: Option<RawFix>,
     #[serde(default)]
     test: Option<RawTest>,
-    code: String,
-    scope: String,
+    code: Text,
+    scope: Text,
     state: State,
     matched_by: Option<u8>,
     reason: Option<String>,
     owner: Option<String>,
-    tools: Vec<String>,
+    tools: Vec<Text>,
 }
 
 #[derive(Deserialize)]
@@ -300,13 +307,13 @@ struct RawEdit {
 
 #[derive(Deserialize)]
 struct RawGone {
-    ns: String,
+    ns: Text,
     path: Option<String>,
     subject: Option<String>,
-    rule: String,
-    message: String,
-    code: String,
-    scope: String,
+    rule: Text,
+    message: Text,
+    code: Text,
+    scope: Text,
     reason: Option<String>,
     state: State,
     #[serde(default)]
@@ -320,9 +327,8 @@ fn file(path: &str, range: Option<finding::Range>) -> Place {
 impl From<RawFinding> for Finding {
     fn from(raw: RawFinding) -> Self {
         let RawFinding { id, path, subject, range, ns, rule, level, message, fatal, related, fix, .. } = raw;
-        let test = raw.test.map(|RawTest { item, path, range }| FailedTest {
-            at: path.map(|path| file(&path, range)),
-            item,
+        let test = raw.test.map(|RawTest { item, path, range }| {
+            Box::new(FailedTest { at: path.map(|path| file(&path, range)), item })
         });
         let RawFinding { code, scope, state, matched_by, reason, owner, tools, .. } = raw;
         let place = match (path, subject) {
@@ -334,8 +340,9 @@ impl From<RawFinding> for Finding {
             place: path.map(|path| file(&path, range)),
         });
         let edit = |RawEdit { path, range, text }| (RelPath::unescape(&path), range, text);
-        let fix = fix
-            .map(|RawFix { message, edits }| Fix { message, edits: edits.into_iter().map(edit).collect() });
+        let fix = fix.map(|RawFix { message, edits }| {
+            Box::new(Fix { message, edits: edits.into_iter().map(edit).collect() })
+        });
         Self {
             id,
             place,
@@ -353,7 +360,7 @@ impl From<RawFinding> for Finding {
             matched_by,
             reason,
             owner,
-            tools,
+            tools: tools.into(),
         }
     }
 }

@@ -11,8 +11,10 @@ use super::excerpt::{Excerpt, File, Line, Mark};
 use super::patch::{Patch, patches};
 use super::text::visible;
 use crate::model::finding::{Fix, Place, Related, Site, State};
+use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
+use crate::model::text;
 use crate::report::finished::{Finding, Finished, Gone};
 use crate::report::links;
 
@@ -112,27 +114,35 @@ struct ShownLine(char, u32, Text);
 struct Shown(BTreeMap<u32, (Text, Vec<usize>)>);
 
 /// Collects the findings of `run`, with excerpts from `sources`.
-pub(super) fn of(run: &Finished, sources: &Sources) -> Data {
+pub(super) fn of(run: &Finished, sources: &Sources, halt: &dyn Halt) -> Result<Data, Halted> {
     let report = &run.report;
+    let mut pace = Pace::new(halt);
     let mut paths: Vec<&RelPath> = report.findings.iter().flat_map(paths_of).collect();
     paths.sort();
     paths.dedup();
-    let files =
-        paths.into_iter().filter_map(|path| Some((path, File::new(path, sources.get(path)?)))).collect();
+    let mut files = BTreeMap::new();
+    for path in paths {
+        if let Some(text) = sources.get(path) {
+            pace.spend(text.len())?;
+            files.insert(path, File::new(path, text));
+        }
+    }
     let mut table = Table { files, ..Table::default() };
     for (rank, state) in (0..).zip(STATES) {
         // Fatal findings come first, because they made a tool incomplete.
         for is_fatal in [true, false] {
             let of_state = |finding: &&Finding| finding.state == state && finding.fatal == is_fatal;
             for finding in report.findings.iter().filter(of_state) {
+                pace.spend(PER_FINDING)?;
                 table.push_finding(rank, finding);
             }
         }
         for gone in report.gone.iter().filter(|gone| gone.state == state) {
+            pace.spend(PER_FINDING)?;
             table.push_gone(rank, gone);
         }
     }
-    table.finish()
+    Ok(table.finish())
 }
 
 /// Files of which a finding shows lines.
@@ -171,7 +181,7 @@ impl<'a> Table<'a> {
         };
         let place = finding.place.name();
         let tools = self.toolset(&finding.tools);
-        let texts = [&finding.ns, &finding.rule, &place, &finding.message, &finding.scope];
+        let texts = [&*finding.ns, &*finding.rule, &*place, &*finding.message, &*finding.scope];
         self.push(rank, finding.level as u8, texts, tools, more);
         self.columns.is_file.push(finding.place.path().is_some().into());
         self.columns.line.push(start.map_or(0, |start| start.line));
@@ -186,14 +196,14 @@ impl<'a> Table<'a> {
             Site::Subject(subject) => subject.clone(),
         };
         let tools = self.toolset(&[]);
-        let texts = [&gone.ns, &gone.rule, &place, &gone.message, &gone.scope];
+        let texts = [&*gone.ns, &*gone.rule, &*place, &*gone.message, &*gone.scope];
         self.push(rank, 3, texts, tools, More { code, reason, ..More::default() });
         self.columns.is_file.push(matches!(gone.site, Site::Path(_)).into());
         self.columns.line.push(0);
         self.columns.column.push(0);
     }
 
-    fn push(&mut self, state: u8, level: u8, texts: [&String; 5], tools: u32, more: More) {
+    fn push(&mut self, state: u8, level: u8, texts: [&str; 5], tools: u32, more: More) {
         let page = links::rule(texts[0], texts[1]);
         let [ns, rule, place, message, scope] = texts.map(|text| self.text(text));
         self.pages.extend(page.map(|page| (rule, page)));
@@ -250,7 +260,7 @@ impl<'a> Table<'a> {
         ShownFix { message: self.text(&fix.message), patches }
     }
 
-    fn toolset(&mut self, tools: &[String]) -> u32 {
+    fn toolset(&mut self, tools: &[text::Text]) -> u32 {
         let tools: Vec<_> = tools.iter().map(|tool| self.text(tool)).collect();
         // There are few sets, so a linear search is fast enough.
         let known = self.toolsets.iter().position(|known| *known == tools);

@@ -28,6 +28,7 @@ use sha2::{Digest as _, Sha256};
 use self::schedule::Schedule;
 use self::text::{escape, in_script};
 use super::finished::{Finished, Tasks};
+use crate::model::halt::{Halt, Halted, Never};
 use crate::model::sources::Sources;
 
 const PAGE: &str = include_str!("page/page.html");
@@ -44,10 +45,21 @@ const SCRIPT: &str = concat!(
 
 /// Renders `run`, with excerpts from `sources`. The same artifacts give the same bytes.
 pub fn html(run: &Finished, tasks: &Tasks, sources: &Sources) -> Vec<u8> {
+    until(run, tasks, sources, &Never).expect("nobody halts it")
+}
+
+/// The same, if `halt` is not due before it is made.
+pub(super) fn until(
+    run: &Finished,
+    tasks: &Tasks,
+    sources: &Sources,
+    halt: &dyn Halt,
+) -> Result<Vec<u8>, Halted> {
     let schedule = Schedule::of(&run.run, tasks);
     let schedule = schedule.as_ref();
     let sign = verdict::sign(&run.run);
-    let data = serde_json::to_string(&data::of(run, sources)).expect("columns of texts and numbers are JSON");
+    let data = data::of(run, sources, halt)?;
+    let data = serde_json::to_string(&data).expect("columns of texts and numbers are JSON");
     let policy = format!(
         "default-src 'none'; script-src {}; style-src {}; img-src data:; base-uri 'none'; form-action 'none'",
         digest(SCRIPT),
@@ -71,7 +83,7 @@ pub fn html(run: &Finished, tasks: &Tasks, sources: &Sources) -> Vec<u8> {
         ("data", in_script(&data)),
         ("script", SCRIPT.to_owned()),
     ];
-    fill(PAGE, &parts).into_bytes()
+    Ok(fill(PAGE, &parts).into_bytes())
 }
 
 /// Replaces each `{{name}}` in `page` with the part of that name. Inserted text is not searched for names.

@@ -102,7 +102,7 @@ fn new_findings_come_first_and_fatal_ones_before_them() {
     let [first, .., last] = run.report.findings.as_mut_slice() else { panic!() };
     first.state = crate::model::finding::State::Unchanged;
     (last.state, last.fatal) = (crate::model::finding::State::New, true);
-    let data = serde_json::to_value(data::of(&run, &Sources::default())).unwrap();
+    let data = serde_json::to_value(data::of(&run, &Sources::default(), &Never).unwrap()).unwrap();
     let states: Vec<_> = data["findings"]["state"].as_array().unwrap().iter().map(Value::as_u64).collect();
     assert!(states.is_sorted(), "{states:?}");
     assert_eq!(data["findings"]["more"][0]["fatal"], true);

@@ -8,6 +8,7 @@ use super::schedule::Schedule;
 use super::text::{duration, escape, number, prose};
 use crate::model::finding::State;
 use crate::model::outcome::{Effect, Verdict};
+use crate::model::text::Text;
 use crate::report::finished::{Finished, Run, Suppression, Tool, ToolReport};
 
 /// Maximum number of golden files to list; the rest is counted.
@@ -115,7 +116,7 @@ impl Counts {
         for state in all.chain(report.gone.iter().map(|gone| gone.state)) {
             *states.entry(state).or_default() += 1;
         }
-        let required = |name: &String| run.run.tools.iter().any(|tool| tool.required && tool.name == *name);
+        let required = |name: &Text| run.run.tools.iter().any(|tool| tool.required && *name == tool.name);
         let (of_required, of_optional): (Vec<_>, Vec<_>) = report
             .findings
             .iter()

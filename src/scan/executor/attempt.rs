@@ -8,10 +8,10 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::super::launch::Launcher;
+use super::super::outputs::Kept;
 use super::super::process::{self, Ending, FinishedProcess};
 use super::super::program::{Missing, read_missing, words_of};
 use super::super::scheduler::time_cap;
-use super::super::spool::Kept;
 use super::super::stop::StopReason;
 use super::super::sys;
 use super::{Client, Ended, Executor, Piece};
@@ -119,13 +119,14 @@ impl<R> Attempt<'_, R> {
                     Ended::Crashed(format!("killed by {}", sys::signal_name(signal)))
                 }
                 (Ending::Own, Exit::Code(code)) => {
-                    let read = outputs.read(&finished, |output| {
+                    if finished.is_long() {
+                        (self.emit)(Event::Reading(self.id));
+                    }
+                    let sieves = self.client.sift.sieves(self.step, finished.exit);
+                    let read = outputs.read(&finished, sieves, |output| {
                         let missing = || read_missing(&output.stderr, words_of(tool), tool.install.as_ref());
                         if let Some(missing) = (code != 0).then(missing).flatten() {
                             return Ended::Missing(missing);
-                        }
-                        if finished.is_long() {
-                            (self.emit)(Event::Reading(self.id));
                         }
                         let Ok(judged) = (self.client.judge)(self.step, tasks, output) else {
                             return self.given_up();
@@ -220,7 +221,7 @@ impl<R> Attempt<'_, R> {
                 if let Ending::Stopped(reason) = finished.ending {
                     return Err(Ended::Stopped(reason));
                 }
-                let read = outputs.read(&finished, |output| {
+                let read = outputs.read(&finished, self.client.sift.sieves(step, finished.exit), |output| {
                     let judged = (self.client.judge)(step, &step.tasks, output)?;
                     self.launcher.record_built(builder, judged.programs, judged.outputs);
                     Ok::<_, Halted>(())

@@ -9,8 +9,17 @@ use crate::plan::{Facts, plan};
 use crate::scan::Inherited;
 use crate::scan::build_dirs::BuildDirs;
 use crate::scan::environment::Env;
+use crate::scan::outputs::Outputs;
 use crate::scan::program::Programs;
-use crate::scan::spool::Outputs;
+
+/// The judge needs every line.
+struct Whole;
+
+impl Sift for Whole {
+    fn sieves(&self, _: &Step, _: Exit) -> Sieves<'_> {
+        Sieves::default()
+    }
+}
 
 /// Runs `script` once for each of `files` files, each in a step of its own.
 fn run<R: Send>(
@@ -48,7 +57,7 @@ fn run<R: Send>(
         cargo_flags: Vec::new(),
         started: Instant::now(),
     };
-    let client = Client { judge, recall: &|_, _| None, admit: &|_| None, record: &|_| {} };
+    let client = Client { judge, sift: &Whole, recall: &|_, _| None, admit: &|_| None, record: &|_| {} };
     executor.run(&client, progress).unwrap()
 }
 

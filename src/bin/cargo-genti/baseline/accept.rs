@@ -25,7 +25,7 @@ pub(super) fn main(args: &AcceptArgs, start: Start, shell: &mut Shell) -> Result
         }
         let entry = Entry { reason: Some(reason.to_owned()), ..Entry::of(finding) };
         shell.status(GOOD, "Accepted", render::entry(&entry));
-        let accepted_before = entries.entry(finding.diagnostic.ns.clone()).or_default();
+        let accepted_before = entries.entry(finding.diagnostic.ns.to_string()).or_default();
         // Only one value is accepted per number.
         if let Some((name, ..)) = ratchet::accepted(&entry) {
             accepted_before.retain(|other| ratchet::accepted(other).is_none_or(|(known, ..)| known != name));
@@ -71,6 +71,6 @@ fn is_meant(args: &AcceptArgs, compared: &Compared) -> bool {
             meant == b"." || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
         })
     };
-    (args.rule.is_empty() || args.rule.contains(&diagnostic.rule))
+    (args.rule.is_empty() || args.rule.iter().any(|rule| diagnostic.rule == *rule))
         && (args.path.is_empty() || diagnostic.place.path().is_some_and(is_below))
 }

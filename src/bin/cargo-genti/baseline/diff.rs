@@ -56,7 +56,7 @@ fn read(dir: &Path, shell: &mut Shell) -> Result<Lines, End> {
                 let site = place.name();
                 let scope = if scope.is_empty() { String::new() } else { format!(" in {scope}") };
                 let line = visible_line(&format!("{site}{scope}: {rule}: {message}"));
-                lines.entry((site, id)).or_default().push(line);
+                lines.entry((site, id.to_string())).or_default().push(line);
             }
             return Ok(lines);
         }

@@ -48,7 +48,10 @@ fn lines(target_dir: &Path) -> BTreeMap<String, VecDeque<u32>> {
     let report = disk::read(&target_dir.join("genti/artifacts/report.json")).ok();
     let report = report.and_then(|bytes| Report::read(&bytes).ok());
     for finding in report.into_iter().flat_map(acceptable) {
-        lines.entry(finding.id).or_default().extend(finding.place.range().map(|range| range.start.line));
+        lines
+            .entry(finding.id.to_string())
+            .or_default()
+            .extend(finding.place.range().map(|range| range.start.line));
     }
     lines
 }

@@ -112,6 +112,6 @@ impl View<'_> {
     /// Returns true if a required tool reported the finding.
     fn is_required(&self, finding: &Finding) -> bool {
         let mut tools = self.run.run.tools.iter().filter(|tool| tool.required);
-        tools.any(|tool| finding.tools.contains(&tool.name))
+        tools.any(|tool| finding.is_of(&tool.name))
     }
 }

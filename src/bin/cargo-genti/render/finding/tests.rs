@@ -19,10 +19,10 @@ fn hostile(place: Place) -> Finding {
     let range = Range { start: position(1, 1), end: position(1, 2) };
     Finding {
         place: place.clone(),
-        ns: text(),
-        rule: text(),
+        ns: HOSTILE.into(),
+        rule: HOSTILE.into(),
         level: finding::Level::Error,
-        message: text(),
+        message: HOSTILE.into(),
         fatal: false,
         related: vec![
             Related { message: text(), place: Some(place.clone()) },
@@ -31,16 +31,16 @@ fn hostile(place: Place) -> Finding {
             Related { message: text(), place: Some(Place::Subject(text())) },
             Related { message: text(), place: None },
         ],
-        fix: Some(Fix { message: text(), edits: vec![(path(), range, text())] }),
+        fix: Some(Box::new(Fix { message: text(), edits: vec![(path(), range, text())] })),
         test: None,
-        id: text(),
-        code: text(),
-        scope: text(),
+        id: HOSTILE.into(),
+        code: HOSTILE.into(),
+        scope: HOSTILE.into(),
         state: State::New,
         matched_by: None,
         reason: Some(text()),
         owner: Some(text()),
-        tools: vec![text()],
+        tools: [HOSTILE.into()].into(),
     }
 }
 
@@ -159,18 +159,18 @@ fn messages_about_nearby_lines_are_labels() {
     };
     let finding = Finding {
         place: at(4, 5, 6),
-        ns: "rustc".to_owned(),
-        rule: "E0382".to_owned(),
-        message: "use of moved value: `a`".to_owned(),
+        ns: "rustc".into(),
+        rule: "E0382".into(),
+        message: "use of moved value: `a`".into(),
         related: vec![
             related("value used here after move", at(4, 5, 6)),
             related("value moved here", at(2, 10, 11)),
             related("far away", at(60, 1, 2)),
         ],
-        fix: Some(Fix {
+        fix: Some(Box::new(Fix {
             message: "clone it".to_owned(),
             edits: vec![edit(2, 11, 11, ".clone()"), edit(4, 6, 6, ";")],
-        }),
+        })),
         ..hostile(at(4, 5, 6))
     };
     let source = b"fn f() {\n    drop(a);\n\n    a\n}\n";

@@ -116,7 +116,8 @@ fn absent(view: &View<'_>, page: &mut Page) {
 fn beside(view: &View<'_>, stale: &[&Gone], page: &mut Page) {
     let mut required = view.run.run.tools.iter().filter(|tool| tool.required);
     let is_required = |gone: &&&Gone| {
-        gone.ns == OWN_NAMESPACE || required.clone().any(|tool| tool.namespaces.contains(&gone.ns))
+        gone.ns == OWN_NAMESPACE
+            || required.clone().any(|tool| tool.namespaces.iter().any(|ns| gone.ns == *ns))
     };
     let count = stale.iter().filter(is_required).count();
     if count > 0 {
@@ -177,7 +178,8 @@ fn fixes<'a, I: Iterator<Item = &'a Finding>>(
     view.run.run.tools.iter().filter_map(move |tool| {
         // rustfmt can fix all of its findings, even if the change can't be shown as a single edit.
         let is_fixed = |finding: &&Finding| {
-            let by = finding.tools.iter().find(|name| has_command(view, name)) == Some(&tool.name);
+            let by =
+                finding.tools.iter().find(|name| has_command(view, name)).is_some_and(|by| *by == tool.name);
             let is_format = ["rustfmt::unformatted", "rustfmt::newline_style"].contains(&&*finding.rule);
             by && (finding.fix.is_some() || is_format)
         };
