@@ -56,7 +56,7 @@ use jiff::civil::Date;
 pub use self::around::{Located, around, base, forget_changed, locate};
 pub use self::as_of::Later;
 pub use self::conditions::builds_like_baseline;
-pub use self::finished::{Difference, Judged, NotJudged, judge_finished};
+pub use self::finished::{CheckoutDifference, JudgedRun, NotJudged, judge_finished};
 pub use self::lock::{lock, lock_drift};
 pub use self::lockfile::Lockfile;
 pub use self::verify::{Varies, Witness, varies};
@@ -212,13 +212,13 @@ pub fn target_dir(request: &Request, env: &Env) -> Result<PathBuf, Error> {
 }
 
 /// Locates programs from the directory in which the search for the workspace begins, and creates the request for cargo.
-fn find(request: &Request, env: &Env) -> Result<(Programs, workspace::Request), Error> {
+fn find(request: &Request, env: &Env) -> Result<(Programs, workspace::WorkspaceRequest), Error> {
     let manifest = request.manifest_path.as_ref().map(|path| request.cwd.join(path));
     let start = manifest.as_deref().and_then(Path::parent).unwrap_or(&request.cwd);
     workspace::refuse_special(start, manifest.as_deref())?;
     let programs = Programs::new(env, start)?;
     let has = |flag: &str| request.cargo_flags.iter().any(|given| given == flag);
-    let of_workspace = workspace::Request {
+    let of_workspace = workspace::WorkspaceRequest {
         cargo: programs.cargo().to_path_buf(),
         manifest_path: request.manifest_path.clone(),
         cwd: request.cwd.clone(),

@@ -32,7 +32,7 @@ pub(super) fn warning(message: &str) -> String {
 }
 
 /// Errors as lines for cargo, or as plain text for a cargo without `cargo::error`.
-pub(super) enum Shown {
+pub(super) enum ErrorText {
     /// For standard output.
     Cargo(String),
     /// For standard error.
@@ -40,7 +40,7 @@ pub(super) enum Shown {
 }
 
 /// Returns the output that shows `errors`.
-pub(super) fn errors(errors: &[Error], env: &BTreeMap<OsString, OsString>) -> Shown {
+pub(super) fn errors(errors: &[Error], env: &BTreeMap<OsString, OsString>) -> ErrorText {
     let mut lines = Vec::new();
     for error in errors.iter().take(SHOWN) {
         // Cargo labels each line, so continuation lines are indented.
@@ -51,9 +51,9 @@ pub(super) fn errors(errors: &[Error], env: &BTreeMap<OsString, OsString>) -> Sh
         lines.push(format!("and {} more errors", errors.len() - SHOWN));
     }
     if knows_errors(env) {
-        Shown::Cargo(lines.into_iter().map(|line| format!("cargo::error={line}\n")).collect())
+        ErrorText::Cargo(lines.into_iter().map(|line| format!("cargo::error={line}\n")).collect())
     } else {
-        Shown::Plain(lines.into_iter().map(|line| format!("error: {line}\n")).collect())
+        ErrorText::Plain(lines.into_iter().map(|line| format!("error: {line}\n")).collect())
     }
 }
 
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn an_error_is_plain_text_unless_cargo_is_known_to_support_it() {
         let two_lines = [Error::new("first\nsecond")];
-        let Shown::Plain(text) = errors(&two_lines, &BTreeMap::new()) else { panic!("not plain") };
+        let ErrorText::Plain(text) = errors(&two_lines, &BTreeMap::new()) else { panic!("not plain") };
         assert_eq!(text, "error: first\nerror:   second\n");
     }
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::error::Error;
-use super::look_up::{Place, Unit};
-use super::record::Record;
+use super::look_up::{GeneratorCall, PlanContext};
+use super::record::UnitRecord;
 use super::{Plan, walk};
 use crate::model::path::RelPath;
 
@@ -14,7 +14,7 @@ use crate::model::path::RelPath;
 pub(super) type Claims = BTreeMap<RelPath, BTreeSet<usize>>;
 
 /// Returns an error for each conflict between outputs.
-pub(super) fn find(claims: &Claims, units: &[Unit<'_>]) -> Vec<Error> {
+pub(super) fn find(claims: &Claims, units: &[GeneratorCall<'_>]) -> Vec<Error> {
     let names = |claimants: &BTreeSet<usize>| {
         let names: Vec<String> = claimants.iter().map(|&at| units[at].shown()).collect();
         names.join(" and ")
@@ -48,9 +48,9 @@ pub(super) fn find(claims: &Claims, units: &[Unit<'_>]) -> Vec<Error> {
 /// units.
 pub(super) fn read_and_written(
     plan: &Plan<'_>,
-    records: &[Record],
+    records: &[UnitRecord],
     outputs: &BTreeSet<RelPath>,
-    place: &Place,
+    place: &PlanContext,
 ) -> Vec<Error> {
     let checked_in = plan.checked_in.as_ref().map(|dir| place.root.join(dir));
     let mut dirs = vec![place.out.clone()];

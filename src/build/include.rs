@@ -8,9 +8,9 @@ use crate::model::path::RelPath;
 
 /// Module tree node: a file, a directory, or both.
 #[derive(Default)]
-struct Module {
+struct ModuleNode {
     file: Option<String>,
-    below: BTreeMap<String, Module>,
+    below: BTreeMap<String, ModuleNode>,
 }
 
 /// Returns the text of the file `include` for these outputs. Directories become modules that contain those of their
@@ -19,7 +19,7 @@ pub(super) fn text<'a>(
     include: &RelPath,
     outputs: impl Iterator<Item = &'a RelPath>,
 ) -> Result<String, Error> {
-    let mut root = Module::default();
+    let mut root = ModuleNode::default();
     for path in outputs.filter(|path| path.file_name().ends_with(b".rs")) {
         let shown = path.to_string();
         let Some((dirs, file)) = split(path) else { continue };
@@ -47,7 +47,7 @@ fn split(path: &RelPath) -> Option<(Vec<String>, String)> {
     Some((names, file))
 }
 
-fn write(module: &Module, depth: usize, text: &mut String, include: &RelPath) -> Result<(), Error> {
+fn write(module: &ModuleNode, depth: usize, text: &mut String, include: &RelPath) -> Result<(), Error> {
     let indent = "    ".repeat(depth);
     for (name, module) in &module.below {
         if let Some(file) = &module.file {

@@ -12,7 +12,7 @@ use super::{Kind, Plan, batch, checked_in, walk};
 use crate::model::path::RelPath;
 
 /// Directories and environment of a plan.
-pub(super) struct Place {
+pub(super) struct PlanContext {
     /// Package directory.
     pub(super) root: PathBuf,
     /// `OUT_DIR`.
@@ -22,7 +22,7 @@ pub(super) struct Place {
     pub(super) program: Option<Fingerprint>,
 }
 
-impl Place {
+impl PlanContext {
     /// Reads the environment that cargo sets for a build script.
     #[expect(clippy::disallowed_methods, reason = "build scripts get their input from the environment")]
     pub(super) fn from_env() -> Result<Self, Error> {
@@ -40,7 +40,7 @@ impl Place {
 }
 
 /// Call of a generator.
-pub(super) struct Unit<'a> {
+pub(super) struct GeneratorCall<'a> {
     pub(super) kind: &'a Kind<'a>,
     /// Input paths, each with the length of its pattern's fixed part.
     pub(super) inputs: Vec<(String, usize)>,
@@ -48,7 +48,7 @@ pub(super) struct Unit<'a> {
     pub(super) name: String,
 }
 
-impl Unit<'_> {
+impl GeneratorCall<'_> {
     /// Returns a description for messages.
     pub(super) fn shown(&self) -> String {
         match &self.inputs[..] {
@@ -60,8 +60,8 @@ impl Unit<'_> {
 }
 
 /// Result of the lookup.
-pub(super) struct Found<'a> {
-    pub(super) units: Vec<Unit<'a>>,
+pub(super) struct LookupResult<'a> {
+    pub(super) units: Vec<GeneratorCall<'a>>,
     pub(super) tools: BTreeMap<String, PathBuf>,
     pub(super) shared: Vec<String>,
     /// Files and directories that cargo should watch.
@@ -73,7 +73,7 @@ pub(super) struct Found<'a> {
 }
 
 /// Finds inputs and tools. Reports all mistakes, not just the first one.
-pub(super) fn look_up<'a>(plan: &'a Plan<'a>, place: &Place) -> Result<Found<'a>, Errors> {
+pub(super) fn look_up<'a>(plan: &'a Plan<'a>, place: &PlanContext) -> Result<LookupResult<'a>, Errors> {
     let mut errors = Vec::new();
     let mut watched = BTreeSet::new();
     let mut env = plan.env.clone();
@@ -114,7 +114,7 @@ pub(super) fn look_up<'a>(plan: &'a Plan<'a>, place: &Place) -> Result<Found<'a>
             hash.field(&number.to_le_bytes());
             inputs.iter().for_each(|(path, _)| hash.field(path.as_bytes()));
             let name = hash.finish().0.iter().map(|byte| format!("{byte:02x}")).collect();
-            units.push(Unit { kind: &group.kind, inputs, name });
+            units.push(GeneratorCall { kind: &group.kind, inputs, name });
         }
     }
     errors.extend(plan.mistakes());
@@ -132,7 +132,7 @@ pub(super) fn look_up<'a>(plan: &'a Plan<'a>, place: &Place) -> Result<Found<'a>
         }
     }
     if errors.is_empty() {
-        Ok(Found { units, tools, shared, watched, env, conditions, missing })
+        Ok(LookupResult { units, tools, shared, watched, env, conditions, missing })
     } else {
         Err(Errors(errors))
     }
@@ -142,7 +142,7 @@ pub(super) fn look_up<'a>(plan: &'a Plan<'a>, place: &Place) -> Result<Found<'a>
 /// is skipped.
 fn conditions(
     plan: &Plan<'_>,
-    place: &Place,
+    place: &PlanContext,
     env: &BTreeSet<String>,
     tools: &BTreeMap<String, PathBuf>,
     shared: &[String],

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::record::Record;
+use super::record::UnitRecord;
 
 /// Version of the format. Fields are added but never changed.
 pub(super) const SCHEMA: u32 = 1;
@@ -21,7 +21,7 @@ pub(super) struct Manifest<'a> {
     /// Files that every unit depends on.
     pub(super) shared: Vec<&'a str>,
     /// Units in the order of the plan.
-    pub(super) units: Vec<&'a Record>,
+    pub(super) units: Vec<&'a UnitRecord>,
 }
 
 impl Manifest<'_> {
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn it_is_canonical_json() {
         let env = BTreeSet::from(["A".to_owned()]);
-        let unit = Record {
+        let unit = UnitRecord {
             conditions: super::super::fingerprint::Fingerprint::of(b""),
             inputs: vec![("in/\"a\"\u{1}".to_owned(), Vec::new())],
             discovered: Vec::new(),

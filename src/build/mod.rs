@@ -59,7 +59,7 @@
 /// Compiles the example in the book page together with those of this documentation.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/build-scripts.md")]
-struct Page;
+struct BookPage;
 
 mod batch;
 mod cargo;
@@ -94,7 +94,7 @@ pub use input::Input;
 pub use output::Output;
 pub use tool::Tool;
 
-use look_up::Place;
+use look_up::PlanContext;
 use workers::Announced;
 
 /// Creates a plan. Call this first in `main`, because it takes over the jobserver that cargo passes on.
@@ -258,7 +258,7 @@ impl<'a> Plan<'a> {
                            all generators into one plan, each with its own `inputs`";
             return Err(Error::new(message).into());
         }
-        let done = run::run(&self, &Place::from_env()?, &self.announced.slots)?;
+        let done = run::run(&self, &PlanContext::from_env()?, &self.announced.slots)?;
         let warning = self.announced.warning.as_deref().map(cargo::warning).unwrap_or_default();
         print(&(warning + &done.lines)).map_err(Error::from)?;
         Ok(done.summary)
@@ -315,8 +315,8 @@ impl Errors {
         let env = std::env::vars_os().collect();
         // If this fails too, only the exit code reports the failure.
         let _ = match cargo::errors(&self.0, &env) {
-            cargo::Shown::Cargo(text) => print(&text),
-            cargo::Shown::Plain(text) => std::io::stderr().lock().write_all(text.as_bytes()),
+            cargo::ErrorText::Cargo(text) => print(&text),
+            cargo::ErrorText::Plain(text) => std::io::stderr().lock().write_all(text.as_bytes()),
         };
         ExitCode::FAILURE
     }

@@ -19,13 +19,13 @@ pub struct Output<'a> {
     pub(super) root: &'a Path,
     pub(super) tools: &'a BTreeMap<String, PathBuf>,
     pub(super) scratch: PathBuf,
-    pub(super) files: BTreeMap<RelPath, Content>,
+    pub(super) files: BTreeMap<RelPath, OutputContent>,
     pub(super) discovered: BTreeSet<String>,
 }
 
 /// Content of an output.
 #[derive(Debug)]
-pub(super) enum Content {
+pub(super) enum OutputContent {
     Bytes(Vec<u8>),
     File(PathBuf),
 }
@@ -39,7 +39,7 @@ impl Output<'_> {
     /// Returns an error if `path` is absolute, leaves `OUT_DIR`, or was already written by this generator.
     pub fn write(&mut self, path: impl AsRef<str>, bytes: impl AsRef<[u8]>) -> Result<(), Error> {
         let path = output_path(path.as_ref())?;
-        self.add(path, Content::Bytes(bytes.as_ref().to_vec()))
+        self.add(path, OutputContent::Bytes(bytes.as_ref().to_vec()))
     }
 
     /// Returns an empty directory for programs that write files themselves. When the generator returns, its files
@@ -149,13 +149,13 @@ impl Output<'_> {
                 let name = RelPath::between(&self.scratch, &path).unwrap_or_default();
                 let name = std::str::from_utf8(name.as_bytes())
                     .map_err(|_| Error::new(format!("the output `{name}` has a name that is not UTF-8")))?;
-                self.add(output_path(name)?, Content::File(path))?;
+                self.add(output_path(name)?, OutputContent::File(path))?;
             }
         }
         Ok(())
     }
 
-    fn add(&mut self, path: RelPath, content: Content) -> Result<(), Error> {
+    fn add(&mut self, path: RelPath, content: OutputContent) -> Result<(), Error> {
         let shown = path.to_string();
         match self.files.insert(path, content) {
             Some(_) => Err(Error::new(format!("the output `{shown}` is written twice"))),

@@ -10,11 +10,11 @@ pub(super) struct Pattern {
     /// Part before the first component with a wildcard, or the directory of a plain file name.
     pub(super) base: String,
     /// Remaining components.
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<PatternPart>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum PatternPart {
     /// Literal name.
     Name(String),
     /// Name with wildcards.
@@ -44,12 +44,12 @@ impl Pattern {
                 "." => return Err(wrong("remove the `.` component")),
                 ".." if is_above && root.is_empty() => {}
                 ".." => return Err(wrong("`..` is allowed only at the beginning")),
-                "**" => parts.push(Part::AnyDirs),
+                "**" => parts.push(PatternPart::AnyDirs),
                 _ if name.contains("**") => {
                     return Err(wrong("`**` must be a whole component, as in `a/**/b`"));
                 }
-                _ if name.contains(['*', '?']) => parts.push(Part::Wild(name.to_owned())),
-                _ => parts.push(Part::Name(name.to_owned())),
+                _ if name.contains(['*', '?']) => parts.push(PatternPart::Wild(name.to_owned())),
+                _ => parts.push(PatternPart::Name(name.to_owned())),
             }
             if name == ".." {
                 base.push_str("../");
@@ -58,9 +58,9 @@ impl Pattern {
             }
         }
         // The fixed part has every name before the first wildcard, but never the file name itself.
-        let fixed = parts.iter().take_while(|part| matches!(part, Part::Name(_))).count();
+        let fixed = parts.iter().take_while(|part| matches!(part, PatternPart::Name(_))).count();
         for part in parts.drain(..fixed.min(parts.len().saturating_sub(1))) {
-            if let Part::Name(name) = part {
+            if let PatternPart::Name(name) = part {
                 base.push_str(&name);
                 base.push('/');
             }
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(base("../../shared/*/x"), "../../shared/");
         assert_eq!(base("/usr/include/*.h"), "/usr/include/");
         assert_eq!(base("a.proto"), "");
-        assert_eq!(Pattern::parse("src/**").unwrap().parts, [Part::AnyDirs]);
+        assert_eq!(Pattern::parse("src/**").unwrap().parts, [PatternPart::AnyDirs]);
     }
 
     #[test]

@@ -13,20 +13,20 @@ const MAGIC: &[u8] = b"genti-unit-1\n";
 
 /// Record of a finished unit.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Record {
+pub(super) struct UnitRecord {
     /// Fingerprint of everything that the unit depends on except for its inputs.
     pub(super) conditions: Fingerprint,
     /// Inputs with a copy of their bytes.
     pub(super) inputs: Vec<(String, Vec<u8>)>,
     /// Dependencies discovered while the unit ran, with their content.
-    pub(super) discovered: Vec<Seen>,
+    pub(super) discovered: Vec<DiscoveredDependency>,
     /// Outputs of the unit.
     pub(super) outputs: Vec<Made>,
 }
 
 /// Discovered dependency.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct DiscoveredDependency {
     pub(super) path: String,
     /// `None` if the file does not exist.
     pub(super) content: Option<Fingerprint>,
@@ -40,7 +40,7 @@ pub(super) struct Made {
     pub(super) content: Fingerprint,
 }
 
-impl Record {
+impl UnitRecord {
     /// Encodes the record, with a checksum at the end.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut to = MAGIC.to_vec();
@@ -66,13 +66,13 @@ impl Record {
         to
     }
 
-    /// Decodes the output of [`Record::encode`]. Returns `None` for anything else.
+    /// Decodes the output of [`UnitRecord::encode`]. Returns `None` for anything else.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let (body, sum) = bytes.split_at_checked(bytes.len().checked_sub(8)?)?;
         if Fingerprint::of(body).0 != sum {
             return None;
         }
-        let mut from = Reader(body.strip_prefix(MAGIC)?);
+        let mut from = RecordReader(body.strip_prefix(MAGIC)?);
         let conditions = from.fingerprint()?;
         let inputs = from.list(|from| Some((from.text()?, from.bytes()?.to_vec())))?;
         let discovered = from.list(|from| {
@@ -81,7 +81,7 @@ impl Record {
                 [] => None,
                 content => Some(Fingerprint(content.try_into().ok()?)),
             };
-            Some(Seen { path, content })
+            Some(DiscoveredDependency { path, content })
         })?;
         let outputs = from.list(|from| {
             let path = RelPath::new(from.bytes()?);
@@ -127,9 +127,9 @@ fn put(to: &mut Vec<u8>, bytes: &[u8]) {
     to.extend_from_slice(bytes);
 }
 
-struct Reader<'a>(&'a [u8]);
+struct RecordReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> RecordReader<'a> {
     fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
@@ -163,14 +163,14 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::*;
 
-    fn record() -> Record {
+    fn record() -> UnitRecord {
         let print = |text: &str| Fingerprint::of(text.as_bytes());
-        Record {
+        UnitRecord {
             conditions: print("conditions"),
             inputs: vec![("in/a".to_owned(), b"bytes".to_vec()), ("in/b".to_owned(), Vec::new())],
             discovered: vec![
-                Seen { path: "there".to_owned(), content: Some(print("there")) },
-                Seen { path: "missing".to_owned(), content: None },
+                DiscoveredDependency { path: "there".to_owned(), content: Some(print("there")) },
+                DiscoveredDependency { path: "missing".to_owned(), content: None },
             ],
             outputs: vec![Made { path: RelPath::new("a.rs"), len: 3, content: print("a") }],
         }
@@ -178,19 +178,19 @@ mod tests {
 
     #[test]
     fn an_encoded_record_can_be_decoded() {
-        assert_eq!(Record::decode(&record().encode()), Some(record()));
+        assert_eq!(UnitRecord::decode(&record().encode()), Some(record()));
     }
 
     #[test]
     fn a_truncated_or_damaged_record_is_rejected() {
         let bytes = record().encode();
         for end in 0..bytes.len() {
-            assert_eq!(Record::decode(&bytes[..end]), None, "cut at {end}");
+            assert_eq!(UnitRecord::decode(&bytes[..end]), None, "cut at {end}");
         }
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1;
-            assert_eq!(Record::decode(&damaged), None, "flipped at {at}");
+            assert_eq!(UnitRecord::decode(&damaged), None, "flipped at {at}");
         }
     }
 }

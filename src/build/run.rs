@@ -2,7 +2,7 @@
 //!
 //! 1. The shared dependencies (this program, variables, tools, shared files) become one fingerprint.
 //! 2. Patterns become inputs, and inputs become units.
-//! 3. Units with an up-to-date [`Record`] are skipped.
+//! 3. Units with an up-to-date [`UnitRecord`] are skipped.
 //! 4. The other units run in parallel. Each keeps its outputs aside until it is done. Then the outputs are put in
 //!    place, followed by the record. A failed unit leaves the previous outputs.
 //! 5. If everything succeeded, stale outputs are removed and the manifest is written.
@@ -20,11 +20,11 @@ use super::clashes::{self, Claims};
 use super::error::{Error, Errors};
 use super::fingerprint::Fingerprint;
 use super::input::Input;
-use super::look_up::{Found, Place, look_up};
+use super::look_up::{LookupResult, PlanContext, look_up};
 use super::manifest::Manifest;
-use super::output::{Content, Output, output_path};
-use super::record::{Made, Record, Seen, is_still, look};
-use super::state::State;
+use super::output::{Output, OutputContent, output_path};
+use super::record::{DiscoveredDependency, Made, UnitRecord, is_still, look};
+use super::state::StateDir;
 use super::workers::{self, Slots};
 use super::{Plan, Summary, cargo, checked_in, include};
 use crate::model::path::RelPath;
@@ -35,16 +35,16 @@ pub(super) struct Done {
     pub(super) lines: String,
 }
 
-pub(super) fn run(plan: &Plan<'_>, place: &Place, slots: &Slots) -> Result<Done, Errors> {
+pub(super) fn run(plan: &Plan<'_>, place: &PlanContext, slots: &Slots) -> Result<Done, Errors> {
     let mut found = look_up(plan, place)?;
-    let state = State::open(&place.out).map_err(|error| out_dir(place, &error))?;
+    let state = StateDir::open(&place.out).map_err(|error| out_dir(place, &error))?;
     if let (Some((tool, why)), Some(dir)) = (found.missing.take(), &plan.checked_in) {
         return use_checked_in(dir, &tool, &why, found, place, &state);
     }
     let (mut records, claims, generated) = do_units(&found, place, slots, &state)?;
 
     let units = &found.units;
-    let made = |record: &Record| record.outputs.iter().map(|made| made.path.clone()).collect::<Vec<_>>();
+    let made = |record: &UnitRecord| record.outputs.iter().map(|made| made.path.clone()).collect::<Vec<_>>();
     let mut outputs: BTreeSet<RelPath> = records.iter().flat_map(made).collect();
     let mut errors = clashes::find(&claims, units);
     if let Some(name) = &plan.include {
@@ -119,9 +119,9 @@ fn use_checked_in(
     dir: &str,
     tool: &str,
     why: &Error,
-    mut found: Found<'_>,
-    place: &Place,
-    state: &State,
+    mut found: LookupResult<'_>,
+    place: &PlanContext,
+    state: &StateDir,
 ) -> Result<Done, Errors> {
     if !checked_in::is_there(&place.root.join(dir)) {
         return Err(Error::new(format!("this directory is missing and cannot be generated: {why}"))
@@ -147,11 +147,11 @@ fn use_checked_in(
 /// Runs the units that are not up to date. Returns the records of all units, their output claims, and the indices of
 /// the units that ran.
 fn do_units(
-    found: &Found<'_>,
-    place: &Place,
+    found: &LookupResult<'_>,
+    place: &PlanContext,
     slots: &Slots,
-    state: &State,
-) -> Result<(Vec<Record>, Claims, Vec<usize>), Errors> {
+    state: &StateDir,
+) -> Result<(Vec<UnitRecord>, Claims, Vec<usize>), Errors> {
     let units = &found.units;
     let mut done = BTreeMap::new();
     let mut claims = Claims::new();
@@ -196,11 +196,11 @@ fn do_units(
 /// Runs unit `at` and puts its outputs in place.
 fn do_unit(
     at: usize,
-    found: &Found<'_>,
-    place: &Place,
-    state: &State,
+    found: &LookupResult<'_>,
+    place: &PlanContext,
+    state: &StateDir,
     claims: &Mutex<Claims>,
-) -> Result<Record, Error> {
+) -> Result<UnitRecord, Error> {
     let unit = &found.units[at];
     let started = now();
     let mut inputs = Vec::new();
@@ -237,24 +237,24 @@ fn do_unit(
     let mut outputs = Vec::new();
     for (path, content) in output.files {
         let bytes = match &content {
-            Content::Bytes(bytes) => bytes,
-            Content::File(file) => &read(file).map_err(|error| out_dir(place, &error))?,
+            OutputContent::Bytes(bytes) => bytes,
+            OutputContent::File(file) => &read(file).map_err(|error| out_dir(place, &error))?,
         };
         let put = match &content {
             // Another unit writes the same file, which is reported after all units finished.
             _ if !is_mine => Ok(()),
-            Content::Bytes(bytes) => state.write(&path, bytes),
-            Content::File(file) => state.adopt(&path, file, bytes),
+            OutputContent::Bytes(bytes) => state.write(&path, bytes),
+            OutputContent::File(file) => state.adopt(&path, file, bytes),
         };
         put.map_err(|error| Error::new(format!("failed to write the output `{path}`: {error}")))?;
         outputs.push(Made { path, len: bytes.len() as u64, content: Fingerprint::of(bytes) });
     }
     let own = |path: &String| unit.inputs.iter().any(|(input, _)| input == path);
-    let discovered: Vec<Seen> = output
+    let discovered: Vec<DiscoveredDependency> = output
         .discovered
         .into_iter()
         .filter(|path| !own(path))
-        .map(|path| Seen { content: look(&place.root.join(&path)), path })
+        .map(|path| DiscoveredDependency { content: look(&place.root.join(&path)), path })
         .collect();
     // If a file changed while the generator ran, the generator may have seen the old content. Without a record the unit
     // runs again in the next build, which cargo starts because the file changed.
@@ -262,7 +262,7 @@ fn do_unit(
         && discovered.iter().all(|seen| is_older(&place.root.join(&seen.path), started));
     let inputs = inputs.into_iter().map(|input| (input.path, input.bytes)).collect();
     let conditions = found.conditions.unwrap_or_default();
-    let mut record = Record { conditions, inputs, discovered, outputs };
+    let mut record = UnitRecord { conditions, inputs, discovered, outputs };
     if is_mine && is_settled && found.conditions.is_some() {
         state.put_record(&unit.name, &record).map_err(|error| out_dir(place, &error))?;
     }
@@ -274,10 +274,10 @@ fn do_unit(
 fn put_include(
     name: &str,
     outputs: &BTreeSet<RelPath>,
-    place: &Place,
-    state: &State,
+    place: &PlanContext,
+    state: &StateDir,
     conditions: Option<Fingerprint>,
-) -> Result<Record, Error> {
+) -> Result<UnitRecord, Error> {
     let path = output_path(name)?;
     if outputs.contains(&path) {
         return Err(Error::new(format!(
@@ -288,7 +288,7 @@ fn put_include(
     state.write(&path, text.as_bytes()).map_err(|error| out_dir(place, &error))?;
     let made = Made { path, len: text.len() as u64, content: Fingerprint::of(text.as_bytes()) };
     let conditions = conditions.unwrap_or_default();
-    Ok(Record { conditions, inputs: Vec::new(), discovered: Vec::new(), outputs: vec![made] })
+    Ok(UnitRecord { conditions, inputs: Vec::new(), discovered: Vec::new(), outputs: vec![made] })
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
@@ -297,7 +297,7 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
     Error::new(format!("the generator panicked: {}", text.unwrap_or("(no message)")))
 }
 
-fn out_dir(place: &Place, error: &std::io::Error) -> Error {
+fn out_dir(place: &PlanContext, error: &std::io::Error) -> Error {
     Error::new(format!("failed to write below OUT_DIR: {error}")).in_file(place.out.display().to_string())
 }
 

@@ -1,6 +1,6 @@
 //! State of a plan between builds, in `.genti/` below `OUT_DIR`, and the functions that write to `OUT_DIR`.
 //!
-//! - `units/`: a [`Record`] of each finished unit.
+//! - `units/`: a [`UnitRecord`] of each finished unit.
 //! - `owned`: names of all files that were ever written and may still exist, each terminated by a NUL. A name is
 //!   added before its file is created, so the next build knows what a killed build left behind.
 //! - `tmp/`: unfinished files, emptied by the next build.
@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::record::{Record, is_still};
+use super::record::{UnitRecord, is_still};
 use crate::model::path::RelPath;
 
 /// The only name in `OUT_DIR` that outputs cannot use.
 pub(super) const DIR: &str = ".genti";
 
 /// Open state directory of a plan.
-pub(super) struct State {
+pub(super) struct StateDir {
     out: PathBuf,
     dir: PathBuf,
     owned: Mutex<Owned>,
@@ -33,7 +33,7 @@ struct Owned {
 }
 
 #[expect(clippy::disallowed_methods, reason = "build scripts write below OUT_DIR")]
-impl State {
+impl StateDir {
     /// Opens or creates the state in `out` and removes unfinished files of an earlier build.
     pub(super) fn open(out: &Path) -> io::Result<Self> {
         let dir = out.join(DIR);
@@ -62,12 +62,12 @@ impl State {
     }
 
     /// Returns the record `name` if it is valid.
-    pub(super) fn record(&self, name: &str) -> Option<Record> {
-        Record::decode(&fs::read(self.dir.join("units").join(name)).ok()?)
+    pub(super) fn record(&self, name: &str) -> Option<UnitRecord> {
+        UnitRecord::decode(&fs::read(self.dir.join("units").join(name)).ok()?)
     }
 
     /// Stores `record` as `name`.
-    pub(super) fn put_record(&self, name: &str, record: &Record) -> io::Result<()> {
+    pub(super) fn put_record(&self, name: &str, record: &UnitRecord) -> io::Result<()> {
         let temporary = self.temporary();
         fs::write(&temporary, record.encode())?;
         fs::rename(temporary, self.dir.join("units").join(name))

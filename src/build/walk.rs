@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use super::pattern::{Part, Pattern, matches};
+use super::pattern::{Pattern, PatternPart, matches};
 use crate::model::path::RelPath;
 
 /// Matches of the patterns of one generator.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct PatternMatches {
     /// Files, each with the length of its pattern's fixed part, in path order.
     pub(super) files: BTreeMap<RelPath, (String, usize)>,
     /// Directories whose entries affect the matches.
@@ -18,8 +18,8 @@ pub(super) struct Found {
 
 /// Finds the matches of `patterns` relative to `root`. Directories that contain `out`, where we write, cannot be
 /// watched for new files.
-pub(super) fn find(root: &Path, out: &Path, patterns: &[String]) -> Result<Found, Error> {
-    let mut found = Found::default();
+pub(super) fn find(root: &Path, out: &Path, patterns: &[String]) -> Result<PatternMatches, Error> {
+    let mut found = PatternMatches::default();
     let mut by = BTreeMap::new();
     for text in patterns {
         let pattern = Pattern::parse(text)?;
@@ -93,11 +93,11 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// Matches `parts` below `dir`, which is empty or ends in `/`.
-    fn descend(&mut self, dir: &str, parts: &[Part]) -> Result<(), Error> {
+    fn descend(&mut self, dir: &str, parts: &[PatternPart]) -> Result<(), Error> {
         let Some((part, rest)) = parts.split_first() else { return Ok(()) };
         match part {
-            Part::Name(name) => self.take(format!("{dir}{name}"), rest),
-            Part::Wild(wild) => {
+            PatternPart::Name(name) => self.take(format!("{dir}{name}"), rest),
+            PatternPart::Wild(wild) => {
                 for entry in self.list(dir)?.into_iter().filter(|entry| matches(wild, &entry.name)) {
                     if rest.is_empty() || !entry.is_cache {
                         self.take(format!("{dir}{}", entry.name), rest)?;
@@ -105,7 +105,7 @@ impl Walk<'_> {
                 }
                 Ok(())
             }
-            Part::AnyDirs => {
+            PatternPart::AnyDirs => {
                 for entry in self.list(dir)?.into_iter().filter(|entry| !entry.name.starts_with('.')) {
                     let path = format!("{dir}{}", entry.name);
                     // Skip links, which may form cycles, and build output.
@@ -121,7 +121,7 @@ impl Walk<'_> {
     }
 
     /// Adds the file `path`, or descends into the directory.
-    fn take(&mut self, path: String, rest: &[Part]) -> Result<(), Error> {
+    fn take(&mut self, path: String, rest: &[PatternPart]) -> Result<(), Error> {
         let place = self.root.join(&path);
         match metadata(&place) {
             Ok(metadata) if rest.is_empty() && metadata.is_file() => drop(self.files.insert(path)),
@@ -136,7 +136,7 @@ impl Walk<'_> {
     }
 
     /// Returns the entries of `dir`, sorted. Empty if it does not exist.
-    fn list(&mut self, dir: &str) -> Result<Vec<Entry>, Error> {
+    fn list(&mut self, dir: &str) -> Result<Vec<WalkEntry>, Error> {
         let place = if dir.is_empty() { self.root.to_path_buf() } else { self.root.join(dir) };
         let failed =
             |error: std::io::Error| Error::new(format!("failed to list the directory: {error}")).in_file(dir);
@@ -157,14 +157,14 @@ impl Walk<'_> {
             };
             let is_real_dir = entry.file_type().map_err(failed)?.is_dir();
             let is_cache = is_real_dir && metadata(&entry.path().join("CACHEDIR.TAG")).is_ok();
-            entries.push(Entry { name, is_real_dir, is_cache });
+            entries.push(WalkEntry { name, is_real_dir, is_cache });
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
     }
 }
 
-struct Entry {
+struct WalkEntry {
     name: String,
     /// Set for a directory that is not a link.
     is_real_dir: bool,

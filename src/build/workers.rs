@@ -97,7 +97,7 @@ impl Queue {
     }
 }
 
-enum Message {
+enum WorkerMessage {
     Token(Acquired),
     Done,
 }
@@ -109,7 +109,7 @@ fn with_tokens(client: &Client, queue: &Queue, work: &(dyn Fn(usize) + Sync)) {
         // An error means that the pool is gone, which leaves only our own slot. If nobody is listening, the token is
         // returned.
         if let Ok(token) = token {
-            let _ = tokens.send(Message::Token(token));
+            let _ = tokens.send(WorkerMessage::Token(token));
         }
     };
     // Without a helper thread there are no tokens, but the work is still done.
@@ -122,7 +122,7 @@ fn with_tokens(client: &Client, queue: &Queue, work: &(dyn Fn(usize) + Sync)) {
     };
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            while let Ok(Message::Token(token)) = messages.recv() {
+            while let Ok(WorkerMessage::Token(token)) = messages.recv() {
                 if queue.is_empty() {
                     // Dropping returns the token for others to use.
                     continue;
@@ -141,7 +141,7 @@ fn with_tokens(client: &Client, queue: &Queue, work: &(dyn Fn(usize) + Sync)) {
         // Stop waiting first. A token that arrives late is queued before the final message, so it is returned.
         let waiting = helper.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(waiting);
-        let _ = sender.send(Message::Done);
+        let _ = sender.send(WorkerMessage::Done);
     });
 }
 

@@ -13,11 +13,11 @@ use crate::model::digest::Digest;
 use crate::store::trust;
 
 /// The last real build of each unit, by the path of its artifact or of the output of its build script.
-pub(super) type Builds = BTreeMap<String, Built>;
+pub(super) type Builds = BTreeMap<String, LastBuild>;
 
 /// The last real build of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Built {
+pub(super) struct LastBuild {
     /// Size in bytes of the artifact.
     pub(super) len: u64,
     /// Modification time of the artifact, in nanoseconds since 1970. Together with the size it shows whether another cargo
@@ -67,7 +67,7 @@ mod tests {
         std::fs::create_dir(dir.path().join("genti")).unwrap();
         assert_eq!(load_builds(dir.path()), Builds::new());
         let digest = Digest::of_bytes(b"x");
-        let built = Built { len: 1, modified: 2, read: digest, presumed: digest };
+        let built = LastBuild { len: 1, modified: 2, read: digest, presumed: digest };
         let builds = Builds::from([("debug/deps/a.rmeta".to_owned(), built)]);
         save_builds(dir.path(), &builds).unwrap();
         assert_eq!(load_builds(dir.path()), builds);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::inputs::{KeyInputs, everything};
-use super::outside_files::Unreadable;
+use super::outside_files::UnreadableFile;
 use super::record::Discovered;
 use crate::disk;
 use crate::model::digest::{ContentHash, Digest, Hasher, Sink};
@@ -14,7 +14,7 @@ use crate::model::path::RelPath;
 use crate::model::task::Unit;
 use crate::model::tool::{Counted, Discovers, Environment, Per, Tool};
 use crate::model::workspace::{Package, PackageId};
-use crate::normalize::reads::{self, Named, Reads};
+use crate::normalize::reads::{self, NamedFiles, Reads};
 use crate::normalize::{BuiltUnit, RanScript, Traces};
 use crate::scan::is_cargos_variable;
 use crate::workspace;
@@ -26,7 +26,7 @@ pub(super) struct AllFiles {
 }
 
 /// Collects the inputs that a process discovered.
-pub(super) struct Collector<'a> {
+pub(super) struct InputCollector<'a> {
     inputs: &'a KeyInputs<'a>,
     /// The packages whose files are declared inputs.
     closure: BTreeSet<PackageId>,
@@ -57,8 +57,8 @@ struct Followed {
 /// The inputs of a process can't be determined, so its result can't be stored.
 pub(super) struct Undiscoverable;
 
-impl From<Unreadable> for Undiscoverable {
-    fn from(_: Unreadable) -> Self {
+impl From<UnreadableFile> for Undiscoverable {
+    fn from(_: UnreadableFile) -> Self {
         Self
     }
 }
@@ -111,7 +111,7 @@ impl KeyInputs<'_> {
         units: &[Unit],
         traces: &Traces,
         build_dirs: &'a [PathBuf],
-    ) -> Result<Collector<'a>, Undiscoverable> {
+    ) -> Result<InputCollector<'a>, Undiscoverable> {
         let discovers = self.discovers(tool);
         let packages = match tool.per {
             Per::Workspace if !tool.uses_selection() => self.workspace.packages().map(|(id, _)| id).collect(),
@@ -215,8 +215,12 @@ impl KeyInputs<'_> {
         collector.files
     }
 
-    fn collector<'a>(&'a self, closure: BTreeSet<PackageId>, build_dirs: &'a [PathBuf]) -> Collector<'a> {
-        Collector {
+    fn collector<'a>(
+        &'a self,
+        closure: BTreeSet<PackageId>,
+        build_dirs: &'a [PathBuf],
+    ) -> InputCollector<'a> {
+        InputCollector {
             inputs: self,
             closure,
             build_dirs,
@@ -256,7 +260,7 @@ impl KeyInputs<'_> {
         }
     }
 
-    fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Unreadable> {
+    fn digest(&self, path: &RelPath) -> Result<Option<Digest>, UnreadableFile> {
         match self.workspace.find(path).map(|id| self.workspace.file(id)).filter(|file| !file.is_link) {
             Some(file) => Ok(Some(file.digest)),
             None => self.outside.digest(&path.to_path(&self.workspace.root)),
@@ -288,7 +292,7 @@ impl AllFiles {
     }
 }
 
-impl Collector<'_> {
+impl InputCollector<'_> {
     /// Adds the files that `unit` read according to rustc. Rustdoc writes no dep-info, so for documentation the files that the
     /// sources name are added.
     fn add_unit(&mut self, unit: &BuiltUnit, scripts: &BTreeSet<RanScript>) -> Result<(), Undiscoverable> {
@@ -446,7 +450,7 @@ impl Collector<'_> {
             let text = read(&path.to_path(root));
             self.files.insert(path.clone());
             let Some(text) = text else { continue };
-            let Named { modules, included, generated, mentioned, variables, is_open, tests_for_doc } =
+            let NamedFiles { modules, included, generated, mentioned, variables, is_open, tests_for_doc } =
                 reads::named(&String::from_utf8_lossy(&text), &path, dir, is_root);
             queue.extend(modules.into_iter().map(|path| (self.without_dots(path), false)));
             if !only_modules {

@@ -13,7 +13,7 @@ use crate::model::task::{Plan, TaskIx};
 use crate::model::tool::{Caching, Per, ToolId};
 use crate::model::workspace::{Beyond, FileId, Target, Workspace};
 use crate::plan::Declared;
-use crate::scan::{CargoConfig, Env, Identity};
+use crate::scan::{CargoConfig, Env, ProgramIdentity};
 use crate::workspace;
 
 /// The directories of the workspace, listed on first use.
@@ -32,7 +32,7 @@ pub(super) struct KeyInputs<'a> {
     /// Digests of the content behind links that lead out of the repository, by path of the link.
     pub(super) behind: Mutex<BTreeMap<PathBuf, Option<Digest>>>,
     /// Identity of the program of each tool.
-    pub(super) identities: Vec<Identity>,
+    pub(super) identities: Vec<ProgramIdentity>,
     /// Version that each tool reports.
     pub(super) versions: Vec<Option<String>>,
     /// Cargo's configuration.

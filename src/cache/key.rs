@@ -59,7 +59,7 @@ impl Parts {
 
     /// Adds a part for each field of `value`.
     pub fn add_fields(&mut self, kind: PartKind, value: &dyn ContentHash) {
-        let mut fields = Fields::default();
+        let mut fields = KeyFields::default();
         value.feed(&mut fields);
         for (name, values) in fields.0 {
             self.add(kind, name, Digest::of("genti.part.1", &Bytes(&values)));
@@ -112,9 +112,9 @@ impl ContentHash for Bytes<'_> {
 
 /// A sink that collects values by the name of their field. Names with a dot belong to the field before the dot.
 #[derive(Default)]
-struct Fields(BTreeMap<&'static str, Vec<Vec<u8>>>);
+struct KeyFields(BTreeMap<&'static str, Vec<Vec<u8>>>);
 
-impl Sink for Fields {
+impl Sink for KeyFields {
     fn field(&mut self, name: &'static str, value: &[u8]) {
         let group = name.split('.').next().unwrap_or(name);
         let values = self.0.entry(group).or_default();

@@ -65,7 +65,7 @@ pub struct ResultLog {
     /// Current day, in days since 1970.
     today: u32,
     log: Vec<u8>,
-    entries: Vec<Entry>,
+    entries: Vec<LogEntry>,
     /// The last entry of each key, by the first bytes of the key. If two keys share these bytes, the earlier one is a miss, since
     /// lookups compare the whole key.
     index: HashMap<u64, u32, BuildHasherDefault<Uniform>>,
@@ -110,7 +110,7 @@ impl Added {
 
 /// Position of an entry in the log.
 #[derive(Debug)]
-struct Entry {
+struct LogEntry {
     /// Offset of its head.
     at: usize,
     len: u32,
@@ -119,7 +119,7 @@ struct Entry {
     used: AtomicBool,
 }
 
-impl Entry {
+impl LogEntry {
     fn size(&self) -> u64 {
         HEAD as u64 + u64::from(self.len)
     }
@@ -233,7 +233,8 @@ impl ResultLog {
             let entry = self.log[at..].first_chunk::<HEAD>().and_then(|head| {
                 let (len, day) = (number(&head[..4]), number(&head[4..]));
                 let end = at.checked_add(HEAD)?.checked_add(len as usize)?;
-                (end <= self.log.len()).then(|| (Entry { at, len, day, used: AtomicBool::new(false) }, end))
+                (end <= self.log.len())
+                    .then(|| (LogEntry { at, len, day, used: AtomicBool::new(false) }, end))
             });
             let Some((entry, end)) = entry else {
                 self.is_damaged = true;
@@ -272,7 +273,7 @@ impl ResultLog {
 
     /// Returns the index of the last entry with this key. Tries `next` first.
     fn find(&self, key: &Digest, next: Next) -> Option<usize> {
-        let is_it = |entry: &Entry| *self.key(entry) == key.0;
+        let is_it = |entry: &LogEntry| *self.key(entry) == key.0;
         // Without the index, a replaced entry can't be recognized.
         if !self.has_replaced && self.entries.get(next.0).is_some_and(is_it) {
             return Some(next.0);
@@ -281,23 +282,23 @@ impl ResultLog {
         is_it(&self.entries[at]).then_some(at)
     }
 
-    fn entry(&self, key: &Digest) -> Option<&Entry> {
+    fn entry(&self, key: &Digest) -> Option<&LogEntry> {
         self.find(key, Next::default()).map(|at| &self.entries[at])
     }
 
-    fn key(&self, entry: &Entry) -> &[u8; 32] {
+    fn key(&self, entry: &LogEntry) -> &[u8; 32] {
         self.log[entry.at + 8..].first_chunk().expect("an entry has a head")
     }
 
     /// Returns the result in `entry`; `None` if its checksum is wrong.
-    fn verified(&self, entry: &Entry) -> Option<&[u8]> {
+    fn verified(&self, entry: &LogEntry) -> Option<&[u8]> {
         let head = &self.log[entry.at..entry.at + HEAD];
         let result = &self.log[entry.at + HEAD..][..entry.len as usize];
         (head[HEAD - 16..] == checksum(self.key(entry), result)).then_some(result)
     }
 
     /// Returns the entries that were not replaced, in the order of the log.
-    fn live(&self) -> impl Iterator<Item = &Entry> {
+    fn live(&self) -> impl Iterator<Item = &LogEntry> {
         let is_last = |at: u32, entry| self.index.get(&head(self.key(entry))) == Some(&at);
         (0..).zip(&self.entries).filter(move |(at, entry)| is_last(*at, entry)).map(|(_, entry)| entry)
     }
@@ -361,7 +362,7 @@ impl ResultLog {
     /// Like [`flush`](Self::flush).
     pub fn finish(&mut self) -> io::Result<()> {
         let has_old_day =
-            |entry: &&Entry| entry.used.load(Relaxed) && entry.day.saturating_add(WEEK) <= self.today;
+            |entry: &&LogEntry| entry.used.load(Relaxed) && entry.day.saturating_add(WEEK) <= self.today;
         let renew = |entry| Some((Digest(*self.key(entry)), self.verified(entry)?.to_vec()));
         let renewed: Vec<_> = self.live().filter(has_old_day).filter_map(renew).collect();
         for (key, result) in renewed {
@@ -435,7 +436,7 @@ impl ResultLog {
     pub fn clean(&mut self, days: u32) -> io::Result<Cleaned> {
         let before = self.log.len() as u64;
         let today = self.today;
-        let is_old = |entry: &Entry| entry.day.saturating_add(days) < today;
+        let is_old = |entry: &LogEntry| entry.day.saturating_add(days) < today;
         let entries = self.live().filter(|entry| is_old(entry)).count();
         if self.is_newer || entries == 0 {
             return Ok(Cleaned::default());

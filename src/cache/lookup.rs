@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use super::inputs::Unbounded;
 use super::misses::MissReason;
-use super::record::{Discovered, Record};
+use super::record::{Discovered, StoredResult};
 use super::{Next, ResultCache, ResultLog};
 use crate::model::digest::Digest;
 use crate::model::task::{Plan, Program, Task, TaskIx};
@@ -85,7 +85,7 @@ impl ResultCache<'_> {
             Err(Unbounded(link)) => return miss(MissReason::Unbounded(link.to_string())),
         };
         match results.get_next(&key, next) {
-            Some(bytes) if Record::is_clean(bytes) => Lookup::Clean,
+            Some(bytes) if StoredResult::is_clean(bytes) => Lookup::Clean,
             Some(bytes) => match self.decode(bytes) {
                 Ok(parsed) if parsed == Parsed::default() => Lookup::Clean,
                 Ok(parsed) => Lookup::Hit(Box::new(parsed)),
@@ -100,7 +100,7 @@ impl ResultCache<'_> {
     fn decode(&self, bytes: &[u8]) -> Result<Parsed, MissReason> {
         // The result with the fewest changed inputs gives the best explanation.
         let mut least: Option<(usize, String)> = None;
-        for record in Record::decode_all(bytes).ok_or(MissReason::Damaged)? {
+        for record in StoredResult::decode_all(bytes).ok_or(MissReason::Damaged)? {
             let is_changed =
                 |input: &&Discovered| !self.inputs.is_unchanged(input, &self.build_dirs, &self.all_files);
             let changed: Vec<_> = record.discovered.iter().filter(is_changed).collect();

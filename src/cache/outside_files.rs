@@ -7,12 +7,12 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::model::digest::Digest;
 use crate::model::stamp::{FileTable, KnownFile, Stamp};
-use crate::workspace::{self, Look};
+use crate::workspace::{self, CurrentFile};
 
 /// The files outside the workspace that this run has looked at.
 pub(super) struct OutsideFiles {
     /// Stamp and digest by path; `None` for an absent file.
-    looks: Mutex<BTreeMap<PathBuf, Option<Look>>>,
+    looks: Mutex<BTreeMap<PathBuf, Option<CurrentFile>>>,
     /// Stamps and digests from the last run.
     before: BTreeMap<Vec<u8>, (Stamp, Digest)>,
     /// Start of the run, in nanoseconds since 1970.
@@ -20,7 +20,7 @@ pub(super) struct OutsideFiles {
 }
 
 /// A file exists but can't be read, so nothing that depends on it can be cached.
-pub(super) struct Unreadable;
+pub(super) struct UnreadableFile;
 
 impl OutsideFiles {
     pub(super) fn new(before: &FileTable, at: i64) -> Self {
@@ -29,21 +29,21 @@ impl OutsideFiles {
     }
 
     /// Returns the digest of the file at `path`; `None` if there is no file.
-    pub(super) fn digest(&self, path: &Path) -> Result<Option<Digest>, Unreadable> {
+    pub(super) fn digest(&self, path: &Path) -> Result<Option<Digest>, UnreadableFile> {
         Ok(self.look(path)?.map(|look| look.digest))
     }
 
     /// Like [`digest`](Self::digest), but fails if the file was written during the run, because it may have been read before or
     /// after that.
-    pub(super) fn settled_digest(&self, path: &Path) -> Result<Option<Digest>, Unreadable> {
+    pub(super) fn settled_digest(&self, path: &Path) -> Result<Option<Digest>, UnreadableFile> {
         match self.look(path)? {
-            Some(look) if look.stamp.modified.max(look.stamp.changed) >= self.at => Err(Unreadable),
+            Some(look) if look.stamp.modified.max(look.stamp.changed) >= self.at => Err(UnreadableFile),
             look => Ok(look.map(|look| look.digest)),
         }
     }
 
     /// Returns the current digest of the file at `path`, even if the run has looked at it before.
-    pub(super) fn digest_now(&self, path: &Path) -> Result<Option<Digest>, Unreadable> {
+    pub(super) fn digest_now(&self, path: &Path) -> Result<Option<Digest>, UnreadableFile> {
         Ok(self.look_again(path)?.map(|look| look.digest))
     }
 
@@ -53,7 +53,7 @@ impl OutsideFiles {
         workspace::look_at(path, |_| Some(Digest([0; 32]))).ok().flatten().map(|look| look.stamp)
     }
 
-    fn look(&self, path: &Path) -> Result<Option<Look>, Unreadable> {
+    fn look(&self, path: &Path) -> Result<Option<CurrentFile>, UnreadableFile> {
         if let Some(look) = self.lock().get(path) {
             return Ok(*look);
         }
@@ -61,10 +61,10 @@ impl OutsideFiles {
         Ok(*self.lock().entry(path.to_path_buf()).or_insert(look))
     }
 
-    fn look_again(&self, path: &Path) -> Result<Option<Look>, Unreadable> {
+    fn look_again(&self, path: &Path) -> Result<Option<CurrentFile>, UnreadableFile> {
         let known = self.before.get(path.as_os_str().as_encoded_bytes());
         let known = |stamp: &Stamp| known.filter(|(known, _)| known == stamp).map(|(_, digest)| *digest);
-        workspace::look_at(path, known).map_err(|_| Unreadable)
+        workspace::look_at(path, known).map_err(|_| UnreadableFile)
     }
 
     /// Whether the file at `path` is unchanged since the run first looked at it. True if it never did.
@@ -79,7 +79,7 @@ impl OutsideFiles {
     pub(super) fn table(&self) -> FileTable {
         let looks = self.lock();
         let known = looks.iter().filter_map(|(path, look)| {
-            let Look { stamp, digest } = (*look)?;
+            let CurrentFile { stamp, digest } = (*look)?;
             let path = path.as_os_str().as_encoded_bytes();
             let stamp = Some(stamp).filter(|stamp| stamp.is_settled(self.at));
             Some(KnownFile { path, stamp, digest, since: 0, before: [0; 8] })
@@ -87,7 +87,7 @@ impl OutsideFiles {
         known.collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, Option<Look>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, Option<CurrentFile>>> {
         self.looks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

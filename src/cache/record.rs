@@ -32,7 +32,7 @@ const MAX_RECORDS: usize = 4;
 
 /// A stored result.
 #[derive(Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Record {
+pub(super) struct StoredResult {
     pub(super) discovered: Vec<Discovered>,
     diagnostics: Vec<Diagnostic>,
     database: Option<String>,
@@ -43,7 +43,7 @@ pub(super) struct Record {
     census: Census,
 }
 
-impl Record {
+impl StoredResult {
     /// Creates the record of one task from `diagnostics` and `census`, its share of the result `of`, which must not have gaps.
     pub(super) fn new(
         workspace: &Workspace,
@@ -137,7 +137,7 @@ pub(crate) mod fuzz {
         ];
         let record = |discovered: &[Discovered], parsed: &Parsed| {
             let (diagnostics, census) = (parsed.diagnostics.clone(), parsed.census.clone());
-            Record::new(&workspace, discovered.to_vec(), diagnostics, census, parsed)
+            StoredResult::new(&workspace, discovered.to_vec(), diagnostics, census, parsed)
         };
         let (none, some) = (Parsed::default(), lines("bad\nalpha/src/lib.rs:1: worse\n"));
         let first = record(&[], &none).encode_before(None);
@@ -148,7 +148,7 @@ pub(crate) mod fuzz {
 
     /// Checks that decoding arbitrary bytes never panics and never yields unknown packages. Returns whether they decode.
     pub(crate) fn check_record(bytes: &[u8]) -> bool {
-        let Some(all) = Record::decode_all(bytes) else { return false };
+        let Some(all) = StoredResult::decode_all(bytes) else { return false };
         let workspace = sample_workspace();
         let count = workspace.packages.len() as u32;
         for record in all {
@@ -173,17 +173,17 @@ mod tests {
         let workspace = workspace(&[], &[]);
         let encode = |discovered, notices| {
             let parsed = Parsed { notices, ..Parsed::default() };
-            let record = Record::new(&workspace, discovered, Vec::new(), Census::default(), &parsed);
+            let record = StoredResult::new(&workspace, discovered, Vec::new(), Census::default(), &parsed);
             record.encode_before(None).unwrap()
         };
         let clean = encode(Vec::new(), BTreeSet::new());
-        assert!(Record::is_clean(&clean));
-        let mut all = Record::decode_all(&clean).unwrap();
+        assert!(StoredResult::is_clean(&clean));
+        let mut all = StoredResult::decode_all(&clean).unwrap();
         assert_eq!(all.len(), 1);
         assert_eq!(all.remove(0).parsed(&workspace), Some(Parsed::default()));
-        assert!(!Record::is_clean(&encode(Vec::new(), ["said".to_owned()].into())));
+        assert!(!StoredResult::is_clean(&encode(Vec::new(), ["said".to_owned()].into())));
         let absent = Discovered::File(RelPath::new("a"), None);
-        assert!(!Record::is_clean(&encode(vec![absent], BTreeSet::new())));
+        assert!(!StoredResult::is_clean(&encode(vec![absent], BTreeSet::new())));
     }
 
     #[test]
@@ -216,8 +216,9 @@ mod tests {
             numbers: BTreeMap::from([("n".into(), "81.20".parse().unwrap())]),
         };
         let workspace = workspace(&[], &[]);
-        let record = Record::new(&workspace, Vec::new(), Vec::new(), census.clone(), &Parsed::default());
-        let mut all = Record::decode_all(&record.encode_before(None).unwrap()).unwrap();
+        let record =
+            StoredResult::new(&workspace, Vec::new(), Vec::new(), census.clone(), &Parsed::default());
+        let mut all = StoredResult::decode_all(&record.encode_before(None).unwrap()).unwrap();
         let read = all.remove(0).parsed(&workspace);
         assert_eq!(read.map(|parsed| parsed.census), Some(census));
     }

@@ -12,14 +12,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::builds::{self, Builds, Built};
+use super::builds::{self, Builds, LastBuild};
 use super::discovered::Undiscoverable;
 use super::{Context, ResultCache, RunState};
 use crate::model::digest::{Digest, Hasher, Sink};
-use crate::model::tool::{Start, ToolId};
+use crate::model::tool::{SearchStart, ToolId};
 use crate::model::workspace::PackageId;
 use crate::normalize::{BuiltUnit, Gap, Parsed, RanScript};
-use crate::scan::{Fingerprint, Stop};
+use crate::scan::{Stop, UnitFingerprint};
 
 /// Builds that are known to be real, that is, not replays.
 #[derive(Default)]
@@ -112,7 +112,7 @@ impl ResultCache<'_> {
         let mut again = false;
         let mut unsure = None;
         for (artifact, package, name) in stale {
-            let fingerprint = Fingerprint { artifact, package, name };
+            let fingerprint = UnitFingerprint { artifact, package, name };
             // If cargo still replays a unit after its removal, the wrong fingerprint was removed.
             let is_first = state.builds.removed.insert(self.key(artifact));
             match is_first.then(|| fingerprint.remove(stop)) {
@@ -187,12 +187,12 @@ impl ResultCache<'_> {
             // A build from just now is current even if its inputs are unknown.
             return if is_replayed { Freshness::Stale } else { Freshness::Current };
         };
-        let now = Built { len: stamp.len, modified: stamp.modified, read, presumed };
+        let now = LastBuild { len: stamp.len, modified: stamp.modified, read, presumed };
         if !is_replayed {
             state.builds.builds.insert(key, now);
             return Freshness::Current;
         }
-        let is_same = |built: &&Built| (built.len, built.modified) == (now.len, now.modified);
+        let is_same = |built: &&LastBuild| (built.len, built.modified) == (now.len, now.modified);
         match state.builds.builds.get(&key).filter(is_same) {
             Some(built) if built.read != read => Freshness::Stale,
             Some(built) if built.presumed != presumed => Freshness::MaybeStale,
@@ -231,7 +231,8 @@ impl ResultCache<'_> {
     fn searched(&self, id: ToolId, package: PackageId) -> Digest {
         let Context { workspace, plan, .. } = self.context;
         let dir = workspace.package(package).dir.to_path(&workspace.root);
-        let searches = plan.graph.tool(id).searches.iter().filter(|search| search.start == Start::Files);
+        let searches =
+            plan.graph.tool(id).searches.iter().filter(|search| search.start == SearchStart::Files);
         let around = searches.flat_map(|search| dir.ancestors().map(|dir| dir.join(&search.name)));
         let places = self.inputs.searched(id).into_iter().map(|(_, path)| path);
         // Configuration of other packages has no effect.

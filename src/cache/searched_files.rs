@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::inputs::KeyInputs;
 use crate::disk;
 use crate::model::path::RelPath;
-use crate::model::tool::{Arg, Search, Start, Tool, ToolId};
+use crate::model::tool::{Arg, Search, SearchStart, Tool, ToolId};
 use crate::model::workspace::Workspace;
 use crate::scan::{CargoConfig, read_text};
 
@@ -27,8 +27,13 @@ impl KeyInputs<'_> {
     /// Returns the files, present or absent, that the tool searches for. Each has a name that is the same on every machine.
     pub(super) fn searched(&self, id: ToolId) -> Vec<(String, PathBuf)> {
         let tool = self.plan.graph.tool(id);
-        let mut found =
-            Found { inputs: self, id, paths: Vec::new(), seen: BTreeSet::new(), names: BTreeMap::new() };
+        let mut found = SearchedFiles {
+            inputs: self,
+            id,
+            paths: Vec::new(),
+            seen: BTreeSet::new(),
+            names: BTreeMap::new(),
+        };
         let uses_cargo = tool.inherits() || self.identities[id.0 as usize].runs_cargo;
         for search in &tool.searches {
             found.search(search, uses_cargo);
@@ -118,7 +123,7 @@ impl KeyInputs<'_> {
 }
 
 /// The files that one tool searches for.
-struct Found<'a, 'b> {
+struct SearchedFiles<'a, 'b> {
     inputs: &'a KeyInputs<'b>,
     id: ToolId,
     paths: Vec<(String, PathBuf)>,
@@ -127,7 +132,7 @@ struct Found<'a, 'b> {
     names: BTreeMap<String, u32>,
 }
 
-impl Found<'_, '_> {
+impl SearchedFiles<'_, '_> {
     /// Adds a file, unless it is an input of every task of the tool.
     fn add(&mut self, name: String, path: PathBuf) {
         let KeyInputs { workspace, declared, .. } = self.inputs;
@@ -155,18 +160,18 @@ impl Found<'_, '_> {
         let root = &inputs.workspace.root;
         let Search { start, upwards, name } = search;
         match start {
-            Start::Files => {
+            SearchStart::Files => {
                 for dir in inputs.dirs() {
                     self.add_place(dir.join(name));
                 }
             }
-            Start::Absolute => self.add(name.clone(), PathBuf::from(name)),
-            Start::Root => self.search_from(root, "", search),
-            Start::Home => {
+            SearchStart::Absolute => self.add(name.clone(), PathBuf::from(name)),
+            SearchStart::Root => self.search_from(root, "", search),
+            SearchStart::Home => {
                 let home = inputs.env.get("HOME").or_else(|| inputs.env.get("USERPROFILE"));
                 home.into_iter().for_each(|home| self.add(format!("~/{name}"), Path::new(home).join(name)));
             }
-            Start::Variable(variable) => {
+            SearchStart::Variable(variable) => {
                 let of_cargo = if uses_cargo { inputs.config.variable(variable) } else { Vec::new() };
                 let value = inputs.env.get(variable);
                 let values = value.into_iter().flat_map(|value| match variable.ends_with("DIRS") {

@@ -40,7 +40,7 @@ pub struct LastRunError {
 
 /// The part of the file before the two tables.
 #[derive(Serialize, Deserialize)]
-struct Head {
+struct StateHeader {
     run: u32,
     tools: BTreeMap<String, (u32, Parts)>,
     lockfile: Option<Digest>,
@@ -78,7 +78,7 @@ impl LastRun {
         if Digest::of_bytes(body).0 != *check {
             return None;
         }
-        let (Head { run, tools, lockfile, files }, tables) = postcard::take_from_bytes(body).ok()?;
+        let (StateHeader { run, tools, lockfile, files }, tables) = postcard::take_from_bytes(body).ok()?;
         let (start, end) = (bytes.len() - tables.len(), bytes.len());
         let middle = start.checked_add(files).filter(|middle| *middle <= end)?;
         let bytes = Arc::new(bytes);
@@ -105,7 +105,7 @@ impl LastRun {
     fn body(&self) -> postcard::Result<Vec<u8>> {
         let (files, outside) = (self.files.as_bytes(), self.outside.as_bytes());
         let (tools, lockfile) = (self.tools.clone(), self.lockfile);
-        let head = Head { run: self.run, tools, lockfile, files: files.len() };
+        let head = StateHeader { run: self.run, tools, lockfile, files: files.len() };
         let mut body = postcard::to_stdvec(&head)?;
         body.extend_from_slice(files);
         body.extend_from_slice(outside);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::explain::write_reasons;
 use super::misses;
 use super::recheck::{InputChange, Recheck};
-use super::record::{Discovered, Record};
+use super::record::{Discovered, StoredResult};
 use super::{Context, LastRun, Lookup, ResultCache, RunState};
 use crate::model::census::Census;
 use crate::model::digest::Digest;
@@ -22,7 +22,7 @@ use crate::model::stamp::FileTable;
 use crate::model::task::TaskIx;
 use crate::model::tool::ToolId;
 use crate::normalize::{self, Normalized, Parsed, Traces};
-use crate::scan::{Ended, Piece, StepRun};
+use crate::scan::{Ended, StepPiece, StepRun};
 
 /// Time between two writes to the log, which keeps the results of a run that is killed.
 const FLUSH: Duration = Duration::from_millis(500);
@@ -31,7 +31,7 @@ const FLUSH: Duration = Duration::from_millis(500);
 pub(super) struct Pending {
     task: TaskIx,
     /// The key and the record to store; `None` if the result must not be stored.
-    result: Option<(Digest, Record)>,
+    result: Option<(Digest, StoredResult)>,
     /// Traces of the process, which say what it read.
     traces: Option<Arc<Traces>>,
 }
@@ -67,7 +67,7 @@ impl ResultCache<'_> {
                     };
                     let workspace = self.context.workspace;
                     let (found, census) = split[at].clone();
-                    Some((key, Record::new(workspace, discovered.clone(), found, census, parsed)))
+                    Some((key, StoredResult::new(workspace, discovered.clone(), found, census, parsed)))
                 });
                 pending.push(Pending { task, result, traces: traces.clone() });
             }
@@ -223,7 +223,7 @@ fn merged(before: &FileTable, now: &FileTable) -> FileTable {
 /// Returns the result for each group of tasks that one process of the step covered; `None` without a verdict.
 fn judged(run: &StepRun<Normalized>) -> Vec<(Vec<TaskIx>, Option<Parsed>)> {
     let mut judged: Vec<(Vec<TaskIx>, Option<Parsed>)> = Vec::new();
-    for Piece { tasks, ended, is_second, is_recalled, .. } in &run.pieces {
+    for StepPiece { tasks, ended, is_second, is_recalled, .. } in &run.pieces {
         if *is_recalled {
             continue;
         }

@@ -223,7 +223,9 @@ impl ResultCache<'_> {
             return BuildState::Current;
         }
         let now = match self.inputs.digest_of_dep_info(dep_info, &self.build_dirs, &self.all_files) {
-            Ok(Some(read)) => Some(builds::Built { len: seen.0, modified: seen.1, read, presumed: clippy }),
+            Ok(Some(read)) => {
+                Some(builds::LastBuild { len: seen.0, modified: seen.1, read, presumed: clippy })
+            }
             Ok(None) => {
                 state.builds.surveyed.insert(key, seen);
                 return BuildState::Current;
@@ -272,7 +274,7 @@ fn package_dir(source: &Path) -> Option<PathBuf> {
 
 /// Compares the inputs of a unit with those of its last build, or records them if it is new. `now` is `None` if its inputs are
 /// unknown.
-fn compare(builds: &mut Builds, key: &str, now: Option<builds::Built>, is_new: bool) -> BuildState {
+fn compare(builds: &mut Builds, key: &str, now: Option<builds::LastBuild>, is_new: bool) -> BuildState {
     match now {
         Some(now) if is_new => {
             builds.insert(key.to_owned(), now);

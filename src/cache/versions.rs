@@ -9,7 +9,7 @@ use super::outside_files::OutsideFiles;
 use super::{Context, ResultLog};
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::tool::Tool;
-use crate::scan::{self, Env, Identifier, Identity, Stop};
+use crate::scan::{self, Env, Identifier, ProgramIdentity, Stop};
 
 /// Returns the version of each tool that reports one. Versions that are not cached are queried and added to `results`.
 pub(super) fn ask(
@@ -43,7 +43,7 @@ pub(super) fn ask(
 }
 
 /// Returns the key under which the version of `tool` is cached; `None` if the version may change while its files do not.
-fn key(tool: &Tool, identity: &Identity, outside: &OutsideFiles) -> Option<Digest> {
+fn key(tool: &Tool, identity: &ProgramIdentity, outside: &OutsideFiles) -> Option<Digest> {
     if identity.unknown.is_some() || identity.has_foreign_script {
         return None;
     }

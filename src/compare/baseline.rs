@@ -133,7 +133,7 @@ pub fn render(entries: &[Entry]) -> String {
     let mut text = format!("{HEADER}\n");
     for identical in entries.chunk_by(|a, b| is_identical(a, b)) {
         for (nth, entry) in (1..).zip(identical) {
-            let line = Line::from_entry(entry, nth);
+            let line = BaselineLine::from_entry(entry, nth);
             text.push_str(&serde_json::to_string(&line).expect("a struct of strings is JSON"));
             text.push('\n');
         }
@@ -162,13 +162,13 @@ fn each_once(mut entries: Vec<(Entry, u32)>) -> Vec<Entry> {
 
 /// Parses a baseline file and returns its entries, sorted. `file` is its name in messages. Every invalid line is reported.
 pub fn parse(file: &str, text: &[u8]) -> Result<Vec<Entry>, Problems> {
-    Parser::new(file, text).parse()
+    BaselineParser::new(file, text).parse()
 }
 
 /// A line of the file, with its keys in canonical order.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
+struct BaselineLine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     path: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -184,7 +184,7 @@ struct Line {
     reason: Option<String>,
 }
 
-impl Line {
+impl BaselineLine {
     fn from_entry(entry: &Entry, nth: u32) -> Self {
         let (path, subject) = match &entry.site {
             Site::Path(path) => (Some(path.to_string()), None),
@@ -224,14 +224,14 @@ struct Header {
     genti_baseline: u32,
 }
 
-struct Parser<'a> {
+struct BaselineParser<'a> {
     bytes: &'a [u8],
     file: Arc<str>,
     text: Arc<str>,
     problems: Vec<Problem>,
 }
 
-impl<'a> Parser<'a> {
+impl<'a> BaselineParser<'a> {
     fn new(file: &str, bytes: &'a [u8]) -> Self {
         Self { bytes, file: file.into(), text: String::from_utf8_lossy(bytes).into(), problems: Vec::new() }
     }
@@ -299,7 +299,7 @@ impl<'a> Parser<'a> {
             self.problem(span, "invalid baseline entry: expected a JSON object", None);
             return None;
         }
-        match serde_json::from_str::<Line>(line) {
+        match serde_json::from_str::<BaselineLine>(line) {
             Ok(line) => match line.into_entry() {
                 Ok(entry) => return Some(entry),
                 Err(why) => self.problem(span, &format!("invalid baseline entry: {why}"), None),

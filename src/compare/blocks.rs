@@ -90,40 +90,40 @@ impl Block {
 fn blocks(path: &RelPath, text: &str) -> Vec<Block> {
     let is_rust = path.file_name().ends_with(b".rs");
     let mut blocks: Vec<Block> = Vec::new();
-    let (mut open, mut is_in_comment) = (Open::Nothing, false);
+    let (mut open, mut is_in_comment) = (OpenBlock::Nothing, false);
     let mut was = None;
     for (number, line) in (1..).zip(text.lines()) {
         let marked =
             if is_rust { marked(line, &mut is_in_comment) } else { Some((Marker::None, line.to_owned())) };
         let Some((marker, text)) = marked else {
-            (open, was) = (Open::Nothing, None);
+            (open, was) = (OpenBlock::Nothing, None);
             continue;
         };
         let is_first = was.is_none_or(|(last, was_blank)| last != marker || was_blank);
         if was.is_some_and(|(last, _)| last != marker) {
-            open = Open::Nothing;
+            open = OpenBlock::Nothing;
         }
         let block = |text: &str| Block { line: number, marker, text: text.to_owned() };
         match open {
-            Open::Fence(char, count)
+            OpenBlock::Fence(char, count)
                 if fence(&text)
                     .is_some_and(|(own, more, info)| own == char && more >= count && info.is_empty()) =>
             {
-                open = Open::Nothing;
+                open = OpenBlock::Nothing;
             }
-            Open::Fence(..) => push(&mut blocks, &text),
-            Open::Nothing | Open::Indented => match fence(&text) {
+            OpenBlock::Fence(..) => push(&mut blocks, &text),
+            OpenBlock::Nothing | OpenBlock::Indented => match fence(&text) {
                 Some((char, count, _)) => {
                     blocks.push(block(""));
-                    open = Open::Fence(char, count);
+                    open = OpenBlock::Fence(char, count);
                 }
                 None if text.trim().is_empty() => {}
-                None if text.starts_with("    ") && open == Open::Indented => push(&mut blocks, &text),
+                None if text.starts_with("    ") && open == OpenBlock::Indented => push(&mut blocks, &text),
                 None if text.starts_with("    ") && is_first => {
                     blocks.push(block(&text));
-                    open = Open::Indented;
+                    open = OpenBlock::Indented;
                 }
-                None => open = Open::Nothing,
+                None => open = OpenBlock::Nothing,
             },
         }
         was = Some((marker, text.trim().is_empty()));
@@ -132,7 +132,7 @@ fn blocks(path: &RelPath, text: &str) -> Vec<Block> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Open {
+enum OpenBlock {
     Nothing,
     /// Fence character and count.
     Fence(char, usize),

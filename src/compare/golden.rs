@@ -16,7 +16,7 @@ use crate::model::golden::Printed;
 
 /// Difference between the output of a process and its golden file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
+pub struct GoldenDifference {
     /// Kind of the difference.
     pub what: Mismatch,
     /// First line of the golden file that would change, counted from 1.
@@ -39,7 +39,7 @@ pub enum Mismatch {
 }
 
 /// Compares the output with the text of the golden file, if there is one. `None` if they match.
-pub fn compare(golden: Option<&str>, printed: &Printed) -> Option<Difference> {
+pub fn compare(golden: Option<&str>, printed: &Printed) -> Option<GoldenDifference> {
     let text = normalize_lines(&printed.text);
     let Some(golden) = golden.map(whole_lines) else {
         return Some(difference(Mismatch::Missing, "", with_code(printed.code, &text)));
@@ -56,7 +56,7 @@ pub fn compare(golden: Option<&str>, printed: &Printed) -> Option<Difference> {
         .then(|| difference(Mismatch::Text, &golden, with_code(code, &kept(pattern, &text))))
 }
 
-fn difference(what: Mismatch, golden: &str, accepted: String) -> Difference {
+fn difference(what: Mismatch, golden: &str, accepted: String) -> GoldenDifference {
     const AROUND: usize = 3;
     const LINES: usize = 50;
     const CHARS: usize = 200;
@@ -70,7 +70,7 @@ fn difference(what: Mismatch, golden: &str, accepted: String) -> Difference {
     if let Some(more @ 1..) = diff.lines().count().checked_sub(LINES) {
         lines.push(format!("[{more} more lines]"));
     }
-    Difference { what, line, diff: lines.join("\n"), accepted }
+    GoldenDifference { what, line, diff: lines.join("\n"), accepted }
 }
 
 /// Normalizes line endings, including a missing one at the end.
@@ -114,8 +114,8 @@ fn matches(pattern: &str, text: &str) -> bool {
 
 /// Returns a pattern that `text` matches, keeping the lines of the old one that still match.
 fn kept(pattern: &str, text: &str) -> String {
-    let old: Vec<_> = pattern.split_inclusive('\n').map(Pattern).collect();
-    let new: Vec<_> = text.split_inclusive('\n').map(Line).collect();
+    let old: Vec<_> = pattern.split_inclusive('\n').map(GoldenLine).collect();
+    let new: Vec<_> = text.split_inclusive('\n').map(OutputLine).collect();
     let mut kept = String::new();
     let (mut old_at, mut new_at) = (0, 0);
     for (old_start, new_start, len) in common(&old, &new) {
@@ -129,8 +129,8 @@ fn kept(pattern: &str, text: &str) -> String {
 }
 
 /// Handles a stretch without matching lines: a `...` is kept, with as many lines before and after it as in the old pattern.
-fn keep_between(kept: &mut String, old: &[Pattern<'_>], new: &[Line<'_>]) {
-    let is_elided = |line: &Pattern<'_>| line.0 == ELIDED;
+fn keep_between(kept: &mut String, old: &[GoldenLine<'_>], new: &[OutputLine<'_>]) {
+    let is_elided = |line: &GoldenLine<'_>| line.0 == ELIDED;
     let first = old.iter().position(is_elided);
     let behind = old.iter().rev().position(is_elided);
     let (before, behind) = match (first, behind) {
@@ -143,10 +143,10 @@ fn keep_between(kept: &mut String, old: &[Pattern<'_>], new: &[Line<'_>]) {
 }
 
 /// Returns the stretches of matching lines: their starts in `old` and `new`, and their lengths.
-fn common(old: &[Pattern<'_>], new: &[Line<'_>]) -> Vec<(usize, usize, usize)> {
+fn common(old: &[GoldenLine<'_>], new: &[OutputLine<'_>]) -> Vec<(usize, usize, usize)> {
     /// Maximum product of the lengths. Above it, only common lines at both ends are found, since the time grows with the product.
     const MOST: usize = 1 << 20;
-    let is_same = |(old, new): &(&Pattern<'_>, &Line<'_>)| new == old;
+    let is_same = |(old, new): &(&GoldenLine<'_>, &OutputLine<'_>)| new == old;
     let start = old.iter().zip(new).take_while(is_same).count();
     let end = old[start..].iter().rev().zip(new[start..].iter().rev()).take_while(is_same).count();
     let (of_old, of_new): (Range<_>, Range<_>) = (start..old.len() - end, start..new.len() - end);
@@ -167,13 +167,13 @@ fn common(old: &[Pattern<'_>], new: &[Line<'_>]) -> Vec<(usize, usize, usize)> {
 }
 
 /// A line of a golden file.
-struct Pattern<'a>(&'a str);
+struct GoldenLine<'a>(&'a str);
 
 /// A line of the output.
-struct Line<'a>(&'a str);
+struct OutputLine<'a>(&'a str);
 
-impl PartialEq<Pattern<'_>> for Line<'_> {
-    fn eq(&self, pattern: &Pattern<'_>) -> bool {
+impl PartialEq<GoldenLine<'_>> for OutputLine<'_> {
+    fn eq(&self, pattern: &GoldenLine<'_>) -> bool {
         match pattern.0 {
             ELIDED => false,
             plain if !plain.contains('[') => plain == self.0,

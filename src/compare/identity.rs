@@ -68,16 +68,16 @@ pub(super) fn sort(findings: &mut [Finding]) {
 
 /// Returns the id of the finding that `entry` of namespace `ns` accepts, equal to [`Finding::id`].
 pub fn id_of(ns: &str, entry: &Entry) -> String {
-    Digest::of(DOMAIN, &Identity { ns, entry }).short(16)
+    Digest::of(DOMAIN, &FindingIdentity { ns, entry }).short(16)
 }
 
 /// The data that an id covers.
-struct Identity<'a> {
+struct FindingIdentity<'a> {
     ns: &'a str,
     entry: &'a Entry,
 }
 
-impl ContentHash for Identity<'_> {
+impl ContentHash for FindingIdentity<'_> {
     fn feed(&self, sink: &mut dyn Sink) {
         let Entry { site, rule, msg, code, .. } = self.entry;
         sink.field("ns", self.ns.as_bytes());

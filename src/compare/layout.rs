@@ -9,11 +9,11 @@
 
 use ra_ap_rustc_lexer::TokenKind;
 
-use super::token::{Group, Token};
+use super::token::{Delimiter, Token};
 
 /// An open delimiter.
-struct Open {
-    group: Group,
+struct OpenDelimiter {
+    group: Delimiter,
     /// Its index in the result.
     at: usize,
     body: Body,
@@ -32,7 +32,7 @@ enum Body {
 /// Returns the tokens that do not depend on the layout. `tokens` contains no whitespace and no comments.
 pub(super) fn without_layout(tokens: impl Iterator<Item = Token>) -> Vec<Token> {
     let mut kept: Vec<Token> = Vec::new();
-    let mut open: Vec<Open> = Vec::new();
+    let mut open: Vec<OpenDelimiter> = Vec::new();
     // Braces to remove, from the inside out.
     let mut optional = Vec::new();
     for token in tokens {
@@ -45,11 +45,12 @@ pub(super) fn without_layout(tokens: impl Iterator<Item = Token>) -> Vec<Token> 
             open.statements = true;
         }
         if let Some(group) = token.opens() {
-            open.push(Open { group, at: kept.len(), body: body_behind(&kept), statements: false });
+            open.push(OpenDelimiter { group, at: kept.len(), body: body_behind(&kept), statements: false });
         } else if let Some(closed) = token.closes().and_then(|group| open.pop_if(|open| open.group == group))
         {
             let empty = kept.len() == closed.at + 1;
-            if closed.group == Group::Braces && closed.body != Body::Other && !closed.statements && !empty {
+            if closed.group == Delimiter::Braces && closed.body != Body::Other && !closed.statements && !empty
+            {
                 optional.push(closed.at);
                 let braced = kept.last().is_some_and(|last| last.kind == TokenKind::CloseBrace);
                 if closed.body == Body::Arm && !braced {
@@ -59,7 +60,7 @@ pub(super) fn without_layout(tokens: impl Iterator<Item = Token>) -> Vec<Token> 
                 continue;
             }
         } else if token.kind == TokenKind::Comma {
-            let in_braces = open.last().is_none_or(|open| open.group == Group::Braces);
+            let in_braces = open.last().is_none_or(|open| open.group == Delimiter::Braces);
             if last == Some(TokenKind::Comma) || (in_braces && last == Some(TokenKind::CloseBrace)) {
                 continue;
             }

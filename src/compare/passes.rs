@@ -29,13 +29,13 @@ pub(super) struct Passes<'a> {
     pace: Pace<'a>,
     /// Current findings as entries, each with its index, sorted.
     current: Vec<(usize, &'a Entry)>,
-    known: Vec<Known<'a>>,
+    known: Vec<KnownEntry<'a>>,
     /// Index of each paired finding, with the pass and the entry.
     matched: Vec<(usize, u8, &'a Entry)>,
 }
 
 /// An entry of the baseline.
-struct Known<'a> {
+struct KnownEntry<'a> {
     entry: &'a Entry,
     /// The entry with the present path of its file.
     now: Cow<'a, Entry>,
@@ -49,7 +49,7 @@ impl<'a> Passes<'a> {
         known: impl Iterator<Item = &'a Entry>,
         halt: &'a dyn Halt,
     ) -> Self {
-        let mut known: Vec<_> = known.map(|entry| Known { entry, now: Cow::Borrowed(entry) }).collect();
+        let mut known: Vec<_> = known.map(|entry| KnownEntry { entry, now: Cow::Borrowed(entry) }).collect();
         known.sort_by(|a, b| a.entry.cmp(b.entry));
         Self { ns, reach, pace: Pace::new(halt), current, known, matched: Vec::new() }
     }
@@ -57,7 +57,7 @@ impl<'a> Passes<'a> {
     /// Runs all passes. Returns the paired findings with pass and entry, and the entries that are left over.
     #[expect(clippy::type_complexity, reason = "taken apart where it is called")]
     pub(super) fn run(mut self) -> Result<(Vec<(usize, u8, &'a Entry)>, Vec<&'a Entry>), Halted> {
-        fn anywhere(_: &Known<'_>) -> bool {
+        fn anywhere(_: &KnownEntry<'_>) -> bool {
             true
         }
         self.pair(1, anywhere, |pace, current, known| pair_by(pace, current, known, same))?;
@@ -71,8 +71,9 @@ impl<'a> Passes<'a> {
         self.pair(5, anywhere, edited)?;
         // Unchecked code may still be where it was.
         let (ns, reach) = (self.ns, self.reach);
-        let is_settled =
-            |known: &Known<'_>| reach.looked_at(ns, known.entry) && reach.unseen(ns, known.entry).is_empty();
+        let is_settled = |known: &KnownEntry<'_>| {
+            reach.looked_at(ns, known.entry) && reach.unseen(ns, known.entry).is_empty()
+        };
         self.pair(6, is_settled, moved)?;
         self.pair(7, anywhere, near)?;
         Ok((self.matched, self.known.into_iter().map(|known| known.entry).collect()))
@@ -82,7 +83,7 @@ impl<'a> Passes<'a> {
     fn pair(
         &mut self,
         number: u8,
-        may: impl Fn(&Known<'a>) -> bool,
+        may: impl Fn(&KnownEntry<'a>) -> bool,
         pass: impl Fn(&mut Pace<'_>, &[&Entry], &[&Entry]) -> Pairs,
     ) -> Result<(), Halted> {
         if self.current.is_empty() {
@@ -194,7 +195,7 @@ fn scopeless(entry: &Entry) -> ((bool, Cow<'_, str>), &str, &str, &str) {
 
 /// Whether this entry is about a subject without code. Older baselines contain such entries for doc tests, which were identified
 /// by their numbers.
-fn is_numbered(known: &Known<'_>) -> bool {
+fn is_numbered(known: &KnownEntry<'_>) -> bool {
     matches!(known.entry.site, Site::Subject(_)) && known.entry.code.is_empty()
 }
 

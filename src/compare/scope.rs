@@ -6,7 +6,7 @@
 
 use ra_ap_rustc_lexer::TokenKind;
 
-use super::token::{Group, Token, spell_tokens};
+use super::token::{Delimiter, Token, spell_tokens};
 
 /// Maximum number of tokens in the name of an `impl`.
 const MAX_HEADER: usize = 256;
@@ -21,7 +21,7 @@ pub(super) struct Item {
 
 /// An open delimiter or the file itself, with the state of the walk inside it.
 struct Frame {
-    group: Group,
+    group: Delimiter,
     /// The item that encloses the delimiter.
     item: Option<usize>,
     /// Index of the first token of the current statement.
@@ -50,11 +50,11 @@ enum Head {
 pub(super) fn find_items(text: &str, tokens: &mut [Token]) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::new();
     let mut outer: Vec<Frame> = Vec::new();
-    let mut frame = Frame::new(Group::Braces, None, 0);
+    let mut frame = Frame::new(Delimiter::Braces, None, 0);
     for at in 0..tokens.len() {
         let kind = tokens[at].kind;
         if let Some(group) = tokens[at].closes() {
-            while group == Group::Braces && frame.group != Group::Braces {
+            while group == Delimiter::Braces && frame.group != Delimiter::Braces {
                 // Delimiters left open inside braces end with them.
                 let Some(enclosing) = outer.pop() else { break };
                 frame = enclosing;
@@ -64,7 +64,7 @@ pub(super) fn find_items(text: &str, tokens: &mut [Token]) -> Vec<Item> {
             {
                 frame = enclosing;
             }
-        } else if frame.group == Group::Braces && matches!(frame.head, Head::Open) {
+        } else if frame.group == Delimiter::Braces && matches!(frame.head, Head::Open) {
             match Opening::read(text, &tokens[at..]) {
                 Opening::Modifier => {}
                 Opening::Other => frame.head = Head::Other,
@@ -92,7 +92,7 @@ pub(super) fn find_items(text: &str, tokens: &mut [Token]) -> Vec<Item> {
         if let Some(group) = token.opens() {
             let inner = Frame::new(group, frame.current(), at + 1);
             outer.push(std::mem::replace(&mut frame, inner));
-        } else if frame.group == Group::Braces && frame.ends_with(kind) {
+        } else if frame.group == Delimiter::Braces && frame.ends_with(kind) {
             frame.statement = at + 1;
             frame.head = Head::Open;
         }
@@ -101,7 +101,7 @@ pub(super) fn find_items(text: &str, tokens: &mut [Token]) -> Vec<Item> {
 }
 
 impl Frame {
-    fn new(group: Group, item: Option<usize>, statement: usize) -> Self {
+    fn new(group: Delimiter, item: Option<usize>, statement: usize) -> Self {
         Self { group, item, statement, head: Head::Open }
     }
 

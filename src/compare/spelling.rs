@@ -31,12 +31,12 @@ impl Joint {
 }
 
 /// Spelled text under construction.
-struct Line {
+struct SpelledText {
     text: String,
     previous: Joint,
 }
 
-impl Line {
+impl SpelledText {
     fn new() -> Self {
         Self { text: String::new(), previous: Joint::Tight }
     }
@@ -64,7 +64,7 @@ impl Line {
 
 /// Spells the first [`MAX_TOKENS`] of `pieces`, followed by the number of the rest.
 pub(super) fn spell(mut pieces: impl Iterator<Item = (impl AsRef<str>, Joint)>) -> String {
-    let mut line = Line::new();
+    let mut line = SpelledText::new();
     for (piece, joint) in pieces.by_ref().take(MAX_TOKENS) {
         line.push(piece.as_ref(), joint);
     }
@@ -91,7 +91,7 @@ pub(super) struct Spelled {
 impl Spelled {
     /// Spells `pieces`, each given with its start in the source.
     pub(super) fn of<T: AsRef<str>>(pieces: impl Iterator<Item = (T, Joint, usize)>) -> Self {
-        let mut line = Line::new();
+        let mut line = SpelledText::new();
         let place = |(piece, joint, start): (T, Joint, usize)| {
             let placed = line.push(piece.as_ref(), joint);
             (placed.start, placed.end, start)

@@ -10,7 +10,7 @@ use std::ops::Range;
 use ra_ap_rustc_lexer::TokenKind;
 
 use super::spelling::Spelled;
-use super::token::{Group, Token};
+use super::token::{Delimiter, Token};
 use super::tokens::Source;
 use crate::model::cfg::Cfg;
 use crate::model::path::RelPath;
@@ -20,11 +20,11 @@ pub struct Standing {
     source: Source,
     code: Spelled,
     prose: Spelled,
-    regions: Vec<Region>,
+    regions: Vec<ConditionalRegion>,
 }
 
 /// Tokens under a condition.
-struct Region {
+struct ConditionalRegion {
     tokens: Range<usize>,
     cfg: Cfg,
 }
@@ -81,7 +81,7 @@ impl Standing {
     /// Returns the conditions of the token at `at`, or those of the whole file.
     fn conditions(&self, at: Option<usize>) -> Vec<Cfg> {
         let all = self.source.tokens().len();
-        let holds = |region: &&Region| match at {
+        let holds = |region: &&ConditionalRegion| match at {
             Some(at) => region.tokens.contains(&at),
             None => region.tokens == (0..all),
         };
@@ -100,7 +100,7 @@ impl Finder<'_> {
         self.tokens.get(at).map_or("", |token| token.text(self.text))
     }
 
-    fn regions(&self) -> Vec<Region> {
+    fn regions(&self) -> Vec<ConditionalRegion> {
         let mut regions = Vec::new();
         // The outer attributes of the current item.
         let mut attributes = 0..0;
@@ -124,7 +124,7 @@ impl Finder<'_> {
                 }
                 false => first..self.end_of(close + 1),
             };
-            regions.push(Region { tokens, cfg });
+            regions.push(ConditionalRegion { tokens, cfg });
         }
         regions
     }
@@ -150,7 +150,13 @@ impl Finder<'_> {
 
     /// Returns the range of the `cfg_if!` branch that begins at `at`, with its braces at `open`. For the first branch, also adds the
     /// final `else` branch, if any, to `regions`. The branches between have their own attributes.
-    fn branches(&self, at: usize, open: usize, cfg: &Cfg, regions: &mut Vec<Region>) -> Range<usize> {
+    fn branches(
+        &self,
+        at: usize,
+        open: usize,
+        cfg: &Cfg,
+        regions: &mut Vec<ConditionalRegion>,
+    ) -> Range<usize> {
         let end = self.close_of(open) + 1;
         // Only the first branch of a chain adds the final one.
         let is_first = !(at > 1 && self.word(at - 2) == "else");
@@ -159,7 +165,7 @@ impl Finder<'_> {
             if self.word(next + 1) == "{" {
                 let close = self.close_of(next + 1);
                 let none = Cfg::Not(Box::new(Cfg::Any(before)));
-                regions.push(Region { tokens: next..close + 1, cfg: none });
+                regions.push(ConditionalRegion { tokens: next..close + 1, cfg: none });
                 break;
             }
             let attribute = next + 3;
@@ -219,12 +225,17 @@ impl Finder<'_> {
                 let next = self.word(at + 1);
                 let goes_on =
                     [".", "?", "else", "="].contains(&next) || is_pattern && ["|", "if"].contains(&next);
-                if group == Group::Braces && kind != Kind::Statement && (kind == Kind::Item || !goes_on) {
+                if group == Delimiter::Braces
+                    && kind != ConstructKind::Statement
+                    && (kind == ConstructKind::Item || !goes_on)
+                {
                     return (at + 1).min(self.tokens.len());
                 }
             } else if token.closes().is_some() {
                 return at;
-            } else if token.kind == TokenKind::Semi || token.kind == TokenKind::Comma && kind == Kind::Other {
+            } else if token.kind == TokenKind::Semi
+                || token.kind == TokenKind::Comma && kind == ConstructKind::Other
+            {
                 return at + 1;
             }
             at += 1;
@@ -232,20 +243,22 @@ impl Finder<'_> {
         self.tokens.len()
     }
 
-    fn kind_at(&self, mut at: usize) -> Kind {
+    fn kind_at(&self, mut at: usize) -> ConstructKind {
         loop {
             match self.word(at) {
                 "pub" if self.word(at + 1) == "(" => at = self.close_of(at + 1) + 1,
                 "pub" | "unsafe" | "safe" | "async" | "default" | "auto" => at += 1,
-                "extern" if self.word(at + 1) == "crate" => return Kind::Statement,
+                "extern" if self.word(at + 1) == "crate" => return ConstructKind::Statement,
                 "extern" => at += 1,
                 "const" if matches!(self.word(at + 1), "fn" | "unsafe" | "async" | "extern") => at += 1,
-                "fn" | "struct" | "enum" | "impl" | "trait" | "mod" | "macro_rules" => return Kind::Item,
-                "union" if matches!(self.word(at + 2), "{" | "<") => return Kind::Item,
-                "let" | "use" | "static" | "type" | "const" => return Kind::Statement,
+                "fn" | "struct" | "enum" | "impl" | "trait" | "mod" | "macro_rules" => {
+                    return ConstructKind::Item;
+                }
+                "union" if matches!(self.word(at + 2), "{" | "<") => return ConstructKind::Item,
+                "let" | "use" | "static" | "type" | "const" => return ConstructKind::Statement,
                 text if text.starts_with('"') => at += 1,
                 // The block of an `extern "C"`.
-                _ => return Kind::Other,
+                _ => return ConstructKind::Other,
             }
         }
     }
@@ -256,7 +269,7 @@ const STATEMENTS: [&str; 8] = ["{", "if", "match", "for", "while", "loop", "unsa
 
 /// Kind of a construct, by the way in which it ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ConstructKind {
     /// Ends with its first braces or a semicolon.
     Item,
     /// Ends with a semicolon.

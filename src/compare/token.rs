@@ -15,14 +15,14 @@ pub(super) struct Token {
     pub(super) end: usize,
     pub(super) kind: TokenKind,
     /// The innermost delimiters around it.
-    pub(super) group: Group,
+    pub(super) group: Delimiter,
     /// Index of the innermost item around it.
     pub(super) item: Option<usize>,
 }
 
 /// A pair of delimiters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Group {
+pub(super) enum Delimiter {
     /// `{}`, or the file as a whole.
     Braces,
     /// `()`.
@@ -54,21 +54,21 @@ impl Token {
     }
 
     /// Returns the group that this delimiter opens.
-    pub(super) fn opens(&self) -> Option<Group> {
+    pub(super) fn opens(&self) -> Option<Delimiter> {
         match self.kind {
-            TokenKind::OpenBrace => Some(Group::Braces),
-            TokenKind::OpenParen => Some(Group::Parens),
-            TokenKind::OpenBracket => Some(Group::Brackets),
+            TokenKind::OpenBrace => Some(Delimiter::Braces),
+            TokenKind::OpenParen => Some(Delimiter::Parens),
+            TokenKind::OpenBracket => Some(Delimiter::Brackets),
             _ => None,
         }
     }
 
     /// Returns the group that this delimiter closes.
-    pub(super) fn closes(&self) -> Option<Group> {
+    pub(super) fn closes(&self) -> Option<Delimiter> {
         match self.kind {
-            TokenKind::CloseBrace => Some(Group::Braces),
-            TokenKind::CloseParen => Some(Group::Parens),
-            TokenKind::CloseBracket => Some(Group::Brackets),
+            TokenKind::CloseBrace => Some(Delimiter::Braces),
+            TokenKind::CloseParen => Some(Delimiter::Parens),
+            TokenKind::CloseBracket => Some(Delimiter::Brackets),
             _ => None,
         }
     }

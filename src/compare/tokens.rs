@@ -20,7 +20,7 @@ use ra_ap_rustc_lexer::{FrontmatterAllowed, TokenKind, strip_shebang, tokenize};
 use super::layout::without_layout;
 use super::scope::{Item, find_items};
 use super::spelling::{Joint, MAX_TOKENS, Spelled, cut_off, spell};
-use super::token::{Group, Token, spell_tokens};
+use super::token::{Delimiter, Token, spell_tokens};
 use crate::model::finding::{Position, Range};
 use crate::model::path::RelPath;
 
@@ -241,8 +241,8 @@ impl Rust {
         let token = &self.tokens[at];
         match token.kind {
             TokenKind::OpenBrace | TokenKind::CloseBrace | TokenKind::Or => true,
-            TokenKind::Semi => token.group == Group::Braces,
-            TokenKind::Comma => token.group != Group::Parens,
+            TokenKind::Semi => token.group == Delimiter::Braces,
+            TokenKind::Comma => token.group != Delimiter::Parens,
             TokenKind::Eq => is_fat_arrow(at),
             TokenKind::Gt => at > 0 && is_fat_arrow(at - 1),
             TokenKind::CloseBracket => self.ends_attribute(at),
@@ -296,7 +296,7 @@ fn lex(text: &str) -> impl Iterator<Item = Token> {
             | TokenKind::LineComment { .. }
             | TokenKind::BlockComment { .. }
             | TokenKind::Frontmatter { .. } => None,
-            kind => Some(Token { start, end, kind, group: Group::Braces, item: None }),
+            kind => Some(Token { start, end, kind, group: Delimiter::Braces, item: None }),
         }
     })
 }

@@ -264,7 +264,7 @@ pub enum Caching {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search {
     /// Directory where the search starts.
-    pub start: Start,
+    pub start: SearchStart,
     /// True if it continues through all parent directories.
     pub upwards: bool,
     /// Path of the file, relative to each directory.
@@ -273,7 +273,7 @@ pub struct Search {
 
 /// Directory where a tool starts searching for a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Start {
+pub enum SearchStart {
     /// The directory of each file that it checks.
     Files,
     /// Its working directory: the workspace root.
@@ -293,21 +293,21 @@ impl Search {
         let (upwards, place) = text.strip_prefix('^').map_or((false, text), |place| (true, place));
         let of = |start, upwards, name: &str| Self { start, upwards, name: name.to_owned() };
         match place.split_once('/') {
-            Some((".", name)) => of(Start::Root, upwards, name),
-            Some(("~", name)) => of(Start::Home, upwards, name),
+            Some((".", name)) => of(SearchStart::Root, upwards, name),
+            Some(("~", name)) => of(SearchStart::Home, upwards, name),
             Some((variable, name)) if variable.starts_with('$') => {
-                of(Start::Variable(variable[1..].to_owned()), upwards, name)
+                of(SearchStart::Variable(variable[1..].to_owned()), upwards, name)
             }
-            Some(("", _)) => of(Start::Absolute, false, place),
-            _ => of(Start::Files, true, place),
+            Some(("", _)) => of(SearchStart::Absolute, false, place),
+            _ => of(SearchStart::Files, true, place),
         }
     }
 
     /// Returns the environment variable that determines where the search starts.
     pub fn variable(&self) -> Option<&str> {
         match &self.start {
-            Start::Variable(name) => Some(name),
-            Start::Files | Start::Root | Start::Home | Start::Absolute => None,
+            SearchStart::Variable(name) => Some(name),
+            SearchStart::Files | SearchStart::Root | SearchStart::Home | SearchStart::Absolute => None,
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::model::finding::{Diagnostic, Level, Place};
 pub(super) fn plain(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
     check(input, &input.output.stdout)?;
     let stdout = input.scrub.with_plain_names(&input.output.stdout);
-    let mut seen = Seen::default();
+    let mut seen = SeenLines::default();
     let mut diagnostics = BTreeSet::new();
     let all = lines(input, &stdout).filter(|line| !line.trim_ascii().is_empty());
     for line in all.filter(|line| seen.is_new(line)) {
@@ -36,7 +36,7 @@ pub(super) fn by_pattern(input: &Input<'_>, code: i32, pattern: &str) -> Result<
     let pattern = Regex::new(pattern).map_err(|error| Unparsable(format!("invalid pattern: {error}")))?;
     check(input, &input.output.stdout)?;
     check(input, &input.output.stderr)?;
-    let mut seen = Seen::default();
+    let mut seen = SeenLines::default();
     let mut diagnostics = BTreeSet::new();
     let [stdout, stderr] =
         [&input.output.stdout, &input.output.stderr].map(|output| input.scrub.with_plain_names(output));
@@ -54,9 +54,9 @@ pub(super) fn by_pattern(input: &Input<'_>, code: i32, pattern: &str) -> Result<
 /// Hashes of recently seen lines. A line that repeats a million times is parsed once. May forget lines to bound its
 /// size.
 #[derive(Debug, Default)]
-pub(super) struct Seen(HashSet<[u64; 2]>);
+pub(super) struct SeenLines(HashSet<[u64; 2]>);
 
-impl Seen {
+impl SeenLines {
     /// Maximum number of lines to remember.
     const MOST: usize = 1 << 16;
 

@@ -66,7 +66,7 @@ pub fn build_script(printed: &[u8]) -> Reads {
 
 /// Files and variables that a source file mentions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Named {
+pub struct NamedFiles {
     /// Possible files of its `mod` declarations, from the workspace root. Includes every alternative and the file of
     /// every `path` attribute, even if its condition does not hold.
     pub modules: Vec<RelPath>,
@@ -85,23 +85,23 @@ pub struct Named {
 }
 
 /// Scans `source`, the file `file` of the package in `dir`. `is_root` is set for the root of a crate.
-pub fn named(source: &str, file: &RelPath, dir: &RelPath, is_root: bool) -> Named {
+pub fn named(source: &str, file: &RelPath, dir: &RelPath, is_root: bool) -> NamedFiles {
     let tokens = tokens(source);
-    let mut named = Named::default();
+    let mut named = NamedFiles::default();
     let mut modules = Modules::new(file, is_root);
     for (at, token) in tokens.iter().enumerate() {
         let rest = &tokens[at + 1..];
         modules.step(*token, rest, &mut named.modules);
         let beside = |text: &str| join(&file.parent().unwrap_or_default(), text);
-        if let Token::Text(text) = token {
+        if let SourceToken::Text(text) = token {
             named
                 .mentioned
                 .extend(Some(unquoted(text)).filter(|text| is_like_path(text)).map(|text| beside(&text)));
         }
         match (token, rest) {
             (
-                Token::Other("include" | "include_str" | "include_bytes"),
-                [Token::Other("!"), Token::Other(_), rest @ ..],
+                SourceToken::Other("include" | "include_str" | "include_bytes"),
+                [SourceToken::Other("!"), SourceToken::Other(_), rest @ ..],
             ) => match argument(rest) {
                 Argument::Path(text) => named.included.push(beside(&text)),
                 Argument::InPackage(text) => named.included.push(join(dir, text.trim_start_matches('/'))),
@@ -111,10 +111,10 @@ pub fn named(source: &str, file: &RelPath, dir: &RelPath, is_root: bool) -> Name
                 Argument::Open => named.is_open = true,
             },
             (
-                Token::Other("env" | "option_env"),
-                [Token::Other("!"), Token::Other(_), Token::Text(name), ..],
+                SourceToken::Other("env" | "option_env"),
+                [SourceToken::Other("!"), SourceToken::Other(_), SourceToken::Text(name), ..],
             ) => named.variables.push(unquoted(name)),
-            (Token::Other("doc"), [Token::Other(")" | ","), ..]) => named.tests_for_doc = true,
+            (SourceToken::Other("doc"), [SourceToken::Other(")" | ","), ..]) => named.tests_for_doc = true,
             _ => {}
         }
     }
@@ -148,27 +148,29 @@ impl Modules {
         Self { bases, dir, inline: Vec::new(), depth: 0, paths: Vec::new() }
     }
 
-    fn step(&mut self, token: Token<'_>, rest: &[Token<'_>], found: &mut Vec<RelPath>) {
+    fn step(&mut self, token: SourceToken<'_>, rest: &[SourceToken<'_>], found: &mut Vec<RelPath>) {
         match (token, rest) {
-            (Token::Other("mod"), [Token::Other(name), Token::Other(";"), ..]) => self.declare(name, found),
-            (Token::Other("mod"), [Token::Other(name), Token::Other("{"), ..]) => {
+            (SourceToken::Other("mod"), [SourceToken::Other(name), SourceToken::Other(";"), ..]) => {
+                self.declare(name, found)
+            }
+            (SourceToken::Other("mod"), [SourceToken::Other(name), SourceToken::Other("{"), ..]) => {
                 let mut dirs = std::mem::take(&mut self.paths);
                 dirs.push(name.trim_start_matches("r#").to_owned());
                 self.inline.push((dirs, self.depth + 1));
             }
-            (Token::Other("path"), [Token::Other("="), Token::Text(text), ..]) => {
+            (SourceToken::Other("path"), [SourceToken::Other("="), SourceToken::Text(text), ..]) => {
                 self.paths.push(unquoted(text));
             }
-            (Token::Other("{"), _) => {
+            (SourceToken::Other("{"), _) => {
                 self.depth += 1;
                 self.paths.clear();
             }
-            (Token::Other("}"), _) => {
+            (SourceToken::Other("}"), _) => {
                 self.inline.pop_if(|(_, depth)| *depth == self.depth);
                 self.depth = self.depth.saturating_sub(1);
                 self.paths.clear();
             }
-            (Token::Other(";"), _) => self.paths.clear(),
+            (SourceToken::Other(";"), _) => self.paths.clear(),
             _ => {}
         }
     }
@@ -190,14 +192,14 @@ impl Modules {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Token<'a> {
+enum SourceToken<'a> {
     /// String literal.
     Text(&'a str),
     Other(&'a str),
 }
 
 /// Returns the tokens of `source` without whitespace and comments.
-fn tokens(source: &str) -> Vec<Token<'_>> {
+fn tokens(source: &str) -> Vec<SourceToken<'_>> {
     let start = strip_shebang(source).unwrap_or(0);
     let mut at = start;
     let mut tokens = Vec::new();
@@ -207,9 +209,9 @@ fn tokens(source: &str) -> Vec<Token<'_>> {
         match token.kind {
             TokenKind::Whitespace | TokenKind::LineComment { .. } | TokenKind::BlockComment { .. } => {}
             TokenKind::Literal { kind: LiteralKind::Str { .. } | LiteralKind::RawStr { .. }, .. } => {
-                tokens.push(Token::Text(text));
+                tokens.push(SourceToken::Text(text));
             }
-            _ => tokens.push(Token::Other(text)),
+            _ => tokens.push(SourceToken::Other(text)),
         }
     }
     tokens
@@ -226,8 +228,8 @@ enum Argument {
 }
 
 /// Reads the argument of a macro that reads a file. `tokens` start after the opening delimiter.
-fn argument(tokens: &[Token<'_>]) -> Argument {
-    use Token::{Other, Text};
+fn argument(tokens: &[SourceToken<'_>]) -> Argument {
+    use SourceToken::{Other, Text};
     if let [Text(text), Other(")" | "]" | "}" | ","), ..] = tokens {
         return Argument::Path(unquoted(text));
     }
@@ -324,7 +326,7 @@ mod tests {
         assert_eq!(reads, Reads { files: vec!["a b".into(), "c".into()], variables: vec!["V".into()] });
     }
 
-    fn of(source: &str) -> Named {
+    fn of(source: &str) -> NamedFiles {
         named(source, &RelPath::new("a/src/lib.rs"), &RelPath::new("a"), true)
     }
 

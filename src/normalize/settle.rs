@@ -15,11 +15,11 @@ pub enum Unsettled {
     /// Columns count bytes and must be converted to characters.
     ByteColumns,
     /// Which side of a diff a file matches, and how the file ends.
-    Diff(Vec<diff::Open>),
+    Diff(Vec<diff::OpenChange>),
     /// Lines of keys in manifests.
     Manifests,
     /// Line endings, and places in configuration files.
-    Rustfmt(rustfmt::Open),
+    Rustfmt(rustfmt::OpenQuestions),
 }
 
 impl Parsed {

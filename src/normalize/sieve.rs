@@ -6,7 +6,7 @@
 use regex::Regex;
 
 use super::Scrub;
-use super::lines::{LONGEST, Seen, matches};
+use super::lines::{LONGEST, SeenLines, matches};
 use crate::model::halt::{Halt, Pace};
 use crate::model::tool::{Parse, Tool};
 
@@ -15,7 +15,7 @@ use crate::model::tool::{Parse, Tool};
 pub struct Sieve<'a> {
     /// Lines that match are needed; without one, all lines that are not blank.
     pattern: Option<Regex>,
-    seen: Seen,
+    seen: SeenLines,
     scrub: &'a Scrub,
     /// Whether there was a line that can be quoted: the first one is, if there is no finding.
     has_text: bool,
@@ -36,7 +36,7 @@ impl<'a> Sieve<'a> {
         if scrub.has_odd_names() {
             return None;
         }
-        let (seen, pace) = (Seen::default(), Pace::new(halt));
+        let (seen, pace) = (SeenLines::default(), Pace::new(halt));
         Some(Self { pattern, seen, scrub, has_text: false, pace, is_over: false })
     }
 

@@ -35,7 +35,7 @@ pub fn locate(cwd: &Path, manifest_path: Option<&Path>, env: &Env) -> Result<Loc
     let start = manifest.as_deref().and_then(Path::parent).unwrap_or(cwd);
     workspace::refuse_special(start, manifest.as_deref())?;
     let programs = Programs::new(env, start)?;
-    let request = workspace::Request {
+    let request = workspace::WorkspaceRequest {
         cargo: programs.cargo().to_path_buf(),
         manifest_path: manifest_path.map(Path::to_path_buf),
         cwd: cwd.to_path_buf(),
@@ -85,9 +85,9 @@ pub fn forget_changed(around: &mut Around, run: &Finished) -> usize {
 }
 
 /// The fields in which diagnostics of one finding agree.
-type Key = (Place, Text, Text, Text, Option<Box<FailedTest>>);
+type DiagnosticKey = (Place, Text, Text, Text, Option<Box<FailedTest>>);
 
-fn key(diagnostic: &Diagnostic) -> Key {
+fn key(diagnostic: &Diagnostic) -> DiagnosticKey {
     let Diagnostic { place, ns, rule, message, test, .. } = diagnostic;
     (place.clone(), ns.clone(), rule.clone(), message.clone(), test.clone())
 }

@@ -27,26 +27,26 @@ use crate::model::task::{Status, TaskIx};
 use crate::model::text::Text;
 use crate::model::tool::{Tool, ToolId};
 use crate::report::finished::{Finding, Finished, Gone, ReadError, Tasks};
-use crate::report::{self, Artifacts, Difference as Differing, difference};
+use crate::report::{self, Artifacts, Difference, difference};
 use crate::scan::{Env, StopReason};
 use crate::workspace::{self, LoadError};
 
 /// Judgement of a finished run.
 #[derive(Debug)]
-pub struct Judged {
+pub struct JudgedRun {
     /// Outcome according to the configuration and baseline of this checkout, as for `check`. `None` if the run has another
     /// plan.
     pub outcome: Option<Outcome>,
     /// Differences between its plan and the one of this checkout, and between its tools and the locked versions if these are
     /// required.
-    pub drift: Vec<Difference>,
+    pub drift: Vec<CheckoutDifference>,
     /// Errors in the artifacts, each with its place.
     pub violations: Vec<String>,
 }
 
 /// A difference between the run and this checkout.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
+pub struct CheckoutDifference {
     /// Field of `run.json`, or description.
     pub what: String,
     /// Value in the run.
@@ -77,18 +77,18 @@ pub fn judge_finished(
     artifacts: &Artifacts,
     baseline: &BTreeMap<String, Vec<Entry>>,
     strict: Strict,
-) -> Result<Judged, NotJudged> {
+) -> Result<JudgedRun, NotJudged> {
     let violations: Vec<_> = artifacts.violations().iter().map(ToString::to_string).collect();
     let (run, tasks) = match artifacts.read() {
         Ok(read) => read,
         // The violations already name the error and its place.
         Err(ReadError::Content { .. }) if !violations.is_empty() => {
-            return Ok(Judged { outcome: None, drift: Vec::new(), violations });
+            return Ok(JudgedRun { outcome: None, drift: Vec::new(), violations });
         }
         Err(error) => return Err(error.into()),
     };
     let drift = drift(project, artifacts, &run, &tasks);
-    let mut judged = Judged { outcome: None, drift, violations };
+    let mut judged = JudgedRun { outcome: None, drift, violations };
     if !judged.drift.is_empty() {
         return Ok(judged);
     }
@@ -114,7 +114,7 @@ pub fn judge_finished(
 }
 
 /// Returns the differences between the plan of the run and the one of this checkout.
-fn drift(project: &Project, artifacts: &Artifacts, run: &Finished, tasks: &Tasks) -> Vec<Difference> {
+fn drift(project: &Project, artifacts: &Artifacts, run: &Finished, tasks: &Tasks) -> Vec<CheckoutDifference> {
     let Project { workspace, plan, .. } = project;
     let there: Value = serde_json::from_slice(&artifacts.run).unwrap_or_default();
     let here = report::planned(workspace, plan);
@@ -122,22 +122,20 @@ fn drift(project: &Project, artifacts: &Artifacts, run: &Finished, tasks: &Tasks
     for (key, here) in here.iter().filter(|(key, _)| !["batches", "schema"].contains(&key.as_str())) {
         if let Some(found) = difference(there.get(key).unwrap_or(&Value::Null), here) {
             let what = if found.place.is_empty() { key.clone() } else { format!("{key}.{}", found.place) };
-            drift.push(Difference { what, there: text(found.left), here: text(found.right) });
+            drift.push(CheckoutDifference { what, there: text(found.left), here: text(found.right) });
         }
     }
     if project.locked {
         let of = |tool: &Tool| run.run.tools.iter().find(|other| other.name == tool.name)?.version.clone();
         let versions: Vec<_> = plan.graph.tools.iter().map(of).collect();
-        drift.extend(lock::drift_of(project, &versions, "run.json").into_iter().map(|drift| Difference {
-            what: drift.what,
-            there: drift.here.value,
-            here: drift.configured.value,
+        drift.extend(lock::drift_of(project, &versions, "run.json").into_iter().map(|drift| {
+            CheckoutDifference { what: drift.what, there: drift.here.value, here: drift.configured.value }
         }));
     }
     let as_of = run.report.as_of.as_deref().and_then(|day| day.parse::<Date>().ok());
     let earlier = as_of.and_then(|there| Some((there, commit_day(project)?)));
     if let Some((there, commit)) = earlier.filter(|(there, commit)| there < commit) {
-        drift.push(Difference {
+        drift.push(CheckoutDifference {
             what: "date for expiry of suppressions".to_owned(),
             there: there.to_string(),
             here: format!("{commit} (date of the commit) or later"),
@@ -152,7 +150,7 @@ fn drift(project: &Project, artifacts: &Artifacts, run: &Finished, tasks: &Tasks
                 plan.graph.tool(at.tool).name == line.tool && at.unit.path(workspace).to_string() == line.unit
             };
             let here = plan.graph.tasks.iter().find(named);
-            Difference {
+            CheckoutDifference {
                 what: format!("id of task {}:{}", line.tool, line.unit),
                 there: text(Some(line.task_id.clone().into())),
                 here: here.map_or("no such task".to_owned(), |task| text(Some(task.id.to_string().into()))),
@@ -382,8 +380,8 @@ fn compare(project: &Project, artifacts: &Artifacts, outcome: &Outcome) -> Vec<S
     all
 }
 
-fn mismatch(file: &str, before: &str, found: Differing) -> String {
-    let Differing { place, left, right, is_reordered } = found;
+fn mismatch(file: &str, before: &str, found: Difference) -> String {
+    let Difference { place, left, right, is_reordered } = found;
     match is_reordered {
         true => format!("{file}: {before}`{place}` is not sorted"),
         false => {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use crate::compare::golden::{self, Difference, Mismatch};
+use crate::compare::golden::{self, GoldenDifference, Mismatch};
 use crate::model::finding::{Diagnostic, Level, Place, Position, Range, Related};
 use crate::model::golden::{Printed, path, tool_of};
 use crate::model::path::RelPath;
@@ -53,8 +53,14 @@ impl<'a> Goldens<'a> {
     }
 }
 
-fn diagnostic(tool: &Tool, unit: Unit, path: RelPath, printed: Printed, found: Difference) -> Diagnostic {
-    let Difference { what, line, diff, .. } = found;
+fn diagnostic(
+    tool: &Tool,
+    unit: Unit,
+    path: RelPath,
+    printed: Printed,
+    found: GoldenDifference,
+) -> Diagnostic {
+    let GoldenDifference { what, line, diff, .. } = found;
     let message = match what {
         Mismatch::Missing => "there is no golden file yet; `cargo genti run --bless` writes it".to_owned(),
         Mismatch::Exit(code) => format!("exited with `{}`, and its golden file has `{code}`", printed.code),

@@ -23,7 +23,7 @@ use crate::model::text::Text;
 use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{self, Gap, Normalized, Parsed, Unparsable};
-use crate::scan::{Ended, Piece, StepRun, StopReason};
+use crate::scan::{Ended, StepPiece, StepRun, StopReason};
 
 /// Results of a tool from the artifacts of a finished run.
 pub(super) struct Stated {
@@ -156,14 +156,14 @@ impl<'a> Ledger<'a> {
         let tool = self.plan.step(run.step).tool;
         let mut pieces = run.pieces.into_iter().peekable();
         let is_verdict =
-            |next: &Piece<Normalized>| next.is_second && matches!(next.ended, Ended::Judged(Ok(_)));
+            |next: &StepPiece<Normalized>| next.is_second && matches!(next.ended, Ended::Judged(Ok(_)));
         let tells_apart = self.plan.graph.tool(tool).tells_style_apart();
         while let Some(mut piece) = pieces.next() {
             if piece.is_second && tells_apart && !is_verdict(&piece) {
                 continue;
             }
             if let Ended::Judged(Ok(first)) = &mut piece.ended
-                && let Some(Piece { ended: Ended::Judged(Ok(second)), .. }) = pieces.next_if(is_verdict)
+                && let Some(StepPiece { ended: Ended::Judged(Ok(second)), .. }) = pieces.next_if(is_verdict)
             {
                 *first = std::mem::take(first).and(second);
             }

@@ -98,7 +98,7 @@ impl Varies {
     /// Reports the first of `differences`. For a wrong cached result, a finding that only one side has is preferred.
     fn new(
         (tool, unit): &Owner,
-        mut differences: Vec<Found>,
+        mut differences: Vec<FieldDifference>,
         is_cached: bool,
         between: [usize; 2],
         runs: usize,
@@ -152,9 +152,9 @@ impl<'a> Cached<'a> {
 /// A tool and a unit, if known.
 type Owner = (Option<String>, Option<String>);
 /// A field and its values on both sides.
-type Found = [String; 3];
+type FieldDifference = [String; 3];
 /// Differences by owner, at least one each.
-type All = BTreeMap<Owner, Vec<Found>>;
+type All = BTreeMap<Owner, Vec<FieldDifference>>;
 
 /// Field name for a finding that only one side has.
 const FINDING: &str = "finding";
@@ -186,7 +186,7 @@ fn compare(workspace: &Workspace, a: &Witness, b: &Witness) -> All {
     all
 }
 
-fn add(all: &mut All, owner: Owner, found: Found) {
+fn add(all: &mut All, owner: Owner, found: FieldDifference) {
     all.entry(owner).or_default().push(found);
 }
 
@@ -236,7 +236,7 @@ fn of_findings(workspace: &Workspace, a: &Witness, b: &Witness, all: &mut All) {
 }
 
 /// Returns the first field that differs between two findings about the same place. Derived fields come last.
-fn of_finding(a: &Value, b: &Value) -> Found {
+fn of_finding(a: &Value, b: &Value) -> FieldDifference {
     let said = |finding: &Value| {
         let mut finding = finding.clone();
         if let Some(fields) = finding.as_object_mut() {
@@ -296,16 +296,16 @@ fn of_numbers(workspace: &Workspace, a: &Outcome, b: &Outcome, all: &mut All) {
     }
 }
 
-fn first_difference(a: &Value, b: &Value) -> Option<Found> {
+fn first_difference(a: &Value, b: &Value) -> Option<FieldDifference> {
     let found = difference(a, b)?;
     Some([found.place, text(found.left), text(found.right)])
 }
 
-fn sides(field: &str, a: &Value, b: &Value) -> Found {
+fn sides(field: &str, a: &Value, b: &Value) -> FieldDifference {
     [field.to_owned(), text(Some(a.clone())), text(Some(b.clone()))]
 }
 
-fn prefixed(with: &str, [field, left, right]: Found) -> Found {
+fn prefixed(with: &str, [field, left, right]: FieldDifference) -> FieldDifference {
     [format!("{with}{field}"), left, right]
 }
 

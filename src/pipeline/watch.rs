@@ -26,11 +26,11 @@ use crate::workspace;
 pub(super) struct Watch<'a> {
     project: &'a Project,
     files: Vec<RelPath>,
-    state: Mutex<State>,
+    state: Mutex<WatchState>,
 }
 
 #[derive(Default)]
-struct State {
+struct WatchState {
     /// Stamp of each file at the last check.
     seen: Vec<Option<Stamp>>,
     /// Running steps, each with the number of rewrites before it started.
@@ -57,7 +57,7 @@ impl<'a> Watch<'a> {
         let files: BTreeSet<_> = ROOT_INPUTS.map(RelPath::new).into_iter().chain(manifests).collect();
         let files: Vec<_> = files.into_iter().filter(|_| is_due).collect();
         let seen = files.iter().map(|path| workspace::stamp_of(&project.workspace, path)).collect();
-        Self { project, files, state: Mutex::new(State { seen, ..State::default() }) }
+        Self { project, files, state: Mutex::new(WatchState { seen, ..WatchState::default() }) }
     }
 
     /// Returns the reason why `step` must not start, if any. Otherwise records that it runs.
@@ -121,7 +121,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Checks the files for changes since the last check.
-    fn look(&self, state: &mut State) {
+    fn look(&self, state: &mut WatchState) {
         let Project { workspace, plan, .. } = self.project;
         let suspects = std::mem::take(&mut state.suspects);
         for (path, seen) in self.files.iter().zip(&mut state.seen) {
@@ -171,7 +171,7 @@ impl<'a> Watch<'a> {
         tools.iter().map(name).collect::<Vec<_>>().join(" or ")
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, WatchState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -59,16 +59,16 @@ fn by_path(workspace: &Workspace, graph: &Graph, ordered: &[Ordered]) -> Result<
         _ if graph.tool(graph.task(task).tool).takes_all() => None,
         unit => unit.package(workspace),
     };
-    let mut packages: BTreeMap<Option<PackageId>, OfPackage> = BTreeMap::new();
+    let mut packages: BTreeMap<Option<PackageId>, PackageTasks> = BTreeMap::new();
     for (place, &Ordered { task, class }) in ordered.iter().enumerate() {
         let package =
-            packages.entry(of(task)).or_insert_with(|| OfPackage { class, place, tasks: BTreeMap::new() });
+            packages.entry(of(task)).or_insert_with(|| PackageTasks { class, place, tasks: BTreeMap::new() });
         package.tasks.entry(graph.task(task).tool).or_default().push(task);
     }
     let mut packages: Vec<_> = packages.into_values().collect();
     packages.sort_by_key(|package| (package.class, package.place));
     let tools = graph.needs_first();
-    let cut = |OfPackage { class, tasks, .. }: OfPackage| {
+    let cut = |PackageTasks { class, tasks, .. }: PackageTasks| {
         let mut steps = Vec::new();
         for (tool, tasks) in tools.iter().filter_map(|tool| tasks.get_key_value(tool)) {
             steps.extend(Cutter::new(workspace, graph, *tool, tasks)?.auto());
@@ -79,7 +79,7 @@ fn by_path(workspace: &Workspace, graph: &Graph, ordered: &[Ordered]) -> Result<
 }
 
 /// The tasks of one package.
-struct OfPackage {
+struct PackageTasks {
     /// Class of the first task.
     class: u32,
     /// Position of the first task in the order.
@@ -159,13 +159,13 @@ struct Cutter<'a> {
     tool: &'a Tool,
     /// Tasks that may share a process, because the options that appear once per command line (such as the
     /// edition) are the same.
-    groups: Vec<Vec<Item>>,
+    groups: Vec<Vec<BatchItem>>,
     /// Bytes of a command line that are available for units.
     room: usize,
 }
 
 #[derive(Clone, Copy)]
-struct Item {
+struct BatchItem {
     task: TaskIx,
     bytes: u64,
     argv: usize,
@@ -186,17 +186,17 @@ impl<'a> Cutter<'a> {
             let Task { unit, bytes, .. } = *graph.task(at);
             let argv = command::argument_len(workspace, tool, unit);
             let hash = Digest::of_bytes(unit.path(workspace).as_bytes()).low_u64();
-            Item { task: at, bytes, argv, hash }
+            BatchItem { task: at, bytes, argv, hash }
         };
         let items: Vec<_> = tasks.par_iter().map(item).collect();
-        if let Some(Item { task, argv: len, .. }) = items.iter().find(|item| item.argv > room) {
+        if let Some(BatchItem { task, argv: len, .. }) = items.iter().find(|item| item.argv > room) {
             let path = graph.task(*task).unit.path(workspace).clone();
             return Err(PlanError::ArgumentTooLong { path, tool: tool.name.clone(), len: *len, cap: room });
         }
         if tool.per != Per::TargetRoot && tool.per != Per::TestTarget {
             return Ok(Self { id, tool, groups: vec![items], room });
         }
-        let mut groups: Vec<(&str, Vec<Item>)> = Vec::new();
+        let mut groups: Vec<(&str, Vec<BatchItem>)> = Vec::new();
         for item in items {
             let target = graph.task(item.task).unit.target(workspace);
             let edition = target.map_or("", |target| target.edition.as_str());
@@ -218,7 +218,7 @@ impl<'a> Cutter<'a> {
         for group in &self.groups {
             // A task over the caps stands alone. Otherwise the cuts that isolate it would leave its
             // neighbours in small chunks.
-            let may_share = |item: &Item| self.tool.takes_many() && item.bytes < self.tool.caps.bytes;
+            let may_share = |item: &BatchItem| self.tool.takes_many() && item.bytes < self.tool.caps.bytes;
             for part in group.chunk_by(|left, right| may_share(left) && may_share(right)) {
                 self.split(part, &mut steps);
             }
@@ -237,7 +237,7 @@ impl<'a> Cutter<'a> {
     /// Cuts `items` at the smallest path hash until every chunk is within the caps. Does so in one pass: a
     /// task begins a chunk if and only if the stretch between its neighbours with smaller hashes (left,
     /// inclusive, and right, exclusive) exceeds the caps.
-    fn split(&self, items: &[Item], steps: &mut Vec<Step>) {
+    fn split(&self, items: &[BatchItem], steps: &mut Vec<Step>) {
         let sums: Vec<_> = std::iter::once((0, 0))
             .chain(items.iter().scan((0, 0), |(bytes, argv), item| {
                 (*bytes, *argv) = (*bytes + item.bytes, *argv + item.argv);
@@ -266,7 +266,7 @@ impl<'a> Cutter<'a> {
     }
 
     /// Packs `items` into as few processes as the command line allows.
-    fn steps(&self, items: &[Item]) -> Vec<Step> {
+    fn steps(&self, items: &[BatchItem]) -> Vec<Step> {
         let mut steps = Vec::new();
         let mut start = 0;
         let mut argv = 0;
@@ -282,7 +282,7 @@ impl<'a> Cutter<'a> {
         steps
     }
 
-    fn step(&self, items: &[Item]) -> Step {
+    fn step(&self, items: &[BatchItem]) -> Step {
         Step { tool: self.id, tasks: items.iter().map(|item| item.task).collect() }
     }
 }

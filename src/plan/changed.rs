@@ -26,11 +26,11 @@ const ABOVE: [&[u8]; 8] = [
 ];
 
 /// The set of changed files.
-pub(super) struct Changed<'a> {
+pub(super) struct ChangedPaths<'a> {
     files: &'a BTreeSet<RelPath>,
 }
 
-impl<'a> Changed<'a> {
+impl<'a> ChangedPaths<'a> {
     /// Returns `None` if the changes may affect every result.
     pub(super) fn new(files: &'a BTreeSet<RelPath>, tools: &[Tool]) -> Result<Option<Self>, PlanError> {
         let globs = tools.iter().map(Globs::new).collect::<Result<Vec<_>, _>>()?;

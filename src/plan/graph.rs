@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
-use super::changed::Changed;
+use super::changed::ChangedPaths;
 use super::globs::{Globs, is_own};
 use super::select::PlanError;
 use crate::model::digest::{ContentHash, Digest, Explanation, Hasher, Sink};
@@ -28,7 +28,7 @@ pub(super) struct Scope<'a> {
     /// Those of them that changed, or all of them if there is no `--since`, sorted.
     pub(super) packages: &'a [PackageId],
     /// Changed files, if the run is narrowed to them.
-    pub(super) changed: Option<&'a Changed<'a>>,
+    pub(super) changed: Option<&'a ChangedPaths<'a>>,
 }
 
 /// Builds the graph of `tools` (sorted by name) over `scope`.
@@ -262,14 +262,14 @@ impl<'a> Inputs<'a> {
     }
 
     /// Returns the part of the id that all tasks of a tool share.
-    fn shared<'b>(&'b self, tool: &'b Tool, globs: &Globs, needed: Digest) -> Shared<'b> {
+    fn shared<'b>(&'b self, tool: &'b Tool, globs: &Globs, needed: Digest) -> SharedFields<'b> {
         let further = match globs.inputs.is_empty() {
             true => files_digest(std::iter::empty()),
             false => files_digest(self.workspace.files.iter().filter(|file| globs.is_input(&file.path))),
         };
         let selection =
             tool.uses_selection().then_some((self.selection, self.workspace, self.scope.packages));
-        Shared { tool, selection, further, needed }
+        SharedFields { tool, selection, further, needed }
     }
 
     fn parts(&self, tool: &Tool, unit: Unit, declared: Digest, shared: Digest) -> TaskParts<'_> {
@@ -445,20 +445,20 @@ impl ContentHash for TaskParts<'_> {
 
 /// The hashed fields that all tasks of a tool share: its definition, the selection if it uses that, and the
 /// digests of its `inputs` and of the tasks it needs.
-struct Shared<'a> {
+struct SharedFields<'a> {
     tool: &'a Tool,
     selection: Option<(&'a Selection, &'a Workspace, &'a [PackageId])>,
     further: Digest,
     needed: Digest,
 }
 
-impl Shared<'_> {
+impl SharedFields<'_> {
     fn digest(&self) -> Digest {
         Digest::of("genti.tool.2", self)
     }
 }
 
-impl ContentHash for Shared<'_> {
+impl ContentHash for SharedFields<'_> {
     fn feed(&self, sink: &mut dyn Sink) {
         self.tool.feed(sink);
         if let Some((selection, workspace, packages)) = self.selection {

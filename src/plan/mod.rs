@@ -30,7 +30,7 @@ pub use fix::fix_command;
 pub use risk::Facts;
 pub use select::PlanError;
 
-use changed::Changed;
+use changed::ChangedPaths;
 use config::{BaselineConfig, PolicyConfig};
 
 use crate::model::digest::Explanation;
@@ -84,7 +84,7 @@ pub fn plan(
         tools.sort_by(|a, b| a.name.cmp(&b.name));
     }
     let changed = match &facts.changed {
-        Some(files) if selection.since.is_some() => Changed::new(files, &tools)?,
+        Some(files) if selection.since.is_some() => ChangedPaths::new(files, &tools)?,
         _ => None,
     };
     let packages = match &changed {

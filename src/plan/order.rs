@@ -30,7 +30,7 @@ pub(super) fn sort(workspace: &Workspace, graph: &Graph, policy: &Policy, risks:
     let mut keyed: Vec<_> = (0..)
         .map(TaskIx)
         .zip(graph.tasks.iter().zip(classes))
-        .map(|(at, (task, class))| Key::new(workspace, graph, task, at, policy.seed, class))
+        .map(|(at, (task, class))| SortKey::new(workspace, graph, task, at, policy.seed, class))
         .collect();
     // The tasks of each tool are already sorted by path, which makes a merge sort fast.
     keyed.sort();
@@ -39,7 +39,7 @@ pub(super) fn sort(workspace: &Workspace, graph: &Graph, policy: &Policy, risks:
 
 /// Sort key of a task. The fields are compared in this order.
 #[derive(PartialEq, Eq)]
-struct Key<'a> {
+struct SortKey<'a> {
     class: u32,
     level: u32,
     shuffle: u64,
@@ -51,7 +51,7 @@ struct Key<'a> {
     tool: ToolId,
 }
 
-impl Ord for Key<'_> {
+impl Ord for SortKey<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         let urgency = |key: &Self| (key.class, key.level, key.shuffle);
         urgency(self).cmp(&urgency(other)).then_with(|| match self.tool == other.tool {
@@ -61,13 +61,13 @@ impl Ord for Key<'_> {
     }
 }
 
-impl PartialOrd for Key<'_> {
+impl PartialOrd for SortKey<'_> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl<'a> Key<'a> {
+impl<'a> SortKey<'a> {
     fn new(
         workspace: &'a Workspace,
         graph: &Graph,

@@ -41,21 +41,21 @@ pub(super) fn write_document(
     values: &Map<String, Value>,
     lists: &Lists<'_>,
 ) -> io::Result<()> {
-    let mut stream = Stream { out, buffer: Vec::new() };
+    let mut stream = DocumentWriter { out, buffer: Vec::new() };
     stream.object(Some(Indent { at: 0, most: depth }), values, lists)?;
     stream.buffer.push(b'\n');
     stream.flush()
 }
 
 /// A document that is being written.
-struct Stream<'w> {
+struct DocumentWriter<'w> {
     out: &'w mut dyn Write,
     buffer: Vec<u8>,
 }
 
-/// Writer for the items of one list in a [`Stream`].
+/// Writer for the items of one list in a [`DocumentWriter`].
 pub(super) struct Items<'s, 'w> {
-    stream: &'s mut Stream<'w>,
+    stream: &'s mut DocumentWriter<'w>,
     inner: Option<Indent>,
     count: usize,
 }
@@ -80,7 +80,7 @@ impl Items<'_, '_> {
     }
 }
 
-impl Stream<'_> {
+impl DocumentWriter<'_> {
     /// Buffer size from which on the buffer is written out.
     const LONG: usize = 64 << 10;
 
@@ -279,7 +279,7 @@ mod tests {
         let lists: &Lists<'_> = &[("list", &|list| (0..1000).try_for_each(|_| list.push(&item)))];
         write_document(&mut pieces, usize::MAX, &Map::new(), lists).unwrap();
         assert!(
-            pieces.0.len() > 10 && pieces.0.iter().all(|len| *len < Stream::LONG + 2000),
+            pieces.0.len() > 10 && pieces.0.iter().all(|len| *len < DocumentWriter::LONG + 2000),
             "{:?}",
             pieces.0
         );

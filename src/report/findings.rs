@@ -4,13 +4,15 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::finished::{Finding, Generated, GeneratedFile, GeneratedUnit, Gone, Incomplete, Report};
+use super::finished::{
+    Finding, FinishedReport, GeneratedFileReport, GeneratedReport, GeneratedUnitReport, Gone, Incomplete,
+};
 use super::finished::{Suppression, ToolReport};
 use super::{SCHEMA, canonical};
 use crate::model::blind_spot::BlindSpot;
 use crate::model::finding::{FailedTest, Fix, Place, Range, Related, Site};
 
-impl Report {
+impl FinishedReport {
     /// Streams `report.json`, because there may be hundreds of thousands of findings.
     ///
     /// # Errors
@@ -78,10 +80,10 @@ fn blind_spot(spot: &BlindSpot) -> Value {
     json!({ "kind": spot.kind.as_str(), "path": spot.path.to_string(), "reason": spot.reason })
 }
 
-fn generated(generated: &Generated) -> Value {
+fn generated(generated: &GeneratedReport) -> Value {
     let file =
-        |file: &GeneratedFile| json!({ "bytes": file.bytes, "digest": file.digest, "path": file.path });
-    let unit = |unit: &GeneratedUnit| json!({ "files": unit.files.iter().map(file).collect::<Vec<_>>(), "inputs": unit.inputs });
+        |file: &GeneratedFileReport| json!({ "bytes": file.bytes, "digest": file.digest, "path": file.path });
+    let unit = |unit: &GeneratedUnitReport| json!({ "files": unit.files.iter().map(file).collect::<Vec<_>>(), "inputs": unit.inputs });
     json!({
         "checked_in": generated.checked_in,
         "package": generated.package,

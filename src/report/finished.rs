@@ -15,10 +15,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 pub use self::findings::{
-    Finding, Generated, GeneratedFile, GeneratedUnit, Gone, Incomplete, Report, Suppression, ToolReport,
+    Finding, FinishedReport, GeneratedFileReport, GeneratedReport, GeneratedUnitReport, Gone, Incomplete,
+    Suppression, ToolReport,
 };
-pub use self::run::{Batch, Run, Selection, Step, Tool};
-pub use self::tasks::{BatchLine, CompareLine, ReportLine, Stages, TaskLine, Tasks, Timing};
+pub use self::run::{RunBatch, RunSelection, RunStep, RunSummary, Tool};
+pub use self::tasks::{BatchLine, CompareLine, ReportLine, Stages, TaskLine, TaskTiming, Tasks};
 use super::{Artifacts, SCHEMA};
 
 /// A finished run without its tasks. [`Tasks`] may be a hundred times as large, so it is read only by reports that show
@@ -26,9 +27,9 @@ use super::{Artifacts, SCHEMA};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finished {
     /// `run.json`: what was run, in which batches, and how it ended.
-    pub run: Run,
+    pub run: RunSummary,
     /// `report.json`: findings, states and verdicts.
-    pub report: Report,
+    pub report: FinishedReport,
 }
 
 /// How a run ended.
@@ -91,7 +92,7 @@ impl Finished {
     ///
     /// If an artifact is invalid, has a newer schema, or belongs to another run.
     pub fn read(run: &[u8], report: &[u8]) -> Result<Self, ReadError> {
-        Self::of(run, Report::read(report)?)
+        Self::of(run, FinishedReport::read(report)?)
     }
 
     /// Reads `run.json` and combines it with `report`, which must be from the same run.
@@ -99,8 +100,8 @@ impl Finished {
     /// # Errors
     ///
     /// If `run` is invalid, has a newer schema, or belongs to another run.
-    pub fn of(run: &[u8], report: Report) -> Result<Self, ReadError> {
-        let run: Run = json("run.json", run)?;
+    pub fn of(run: &[u8], report: FinishedReport) -> Result<Self, ReadError> {
+        let run: RunSummary = json("run.json", run)?;
         let mixed = |file, difference| Err(ReadError::Mixed { file, difference });
         if !run.tools.iter().map(|tool| &tool.name).eq(report.tools.iter().map(|tool| &tool.name)) {
             return mixed("report.json", "different tools");
@@ -127,7 +128,7 @@ impl Finished {
         tool.on_demand || (self.task_count_of(&tool.name) == 0 && !tool.configured)
     }
 
-    fn steps(&self) -> impl Iterator<Item = &Step> {
+    fn steps(&self) -> impl Iterator<Item = &RunStep> {
         self.run.batches.iter().flat_map(|batch| &batch.steps)
     }
 
@@ -150,7 +151,7 @@ impl Artifacts {
     }
 }
 
-impl Report {
+impl FinishedReport {
     /// Reads `report.json`.
     ///
     /// # Errors

@@ -22,12 +22,12 @@ pub fn render(run: &Finished, base: &RelPath) -> Vec<u8> {
         for gap in &report.incomplete {
             let unit = if gap.unit == "." { String::new() } else { format!("{}: ", gap.unit) };
             let title = format!("{}: no result", tool.name);
-            commands.push(Command { level, place: None, title, message: format!("{unit}{}", gap.reason) });
+            commands.push(Annotation { level, place: None, title, message: format!("{unit}{}", gap.reason) });
         }
         for who in &report.leaky {
             let unit = if who == "." { String::new() } else { format!("{who}: ") };
             let (title, message) = (format!("{}: leaky", tool.name), format!("{unit}{}", Leaky::MESSAGE));
-            commands.push(Command { level: Level::Note, place: None, title, message });
+            commands.push(Annotation { level: Level::Note, place: None, title, message });
         }
     }
     let new = run.report.findings.iter().filter(|finding| finding.state == State::New);
@@ -50,14 +50,14 @@ pub fn render(run: &Finished, base: &RelPath) -> Vec<u8> {
             counted(more, "more annotation is", "more annotations are")
         );
         out.push_str(
-            &Command { level: Level::Note, place: None, title: "genti".to_owned(), message }.render(),
+            &Annotation { level: Level::Note, place: None, title: "genti".to_owned(), message }.render(),
         );
     }
     out.into_bytes()
 }
 
 /// One annotation.
-struct Command {
+struct Annotation {
     level: Level,
     /// Escaped properties with file and position.
     place: Option<String>,
@@ -65,7 +65,7 @@ struct Command {
     message: String,
 }
 
-impl Command {
+impl Annotation {
     fn render(&self) -> String {
         let name = match self.level {
             Level::Error => "error",
@@ -77,7 +77,7 @@ impl Command {
     }
 }
 
-fn of_finding(finding: &Finding, base: &RelPath) -> Command {
+fn of_finding(finding: &Finding, base: &RelPath) -> Annotation {
     let mut message = finding.message.to_string();
     if let Place::Subject(subject) = &finding.place {
         message = format!("{subject}: {message}");
@@ -88,7 +88,7 @@ fn of_finding(finding: &Finding, base: &RelPath) -> Command {
         message.push('\n');
         message.push_str(&related.message);
     }
-    Command {
+    Annotation {
         level: finding.level,
         place: place(finding.shown_at(), base),
         title: finding.rule.to_string(),
@@ -122,13 +122,13 @@ fn name(path: &RelPath) -> String {
 }
 
 /// Annotations for reasons to fail other than findings.
-fn of_gate(run: &Finished) -> Vec<Command> {
+fn of_gate(run: &Finished) -> Vec<Annotation> {
     let level = if run.run.end.is_pass() { Level::Warning } else { Level::Error };
     let mut commands = Vec::new();
     let mut annotate = |count: usize, one: &str, many: &str, how: &str| {
         if count > 0 {
             let message = format!("{}: {how}", counted(count, one, many));
-            commands.push(Command { level, place: None, title: "genti".to_owned(), message });
+            commands.push(Annotation { level, place: None, title: "genti".to_owned(), message });
         }
     };
     let stale = run.report.gone.iter().filter(|gone| gone.state == State::Fixed).count();

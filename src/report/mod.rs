@@ -33,13 +33,13 @@ use std::io::{self, Write};
 use std::str::FromStr;
 
 pub use self::difference::{Difference, difference};
-use self::finished::{Finished, ReadError, Report, Tasks};
+use self::finished::{Finished, FinishedReport, ReadError, Tasks};
 pub use self::github::render as github;
 pub use self::html::html;
 pub use self::markdown::render as markdown;
 pub use self::strict::Violation;
 pub use self::tasks::TasksDraft;
-pub use self::until::{Until, is_halt};
+pub use self::until::{UntilHalted, is_halt};
 use crate::model::halt::{Halt, Latch};
 use crate::model::outcome::Outcome;
 use crate::model::path::RelPath;
@@ -85,7 +85,7 @@ pub struct Draft<'a> {
     /// `run.json`.
     pub run: Vec<u8>,
     /// `report.json`.
-    pub report: Report,
+    pub report: FinishedReport,
     /// `tasks.jsonl`.
     pub tasks: TasksDraft<'a>,
 }
@@ -94,7 +94,7 @@ impl<'a> Draft<'a> {
     /// Prepares the artifacts of `outcome` and takes its findings. Without timing, two identical runs give identical
     /// bytes.
     pub fn of(workspace: &'a Workspace, outcome: &'a mut Outcome, with_timing: bool) -> Self {
-        let report = Report::take(outcome);
+        let report = FinishedReport::take(outcome);
         let outcome: &'a Outcome = outcome;
         Self {
             outcome,
@@ -185,7 +185,7 @@ impl<'a> Rendered<'a> {
     pub fn write(&self, out: &mut dyn Write, halt: &dyn Halt) -> io::Result<Vec<String>> {
         // What is made while it is written asks by itself only where it takes long to make the next bytes.
         let latch = Latch::new(halt);
-        let notes = (self.0)(&mut Until::new(&latch, out), &latch)?;
+        let notes = (self.0)(&mut UntilHalted::new(&latch, out), &latch)?;
         latch.check().map_err(io::Error::other)?;
         Ok(notes)
     }

@@ -1,12 +1,12 @@
-//! Converts an outcome into a [`Report`], from which `report.json` and all other reports are rendered.
+//! Converts an outcome into a [`FinishedReport`], from which `report.json` and all other reports are rendered.
 
 use std::path::Path;
 
 use globset::Glob;
 
 use super::finished::{
-    Ended, Finding, Generated, GeneratedFile, GeneratedUnit, Gone, Incomplete, Report, Suppression,
-    ToolReport,
+    Ended, Finding, FinishedReport, GeneratedFileReport, GeneratedReport, GeneratedUnitReport, Gone,
+    Incomplete, Suppression, ToolReport,
 };
 use crate::model::finding::{self, FailedTest, Related};
 use crate::model::generated;
@@ -14,7 +14,7 @@ use crate::model::outcome::{self, Compared, Outcome, Suppressing, ToolOutcome};
 use crate::model::path::RelPath;
 use crate::model::tool::Tool;
 
-impl Report {
+impl FinishedReport {
     /// Converts `outcome`. Takes its findings and gone entries instead of cloning them, because there may be too many to
     /// have them in memory twice.
     pub fn take(outcome: &mut Outcome) -> Self {
@@ -78,17 +78,17 @@ fn gone(gone: outcome::Gone) -> Gone {
     Gone { ns, site, rule, message: msg, code, scope, reason, state, unseen }
 }
 
-fn generated(generated: &generated::Generated) -> Generated {
-    let file = |file: &generated::GeneratedFile| GeneratedFile {
+fn generated(generated: &generated::Generated) -> GeneratedReport {
+    let file = |file: &generated::GeneratedFile| GeneratedFileReport {
         path: file.path.to_string(),
         bytes: file.len,
         digest: file.digest.to_string(),
     };
-    let unit = |unit: &generated::GeneratedUnit| GeneratedUnit {
+    let unit = |unit: &generated::GeneratedUnit| GeneratedUnitReport {
         inputs: texts(&unit.inputs),
         files: unit.files.iter().map(file).collect(),
     };
-    Generated {
+    GeneratedReport {
         package: generated.package.clone(),
         checked_in: generated.checked_in.as_ref().map(ToString::to_string),
         units: generated.units.iter().map(unit).collect(),

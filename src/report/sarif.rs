@@ -70,7 +70,7 @@ fn write_log(run: &Finished, base: &RelPath, out: &mut dyn Write) -> io::Result<
     for finding in &run.report.findings {
         by_tool.entry(finding.tools.first().map_or("", Text::as_str)).or_default().push(finding);
     }
-    let file = File {
+    let file = SarifFile {
         base,
         has_baseline: !run.report.gone.is_empty() || run.report.findings.iter().any(is_accepted),
         has_suppressions: run.report.findings.iter().any(|finding| finding.state == State::Suppressed),
@@ -152,13 +152,13 @@ fn too_large(run: &Finished, base: &RelPath) -> io::Result<Option<usize>> {
 }
 
 /// Properties of the whole file.
-struct File<'a> {
+struct SarifFile<'a> {
     base: &'a RelPath,
     has_baseline: bool,
     has_suppressions: bool,
 }
 
-impl File<'_> {
+impl SarifFile<'_> {
     fn run(
         &self,
         tool: &Tool,

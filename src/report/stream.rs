@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::finished::Report;
+use super::finished::FinishedReport;
 use super::{canonical, findings};
 use crate::model::event::{Event, Waiting};
 use crate::model::task::{Plan, StepId};
@@ -78,7 +78,7 @@ fn of_step(kind: &str, id: StepId, workspace: &Workspace, plan: &Plan) -> Value 
 }
 
 /// The lines of kind `finding`, `gone`, `suppression` and `tool`, with the same fields as in `report.json`.
-pub fn findings(report: &Report) -> impl Iterator<Item = Vec<u8>> {
+pub fn findings(report: &FinishedReport) -> impl Iterator<Item = Vec<u8>> {
     let found = report.findings.iter().map(|one| with_type(findings::finding(one), "finding"));
     let gone = report.gone.iter().map(|one| with_type(findings::gone(one), "gone"));
     let suppressions = report.suppressions.iter();

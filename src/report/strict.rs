@@ -34,7 +34,7 @@ impl Artifacts {
         let mut lines = (0..).zip(tasks.split_inclusive(|byte| *byte == b'\n'));
         let line = lines.find_map(|(before, line)| {
             let found = read(line, &[]).or_else(|| rewrite(line, canonical::to_line))?;
-            Some(Found { line: found.line + before, ..found }.of("tasks.jsonl"))
+            Some(LineViolation { line: found.line + before, ..found }.of("tasks.jsonl"))
         });
         [whole("run.json", run), whole("report.json", report), line].into_iter().flatten().collect()
     }
@@ -48,7 +48,7 @@ impl Draft<'_> {
         let line = self.tasks.texts().find_map(|(line, unit, reason)| {
             let of_unit = Canonical { is_path: true, ..judge }.judge(&unit);
             let message = of_unit.or_else(|| reason.and_then(|reason| judge.judge(reason)))?;
-            Some(Found { line, message }.of("tasks.jsonl"))
+            Some(LineViolation { line, message }.of("tasks.jsonl"))
         });
         let run = read(&self.run, places).map(|found| found.of("run.json"));
         let report = serde_json::de::IoRead::new(BufReader::new(report));
@@ -57,35 +57,35 @@ impl Draft<'_> {
     }
 }
 
-struct Found {
+struct LineViolation {
     line: usize,
     message: String,
 }
 
-impl Found {
+impl LineViolation {
     fn of(self, file: &'static str) -> Violation {
         Violation { file, line: self.line, message: self.message }
     }
 }
 
 /// Returns the first violation in the content of `bytes`.
-fn read(bytes: &[u8], places: &[&str]) -> Option<Found> {
+fn read(bytes: &[u8], places: &[&str]) -> Option<LineViolation> {
     read_from(serde_json::de::SliceRead::new(bytes), places)
 }
 
-fn read_from<'de>(read: impl serde_json::de::Read<'de>, places: &[&str]) -> Option<Found> {
+fn read_from<'de>(read: impl serde_json::de::Read<'de>, places: &[&str]) -> Option<LineViolation> {
     let mut reader = serde_json::Deserializer::new(read);
     let seed = Canonical { places, is_path: false };
     if let Err(error) = seed.deserialize(&mut reader).and_then(|()| reader.end()) {
         let text = error.to_string();
         let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
-        return Some(Found { line: error.line().max(1), message: message.to_owned() });
+        return Some(LineViolation { line: error.line().max(1), message: message.to_owned() });
     }
     None
 }
 
 /// Returns the first place where `bytes` differ from what `write` makes of their content.
-fn rewrite(bytes: &[u8], write: fn(&Value) -> Vec<u8>) -> Option<Found> {
+fn rewrite(bytes: &[u8], write: fn(&Value) -> Vec<u8>) -> Option<LineViolation> {
     let value: Value = serde_json::from_slice(bytes).ok()?;
     let expected = write(&value);
     if expected == bytes {
@@ -93,7 +93,7 @@ fn rewrite(bytes: &[u8], write: fn(&Value) -> Vec<u8>) -> Option<Found> {
     }
     let same = expected.iter().zip(bytes).take_while(|(a, b)| a == b).count();
     let line = 1 + bytes[..same].iter().filter(|byte| **byte == b'\n').count();
-    Some(Found { line, message: "not in canonical format".to_owned() })
+    Some(LineViolation { line, message: "not in canonical format".to_owned() })
 }
 
 /// Checks JSON while reading it, without keeping the values.

@@ -19,7 +19,7 @@ use crate::model::tool::ToolId;
 use crate::model::workspace::Workspace;
 
 #[derive(Serialize)]
-struct Batch<'a> {
+struct BatchRecord<'a> {
     batch_id: Hex,
     exit_status: u8,
     kind: &'static str,
@@ -39,7 +39,7 @@ struct TaskHead<'a> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     leaky: bool,
     reason: Option<&'a str>,
-    stages: Stages<'a>,
+    stages: StageStatus<'a>,
     status: &'a str,
 }
 
@@ -53,13 +53,13 @@ struct TaskMiddle<'a> {
 
 /// Status of the two stages of a task.
 #[derive(Serialize)]
-struct Stages<'a> {
+struct StageStatus<'a> {
     normalize: &'a str,
     scan: &'a str,
 }
 
 #[derive(Serialize)]
-struct Compare<'a> {
+struct CompareRecord<'a> {
     exit_status: u8,
     kind: &'static str,
     status: &'a str,
@@ -68,7 +68,7 @@ struct Compare<'a> {
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct ReportRecord<'a> {
     exit_status: u8,
     kind: &'static str,
     status: &'a str,
@@ -123,19 +123,19 @@ const MOST_PIECES: usize = 8;
 
 /// A range of the tasks of a batch.
 #[derive(Debug, PartialEq, Eq)]
-struct Part {
+struct BatchPart {
     rank: usize,
     tasks: Range<usize>,
 }
 
 /// Divides batches with `counts` tasks into pieces of `fit` tasks each. Only the last piece may be smaller.
-fn pieces(counts: impl Iterator<Item = usize>, fit: usize) -> Vec<Vec<Part>> {
+fn pieces(counts: impl Iterator<Item = usize>, fit: usize) -> Vec<Vec<BatchPart>> {
     let (mut pieces, mut parts, mut room) = (Vec::new(), Vec::new(), fit);
     for (rank, count) in counts.enumerate() {
         let mut start = 0;
         loop {
             let end = count.min(start + room);
-            parts.push(Part { rank, tasks: start..end });
+            parts.push(BatchPart { rank, tasks: start..end });
             room -= end - start;
             if room == 0 {
                 pieces.push(std::mem::take(&mut parts));
@@ -207,7 +207,7 @@ impl<'a> TasksDraft<'a> {
     }
 
     /// Appends the lines of the tasks of `part`, after the line of the batch if the part begins it.
-    fn part(&self, part: &Part, out: &mut Vec<u8>) {
+    fn part(&self, part: &BatchPart, out: &mut Vec<u8>) {
         let Self { workspace, outcome, .. } = *self;
         let graph = &outcome.plan.graph;
         let batch = &outcome.plan.batches[part.rank];
@@ -216,7 +216,7 @@ impl<'a> TasksDraft<'a> {
         if part.tasks.start == 0 {
             let statuses = tasks().map(|task| &outcome.tasks[task.0 as usize].status);
             let status = statuses.max_by_key(|status| status.severity()).unwrap_or(&Status::Clean);
-            let line = Batch {
+            let line = BatchRecord {
                 batch_id,
                 exit_status: status.exit_status(),
                 kind: "batch",
@@ -282,10 +282,13 @@ impl<'a> TasksDraft<'a> {
                 Verdict::Incomplete | Verdict::Missing | Verdict::Empty => 3,
             };
             let (status, task_id) = (result.verdict.as_str(), Hex(id.0));
-            push(&Compare { exit_status, kind: "compare", status, task_id, tool: &tool.name }, &mut out);
+            push(
+                &CompareRecord { exit_status, kind: "compare", status, task_id, tool: &tool.name },
+                &mut out,
+            );
         }
         let (exit_status, status) = (outcome.end.code(), outcome.end.as_str());
-        push(&Report { exit_status, kind: "report", status, task_id: Hex(graph.report.0) }, &mut out);
+        push(&ReportRecord { exit_status, kind: "report", status, task_id: Hex(graph.report.0) }, &mut out);
         out
     }
 
@@ -328,7 +331,7 @@ fn is_canonical(line: &[u8]) -> bool {
     again.strip_suffix(b"\n") == Some(line)
 }
 
-fn stages(status: &Status) -> Stages<'_> {
+fn stages(status: &Status) -> StageStatus<'_> {
     let (scan, normalize) = match status {
         Status::Clean | Status::Findings => ("ok", "ok"),
         Status::Skipped(_) => ("skipped", "not-run"),
@@ -341,7 +344,7 @@ fn stages(status: &Status) -> Stages<'_> {
         | Status::InputChanged(_)
         | Status::NotRun(_) => (status.as_str(), "not-run"),
     };
-    Stages { normalize, scan }
+    StageStatus { normalize, scan }
 }
 
 #[cfg(test)]

@@ -111,11 +111,11 @@ fn text(format: Format, artifacts: &Artifacts) -> String {
 #[test]
 fn a_report_round_trips() {
     for artifacts in [committed(), hostile()] {
-        let report = Report::read(&artifacts.report).unwrap();
-        assert_eq!(Report::read(&report.bytes()).unwrap(), report);
+        let report = FinishedReport::read(&artifacts.report).unwrap();
+        assert_eq!(FinishedReport::read(&report.bytes()).unwrap(), report);
     }
     let Artifacts { report, .. } = committed();
-    assert_eq!(String::from_utf8(Report::read(&report).unwrap().bytes()), String::from_utf8(report));
+    assert_eq!(String::from_utf8(FinishedReport::read(&report).unwrap().bytes()), String::from_utf8(report));
 }
 
 #[test]

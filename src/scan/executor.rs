@@ -17,11 +17,11 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use attempt::Attempt;
-use dispatcher::{Dispatcher, Job};
+use dispatcher::{Dispatcher, StepJob};
 
 use super::launch::Launcher;
 use super::outputs::{Kept, Sieves};
-use super::pool::{Pool, Token};
+use super::pool::{JobToken, Pool};
 use super::program::Missing;
 use super::setup::Executor;
 use super::spool::Truncated;
@@ -115,7 +115,7 @@ pub enum Ended<R> {
 
 /// Tasks covered by one process, and how it ended. A task may be in several pieces.
 #[derive(Debug)]
-pub struct Piece<R> {
+pub struct StepPiece<R> {
     /// The tasks covered.
     pub tasks: Vec<TaskIx>,
     /// How the process ended.
@@ -134,7 +134,7 @@ pub struct StepRun<R> {
     /// The step.
     pub step: StepId,
     /// Pieces in the order of the tasks. Empty if the step was never started.
-    pub pieces: Vec<Piece<R>>,
+    pub pieces: Vec<StepPiece<R>>,
     /// Output of its processes that was kept because something has no verdict.
     pub kept: Kept,
     /// Start time, relative to the start of the run.
@@ -159,8 +159,8 @@ pub struct Runs<R> {
 }
 
 /// Messages that wake the calling thread.
-enum Message {
-    Token(std::io::Result<Token>),
+enum ExecutorMessage {
+    Token(std::io::Result<JobToken>),
     /// A worker has reached the end of the run.
     Over,
     /// A worker panicked.
@@ -234,7 +234,7 @@ impl Executor<'_> {
     fn coordinate<R>(
         &self,
         shared: &Shared<'_, R>,
-        inbox: &Receiver<Message>,
+        inbox: &Receiver<ExecutorMessage>,
         progress: &mut dyn FnMut(Event<'_>),
     ) {
         let _over = StopWorkers { shared, stop: self.stop };
@@ -248,9 +248,11 @@ impl Executor<'_> {
             let Some(timeout) = timeout else { return };
             match inbox.recv_timeout(timeout) {
                 // If the pool fails, the run continues with the limit of `--parallel` alone.
-                Ok(Message::Token(token)) => shared.lock().grant(token.unwrap_or_else(|_| Token::none())),
-                Ok(Message::Over) => {}
-                Ok(Message::Panicked(payload)) => resume_unwind(payload),
+                Ok(ExecutorMessage::Token(token)) => {
+                    shared.lock().grant(token.unwrap_or_else(|_| JobToken::none()))
+                }
+                Ok(ExecutorMessage::Over) => {}
+                Ok(ExecutorMessage::Panicked(payload)) => resume_unwind(payload),
                 Err(_) => {
                     self.stop.children().reap_orphans();
                     progress(Event::Tick);
@@ -260,10 +262,10 @@ impl Executor<'_> {
     }
 
     /// Loop of a worker: takes a job, runs it, returns the token and reports the result.
-    fn work<R>(&self, slot: u32, shared: &Shared<'_, R>, events: &Sender<Message>) {
+    fn work<R>(&self, slot: u32, shared: &Shared<'_, R>, events: &Sender<ExecutorMessage>) {
         // Panics must reach the calling thread, which would otherwise wait for this step forever.
         let worked = catch_unwind(AssertUnwindSafe(|| {
-            while let Some(Job { step, token }) = shared.next() {
+            while let Some(StepJob { step, token }) = shared.next() {
                 let run = self.run_step(step, slot, shared);
                 (shared.client.record)(&run);
                 drop(token);
@@ -273,7 +275,7 @@ impl Executor<'_> {
             }
         }));
         // The receiver may be gone at the end of the run.
-        let _ = events.send(worked.map_or_else(Message::Panicked, |()| Message::Over));
+        let _ = events.send(worked.map_or_else(ExecutorMessage::Panicked, |()| ExecutorMessage::Over));
     }
 }
 
@@ -310,7 +312,7 @@ impl<'a, R> Shared<'a, R> {
     }
 
     /// Waits for a job. Returns `None` at the end of the run.
-    fn next(&self) -> Option<Job> {
+    fn next(&self) -> Option<StepJob> {
         let is_idle = |state: &mut Dispatcher<'_, R>| state.jobs.is_empty() && !state.is_over;
         let state = self.wakeup.wait_while(self.lock(), is_idle);
         state.unwrap_or_else(PoisonError::into_inner).jobs.pop_front()
@@ -377,11 +379,11 @@ impl Executor<'_> {
 
 /// Starts the thread that acquires a token for each request. It is not joined at the end, because it may be
 /// waiting for a token that never comes.
-fn wait_for_tokens(pool: Pool, events: Sender<Message>) -> std::io::Result<Sender<()>> {
+fn wait_for_tokens(pool: Pool, events: Sender<ExecutorMessage>) -> std::io::Result<Sender<()>> {
     let (requests, inbox) = channel();
     std::thread::Builder::new().spawn(move || {
         while let Ok(()) = inbox.recv() {
-            if events.send(Message::Token(pool.acquire())).is_err() {
+            if events.send(ExecutorMessage::Token(pool.acquire())).is_err() {
                 return;
             }
         }

@@ -22,7 +22,7 @@ const FINGERPRINTS: &str = ".fingerprint";
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Identifies the fingerprint of a unit.
-pub struct Fingerprint<'a> {
+pub struct UnitFingerprint<'a> {
     /// A file that cargo produced for the unit; for a build script run, its output.
     pub artifact: &'a Path,
     /// Name of the package.
@@ -31,7 +31,7 @@ pub struct Fingerprint<'a> {
     pub name: &'a str,
 }
 
-impl Fingerprint<'_> {
+impl UnitFingerprint<'_> {
     /// Removes the fingerprint while holding cargo's lock on the directory. Returns whether it existed.
     ///
     /// If the name of the artifact contains the hash of the unit, only the fingerprint with this hash is removed.
@@ -247,7 +247,7 @@ mod tests {
         ];
         let dir = target(&all);
         let artifact = dir.path().join(artifact);
-        let fingerprint = Fingerprint { artifact: &artifact, package: "a", name };
+        let fingerprint = UnitFingerprint { artifact: &artifact, package: "a", name };
         assert_eq!(fingerprint.remove(&Stop::new().unwrap()).unwrap(), !removed.is_empty());
         for path in all {
             let is_there = dir.path().join("debug/.fingerprint").join(path).exists();

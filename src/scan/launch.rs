@@ -38,17 +38,17 @@ const LIBRARY_PATH: &str = if cfg!(windows) {
 pub(super) struct Launcher<'a> {
     executor: &'a Executor<'a>,
     /// Built files of each tool.
-    built: Mutex<BTreeMap<ToolId, Built>>,
+    built: Mutex<BTreeMap<ToolId, BuiltFiles>>,
     /// Held while replaced programs are rebuilt.
     pub(super) rebuild_lock: Mutex<()>,
     /// Configuration of cargo, read on first use.
-    cargo: OnceLock<Result<Cargo, String>>,
+    cargo: OnceLock<Result<CargoSettings, String>>,
     /// Path of the wrapper that caps the lints of members, created on first use.
     wrapper: OnceLock<Result<Option<PathBuf>, String>>,
 }
 
 /// Programs and other files built by a tool.
-struct Built {
+struct BuiltFiles {
     programs: BTreeMap<(PackageId, u32), Arc<Program>>,
     /// Files that must not change while tests run, with their state after the build.
     outputs: Vec<(PathBuf, Option<FileState>)>,
@@ -96,7 +96,8 @@ impl<'a> Launcher<'a> {
         }
         let programs = programs.into_iter().map(|program| (program.target, Arc::new(program)));
         let state = |path: PathBuf| (path.clone(), FileState::of(&path));
-        let built = Built { programs: programs.collect(), outputs: outputs.into_iter().map(state).collect() };
+        let built =
+            BuiltFiles { programs: programs.collect(), outputs: outputs.into_iter().map(state).collect() };
         self.lock().insert(tool, built);
     }
 
@@ -115,7 +116,7 @@ impl<'a> Launcher<'a> {
         built.get(&builder)?.outputs.iter().find(has_changed).map(|(path, _)| path.clone())
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ToolId, Built>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ToolId, BuiltFiles>> {
         self.built.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -202,14 +203,14 @@ impl<'a> Launcher<'a> {
     /// Returns the maximum number of threads that the user sets in the variable `name`, in the environment or else
     /// in cargo's configuration.
     fn most_threads(&self, name: &str, vars: &Vars) -> Option<usize> {
-        let configured = |cargo: &Cargo| {
+        let configured = |cargo: &CargoSettings| {
             cargo.vars.iter().find(|(own, ..)| own == name).map(|(_, value, _)| value.clone())
         };
         let asked = vars.get(OsStr::new(name)).cloned().or_else(|| configured(self.cargo().ok()?))?;
         asked.to_str()?.parse().ok()
     }
 
-    fn library_path(&self, cargo: &Cargo, program: &Program, before: Option<&OsString>) -> OsString {
+    fn library_path(&self, cargo: &CargoSettings, program: &Program, before: Option<&OsString>) -> OsString {
         let mut dirs = program.lib_dirs.clone();
         let sysroot = self.executor.programs.sysroot();
         let rustlib = |triple: &String| Some(sysroot?.join("lib/rustlib").join(triple).join("lib"));
@@ -238,9 +239,9 @@ impl<'a> Launcher<'a> {
         self.wrapper.get_or_init(make).clone()
     }
 
-    fn cargo(&self) -> Result<&Cargo, String> {
+    fn cargo(&self) -> Result<&CargoSettings, String> {
         let read = || {
-            Cargo::read(self.executor)
+            CargoSettings::read(self.executor)
                 .map_err(|error| format!("could not read cargo's configuration: {error}"))
         };
         self.cargo.get_or_init(read).as_ref().map_err(Clone::clone)
@@ -258,7 +259,7 @@ fn unique(dirs: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
 }
 
 /// Settings of cargo that affect the programs it starts.
-struct Cargo {
+struct CargoSettings {
     host: String,
     /// Target triples of the build.
     targets: Vec<String>,
@@ -270,7 +271,7 @@ struct Cargo {
     wrapper: Option<PathBuf>,
 }
 
-impl Cargo {
+impl CargoSettings {
     fn read(executor: &Executor<'_>) -> Result<Self, cargo_config2::Error> {
         let Executor { workspace, plan, programs, env, .. } = executor;
         let config = cargo_config::load(workspace, programs, env)?;

@@ -113,7 +113,7 @@ struct Flags {
 }
 
 /// A flag, and the index of the argument it came from.
-struct Word {
+struct FlagWord {
     text: String,
     given: usize,
 }
@@ -130,8 +130,8 @@ impl Flags {
                 lines.iter().all(|line| separator.words(line) == std::slice::from_ref(line))
             };
             match lines.filter(can_be_inlined) {
-                Some(lines) => words.extend(lines.into_iter().map(|text| Word { text, given: at })),
-                None => words.push(Word { text: text.clone(), given: at }),
+                Some(lines) => words.extend(lines.into_iter().map(|text| FlagWord { text, given: at })),
+                None => words.push(FlagWord { text: text.clone(), given: at }),
             }
         }
         let mut flags = Self { only_raises: true, ..Self::default() };
@@ -144,7 +144,7 @@ impl Flags {
             rest = next;
             match flag.level {
                 None => kept.extend(own.iter().map(|word| (word.given, word.text.clone()))),
-                Some(Level { before, raises }) => {
+                Some(LevelFlag { before, raises }) => {
                     own.iter().for_each(|word| has_level[word.given] = true);
                     kept.extend((!before.is_empty()).then(|| (first.given, before.to_owned())));
                     let text = own.iter().map(|word| word.text.strip_prefix(before).unwrap_or(&word.text));
@@ -172,11 +172,11 @@ impl Flags {
 struct Flag<'a> {
     /// Whether the next word is its value.
     takes_next: bool,
-    level: Option<Level<'a>>,
+    level: Option<LevelFlag<'a>>,
 }
 
 /// A flag that sets a lint level.
-struct Level<'a> {
+struct LevelFlag<'a> {
     /// Short flags in front of it in the same word, including the `-`.
     before: &'a str,
     raises: bool,
@@ -229,7 +229,8 @@ const WITH_VALUE: [&str; 40] = [
 impl<'a> Flag<'a> {
     fn of(word: &'a str, next: Option<&str>) -> Self {
         let plain = |takes_next| Self { takes_next, level: None };
-        let level = |takes_next, before, raises| Self { takes_next, level: Some(Level { before, raises }) };
+        let level =
+            |takes_next, before, raises| Self { takes_next, level: Some(LevelFlag { before, raises }) };
         if let Some(long) = word.strip_prefix("--") {
             let (name, value) =
                 long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));

@@ -38,14 +38,14 @@ pub use build_dirs::BuildDirs;
 pub use cap_lints::wrap_rustc;
 pub use cargo_config::{CargoConfig, compiler_flags, default_target};
 pub use environment::{Env, is_cargos_variable};
-pub use executor::{Admit, Client, Ended, Judge, Judged, Piece, Recall, Record, Runs, Sift, StepRun};
-pub use fingerprints::{Fingerprint, Units, forget_unit};
+pub use executor::{Admit, Client, Ended, Judge, Judged, Recall, Record, Runs, Sift, StepPiece, StepRun};
+pub use fingerprints::{UnitFingerprint, Units, forget_unit};
 pub use lint_levels::Ignored;
 pub use outputs::{Kept, Outputs, Sieves};
 #[cfg(all(feature = "cli", any(test, fuzzing)))]
 pub(crate) use pool::descriptors;
 pub use pool::{Inherited, Pool};
-pub use program::{Identifier, Identity, Missing, Programs, read_text, runs_toolchain};
+pub use program::{Identifier, Missing, ProgramIdentity, Programs, read_text, runs_toolchain};
 pub use recursion::{Recursion, is_above, own_name};
 pub use setup::Executor;
 pub use spool::{Sieve, Truncated};

@@ -94,10 +94,10 @@ struct PoolInner {
 
 /// A job token, returned when dropped.
 #[derive(Debug)]
-pub(super) struct Token(Kind);
+pub(super) struct JobToken(JobTokenKind);
 
 #[derive(Debug)]
-enum Kind {
+enum JobTokenKind {
     /// Our implicit slot.
     Implicit(Pool),
     /// A token of the pool.
@@ -108,20 +108,20 @@ enum Kind {
     None,
 }
 
-impl Token {
+impl JobToken {
     /// Returns a placeholder for use when the pool can't be accessed.
     pub(super) fn none() -> Self {
-        Self(Kind::None)
+        Self(JobTokenKind::None)
     }
 }
 
-impl Drop for Token {
+impl Drop for JobToken {
     fn drop(&mut self) {
         match &self.0 {
-            Kind::Implicit(pool) => pool.0.implicit.store(true, Ordering::Release),
+            JobTokenKind::Implicit(pool) => pool.0.implicit.store(true, Ordering::Release),
             // If the pool is gone, nobody needs the token.
-            Kind::Own(pool) => drop(pool.0.client.release_raw()),
-            Kind::Pooled { .. } | Kind::None => {}
+            JobTokenKind::Own(pool) => drop(pool.0.client.release_raw()),
+            JobTokenKind::Pooled { .. } | JobTokenKind::None => {}
         }
     }
 }
@@ -209,28 +209,28 @@ impl Pool {
     }
 
     /// Returns our implicit slot if it is free. Only an inherited pool has one.
-    pub(super) fn implicit(&self) -> Option<Token> {
-        self.0.implicit.swap(false, Ordering::Acquire).then(|| Token(Kind::Implicit(self.clone())))
+    pub(super) fn implicit(&self) -> Option<JobToken> {
+        self.0.implicit.swap(false, Ordering::Acquire).then(|| JobToken(JobTokenKind::Implicit(self.clone())))
     }
 
     /// Waits for a token of the pool.
-    pub(super) fn acquire(&self) -> std::io::Result<Token> {
-        Ok(Token(Kind::Pooled { _token: Pooled::new(self.0.client.acquire()?, &self.0.held) }))
+    pub(super) fn acquire(&self) -> std::io::Result<JobToken> {
+        Ok(JobToken(JobTokenKind::Pooled { _token: Pooled::new(self.0.client.acquire()?, &self.0.held) }))
     }
 
     /// Returns a token if one is free and the system supports asking without blocking.
-    pub(super) fn try_acquire(&self) -> Option<Token> {
+    pub(super) fn try_acquire(&self) -> Option<JobToken> {
         let kind = match &self.0.own_pipe {
             Some(pipe) => {
                 let is_taken = (&*pipe).read(&mut [0]).is_ok_and(|len| len == 1);
-                is_taken.then(|| Kind::Own(self.clone()))
+                is_taken.then(|| JobTokenKind::Own(self.clone()))
             }
             None => {
                 let acquired = self.0.client.try_acquire().ok().flatten();
-                acquired.map(|acquired| Kind::Pooled { _token: Pooled::new(acquired, &self.0.held) })
+                acquired.map(|acquired| JobTokenKind::Pooled { _token: Pooled::new(acquired, &self.0.held) })
             }
         };
-        kind.map(Token)
+        kind.map(JobToken)
     }
 
     /// Takes up to `most` free tokens for the threads of a process that already has one. It never waits, because
@@ -264,7 +264,7 @@ impl Pool {
 #[derive(Debug)]
 pub(super) struct Threads {
     pool: Pool,
-    tokens: Vec<Token>,
+    tokens: Vec<JobToken>,
 }
 
 impl Threads {

@@ -60,8 +60,8 @@ pub(super) fn run(
 ) -> io::Result<FinishedProcess> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let (group, pipes, concurrent_starts) = stop.children().start(command)?;
-    let mut watch = Watch {
-        streams: pipes.map(|pipe| Stream { pipe: Some(pipe), spool: Spool::new() }),
+    let mut watch = ProcessWatch {
+        streams: pipes.map(|pipe| ProcessStream { pipe: Some(pipe), spool: Spool::new() }),
         phase: Phase::Running,
         ending: Ending::Own,
         deadline: timeout.map(|timeout| stop.now() + timeout),
@@ -70,7 +70,7 @@ pub(super) fn run(
         stop,
     };
     let watched = watch.until_gone(dir);
-    let Watch { group, streams, ending, .. } = watch;
+    let ProcessWatch { group, streams, ending, .. } = watch;
     let leaky = streams.iter().any(|stream| stream.pipe.is_some());
     // Whatever fails here, the child must not outlive this function.
     let exit = stop.children().reap(group);
@@ -79,11 +79,11 @@ pub(super) fn run(
     Ok(FinishedProcess { stdout, stderr, exit: exit?, ending, leaky })
 }
 
-struct Watch<'a> {
+struct ProcessWatch<'a> {
     group: Group,
     /// Starts of other children that overlapped with this one.
     concurrent_starts: Starts,
-    streams: [Stream; 2],
+    streams: [ProcessStream; 2],
     phase: Phase,
     ending: Ending,
     deadline: Option<Instant>,
@@ -100,12 +100,12 @@ enum Phase {
     Draining(Instant),
 }
 
-struct Stream {
+struct ProcessStream {
     pipe: Option<Pipe>,
     spool: Spool,
 }
 
-impl Watch<'_> {
+impl ProcessWatch<'_> {
     fn until_gone(&mut self, dir: Option<&OutputDir>) -> io::Result<()> {
         let mut buffer = vec![0; 64 << 10];
         loop {
@@ -198,7 +198,7 @@ impl Watch<'_> {
     }
 }
 
-impl Stream {
+impl ProcessStream {
     /// Reads once, and closes the pipe at its end. It does not read everything available, because a child that
     /// prints faster than it is read would delay timeouts and signals.
     fn read(&mut self, buffer: &mut [u8], dir: Option<&OutputDir>) -> io::Result<()> {

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub use self::identity::Identifier;
-pub use self::tracer::Identity;
+pub use self::tracer::ProgramIdentity;
 
 use super::environment::Env;
 use crate::model::tool::{Arg, Tool};

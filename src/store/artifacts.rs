@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use fs4::TryLockError;
 
 use super::atomic::{self, Content, Failed};
-use super::checks::{Kind, is_there, make, refuse_link};
+use super::checks::{FileKind, is_there, make, refuse_link};
 use super::contents;
 use super::error::StoreError;
 use super::outputs::OutputDir;
 use crate::disk;
 use crate::model::halt::Halt;
-use crate::report::{Draft, Until, is_halt};
+use crate::report::{Draft, UntilHalted, is_halt};
 
 /// Returns the name of the run that holds the artifact directory under `target_dir`, or held it last.
 pub fn holder(target_dir: &Path) -> Option<String> {
@@ -31,7 +31,7 @@ pub struct ArtifactDir {
 }
 
 /// Callback that returns whether to continue waiting for another run. Called about ten times a second.
-pub type Waiting<'a> = dyn FnMut() -> bool + 'a;
+pub type KeepWaiting<'a> = dyn FnMut() -> bool + 'a;
 
 impl ArtifactDir {
     /// Opens `genti` under `target_dir` and waits until no other run holds it, while `wait` returns true.
@@ -39,7 +39,7 @@ impl ArtifactDir {
     /// # Errors
     ///
     /// If it can't be written, was not created by genti, or `wait` returned false.
-    pub fn open(target_dir: &Path, wait: &mut Waiting<'_>) -> Result<Self, StoreError> {
+    pub fn open(target_dir: &Path, wait: &mut KeepWaiting<'_>) -> Result<Self, StoreError> {
         let base = target_dir.join("genti");
         let artifacts = base.join("artifacts");
         std::fs::create_dir_all(target_dir)
@@ -48,7 +48,7 @@ impl ArtifactDir {
         contents::claim(&base)?;
         let path = base.join("lock");
         let io = |error| StoreError::Io { path: path.clone(), error };
-        is_there(&path, Kind::File)?;
+        is_there(&path, FileKind::File)?;
         let mut options = File::options();
         options.create(true).truncate(false).read(true).write(true);
         let lock = disk::open_with(&mut options, &path).map_err(io)?;
@@ -119,8 +119,8 @@ impl ArtifactDir {
     /// [`StoreError::Mixed`] if some files were already replaced.
     pub fn write(&self, draft: &Draft<'_>, halt: &dyn Halt) -> Result<(), StoreError> {
         let Draft { run, report, tasks, .. } = draft;
-        let lines = |out: &mut dyn io::Write| tasks.write(&mut Until::new(halt, out));
-        let report = |out: &mut dyn io::Write| report.write(&mut Until::new(halt, out));
+        let lines = |out: &mut dyn io::Write| tasks.write(&mut UntilHalted::new(halt, out));
+        let report = |out: &mut dyn io::Write| report.write(&mut UntilHalted::new(halt, out));
         let files = [
             ("tasks.jsonl", Content::Made(&lines)),
             ("report.json", Content::Made(&report)),

@@ -7,7 +7,7 @@ use super::error::StoreError;
 
 /// Creates `dir` unless it exists.
 pub(super) fn make(dir: &Path) -> Result<(), StoreError> {
-    if is_there(dir, Kind::Dir)? {
+    if is_there(dir, FileKind::Dir)? {
         return Ok(());
     }
     std::fs::create_dir_all(dir).map_err(|error| StoreError::Io { path: dir.to_path_buf(), error })
@@ -24,13 +24,13 @@ pub(super) fn refuse_link(path: &Path) -> Result<(), StoreError> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FileKind {
     File,
     Dir,
 }
 
 /// Returns true if something exists at `path`. Fails if it has another kind or another owner.
-pub(super) fn is_there(path: &Path, kind: Kind) -> Result<bool, StoreError> {
+pub(super) fn is_there(path: &Path, kind: FileKind) -> Result<bool, StoreError> {
     let meta = match std::fs::symlink_metadata(path) {
         Ok(meta) => meta,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -38,10 +38,10 @@ pub(super) fn is_there(path: &Path, kind: Kind) -> Result<bool, StoreError> {
     };
     let what = match kind {
         _ if meta.is_symlink() => "a symbolic link",
-        Kind::File if meta.is_dir() => "a directory",
-        Kind::File if !meta.is_file() => "not a regular file",
-        Kind::Dir if !meta.is_dir() => "a file",
-        Kind::Dir if !is_this_users(&meta) => "owned by another user",
+        FileKind::File if meta.is_dir() => "a directory",
+        FileKind::File if !meta.is_file() => "not a regular file",
+        FileKind::Dir if !meta.is_dir() => "a file",
+        FileKind::Dir if !is_this_users(&meta) => "owned by another user",
         _ => return Ok(true),
     };
     Err(StoreError::Foreign { path: path.to_path_buf(), what })

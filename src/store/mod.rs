@@ -19,7 +19,7 @@ pub(crate) mod tag;
 pub(crate) mod trust;
 mod within;
 
-pub use artifacts::{ArtifactDir, Waiting, holder};
+pub use artifacts::{ArtifactDir, KeepWaiting, holder};
 pub use atomic::create_file;
 pub use baseline::{
     BASELINE_DIR, BaselineError, conflicted_baselines, load_baseline, save_baseline, write_baseline,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::atomic::{self, Content, Failed};
 use crate::model::halt::{Halt, Halted, Never};
-use crate::report::Until;
+use crate::report::UntilHalted;
 
 /// The error for a report that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +39,7 @@ pub fn write_report_until(
     halt: &dyn Halt,
     write: &dyn Fn(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), NotReported> {
-    let write = |out: &mut dyn Write| write(&mut Until::new(halt, out));
+    let write = |out: &mut dyn Write| write(&mut UntilHalted::new(halt, out));
     let failed = |error| NotReported { path: path.to_path_buf(), error };
     // A link is kept, and its target is replaced.
     let place = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
@@ -47,7 +47,7 @@ pub fn write_report_until(
         Ok(meta) if meta.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
         Ok(meta) if !meta.is_file() => {
             let file = pipe(&place);
-            return file.and_then(|file| write(&mut Pipe { file, halt })).map_err(failed);
+            return file.and_then(|file| write(&mut SpecialFile { file, halt })).map_err(failed);
         }
         _ => {}
     }
@@ -69,7 +69,7 @@ pub fn write_report_until(
 pub fn append_report(path: &Path, bytes: &[u8]) -> Result<(), NotReported> {
     let append = || match std::fs::metadata(path) {
         Ok(meta) if !meta.is_file() && !meta.is_dir() => {
-            Pipe { file: pipe(path)?, halt: &Never }.write_all(bytes)
+            SpecialFile { file: pipe(path)?, halt: &Never }.write_all(bytes)
         }
         _ => File::options().create(true).append(true).open(path)?.write_all(bytes),
     };
@@ -100,12 +100,12 @@ fn pipe(path: &Path) -> io::Result<File> {
 }
 
 /// A file that is not regular, which is written to as fast as its reader reads.
-struct Pipe<'a> {
+struct SpecialFile<'a> {
     file: File,
     halt: &'a dyn Halt,
 }
 
-impl Write for Pipe<'_> {
+impl Write for SpecialFile<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             match self.file.write(bytes) {

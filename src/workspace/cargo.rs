@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::{Metadata, MetadataCommand};
 
-use super::{Listing, LoadError, Request, relative};
+use super::{Listing, LoadError, WorkspaceRequest, relative};
 use crate::model::workspace::{Package, Target, TargetKind};
 
 /// A member whose dependencies are not linked yet.
@@ -24,7 +24,7 @@ pub(super) struct Member {
 }
 
 /// Runs `cargo metadata`.
-pub(super) fn metadata(request: &Request) -> Result<Metadata, LoadError> {
+pub(super) fn metadata(request: &WorkspaceRequest) -> Result<Metadata, LoadError> {
     let mut command = MetadataCommand::new();
     command.cargo_path(&request.cargo).current_dir(&request.cwd).no_deps();
     match &request.manifest_path {

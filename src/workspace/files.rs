@@ -28,7 +28,7 @@ use rayon::prelude::*;
 
 use super::content::{BUFFER, digest, hash_file, stamp_of};
 use super::links::{Expanded, LinkTarget, Links};
-use super::walk::{self, Found};
+use super::walk::{self, ListedFile};
 use super::{Listing, LoadError, place, unreadable};
 use crate::disk;
 use crate::model::digest::Digest;
@@ -102,21 +102,21 @@ pub(super) fn list(
 }
 
 /// Returns the file or link at `path` if it exists.
-fn find_file(root: &Path, path: RelPath) -> Option<Found> {
+fn find_file(root: &Path, path: RelPath) -> Option<ListedFile> {
     let place = place(root, &path);
     let meta = place.symlink_metadata().ok()?;
     let is_link = meta.is_symlink();
     // Cargo would block on a special file.
     let seen = disk::refuse_special(&place).map(|()| stamp_of(&meta));
     let is_there = is_link || meta.is_file() || seen.is_err();
-    is_there.then_some(Found { path, is_link, is_behind_link: false, is_tracked: false, seen })
+    is_there.then_some(ListedFile { path, is_link, is_behind_link: false, is_tracked: false, seen })
 }
 
 /// Determines the digests of the files in `runs` from `known` or by reading them. Both are sorted. `links` has the
 /// target of each link.
 fn read(
     root: &Path,
-    runs: Vec<Vec<Found>>,
+    runs: Vec<Vec<ListedFile>>,
     known: &FileTable,
     links: Option<(&Links<'_>, &[(RelPath, LinkTarget)])>,
 ) -> Result<Listed, LoadError> {
@@ -124,7 +124,7 @@ fn read(
     let (mut files, mut stamps) = (Vec::with_capacity(count), Vec::with_capacity(count));
     let (mut unread, mut gone) = (Vec::new(), false);
     let mut known = known.iter().peekable();
-    for Found { path, is_link, is_behind_link, seen, .. } in runs.into_iter().flatten() {
+    for ListedFile { path, is_link, is_behind_link, seen, .. } in runs.into_iter().flatten() {
         debug_assert!(files.last().is_none_or(|last: &File| last.path < path), "{path} is sorted and unique");
         let bytes = path.as_bytes();
         while known.next_if(|known| known.path < bytes).is_some() {

@@ -44,22 +44,22 @@ pub enum Unreadable {
 }
 
 #[derive(Deserialize)]
-struct Manifest {
+struct GeneratedManifest {
     schema: u32,
     checked_in: Option<String>,
     missing_tool: Option<String>,
-    units: Vec<Unit>,
+    units: Vec<ManifestUnit>,
 }
 
 #[derive(Deserialize)]
-struct Unit {
+struct ManifestUnit {
     inputs: Vec<String>,
     discovered: Vec<String>,
-    outputs: Vec<Output>,
+    outputs: Vec<ManifestOutput>,
 }
 
 #[derive(Deserialize)]
-struct Output {
+struct ManifestOutput {
     path: String,
     bytes: u64,
 }
@@ -79,7 +79,7 @@ pub fn generated(
         Err(error) => return Err(Unreadable::Manifest(error.to_string())),
         Ok(text) => text,
     };
-    let manifest: Manifest =
+    let manifest: GeneratedManifest =
         serde_json::from_slice(&text).map_err(|error| Unreadable::Manifest(error.to_string()))?;
     if manifest.schema != 1 {
         let why = format!(
@@ -92,7 +92,7 @@ pub fn generated(
         return Err(Unreadable::NotCompared { dir: manifest.checked_in.unwrap_or_default(), tool });
     }
     let within = |path: &String| in_workspace(workspace, package, path);
-    let unit = |unit: &Unit| {
+    let unit = |unit: &ManifestUnit| {
         let mut inputs: Vec<_> = unit.inputs.iter().chain(&unit.discovered).filter_map(within).collect();
         inputs.sort();
         let files = unit.outputs.iter().map(|output| file(out_dir, output)).collect::<Result<_, _>>()?;
@@ -109,9 +109,10 @@ pub fn generated(
 /// of the build script of `package`.
 pub fn inputs_of(workspace: &Workspace, package: PackageId, out_dir: &Path, below: &RelPath) -> Vec<RelPath> {
     let manifest = disk::read(&out_dir.join(MANIFEST)).ok();
-    let manifest = manifest.and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());
+    let manifest = manifest.and_then(|text| serde_json::from_slice::<GeneratedManifest>(&text).ok());
     let Some(manifest) = manifest.filter(|manifest| manifest.schema == 1) else { return Vec::new() };
-    let makes = |unit: &&Unit| unit.outputs.iter().any(|output| RelPath::unescape(&output.path) == *below);
+    let makes =
+        |unit: &&ManifestUnit| unit.outputs.iter().any(|output| RelPath::unescape(&output.path) == *below);
     let unit = manifest.units.iter().find(makes);
     let inputs = unit.into_iter().flat_map(|unit| unit.inputs.iter().chain(&unit.discovered));
     let mut inputs: Vec<_> = inputs.filter_map(|path| in_workspace(workspace, package, path)).collect();
@@ -128,7 +129,7 @@ fn in_workspace(workspace: &Workspace, package: PackageId, path: &str) -> Option
 }
 
 /// Reads a file listed in the manifest. Files outside of `out_dir` are never read.
-fn file(out_dir: &Path, output: &Output) -> Result<GeneratedFile, Unreadable> {
+fn file(out_dir: &Path, output: &ManifestOutput) -> Result<GeneratedFile, Unreadable> {
     let path = RelPath::unescape(&output.path);
     let wrong = |why: String| Unreadable::File { path: path.clone(), why };
     let is_plain = |part| matches!(part, Component::Normal(_));

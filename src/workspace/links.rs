@@ -13,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 
-use super::walk::{self, Found};
+use super::walk::{self, ListedFile};
 use super::{Listing, LoadError, content, place, repository};
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::path::RelPath;
@@ -45,7 +45,7 @@ pub(super) struct Expanded {
     /// Target of each link.
     pub(super) leads: Vec<(RelPath, LinkTarget)>,
     /// Files behind links to directories, including links among them.
-    pub(super) behind: Vec<Found>,
+    pub(super) behind: Vec<ListedFile>,
 }
 
 /// Follows links below a start directory.
@@ -67,7 +67,10 @@ impl<'a> Links<'a> {
     }
 
     /// Follows the links among `found`.
-    pub(super) fn expand<'f>(&self, found: impl Iterator<Item = &'f Found>) -> Result<Expanded, LoadError> {
+    pub(super) fn expand<'f>(
+        &self,
+        found: impl Iterator<Item = &'f ListedFile>,
+    ) -> Result<Expanded, LoadError> {
         let mut all = Expanded::default();
         for link in found.filter(|found| found.is_link) {
             let mut own = Expanded::default();

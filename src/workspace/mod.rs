@@ -31,13 +31,13 @@ use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
 pub use generated::{Unreadable, generated, inputs_of};
 pub use git::{GitError, changed_since, commit_time, is_ignored, manifests_beyond, merge_sides, tracked};
 pub use links::{links_to_dirs, outside_digest};
-pub use seen::{Look, has_changed, look_at, stamp_of, still_as_seen};
+pub use seen::{CurrentFile, has_changed, look_at, stamp_of, still_as_seen};
 pub use sources::read_sources;
 pub use walk::{Ignores, everything_below};
 
 /// The workspace to load, in terms of cargo's flags.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct WorkspaceRequest {
     /// Path of the cargo to call.
     pub cargo: PathBuf,
     /// `--manifest-path`. Without it, the nearest manifest at or above `cwd` is used.
@@ -173,7 +173,7 @@ pub fn refuse_special(start: &Path, manifest: Option<&Path>) -> Result<(), LoadE
 /// # Errors
 ///
 /// If there is no such workspace.
-pub fn target_dir(request: &Request) -> Result<PathBuf, LoadError> {
+pub fn target_dir(request: &WorkspaceRequest) -> Result<PathBuf, LoadError> {
     Ok(cargo::metadata(request)?.target_directory.into_std_path_buf())
 }
 
@@ -182,7 +182,7 @@ pub fn target_dir(request: &Request) -> Result<PathBuf, LoadError> {
 /// # Errors
 ///
 /// If cargo rejects the workspace, or a file can't be read.
-pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result<Loaded, LoadError> {
+pub fn load(request: &WorkspaceRequest, known: impl FnOnce(&Path) -> FileTable) -> Result<Loaded, LoadError> {
     start_pool()?;
     let at = content::now();
     let metadata = cargo::metadata(request)?;
@@ -245,7 +245,7 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
 /// # Errors
 ///
 /// If there is no such workspace, or cargo rejects it.
-pub fn locate(request: &Request) -> Result<(PathBuf, PathBuf), LoadError> {
+pub fn locate(request: &WorkspaceRequest) -> Result<(PathBuf, PathBuf), LoadError> {
     let metadata = cargo::metadata(request)?;
     Ok((metadata.workspace_root.into(), metadata.target_directory.into()))
 }

@@ -3,7 +3,7 @@
 //! Paths are resolved relative to the open directory where the system supports it.
 /// Kind of a directory entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum EntryKind {
     File,
     Link,
     Dir,
@@ -12,7 +12,7 @@ pub(super) enum Kind {
 }
 
 /// Entries of a directory, as paths from the workspace root. Those of directories end with `/`.
-pub(super) type Entries = Vec<(Vec<u8>, Kind)>;
+pub(super) type Entries = Vec<(Vec<u8>, EntryKind)>;
 
 #[cfg(unix)]
 pub(super) use self::unix::Open;
@@ -24,7 +24,7 @@ mod unix {
     use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
     use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 
-    use super::{Entries, Kind};
+    use super::{Entries, EntryKind};
     use crate::model::stamp::Stamp;
 
     /// An open directory, from which the metadata of its entries is read.
@@ -54,10 +54,10 @@ mod unix {
                     kind => kind,
                 };
                 let (kind, end) = match kind {
-                    FileType::RegularFile => (Kind::File, &b""[..]),
-                    FileType::Symlink => (Kind::Link, &b""[..]),
-                    FileType::Directory => (Kind::Dir, &b"/"[..]),
-                    _ => (Kind::Other, &b""[..]),
+                    FileType::RegularFile => (EntryKind::File, &b""[..]),
+                    FileType::Symlink => (EntryKind::Link, &b""[..]),
+                    FileType::Directory => (EntryKind::Dir, &b"/"[..]),
+                    _ => (EntryKind::Other, &b""[..]),
                 };
                 entries.push(([prefix, name, end].concat(), kind));
             }
@@ -99,7 +99,7 @@ mod other {
     use std::path::{Path, PathBuf};
 
     use super::super::files;
-    use super::{Entries, Kind};
+    use super::{Entries, EntryKind};
     use crate::model::path::os_path;
     use crate::model::stamp::Stamp;
 
@@ -113,10 +113,10 @@ mod other {
             for entry in std::fs::read_dir(place)? {
                 let entry = entry?;
                 let (kind, end) = match entry.file_type() {
-                    Ok(kind) if kind.is_file() => (Kind::File, &b""[..]),
-                    Ok(kind) if kind.is_symlink() => (Kind::Link, &b""[..]),
-                    Ok(kind) if kind.is_dir() => (Kind::Dir, &b"/"[..]),
-                    Ok(_) => (Kind::Other, &b""[..]),
+                    Ok(kind) if kind.is_file() => (EntryKind::File, &b""[..]),
+                    Ok(kind) if kind.is_symlink() => (EntryKind::Link, &b""[..]),
+                    Ok(kind) if kind.is_dir() => (EntryKind::Dir, &b"/"[..]),
+                    Ok(_) => (EntryKind::Other, &b""[..]),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                     Err(error) => return Err(error),
                 };

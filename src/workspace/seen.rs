@@ -12,7 +12,7 @@ use crate::model::workspace::{FileId, Workspace};
 
 /// Current state of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct CurrentFile {
     /// Stamp taken before the file was read.
     pub stamp: Stamp,
     /// Digest of the content.
@@ -25,7 +25,7 @@ pub struct Look {
 /// # Errors
 ///
 /// If the file exists and can't be read.
-pub fn look_at(path: &Path, known: impl FnOnce(&Stamp) -> Option<Digest>) -> io::Result<Option<Look>> {
+pub fn look_at(path: &Path, known: impl FnOnce(&Stamp) -> Option<Digest>) -> io::Result<Option<CurrentFile>> {
     let is_missing =
         |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
     let look = || {
@@ -39,7 +39,7 @@ pub fn look_at(path: &Path, known: impl FnOnce(&Stamp) -> Option<Digest>) -> io:
             Some(digest) => digest,
             None => content::digest(path)?,
         };
-        Ok(Look { stamp, digest })
+        Ok(CurrentFile { stamp, digest })
     };
     match look() {
         Ok(look) => Ok(Some(look)),

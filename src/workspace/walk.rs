@@ -16,7 +16,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rayon::Scope;
 
 use super::index::Tracked;
-use super::open::{Kind, Open};
+use super::open::{EntryKind, Open};
 use super::{Listing, LoadError, content, repository, unreadable};
 use crate::disk;
 use crate::model::path::{RelPath, os_path};
@@ -36,7 +36,7 @@ const CACHE_TAG: &str = "CACHEDIR.TAG";
 const GITIGNORE: &str = ".gitignore";
 
 /// A file or link that was listed and not read yet.
-pub(super) struct Found {
+pub(super) struct ListedFile {
     pub(super) path: RelPath,
     pub(super) is_link: bool,
     /// Whether it was reached through a link to a directory.
@@ -57,15 +57,15 @@ pub(super) fn walk<'a>(
     starts: impl Iterator<Item = (&'a RelPath, &'a PathBuf)>,
     pruned: &[PathBuf],
     listing: Listing,
-) -> Result<(Vec<Vec<Found>>, Vec<LeftOut>), LoadError> {
+) -> Result<(Vec<Vec<ListedFile>>, Vec<LeftOut>), LoadError> {
     let starts = starts.map(|(start, place)| Dir::start(start, place));
     let starts = starts.collect::<Result<Vec<_>, _>>()?;
     let has_several_starts = starts.len() > 1;
     let budget = AtomicUsize::new(usize::MAX);
-    let walk = Walk::new(&starts, pruned, listing, &budget);
+    let walk = WorkspaceWalk::new(&starts, pruned, listing, &budget);
     let (mut runs, left_out) = walk.all(starts)?;
     listing.apply(&mut runs);
-    let is_unordered = |run: &Vec<Found>| run.first().is_some_and(|file| file.is_tracked);
+    let is_unordered = |run: &Vec<ListedFile>| run.first().is_some_and(|file| file.is_tracked);
     if has_several_starts || runs.iter().any(is_unordered) {
         // Files outside of the root and ignored files are sorted between the others.
         return Ok((vec![merged(runs)], left_out));
@@ -86,9 +86,9 @@ pub(super) fn walk_up_to(
     pruned: &[PathBuf],
     listing: Listing,
     budget: &AtomicUsize,
-) -> Result<Option<Vec<Found>>, LoadError> {
+) -> Result<Option<Vec<ListedFile>>, LoadError> {
     let starts = vec![Dir::start(start, place)?];
-    let walk = Walk::new(&starts, pruned, listing, budget);
+    let walk = WorkspaceWalk::new(&starts, pruned, listing, budget);
     let (mut runs, _) = walk.all(starts)?;
     listing.apply(&mut runs);
     let mut files = merged(runs);
@@ -134,18 +134,18 @@ pub fn everything_below(dir: &Path, left_out: &[PathBuf], max: usize) -> Option<
 }
 
 /// Merges `runs` into one sorted list.
-pub(super) fn merged(runs: Vec<Vec<Found>>) -> Vec<Found> {
+pub(super) fn merged(runs: Vec<Vec<ListedFile>>) -> Vec<ListedFile> {
     let mut all: Vec<_> = runs.into_iter().flatten().collect();
     all.sort_by(|a, b| a.path.cmp(&b.path));
     all
 }
 
-struct Walk<'a> {
+struct WorkspaceWalk<'a> {
     pruned: &'a [PathBuf],
     listing: Listing,
     /// Number of files that may still be listed.
     budget: &'a AtomicUsize,
-    runs: Mutex<Vec<Vec<Found>>>,
+    runs: Mutex<Vec<Vec<ListedFile>>>,
     /// Ignored files and directories with their paths on disk. Git may still track them.
     ignored: Mutex<Vec<(RelPath, PathBuf)>>,
     left_out: Mutex<Vec<LeftOut>>,
@@ -173,7 +173,7 @@ impl Dir {
         let rules = above.into_iter().try_fold(None, |outer, dir| {
             let Some(way) = RelPath::between(dir, place) else { return Ok(outer) };
             let above = [way.as_bytes(), b"/"].concat();
-            let rules = Rules::read(dir, outer, Place { at: prefix.len(), above });
+            let rules = Rules::read(dir, outer, GitignoreBase { at: prefix.len(), above });
             rules.map_err(unreadable(&dir.join(GITIGNORE)))
         })?;
         Ok(Self { place: place.to_path_buf(), prefix, rules, is_start: true })
@@ -183,12 +183,12 @@ impl Dir {
 /// Rules of a `.gitignore` and of those in outer directories.
 struct Rules {
     own: Gitignore,
-    place: Place,
+    place: GitignoreBase,
     outer: Option<Arc<Rules>>,
 }
 
 /// Location of a `.gitignore` relative to the paths that are matched.
-struct Place {
+struct GitignoreBase {
     /// Length of the prefix of a path that leads to it.
     at: usize,
     /// Path from it to the start, if it is above the start.
@@ -198,7 +198,7 @@ struct Place {
 impl Rules {
     /// Reads the `.gitignore` in `dir`, which adds to `outer`. Like git, it skips unreadable parts. Special files
     /// are an error, since git would block on them.
-    fn read(dir: &Path, outer: Option<Arc<Self>>, place: Place) -> io::Result<Option<Arc<Self>>> {
+    fn read(dir: &Path, outer: Option<Arc<Self>>, place: GitignoreBase) -> io::Result<Option<Arc<Self>>> {
         let file = match disk::open(&dir.join(GITIGNORE)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
@@ -217,7 +217,7 @@ impl Rules {
 
     /// Whether `path`, relative to the workspace root, is ignored. The innermost matching rule decides.
     fn ignore(&self, path: &[u8], is_dir: bool) -> bool {
-        let Self { own, place: Place { at, above }, outer } = self;
+        let Self { own, place: GitignoreBase { at, above }, outer } = self;
         let seen = match above.as_slice() {
             [] => Cow::Borrowed(&path[*at..]),
             above => Cow::Owned([above, &path[*at..]].concat()),
@@ -230,7 +230,7 @@ impl Rules {
     }
 }
 
-impl<'a> Walk<'a> {
+impl<'a> WorkspaceWalk<'a> {
     fn new(starts: &[Dir], pruned: &'a [PathBuf], listing: Listing, budget: &'a AtomicUsize) -> Self {
         let place = starts.first().map_or(Path::new(""), |start| &start.place);
         Self {
@@ -246,7 +246,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Lists the directories `starts`. Returns the files in sorted runs in any order, and what is left out.
-    fn all(self, starts: Vec<Dir>) -> Result<(Vec<Vec<Found>>, Vec<LeftOut>), LoadError> {
+    fn all(self, starts: Vec<Dir>) -> Result<(Vec<Vec<ListedFile>>, Vec<LeftOut>), LoadError> {
         rayon::scope(|scope| {
             for dir in starts {
                 scope.spawn(|scope| self.list(dir, scope));
@@ -283,7 +283,7 @@ impl<'a> Walk<'a> {
                 if meta.is_file() || meta.is_symlink() {
                     let (path, is_link) = (path.join(below), meta.is_symlink());
                     let seen = content::stamp(&place);
-                    run.push(Found { path, is_link, is_behind_link: false, is_tracked: true, seen });
+                    run.push(ListedFile { path, is_link, is_behind_link: false, is_tracked: true, seen });
                 }
             }
         }
@@ -331,7 +331,7 @@ impl<'a> Walk<'a> {
             }
         }
         if has(GITIGNORE) {
-            match Rules::read(&place, rules, Place { at: prefix.len(), above: Vec::new() }) {
+            match Rules::read(&place, rules, GitignoreBase { at: prefix.len(), above: Vec::new() }) {
                 Ok(read) => rules = read,
                 Err(error) => return self.fail(place.join(GITIGNORE), error),
             }
@@ -343,30 +343,30 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let place_of = || place.join(os_path(&name(bare)));
-            if kind != Kind::File && self.pruned.contains(&place_of()) {
+            if kind != EntryKind::File && self.pruned.contains(&place_of()) {
                 continue;
             }
-            if rules.as_ref().is_some_and(|rules| rules.ignore(bare, kind == Kind::Dir)) {
+            if rules.as_ref().is_some_and(|rules| rules.ignore(bare, kind == EntryKind::Dir)) {
                 let ignored = (RelPath::new(bare), place_of());
                 self.ignored.lock().unwrap_or_else(PoisonError::into_inner).push(ignored);
                 continue;
             }
             match kind {
-                Kind::Dir => {
+                EntryKind::Dir => {
                     let place = place_of();
                     self.stat_files(std::mem::take(&mut files), &open);
                     let dir = Dir { place, prefix: path, rules: rules.clone(), is_start: false };
                     scope.spawn(|scope| self.list(dir, scope));
                 }
-                Kind::File | Kind::Link => {
+                EntryKind::File | EntryKind::Link => {
                     if files.len() == CHUNK {
                         let files = std::mem::replace(&mut files, Vec::with_capacity(CHUNK));
                         let place = place.clone();
                         scope.spawn(move |_| self.stat_files(files, &Open::reopen(&place)));
                     }
-                    files.push((RelPath::of(path), kind == Kind::Link));
+                    files.push((RelPath::of(path), kind == EntryKind::Link));
                 }
-                Kind::Other => self.leave_out(RelPath::of(path), WhyLeftOut::Special),
+                EntryKind::Other => self.leave_out(RelPath::of(path), WhyLeftOut::Special),
             }
         }
         self.stat_files(files, &open);
@@ -386,7 +386,7 @@ impl<'a> Walk<'a> {
         }
         let stat_files = |(path, is_link): (RelPath, bool)| {
             let seen = dir.stamp(path.file_name());
-            Found { path, is_link, is_behind_link: false, is_tracked: false, seen }
+            ListedFile { path, is_link, is_behind_link: false, is_tracked: false, seen }
         };
         let run = files.into_iter().map(stat_files).collect();
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).push(run);
@@ -431,9 +431,9 @@ impl<'a> Ignores<'a> {
             let place = dir.to_path(root);
             if dir.is_root() {
                 let rules = Dir::start(dir, &place).ok().and_then(|start| start.rules);
-                return Rules::read(&place, rules, Place { at: 0, above: Vec::new() });
+                return Rules::read(&place, rules, GitignoreBase { at: 0, above: Vec::new() });
             }
-            Rules::read(&place, outer, Place { at: dir.as_bytes().len() + 1, above: Vec::new() })
+            Rules::read(&place, outer, GitignoreBase { at: dir.as_bytes().len() + 1, above: Vec::new() })
         };
         // Errors were already reported when the files were listed.
         self.rules.entry(dir.clone()).or_insert_with(|| read().unwrap_or_default()).clone()

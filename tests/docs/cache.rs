@@ -1,6 +1,6 @@
 //! Tests the table of cache keys of the built-in tools in the page about the cache.
 
-use genti::model::tool::{Discovers, Per, Search, Start, Tool};
+use genti::model::tool::{Discovers, Per, Search, SearchStart, Tool};
 use genti::plan::config;
 
 use crate::generated;
@@ -22,10 +22,10 @@ fn built_in() -> Vec<Tool> {
 /// Formats the files that a tool searches for, as in the configuration.
 fn names(searches: &[Search]) -> String {
     let name = |Search { start, name, .. }: &Search| match start {
-        Start::Files | Start::Absolute => format!("`{name}`"),
-        Start::Root => format!("`./{name}`"),
-        Start::Home => format!("`~/{name}`"),
-        Start::Variable(variable) => format!("`${variable}/{name}`"),
+        SearchStart::Files | SearchStart::Absolute => format!("`{name}`"),
+        SearchStart::Root => format!("`./{name}`"),
+        SearchStart::Home => format!("`~/{name}`"),
+        SearchStart::Variable(variable) => format!("`${variable}/{name}`"),
     };
     searches.iter().map(name).collect::<Vec<_>>().join(", ")
 }

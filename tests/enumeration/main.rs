@@ -17,13 +17,13 @@ use genti::model::digest::Digest;
 use genti::model::stamp::FileTable;
 use genti::model::workspace::Workspace;
 use genti::path::RelPath;
-use genti::workspace::{self, Listing, LoadError, Loaded, Request};
+use genti::workspace::{self, Listing, LoadError, Loaded, WorkspaceRequest};
 
 const PACKAGE: &str = "[package]\nname = \"p\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# anything";
 
 /// Loads a workspace without a cached file table.
-fn load(request: &Request) -> Result<Loaded, LoadError> {
+fn load(request: &WorkspaceRequest) -> Result<Loaded, LoadError> {
     workspace::load(request, |_| FileTable::default())
 }
 
@@ -66,8 +66,8 @@ impl Tree {
     }
 }
 
-fn request(cwd: &Path) -> Request {
-    Request {
+fn request(cwd: &Path) -> WorkspaceRequest {
+    WorkspaceRequest {
         cargo: Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/enumeration/scrubbed-cargo"),
         manifest_path: None,
         cwd: cwd.to_path_buf(),
@@ -405,7 +405,8 @@ fn the_files_depend_neither_on_the_location_nor_on_the_current_directory() {
 
     let tree = Tree::package().write("ws/sub/x", "x");
     let from_below = load(&request(&tree.path("ws/sub"))).unwrap().workspace;
-    let by_manifest = Request { manifest_path: Some("ws/Cargo.toml".into()), ..request(&tree.path("")) };
+    let by_manifest =
+        WorkspaceRequest { manifest_path: Some("ws/Cargo.toml".into()), ..request(&tree.path("")) };
     assert_eq!(listed(&from_below), listed(&tree.load()));
     assert_eq!(listed(&load(&by_manifest).unwrap().workspace), listed(&tree.load()));
 }
@@ -426,7 +427,7 @@ fn nothing_depends_on_the_order_in_which_files_and_packages_are_listed() {
         .write("ws/a.txt", "")
         .write("ws/a/z.txt", "");
     let of = |listing| {
-        let mut found = load(&Request { listing, ..request(&tree.path("ws")) }).unwrap().workspace;
+        let mut found = load(&WorkspaceRequest { listing, ..request(&tree.path("ws")) }).unwrap().workspace;
         // Ignore the times of reading.
         found.seen.at = 0;
         found

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use genti::model::workspace::TargetKind;
 use genti::path::RelPath;
-use genti::workspace::{Request, read_sources};
+use genti::workspace::{WorkspaceRequest, read_sources};
 
 use super::{CACHEDIR_TAG, PACKAGE, Tree, listed, load, request};
 
@@ -199,7 +199,7 @@ fn errors_name_the_place_and_a_fix() {
         format!("could not find `Cargo.toml` in `{}` or any parent directory (", tree.path("ws").display());
     assert!(message(&tree).starts_with(&expected), "{}", message(&tree));
 
-    let named = Request { manifest_path: Some("no/Cargo.toml".into()), ..request(&tree.path("ws")) };
+    let named = WorkspaceRequest { manifest_path: Some("no/Cargo.toml".into()), ..request(&tree.path("ws")) };
     assert!(
         load(&named).unwrap_err().to_string().starts_with("manifest path `no/Cargo.toml` does not exist")
     );
@@ -210,7 +210,8 @@ fn errors_name_the_place_and_a_fix() {
     assert!(broken.contains("Cargo.toml:1:9") && !broken.contains("cargo metadata"), "{broken}");
     assert!(!broken.starts_with("error") && !broken.contains('\u{1b}'), "{broken}");
 
-    let no_cargo = Request { cargo: "/no/cargo".into(), ..request(Path::new(env!("CARGO_MANIFEST_DIR"))) };
+    let no_cargo =
+        WorkspaceRequest { cargo: "/no/cargo".into(), ..request(Path::new(env!("CARGO_MANIFEST_DIR"))) };
     assert!(load(&no_cargo).unwrap_err().to_string().starts_with("could not run `/no/cargo"));
 
     let missing = Tree::empty().member("ws", "p", "[dependencies]\ngone = { path = \"../gone\" }\n");

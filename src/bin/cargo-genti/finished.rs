@@ -4,7 +4,7 @@ use std::path::Path;
 
 use genti::model::halt::Never;
 use genti::model::outcome::{End, Strict};
-use genti::pipeline::{self, Difference, Judged, Lockfile, NotJudged};
+use genti::pipeline::{self, CheckoutDifference, JudgedRun, Lockfile, NotJudged};
 use genti::report::Draft;
 use genti::report::finished::{Finished, ReadError};
 use genti::scan::Env;
@@ -37,7 +37,7 @@ pub(crate) fn check(
     })?;
     let strict = Strict { stale: !project.baseline.stale_warns, absent: true };
     let judged = pipeline::judge_finished(&project, env, &artifacts, &baseline, strict);
-    let Judged { outcome, drift, violations } = match judged {
+    let JudgedRun { outcome, drift, violations } = match judged {
         Ok(judged) => judged,
         Err(error) => {
             shell.error(visible_line(&format!("{}: {error}", dir.display())));
@@ -65,7 +65,7 @@ pub(crate) fn check(
     for violation in &violations {
         shell.error(visible_line(violation));
     }
-    for Difference { what, there, here } in &drift {
+    for CheckoutDifference { what, there, here } in &drift {
         let dir = dir.display();
         shell.error(visible_line(&format!("{what} is `{there}` in {dir}, but `{here}` in this checkout")));
     }

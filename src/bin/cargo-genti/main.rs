@@ -42,7 +42,7 @@ use genti::store::BaselineError;
 
 use crate::args::{Cli, Command, OutputArgs};
 use crate::render::Shell;
-use crate::session::Start;
+use crate::session::Startup;
 
 fn main() -> ExitCode {
     if let Some(code) = genti::scan::wrap_rustc(std::env::args_os()) {
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
     };
     let mut shell = Shell::new(cli.command.output().unwrap_or(&OutputArgs::default()), &env);
     shell.start_stream(cli.command.has_stream());
-    let start = |env| Start { env, inherited, at: Instant::now() };
+    let start = |env| Startup { env, inherited, at: Instant::now() };
     let end = match &cli.command {
         Command::Run(args) => run::run(args, start(env), &mut shell),
         Command::Check(args) => run::check(args, start(env), &mut shell),

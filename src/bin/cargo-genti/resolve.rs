@@ -46,7 +46,7 @@ pub(crate) fn workspace(args: &WorkspaceArgs, lockfile: Lockfile) -> Request {
 ///
 /// Reports all mistakes, and a randomly picked seed, so that it can be used again.
 pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<PolicyConfig, End> {
-    let mut read = Reader::new(env);
+    let mut read = ArgReader::new(env);
     read.known = OTHERS.map(|name| format!("{PREFIX}{name}")).to_vec();
     let mut policy = PolicyConfig {
         order: read.value("--order", args.order.as_deref(), FromStr::from_str),
@@ -104,7 +104,7 @@ pub(crate) fn today() -> u32 {
 /// Returns the date by which suppressions expire: from the flag, its variable, `SOURCE_DATE_EPOCH`, or else the
 /// current date in UTC.
 pub(crate) fn as_of(given: Option<&str>, env: &Env, shell: &mut Shell) -> Result<Date, End> {
-    let mut read = Reader::new(env);
+    let mut read = ArgReader::new(env);
     let date = read.value("--as-of", given, config::date);
     let now = match env.get(EPOCH).filter(|_| date.is_none()) {
         Some(seconds) => epoch(&seconds.to_string_lossy())
@@ -167,7 +167,7 @@ fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
     names.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
 }
 
-struct Reader<'a> {
+struct ArgReader<'a> {
     env: &'a Env,
     /// Names of known variables.
     known: Vec<String>,
@@ -176,7 +176,7 @@ struct Reader<'a> {
     errors: Vec<ArgError>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ArgReader<'a> {
     fn new(env: &'a Env) -> Self {
         Self { env, known: Vec::new(), origins: BTreeMap::new(), errors: Vec::new() }
     }

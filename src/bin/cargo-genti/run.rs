@@ -11,12 +11,12 @@ use crate::args::{BlessArgs, CheckArgs, GateArgs};
 use crate::bless::Bless;
 use crate::render::{Shell, visible_line};
 use crate::reports::Reports;
-use crate::session::{Gate, Run, Start, execute, note_ignored_levels, prepare};
+use crate::session::{Gate, Run, Startup, execute, note_ignored_levels, prepare};
 use crate::show::FinishedRun;
 use crate::{fail, finished, resolve};
 
 /// Runs `cargo genti run`.
-pub(crate) fn run(args: &BlessArgs, start: Start, shell: &mut Shell) -> End {
+pub(crate) fn run(args: &BlessArgs, start: Startup, shell: &mut Shell) -> End {
     let bless = Bless { accept: args.bless, remove_orphans: args.remove_orphans };
     let gate =
         Gate { bless, fail_fast: args.gate.fail_fast, no_cache: args.gate.run.no_cache, ..Gate::default() };
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &BlessArgs, start: Start, shell: &mut Shell) -> End {
 }
 
 /// Runs `cargo genti check`: a gate that does not write to the repository and fails on a stale baseline.
-pub(crate) fn check(args: &CheckArgs, start: Start, shell: &mut Shell) -> End {
+pub(crate) fn check(args: &CheckArgs, start: Startup, shell: &mut Shell) -> End {
     let gate = Gate {
         bless: Bless::default(),
         strict: Strict { stale: true, absent: true },
@@ -44,7 +44,7 @@ fn main(
     args: &GateArgs,
     lockfile: Lockfile,
     gate: Gate,
-    start: Start,
+    start: Startup,
     shell: &mut Shell,
 ) -> Result<End, End> {
     let reports = Reports::resolve(&args.reports, &start.env, shell)?;

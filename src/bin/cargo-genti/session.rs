@@ -20,7 +20,7 @@ use crate::render::{self, Bar, Shell, visible_line};
 use crate::{fail, resolve, signals};
 
 /// State of the process at its start.
-pub(crate) struct Start {
+pub(crate) struct Startup {
     pub(crate) env: Env,
     pub(crate) inherited: Inherited,
     pub(crate) at: Instant,
@@ -150,12 +150,12 @@ pub(crate) fn execute(
     project: &Project,
     baseline: &BTreeMap<String, Vec<Entry>>,
     gate: Gate,
-    start: Start,
+    start: Startup,
     shell: &mut Shell,
 ) -> Result<Run, End> {
     let Gate { bless, fail_fast, no_cache, .. } = gate;
     let strict = Strict { stale: gate.strict.stale && !project.baseline.stale_warns, ..gate.strict };
-    let Start { mut env, inherited, at } = start;
+    let Startup { mut env, inherited, at } = start;
     enter(project, &mut env, shell)?;
     if let Some(warning) = &inherited.warning {
         shell.warning(warning);

@@ -6,7 +6,7 @@ use genti::model::event::Event;
 use genti::model::outcome::End;
 use genti::model::task::Plan;
 use genti::model::workspace::Workspace;
-use genti::report::finished::Report;
+use genti::report::finished::FinishedReport;
 use genti::report::stream;
 
 use crate::render::Shell;
@@ -32,7 +32,7 @@ impl Shell {
     }
 
     /// Emits the findings, and remembers the directory of the artifacts.
-    pub(crate) fn emit_outcome(&mut self, report: &Report, dir: Option<&Path>) {
+    pub(crate) fn emit_outcome(&mut self, report: &FinishedReport, dir: Option<&Path>) {
         self.stream.artifacts = dir.map(|dir| dir.display().to_string());
         stream::findings(report).for_each(|line| self.emit(|| line));
     }

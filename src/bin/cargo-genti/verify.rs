@@ -16,13 +16,13 @@ use genti::workspace::Listing;
 
 use crate::args::VerifyArgs;
 use crate::render::{BUSY, Bar, GOOD, Shell, plural, visible_line};
-use crate::session::{self, Start};
+use crate::session::{self, Startup};
 use crate::{fail, signals};
 
 /// Number of differences that are shown. The rest is only counted.
 const MOST: usize = 20;
 
-pub(crate) fn main(args: &VerifyArgs, mut start: Start, shell: &mut Shell) -> End {
+pub(crate) fn main(args: &VerifyArgs, mut start: Startup, shell: &mut Shell) -> End {
     match verify(args, &mut start, shell) {
         Ok(end) | Err(end) => end,
     }
@@ -30,13 +30,13 @@ pub(crate) fn main(args: &VerifyArgs, mut start: Start, shell: &mut Shell) -> En
 
 /// Conditions of one run.
 #[derive(Clone, Copy, Debug)]
-struct Conditions {
+struct RunConditions {
     parallel: usize,
     seed: u64,
     listing: Listing,
 }
 
-impl Conditions {
+impl RunConditions {
     /// Returns the conditions of a run. The first has the requested ones. Each further run has another seed and order of
     /// files, and a low or high parallelism in turn.
     fn of(run: u32, parallel: usize, seed: u64) -> Self {
@@ -50,7 +50,7 @@ impl Conditions {
     }
 }
 
-fn verify(args: &VerifyArgs, start: &mut Start, shell: &mut Shell) -> Result<End, End> {
+fn verify(args: &VerifyArgs, start: &mut Startup, shell: &mut Shell) -> Result<End, End> {
     let request = session::request(&args.run, Lockfile::Require, &start.env, shell)?;
     session::note_ignored_levels(&start.env, shell);
     let mut first = session::load(&request, &start.env, shell)?;
@@ -96,7 +96,7 @@ struct Series<'a> {
     /// The project of the first run.
     first: &'a Project,
     parallel: usize,
-    start: &'a Start,
+    start: &'a Startup,
     stop: &'static Stop,
     dir: &'a ArtifactDir,
     baseline: &'a BTreeMap<String, Vec<Entry>>,
@@ -134,9 +134,9 @@ impl Series<'_> {
     }
 
     /// Prints the conditions of a run.
-    fn announce(&self, number: u32, runs: u32, with_cache: bool, shell: &mut Shell) -> Conditions {
-        let conditions = Conditions::of(number, self.parallel, self.first.plan.policy.seed);
-        let Conditions { parallel, seed, listing } = conditions;
+    fn announce(&self, number: u32, runs: u32, with_cache: bool, shell: &mut Shell) -> RunConditions {
+        let conditions = RunConditions::of(number, self.parallel, self.first.plan.policy.seed);
+        let RunConditions { parallel, seed, listing } = conditions;
         let cache = if with_cache { ", with the result cache" } else { "" };
         shell.aside(
             BUSY,
@@ -153,11 +153,11 @@ impl Series<'_> {
     fn run_once(
         &self,
         project: &Project,
-        conditions: Conditions,
+        conditions: RunConditions,
         results: Option<ResultLog>,
         shell: &mut Shell,
     ) -> Result<Outcome, End> {
-        let Start { env, inherited, .. } = self.start;
+        let Startup { env, inherited, .. } = self.start;
         let pool =
             Pool::new(inherited.clone(), env, conditions.parallel).map_err(|error| unable(shell, error))?;
         let own_program = std::env::current_exe().ok();

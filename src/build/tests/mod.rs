@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use super::fingerprint::Fingerprint;
-use super::look_up::Place;
+use super::look_up::PlanContext;
 use super::run::{Done, run};
 use super::workers::Slots;
 use super::*;
@@ -19,7 +19,7 @@ use super::*;
 /// Package with its `OUT_DIR`.
 struct Package {
     _dir: tempfile::TempDir,
-    place: Place,
+    place: PlanContext,
 }
 
 impl Package {
@@ -30,7 +30,7 @@ impl Package {
         fs::create_dir_all(&root).unwrap();
         fs::create_dir_all(&out).unwrap();
         let program = Some(Fingerprint::of(b"program"));
-        let package = Self { _dir: dir, place: Place { root, out, env: BTreeMap::new(), program } };
+        let package = Self { _dir: dir, place: PlanContext { root, out, env: BTreeMap::new(), program } };
         files.iter().for_each(|(path, text)| package.write(path, text));
         package
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::reach::{self, Reach};
+use super::reach::{self, CargoReach};
 use crate::model::census::{Census, CompiledTarget};
 use crate::model::tool::{Arg, Piece};
 use crate::model::workspace::PackageId;
@@ -12,7 +12,7 @@ use crate::normalize::Input;
 /// depends on timing, so targets are not listed.
 pub(super) fn of(
     input: &Input<'_>,
-    reach: &Reach,
+    reach: &CargoReach,
     features: BTreeMap<PackageId, BTreeSet<String>>,
     is_complete: bool,
 ) -> Census {

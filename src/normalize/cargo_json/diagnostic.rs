@@ -33,7 +33,7 @@ pub(super) fn read(
         Some((ns @ ("clippy" | "rustdoc"), _)) => ns,
         _ => "rustc",
     };
-    let read = Reader { places };
+    let read = DiagnosticReader { places };
     let primaries: Vec<Place> =
         message.spans.iter().filter(|span| span.is_primary).filter_map(|span| places.of(span)).collect();
     let about = read.about(package, message);
@@ -56,11 +56,11 @@ pub(super) fn read(
     })
 }
 
-struct Reader<'a> {
+struct DiagnosticReader<'a> {
     places: &'a Places<'a>,
 }
 
-impl Reader<'_> {
+impl DiagnosticReader<'_> {
     /// Returns the package that `message` is about. Lints about manifests look at those of all members whenever one is
     /// compiled.
     fn about(&self, package: PackageId, message: &RustcMessage<'_>) -> PackageId {

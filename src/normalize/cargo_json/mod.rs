@@ -28,8 +28,8 @@ use crate::model::tool::Parse;
 use crate::model::workspace::{PackageId, TargetKind};
 use message::{CargoArtifact, CargoBuildScript, CargoFinished, CargoMessage, CompilerMessage};
 use place::Places;
-use programs::Programs;
-use reach::Reach;
+use programs::BuiltPrograms;
+use reach::CargoReach;
 use scripts::Scripts;
 
 /// Parses the output of cargo, which exited with `code`.
@@ -39,10 +39,10 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let places = Places::new(input, out_dirs(input, &members));
     let asked_for = reach::asked_for(input);
     let mut occurrences = Vec::new();
-    let mut reach = Reach::of(input);
-    let mut programs = Programs::default();
+    let mut reach = CargoReach::of(input);
+    let mut programs = BuiltPrograms::default();
     let mut scripts = Scripts::default();
-    let mut traces = traces::Collector::default();
+    let mut traces = traces::TraceCollector::default();
     let mut features: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
     let is_build = input.tool.parse == Parse::CargoBuild;
     let is_for_scripts = input.tool.parse == Parse::BuildScripts;
@@ -187,7 +187,7 @@ pub(super) fn split_build(stdout: &[u8]) -> (&[u8], &[u8]) {
 pub(super) fn traces(input: &Input<'_>, stdout: &[u8]) -> Result<Traces, Unparsable> {
     let members: BTreeMap<&str, PackageId> =
         input.workspace.packages().map(|(id, package)| (package.cargo_id.as_str(), id)).collect();
-    let mut traces = traces::Collector::default();
+    let mut traces = traces::TraceCollector::default();
     for (line, text) in (1..).zip(input.lines(stdout)) {
         let broken =
             |error: serde_json::Error| Unparsable(format!("invalid JSON from cargo in line {line}: {error}"));

@@ -9,7 +9,7 @@ use crate::model::workspace::{PackageId, TargetKind, Workspace};
 
 /// Artifacts and build scripts collected so far.
 #[derive(Default)]
-pub(super) struct Programs {
+pub(super) struct BuiltPrograms {
     tests: Vec<(PackageId, TargetKind, String, PathBuf)>,
     /// Binaries of each package, by name.
     binaries: BTreeMap<PackageId, BTreeMap<String, String>>,
@@ -21,7 +21,7 @@ pub(super) struct Programs {
     outputs: BTreeSet<PathBuf>,
 }
 
-impl Programs {
+impl BuiltPrograms {
     /// Adds an artifact of a target of `package`.
     pub(super) fn add_artifact(&mut self, package: PackageId, artifact: CargoArtifact<'_>) {
         let kind = artifact.target.kind();

@@ -13,7 +13,7 @@ use crate::model::workspace::{PackageId, Target, TargetKind, Workspace};
 use crate::normalize::{Gap, Input};
 
 /// Progress of cargo with workspace members.
-pub(super) struct Reach {
+pub(super) struct CargoReach {
     /// Compilations that cargo should do.
     wanted: Wanted,
     finished: BTreeSet<(PackageId, Compilation)>,
@@ -42,7 +42,7 @@ enum Mode {
     Doc,
 }
 
-impl Reach {
+impl CargoReach {
     /// Creates the state before any progress.
     pub(super) fn of(input: &Input<'_>) -> Self {
         Self {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::place::Places;
-use super::reach::{self, Reach};
+use super::reach::{self, CargoReach};
 use crate::model::finding::{Diagnostic, Level, Place, Related};
 use crate::model::task::Exit;
 use crate::model::workspace::{PackageId, TargetKind};
@@ -31,7 +31,7 @@ impl Scripts {
     }
 
     /// Returns the packages whose scripts should have run but did not.
-    pub(super) fn gaps(&self, input: &Input<'_>, reach: &Reach) -> Vec<Gap> {
+    pub(super) fn gaps(&self, input: &Input<'_>, reach: &CargoReach) -> Vec<Gap> {
         let has_script = |package: &PackageId| {
             let mut targets = input.workspace.package(*package).targets.iter();
             targets.any(|target| target.kind == TargetKind::BuildScript)
@@ -61,7 +61,7 @@ impl Scripts {
 pub(super) fn errors(places: &Places<'_>) -> Vec<Diagnostic> {
     let found = messages(places, "error: ");
     let error = |(package, lines): (PackageId, Vec<String>)| {
-        let Message { place, text, beside } = Message::of(places, package, &lines);
+        let ScriptMessage { place, text, beside } = ScriptMessage::of(places, package, &lines);
         let place = place.unwrap_or_else(|| package_place(places.input.workspace, package));
         let error = places.input.diagnostic(place, ERROR, Level::Error, text);
         Diagnostic { package: Some(package), fatal: true, related: beside, ..error }
@@ -74,7 +74,7 @@ pub(super) fn errors(places: &Places<'_>) -> Vec<Diagnostic> {
 pub(super) fn warnings(places: &Places<'_>) -> (Vec<Diagnostic>, BTreeSet<String>) {
     let found = messages(places, "warning: ");
     let warning = |(package, lines): (PackageId, Vec<String>)| {
-        let Message { place, text, beside } = Message::of(places, package, &lines);
+        let ScriptMessage { place, text, beside } = ScriptMessage::of(places, package, &lines);
         let place = place.unwrap_or_else(|| script_of(places.input, package));
         let warning = places.input.diagnostic(place, WARNING, Level::Warning, text);
         Diagnostic { ns: CARGO.into(), package: Some(package), related: beside, ..warning }
@@ -159,13 +159,13 @@ fn is_placed(text: &str) -> bool {
 }
 
 /// Message of a script with the place that it names.
-struct Message {
+struct ScriptMessage {
     place: Option<Place>,
     text: String,
     beside: Vec<Related>,
 }
 
-impl Message {
+impl ScriptMessage {
     fn of(places: &Places<'_>, package: PackageId, lines: &[String]) -> Self {
         let (first, rest) = lines.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
         let named = places.named(package, first);

@@ -9,13 +9,13 @@ use crate::model::workspace::{PackageId, TargetKind};
 
 /// Collects units and build scripts.
 #[derive(Default)]
-pub(super) struct Collector {
+pub(super) struct TraceCollector {
     traces: Traces,
     /// Manifest and target name of each package's build script.
     scripts: BTreeMap<String, (PathBuf, String)>,
 }
 
-impl Collector {
+impl TraceCollector {
     /// Adds an artifact. `package` is its package if that is a member.
     pub(super) fn add_artifact(&mut self, package: Option<PackageId>, artifact: &CargoArtifact<'_>) {
         let Some(first) = artifact.filenames.first().map(PathBuf::from) else { return };

@@ -69,9 +69,9 @@ pub(super) fn read(places: &Places<'_>) -> (Vec<Diagnostic>, BTreeSet<String>) {
             continue;
         }
         match warning.place(places) {
-            Some(Site::Ours(place)) => diagnostics.extend(warning.diagnostic(input, place)),
+            Some(WarningSubject::Ours(place)) => diagnostics.extend(warning.diagnostic(input, place)),
             // Only warnings about the workspace are the same on every machine.
-            Some(Site::Elsewhere) => {}
+            Some(WarningSubject::Elsewhere) => {}
             None => drop(notices.insert(input.scrub.text(&warning.text))),
         }
     }
@@ -79,7 +79,7 @@ pub(super) fn read(places: &Places<'_>) -> (Vec<Diagnostic>, BTreeSet<String>) {
 }
 
 /// Subject of a warning.
-enum Site {
+enum WarningSubject {
     Ours(Place),
     /// File outside the workspace.
     Elsewhere,
@@ -148,15 +148,15 @@ impl Warning {
     }
 
     /// Returns the place that it is about.
-    fn place(&self, places: &Places<'_>) -> Option<Site> {
+    fn place(&self, places: &Places<'_>) -> Option<WarningSubject> {
         let input = places.input;
         let file = |path: &str| {
             let path = input.scrub.path(path.as_bytes())?;
             input.workspace.find(&path).map(|_| path)
         };
         let site = |path: Option<RelPath>, line: Option<u32>| match path {
-            Some(path) => Site::Ours(Place::File { path, range: line.and_then(whole_line) }),
-            None => Site::Elsewhere,
+            Some(path) => WarningSubject::Ours(Place::File { path, range: line.and_then(whole_line) }),
+            None => WarningSubject::Elsewhere,
         };
         if let Some((path, line)) = &self.at {
             return Some(site(file(path), Some(*line)));
@@ -176,7 +176,7 @@ impl Warning {
         let words = [".cargo/config", ".cargo\\config", "unused config key", "unused key `"];
         let is_of_configuration = words.iter().any(|word| self.text.contains(word));
         if is_of_configuration {
-            return Some(Site::Elsewhere);
+            return Some(WarningSubject::Elsewhere);
         }
         let is_known = OF_MANIFEST.iter().any(|begin| self.text.starts_with(begin));
         (is_known && input.workspace.find(&manifest).is_some()).then(|| site(Some(manifest), None))

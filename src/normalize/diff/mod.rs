@@ -18,9 +18,9 @@ use regex::bytes::Regex;
 
 use super::{Gap, Input, PANIC, Parsed, Unparsable, Unsettled, is_crash, range};
 use crate::model::finding::{Diagnostic, Level, Place, Related};
-use name::Named;
-pub(super) use open::{Open, settle, unsettled};
-use read::{Change, FileDiff, Kind, Side};
+use name::DiffFile;
+pub(super) use open::{OpenChange, settle, unsettled};
+use read::{DiffChange, FileChange, FileDiff, Side};
 
 /// Maximum number of lines of a change to quote.
 const MOST_LINES: usize = 40;
@@ -69,8 +69,13 @@ fn failures(input: &Input<'_>) -> Vec<Gap> {
 }
 
 /// Adds the diagnostics of one file: one per change, and one for each change of the file as a whole.
-fn of_file(input: &Input<'_>, file: &FileDiff, diagnostics: &mut Vec<Diagnostic>, open: &mut Vec<Open>) {
-    let Named { place, side } = name::find(input, file);
+fn of_file(
+    input: &Input<'_>,
+    file: &FileDiff,
+    diagnostics: &mut Vec<Diagnostic>,
+    open: &mut Vec<OpenChange>,
+) {
+    let DiffFile { place, side } = name::find(input, file);
     let tool = &input.tool.name;
     let is_git = file.is_git;
     let at_file = |message: String| {
@@ -82,27 +87,29 @@ fn of_file(input: &Input<'_>, file: &FileDiff, diagnostics: &mut Vec<Diagnostic>
     };
     let old_name = || input.scrub.lossy(&file.renamed_from.clone().unwrap_or_default());
     match (&file.kind, is_git) {
-        (Kind::New, false) => diagnostics.push(at_file(format!("`{tool}` would create this file"))),
-        (Kind::New, true) => diagnostics.push(at_file("this file is new".to_owned())),
-        (Kind::Deleted, false) => diagnostics.push(at_file(format!("`{tool}` would delete this file"))),
-        (Kind::Deleted, true) => diagnostics.push(at_file("this file was deleted".to_owned())),
-        (Kind::Renamed, _) => {
+        (FileChange::New, false) => diagnostics.push(at_file(format!("`{tool}` would create this file"))),
+        (FileChange::New, true) => diagnostics.push(at_file("this file is new".to_owned())),
+        (FileChange::Deleted, false) => diagnostics.push(at_file(format!("`{tool}` would delete this file"))),
+        (FileChange::Deleted, true) => diagnostics.push(at_file("this file was deleted".to_owned())),
+        (FileChange::Renamed, _) => {
             diagnostics.push(at_file(format!("this file was renamed from `{}`", old_name())))
         }
-        (Kind::Copied, _) => diagnostics.push(at_file(format!("this file was copied from `{}`", old_name()))),
-        (Kind::Changed, _) => {}
+        (FileChange::Copied, _) => {
+            diagnostics.push(at_file(format!("this file was copied from `{}`", old_name())))
+        }
+        (FileChange::Changed, _) => {}
     }
     if let Some((old, new)) = &file.modes {
         let message = format!("the mode changes from `{old}` to `{new}`");
         diagnostics.push(at_file(input.scrub.text(&message)));
     }
-    if file.is_binary && file.kind == Kind::Changed {
+    if file.is_binary && file.kind == FileChange::Changed {
         diagnostics.push(at_file("the binary content differs".to_owned()));
     }
     if file.is_only_in_one {
         diagnostics.push(at_file("this file is only on one side".to_owned()));
     }
-    if matches!(file.kind, Kind::New | Kind::Deleted) {
+    if matches!(file.kind, FileChange::New | FileChange::Deleted) {
         return;
     }
     let message = if is_git {
@@ -114,13 +121,19 @@ fn of_file(input: &Input<'_>, file: &FileDiff, diagnostics: &mut Vec<Diagnostic>
         let found = diagnostic(input, change, &place, side, &message);
         if let Some(path) = place.path() {
             let shown = quoted(input, change);
-            open.push(Open::new(path.clone(), change.clone(), side, found.place.range(), shown));
+            open.push(OpenChange::new(path.clone(), change.clone(), side, found.place.range(), shown));
         }
         diagnostics.push(found);
     }
 }
 
-fn diagnostic(input: &Input<'_>, change: &Change, place: &Place, side: Side, message: &str) -> Diagnostic {
+fn diagnostic(
+    input: &Input<'_>,
+    change: &DiffChange,
+    place: &Place,
+    side: Side,
+    message: &str,
+) -> Diagnostic {
     let patch = change.on(side);
     let place = match place {
         Place::File { path, .. } => Place::File { path: path.clone(), range: patch.range() },
@@ -140,7 +153,7 @@ fn diagnostic(input: &Input<'_>, change: &Change, place: &Place, side: Side, mes
 
 /// Returns the change itself as a note, for findings without a fix. Directories of this machine are removed as in any
 /// message.
-fn quoted(input: &Input<'_>, change: &Change) -> Related {
+fn quoted(input: &Input<'_>, change: &DiffChange) -> Related {
     let removed = change.old.iter().map(|line| format!("-{line}"));
     let mut lines: Vec<_> = removed.chain(change.new.iter().map(|line| format!("+{line}"))).collect();
     if let Some(more @ 1..) = lines.len().checked_sub(MOST_LINES) {

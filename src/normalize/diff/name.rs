@@ -5,7 +5,7 @@ use crate::model::finding::Place;
 use crate::normalize::Input;
 
 /// File, with the side of the diff that matches it.
-pub(super) struct Named {
+pub(super) struct DiffFile {
     pub(super) place: Place,
     pub(super) side: Side,
 }
@@ -14,7 +14,7 @@ pub(super) struct Named {
 const SUFFIXES: [&[u8]; 3] = [b".orig", b":before", b":after"];
 
 /// Returns the file that `file` is about.
-pub(super) fn find(input: &Input<'_>, file: &FileDiff) -> Named {
+pub(super) fn find(input: &Input<'_>, file: &FileDiff) -> DiffFile {
     // git compares its index or a commit with the working tree.
     let side = if file.is_git { Side::New } else { Side::Old };
     let names = [&file.new, &file.old].map(|name| name.as_deref());
@@ -26,7 +26,7 @@ pub(super) fn find(input: &Input<'_>, file: &FileDiff) -> Named {
         (None, Some(raw)) if is_name(raw) => input.place_at(raw, None),
         _ => input.default_place(),
     };
-    Named { place, side }
+    DiffFile { place, side }
 }
 
 /// Returns whether `raw` is a file name and not a placeholder for piped input.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::read::{Change, Side};
+use super::read::{DiffChange, Side};
 use super::whole_lines;
 use crate::model::finding::{Diagnostic, Fix, Place, Range, Related};
 use crate::model::path::RelPath;
@@ -11,9 +11,9 @@ use crate::normalize::patch::Patch;
 
 /// Change to compare with its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Open {
+pub struct OpenChange {
     path: RelPath,
-    change: Change,
+    change: DiffChange,
     side: Side,
     /// Range of its diagnostic.
     range: Option<Range>,
@@ -21,10 +21,10 @@ pub struct Open {
     shown: Related,
 }
 
-impl Open {
+impl OpenChange {
     pub(super) fn new(
         path: RelPath,
-        change: Change,
+        change: DiffChange,
         side: Side,
         range: Option<Range>,
         shown: Related,
@@ -34,13 +34,17 @@ impl Open {
 }
 
 /// Returns the files that [`settle`] needs.
-pub(in crate::normalize) fn unsettled(open: &[Open]) -> impl Iterator<Item = &RelPath> {
+pub(in crate::normalize) fn unsettled(open: &[OpenChange]) -> impl Iterator<Item = &RelPath> {
     open.iter().map(|open| &open.path)
 }
 
 /// Moves each change to its lines in the file. If the file does not contain these lines, because the tool counts
 /// differently or diffed another text, the finding is about the whole file and has no fix.
-pub(in crate::normalize) fn settle(open: &[Open], parsed: &mut Parsed, sources: &BTreeMap<RelPath, Vec<u8>>) {
+pub(in crate::normalize) fn settle(
+    open: &[OpenChange],
+    parsed: &mut Parsed,
+    sources: &BTreeMap<RelPath, Vec<u8>>,
+) {
     let lines: BTreeMap<&RelPath, Vec<&str>> = sources
         .iter()
         .filter_map(|(path, text)| {
@@ -58,7 +62,7 @@ pub(in crate::normalize) fn settle(open: &[Open], parsed: &mut Parsed, sources: 
     parsed.diagnostics.dedup();
 }
 
-fn place(open: &Open, found: &mut Diagnostic, path: RelPath, lines: &[&str]) {
+fn place(open: &OpenChange, found: &mut Diagnostic, path: RelPath, lines: &[&str]) {
     let other = if open.side == Side::Old { Side::New } else { Side::Old };
     let fitting =
         [open.side, other].into_iter().find_map(|side| Some((side, fitted(open.change.on(side), lines)?)));

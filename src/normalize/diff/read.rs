@@ -28,14 +28,14 @@ pub(super) struct FileDiff {
     pub(super) new: Option<Vec<u8>>,
     /// Set for a diff by git.
     pub(super) is_git: bool,
-    pub(super) kind: Kind,
+    pub(super) kind: FileChange,
     pub(super) renamed_from: Option<Vec<u8>>,
     /// Old and new mode, if they differ.
     pub(super) modes: Option<(String, String)>,
     pub(super) is_binary: bool,
     /// Set if the file exists in only one of two directories.
     pub(super) is_only_in_one: bool,
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<DiffChange>,
     /// Set if its hunks count lines from 0, as those of taplo do.
     counts_from_zero: bool,
     has_hunks: bool,
@@ -43,7 +43,7 @@ pub(super) struct FileDiff {
 
 /// Change of a file as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FileChange {
     #[default]
     Changed,
     New,
@@ -54,7 +54,7 @@ pub(super) enum Kind {
 
 /// Adjacent lines that differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Change {
+pub(super) struct DiffChange {
     old_first: u32,
     new_first: u32,
     pub(super) old: Vec<String>,
@@ -65,7 +65,7 @@ pub(super) struct Change {
     pub(super) is_lossy: bool,
 }
 
-impl Change {
+impl DiffChange {
     /// Returns the change relative to the file on `side`.
     pub(super) fn on(&self, side: Side) -> Patch {
         let (old, new) = (self.old.clone(), self.new.clone());
@@ -86,7 +86,7 @@ impl Change {
 /// Returns all files of the diff in `stdout`, or the reason why it is invalid.
 pub(super) fn files(input: &Input<'_>, stdout: &[u8]) -> Result<Vec<FileDiff>, String> {
     let lines: Vec<&[u8]> = input.lines(stdout).collect();
-    let mut reader = Reader { is_coloured: is_coloured(&lines), lines, at: 0, files: Vec::new() };
+    let mut reader = DiffReader { is_coloured: is_coloured(&lines), lines, at: 0, files: Vec::new() };
     let mut pace = Pace::new(input.halt);
     while reader.at < reader.lines.len() {
         let start = reader.at;
@@ -102,7 +102,7 @@ pub(super) fn files(input: &Input<'_>, stdout: &[u8]) -> Result<Vec<FileDiff>, S
 
 impl FileDiff {
     fn has_whole_change(&self) -> bool {
-        self.kind != Kind::Changed || self.modes.is_some() || self.is_binary || self.is_only_in_one
+        self.kind != FileChange::Changed || self.modes.is_some() || self.is_binary || self.is_only_in_one
     }
 }
 
@@ -117,14 +117,14 @@ fn is_coloured(lines: &[&[u8]]) -> bool {
         || lines.iter().any(|line| line.starts_with(b"\x1b[36m@@"))
 }
 
-struct Reader<'a> {
+struct DiffReader<'a> {
     lines: Vec<&'a [u8]>,
     at: usize,
     is_coloured: bool,
     files: Vec<FileDiff>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> DiffReader<'a> {
     /// Returns the line at `at` without colours.
     fn line(&self, at: usize) -> Option<Cow<'a, [u8]>> {
         let line = *self.lines.get(at)?;
@@ -166,8 +166,8 @@ impl<'a> Reader<'a> {
             let (old, new) = (path(old), path(new));
             let file = self.file();
             match (&old, &new) {
-                (None, Some(_)) => file.kind = Kind::New,
-                (Some(_), None) => file.kind = Kind::Deleted,
+                (None, Some(_)) => file.kind = FileChange::New,
+                (Some(_), None) => file.kind = FileChange::Deleted,
                 _ => {}
             }
             (file.old, file.new) = (old, new);
@@ -206,9 +206,9 @@ impl<'a> Reader<'a> {
         } else if !in_git {
             // Other output of the tool.
         } else if text.starts_with("new file mode ") {
-            self.file().kind = Kind::New;
+            self.file().kind = FileChange::New;
         } else if text.starts_with("deleted file mode ") {
-            self.file().kind = Kind::Deleted;
+            self.file().kind = FileChange::Deleted;
         } else if text.starts_with("rename from ") {
             self.file().renamed_from = Some(quoted("rename from "));
         } else if text.starts_with("copy from ") {
@@ -216,11 +216,11 @@ impl<'a> Reader<'a> {
         } else if text.starts_with("rename to ") {
             let name = quoted("rename to ");
             let file = self.file();
-            (file.kind, file.new) = (Kind::Renamed, Some(with_prefix(b"b/", &name)));
+            (file.kind, file.new) = (FileChange::Renamed, Some(with_prefix(b"b/", &name)));
         } else if text.starts_with("copy to ") {
             let name = quoted("copy to ");
             let file = self.file();
-            (file.kind, file.new) = (Kind::Copied, Some(with_prefix(b"b/", &name)));
+            (file.kind, file.new) = (FileChange::Copied, Some(with_prefix(b"b/", &name)));
         } else if let Some(mode) = text.strip_prefix("old mode ") {
             self.file().modes = Some((mode.to_owned(), String::new()));
         } else if let Some(mode) = text.strip_prefix("new mode ") {
@@ -266,9 +266,9 @@ impl<'a> Reader<'a> {
         start: (u32, u32),
         counts: (u32, u32),
         from_zero: bool,
-    ) -> Result<Vec<Change>, String> {
+    ) -> Result<Vec<DiffChange>, String> {
         let (mut old_left, mut new_left) = counts;
-        let mut changes: Vec<Change> = Vec::new();
+        let mut changes: Vec<DiffChange> = Vec::new();
         let (mut old_line, mut new_line) = start;
         // taplo prints unchanged lines as a hunk of their own, without colour.
         let end = self.at.saturating_add(old_left as usize).min(self.lines.len());
@@ -276,36 +276,36 @@ impl<'a> Reader<'a> {
             && old_left == new_left
             && !self.lines[self.at..end].iter().any(|line| line.contains(&0x1b));
         let mut is_open_run = false;
-        let mut last = Mark::Same;
+        let mut last = LineMark::Same;
         while old_left > 0 || new_left > 0 {
             let line =
                 self.line(self.at).filter(|_| self.at + 1 < self.lines.len() || self.lines[self.at] != b"");
             let line = line.ok_or("hunk is shorter than its header says")?;
             self.at += 1;
             let mark = match line.first() {
-                _ if is_same => Mark::Same,
+                _ if is_same => LineMark::Same,
                 Some(b'\\') => {
                     mark_open(&mut changes, last);
                     continue;
                 }
-                Some(b'-') => Mark::Old,
-                Some(b'+') => Mark::New,
+                Some(b'-') => LineMark::Old,
+                Some(b'+') => LineMark::New,
                 // Some editors and tools drop the space of an empty line.
-                Some(b' ') | None => Mark::Same,
-                Some(_) if from_zero => Mark::Same,
+                Some(b' ') | None => LineMark::Same,
+                Some(_) if from_zero => LineMark::Same,
                 Some(_) => return Err("hunk contains a line without a marker".to_owned()),
             };
             let text = line.get(1..).unwrap_or_default();
-            let is_old = mark != Mark::New;
-            let is_new = mark != Mark::Old;
+            let is_old = mark != LineMark::New;
+            let is_new = mark != LineMark::Old;
             if (is_old && old_left == 0) || (is_new && new_left == 0) {
                 return Err("hunk does not match the line counts in its header".to_owned());
             }
-            if mark == Mark::Same {
+            if mark == LineMark::Same {
                 is_open_run = false;
             } else {
                 if !is_open_run {
-                    changes.push(Change::at(old_line, new_line));
+                    changes.push(DiffChange::at(old_line, new_line));
                     is_open_run = true;
                 }
                 changes.last_mut().into_iter().for_each(|change| change.push(mark, text));
@@ -334,31 +334,31 @@ impl<'a> Reader<'a> {
 
 /// Side of a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Mark {
+enum LineMark {
     Old,
     New,
     Same,
 }
 
-impl Change {
+impl DiffChange {
     fn at(old_first: u32, new_first: u32) -> Self {
         Self { old_first, new_first, old: Vec::new(), new: Vec::new(), open: (false, false), is_lossy: false }
     }
 
-    fn push(&mut self, mark: Mark, text: &[u8]) {
+    fn push(&mut self, mark: LineMark, text: &[u8]) {
         self.is_lossy |= std::str::from_utf8(text).is_err();
         let text = String::from_utf8_lossy(text).into_owned();
-        if mark == Mark::Old { self.old.push(text) } else { self.new.push(text) }
+        if mark == LineMark::Old { self.old.push(text) } else { self.new.push(text) }
     }
 }
 
 /// Records that the last line read ends its file without a newline.
-fn mark_open(changes: &mut [Change], last: Mark) {
+fn mark_open(changes: &mut [DiffChange], last: LineMark) {
     let Some(change) = changes.last_mut() else { return };
     match last {
-        Mark::Old => change.open.0 = true,
-        Mark::New => change.open.1 = true,
-        Mark::Same => {}
+        LineMark::Old => change.open.0 = true,
+        LineMark::New => change.open.1 = true,
+        LineMark::Same => {}
     }
 }
 

@@ -16,7 +16,7 @@ use crate::model::workspace::{Package, Target, TargetKind, Workspace};
 use crate::normalize::{Input, is_crash};
 
 /// Failures reported by cargo on stderr.
-pub(super) struct Cargo<'a> {
+pub(super) struct CargoFailures<'a> {
     /// Failed programs, in order.
     failures: Vec<Failure<'a>>,
     /// Number of failures that cargo counts at the end, after running everything.
@@ -54,7 +54,7 @@ impl Death {
     }
 }
 
-impl<'a> Cargo<'a> {
+impl<'a> CargoFailures<'a> {
     pub(super) fn read(input: &Input<'_>, stderr: &'a str) -> Self {
         static COUNT: LazyLock<Regex> =
             LazyLock::new(|| Regex::new(r"^error: (\d+) targets? failed:$").expect("valid"));

@@ -31,14 +31,14 @@ pub(in crate::normalize) fn of_test(
     beside: &[&str],
 ) -> Vec<Diagnostic> {
     let subject = format!("{program} {name}");
-    let files = Files { input, package };
+    let files = TestFiles { input, package };
     let lines = output.unwrap_or_default();
     let cases = of_trycmd(&files, lines, beside)
         .or_else(|| Some(vec![of_snapbox(&files, lines).or_else(|| of_insta(&files, lines))?]));
     let Some(cases) = cases else {
         return vec![failed(input, subject, story::of_test(input, name, output, beside))];
     };
-    let finding = |Case { place, details }| {
+    let finding = |FailedCase { place, details }| {
         let details =
             details.and_then(|lines| excerpt(input.scrub, lines.join("\n").trim_matches('\n').as_bytes()));
         let related = match details {
@@ -53,18 +53,18 @@ pub(in crate::normalize) fn of_test(
 }
 
 /// Failed case, with its output if that is not the panic message.
-struct Case<'a> {
+struct FailedCase<'a> {
     place: Place,
     details: Option<&'a [&'a str]>,
 }
 
 /// Files that a test may name.
-struct Files<'a> {
+struct TestFiles<'a> {
     input: &'a Input<'a>,
     package: Option<&'a Package>,
 }
 
-impl Files<'_> {
+impl TestFiles<'_> {
     /// Returns the place that a test of the package calls `name`, relative to the package directory, where tests run,
     /// or to the root.
     fn place(&self, name: &str, line: Option<u32>) -> Option<Place> {
@@ -80,7 +80,11 @@ impl Files<'_> {
 
 /// Returns the failed cases of trycmd, `Testing tests/cmd/a.trycmd:12 ... failed 7ms`, if there are as many as the
 /// panic says. With several such tests, nothing says which test a case belongs to.
-fn of_trycmd<'a>(files: &Files<'_>, output: &[&str], beside: &'a [&'a str]) -> Option<Vec<Case<'a>>> {
+fn of_trycmd<'a>(
+    files: &TestFiles<'_>,
+    output: &[&str],
+    beside: &'a [&'a str],
+) -> Option<Vec<FailedCase<'a>>> {
     static COUNT: LazyLock<Regex> = LazyLock::new(|| regex(r"^(\d+) of \d+ tests failed$"));
     static CASE: LazyLock<Regex> =
         LazyLock::new(|| regex(r"^Testing (.+?)(?::(?:(\d+)|[a-z]+))? \.\.\. (?:failed|ok|ignored)\b"));
@@ -92,27 +96,30 @@ fn of_trycmd<'a>(files: &Files<'_>, output: &[&str], beside: &'a [&'a str]) -> O
         let details = &beside[at + 1..];
         let end = details.iter().position(|line| is_end(line)).unwrap_or(details.len());
         let line = found.get(2).and_then(|line| line.as_str().parse().ok());
-        cases.push(Case { place: files.place(&found[1], line)?, details: Some(&details[..end]) });
+        cases.push(FailedCase { place: files.place(&found[1], line)?, details: Some(&details[..end]) });
     }
     (cases.len() == count).then_some(cases)
 }
 
 /// Reads `---- expected: tests/data/a.txt`, followed by a diff with the lines of that file on its left. For an inline
 /// snapshot, line and column of the test follow.
-fn of_snapbox<'a>(files: &Files<'_>, output: &[&str]) -> Option<Case<'a>> {
+fn of_snapbox<'a>(files: &TestFiles<'_>, output: &[&str]) -> Option<FailedCase<'a>> {
     static GONE: LazyLock<Regex> = LazyLock::new(|| regex(r"^ *(\d+) +- "));
     let named = |line: &&str| Some(line.strip_prefix("---- expected: ")?.to_owned());
     let (at, name) = output.iter().enumerate().find_map(|(at, line)| Some((at, named(line)?)))?;
     let line = output[at..].iter().find_map(|line| GONE.captures(line)?[1].parse().ok());
-    Some(Case { place: files.place(&name, line)?, details: None })
+    Some(FailedCase { place: files.place(&name, line)?, details: None })
 }
 
 /// Reads `Snapshot file: alpha/tests/snapshots/a.snap`, followed by a diff, before the panic. Inline snapshots have no
 /// file.
-fn of_insta<'a>(files: &Files<'_>, output: &'a [&'a str]) -> Option<Case<'a>> {
+fn of_insta<'a>(files: &TestFiles<'_>, output: &'a [&'a str]) -> Option<FailedCase<'a>> {
     let (at, name) =
         output.iter().enumerate().find_map(|(at, line)| Some((at, line.strip_prefix("Snapshot file: ")?)))?;
     let details = &output[at..];
     let end = details.iter().position(|line| line.starts_with("Stopped on the first failure."));
-    Some(Case { place: files.place(name, None)?, details: Some(&details[..end.unwrap_or(details.len())]) })
+    Some(FailedCase {
+        place: files.place(name, None)?,
+        details: Some(&details[..end.unwrap_or(details.len())]),
+    })
 }

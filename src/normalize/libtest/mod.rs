@@ -19,7 +19,7 @@ use super::exit_code::excerpt;
 use super::{Gap, Input, PANIC, Parsed, Unparsable, is_crash, whole_line};
 use crate::model::finding::{Diagnostic, FailedTest, Level, Place, Related};
 use crate::model::task::Unit;
-use cargo::Cargo;
+use cargo::CargoFailures;
 use census::Reported;
 use doc::{DocTest, DocTests};
 use report::{LibtestReport, LibtestReports};
@@ -79,10 +79,10 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
 /// Parses the output of cargo, with one program after the other, or the doc tests of one crate after the other.
 fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Result<Parsed, Unparsable> {
     let stderr = input.text(&input.output.stderr);
-    let mut cargo = Cargo::read(input, &stderr);
+    let mut cargo = CargoFailures::read(input, &stderr);
     if cargo.is_silent() {
         // A shell may have merged both streams.
-        cargo = Cargo::read(input, stdout);
+        cargo = CargoFailures::read(input, stdout);
     }
     let LibtestReports { all, is_torn } = LibtestReports::read(input, lines);
     if is_torn && !cargo.has_dead() {

@@ -16,7 +16,7 @@ pub(super) struct Hunk {
 }
 
 /// Lines that rustfmt would change, with their place in the formatted file.
-pub(super) struct Change {
+pub(super) struct FormatChange {
     pub(super) patch: Patch,
     /// Number of lines of the hunk before this change, in the formatted file.
     pub(super) new_start: usize,
@@ -60,7 +60,7 @@ impl Hunk {
     /// Splits the hunk into its smallest changes. rustfmt groups nearby changes into one hunk, so without splitting,
     /// fixing one change would turn its neighbours into another finding. rustfmt moves letters and digits between lines
     /// but hardly ever adds or removes any, so a change ends where old and new lines have the same number of them.
-    pub(super) fn changes(&self) -> Vec<Change> {
+    pub(super) fn changes(&self) -> Vec<FormatChange> {
         let (old_ends, new_ends) = (letters_up_to(&self.old), letters_up_to(&self.new));
         let mut cuts = old_ends.clone();
         cuts.retain(|cut| new_ends.binary_search(cut).is_ok());
@@ -87,7 +87,7 @@ impl Hunk {
         changes
     }
 
-    fn change(&self, mut old: std::ops::Range<usize>, mut new: std::ops::Range<usize>) -> Change {
+    fn change(&self, mut old: std::ops::Range<usize>, mut new: std::ops::Range<usize>) -> FormatChange {
         let old_is_open = old.end == self.old.len() && !self.old.is_empty();
         // If the last line has no newline, a change after it begins within that line.
         if old_is_open && old.is_empty() && new.start > 0 {
@@ -99,7 +99,7 @@ impl Hunk {
         let new_is_open = reaches_end && lines.pop_if(|last| last.is_empty()).is_none();
         let first = self.line.saturating_add(u32::try_from(old.start).unwrap_or(u32::MAX));
         let patch = Patch { first, old: self.old[old].to_vec(), new: lines, old_is_open, new_is_open };
-        Change { patch, new_start }
+        FormatChange { patch, new_start }
     }
 }
 

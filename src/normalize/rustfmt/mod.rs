@@ -3,7 +3,7 @@
 //!
 //! Exit code 1 means that something differs or that a file does not parse. Paths are absolute, with symbolic links
 //! resolved, and may contain any byte. The diff does not show line endings, and warnings about the configuration have
-//! no place. [`Open`] settles both with the sources.
+//! no place. [`OpenQuestions`] settles both with the sources.
 
 mod hunk;
 mod open;
@@ -23,8 +23,8 @@ use crate::model::halt::Pace;
 use crate::model::path::RelPath;
 use crate::model::style::FORMER_STYLE;
 use crate::model::task::Unit;
-use hunk::{Change, Hunk};
-pub(super) use open::Open;
+use hunk::{FormatChange, Hunk};
+pub(super) use open::OpenQuestions;
 use stderr::Stderr;
 
 const NS: &str = "rustfmt";
@@ -33,7 +33,7 @@ const LINE: usize = 80;
 
 /// Parses the output of rustfmt, which exited with `code`.
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
-    let Found { mut diagnostics, moved } = Found::read(input, &input.output.stdout)?;
+    let StdoutFindings { mut diagnostics, moved } = StdoutFindings::read(input, &input.output.stdout)?;
     let reports = Stderr::read(input, &moved);
     let explained = !diagnostics.is_empty() || !reports.diagnostics.is_empty();
     let gaps = if reports.unread || !matches!(code, 0 | 1) || (code == 1 && !explained) {
@@ -42,7 +42,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         reports.diagnostics.iter().filter(|error| error.fatal).map(|error| gap(input, error)).collect()
     };
     diagnostics.extend(reports.diagnostics);
-    let open = Open::new(input, reports.mistakes);
+    let open = OpenQuestions::new(input, reports.mistakes);
     let is_restyled = diagnostics.iter().any(is_unformatted) && may_be_restyled(input);
     Ok(Parsed {
         is_restyled,
@@ -76,12 +76,12 @@ fn gap(input: &Input<'_>, error: &Diagnostic) -> Gap {
 
 /// Findings from stdout.
 #[derive(Default)]
-struct Found {
+struct StdoutFindings {
     diagnostics: Vec<Diagnostic>,
     moved: Moved,
 }
 
-impl Found {
+impl StdoutFindings {
     fn read(input: &Input<'_>, stdout: &[u8]) -> Result<Self, Unparsable> {
         static HEADER: LazyLock<Regex> = LazyLock::new(|| {
             Regex::new(r"(?s-u)\ADiff in (.+?)(?: at line (\d+):|:(\d+):)\n").expect("valid")
@@ -132,7 +132,7 @@ impl Found {
         let moved = self.moved.0.entry(name).or_default();
         let changes = hunk.changes();
         moved.add(&changes, hunk);
-        for Change { patch, .. } in changes {
+        for FormatChange { patch, .. } in changes {
             let place = input.place_at(path, patch.range());
             let fix = place.path().and_then(|path| patch.fix(path, "format it")).map(Box::new);
             self.push(input, place, "unformatted", UNFORMATTED);
@@ -194,8 +194,8 @@ struct Move {
 }
 
 impl Moves {
-    fn add(&mut self, changes: &[Change], hunk: &Hunk) {
-        for Change { patch, new_start } in changes {
+    fn add(&mut self, changes: &[FormatChange], hunk: &Hunk) {
+        for FormatChange { patch, new_start } in changes {
             self.changes.push(Move {
                 new: i64::from(hunk.line()) + self.shift + count(*new_start),
                 new_len: count(patch.new.len()),

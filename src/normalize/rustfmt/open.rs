@@ -16,7 +16,7 @@ const MOST_EDITS: usize = 2_000;
 
 /// Open questions that need the sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Open {
+pub struct OpenQuestions {
     /// Configuration files that apply to the formatted files.
     configs: Vec<RelPath>,
     /// Line endings set on the command line.
@@ -42,7 +42,7 @@ enum Style {
     Other,
 }
 
-impl Open {
+impl OpenQuestions {
     pub(super) fn new(input: &Input<'_>, mistakes: BTreeSet<Mistake>) -> Self {
         let configs: BTreeSet<_> = match option(input.tool, "--config-path") {
             Some(path) => config_at(input, &RelPath::new(path)).into_iter().collect(),

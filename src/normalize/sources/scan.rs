@@ -47,8 +47,8 @@ pub fn scan(source: &str) -> Scanned {
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
     let tokens = lex(source);
     let mut scanned = Scanned::default();
-    let mut walk = Walk { tokens: &tokens, at: 0, scanned: &mut scanned };
-    walk.items(&mut Around::default(), true);
+    let mut walk = TokenWalk { tokens: &tokens, at: 0, scanned: &mut scanned };
+    walk.items(&mut ModuleContext::default(), true);
     scanned
 }
 
@@ -71,7 +71,7 @@ fn lex(source: &str) -> Vec<&str> {
 
 /// Names and conditions that apply to all items of a module.
 #[derive(Clone, Default)]
-struct Around {
+struct ModuleContext {
     names: Vec<String>,
     cfgs: Vec<Cfg>,
 }
@@ -86,19 +86,19 @@ struct Attributes {
     paths: Vec<String>,
 }
 
-struct Walk<'a, 't> {
+struct TokenWalk<'a, 't> {
     tokens: &'a [&'t str],
     at: usize,
     scanned: &'a mut Scanned,
 }
 
-impl<'t> Walk<'_, 't> {
+impl<'t> TokenWalk<'_, 't> {
     fn peek(&self, ahead: usize) -> &'t str {
         self.tokens.get(self.at + ahead).copied().unwrap_or("")
     }
 
     /// Scans items up to the end of the file or the closing brace of the module.
-    fn items(&mut self, around: &mut Around, is_file: bool) {
+    fn items(&mut self, around: &mut ModuleContext, is_file: bool) {
         while self.at < self.tokens.len() {
             if self.peek(0) == "}" {
                 self.at += 1;
@@ -121,7 +121,7 @@ impl<'t> Walk<'_, 't> {
         }
     }
 
-    fn item(&mut self, around: &Around) {
+    fn item(&mut self, around: &ModuleContext) {
         let mut attributes = Attributes::default();
         while self.peek(0) == "#" && self.peek(1) == "[" {
             self.at += 1;
@@ -137,7 +137,7 @@ impl<'t> Walk<'_, 't> {
                 self.at += 3;
                 let names: Vec<_> = around.names.iter().cloned().chain([name]).collect();
                 if is_inline && names.len() < DEEPEST {
-                    self.items(&mut Around { names, cfgs: cfgs() }, false);
+                    self.items(&mut ModuleContext { names, cfgs: cfgs() }, false);
                 } else if is_inline {
                     self.at -= 1;
                     self.group();
@@ -192,7 +192,7 @@ impl<'t> Walk<'_, 't> {
     }
 
     /// Reads a macro call in item position. Returns false if there is none.
-    fn macro_call(&mut self, around: &Around, attributes: &Attributes) -> bool {
+    fn macro_call(&mut self, around: &ModuleContext, attributes: &Attributes) -> bool {
         let mut ahead = 0;
         while self.peek(ahead) == ":" || is_word(self.peek(ahead)) {
             let is_name = is_word(self.peek(ahead));

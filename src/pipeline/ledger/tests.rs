@@ -30,7 +30,7 @@ fn printed(workspace: &Workspace, plan: &Plan, package: u32, text: &str) -> Ende
 }
 
 fn step(ended: Vec<(u32, Ended<Normalized>)>) -> StepRun<Normalized> {
-    let piece = |(task, ended)| Piece {
+    let piece = |(task, ended)| StepPiece {
         tasks: vec![TaskIx(task)],
         ended,
         raw_exit: Some(0),

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::reader::{Reader, Value};
+use super::reader::{ConfigReader, Value};
 use super::suggest::suggestion;
-use super::tool::Entry;
+use super::tool::ToolEntry;
 use crate::model::policy::Selection;
 
 /// The `[baseline]` table.
@@ -39,19 +39,19 @@ pub fn numbers(version: &str) -> impl Iterator<Item = &str> {
 
 /// Reads the table, in which `tools` may be named.
 pub(super) fn read(
-    reader: &mut Reader<'_>,
+    reader: &mut ConfigReader<'_>,
     value: &Value<'_>,
-    tools: &BTreeMap<String, Entry>,
+    tools: &BTreeMap<String, ToolEntry>,
 ) -> BaselineConfig {
     let mut config = BaselineConfig::default();
     let Some(table) = reader.table(value) else { return config };
     let mut keys = reader.keys(table);
     let build = &mut config.build;
     keys.set(&mut build.features, "features", |reader, value| reader.texts(value).map(sorted));
-    keys.set(&mut build.all_features, "all-features", Reader::boolean);
-    keys.set(&mut build.no_default_features, "no-default-features", Reader::boolean);
-    build.target = keys.read("target", Reader::text);
-    build.cargo_profile = keys.read("cargo-profile", Reader::text);
+    keys.set(&mut build.all_features, "all-features", ConfigReader::boolean);
+    keys.set(&mut build.no_default_features, "no-default-features", ConfigReader::boolean);
+    build.target = keys.read("target", ConfigReader::text);
+    build.cargo_profile = keys.read("cargo-profile", ConfigReader::text);
     let versions = keys.read("versions", |reader, value| versions(reader, value, tools));
     config.versions = versions.unwrap_or_default();
     keys.set(&mut config.stale_warns, "stale", stale_warns);
@@ -66,9 +66,9 @@ fn sorted(mut features: Vec<String>) -> Vec<String> {
 }
 
 fn versions(
-    reader: &mut Reader<'_>,
+    reader: &mut ConfigReader<'_>,
     value: &Value<'_>,
-    tools: &BTreeMap<String, Entry>,
+    tools: &BTreeMap<String, ToolEntry>,
 ) -> Option<BTreeMap<String, String>> {
     let mut versions = BTreeMap::new();
     for (name, value) in reader.table(value)? {
@@ -99,7 +99,7 @@ fn versions(
     Some(versions)
 }
 
-fn stale_warns(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<bool> {
+fn stale_warns(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<bool> {
     match reader.string(value)?.get_ref().as_str() {
         "warn" => Some(true),
         "fail" => Some(false),

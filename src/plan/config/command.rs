@@ -2,7 +2,7 @@
 
 use toml::Spanned;
 
-use super::reader::{Reader, Value};
+use super::reader::{ConfigReader, Value};
 use super::suggest::{closest, listed};
 use crate::model::tool::{Arg, Parse, Per, Piece, Tool};
 
@@ -10,7 +10,7 @@ const PLACEHOLDERS: [&str; 8] =
     ["files", "args", "selection", "file", "package", "dir", "edition", "executable"];
 
 /// Reads `run`: a program, followed by arguments with placeholders.
-pub(super) fn run(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<Spanned<Arg>>> {
+pub(super) fn run(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Vec<Spanned<Arg>>> {
     let words = reader.strings(value)?;
     let args: Vec<Spanned<Arg>> =
         words.iter().map(|word| Spanned::new(word.span(), argument(reader, word))).collect();
@@ -71,7 +71,7 @@ pub(super) fn misfits(arg: &Arg, tool: &Tool) -> Vec<(&'static str, &'static [Pe
 
 /// Parses one argument: `{word}` is a placeholder and `{{word}}` the literal text `{word}`. Any other brace
 /// is literal.
-fn argument(reader: &mut Reader<'_>, text: &Spanned<String>) -> Arg {
+fn argument(reader: &mut ConfigReader<'_>, text: &Spanned<String>) -> Arg {
     let mut pieces = Vec::new();
     let mut literal = String::new();
     let mut rest = text.get_ref().as_str();

@@ -3,7 +3,7 @@
 use globset::{Glob, GlobBuilder};
 use toml::Spanned;
 
-use super::reader::{Reader, Value};
+use super::reader::{ConfigReader, Value};
 
 /// Compiles a glob: `*` and `?` do not match `/`, `**` does, and `\` escapes the next character. Globs behave
 /// the same on every system.
@@ -12,7 +12,7 @@ pub fn glob(pattern: &str) -> Result<Glob, globset::Error> {
 }
 
 /// Reads an array of globs.
-pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<String>> {
+pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Vec<String>> {
     let patterns = reader.strings(value)?;
     for pattern in &patterns {
         check(reader, pattern);
@@ -21,7 +21,7 @@ pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<Str
 }
 
 /// Compiles `pattern`, or reports the mistake.
-pub(super) fn check(reader: &mut Reader<'_>, pattern: &Spanned<String>) -> Option<Glob> {
+pub(super) fn check(reader: &mut ConfigReader<'_>, pattern: &Spanned<String>) -> Option<Glob> {
     let text = pattern.get_ref();
     if let Some((cause, help)) = never_matches(text) {
         reader.report_with(pattern.span(), cause, help);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::ConfigFile;
-use super::reader::{Reader, Value};
+use super::reader::{ConfigReader, Value};
 use crate::model::error::Problems;
 use crate::model::tool::Tool;
 
@@ -71,7 +71,7 @@ impl Lock {
 ///
 /// If the file has mistakes: all of them, with their lines.
 pub fn lock(file: &ConfigFile) -> Result<Lock, Problems> {
-    let (mut reader, document) = Reader::new(file);
+    let (mut reader, document) = ConfigReader::new(file);
     let mut keys = reader.keys(&document);
     let format = keys.read("format", |reader, value| {
         let format = reader.integer(value, 1..=u64::MAX)?;
@@ -81,7 +81,7 @@ pub fn lock(file: &ConfigFile) -> Result<Lock, Problems> {
         }
         Some(format)
     });
-    let tools = keys.read("tools", Reader::table);
+    let tools = keys.read("tools", ConfigReader::table);
     keys.finish();
     if format.is_none() && reader.is_whole() {
         reader.report_file("missing key `format`", "regenerate it with `cargo genti lock`");
@@ -98,10 +98,10 @@ pub fn lock(file: &ConfigFile) -> Result<Lock, Problems> {
     }
 }
 
-fn locked(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Locked> {
+fn locked(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Locked> {
     let mut keys = reader.keys(value.get_ref().as_table()?);
-    let version = keys.read("version", Reader::text);
-    let rules = keys.read("rules", Reader::texts);
+    let version = keys.read("version", ConfigReader::text);
+    let rules = keys.read("rules", ConfigReader::texts);
     keys.finish();
     if version.is_none() && reader.is_whole() {
         reader.report_with(value.span(), "missing key `version`", "regenerate it with `cargo genti lock`");

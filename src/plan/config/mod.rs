@@ -24,9 +24,9 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
-use self::reader::Reader;
+use self::reader::ConfigReader;
 use self::suggest::suggestion;
-use self::tool::Entry;
+use self::tool::ToolEntry;
 use crate::model::error::{Problem, Problems};
 use crate::model::suppression::Suppression;
 use crate::model::tool::Tool;
@@ -131,7 +131,7 @@ struct Draft {
     policy: PolicyConfig,
     /// Policy of each profile, including the keys it inherits from `[policy]`.
     profiles: BTreeMap<String, PolicyConfig>,
-    tools: BTreeMap<String, Entry>,
+    tools: BTreeMap<String, ToolEntry>,
     baseline: BaselineConfig,
     locked: bool,
     suppressions: Vec<Suppression>,
@@ -145,7 +145,7 @@ struct Draft {
 impl Draft {
     /// Adds the content of `file`, and its mistakes.
     fn read(&mut self, file: &ConfigFile, by_user: bool) {
-        let (mut reader, document) = Reader::new(file);
+        let (mut reader, document) = ConfigReader::new(file);
         self.has_syntax_errors |= !reader.is_whole();
         if let Some(table) = section(&mut reader, &document, file.place) {
             if by_user {
@@ -156,7 +156,7 @@ impl Draft {
         self.problems.extend(reader.finish());
     }
 
-    fn claim_source(&mut self, reader: &mut Reader<'_>, file: &ConfigFile) {
+    fn claim_source(&mut self, reader: &mut ConfigReader<'_>, file: &ConfigFile) {
         match &self.source {
             None => self.source = Some(file.clone()),
             Some(first) => {
@@ -170,14 +170,14 @@ impl Draft {
         }
     }
 
-    fn read_section(&mut self, reader: &mut Reader<'_>, table: &DeTable<'_>, by_user: bool) {
+    fn read_section(&mut self, reader: &mut ConfigReader<'_>, table: &DeTable<'_>, by_user: bool) {
         let mut keys = reader.keys(table);
         let policy = keys.get("policy");
-        let profiles = keys.read("profile", Reader::table);
-        let tools = keys.read("tools", Reader::table);
+        let profiles = keys.read("profile", ConfigReader::table);
+        let tools = keys.read("tools", ConfigReader::table);
         let baseline = keys.get("baseline");
         let suppress = keys.get("suppress");
-        keys.set(&mut self.locked, "locked", Reader::boolean);
+        keys.set(&mut self.locked, "locked", ConfigReader::boolean);
         keys.finish();
 
         if let Some(value) = policy {
@@ -245,7 +245,7 @@ impl Draft {
 
 /// Returns the part of `document` that is configuration.
 fn section<'d, 'i>(
-    reader: &mut Reader<'_>,
+    reader: &mut ConfigReader<'_>,
     document: &'d DeTable<'i>,
     place: Place,
 ) -> Option<&'d DeTable<'i>> {

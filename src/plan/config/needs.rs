@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Spanned;
 
-use super::reader::Reader;
+use super::reader::ConfigReader;
 use super::suggest::suggestion;
-use super::tool::{Entry, Links};
+use super::tool::{ToolEntry, ToolReferences};
 use crate::model::tool::Parse;
 
 /// Disables the tools that enabled tools replace.
-pub(super) fn replace(tools: &mut BTreeMap<String, Entry>) {
+pub(super) fn replace(tools: &mut BTreeMap<String, ToolEntry>) {
     let replaced: Vec<_> =
         tools.values().filter(|entry| entry.enabled).flat_map(|entry| entry.replaces.clone()).collect();
     for name in replaced {
@@ -23,11 +23,11 @@ pub(super) fn replace(tools: &mut BTreeMap<String, Entry>) {
 
 /// Checks the links between all `tools`. `given` has the links that this file sets, by tool.
 pub(super) fn check(
-    reader: &mut Reader<'_>,
-    tools: &BTreeMap<String, Entry>,
-    given: &BTreeMap<String, Links>,
+    reader: &mut ConfigReader<'_>,
+    tools: &BTreeMap<String, ToolEntry>,
+    given: &BTreeMap<String, ToolReferences>,
 ) {
-    let unknown = |reader: &mut Reader<'_>, name: &Spanned<String>| {
+    let unknown = |reader: &mut ConfigReader<'_>, name: &Spanned<String>| {
         let help = suggestion(name.get_ref(), tools.keys().map(String::as_str), "tools");
         reader.report_with(name.span(), format!("unknown tool `{}`", name.get_ref()), help);
     };
@@ -72,7 +72,7 @@ pub(super) fn check(
 }
 
 /// Returns true if `name` needs, directly or not, a tool that builds test binaries.
-fn is_given_programs(tools: &BTreeMap<String, Entry>, name: &str) -> bool {
+fn is_given_programs(tools: &BTreeMap<String, ToolEntry>, name: &str) -> bool {
     let mut seen = BTreeSet::from([name]);
     let mut queue = vec![name];
     while let Some(name) = queue.pop() {
@@ -86,7 +86,7 @@ fn is_given_programs(tools: &BTreeMap<String, Entry>, name: &str) -> bool {
 }
 
 /// Returns cycles without common tools, each starting at its smallest name.
-fn cycles(tools: &BTreeMap<String, Entry>) -> Vec<Vec<&str>> {
+fn cycles(tools: &BTreeMap<String, ToolEntry>) -> Vec<Vec<&str>> {
     let mut cycles = Vec::new();
     let mut left: BTreeSet<&str> = tools.keys().map(String::as_str).collect();
     // A walk along the needs of the remaining tools. It ends at a tool without needs, or returns to a tool on

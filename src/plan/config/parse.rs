@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::reader::{Reader, Value};
+use super::reader::{ConfigReader, Value};
 use super::suggest::{listed, suggestion};
 use crate::model::ratchet::{Better, Decimal, NumberPattern};
 use crate::model::tool::{Parse, Streams};
@@ -11,7 +11,7 @@ const GROUPS: [&str; 6] = ["path", "line", "column", "rule", "level", "message"]
 const NUMBER_GROUPS: [&str; 2] = ["name", "value"];
 
 /// Reads `"format"` or `{ regex = "…" }`.
-pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {
+pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Parse> {
     if let Some(table) = value.get_ref().as_table() {
         if table.contains_key("number") {
             return number(reader, value);
@@ -45,7 +45,7 @@ const STREAMS: [Streams; 3] = [Streams::Stdout, Streams::Stderr, Streams::Both];
 const COMPARE: &str = "`\"golden\"` or `{ golden = \"…\" }`";
 
 /// Reads `"golden"` or `{ golden = "stream" }`.
-pub(super) fn compare(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {
+pub(super) fn compare(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Parse> {
     if let Some(table) = value.get_ref().as_table() {
         let mut keys = reader.keys(table);
         let streams = keys.read("golden", streams);
@@ -66,7 +66,7 @@ pub(super) fn compare(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Pars
     None
 }
 
-fn streams(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Streams> {
+fn streams(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Streams> {
     let name = reader.string(value)?.into_inner();
     let streams = STREAMS.into_iter().find(|streams| streams.as_str() == name);
     if streams.is_none() {
@@ -77,14 +77,14 @@ fn streams(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Streams> {
 }
 
 /// Reads `{ number = "…(?<value>…)…", name = "…", better = "higher", tolerance = "0.1", unit = "%" }`.
-fn number(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {
+fn number(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Parse> {
     let table = reader.table(value)?;
     let mut keys = reader.keys(table);
     let regex = keys.read("number", number_pattern);
-    let name = keys.read("name", Reader::text);
+    let name = keys.read("name", ConfigReader::text);
     let better = keys.read("better", better);
     let tolerance = keys.read("tolerance", tolerance);
-    let unit = keys.read("unit", Reader::text);
+    let unit = keys.read("unit", ConfigReader::text);
     keys.finish();
     if reader.is_whole() && !table.contains_key("better") {
         let help = "write `better = \"higher\"` or `better = \"lower\"`";
@@ -109,7 +109,7 @@ fn number(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {
 }
 
 /// Reads a pattern with a group `value` and optionally `name`, or else with any groups except these.
-fn number_pattern(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Regex> {
+fn number_pattern(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Regex> {
     let regex = any_pattern(reader, value)?;
     if regex.capture_names().flatten().any(|group| NUMBER_GROUPS.contains(&group)) {
         check_groups(reader, value, &regex, NUMBER_GROUPS);
@@ -117,7 +117,7 @@ fn number_pattern(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Regex> {
     Some(regex)
 }
 
-fn better(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Better> {
+fn better(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Better> {
     let name = reader.string(value)?.into_inner();
     let better = Better::ALL.into_iter().find(|better| better.as_str() == name);
     if better.is_none() {
@@ -127,7 +127,7 @@ fn better(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Better> {
     better
 }
 
-fn tolerance(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Decimal> {
+fn tolerance(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Decimal> {
     let text = reader.string(value)?.into_inner();
     let number = text.parse::<Decimal>().map_err(|error| error.to_string());
     let number = number.and_then(|number| match number < Decimal::from(0) {
@@ -137,7 +137,7 @@ fn tolerance(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Decimal> {
     number.map_err(|error| reader.report(value.span(), error)).ok()
 }
 
-fn regex(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {
+fn regex(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Parse> {
     let regex = any_pattern(reader, value)?;
     check_groups(reader, value, &regex, GROUPS);
     if !regex.capture_names().flatten().any(|group| matches!(group, "path" | "message")) {
@@ -147,7 +147,7 @@ fn regex(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {
     Some(Parse::Regex(regex.as_str().to_owned()))
 }
 
-fn any_pattern(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Regex> {
+fn any_pattern(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Regex> {
     let pattern = reader.string(value)?.into_inner();
     let regex = Regex::new(&pattern).map_err(|error| {
         // The error is a picture of several lines, with the cause at the end.
@@ -160,7 +160,7 @@ fn any_pattern(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Regex> {
 
 /// Reports the named groups of `regex` that are not in `groups`.
 fn check_groups<const N: usize>(
-    reader: &mut Reader<'_>,
+    reader: &mut ConfigReader<'_>,
     value: &Value<'_>,
     regex: &Regex,
     groups: [&'static str; N],

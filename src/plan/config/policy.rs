@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::reader::{Reader, Value};
+use super::reader::{ConfigReader, Value};
 use crate::model::policy::{Batch, BlindSpots, BuildDir, Order, Parallel, PolicyError};
 
 /// A partial policy, as configured. Flags override it, and defaults complete it.
@@ -60,7 +60,7 @@ pub fn duration(text: &str) -> Result<Duration, PolicyError> {
 }
 
 /// Reads a `[policy]` table over `base`.
-pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>, base: PolicyConfig) -> PolicyConfig {
+pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>, base: PolicyConfig) -> PolicyConfig {
     let Some(table) = reader.table(value) else { return base };
     let mut origins = base.origins;
     for (key, value) in KEYS.into_iter().filter_map(|key| Some((key, table.get(key)?))) {
@@ -69,14 +69,14 @@ pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>, base: PolicyConfi
     }
     let mut keys = reader.keys(table);
     let policy = PolicyConfig {
-        order: keys.read("order", Reader::parsed).or(base.order),
-        batch: keys.read("batch", Reader::word_or_number).or(base.batch),
+        order: keys.read("order", ConfigReader::parsed).or(base.order),
+        batch: keys.read("batch", ConfigReader::word_or_number).or(base.batch),
         seed: keys.read("seed", |reader, value| reader.integer(value, 0..=u64::MAX)).or(base.seed),
-        parallel: keys.read("parallel", Reader::word_or_number).or(base.parallel),
-        build_dir: keys.read("build-dir", Reader::parsed).or(base.build_dir),
+        parallel: keys.read("parallel", ConfigReader::word_or_number).or(base.parallel),
+        build_dir: keys.read("build-dir", ConfigReader::parsed).or(base.build_dir),
         per_task_timeout: keys.read("per-task-timeout", time_cap).or(base.per_task_timeout),
         max_duration: keys.read("max-duration", time_cap).or(base.max_duration),
-        blind_spots: keys.read("blind-spots", Reader::parsed).or(base.blind_spots),
+        blind_spots: keys.read("blind-spots", ConfigReader::parsed).or(base.blind_spots),
         max_findings: keys.read("max-findings", count).or(base.max_findings),
         origins,
     };
@@ -84,12 +84,12 @@ pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>, base: PolicyConfi
     policy
 }
 
-fn count(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<NonZeroU32> {
+fn count(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<NonZeroU32> {
     let count = reader.integer(value, 1..=u64::from(u32::MAX))?;
     u32::try_from(count).ok().and_then(NonZeroU32::new)
 }
 
-fn time_cap(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Duration> {
+fn time_cap(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Duration> {
     let text = reader.string(value)?.into_inner();
     duration(&text).map_err(|error| reader.report(value.span(), error.0)).ok()
 }

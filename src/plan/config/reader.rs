@@ -17,14 +17,14 @@ use crate::model::error::Problem;
 pub(super) type Value<'i> = Spanned<DeValue<'i>>;
 
 /// Reads one file and collects its mistakes.
-pub(super) struct Reader<'f> {
+pub(super) struct ConfigReader<'f> {
     file: &'f ConfigFile,
     /// Lines with TOML syntax errors. Other mistakes on these lines are not reported.
     bad_lines: Vec<usize>,
     problems: Vec<Problem>,
 }
 
-impl<'f> Reader<'f> {
+impl<'f> ConfigReader<'f> {
     /// Parses `file` and returns what could be recovered. Keeps one syntax error per line, because further
     /// ones are mostly consequences of the first.
     pub(super) fn new(file: &'f ConfigFile) -> (Self, DeTable<'f>) {
@@ -204,7 +204,7 @@ impl<'f> Reader<'f> {
 
 /// A table that is read key by key. Keys that were never read are unknown.
 pub(super) struct Keys<'k, 'f, 't, 'i> {
-    reader: &'k mut Reader<'f>,
+    reader: &'k mut ConfigReader<'f>,
     table: &'t DeTable<'i>,
     known: Vec<&'static str>,
 }
@@ -220,7 +220,7 @@ impl<'f, 't, 'i> Keys<'_, 'f, 't, 'i> {
     pub(super) fn read<T>(
         &mut self,
         key: &'static str,
-        read: impl FnOnce(&mut Reader<'f>, &'t Value<'i>) -> Option<T>,
+        read: impl FnOnce(&mut ConfigReader<'f>, &'t Value<'i>) -> Option<T>,
     ) -> Option<T> {
         let value = self.get(key)?;
         read(self.reader, value)
@@ -232,7 +232,7 @@ impl<'f, 't, 'i> Keys<'_, 'f, 't, 'i> {
         &mut self,
         slot: &mut T,
         key: &'static str,
-        read: impl FnOnce(&mut Reader<'f>, &'t Value<'i>) -> Option<T>,
+        read: impl FnOnce(&mut ConfigReader<'f>, &'t Value<'i>) -> Option<T>,
     ) {
         if let Some(value) = self.read(key, read) {
             *slot = value;

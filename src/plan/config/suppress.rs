@@ -7,9 +7,9 @@ use jiff::civil::Date;
 use toml::de::DeValue;
 
 use super::glob;
-use super::reader::{Reader, Value};
+use super::reader::{ConfigReader, Value};
 use super::suggest::suggestion;
-use super::tool::Entry;
+use super::tool::ToolEntry;
 use crate::model::policy::PolicyError;
 use crate::model::suppression::Suppression;
 
@@ -22,9 +22,9 @@ pub fn date(text: &str) -> Result<Date, PolicyError> {
 
 /// Reads an array of suppressions, in which `tools` may be named.
 pub(super) fn read(
-    reader: &mut Reader<'_>,
+    reader: &mut ConfigReader<'_>,
     value: &Value<'_>,
-    tools: &BTreeMap<String, Entry>,
+    tools: &BTreeMap<String, ToolEntry>,
 ) -> Vec<Suppression> {
     let Some(array) = value.get_ref().as_array() else {
         let message = format!("expected an array of tables, found {}", value.get_ref().type_str());
@@ -34,18 +34,22 @@ pub(super) fn read(
     array.iter().filter_map(|value| one(reader, value, tools)).collect()
 }
 
-fn one(reader: &mut Reader<'_>, value: &Value<'_>, tools: &BTreeMap<String, Entry>) -> Option<Suppression> {
+fn one(
+    reader: &mut ConfigReader<'_>,
+    value: &Value<'_>,
+    tools: &BTreeMap<String, ToolEntry>,
+) -> Option<Suppression> {
     let table = reader.table(value)?;
     let (file, line) = reader.place(value);
     let mut keys = reader.keys(table);
     let suppression = Suppression {
-        rule: keys.read("rule", Reader::text),
+        rule: keys.read("rule", ConfigReader::text),
         tool: keys.read("tool", |reader, value| tool(reader, value, tools)),
         path: keys.read("path", path),
-        subject: keys.read("subject", Reader::text),
-        message: keys.read("message", Reader::text),
-        reason: keys.read("reason", Reader::text).unwrap_or_default(),
-        owner: keys.read("owner", Reader::text),
+        subject: keys.read("subject", ConfigReader::text),
+        message: keys.read("message", ConfigReader::text),
+        reason: keys.read("reason", ConfigReader::text).unwrap_or_default(),
+        owner: keys.read("owner", ConfigReader::text),
         expires: keys.read("expires", expires),
         file,
         line,
@@ -65,7 +69,11 @@ fn one(reader: &mut Reader<'_>, value: &Value<'_>, tools: &BTreeMap<String, Entr
     Some(suppression)
 }
 
-fn tool(reader: &mut Reader<'_>, value: &Value<'_>, tools: &BTreeMap<String, Entry>) -> Option<String> {
+fn tool(
+    reader: &mut ConfigReader<'_>,
+    value: &Value<'_>,
+    tools: &BTreeMap<String, ToolEntry>,
+) -> Option<String> {
     let name = reader.string(value)?.into_inner();
     if reader.is_whole() && !tools.contains_key(&name) {
         let help = suggestion(&name, tools.keys().map(String::as_str), "tools");
@@ -74,7 +82,7 @@ fn tool(reader: &mut Reader<'_>, value: &Value<'_>, tools: &BTreeMap<String, Ent
     Some(name)
 }
 
-fn path(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Glob> {
+fn path(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Glob> {
     let pattern = reader.string(value)?;
     if pattern.get_ref().starts_with('!') {
         let help = "add a suppression for each path instead";
@@ -88,7 +96,7 @@ fn path(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Glob> {
     glob::check(reader, &pattern)
 }
 
-fn expires(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Date> {
+fn expires(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Date> {
     let text = match value.get_ref() {
         DeValue::Datetime(datetime) => datetime.to_string(),
         DeValue::String(text) => text.to_string(),

@@ -10,7 +10,8 @@ use crate::model::census::CensusNumber;
 use crate::model::policy::{Batch, BlindSpots, BuildDir, Order, Parallel};
 use crate::model::ratchet::Better;
 use crate::model::tool::{
-    Arg, Caching, Counted, Environment, Leaky, Parse, Per, Piece, Search, Signs, Start, StepCaps, Streams,
+    Arg, Caching, Counted, Environment, Leaky, Parse, Per, Piece, Search, SearchStart, Signs, StepCaps,
+    Streams,
 };
 
 /// The user documentation, whose examples must be valid.
@@ -375,16 +376,16 @@ fn all_inherited_variables_count_unless_env_lists_some() {
 #[test]
 fn a_search_has_a_start_directory_and_may_go_upwards() {
     let search = |start, upwards, name: &str| Search { start, upwards, name: name.to_owned() };
-    let variable = || Start::Variable("DIR".to_owned());
+    let variable = || SearchStart::Variable("DIR".to_owned());
     for (text, expected) in [
-        (".xrc", search(Start::Files, true, ".xrc")),
-        (".config/x.toml", search(Start::Files, true, ".config/x.toml")),
-        ("./.xrc", search(Start::Root, false, ".xrc")),
-        ("^./.xrc", search(Start::Root, true, ".xrc")),
-        ("~/.xrc", search(Start::Home, false, ".xrc")),
+        (".xrc", search(SearchStart::Files, true, ".xrc")),
+        (".config/x.toml", search(SearchStart::Files, true, ".config/x.toml")),
+        ("./.xrc", search(SearchStart::Root, false, ".xrc")),
+        ("^./.xrc", search(SearchStart::Root, true, ".xrc")),
+        ("~/.xrc", search(SearchStart::Home, false, ".xrc")),
         ("$DIR/a/xrc", search(variable(), false, "a/xrc")),
         ("^$DIR/xrc", search(variable(), true, "xrc")),
-        ("/etc/xrc", search(Start::Absolute, false, "/etc/xrc")),
+        ("/etc/xrc", search(SearchStart::Absolute, false, "/etc/xrc")),
     ] {
         assert_eq!(Search::parse(text), expected, "{text}");
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::DeString;
 
-use super::reader::{Keys, Reader, Value};
+use super::reader::{ConfigReader, Keys, Value};
 use super::suggest::suggestion;
 use super::{command, glob, parse};
 use std::num::NonZeroU32;
@@ -18,7 +18,7 @@ use crate::model::tool::{
 
 /// A tool with its state.
 #[derive(Clone)]
-pub(super) struct Entry {
+pub(super) struct ToolEntry {
     pub(super) tool: Tool,
     pub(super) enabled: bool,
     /// Names of the tools that this one replaces.
@@ -31,7 +31,7 @@ const TARGETS: [Targets; 3] = [Targets::Test, Targets::Doctest, Targets::BuildSc
 const NAME_HELP: &str = "use lower-case letters, digits, `-` and `_`, starting with a letter or digit";
 
 /// References to other tools in a file, with their places.
-pub(super) struct Links {
+pub(super) struct ToolReferences {
     /// Place of the tool's own name.
     pub(super) name: std::ops::Range<usize>,
     pub(super) needs: Vec<Spanned<String>>,
@@ -40,12 +40,12 @@ pub(super) struct Links {
 
 /// Reads the tool `name`, over the tool of this name in `built_in` if there is one.
 pub(super) fn read(
-    reader: &mut Reader<'_>,
+    reader: &mut ConfigReader<'_>,
     name: &Spanned<DeString<'_>>,
     value: &Value<'_>,
-    built_in: &BTreeMap<String, Entry>,
-) -> (Entry, Links) {
-    let mut links = Links { name: name.span(), needs: Vec::new(), replaces: Vec::new() };
+    built_in: &BTreeMap<String, ToolEntry>,
+) -> (ToolEntry, ToolReferences) {
+    let mut links = ToolReferences { name: name.span(), needs: Vec::new(), replaces: Vec::new() };
     if [OWN_NAMESPACE, Tool::BLIND_SPOTS].contains(&&**name.get_ref()) {
         let message = format!("`{}` is reserved for genti's own findings", name.get_ref());
         reader.report_with(name.span(), message, "use another name");
@@ -55,7 +55,7 @@ pub(super) fn read(
         reader.report_with(name.span(), message, NAME_HELP);
     }
     let base = built_in.get(name.get_ref().as_ref());
-    let new = || Entry { tool: blank(name.get_ref()), enabled: true, replaces: Vec::new() };
+    let new = || ToolEntry { tool: blank(name.get_ref()), enabled: true, replaces: Vec::new() };
     let mut entry = base.cloned().unwrap_or_else(new);
     let Some(table) = reader.table(value) else { return (entry, links) };
     let tool = &mut entry.tool;
@@ -65,8 +65,8 @@ pub(super) fn read(
     if let Some(run) = &run {
         tool.run = run.iter().map(|arg| arg.get_ref().clone()).collect();
     }
-    keys.set(&mut tool.args, "args", Reader::texts);
-    keys.set(&mut tool.second_pass, "second-pass", Reader::texts);
+    keys.set(&mut tool.args, "args", ConfigReader::texts);
+    keys.set(&mut tool.second_pass, "second-pass", ConfigReader::texts);
     if base.is_none() {
         tool.per = command::default_per(&tool.run);
     }
@@ -81,7 +81,7 @@ pub(super) fn read(
         Some(reader.texts(value)?.iter().map(|text| Search::parse(text)).collect())
     });
     keys.set(&mut tool.ratchet, "ratchet", ratchet);
-    let cache = keys.read("cache", Reader::boolean);
+    let cache = keys.read("cache", ConfigReader::boolean);
     keys.set(&mut tool.parse, "parse", parse::read);
     let golden = keys.read("compare", parse::compare);
     let has_goldens = golden.is_some();
@@ -104,27 +104,27 @@ pub(super) fn read(
         tool.namespaces.push(tool.name.clone());
         tool.namespaces.sort();
     }
-    keys.set(&mut entry.enabled, "enabled", Reader::boolean);
-    keys.set(&mut tool.on_demand, "on-demand", Reader::boolean);
-    keys.set(&mut tool.required, "required", Reader::boolean);
+    keys.set(&mut entry.enabled, "enabled", ConfigReader::boolean);
+    keys.set(&mut tool.on_demand, "on-demand", ConfigReader::boolean);
+    keys.set(&mut tool.required, "required", ConfigReader::boolean);
     // A tool with explicit `files` is expected to match some.
     tool.may_be_empty &= !table.contains_key("files");
-    keys.set(&mut tool.may_be_empty, "may-be-empty", Reader::boolean);
-    if let Some(needs) = keys.read("needs", Reader::strings) {
+    keys.set(&mut tool.may_be_empty, "may-be-empty", ConfigReader::boolean);
+    if let Some(needs) = keys.read("needs", ConfigReader::strings) {
         tool.needs = sorted(needs.iter().map(|need| need.get_ref().clone()).collect());
         links.needs = needs;
     }
-    if let Some(replaces) = keys.read("replaces", Reader::strings) {
+    if let Some(replaces) = keys.read("replaces", ConfigReader::strings) {
         entry.replaces = replaces.iter().map(|name| name.get_ref().clone()).collect();
         links.replaces = replaces;
     }
     keys.set(&mut tool.lane, "lane", |reader, value| reader.text(value).map(Some));
     set_environment(&mut tool.environment, &mut keys, run.is_some());
-    keys.set(&mut tool.jobserver, "jobserver", Reader::boolean);
+    keys.set(&mut tool.jobserver, "jobserver", ConfigReader::boolean);
     keys.set(&mut tool.threads, "threads", |reader, value| variable(reader, value).map(Some));
     keys.set(&mut tool.leaky, "leaky", leaky);
-    keys.set(&mut tool.version, "version", Reader::texts);
-    keys.set(&mut tool.rules, "rules", Reader::texts);
+    keys.set(&mut tool.version, "version", ConfigReader::texts);
+    keys.set(&mut tool.rules, "rules", ConfigReader::texts);
     keys.set(&mut tool.install, "install", |reader, value| reader.text(value).map(Some));
     // A tool that is configured always runs, without detection, unless `detect` is set as well.
     tool.detect = keys.read("detect", signs);
@@ -239,7 +239,7 @@ pub(in crate::plan) fn blind_spots() -> Tool {
 
 /// Reports each placeholder that has no value for the unit of the tool: at the argument if this file sets
 /// `run`, or else at `per`.
-fn check_fit(reader: &mut Reader<'_>, tool: &Tool, run: Option<&[Spanned<Arg>]>, per: &Value<'_>) {
+fn check_fit(reader: &mut ConfigReader<'_>, tool: &Tool, run: Option<&[Spanned<Arg>]>, per: &Value<'_>) {
     for (at, arg) in tool.run.iter().enumerate() {
         let span = run.and_then(|run| run.get(at)).map_or_else(|| per.span(), Spanned::span);
         for (placeholder, fitting) in command::misfits(arg, tool) {
@@ -252,7 +252,7 @@ fn check_fit(reader: &mut Reader<'_>, tool: &Tool, run: Option<&[Spanned<Arg>]>,
     }
 }
 
-fn per(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Per> {
+fn per(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Per> {
     let name = reader.string(value)?.into_inner();
     let per = UNITS.into_iter().find(|per| per.as_str() == name);
     if per.is_none() {
@@ -262,7 +262,7 @@ fn per(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Per> {
     per
 }
 
-fn targets(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Targets> {
+fn targets(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Targets> {
     let name = reader.string(value)?.into_inner();
     let targets = TARGETS.into_iter().find(|targets| targets.as_str() == name);
     if targets.is_none() {
@@ -272,7 +272,7 @@ fn targets(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Targets> {
     targets
 }
 
-fn ratchet(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<CensusNumber>> {
+fn ratchet(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Vec<CensusNumber>> {
     let names = reader.strings(value)?;
     let mut numbers = Vec::new();
     for name in &names {
@@ -288,7 +288,7 @@ fn ratchet(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<CensusNumbe
     Some(numbers)
 }
 
-fn leaky(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Leaky> {
+fn leaky(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Leaky> {
     const WORDS: [Leaky; 2] = [Leaky::Pass, Leaky::Fail];
     let name = reader.string(value)?.into_inner();
     let leaky = WORDS.into_iter().find(|leaky| leaky.as_str() == name);
@@ -299,13 +299,13 @@ fn leaky(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Leaky> {
     leaky
 }
 
-fn signs(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Signs> {
+fn signs(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Signs> {
     let table = reader.table(value)?;
     let mut signs = Signs { files: Vec::new(), metadata: Vec::new(), build_dependencies: Vec::new() };
     let mut keys = reader.keys(table);
-    keys.set(&mut signs.files, "files", Reader::texts);
-    keys.set(&mut signs.metadata, "metadata", Reader::texts);
-    keys.set(&mut signs.build_dependencies, "build-dependencies", Reader::texts);
+    keys.set(&mut signs.files, "files", ConfigReader::texts);
+    keys.set(&mut signs.metadata, "metadata", ConfigReader::texts);
+    keys.set(&mut signs.build_dependencies, "build-dependencies", ConfigReader::texts);
     keys.finish();
     let keys = ["files", "metadata", "build-dependencies"];
     if reader.is_whole() && !keys.iter().any(|key| table.contains_key(*key)) {
@@ -316,7 +316,7 @@ fn signs(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Signs> {
     Some(signs)
 }
 
-fn namespaces(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<String>> {
+fn namespaces(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Vec<String>> {
     let names = reader.strings(value)?;
     for name in names.iter().filter(|name| !is_name(name.get_ref())) {
         let message = format!("invalid namespace `{}`", name.get_ref());
@@ -328,7 +328,7 @@ fn namespaces(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<String>>
 /// Reads `inherit-env` and `env`. The variables that a built-in tool ignores are known only for its own
 /// command line; `has_run` says that the file sets another one.
 fn set_environment(environment: &mut Environment, keys: &mut Keys<'_, '_, '_, '_>, has_run: bool) {
-    let inherits = keys.read("inherit-env", Reader::boolean);
+    let inherits = keys.read("inherit-env", ConfigReader::boolean);
     let names = keys.read("env", variables);
     let is_built_in = matches!(environment, Environment::Inherit(Counted::Build(_)));
     let counts_build = is_built_in && inherits.is_none() && !has_run;
@@ -344,7 +344,7 @@ fn set_environment(environment: &mut Environment, keys: &mut Keys<'_, '_, '_, '_
     };
 }
 
-fn variables(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<String>> {
+fn variables(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Vec<String>> {
     let names = reader.strings(value)?;
     for name in &names {
         check_variable(reader, name, "list names only; the values come from the environment");
@@ -352,13 +352,13 @@ fn variables(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<String>> 
     Some(sorted(names.into_iter().map(Spanned::into_inner).collect()))
 }
 
-fn variable(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<String> {
+fn variable(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<String> {
     let name = reader.string(value)?;
     check_variable(reader, &name, "give the name only; genti sets the value to the number of threads");
     Some(name.into_inner())
 }
 
-fn check_variable(reader: &mut Reader<'_>, name: &Spanned<String>, help: &str) {
+fn check_variable(reader: &mut ConfigReader<'_>, name: &Spanned<String>, help: &str) {
     if name.get_ref().is_empty() || name.get_ref().contains('=') {
         let message = format!("invalid environment variable name `{}`", name.get_ref());
         reader.report_with(name.span(), message, help);

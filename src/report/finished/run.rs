@@ -6,7 +6,7 @@ use super::Ended;
 
 /// Content of `run.json`: policy, selection, tools and batches of a run, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Run {
+pub struct RunSummary {
     /// How the run ended.
     pub end: Ended,
     /// Digest of all tasks and their dependencies.
@@ -24,16 +24,16 @@ pub struct Run {
     /// Maximum duration of the run, in milliseconds.
     pub max_duration_ms: Option<u64>,
     /// Packages, tools and features that were checked.
-    pub selection: Selection,
+    pub selection: RunSelection,
     /// Tools, sorted by name.
     pub tools: Vec<Tool>,
     /// Batches, sorted by rank.
-    pub batches: Vec<Batch>,
+    pub batches: Vec<RunBatch>,
 }
 
 /// Packages, tools and features that a run covers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct Selection {
+pub struct RunSelection {
     /// Names of the packages.
     pub packages: Vec<String>,
     /// Whether this is a whole run and not a partial one.
@@ -89,7 +89,7 @@ pub struct Tool {
 
 /// A batch: steps that run one after the other.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Batch {
+pub struct RunBatch {
     /// Id of the batch, which depends on its steps.
     pub batch_id: String,
     /// Position in the plan.
@@ -99,12 +99,12 @@ pub struct Batch {
     /// Highest risk of its tasks, under `risk-first`.
     pub risk: Option<u64>,
     /// Steps, in the order in which they run.
-    pub steps: Vec<Step>,
+    pub steps: Vec<RunStep>,
 }
 
 /// One process of a tool, over some of its units.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Step {
+pub struct RunStep {
     /// Name of the tool.
     pub tool: String,
     /// Lane of the tool, if it has one.

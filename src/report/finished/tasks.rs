@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::{ReadError, Run, content};
+use super::{ReadError, RunSummary, content};
 
 /// Content of `tasks.jsonl`: the result of each batch and task, in plan order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct BatchLine {
     /// Exit status of its worst task.
     pub exit_status: u8,
     /// Timing; `None` if the artifacts were written without timing.
-    pub timing: Option<Timing>,
+    pub timing: Option<TaskTiming>,
     /// Tasks, in the order of the steps.
     #[serde(skip)]
     pub tasks: Vec<TaskLine>,
@@ -59,7 +59,7 @@ pub struct TaskLine {
     /// Status of its stages.
     pub stages: Stages,
     /// Timing; `None` if the artifacts were written without timing.
-    pub timing: Option<Timing>,
+    pub timing: Option<TaskTiming>,
 }
 
 /// Status of the stages of a task.
@@ -97,7 +97,7 @@ pub struct ReportLine {
 
 /// Timing of a batch or task. Only this part may differ between identical runs.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Timing {
+pub struct TaskTiming {
     /// Start in microseconds since the run began.
     pub start_us: u64,
     /// Duration in microseconds.
@@ -118,7 +118,7 @@ pub struct Timing {
 /// Kind of a line. It is parsed separately, because an internally tagged enum of serde buffers all fields before it looks at
 /// the tag, which takes longer than to parse a line twice.
 #[derive(Deserialize)]
-struct Kind<'a> {
+struct LineKind<'a> {
     #[serde(borrow)]
     kind: Cow<'a, str>,
 }
@@ -131,7 +131,7 @@ impl Tasks {
     /// # Errors
     ///
     /// If it is invalid or belongs to another run.
-    pub fn read(bytes: &[u8], run: &Run) -> Result<Self, ReadError> {
+    pub fn read(bytes: &[u8], run: &RunSummary) -> Result<Self, ReadError> {
         let tasks = Self::parse(bytes)?;
         let ids = run.batches.iter().map(|batch| &batch.batch_id);
         match ids.eq(tasks.batches.iter().map(|line| &line.batch_id)) {
@@ -162,7 +162,7 @@ impl Tasks {
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             number += 1;
             let bad = |error| content(FILE, number, &error);
-            let Kind { kind } = serde_json::from_slice(line).map_err(bad)?;
+            let LineKind { kind } = serde_json::from_slice(line).map_err(bad)?;
             match &*kind {
                 "batch" => batches.push(serde_json::from_slice(line).map_err(bad)?),
                 "task" => {

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use super::excerpt::{Excerpt, File, Line, Mark};
-use super::patch::{Patch, patches};
+use super::excerpt::{IndexedFile, MarkedExcerpt, MarkedRange, SourceLine};
+use super::patch::{FilePatch, patches};
 use super::text::visible;
 use crate::model::finding::{Fix, Place, Related, Site, State};
 use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
@@ -23,7 +23,7 @@ const STATES: [State; 6] =
     [State::New, State::Updated, State::Unchanged, State::Suppressed, State::Unknown, State::Fixed];
 
 /// Index into [`Data::texts`].
-type Text = u32;
+type TextIndex = u32;
 
 /// The data of the page.
 #[derive(Serialize)]
@@ -33,11 +33,11 @@ pub(super) struct Data {
     /// Names of the states, in display order.
     states: [&'static str; 6],
     /// All sets of tools that report a finding.
-    toolsets: Vec<Vec<Text>>,
+    toolsets: Vec<Vec<TextIndex>>,
     /// Pages that explain rules, as far as known.
-    pages: BTreeMap<Text, String>,
+    pages: BTreeMap<TextIndex, String>,
     findings: Columns,
-    files: Vec<Shown>,
+    files: Vec<ShownLines>,
 }
 
 /// Columns with one value for each finding and each baseline entry without a finding.
@@ -47,14 +47,14 @@ struct Columns {
     state: Vec<u8>,
     /// Level: 0 error, 1 warning, 2 note, 3 unknown.
     level: Vec<u8>,
-    ns: Vec<Text>,
-    rule: Vec<Text>,
+    ns: Vec<TextIndex>,
+    rule: Vec<TextIndex>,
     /// Path or subject.
-    place: Vec<Text>,
+    place: Vec<TextIndex>,
     /// 1 if the place is a path.
     is_file: Vec<u8>,
-    message: Vec<Text>,
-    scope: Vec<Text>,
+    message: Vec<TextIndex>,
+    scope: Vec<TextIndex>,
     /// Index into [`Data::toolsets`].
     tools: Vec<u32>,
     /// Line; 0 if unknown.
@@ -79,39 +79,39 @@ struct More {
     fix: Option<ShownFix>,
     /// Reason why it was accepted or suppressed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Text>,
+    reason: Option<TextIndex>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    owner: Option<Text>,
+    owner: Option<TextIndex>,
     /// Flagged code, if there is no excerpt.
     #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<Text>,
+    code: Option<TextIndex>,
 }
 
 /// Index of the file, ranges of lines, and the mark.
 #[derive(Serialize)]
-struct ShownExcerpt(usize, Vec<(u32, u32)>, Mark);
+struct ShownExcerpt(usize, Vec<(u32, u32)>, MarkedRange);
 
 /// Message and, if it has another place, path, line and column of that.
 #[derive(Serialize)]
-struct Note(Text, #[serde(skip_serializing_if = "Option::is_none")] Option<(Text, u32, u32)>);
+struct Note(TextIndex, #[serde(skip_serializing_if = "Option::is_none")] Option<(TextIndex, u32, u32)>);
 
 #[derive(Serialize)]
 struct ShownFix {
-    message: Text,
+    message: TextIndex,
     patches: Vec<ShownPatch>,
 }
 
 /// Path, lines, and number of lines left out.
 #[derive(Serialize)]
-struct ShownPatch(Text, Vec<ShownLine>, usize);
+struct ShownPatch(TextIndex, Vec<ShownLine>, usize);
 
 /// Sign, line number and text.
 #[derive(Serialize)]
-struct ShownLine(char, u32, Text);
+struct ShownLine(char, u32, TextIndex);
 
 /// Lines of a file that excerpts show, by number: the text, and start, length and class of each highlighted span.
 #[derive(Default, Serialize)]
-struct Shown(BTreeMap<u32, (Text, Vec<usize>)>);
+struct ShownLines(BTreeMap<u32, (TextIndex, Vec<usize>)>);
 
 /// Collects the findings of `run`, with excerpts from `sources`.
 pub(super) fn of(run: &Finished, sources: &Sources, halt: &dyn Halt) -> Result<Data, Halted> {
@@ -124,7 +124,7 @@ pub(super) fn of(run: &Finished, sources: &Sources, halt: &dyn Halt) -> Result<D
     for path in paths {
         if let Some(text) = sources.get(path) {
             pace.spend(text.len())?;
-            files.insert(path, File::new(path, text));
+            files.insert(path, IndexedFile::new(path, text));
         }
     }
     let mut table = Table { files, ..Table::default() };
@@ -154,13 +154,13 @@ fn paths_of(finding: &Finding) -> impl Iterator<Item = &RelPath> {
 /// Builder of [`Data`].
 #[derive(Default)]
 struct Table<'a> {
-    files: BTreeMap<&'a RelPath, File<'a>>,
+    files: BTreeMap<&'a RelPath, IndexedFile<'a>>,
     texts: Vec<String>,
-    known: HashMap<String, Text>,
-    toolsets: Vec<Vec<Text>>,
-    pages: BTreeMap<Text, String>,
+    known: HashMap<String, TextIndex>,
+    toolsets: Vec<Vec<TextIndex>>,
+    pages: BTreeMap<TextIndex, String>,
     columns: Columns,
-    shown: BTreeMap<&'a RelPath, (usize, BTreeMap<u32, Line>)>,
+    shown: BTreeMap<&'a RelPath, (usize, BTreeMap<u32, SourceLine>)>,
 }
 
 impl<'a> Table<'a> {
@@ -226,7 +226,7 @@ impl<'a> Table<'a> {
         let next = self.shown.len();
         let (index, lines) = self.shown.entry(path).or_insert((next, BTreeMap::new()));
         file.show(&excerpt, lines);
-        let Excerpt { lines, mark } = excerpt;
+        let MarkedExcerpt { lines, mark } = excerpt;
         Some(ShownExcerpt(*index, lines, mark))
     }
 
@@ -248,7 +248,7 @@ impl<'a> Table<'a> {
 
     fn fix(&mut self, fix: &Fix) -> ShownFix {
         let patches = patches(fix, &self.files);
-        let patch = |patch: &Patch| {
+        let patch = |patch: &FilePatch| {
             let lines = patch
                 .lines
                 .iter()
@@ -271,12 +271,12 @@ impl<'a> Table<'a> {
         index as u32
     }
 
-    fn text(&mut self, text: &str) -> Text {
+    fn text(&mut self, text: &str) -> TextIndex {
         let text = visible(text);
         if let Some(known) = self.known.get(text.as_ref()) {
             return *known;
         }
-        let next = self.texts.len() as Text;
+        let next = self.texts.len() as TextIndex;
         self.texts.push(text.clone().into_owned());
         self.known.insert(text.into_owned(), next);
         next
@@ -285,12 +285,12 @@ impl<'a> Table<'a> {
     fn finish(mut self) -> Data {
         let mut files: Vec<_> = std::mem::take(&mut self.shown).into_values().collect();
         files.sort_by_key(|(index, _)| *index);
-        let file = |(_, lines): (usize, BTreeMap<u32, Line>)| {
-            let line = |(number, line): (u32, Line)| {
+        let file = |(_, lines): (usize, BTreeMap<u32, SourceLine>)| {
+            let line = |(number, line): (u32, SourceLine)| {
                 let classes = line.classes.iter().flat_map(|(at, len, class)| [*at, *len, *class as usize]);
                 (number, (self.text(&line.text), classes.collect()))
             };
-            Shown(lines.into_iter().map(line).collect())
+            ShownLines(lines.into_iter().map(line).collect())
         };
         let files = files.into_iter().map(file).collect();
         Data {

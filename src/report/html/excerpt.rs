@@ -26,7 +26,7 @@ const LAST: u32 = 3;
 const LONGEST: usize = 400;
 
 /// A file with an index of its lines.
-pub(super) struct File<'a> {
+pub(super) struct IndexedFile<'a> {
     text: Cow<'a, str>,
     starts: Vec<usize>,
     classes: Vec<(Range<usize>, Class)>,
@@ -34,7 +34,7 @@ pub(super) struct File<'a> {
 
 /// A line as shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct SourceLine {
     pub(super) text: String,
     /// Start, length and class of each highlighted span, in UTF-16 units of `text`.
     pub(super) classes: Vec<(usize, usize, Class)>,
@@ -42,17 +42,17 @@ pub(super) struct Line {
 
 /// The lines to show for a range.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Excerpt {
+pub(super) struct MarkedExcerpt {
     /// Ranges of lines, starting at 1, with inclusive ends.
     pub(super) lines: Vec<(u32, u32)>,
-    pub(super) mark: Mark,
+    pub(super) mark: MarkedRange,
 }
 
 /// The marked text: first line and start within it, last line and end within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Mark(pub(super) u32, pub(super) usize, pub(super) u32, pub(super) usize);
+pub(super) struct MarkedRange(pub(super) u32, pub(super) usize, pub(super) u32, pub(super) usize);
 
-impl<'a> File<'a> {
+impl<'a> IndexedFile<'a> {
     pub(super) fn new(path: &RelPath, bytes: &'a [u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
@@ -61,7 +61,7 @@ impl<'a> File<'a> {
     }
 
     /// Returns the excerpt for `range`. `None` if `range` is outside of the file.
-    pub(super) fn excerpt(&self, range: finding::Range) -> Option<Excerpt> {
+    pub(super) fn excerpt(&self, range: finding::Range) -> Option<MarkedExcerpt> {
         let (start, mut end) = (range.start, range.end.max(range.start));
         let mark_start = self.column(start.line, start.column)?;
         if end.line > start.line && end.column <= 1 {
@@ -80,11 +80,11 @@ impl<'a> File<'a> {
         } else {
             vec![(first, first + FIRST - 1), (last - LAST + 1, last)]
         };
-        Some(Excerpt { lines, mark: Mark(start.line, mark_start, end.line, mark_end) })
+        Some(MarkedExcerpt { lines, mark: MarkedRange(start.line, mark_start, end.line, mark_end) })
     }
 
     /// Adds the lines of `excerpt` to `shown`.
-    pub(super) fn show(&self, excerpt: &Excerpt, shown: &mut BTreeMap<u32, Line>) {
+    pub(super) fn show(&self, excerpt: &MarkedExcerpt, shown: &mut BTreeMap<u32, SourceLine>) {
         for number in excerpt.lines.iter().flat_map(|(first, last)| *first..=*last) {
             if let Some(line) = self.line(number) {
                 shown.entry(number).or_insert_with(|| self.shown(line));
@@ -136,7 +136,7 @@ impl<'a> File<'a> {
         Some(before.map(width).sum::<usize>().min(LONGEST))
     }
 
-    fn shown(&self, line: Range<usize>) -> Line {
+    fn shown(&self, line: Range<usize>) -> SourceLine {
         let text = &self.text[line.clone()];
         let (mut units, mut end) = (0, text.len());
         // Maps byte offsets in the line to UTF-16 units of the shown text.
@@ -165,7 +165,7 @@ impl<'a> File<'a> {
         if end < text.len() {
             shown.push('…');
         }
-        Line { text: shown, classes }
+        SourceLine { text: shown, classes }
     }
 }
 
@@ -179,15 +179,15 @@ mod tests {
         finding::Range { start: position(start), end: position(end) }
     }
 
-    fn file(text: &str) -> File<'_> {
-        File::new(&RelPath::new("a.rs"), text.as_bytes())
+    fn file(text: &str) -> IndexedFile<'_> {
+        IndexedFile::new(&RelPath::new("a.rs"), text.as_bytes())
     }
 
     #[test]
     fn marks_count_units_of_the_shown_text() {
         let file = file("a\n\u{202e}𝄞x\r\nb\n");
         let excerpt = file.excerpt(range((2, 2), (2, 4))).unwrap();
-        assert_eq!(excerpt, Excerpt { lines: vec![(1, 3)], mark: Mark(2, 8, 2, 11) });
+        assert_eq!(excerpt, MarkedExcerpt { lines: vec![(1, 3)], mark: MarkedRange(2, 8, 2, 11) });
         let mut shown = BTreeMap::new();
         file.show(&excerpt, &mut shown);
         let texts: Vec<_> = shown.iter().map(|(number, line)| (*number, line.text.as_str())).collect();
@@ -197,13 +197,13 @@ mod tests {
     #[test]
     fn a_range_up_to_the_start_of_a_line_excludes_it() {
         let excerpt = file("one\ntwo\nthree\n").excerpt(range((1, 1), (2, 1))).unwrap();
-        assert_eq!(excerpt.mark, Mark(1, 0, 1, 3));
+        assert_eq!(excerpt.mark, MarkedRange(1, 0, 1, 3));
     }
 
     #[test]
     fn an_empty_range_marks_one_character() {
-        assert_eq!(file("one\n").excerpt(range((1, 2), (1, 2))).unwrap().mark, Mark(1, 1, 1, 2));
-        assert_eq!(file("one\n").excerpt(range((1, 3), (1, 1))).unwrap().mark, Mark(1, 2, 1, 3));
+        assert_eq!(file("one\n").excerpt(range((1, 2), (1, 2))).unwrap().mark, MarkedRange(1, 1, 1, 2));
+        assert_eq!(file("one\n").excerpt(range((1, 3), (1, 1))).unwrap().mark, MarkedRange(1, 2, 1, 3));
     }
 
     #[test]

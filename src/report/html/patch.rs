@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use similar::{ChangeTag, TextDiff};
 
-use super::excerpt::File;
+use super::excerpt::IndexedFile;
 use super::text::visible;
 use crate::model::finding::{Fix, Position, Range};
 use crate::model::path::RelPath;
@@ -14,7 +14,7 @@ const MOST: usize = 40;
 
 /// The changes of a fix to one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Patch {
+pub(super) struct FilePatch {
     pub(super) path: RelPath,
     pub(super) lines: Vec<PatchLine>,
     /// Number of lines left out.
@@ -32,7 +32,7 @@ pub(super) struct PatchLine {
 }
 
 /// Returns a diff for each file that `fix` changes.
-pub(super) fn patches(fix: &Fix, files: &BTreeMap<&RelPath, File<'_>>) -> Vec<Patch> {
+pub(super) fn patches(fix: &Fix, files: &BTreeMap<&RelPath, IndexedFile<'_>>) -> Vec<FilePatch> {
     let mut edits: BTreeMap<&RelPath, Vec<(Range, &str)>> = BTreeMap::new();
     for (path, range, text) in &fix.edits {
         edits.entry(path).or_default().push((*range, text));
@@ -42,13 +42,13 @@ pub(super) fn patches(fix: &Fix, files: &BTreeMap<&RelPath, File<'_>>) -> Vec<Pa
             files.get(path).and_then(|file| diff(file, &edits)).unwrap_or_else(|| without_source(&edits));
         let more = lines.len().saturating_sub(MOST);
         lines.truncate(MOST);
-        Patch { path: path.clone(), lines, more }
+        FilePatch { path: path.clone(), lines, more }
     };
     edits.into_iter().map(patch).collect()
 }
 
 /// Applies `edits` to `file`. `None` if the edits are outside of the file or overlap.
-fn diff(file: &File<'_>, edits: &[(Range, &str)]) -> Option<Vec<PatchLine>> {
+fn diff(file: &IndexedFile<'_>, edits: &[(Range, &str)]) -> Option<Vec<PatchLine>> {
     let first = edits.iter().map(|(range, _)| range.start.line).min()?;
     // The end is exclusive, so a range up to the start of a line does not include that line.
     let last = |range: &Range| range.end.line - u32::from(range.end.column <= 1 && range.end.line > first);
@@ -98,7 +98,7 @@ mod tests {
             (path.clone(), Range { start: position(*a, *b), end: position(*c, *d) }, (*text).to_owned())
         };
         let fix = Fix { message: String::new(), edits: edits.iter().map(edit).collect() };
-        let files = text.map(|text| (&path, File::new(&path, text.as_bytes()))).into_iter().collect();
+        let files = text.map(|text| (&path, IndexedFile::new(&path, text.as_bytes()))).into_iter().collect();
         let patches = patches(&fix, &files);
         let line = |line: &PatchLine| format!("{}{} {}", line.sign, line.number, line.text);
         patches.iter().flat_map(|patch| patch.lines.iter().map(line)).collect()

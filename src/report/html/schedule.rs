@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::report::finished::{BatchLine, Run, TaskLine, Tasks, Timing};
+use crate::report::finished::{BatchLine, RunSummary, TaskLine, TaskTiming, Tasks};
 
 /// Maximum time between the end of a step and the start of a step that waited for it, in microseconds.
 const SOON: u64 = 100_000;
@@ -84,7 +84,7 @@ impl<'a> Bar<'a> {
 
 impl<'a> Schedule<'a> {
     /// Reconstructs the schedule. `None` if the artifacts have no timing or nothing ran.
-    pub(super) fn of(run: &'a Run, tasks: &'a Tasks) -> Option<Self> {
+    pub(super) fn of(run: &'a RunSummary, tasks: &'a Tasks) -> Option<Self> {
         let needs: BTreeMap<_, _> =
             run.tools.iter().map(|tool| (tool.name.as_str(), tool.needs.as_slice())).collect();
         let mut slots = 0;
@@ -92,7 +92,7 @@ impl<'a> Schedule<'a> {
         for (batch, line) in run.batches.iter().zip(&tasks.batches) {
             let lanes = batch.steps.iter().map(|step| step.lane.as_deref());
             for (lane, tasks) in lanes.zip(steps(line, batch.steps.iter().map(|step| step.task_count))) {
-                let Some(Timing { start_us, duration_us, slot, parallel, .. }) =
+                let Some(TaskTiming { start_us, duration_us, slot, parallel, .. }) =
                     tasks.first().and_then(|task| task.timing.as_ref())
                 else {
                     continue;
@@ -145,7 +145,7 @@ fn steps(line: &BatchLine, counts: impl Iterator<Item = usize>) -> impl Iterator
 
 /// Something that steps share and that can make one of them wait.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Shared<'a> {
+enum SharedResource<'a> {
     Tool(&'a str),
     Lane(&'a str),
     Batch(u32),
@@ -155,7 +155,7 @@ enum Shared<'a> {
 
 /// End times of steps, by what they share with others.
 struct Ends<'a> {
-    by: BTreeMap<Shared<'a>, Vec<(u64, usize)>>,
+    by: BTreeMap<SharedResource<'a>, Vec<(u64, usize)>>,
     /// Pairs of lanes that never ran at the same time, so probably exclude each other by sharing a directory.
     lanes: Vec<(&'a str, &'a str)>,
 }
@@ -164,9 +164,13 @@ impl<'a> Ends<'a> {
     fn of(bars: &[Bar<'a>]) -> Self {
         let mut by: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (at, bar) in bars.iter().enumerate() {
-            let lane = bar.lane.map(Shared::Lane);
-            let shared =
-                [Shared::Run, Shared::Tool(bar.tool), Shared::Batch(bar.rank), Shared::Slot(bar.slot)];
+            let lane = bar.lane.map(SharedResource::Lane);
+            let shared = [
+                SharedResource::Run,
+                SharedResource::Tool(bar.tool),
+                SharedResource::Batch(bar.rank),
+                SharedResource::Slot(bar.slot),
+            ];
             for shared in shared.into_iter().chain(lane) {
                 by.entry(shared).or_default().push((bar.end, at));
             }
@@ -194,18 +198,21 @@ impl<'a> Ends<'a> {
         };
         let need = needs
             .iter()
-            .filter_map(|tool| latest(Shared::Tool(tool), Why::Need))
+            .filter_map(|tool| latest(SharedResource::Tool(tool), Why::Need))
             .max_by_key(|(end, ..)| *end);
         let lanes = self.lanes.iter().filter(|(own, _)| Some(*own) == bar.lane);
         let lane = lanes
-            .filter_map(|(_, other)| latest(Shared::Lane(other), Why::Lane))
+            .filter_map(|(_, other)| latest(SharedResource::Lane(other), Why::Lane))
             .max_by_key(|(end, ..)| *end);
-        let others =
-            [lane, latest(Shared::Batch(bar.rank), Why::Batch), latest(Shared::Slot(bar.slot), Why::Slot)];
+        let others = [
+            lane,
+            latest(SharedResource::Batch(bar.rank), Why::Batch),
+            latest(SharedResource::Slot(bar.slot), Why::Slot),
+        ];
         let all = need.into_iter().chain(others.into_iter().flatten());
         let is_soon = |(end, ..): &(u64, Why, usize)| bar.start - end <= SOON;
         let last = all.max_by_key(|(end, why, bar)| (*end, std::cmp::Reverse((*why, *bar))));
-        let last = last.filter(is_soon).or_else(|| latest(Shared::Run, Why::Other));
+        let last = last.filter(is_soon).or_else(|| latest(SharedResource::Run, Why::Other));
         (need.map_or(0, |(end, ..)| end), last.map(|(_, why, bar)| After { bar, why }))
     }
 }

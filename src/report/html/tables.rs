@@ -8,7 +8,7 @@ use super::text::{duration, escape, in_fragment, number, prose};
 use crate::model::outcome::Verdict;
 use crate::model::tool::Leaky;
 use crate::report::census;
-use crate::report::finished::{Finished, Run, ToolReport};
+use crate::report::finished::{Finished, RunSummary, ToolReport};
 
 /// Maximum number of lines per kind; the rest is counted.
 const MOST: usize = 10;
@@ -125,7 +125,7 @@ fn reasons(html: &mut String, report: &ToolReport, width: usize) {
 
 /// Renders facts about the run that are needed to reproduce it.
 pub(super) fn facts(run: &Finished) -> String {
-    let Run { graph_hash, batch_id, order_policy, batch_policy, seed, selection, .. } = &run.run;
+    let RunSummary { graph_hash, batch_id, order_policy, batch_policy, seed, selection, .. } = &run.run;
     let mut facts = vec![
         ("Order", escape(order_policy)),
         ("Batches", escape(batch_policy)),

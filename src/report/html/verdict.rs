@@ -9,7 +9,7 @@ use super::text::{duration, escape, number, prose};
 use crate::model::finding::State;
 use crate::model::outcome::{Effect, Verdict};
 use crate::model::text::Text;
-use crate::report::finished::{Finished, Run, Suppression, Tool, ToolReport};
+use crate::report::finished::{Finished, RunSummary, Suppression, Tool, ToolReport};
 
 /// Maximum number of golden files to list; the rest is counted.
 const MOST: usize = 10;
@@ -22,7 +22,7 @@ pub(super) struct Sign {
 }
 
 /// Returns the sign for the status of `run`.
-pub(super) fn sign(run: &Run) -> Sign {
+pub(super) fn sign(run: &RunSummary) -> Sign {
     let (class, sign, word) = match run.end.status.as_str() {
         "passed" => ("good", "✓", "Passed"),
         "failed" => ("bad", "✕", "Failed"),
@@ -35,7 +35,7 @@ pub(super) fn sign(run: &Run) -> Sign {
 
 /// Explains the status of the run.
 pub(super) fn why(run: &Finished) -> String {
-    let counts = Counts::in_run(run);
+    let counts = StateCounts::in_run(run);
     let open = |required: bool| {
         let is_open = |(tool, report): &(&Tool, &ToolReport)| {
             tool.required == required && report.verdict == Verdict::Incomplete
@@ -102,13 +102,13 @@ pub(super) fn why(run: &Finished) -> String {
 }
 
 /// Number of findings by state.
-struct Counts {
+struct StateCounts {
     states: BTreeMap<State, usize>,
     new_of_required: usize,
     new_of_optional: usize,
 }
 
-impl Counts {
+impl StateCounts {
     fn in_run(run: &Finished) -> Self {
         let mut states = BTreeMap::new();
         let report = &run.report;
@@ -133,7 +133,7 @@ impl Counts {
 /// Renders the verdict and the number of findings per state.
 pub(super) fn render(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
     let Sign { class, sign, word } = sign(&run.run);
-    let counts = Counts::in_run(run);
+    let counts = StateCounts::in_run(run);
     let mut html = format!(
         "<section class=\"verdict {class}\" aria-labelledby=\"verdict\">\n\
          <p class=\"sign\" aria-hidden=\"true\">{sign}</p>\n\

@@ -14,7 +14,7 @@ use super::super::program::{Missing, read_missing, words_of};
 use super::super::scheduler::time_cap;
 use super::super::stop::StopReason;
 use super::super::sys;
-use super::{Client, Ended, Executor, Piece};
+use super::{Client, Ended, Executor, StepPiece};
 use crate::model::event::Event;
 use crate::model::halt::Halted;
 use crate::model::task::{Exit, Program, Step, StepId, TaskIx, Unit};
@@ -33,7 +33,7 @@ pub(super) struct Attempt<'a, R> {
     /// The program of each tool in the plan.
     pub(super) programs: &'a [Result<PathBuf, Missing>],
     pub(super) client: &'a Client<'a, R>,
-    pub(super) pieces: Vec<Piece<R>>,
+    pub(super) pieces: Vec<StepPiece<R>>,
     pub(super) kept: Kept,
     pub(super) attempts: u32,
     pub(super) fails: bool,
@@ -257,7 +257,7 @@ impl<R> Attempt<'_, R> {
             _ => true,
         };
         let is_second = self.is_second;
-        self.pieces.push(Piece { tasks, ended, raw_exit, is_recalled: false, is_second });
+        self.pieces.push(StepPiece { tasks, ended, raw_exit, is_recalled: false, is_second });
     }
 }
 

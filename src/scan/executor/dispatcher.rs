@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use super::super::pool::Token;
+use super::super::pool::JobToken;
 use super::super::scheduler::{self, Action, Limits, Scheduler, Slot};
 use super::super::slow::Slow;
 use super::{Executor, StepRun};
@@ -19,9 +19,9 @@ use crate::model::task::StepId;
 const TICK: Duration = Duration::from_millis(100);
 
 /// A step to run, and the token for its process.
-pub(super) struct Job {
+pub(super) struct StepJob {
     pub(super) step: StepId,
-    pub(super) token: Token,
+    pub(super) token: JobToken,
 }
 
 /// State of a run.
@@ -31,9 +31,9 @@ pub(super) struct Dispatcher<'a, R> {
     /// Sends requests to the thread that waits for tokens.
     token_requests: Sender<()>,
     /// The token that was granted and is not used yet.
-    token: Option<Token>,
+    token: Option<JobToken>,
     /// Jobs not yet taken by a worker. There is an idle worker for each.
-    pub(super) jobs: VecDeque<Job>,
+    pub(super) jobs: VecDeque<StepJob>,
     pub(super) runs: BTreeMap<StepId, StepRun<R>>,
     /// Events not yet passed to the caller of the run.
     pub(super) events: Vec<Event<'static>>,
@@ -86,7 +86,7 @@ impl<'a, R> Dispatcher<'a, R> {
     }
 
     /// Handles the arrival of a requested token.
-    pub(super) fn grant(&mut self, token: Token) {
+    pub(super) fn grant(&mut self, token: JobToken) {
         self.token = Some(token);
         self.notify(scheduler::Event::Token);
     }
@@ -117,7 +117,7 @@ impl<'a, R> Dispatcher<'a, R> {
                     };
                     self.slow.start(step, self.executor.elapsed());
                     self.events.push(Event::Started(step));
-                    self.jobs.push_back(Job { step, token: token.unwrap_or_else(Token::none) });
+                    self.jobs.push_back(StepJob { step, token: token.unwrap_or_else(JobToken::none) });
                 }
                 Action::RequestToken => match pool.try_acquire() {
                     Some(token) => self.grant(token),

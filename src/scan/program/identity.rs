@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::tracer::{Identity, Tracer, file_name};
+use super::tracer::{ProgramIdentity, Tracer, file_name};
 use super::words::Word;
 use super::{Programs, exe, is_program, rustup};
 use crate::disk;
@@ -46,20 +46,20 @@ impl<'a> Identifier<'a> {
 
     /// Returns the identity of `tool`. It is empty for a program built by another tool, which is checked once it
     /// exists.
-    pub fn of(&self, tool: &Tool) -> Identity {
+    pub fn of(&self, tool: &Tool) -> ProgramIdentity {
         if tool.runs_executable() {
-            return Identity::default();
+            return ProgramIdentity::default();
         }
         self.trace(tool, &words(tool))
     }
 
     /// Returns the identity of the command that prints the version of `tool`.
-    pub fn of_version(&self, tool: &Tool) -> Identity {
+    pub fn of_version(&self, tool: &Tool) -> ProgramIdentity {
         let words: Vec<_> = tool.version.iter().cloned().map(Word::Text).collect();
         self.trace(tool, &words)
     }
 
-    fn trace(&self, tool: &Tool, words: &[Word]) -> Identity {
+    fn trace(&self, tool: &Tool, words: &[Word]) -> ProgramIdentity {
         let vars = self.env.seen_by(tool);
         let root = &self.programs.root;
         let path = vars.get(std::ffi::OsStr::new("PATH")).map(std::env::split_paths).into_iter().flatten();
@@ -70,7 +70,7 @@ impl<'a> Identifier<'a> {
             real_root: root.canonicalize().unwrap_or_else(|_| root.clone()),
             vars,
             path,
-            found: Identity::default(),
+            found: ProgramIdentity::default(),
             scripts: BTreeSet::new(),
             pythons: BTreeMap::new(),
             toolchains: BTreeSet::new(),
@@ -92,7 +92,7 @@ impl<'a> Identifier<'a> {
     }
 }
 
-impl Identity {
+impl ProgramIdentity {
     /// Adds a number to file names that occur more than once.
     fn with_distinct_names(mut self) -> Self {
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
@@ -212,7 +212,7 @@ const MAX_DEPTH: u32 = 24;
 
 /// Kind of interpreter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum InterpreterKind {
     Shell,
     Python,
     Node,
@@ -220,7 +220,7 @@ pub(super) enum Kind {
     Other,
 }
 
-impl Kind {
+impl InterpreterKind {
     /// Returns the kind of interpreter with the program name `name`.
     pub(super) fn of(name: &str) -> Option<Self> {
         let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-');
@@ -348,7 +348,7 @@ impl Tracer<'_> {
         match shebang(program) {
             Ok(Some(words)) => self.script(program, &real, &words, args),
             Ok(None) => {
-                if let Some(kind) = names.iter().find_map(|name| Kind::of(name)) {
+                if let Some(kind) = names.iter().find_map(|name| InterpreterKind::of(name)) {
                     self.interpreter(kind, program, &real, args);
                 } else if self.is_python_launcher(program) {
                     self.python_launcher(program);

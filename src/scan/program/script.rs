@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::identity::{Kind, LAUNCHERS, wrapped_command};
+use super::identity::{InterpreterKind, LAUNCHERS, wrapped_command};
 use super::read_text;
 use super::shell;
 use super::tracer::{Tracer, file_name};
@@ -64,7 +64,7 @@ const BUILTINS: [&str; 50] = [
 ];
 
 /// Shell code that is being followed.
-struct Shell<'a> {
+struct ShellCode<'a> {
     /// Name used in messages.
     place: &'a str,
     /// The file that contains the code.
@@ -107,8 +107,10 @@ impl Tracer<'_> {
             return self.unknown(format!("`{name}`, which runs `{}`, is not installed", path.display()));
         };
         let real_name = interpreter.canonicalize().map(|real| file_name(&real)).unwrap_or_default();
-        let kind = Kind::of(&file_name(&interpreter)).or_else(|| Kind::of(&real_name)).unwrap_or(Kind::Other);
-        if kind == Kind::Other {
+        let kind = InterpreterKind::of(&file_name(&interpreter))
+            .or_else(|| InterpreterKind::of(&real_name))
+            .unwrap_or(InterpreterKind::Other);
+        if kind == InterpreterKind::Other {
             self.program(&interpreter, &[]);
             return self.check_place(path, real);
         }
@@ -126,13 +128,15 @@ impl Tracer<'_> {
     }
 
     /// Follows the code that an interpreter runs. The interpreter itself was already added.
-    pub(super) fn interpreter(&mut self, kind: Kind, program: &Path, real: &Path, args: &[Word]) {
+    pub(super) fn interpreter(&mut self, kind: InterpreterKind, program: &Path, real: &Path, args: &[Word]) {
         let main = self.main(kind, args);
         match kind {
-            Kind::Python => self.python(program, real),
-            Kind::Node => self.refuse_variables(&["NODE_PATH", "NODE_OPTIONS"]),
-            Kind::Shell => self.refuse_variables(&["BASH_ENV"]),
-            Kind::Other => self.refuse_variables(&["PERL5LIB", "PERL5OPT", "RUBYLIB", "RUBYOPT", "LUA_PATH"]),
+            InterpreterKind::Python => self.python(program, real),
+            InterpreterKind::Node => self.refuse_variables(&["NODE_PATH", "NODE_OPTIONS"]),
+            InterpreterKind::Shell => self.refuse_variables(&["BASH_ENV"]),
+            InterpreterKind::Other => {
+                self.refuse_variables(&["PERL5LIB", "PERL5OPT", "RUBYLIB", "RUBYOPT", "LUA_PATH"])
+            }
         }
         match (kind, main) {
             (_, Main::None) => {}
@@ -140,19 +144,19 @@ impl Tracer<'_> {
                 self.unknown(format!("could not determine which script `{}` runs", file_name(program)));
             }
             // The first argument is the name of the shell.
-            (Kind::Shell, Main::Text(text, rest)) => {
+            (InterpreterKind::Shell, Main::Text(text, rest)) => {
                 self.shell("the shell command", None, &text, rest.get(1..).unwrap_or_default());
             }
-            (Kind::Shell, Main::File(file, rest)) => self.shell_file(&file, &rest),
-            (Kind::Python, Main::File(file, _)) => self.python_file(program, &file),
-            (Kind::Python, Main::Module(name)) => {
+            (InterpreterKind::Shell, Main::File(file, rest)) => self.shell_file(&file, &rest),
+            (InterpreterKind::Python, Main::File(file, _)) => self.python_file(program, &file),
+            (InterpreterKind::Python, Main::Module(name)) => {
                 self.found.has_foreign_script = true;
                 if LAUNCHERS.contains(&name.replace('_', "-").as_str()) {
                     self.unknown(format!("`{name}` decides at run time what to run"));
                 }
             }
-            (Kind::Node, Main::File(file, _)) => self.node_file(&file),
-            (Kind::Other, Main::File(file, _)) => {
+            (InterpreterKind::Node, Main::File(file, _)) => self.node_file(&file),
+            (InterpreterKind::Other, Main::File(file, _)) => {
                 let real = file.canonicalize().unwrap_or_else(|_| file.clone());
                 self.add(self.name_of(&file), &file);
                 self.check_place(&file, &real);
@@ -162,14 +166,14 @@ impl Tracer<'_> {
     }
 
     /// Finds the code to run in the arguments of an interpreter.
-    fn main(&self, kind: Kind, args: &[Word]) -> Main {
+    fn main(&self, kind: InterpreterKind, args: &[Word]) -> Main {
         let valued: &[&str] = match kind {
-            Kind::Shell => &["-o", "+o", "-O", "+O", "--rcfile", "--init-file"],
-            Kind::Python => &["-W", "-X", "--check-hash-based-pycs"],
-            Kind::Node => {
+            InterpreterKind::Shell => &["-o", "+o", "-O", "+O", "--rcfile", "--init-file"],
+            InterpreterKind::Python => &["-W", "-X", "--check-hash-based-pycs"],
+            InterpreterKind::Node => {
                 &["-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions"]
             }
-            Kind::Other => &["-I", "-r", "-cp", "-classpath"],
+            InterpreterKind::Other => &["-I", "-r", "-cp", "-classpath"],
         };
         let mut rest = args;
         loop {
@@ -179,10 +183,12 @@ impl Tracer<'_> {
                 _ => return Main::Open,
             };
             let is_text = match kind {
-                Kind::Shell => word.starts_with('-') && !word.starts_with("--") && word.contains('c'),
-                Kind::Python => word == "-c",
-                Kind::Node => matches!(word, "-e" | "-p" | "--eval" | "--print"),
-                Kind::Other => matches!(word, "-e" | "-E"),
+                InterpreterKind::Shell => {
+                    word.starts_with('-') && !word.starts_with("--") && word.contains('c')
+                }
+                InterpreterKind::Python => word == "-c",
+                InterpreterKind::Node => matches!(word, "-e" | "-p" | "--eval" | "--print"),
+                InterpreterKind::Other => matches!(word, "-e" | "-E"),
             };
             rest = tail;
             match word {
@@ -192,14 +198,14 @@ impl Tracer<'_> {
                         _ => Main::Open,
                     };
                 }
-                "-m" if kind == Kind::Python => {
+                "-m" if kind == InterpreterKind::Python => {
                     let name = tail.first().and_then(Word::text);
                     return name.map_or(Main::Open, |name| Main::Module(name.to_owned()));
                 }
-                "-jar" if kind == Kind::Other => {}
-                "-" | "-s" if kind == Kind::Shell => return Main::None,
+                "-jar" if kind == InterpreterKind::Other => {}
+                "-" | "-s" if kind == InterpreterKind::Shell => return Main::None,
                 _ if valued.contains(&word) => rest = tail.get(1..).unwrap_or_default(),
-                _ if word.starts_with('-') || (kind == Kind::Shell && word.starts_with('+')) => {}
+                _ if word.starts_with('-') || (kind == InterpreterKind::Shell && word.starts_with('+')) => {}
                 _ => {
                     // A placeholder stands for an input of the task and is not a file.
                     let file = self.place(word);
@@ -245,7 +251,7 @@ impl Tracer<'_> {
             found.commands.iter().any(|(_, words)| matches!(words[0].text(), Some("cd" | "pushd")));
         for (line, words) in &found.commands {
             let words = self.expand(words, script, args, &found.variables);
-            let shell = Shell { place, script, functions: &found.functions, changes_dir, args };
+            let shell = ShellCode { place, script, functions: &found.functions, changes_dir, args };
             if let Err(what) = self.shell_command(&shell, &words) {
                 return self.unknown(format!(
                     "{place} runs a program whose name is not fixed (line {line}: {what})"
@@ -263,8 +269,8 @@ impl Tracer<'_> {
     }
 
     /// Follows one command of shell code. Fails if the command does not name its program.
-    fn shell_command(&mut self, shell: &Shell<'_>, words: &[Word]) -> Result<(), String> {
-        let &Shell { place, script, functions, changes_dir, args } = shell;
+    fn shell_command(&mut self, shell: &ShellCode<'_>, words: &[Word]) -> Result<(), String> {
+        let &ShellCode { place, script, functions, changes_dir, args } = shell;
         let Some((first, rest)) = words.split_first() else { return Ok(()) };
         let Some(name) = first.text() else { return Err("not a constant".to_owned()) };
         let is_relative_after_cd =

@@ -22,15 +22,15 @@ pub(super) struct Commands {
 pub(super) fn commands(text: &str) -> Commands {
     let found = Commands::default();
     let (heredocs, own_dirs) = (Vec::new(), BTreeSet::new());
-    let mut parser = Parser { rest: text, line: 1, found, heredocs, word_end: None, own_dirs };
+    let mut parser = ShellParser { rest: text, line: 1, found, heredocs, word_end: None, own_dirs };
     // An unmatched `)` is an error that the shell reports.
-    while parser.list(End::Text) != ListEnd::Text {}
+    while parser.list(ListContext::Text) != ListEnd::Text {}
     parser.found
 }
 
 /// Context of a list of commands, which determines its end.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
+enum ListContext {
     Text,
     Paren,
     Case,
@@ -53,7 +53,7 @@ const RESERVED: [&str; 14] =
 /// Commands whose arguments may assign variables.
 const DECLARING: [&str; 5] = ["declare", "export", "local", "readonly", "typeset"];
 
-struct Parser<'a> {
+struct ShellParser<'a> {
     rest: &'a str,
     line: usize,
     found: Commands,
@@ -65,7 +65,7 @@ struct Parser<'a> {
     own_dirs: BTreeSet<String>,
 }
 
-impl<'a> Parser<'a> {
+impl<'a> ShellParser<'a> {
     fn peek(&self) -> Option<char> {
         self.rest.chars().next()
     }
@@ -126,7 +126,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Parses a list of commands up to its end.
-    fn list(&mut self, end: End) -> ListEnd {
+    fn list(&mut self, end: ListContext) -> ListEnd {
         let mut words = Vec::new();
         let mut line = self.line;
         loop {
@@ -148,7 +148,7 @@ impl<'a> Parser<'a> {
                 '(' if words.is_empty() && self.take("((") => self.arithmetic(),
                 '(' if words.is_empty() => {
                     self.next();
-                    self.list(End::Paren);
+                    self.list(ListContext::Paren);
                 }
                 '(' => self.parens(&mut words),
                 '\n' | ';' | '&' | '|' | ')' => {
@@ -156,13 +156,13 @@ impl<'a> Parser<'a> {
                     let is_branch = self.rest.starts_with(";;") || self.rest.starts_with(";&");
                     if next == '\n' {
                         self.newline();
-                    } else if end == End::Case && is_branch {
+                    } else if end == ListContext::Case && is_branch {
                         while self.take(";") || self.take("&") {}
                         return ListEnd::Branch;
                     } else {
                         self.next();
                     }
-                    if next == ')' && end != End::Case {
+                    if next == ')' && end != ListContext::Case {
                         return ListEnd::Paren;
                     }
                 }
@@ -170,7 +170,7 @@ impl<'a> Parser<'a> {
                     let is_first = words.iter().all(|word: &Word| word.assignment().is_some());
                     let (word, is_plain) = self.word();
                     let text = word.text().filter(|_| is_first && is_plain).unwrap_or_default();
-                    if text == "esac" && end == End::Case {
+                    if text == "esac" && end == ListContext::Case {
                         return ListEnd::Esac;
                     }
                     if !self.keyword(text) {
@@ -279,7 +279,7 @@ impl<'a> Parser<'a> {
             self.take("(");
             let is_esac = self.rest.starts_with("esac");
             self.words_until(if is_esac { &[')', '\n', ';', '&', '|'] } else { &[')'] });
-            if !self.take(")") || self.list(End::Case) != ListEnd::Branch {
+            if !self.take(")") || self.list(ListContext::Case) != ListEnd::Branch {
                 return;
             }
         }
@@ -308,7 +308,7 @@ impl<'a> Parser<'a> {
             words.pop();
         }
         if self.take("<(") || self.take(">(") {
-            self.list(End::Paren);
+            self.list(ListContext::Paren);
             words.push(Word::Open(String::new()));
             return;
         }
@@ -419,7 +419,7 @@ impl<'a> Parser<'a> {
             return word.open(None);
         }
         if self.take("$(") {
-            self.list(End::Paren);
+            self.list(ListContext::Paren);
             return word.open(None);
         }
         if self.take("${") {

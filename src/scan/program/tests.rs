@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use super::{Identifier, Identity, Programs};
+use super::{Identifier, ProgramIdentity, Programs};
 use crate::model::testing::tool;
 use crate::model::tool::{Environment, Parse, Tool};
 use crate::scan::Env;
@@ -58,7 +58,7 @@ impl Place {
         Env::from_iter(own.into_iter().chain(self.vars.iter().cloned()))
     }
 
-    fn identity(&self, run: &[&str]) -> Identity {
+    fn identity(&self, run: &[&str]) -> ProgramIdentity {
         let own = Tool {
             environment: Environment::Only(vec!["PYTHONPATH".into(), "TOOL".into()]),
             ..tool("t", Parse::Lines, run)
@@ -71,7 +71,7 @@ impl Place {
     /// Returns the files that `run` consists of, relative to the temporary directory, and the reason if they are
     /// not complete.
     fn files(&self, run: &[&str]) -> (Vec<String>, Option<String>) {
-        let Identity { files, unknown, .. } = self.identity(run);
+        let ProgramIdentity { files, unknown, .. } = self.identity(run);
         let root = self.path("");
         let place =
             |path: &Path| path.strip_prefix(&root).unwrap_or(path).to_string_lossy().replace("ws/../", "");

@@ -9,7 +9,7 @@ use crate::scan::cargo_config::CargoConfig;
 
 /// Files that make up what a command line runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
+pub struct ProgramIdentity {
     /// Files whose content determines what runs, each with a name that is the same on every machine.
     pub files: BTreeSet<(String, PathBuf)>,
     /// Whether a script outside of the workspace is included. Only the tool itself can report its version then.
@@ -30,7 +30,7 @@ pub(super) struct Tracer<'a> {
     pub(super) vars: BTreeMap<OsString, OsString>,
     /// Directories in the `PATH` of the tool. Unlike genti's own search path, none are left out.
     pub(super) path: Vec<PathBuf>,
-    pub(super) found: Identity,
+    pub(super) found: ProgramIdentity,
     /// Shell scripts that were already read.
     pub(super) scripts: BTreeSet<PathBuf>,
     /// Package directories of each Python interpreter.

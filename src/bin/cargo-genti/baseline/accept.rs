@@ -7,9 +7,9 @@ use genti::path::RelPath;
 
 use crate::args::AcceptArgs;
 use crate::render::{self, GOOD, Shell, plural};
-use crate::session::Start;
+use crate::session::Startup;
 
-pub(super) fn main(args: &AcceptArgs, start: Start, shell: &mut Shell) -> Result<End, End> {
+pub(super) fn main(args: &AcceptArgs, start: Startup, shell: &mut Shell) -> Result<End, End> {
     let reason = args.reason.trim();
     if reason.is_empty() {
         shell.error("`--reason` is empty; explain why the findings are accepted");

@@ -10,7 +10,7 @@ use genti::compare::identity::id_of;
 use genti::disk;
 use genti::model::outcome::End;
 use genti::pipeline::Error;
-use genti::report::finished::{Finding, Report};
+use genti::report::finished::{Finding, FinishedReport};
 
 use super::acceptable;
 use crate::args::DiffArgs;
@@ -41,14 +41,14 @@ pub(super) fn main(args: &DiffArgs, shell: &mut Shell) -> Result<End, End> {
 }
 
 /// Lines to print, by site and id. Identical findings have several lines.
-type Lines = BTreeMap<(String, String), Vec<String>>;
+type PrintedLines = BTreeMap<(String, String), Vec<String>>;
 
-fn read(dir: &Path, shell: &mut Shell) -> Result<Lines, End> {
-    let mut lines = Lines::new();
+fn read(dir: &Path, shell: &mut Shell) -> Result<PrintedLines, End> {
+    let mut lines = PrintedLines::new();
     let report = dir.join("report.json");
     match disk::read(&report) {
         Ok(bytes) => {
-            let report = Report::read(&bytes).map_err(|error| {
+            let report = FinishedReport::read(&bytes).map_err(|error| {
                 shell.error(format_args!("{} is not a valid report: {error}", report.display()));
                 End::Usage
             })?;

@@ -9,10 +9,10 @@ use genti::store;
 
 use crate::args::RunArgs;
 use crate::render::{Shell, plural};
-use crate::session::{self, Gate, Start};
+use crate::session::{self, Gate, Startup};
 
 /// Writes nothing unless every required tool has a result, because unchecked parts can't be accepted.
-pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<End, End> {
+pub(super) fn main(args: &RunArgs, start: Startup, shell: &mut Shell) -> Result<End, End> {
     let (project, baseline) = super::prepare(args, &start, shell)?;
     if !baseline.is_empty() {
         shell.error(format_args!(

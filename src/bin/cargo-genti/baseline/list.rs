@@ -8,7 +8,7 @@ use genti::compare::identity::id_of;
 use genti::model::outcome::End;
 use genti::model::workspace::Workspace;
 use genti::pipeline::{self, Lockfile};
-use genti::report::finished::Report;
+use genti::report::finished::FinishedReport;
 use genti::scan::Env;
 use genti::{disk, store};
 
@@ -46,7 +46,7 @@ pub(super) fn main(args: &ListArgs, env: &Env, shell: &mut Shell) -> Result<End,
 fn lines(target_dir: &Path) -> BTreeMap<String, VecDeque<u32>> {
     let mut lines: BTreeMap<String, VecDeque<u32>> = BTreeMap::new();
     let report = disk::read(&target_dir.join("genti/artifacts/report.json")).ok();
-    let report = report.and_then(|bytes| Report::read(&bytes).ok());
+    let report = report.and_then(|bytes| FinishedReport::read(&bytes).ok());
     for finding in report.into_iter().flat_map(acceptable) {
         lines
             .entry(finding.id.to_string())

@@ -12,16 +12,16 @@ use std::collections::BTreeMap;
 use genti::model::finding::{Entry, State};
 use genti::model::outcome::{End, Outcome};
 use genti::pipeline::{self, Lockfile, Project};
-use genti::report::finished::{Finding, Report};
+use genti::report::finished::{Finding, FinishedReport};
 use genti::store::{self, BaselineError};
 
 use crate::args::{BaselineCommand, RunArgs};
 use crate::fail;
 use crate::render::{GOOD, Shell, visible_line};
-use crate::session::{self, Gate, Run, Start};
+use crate::session::{self, Gate, Run, Startup};
 
 /// Runs the subcommand.
-pub(crate) fn main(command: &BaselineCommand, start: Start, shell: &mut Shell) -> End {
+pub(crate) fn main(command: &BaselineCommand, start: Startup, shell: &mut Shell) -> End {
     let result = match command {
         BaselineCommand::Init(args) => init::main(args, start, shell),
         BaselineCommand::Update(args) => update::main(args, start, shell),
@@ -34,19 +34,19 @@ pub(crate) fn main(command: &BaselineCommand, start: Start, shell: &mut Shell) -
 }
 
 /// Accepted findings by namespace.
-type Baseline = BTreeMap<String, Vec<Entry>>;
+type AcceptedFindings = BTreeMap<String, Vec<Entry>>;
 
 /// A finished run with its project and baseline.
 struct CurrentRun {
     project: Project,
-    baseline: Baseline,
+    baseline: AcceptedFindings,
     /// Holds the lock of the run until the files are written.
     run: Run,
 }
 
 /// Loads the project and its baseline. Fails if the build flags differ from those of the baseline, because
 /// other entries would become stale.
-fn prepare(args: &RunArgs, start: &Start, shell: &mut Shell) -> Result<(Project, Baseline), End> {
+fn prepare(args: &RunArgs, start: &Startup, shell: &mut Shell) -> Result<(Project, AcceptedFindings), End> {
     session::note_ignored_levels(&start.env, shell);
     let project = session::prepare(args, Lockfile::Create, &start.env, shell)?;
     if !pipeline::builds_like_baseline(&project, &start.env) {
@@ -66,7 +66,7 @@ fn prepare(args: &RunArgs, start: &Start, shell: &mut Shell) -> Result<(Project,
 }
 
 /// Runs all checks and compares the findings with the baseline.
-fn run_all(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<CurrentRun, End> {
+fn run_all(args: &RunArgs, start: Startup, shell: &mut Shell) -> Result<CurrentRun, End> {
     let (project, baseline) = prepare(args, &start, shell)?;
     let run = session::execute(&project, &baseline, Gate::none(args), start, shell)?;
     report_incomplete(shell, &run.outcome);
@@ -78,7 +78,7 @@ fn run_all(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<CurrentRun
 }
 
 /// Writes the baseline and reports the changed files.
-fn save(project: &Project, entries: &Baseline, shell: &mut Shell) -> Result<(), End> {
+fn save(project: &Project, entries: &AcceptedFindings, shell: &mut Shell) -> Result<(), End> {
     let root = &project.workspace.root;
     let files = store::save_baseline(root, entries).map_err(|error| not_saved(shell, error))?;
     for file in files {
@@ -98,7 +98,7 @@ fn not_saved(shell: &mut Shell, error: BaselineError) -> End {
     }
 }
 
-fn count(entries: &Baseline) -> usize {
+fn count(entries: &AcceptedFindings) -> usize {
     entries.values().map(Vec::len).sum()
 }
 
@@ -110,7 +110,7 @@ fn note_partial(project: &Project, what: &str, shell: &mut Shell) {
 }
 
 /// Returns the findings of a finished run that a baseline could accept, without suppressed ones.
-fn acceptable(report: Report) -> impl Iterator<Item = Finding> {
+fn acceptable(report: FinishedReport) -> impl Iterator<Item = Finding> {
     report.findings.into_iter().filter(|finding| finding.state != State::Suppressed)
 }
 

@@ -8,9 +8,9 @@ use genti::model::ratchet::{Number, NumberState};
 
 use crate::args::RunArgs;
 use crate::render::{GOOD, Shell, plural, visible_line};
-use crate::session::Start;
+use crate::session::Startup;
 
-pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<End, End> {
+pub(super) fn main(args: &RunArgs, start: Startup, shell: &mut Shell) -> Result<End, End> {
     let current = super::run_all(args, start, shell)?;
     if current.baseline.is_empty() {
         shell.note("there is no baseline; create one with `cargo genti baseline init`");

@@ -15,7 +15,7 @@ use genti::plan::config::LOCATIONS;
 use genti::scan::Env;
 use genti::store;
 
-use self::surroundings::{Found, Surroundings};
+use self::surroundings::{DetectedTool, Surroundings};
 use crate::args::{InitArgs, WorkspaceArgs};
 use crate::render::{BUSY, GOOD, Shell, plural, visible_line};
 use crate::{fail, resolve, signals};
@@ -137,7 +137,7 @@ fn with_lockfile(
 fn print_found(found: &Surroundings, shell: &mut Shell) {
     let few = if shell.verbose { usize::MAX } else { FEW };
     shell.aside(BUSY, "Found", visible_line(&found.packages(few)));
-    let tool = |tool: &Found| match tool.signs.as_slice() {
+    let tool = |tool: &DetectedTool| match tool.signs.as_slice() {
         [] => tool.name.clone(),
         signs => format!("{} ({})", tool.name, signs.join(", ")),
     };

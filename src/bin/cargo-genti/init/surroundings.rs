@@ -19,7 +19,7 @@ pub(super) struct Surroundings {
     /// Names of the members, sorted.
     pub(super) members: Vec<String>,
     /// Tools that run here without configuration, sorted.
-    pub(super) tools: Vec<Found>,
+    pub(super) tools: Vec<DetectedTool>,
     /// Built-in tools that were not detected, sorted.
     pub(super) unused: Vec<String>,
     /// Configuration files of cargo's own tools, relative to the workspace root.
@@ -35,7 +35,7 @@ pub(super) struct Surroundings {
 }
 
 /// A tool that runs here.
-pub(super) struct Found {
+pub(super) struct DetectedTool {
     pub(super) name: String,
     /// Signs by which it was detected; empty for tools that run in every workspace.
     pub(super) signs: Vec<String>,
@@ -94,7 +94,7 @@ impl Surroundings {
                 };
                 let signs: Vec<_> = signs.collect();
                 let install = tool.install.clone().filter(|_| tool.detect.is_some());
-                Found { name: tool.name.clone(), signs, install, missing }
+                DetectedTool { name: tool.name.clone(), signs, install, missing }
             })
             .collect();
         let built_in = config::load(&[], None).map(|config| config.tools).unwrap_or_default();
