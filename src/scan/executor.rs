@@ -23,7 +23,7 @@ use super::launch::Launcher;
 use super::pool::{Pool, Token};
 use super::program::Missing;
 use super::setup::Executor;
-use super::spool::{Kept, Outputs, Sieves, Truncated};
+use super::spool::{Kept, Sieves, Truncated};
 use super::stop::{Stop, StopReason};
 use crate::model::event::Event;
 use crate::model::halt::Halted;
