@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""`--batch auto` against fixed numbers of tasks, over a real workspace.
+"""Compares `--batch auto` with fixed batch sizes, in a real workspace.
 
     cargo build --release
     benches/batch.py target/release/cargo-genti WORKSPACE [--runs 5] [--set fmt.max-bytes=131072]...
 
-Tools: fmt, and two that look at one file at a time: `search` (awk, which starts in a millisecond) and `lint` (a
-small linter in Python, which starts in ten or twenty). Each round runs every policy once, in a new random order;
-what is printed are medians over the rounds, of wall time and of processor time (user and system, this program and
-all that it starts), each also as a ratio to the best fixed number. The workspace is not changed, but for `target/`.
+The tools are fmt and two that check single files: `search` (awk, which starts in 1 ms) and `lint` (a small linter in
+Python, which starts in 10 to 20 ms). Each round runs every policy once, in a new random order. Printed are the medians over
+all rounds of wall time and of processor time (user and system, of genti and all its child processes), and their ratios to the
+best fixed batch size. Nothing is changed in the workspace except `target/`.
 """
 
 import argparse
@@ -82,7 +82,7 @@ def main():
     parser.add_argument("workspace")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--parallel", default="2")
-    parser.add_argument("--batch", nargs="*", default=POLICIES, help="the policies, the first against the others")
+    parser.add_argument("--batch", nargs="*", default=POLICIES, help="batch policies; the first is compared with the others")
     parser.add_argument("--set", action="append", default=[], metavar="TOOL.KEY=VALUE")
     args = parser.parse_args()
     manifest = os.path.join(args.workspace, "Cargo.toml")
@@ -97,7 +97,7 @@ def main():
             for tool, policy in combinations:
                 run = [*base, "run", "--no-cache", *common, tool, "--batch", policy, "--parallel", args.parallel]
                 result = measure(run)
-                if turn > 0:  # the first round warms the file cache
+                if turn > 0:  # the first round only warms the file cache
                     taken[tool, policy].append(result)
         print("tool    batch    processes   wall ms  ratio    cpu ms  ratio")
         for tool in tools:

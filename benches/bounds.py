@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Time and memory of runs with too much in them, and how soon they end when they are told to.
+"""Measures time and memory of runs with excessive input, and how soon such runs end after a signal.
 
     benches/bounds.py target/release/cargo-genti [CASE...]
 
 Each case is a workspace in a temporary directory. Prints seconds and the peak of resident memory (getrusage of the child).
-`signals` prints the longest time from the second signal, or from the end of `--max-duration`, to the exit, for each phase.
+`signals` prints, for each phase of a run, the time from the signals, or from the end of `--max-duration`, to the exit.
 """
 
 import json
@@ -46,7 +46,7 @@ RAISED = "[policy]\nmax-findings = 4000000\n"
 
 
 def printed(lines):
-    """A file outside of any workspace."""
+    """Writes the output of a tool to a file outside of any workspace, and returns its path."""
     handle, path = tempfile.mkstemp(prefix="genti-bounds-")
     PRINTED.append(path)
     with os.fdopen(handle, "w") as file:
@@ -97,12 +97,12 @@ def signals(binary):
     slow = RAISED + tool(printed(findings(300_000)), REGEX)
     for phase, event in PHASES.items():
         seen = 0
-        for what in ["INT INT", "TERM TERM", "INT", "--max-duration"]:
+        for stop in ["INT INT", "TERM TERM", "INT", "--max-duration"]:
             root = workspace(slow)
-            cap = seen + 0.2 if what.startswith("--") else None
-            took, code, end, at = stopped(binary, root, event, [] if cap else what.split(), cap)
+            cap = seen + 0.2 if stop.startswith("--") else None
+            took, code, end, at = stopped(binary, root, event, [] if cap else stop.split(), cap)
             seen = seen or at
-            print(f"{phase:10} {what:15} {took:6.2f} s  exit {code}  {end}", flush=True)
+            print(f"{phase:10} {stop:15} {took:6.2f} s  exit {code}  {end}", flush=True)
             shutil.rmtree(root)
 
 
@@ -110,7 +110,10 @@ PHASES = {"reading": "step-reading", "comparing": "comparing", "writing": None}
 
 
 def stopped(binary, root, event, names, cap):
-    """Ends a run in a phase. The seconds from then to its exit, its code, what its artifacts say, and when the phase began."""
+    """Stops a run in a phase.
+
+    Returns the seconds until it exits, its exit code, the status in its artifacts, and when the phase began.
+    """
     command = [binary, "genti", "run", "--message-format", "json", "--no-cache"]
     command += ["--max-duration", f"{cap * 1000:.0f}ms"] if cap else []
     began = time.monotonic()
@@ -144,7 +147,7 @@ if __name__ == "__main__":
         root, rest = CASES[name]() if name in CASES else million(binary)
         command = rest if name == "million" else [binary, "genti", "run", "--no-cache", *rest]
         took, cpu, peak, code = measure(command, root)
-        print(f"{name:10} {took:7.1f} s  {cpu:7.1f} s of processor  {peak:8.0f} MB  exit {code}", flush=True)
+        print(f"{name:10} {took:7.1f} s  {cpu:7.1f} s cpu  {peak:8.0f} MB  exit {code}", flush=True)
         shutil.rmtree(root)
     for path in PRINTED:
         os.remove(path)

@@ -1,18 +1,17 @@
 #!/usr/bin/env python3
-"""What `genti::build` is worth in a build script, and what it costs.
+"""Measures what `genti::build` gains in a build script, and what it costs.
 
     benches/build_scripts.py [--rounds 3] [--inputs 200] [--millis 50] [--work compute|wait] [--only speed|cost]
 
-Makes small packages in a temporary directory. Each round runs every arrangement once, in a new random order; what is printed
-are medians.
+The packages are created in a temporary directory. Each round runs every setup once, in a new random order. Printed are medians.
 
-speed: a generator that computes (or waits, as for a server) for `--millis` on each of `--inputs` files, in a serial `build.rs` written by hand and in one
-    with `genti::build`, under `cargo build -j1` and `-j2`. The time is that of the script, as it prints it itself. Then with one
-    input changed, and run again with nothing changed: the serial one does all of it each time. Waiting takes as long on a busy
-    machine, computing does not.
-cost: a clean `cargo build -j2` of a package whose `build.rs` is bare, depends on `genti` without features, or on `prost-build`;
-    its wall and processor time, and how many crates cargo says that it compiles, the package itself left out. Crates are
-    fetched before.
+speed: a generator that computes (or waits, as for a server) for `--millis` on each of `--inputs` files, in a serial `build.rs`
+    written by hand and in one with `genti::build`, with `cargo build -j1` and `-j2`. The time is measured and printed by the
+    script itself. Then again with one input changed, and with nothing changed; the serial script always generates everything.
+    Waiting takes the same time on a busy machine, computing does not.
+cost: a clean `cargo build -j2` of a package whose `build.rs` is empty, depends on `genti` without features, or on `prost-build`;
+    wall time, processor time, and the number of crates that cargo compiles, without the package itself. Crates are fetched
+    beforehand.
 """
 
 import argparse
@@ -108,13 +107,13 @@ def make(directory, name, script, dependency="", inputs=0):
 
 
 def processor():
-    """Seconds that the commands so far have used."""
+    """Returns the processor time of all commands so far, in seconds."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def took(package):
-    """Seconds, as the script printed them in its last run."""
+    """Returns the seconds that the build script printed in its last run."""
     build = os.path.join(package, "target/debug/build")
     for entry in os.listdir(build):
         path = os.path.join(build, entry, "output")
@@ -123,7 +122,7 @@ def took(package):
                 found = [line for line in file if line.startswith("took ")]
                 if found:
                     return int(found[0].split()[1]) / 1e6
-    raise SystemExit(f"{package}: the script printed nothing")
+    raise SystemExit(f"{package}: the build script printed no time")
 
 
 def speed(args, directory):
@@ -131,7 +130,7 @@ def speed(args, directory):
         "serial": make(directory, "serial", SERIAL, inputs=args.inputs),
         "genti": make(directory, "with-genti", PLAN, GENTI, inputs=args.inputs),
     }
-    # How much work takes so long on one core.
+    # Determine how many iterations take `--millis` on one core.
     wait = {"WAIT": str(int(args.millis))} if args.work == "wait" else {}
     probe = 2_000_000
     cargo(packages["serial"], "build", "-j1", SPINS=str(probe))
@@ -139,17 +138,17 @@ def speed(args, directory):
     cargo(packages["genti"], "build", "-j1", SPINS="1")
 
     times = {}
-    arrangements = [("serial", 2), ("genti", 1), ("genti", 2)]
+    setups = [("serial", 2), ("genti", 1), ("genti", 2)]
     for _ in range(args.rounds):
-        for name, jobs in random.sample(arrangements, len(arrangements)):
+        for name, jobs in random.sample(setups, len(setups)):
             package, key = packages[name], f"{name} -j{jobs}"
             changed = os.path.join(package, "in/t0007.txt")
 
-            def run(what):
+            def run(change):
                 cargo(package, "build", f"-j{jobs}", SPINS=str(spins), **wait)
-                times.setdefault((key, what), []).append(took(package))
+                times.setdefault((key, change), []).append(took(package))
 
-            # Another value each time, so that nothing is skipped.
+            # Use another value each time, so that nothing is skipped.
             spins += 1
             run("all")
             if (name, jobs) == ("genti", 2):
@@ -160,9 +159,9 @@ def speed(args, directory):
                 run("none changed")
     base = statistics.median(times[("serial -j2", "all")])
     print(f"{args.inputs} inputs of {args.millis} ms each ({args.work}), {args.rounds} rounds")
-    for (key, what), values in sorted(times.items()):
+    for (key, change), values in sorted(times.items()):
         median = statistics.median(values)
-        print(f"{key:12} {what:13} {median:8.3f} s  {base / median:7.2f} times as fast as serial")
+        print(f"{key:12} {change:13} {median:8.3f} s  {base / median:7.2f} times as fast as serial")
 
 
 def cost(args, directory):
@@ -179,9 +178,9 @@ def cost(args, directory):
             package = packages[name]
             shutil.rmtree(os.path.join(package, "target"), ignore_errors=True)
             start, before = time.monotonic(), processor()
-            said = cargo(package, "build", "-j2")
+            output = cargo(package, "build", "-j2")
             times.setdefault(name, []).append((time.monotonic() - start, processor() - before))
-            crates[name] = said.count("Compiling ") - 1
+            crates[name] = output.count("Compiling ") - 1
     median = lambda name: [statistics.median(values) for values in zip(*times[name])]
     bare = median("bare")
     for name in packages:

@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
-"""How many compilers run at once, and what it takes: fmt, clippy, doc and test over a real workspace, from nothing.
+"""Measures how many compilers run in parallel, and the time of fmt, clippy, doc and test in a real workspace, from a clean state.
 
     cargo build --release
     benches/compilers.py target/release/cargo-genti WORKSPACE [--runs 3] [--parallel 2]
 
-Every rustc and rustdoc goes through `programs/wrapper.rs`, which notes when it starts and ends. Each round runs every
-arrangement once, in a new random order and with an empty target directory:
+Every rustc and rustdoc is started by `programs/wrapper.rs`, which records when it starts and ends. Each round runs every
+setup once, in a new random order and with an empty target directory:
 
     genti       cargo genti run --parallel N
-    make        the same under `make -jN`, with `+` in front, while make's own jobs compile, too
-    sequence    the four cargos one after another, in one target directory
-    at once     the four cargos at the same time, in one target directory
-    apart       the four cargos at the same time, in a target directory each
+    make        the same under `make -jN`, with the prefix `+`, while other jobs of make compile too
+    sequence    the four cargo commands one after another, in one target directory
+    at once     the four cargo commands in parallel, in one target directory
+    apart       the four cargo commands in parallel, each in its own target directory
 
-What is printed are medians over the rounds of wall and processor time, and the most compilers at once in any round.
-The workspace is not changed; what is built goes to a temporary directory. The exit codes must agree.
+Printed are the medians over all rounds of wall time and processor time, and the maximum number of parallel compilers in any
+round. The workspace is not changed; builds go to a temporary directory. All setups must have the same exit codes.
 """
 
 import argparse
@@ -36,7 +36,7 @@ CARGOS = [
     ["doc", "--workspace", "--no-deps", "--keep-going"],
     ["test", "--workspace", "--no-fail-fast"],
 ]
-# What a job of make's own compiles: a second or so.
+# Source that each of make's other jobs compiles. It takes about a second.
 UNIT = "pub fn f() -> Vec<String> { " + "".join(f'let _v{n} = vec![format!("{{}}", {n})];' for n in range(400)) + "vec![] }"
 
 
@@ -59,7 +59,6 @@ class Bench:
             "CARGO_BUILD_JOBS": jobs,
             "RUST_TEST_THREADS": jobs,
         }
-        # Its artifacts are part of the target directory, like all that it builds.
         config = os.path.join(directory, "genti.toml")
         with open(config, "w") as file:
             file.write("[tools.fmt]\n[tools.clippy]\n[tools.doc]\n[tools.test]\n[tools.doctest]\n")
@@ -101,22 +100,22 @@ class Bench:
             file.writelines(f"{unit}:\n\t{compile} {unit} {place}/unit.rs\n" for unit in units)
         return [self.run(["make", "-f", f"{place}/Makefile", f"-j{self.args.parallel}"], self.target()).wait()]
 
-    def measure(self, arrangement):
+    def measure(self, setup):
         shutil.rmtree(os.path.join(self.directory, "built"), ignore_errors=True)
         os.makedirs(os.path.join(self.directory, "built"))
         open(self.log, "w").close()
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         start = time.perf_counter()
-        codes = arrangement()
+        codes = setup()
         wall = time.perf_counter() - start
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        now, most, all = 0, 0, 0
+        now, most, total = 0, 0, 0
         with open(self.log) as file:
-            for _, what, _ in sorted((int(at), what, pid) for at, what, pid in map(str.split, file)):
-                now += 1 if what == "start" else -1
-                all += what == "start"
+            for _, event, _ in sorted((int(at), event, pid) for at, event, pid in map(str.split, file)):
+                now += 1 if event == "start" else -1
+                total += event == "start"
                 most = max(most, now)
-        return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, most, all, codes
+        return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, most, total, codes
 
 
 def main():
@@ -125,32 +124,32 @@ def main():
     parser.add_argument("workspace")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--parallel", type=int, default=2)
-    parser.add_argument("--only", nargs="*", help="arrangements")
+    parser.add_argument("--only", nargs="*", help="setups")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(args, directory)
-        everyone = {
+        setups = {
             "genti": bench.alone,
             "make": bench.make,
             "sequence": bench.sequence,
             "at once": bench.at_once,
             "apart": bench.apart,
         }
-        everyone = {name: run for name, run in everyone.items() if not args.only or name in args.only}
+        setups = {name: run for name, run in setups.items() if not args.only or name in args.only}
         subprocess.run(["cargo", "fetch"], cwd=args.workspace, check=True)
         taken = collections.defaultdict(list)
         for turn in range(args.runs):
-            order = list(everyone)
+            order = list(setups)
             random.shuffle(order)
             for name in order:
-                taken[name].append(bench.measure(everyone[name]))
+                taken[name].append(bench.measure(setups[name]))
                 print(f"round {turn + 1}: {name}: {taken[name][-1]}", file=sys.stderr)
-        print("arrangement   wall s   cpu s   most at once   compilers   exit codes")
+        print("setup          wall s   cpu s   max parallel   compilers   exit codes")
         for name, runs in taken.items():
             wall, cpu = (statistics.median(run[at] for run in runs) for at in (0, 1))
-            most, all = (max(run[at] for run in runs) for at in (2, 3))
+            most, total = (max(run[at] for run in runs) for at in (2, 3))
             codes = sorted({tuple(run[4]) for run in runs})
-            print(f"{name:12}  {wall:7.1f}  {cpu:6.1f}  {most:13}  {all:10}   {codes}")
+            print(f"{name:12}  {wall:7.1f}  {cpu:6.1f}  {most:13}  {total:10}   {codes}")
 
 
 main()

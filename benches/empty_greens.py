@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Ten kinds of checks that look at nothing, planted in real workspaces: each must be caught, or listed as a blind spot.
+"""Plants ten kinds of checks that check nothing in real workspaces. Each must be reported or listed as a blind spot.
 
     cargo build --release
     benches/empty_greens.py target/release/cargo-genti WORKSPACE...
 
-Each WORKSPACE is a git checkout with at least one library. It is copied first and never changed. genti runs four times over
-each copy: untouched; with all plants in the sources and RUSTFLAGS set; with a filter and a tool without files; and with
-`--exclude`. A plant counts only if its evidence is not there in the untouched workspace. Lines for Markdown tables are printed:
-the plants, and what the untouched workspace reports. The exit code is 1 if a plant was missed.
+Each WORKSPACE is a git checkout with at least one library. It is copied and never changed. genti runs four times in each
+copy: untouched; with all plants in the sources and RUSTFLAGS set; with `--exclude`; and with a filter and a tool without files.
+A plant counts as caught only if the untouched workspace does not show the same evidence. Two Markdown tables are printed: the
+plants, and what genti reports about the untouched workspaces. The exit code is 1 if a plant was missed.
 """
 
 import argparse
@@ -30,7 +30,7 @@ PLANTS = [
     "`RUSTFLAGS=-Awarnings`",
     "a package left out by `--exclude`",
     "an orphan file that does not parse",
-    "a member that nobody builds",
+    "a member that no tool builds",
 ]
 MEMBER = """[package]
 name = "planted"
@@ -49,7 +49,7 @@ required-features = ["gui"]
 
 
 class Copy:
-    """A copy of a workspace, and the library that takes the plants."""
+    """A copy of a workspace, and the library in which the checks are planted."""
 
     def __init__(self, binary, source, directory):
         self.binary = binary
@@ -61,7 +61,7 @@ class Copy:
             for package in metadata["packages"]
             if any({"lib", "rlib"} & set(target["kind"]) and target["doctest"] for target in package["targets"])
         ]
-        # The one in the root, or else the first by name.
+        # The library in the root, or else the first by name.
         key = lambda package: (os.path.dirname(package["manifest_path"]) != self.root, package["name"])
         self.package = min(libraries or metadata["packages"], key=key)
         self.dir = os.path.relpath(os.path.dirname(self.package["manifest_path"]), self.root)
@@ -105,10 +105,12 @@ class Copy:
                 report = json.load(file)
         except OSError:
             sys.exit(f"{self.root}: exit {child.returncode}\n{child.stderr}")
-        return Look(child.returncode, report, child.stderr)
+        return Outcome(child.returncode, report, child.stderr)
 
 
-class Look:
+class Outcome:
+    """Exit code, report and messages of a run."""
+
     def __init__(self, code, report, text):
         self.code, self.report, self.text = code, report, text
         self.spots = {(spot["kind"], spot["path"], spot["reason"]) for spot in report["blind_spots"] or []}
@@ -125,13 +127,13 @@ class Look:
         found = {finding for finding in self.findings - before.findings if finding[1:] == (rule, path)}
         return f"finding `{min(found)[0]}::{rule}`" if found else None
 
-    def gap(self, tool, words, before):
-        fits = {gap for gap in self.incomplete - before.incomplete if gap[0] == tool and words in gap[2]}
+    def gap(self, tool, text, before):
+        fits = {gap for gap in self.incomplete - before.incomplete if gap[0] == tool and text in gap[2]}
         return f"`{tool}` incomplete, exit {self.code}" if fits and self.code == 3 else None
 
 
 def plant_sources(copy):
-    """All plants that are in sources."""
+    """Adds all plants that are in the sources."""
     ignored = "#[test]\n#[ignore]\nfn planted() {}\n"
     copy.write(copy.path(copy.dir, "tests/planted_feature.rs"), '#![cfg(feature = "planted")]\n\n#[test]\nfn planted() {}\n')
     copy.write(copy.path(copy.dir, "tests/planted_ignored.rs"), ignored)
@@ -163,7 +165,7 @@ def edit_manifest(copy):
 
 
 def member(copy):
-    """A member `planted`, of which no target is built."""
+    """Adds a member `planted` without a target that is built."""
     copy.write(copy.path("planted/Cargo.toml"), MEMBER)
     copy.write(copy.path("planted/src/main.rs"), "fn main() {}\n")
     path = copy.path("Cargo.toml")
@@ -177,7 +179,7 @@ def member(copy):
     else:
         text = re.sub(r"^(members\s*=\s*\[)", r'\1"planted", ', text, count=1, flags=re.M)
     copy.write(path, text)
-    # Only the member is new in the lock file.
+    # Updates the lock file, in which only the member is new.
     copy.cargo("metadata", "--format-version=1")
 
 
@@ -188,7 +190,7 @@ def check(copy):
     before = copy.run("run")
 
     plant_sources(copy)
-    print(f"{copy.root}: planted in the sources", file=sys.stderr)
+    print(f"{copy.root}: plants in the sources", file=sys.stderr)
     in_sources = copy.run("run", env={"RUSTFLAGS": "-Awarnings"})
     tests = lambda name: copy.relative("tests", name)
     source = copy.root_source()
@@ -203,7 +205,7 @@ def check(copy):
         9: in_sources.spot("unseen-package", "planted/Cargo.toml", before),
     }
 
-    print(f"{copy.root}: left out with --exclude", file=sys.stderr)
+    print(f"{copy.root}: a package excluded with --exclude", file=sys.stderr)
     excluded = copy.run("run", "--exclude", copy.package["name"])
     evidence[7] = excluded.spot("unseen-package", copy.relative("Cargo.toml"), before)
 
@@ -223,7 +225,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("binary")
     parser.add_argument("workspaces", nargs="+")
-    parser.add_argument("--keep", help="where the copies are made and stay")
+    parser.add_argument("--keep", help="directory in which the copies are made and kept")
     args = parser.parse_args()
     binary = os.path.abspath(args.binary)
     with tempfile.TemporaryDirectory() as scratch:
@@ -236,13 +238,13 @@ def main():
     print("| planted | " + " | ".join(names) + " |\n| --- |" + " --- |" * len(names))
     for at, plant in enumerate(PLANTS):
         print(f"| {plant} | " + " | ".join(evidence[at] or "**missed**" for *_, evidence in results) + " |")
-    print("\n| workspace | revision | members | reported about the untouched workspace |\n| --- | --- | --- | --- |")
+    print("\n| workspace | revision | members | reports for the untouched workspace |\n| --- | --- | --- | --- |")
     for copy, before, _ in results:
         own = sorted(f"`genti::{rule}` {path}" for ns, rule, path in before.findings if ns == "genti")
         spots = sorted(f"`{kind}` {path}: {reason}" for kind, path, reason in before.spots)
         print(f"| {os.path.basename(copy.root)} | `{copy.commit[:10]}` | {copy.members} | {'<br>'.join(own + spots) or 'nothing'} |")
     found = sum(one is not None for *_, evidence in results for one in evidence)
-    print(f"\n{found} of {len(PLANTS) * len(results)} caught or listed")
+    print(f"\n{found} of {len(PLANTS) * len(results)} reported or listed")
     sys.exit(found < len(PLANTS) * len(results))
 
 

@@ -1,21 +1,23 @@
 #!/usr/bin/env python3
-"""Holds what genti says of real commits against what they did: which findings are new, and which are fixed.
+"""Compares the states that genti reports for real commits (new, fixed) with what the commits changed.
 
     benches/history.py REPOSITORY --steps 30 [--back 30] [--members a,b] [--genti target/release/cargo-genti]
 
-REPOSITORY is a clone that nobody else uses: commits are checked out in it. All clippy findings of the oldest commit are
-accepted, with `clippy::pedantic` and `clippy::nursery`. At each further commit of the first parent that touches a `.rs` or
-a `Cargo.toml`, `run --tool clippy` says what became of them, and the baseline follows (`accept`, `update`).
+REPOSITORY must be a clone that nothing else uses, because commits are checked out in it. All clippy findings of the oldest
+commit are accepted, including `clippy::pedantic` and `clippy::nursery`. For each further first-parent commit that changes a
+`.rs` file or a `Cargo.toml`, genti runs and reports the state of each finding, and then the baseline is updated (`accept`,
+`update`).
 
-The truth comes from git alone: `git diff` says where each line of the commit before is. A finding is called
+The expected states come from git alone: `git diff` maps the lines of each commit to those of the commit before. Findings with
+an unexpected state are printed with their commit, for review:
 
-- *moved* if it is new and one of the same rule stood in the same, unchanged lines: it was there before;
-- *edited* if it is new, its lines were edited, and one of the same rule and words is gone from the lines they replace: it
-  was there before if the edit did not make it anew, which somebody has to read;
-- *standing* if it is fixed and its lines are unchanged: somebody has to read why it is no longer reported;
-- *unseen* if it is fixed, its lines are unchanged and its file was compiled before and not any more.
-
-All others are as expected. Each that is not is printed with its commit, to be read.
+- *moved*: new, but the same unchanged lines already had a finding of the same rule and message;
+- *edited*: new, its lines were edited, and a finding of the same rule and message is gone from the lines they replace. It
+  is an old finding, unless the edit introduced it again; review the change;
+- *near*: matched by the last pass, by similarity; review whether the two are the same finding;
+- *lost*: fixed, but the same unchanged lines still have a finding of the same rule;
+- *standing*: fixed, but its lines are unchanged; review why it is no longer reported;
+- *unseen entry*: an entry whose code the run did not check, with the reason.
 """
 
 import argparse
@@ -38,13 +40,13 @@ def git(repository, *args):
 
 
 def commits(repository, steps, back):
-    """The commits to look at, oldest first."""
+    """Returns the commits to check, oldest first."""
     log = git(repository, "log", "--first-parent", "--format=%h", f"-{steps + back + 1}", "origin/HEAD", "--", "*.rs", "*Cargo.toml")
     return log.split()[back:][::-1]
 
 
 class Lines:
-    """Where the lines of one commit are in the next."""
+    """Mapping between the lines of one commit and those of the next."""
 
     def __init__(self, repository, before, after):
         self.renames, self.hunks = {}, collections.defaultdict(list)
@@ -61,13 +63,13 @@ class Lines:
                 self.renames[line[10:]] = old
             elif found := re.match(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", line):
                 a, b, c, d = (int(at) if at else 1 for at in found.groups())
-                # An empty side names the line before it.
+                # If one side of a hunk is empty, git states the line before it.
                 self.hunks[new or old].append((a + (b == 0), b, c + (d == 0), d))
                 if new and old and new != old:
                     self.renames[new] = old
 
     def before(self, path, first, last):
-        """The lines before: (path, first, last, whether they are unchanged)."""
+        """Returns where the lines were before, as (path, first, last, is_unchanged)."""
         shift, unchanged, low, high = 0, True, None, None
         for a, b, c, d in self.hunks.get(path, []):
             if c + d <= first and not (d == 0 and c > first):
@@ -91,7 +93,7 @@ def span(finding):
 
 
 def inverse(lines):
-    """The same, seen from the commit before."""
+    """Returns the mapping in the other direction."""
     other = Lines.__new__(Lines)
     other.renames = {old: new for new, old in lines.renames.items()}
     other.hunks = collections.defaultdict(list)
@@ -102,7 +104,7 @@ def inverse(lines):
 
 
 def judge(repository, commit, before, report, lines, counts):
-    """Holds one step against the truth."""
+    """Compares the states of one commit with the expected ones."""
     now = [finding for finding in report["findings"] if finding["path"]]
     here = collections.defaultdict(list)
     for finding in before:
@@ -113,17 +115,17 @@ def judge(repository, commit, before, report, lines, counts):
         if finding["matched_by"] == 7:
             path, first, last, _ = lines.before(finding["path"], *span(finding))
             same = [f for f in here[(path, finding["rule"])] if span(f)[0] <= last and span(f)[1] >= first]
-            tell("near", counts, commit, finding, f"{same[0]['code'] if same else '?'}  →  {finding['code']}")
+            report_case("near", counts, commit, finding, f"{same[0]['code'] if same else '?'}  →  {finding['code']}")
         if finding["state"] != "new":
             continue
         path, first, last, unchanged = lines.before(finding["path"], *span(finding))
         same = [f for f in here[(path, finding["rule"])] if span(f)[0] <= last and span(f)[1] >= first]
         if unchanged and any(span(f) == (first, last) and f["message"] == finding["message"] for f in same):
-            tell("moved", counts, commit, finding, finding["code"])
+            report_case("moved", counts, commit, finding, finding["code"])
         elif not unchanged:
             lost = [f for f in same if f["message"] == finding["message"] and gone[key_of(f)] > 0]
             if lost:
-                tell("edited", counts, commit, finding, f"{lost[0]['code']}  →  {finding['code']}")
+                report_case("edited", counts, commit, finding, f"{lost[0]['code']}  →  {finding['code']}")
     after = inverse(lines)
     there = collections.defaultdict(list)
     for finding in now:
@@ -135,34 +137,34 @@ def judge(repository, commit, before, report, lines, counts):
         path, first, last, unchanged = after.before(finding["path"], *span(finding))
         if unchanged and (repository / path).exists():
             same = [f for f in there[(path, finding["rule"])] if span(f) == (first, last)]
-            tell("lost" if same else "standing", counts, commit, finding, finding["code"])
+            report_case("lost" if same else "standing", counts, commit, finding, finding["code"])
         left[key_of(finding)] -= 1
     for entry in report["gone"]:
         counts[entry["state"]] += 1
         if entry.get("unseen"):
-            tell("unseen entry", counts, commit, entry, entry["unseen"])
+            report_case("unseen entry", counts, commit, entry, entry["unseen"])
 
 
 def key_of(finding):
-    # As in the baseline: numbers outside of backticks don't count.
+    # As in the baseline, numbers outside of backticks are ignored.
     message = re.sub(r":[0-9]+:[0-9]+(?:: [0-9]+:[0-9]+)?\b", "", finding["message"])
     message = re.sub(r"`[^`]*`|[0-9]+", lambda found: found[0] if found[0].startswith("`") else "#", message)
     return finding["path"], finding["rule"], message, finding["code"]
 
 
-def tell(what, counts, commit, finding, text):
-    counts[what] += 1
+def report_case(kind, counts, commit, finding, text):
+    counts[kind] += 1
     line = span(finding)[0] if finding.get("range") else ""
-    print(f"{commit} {what}: {finding['path']}:{line} {finding['rule']} [{finding['scope']}] {text[:900]}", flush=True)
+    print(f"{commit} {kind}: {finding['path']}:{line} {finding['rule']} [{finding['scope']}] {text[:900]}", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("repository", type=pathlib.Path)
     parser.add_argument("--steps", type=int, default=30)
-    parser.add_argument("--back", type=int, default=0, help="how many commits before the newest one to end")
-    parser.add_argument("--members", help="the members to keep, separated by commas")
-    parser.add_argument("--features", help="the features to build with, separated by commas")
+    parser.add_argument("--back", type=int, default=0, help="number of newest commits to leave out")
+    parser.add_argument("--members", help="members to keep, separated by commas")
+    parser.add_argument("--features", help="features to build with, separated by commas")
     parser.add_argument("--genti", type=pathlib.Path, default=pathlib.Path("target/release/cargo-genti"))
     args = parser.parse_args()
     repository, program = args.repository.resolve(), args.genti.resolve()
@@ -201,14 +203,14 @@ def main():
         check_out(commit)
         if last is None:
             if genti("baseline", "init") != 0:
-                sys.exit(f"{commit} can't be judged")
+                sys.exit(f"{commit}: `baseline init` failed")
             genti("run")
             before, last = report()["findings"], commit
             print(f"{commit} accepted {len(before)}", flush=True)
             continue
         if genti("run") not in (0, 1):
             skipped.append(commit)
-            print(f"{commit} skipped: it has no verdict", flush=True)
+            print(f"{commit} skipped: the run has no result", flush=True)
             continue
         judged = report()
         judge(repository, commit, [f for f in before if f["path"]], judged, Lines(repository, last, commit), counts)

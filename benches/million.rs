@@ -1,8 +1,10 @@
-//! `cargo bench --bench million`: time and peak memory of planning a million tasks, for every order and for each
-//! batch policy. `-- TASKS` plans another number of them, `-- TASKS ORDER BATCH` that one combination alone.
+//! Measures time and peak memory of planning a million tasks, for each order and batch policy.
 //!
-//! The peak is that of a process, so each combination has one of its own. Linux only: elsewhere no peak is
-//! printed.
+//! Run `cargo bench --bench million`. `-- TASKS` sets the number of tasks, `-- TASKS ORDER BATCH` runs a single
+//! combination.
+//!
+//! Each combination runs in its own process, because the peak is measured per process. Memory is printed on
+//! Linux only.
 
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a benchmark measures and prints")]
 
@@ -23,7 +25,7 @@ fn main() {
     println!(
         "    tasks  order           batch     batches      plan  before  after   peak    as JSON   peak"
     );
-    let program = std::env::current_exe().expect("this program has a path");
+    let program = std::env::current_exe().expect("the path of this program is known");
     for order in synthetic::ORDERS {
         for batch in ["auto", "16", "by-tool", "by-path"] {
             let order = order.to_string();
@@ -49,11 +51,11 @@ fn one(tasks: usize, order: &str, batch: &str) {
     let (after, peak) = (memory("VmRSS:"), memory("VmHWM:"));
     print!("{tasks:9}  {order:14}  {batch:8}  {batches:7}  {took:6.2} s  {before:>6}  {after:>5}  {peak:>5}");
     let start = Instant::now();
-    report::plan_json(&workspace, &plan, &mut std::io::sink()).expect("a sink takes everything");
+    report::plan_json(&workspace, &plan, &mut std::io::sink()).expect("writing to a sink can't fail");
     println!("  {:7.2} s  {:>5}", start.elapsed().as_secs_f64(), memory("VmHWM:"));
 }
 
-/// In megabytes, from the kernel's own account of this process.
+/// Returns a memory value of this process in megabytes, as the kernel states it.
 fn memory(name: &str) -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name));

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""Nothing has changed: what finding that out takes, against one lstat of each file, git, ninja and prek.
+"""Measures runs in which nothing has changed, and compares them with one lstat of each file, git, ninja and prek.
 
     cargo build --release
     benches/null.py target/release/cargo-genti [--files 100000] [--runs 7]
     benches/null.py target/release/cargo-genti --workspace DIR [--runs 7]
 
-The first form makes a package with as many text files and a tool that looks at each (`per = "file"`), lets everyone run
-once, and then measures runs without any change: each round runs everyone once, in a new random order. The floor is
-`programs/lstat.rs`. What is printed are medians over the rounds, of the time and of its ratio to the floor *of the same
-round*, and the largest resident set. genti runs twice: as it is, and with `fsync` doing nothing (on Linux, where there is a C
-compiler). git, ninja and prek are left out where they are not installed. prek has no cache: it runs its hook, `true`.
+The first form creates a package with that many text files and a tool that checks each (`per = "file"`). Every program runs
+once before measuring. Then each round runs every program once without any change, in a new random order. The floor is
+`programs/lstat.rs`. Printed are the medians over all rounds of the time and of its ratio to the floor *of the same round*, and
+the largest resident set. genti is measured twice: unchanged, and with a no-op `fsync` (on Linux, if there is a C compiler).
+git, ninja and prek are left out if they are not installed. prek has no cache and runs its hook, `true`.
 
-The second form compares a run of fmt, clippy and doc on a real workspace with the three cargos replaying from their own warm
-caches.
+The second form compares a run of fmt, clippy and doc in a real workspace with the three cargo commands, which replay from
+their own warm caches.
 """
 
 import argparse
@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 
-# Put before the C library's own.
+# Replaces the functions of the C library (LD_PRELOAD).
 NO_FSYNC = "int fsync(int fd) { (void)fd; return 0; }\nint fdatasync(int fd) { (void)fd; return 0; }\n"
 
 
@@ -89,7 +89,7 @@ def rounds(contenders, floor, runs, settle):
             _, _, _, code, stderr = measure(command, directory, env)
             if code not in (0, 1):
                 sys.exit(f"exit {code}: {' '.join(command)}\n{stderr}")
-        # So that what was written last is no longer racy.
+        # Wait until the files that were written last are old enough to be cached by their modification time.
         time.sleep(2.5)
         measure(command, directory, env)
     for _ in range(runs):
@@ -118,12 +118,12 @@ def main():
         root = os.path.abspath(args.workspace)
         cargos = "cargo fmt --all -- --check; cargo clippy -q --workspace --all-targets; cargo doc -q --workspace --no-deps"
         target = {"CARGO_TARGET_DIR": os.path.join(root, "target", "null-bench")}
-        # `true` at the end: a finding of theirs is no failure of the measurement.
+        # `true` at the end, because findings don't make the measurement fail.
         contenders = [
-            ("three cargos", ["sh", "-c", f"{cargos}; true"], root, target),
+            ("three cargo commands", ["sh", "-c", f"{cargos}; true"], root, target),
             ("genti", [binary, "genti", "run", "-q", "--tool", "fmt", "--tool", "clippy", "--tool", "doc"], root, None),
         ]
-        return rounds(contenders, "three cargos", args.runs, 1)
+        return rounds(contenders, "three cargo commands", args.runs, 1)
     with tempfile.TemporaryDirectory() as temporary:
         root = os.path.join(temporary, "many")
         os.makedirs(root)
@@ -142,7 +142,7 @@ def main():
             no_fsync = os.path.join(temporary, "no_fsync.so")
             command = ["cc", "-shared", "-fPIC", "-o", no_fsync, "-x", "c", "-"]
             subprocess.run(command, input=NO_FSYNC, text=True, check=True)
-            contenders.append(("genti, fsync doing nothing", [binary, "genti", "run", "-q"], root, {"LD_PRELOAD": no_fsync}))
+            contenders.append(("genti, no-op fsync", [binary, "genti", "run", "-q"], root, {"LD_PRELOAD": no_fsync}))
         if shutil.which("git"):
             contenders.append(("git status", ["git", "status", "--short"], root, None))
         if shutil.which("ninja"):

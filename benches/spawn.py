@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Many trivial tasks, two at a time: this program against the bare work and against make, xargs and ninja.
+"""Compares genti with make, xargs, ninja and a minimal program, for many trivial tasks, two at a time.
 
     cargo build --release
     benches/spawn.py target/release/cargo-genti [--tasks 10000] [--runs 5]
 
-Each round runs everyone once, in a new random order; what is printed are medians over the rounds, of the time for each
-task and of its ratio to the floor *of the same round*. The floor is `programs/floor.rs`: std's `Command::output` on two threads,
-which is posix_spawn and two pipes. make, xargs and ninja are left out where they are not installed.
+Each round runs every program once, in a new random order. Printed are the medians over all rounds of the time per task and
+of its ratio to the floor *of the same round*. The floor is `programs/floor.rs`: std's `Command::output` on two threads,
+that is posix_spawn and two pipes. make, xargs and ninja are left out if they are not installed.
 """
 
 import argparse
@@ -71,24 +71,24 @@ def main():
         workspace(place, args.tasks, program)
         genti = [os.path.abspath(args.binary), "genti", "run", "--no-cache", "--tool", "trivial", "--parallel", "2"]
         genti += ["--batch", "1"]
-        everyone = {
+        programs = {
             "floor": [floor, str(args.tasks), program],
             "genti": genti,
             "make": ["make", "-j2"],
             "xargs": ["xargs", "-a", "units.txt", "-P2", "-n1", program],
             "ninja": ["ninja", "-j2", "--quiet"],
         }
-        everyone = {name: command for name, command in everyone.items() if shutil.which(command[0])}
+        programs = {name: command for name, command in programs.items() if shutil.which(command[0])}
         taken = collections.defaultdict(list)
         for turn in range(args.runs + 1):
-            order = list(everyone)
+            order = list(programs)
             random.shuffle(order)
-            round = {name: measure(everyone[name], place) for name in order}
-            if turn > 0:  # the first round warms the file cache
+            round = {name: measure(programs[name], place) for name in order}
+            if turn > 0:  # the first round only warms the file cache
                 for name, (wall, cpu) in round.items():
                     taken[name].append((wall, cpu, wall / round["floor"][0]))
-        print("who      µs a task   ratio   cpu µs a task")
-        for name in everyone:
+        print("program    µs/task   ratio     cpu µs/task")
+        for name in programs:
             wall, cpu, ratio = (statistics.median(run[at] for run in taken[name]) for at in range(3))
             print(f"{name:7}  {wall / args.tasks * 1e6:9.0f}  {ratio:6.2f}  {cpu / args.tasks * 1e6:14.0f}")
 

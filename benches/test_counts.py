@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""The numbers of tests that genti reports, against what `cargo test` prints, target by target, doc tests as well.
+"""Compares the test counts that genti reports with those that `cargo test` prints, per target, including doc tests.
 
     cargo build --release
     benches/test_counts.py target/release/cargo-genti WORKSPACE... [-- CARGO-FLAGS]
 
-For each WORKSPACE, `cargo genti run` goes first, then `cargo test --workspace --no-fail-fast`; CARGO-FLAGS, such as
-`--all-features`, are passed to both. Run, passed, failed, ignored and filtered out must be the same for each target and each
-package. What differs is printed, and the exit code is 1. genti runs in the workspace itself, in `target/genti`.
+In each WORKSPACE, `cargo genti run` runs first, then `cargo test --workspace --no-fail-fast`. CARGO-FLAGS, such as
+`--all-features`, are passed to both. The counts (run, passed, failed, ignored, filtered out) must be equal for each target
+and each package. Differences are printed, and the exit code is then 1. genti runs in the workspace itself and writes to
+`target/genti`.
 """
 
 import argparse
@@ -31,7 +32,7 @@ def name_of(package, target):
 
 
 def by_cargo(root, flags):
-    """What cargo's own output says, by target and by package; `None` where a harness says nothing."""
+    """Returns the counts in the output of cargo, per target and per package; `None` if a harness prints none."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("CARGO_TERM")}
     test = ["cargo", "test", "--workspace", "--no-fail-fast", *flags]
     built = subprocess.run(test + ["--no-run", "--message-format=json"], cwd=root, capture_output=True, text=True, env=env)

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests read sources and start cargo")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -45,6 +46,151 @@ fn imports_point_down_the_list_of_layers() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(seen > 100, "only {seen} imports were found: this test may be broken");
+}
+
+/// Parents and their children may know each other. No other modules may import each other, directly or in a circle.
+#[test]
+fn no_modules_import_each_other_in_a_circle() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut seen = 0;
+    for root in [src.clone(), src.join("bin/cargo-genti")] {
+        let files = sources(&root).into_iter();
+        let files = files.filter(|file| root != src || !file.starts_with(src.join("bin")));
+        let modules: BTreeMap<Module, String> =
+            files.map(|file| (module_of(&root, &file), std::fs::read_to_string(&file).unwrap())).collect();
+        let edges: BTreeMap<&Module, Vec<&Module>> = modules
+            .iter()
+            .map(|(module, text)| {
+                let imported = imported_modules(module, text, &modules);
+                (module, imported.into_iter().filter(|other| !is_around(module, other)).collect())
+            })
+            .collect();
+        seen += edges.values().map(Vec::len).sum::<usize>();
+        for module in modules.keys() {
+            let path = path_back(module, &edges);
+            assert!(path.is_none(), "a circle: {path:?}");
+        }
+    }
+    assert!(seen > 300, "only {seen} imports were found: this test is blind");
+}
+
+/// The path of a module below the root of its crate.
+type Module = Vec<String>;
+
+fn module_of(root: &Path, file: &Path) -> Module {
+    let path = file.strip_prefix(root).unwrap().with_extension("");
+    let mut module: Module = path.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+    module.pop_if(|last| ["mod", "lib", "main"].contains(&last.as_str()));
+    module
+}
+
+/// Whether one of the modules contains the other.
+fn is_around(one: &Module, other: &Module) -> bool {
+    one.starts_with(other) || other.starts_with(one)
+}
+
+/// Returns the modules of which `text`, the source of `module`, names something.
+fn imported_modules<'m>(
+    module: &Module,
+    text: &str,
+    modules: &'m BTreeMap<Module, String>,
+) -> BTreeSet<&'m Module> {
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let mut found = BTreeSet::new();
+    for start in ["crate::", "super::", "self::"] {
+        for (at, _) in code.match_indices(start) {
+            let before = code[..at].chars().next_back();
+            if before.is_some_and(|char| char.is_alphanumeric() || "_:".contains(char)) {
+                continue;
+            }
+            found.extend(named(module, &code[at..], modules));
+        }
+    }
+    found
+}
+
+/// Returns the modules that the path, or the tree of paths, at the start of `text` leads to.
+fn named<'m>(module: &Module, mut text: &str, modules: &'m BTreeMap<Module, String>) -> Vec<&'m Module> {
+    let mut base = module.clone();
+    let mut is_first = true;
+    loop {
+        let end = text.find(|char: char| !char.is_alphanumeric() && char != '_').unwrap_or(text.len());
+        match &text[..end] {
+            "crate" => base.clear(),
+            "self" if is_first => {}
+            "super" => drop(base.pop()),
+            name => {
+                let next: Module = base.iter().cloned().chain([name.to_owned()]).collect();
+                if !modules.contains_key(&next) {
+                    break;
+                }
+                base = next;
+            }
+        }
+        is_first = false;
+        match text[end..].strip_prefix("::") {
+            Some(rest) if rest.starts_with('{') => {
+                return branches(rest)
+                    .into_iter()
+                    .flat_map(|branch| named_below(&base, branch, modules))
+                    .collect();
+            }
+            Some(rest) => text = rest,
+            None => break,
+        }
+    }
+    modules.get_key_value(&base).map(|(found, _)| found).into_iter().collect()
+}
+
+/// The same for a branch of a tree of paths below the module `base`.
+fn named_below<'m>(base: &Module, branch: &str, modules: &'m BTreeMap<Module, String>) -> Vec<&'m Module> {
+    match branch.trim_start() {
+        rest if rest.starts_with("self") => {
+            modules.get_key_value(base).map(|(found, _)| found).into_iter().collect()
+        }
+        rest => named(base, &format!("self::{rest}"), modules),
+    }
+}
+
+/// Splits a tree of paths, which starts with a brace, at the commas of its first level.
+fn branches(tree: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut branches) = (0, 1, Vec::new());
+    for (at, char) in tree.char_indices() {
+        match char {
+            '{' => depth += 1,
+            '}' if depth == 1 => {
+                branches.push(&tree[start..at]);
+                break;
+            }
+            '}' => depth -= 1,
+            ',' if depth == 1 => {
+                branches.push(&tree[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    branches.retain(|branch| !branch.trim().is_empty());
+    branches
+}
+
+/// Returns a path from `module` over its imports back to itself.
+fn path_back<'m>(module: &'m Module, edges: &BTreeMap<&'m Module, Vec<&'m Module>>) -> Option<Vec<String>> {
+    let mut queue = vec![vec![module]];
+    let mut seen = BTreeSet::new();
+    while let Some(path) = queue.pop() {
+        for next in edges.get(path[path.len() - 1]).into_iter().flatten() {
+            let path: Vec<_> = path.iter().copied().chain([*next]).collect();
+            if *next == module {
+                return Some(path.into_iter().map(|module| module.join("/")).collect());
+            }
+            if seen.insert(*next) {
+                queue.push(path);
+            }
+        }
+    }
+    None
 }
 
 #[test]

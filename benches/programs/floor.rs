@@ -1,4 +1,4 @@
-//! The floor that `spawn.py` measures against: COUNT processes of PROGRAM, two at a time, their output captured.
+//! Lower bound for `spawn.py` (the floor): runs PROGRAM COUNT times, two processes at a time, and captures their output.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ fn main() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while next.fetch_add(1, Ordering::Relaxed) < count {
-                    let output = Command::new(&program).arg("file").output().expect("it starts");
+                    let output = Command::new(&program).arg("file").output().expect("PROGRAM can be started");
                     assert!(output.status.success());
                 }
             });

@@ -1,7 +1,7 @@
-//! Workspaces of any size as plain values: what the benchmarks plan.
+//! Synthetic workspaces of any size, as plain values, for the planning benchmarks.
 //!
-//! A package has 250 files, a library, a binary and a test; four tools look at each file and one at each
-//! package, beside the built-in ones. So there are close to 1,000 tasks a package.
+//! Each package has 250 files, a library, a binary and a test. In addition to the built-in tools, four tools
+//! check each file and one checks each package. This makes about 1,000 tasks per package.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use genti::model::workspace::{File, Package, PackageId, Seen, Target, TargetKind
 use genti::plan::config::{self, ConfigFile, Place};
 use genti::plan::{self, Facts};
 
-/// Every order.
+/// All orders.
 pub(crate) const ORDERS: [Order; 4] =
     [Order::Deterministic, Order::Topo, Order::RequiredFirst, Order::RiskFirst];
 
@@ -51,20 +51,21 @@ per = "package"
 parse = "exit-code"
 "#;
 
-/// Plans `tools` over `workspace`.
+/// Plans `tools` for `workspace`.
 pub(crate) fn plan(workspace: &Workspace, tools: &[Tool], order: Order, batch: Batch) -> Plan {
     let policy = Policy { order, batch, ..Policy::default() };
     let facts = Facts::default();
-    plan::plan(workspace, tools.to_vec(), Selection::default(), policy, &facts).expect("it can be planned")
+    plan::plan(workspace, tools.to_vec(), Selection::default(), policy, &facts)
+        .expect("the workspace can be planned")
 }
 
-/// The tools, read from a configuration.
+/// Returns the tools, read from a configuration.
 pub(crate) fn tools() -> Vec<Tool> {
     let file = ConfigFile { name: "genti.toml".into(), text: Arc::from(TOOLS), place: Place::File };
     config::load(&[file], None).expect("the configuration is valid").tools
 }
 
-/// A workspace in which [`tools`] have about so many tasks.
+/// Returns a workspace for which [`tools`] have about the given number of tasks.
 pub(crate) fn workspace(tasks: usize) -> Workspace {
     let count = tasks / (4 * FILES);
     let mut packages = Vec::with_capacity(count);
@@ -74,7 +75,7 @@ pub(crate) fn workspace(tasks: usize) -> Workspace {
     owners.extend([None, None]);
     for at in 0..count {
         let dir = format!("crates/group-{:02}/package-{at:06}", at / 100);
-        // On a few of those before it, not always the same distance away.
+        // Each package depends on a few earlier ones, at different distances.
         let mut dependencies: Vec<_> = [1, 7, 60]
             .into_iter()
             .filter(|back| *back <= at)

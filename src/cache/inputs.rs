@@ -58,7 +58,7 @@ pub(super) struct OtherInputs {
     pub(super) files: Vec<FileId>,
     /// Files outside the workspace, including absent ones.
     pub(super) outside: Vec<PathBuf>,
-    /// Those that the command line names. The tool may write them.
+    /// Files that the command line names. The tool may write them.
     pub(super) arguments: Vec<PathBuf>,
 }
 

@@ -18,7 +18,7 @@ use crate::model::golden::Printed;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// Kind of the difference.
-    pub what: What,
+    pub what: Mismatch,
     /// First line of the golden file that would change, counted from 1.
     pub line: u32,
     /// Unified diff from the golden file to [`accepted`](Self::accepted), truncated if it is long.
@@ -29,7 +29,7 @@ pub struct Difference {
 
 /// Kind of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum Mismatch {
     /// There is no golden file.
     Missing,
     /// The exit code differs from this expected one; the text may differ as well.
@@ -42,17 +42,21 @@ pub enum What {
 pub fn compare(golden: Option<&str>, printed: &Printed) -> Option<Difference> {
     let text = normalize_lines(&printed.text);
     let Some(golden) = golden.map(whole_lines) else {
-        return Some(difference(What::Missing, "", with_code(printed.code, &text)));
+        return Some(difference(Mismatch::Missing, "", with_code(printed.code, &text)));
     };
     let (code, pattern) = split_code(&golden);
     if code != printed.code {
-        return Some(difference(What::Exit(code), &golden, with_code(printed.code, &kept(pattern, &text))));
+        return Some(difference(
+            Mismatch::Exit(code),
+            &golden,
+            with_code(printed.code, &kept(pattern, &text)),
+        ));
     }
     (!matches(pattern, &text))
-        .then(|| difference(What::Text, &golden, with_code(code, &kept(pattern, &text))))
+        .then(|| difference(Mismatch::Text, &golden, with_code(code, &kept(pattern, &text))))
 }
 
-fn difference(what: What, golden: &str, accepted: String) -> Difference {
+fn difference(what: Mismatch, golden: &str, accepted: String) -> Difference {
     const AROUND: usize = 3;
     const LINES: usize = 50;
     const CHARS: usize = 200;
@@ -228,9 +232,9 @@ mod tests {
         check_matches("? 0\n? 1\n", 0, "? 1\n", true);
         check_matches("? x\n", 0, "? x\n", true);
         let what = |golden: &str, code| compare(Some(golden), &printed(code, "a\n")).map(|found| found.what);
-        assert_eq!(what("? 2\na\n", 3), Some(What::Exit(2)));
-        assert_eq!(what("b\n", 0), Some(What::Text));
-        assert_eq!(compare(None, &printed(0, "")).map(|found| found.what), Some(What::Missing));
+        assert_eq!(what("? 2\na\n", 3), Some(Mismatch::Exit(2)));
+        assert_eq!(what("b\n", 0), Some(Mismatch::Text));
+        assert_eq!(compare(None, &printed(0, "")).map(|found| found.what), Some(Mismatch::Missing));
     }
 
     #[track_caller]

@@ -6,7 +6,7 @@ use super::tokens::words_of;
 /// the longer one.
 ///
 /// Only the length counts of code that is cut off after 64 tokens.
-pub(super) fn edits(one: &str, other: &str) -> (usize, usize) {
+pub fn edits(one: &str, other: &str) -> (usize, usize) {
     let (ours, our_rest) = words_of(one);
     let (theirs, their_rest) = words_of(other);
     let most = (ours.len() + our_rest).max(theirs.len() + their_rest);
@@ -19,7 +19,7 @@ pub(super) fn edits(one: &str, other: &str) -> (usize, usize) {
 const ONE_IN: usize = 10;
 
 /// Whether so few edits leave a piece of code nearly the same.
-pub(super) fn is_near((edits, tokens): (usize, usize)) -> bool {
+pub fn is_near((edits, tokens): (usize, usize)) -> bool {
     edits * ONE_IN <= tokens
 }
 

@@ -134,17 +134,59 @@ impl Parsed {
         for found in &self.diagnostics {
             *seen.entry(key(found)).or_default() += 1;
         }
-        for found in second.diagnostics {
+        let (gaps, hidden) = (second.gaps.clone(), second.hidden);
+        let diagnostics = self.add(second);
+        for found in diagnostics {
             match seen.get_mut(&key(&found)) {
                 Some(count) if *count > 0 => *count -= 1,
                 _ => self.diagnostics.push(found),
             }
         }
         self.diagnostics.sort();
-        self.traces.extend(second.traces);
-        self.notices.extend(second.notices);
-        self.census.add(second.census);
-        Self { gaps: second.gaps, hidden: second.hidden, ..self }
+        Self { gaps, hidden, ..self }
+    }
+
+    /// Adds everything of `other` but its findings, which are returned.
+    fn add(&mut self, other: Self) -> Vec<Diagnostic> {
+        // Named one by one, so that a new field can't be forgotten.
+        let Self {
+            diagnostics,
+            gaps,
+            programs,
+            outputs,
+            out_dirs,
+            made_in,
+            generated,
+            traces,
+            hidden,
+            is_restyled,
+            database,
+            notices,
+            // Processes are settled one by one, before they are merged.
+            unsettled: _,
+            printed,
+            census,
+            is_whole,
+            is_leaky,
+            leaks,
+        } = other;
+        self.gaps.extend(gaps);
+        self.programs.extend(programs);
+        self.outputs.extend(outputs);
+        self.out_dirs.extend(out_dirs);
+        self.made_in.extend(made_in);
+        self.generated.extend(generated);
+        self.traces.extend(traces);
+        self.hidden |= hidden;
+        self.is_restyled |= is_restyled;
+        self.database = self.database.take().max(database);
+        self.notices.extend(notices);
+        self.printed = self.printed.take().or(printed);
+        self.census.add(census);
+        self.is_whole &= is_whole;
+        self.is_leaky |= is_leaky;
+        self.leaks.extend(leaks);
+        diagnostics
     }
 
     /// Marks the findings that are missing in `second`, which formatted with the former style edition. Only files with
@@ -180,14 +222,11 @@ impl Parsed {
     /// Merges in the result of another process that checked other files of the same units.
     #[must_use]
     pub fn beside(mut self, next: Self) -> Self {
-        self.diagnostics.extend(next.diagnostics);
+        let diagnostics = self.add(next);
+        self.diagnostics.extend(diagnostics);
         self.diagnostics.sort();
         self.diagnostics.dedup();
-        self.gaps.extend(next.gaps);
-        self.traces.extend(next.traces);
-        self.notices.extend(next.notices);
-        self.census.add(next.census);
-        Self { database: self.database.take().max(next.database), ..self }
+        self
     }
 }
 

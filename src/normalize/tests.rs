@@ -305,3 +305,17 @@ fn a_process_killed_by_a_signal_gives_no_result() {
     };
     assert_eq!(parse(&input), Err(Unparsable("killed by signal 11".to_owned()).into()));
 }
+
+#[test]
+fn a_leak_of_one_of_several_processes_is_kept() {
+    let leaky = || Parsed { is_leaky: true, leaks: ["a::b".to_owned()].into(), ..Parsed::default() };
+    for merged in [
+        Parsed::default().beside(leaky()),
+        leaky().beside(Parsed::default()),
+        Parsed::default().and(leaky()),
+        leaky().and(Parsed::default()),
+    ] {
+        assert!(merged.is_leaky);
+        assert_eq!(merged.leaks, ["a::b".to_owned()].into());
+    }
+}

@@ -22,6 +22,9 @@ pub(super) const MOST: usize = 250_000;
 /// Maximum number of rules in the reason.
 const MOST_RULES: usize = 10;
 
+/// Matches findings with the baseline.
+type Compare<'a> = dyn Fn(Vec<Finding>, &dyn Reach) -> Result<Matched, Halted> + 'a;
+
 /// Compares `findings` and keeps the first `most` new ones of each tool. Returns the tools with more, each with the reason why
 /// it is incomplete. Findings that such a tool no longer reports don't count as fixed, so everything is compared again with a
 /// smaller `reach`.
@@ -30,7 +33,7 @@ pub(super) fn compare(
     most: usize,
     graph: &Graph,
     reach: &dyn Reach,
-    compare: &dyn Fn(Vec<Finding>, &dyn Reach) -> Result<Matched, Halted>,
+    compare: &Compare<'_>,
 ) -> Result<(Matched, Vec<(ToolId, String)>), Halted> {
     let mut matched = compare(findings, reach)?;
     let mut capped = BTreeSet::new();

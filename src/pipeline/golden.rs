@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use crate::compare::golden::{self, Difference, What};
+use crate::compare::golden::{self, Difference, Mismatch};
 use crate::model::finding::{Diagnostic, Level, Place, Position, Range, Related};
 use crate::model::golden::{Printed, path, tool_of};
 use crate::model::path::RelPath;
@@ -56,17 +56,17 @@ impl<'a> Goldens<'a> {
 fn diagnostic(tool: &Tool, unit: Unit, path: RelPath, printed: Printed, found: Difference) -> Diagnostic {
     let Difference { what, line, diff, .. } = found;
     let message = match what {
-        What::Missing => "there is no golden file yet; `cargo genti run --bless` writes it".to_owned(),
-        What::Exit(code) => format!("exited with `{}`, and its golden file has `{code}`", printed.code),
-        What::Text => "the output is not that of its golden file".to_owned(),
+        Mismatch::Missing => "there is no golden file yet; `cargo genti run --bless` writes it".to_owned(),
+        Mismatch::Exit(code) => format!("exited with `{}`, and its golden file has `{code}`", printed.code),
+        Mismatch::Text => "the output is not that of its golden file".to_owned(),
     };
     let at = |line| Position { line, column: 1 };
     let range = Range { start: at(line), end: at(line.saturating_add(1)) };
     // The other stream may explain an unexpected exit code.
-    let aside = printed.aside.filter(|_| matches!(what, What::Exit(_)) || printed.code != 0);
+    let aside = printed.aside.filter(|_| matches!(what, Mismatch::Exit(_)) || printed.code != 0);
     let notes = [Some(diff), aside].into_iter().flatten().filter(|text| !text.is_empty());
     Diagnostic {
-        place: Place::File { path, range: (what != What::Missing).then_some(range) },
+        place: Place::File { path, range: (what != Mismatch::Missing).then_some(range) },
         ns: tool.name.as_str().into(),
         rule: RULE.into(),
         level: Level::Error,

@@ -1,7 +1,7 @@
 //! Text about the census of a tool, shared by all reports for humans.
 
 use super::finished::{Finished, Tool, ToolReport};
-use super::text::{number, plural, visible_line};
+use super::text::{self, number, visible_line};
 use crate::model::census::{Counts, TestTotals, Totals};
 
 /// Describes what `tool` checked in `run`: `1,204 tests`, `3 ignored`, `line coverage 81.2 %`.
@@ -46,8 +46,7 @@ fn tests_in_words(totals: &TestTotals) -> Vec<String> {
 }
 
 fn counted(count: u64, one: &str, many: &str) -> String {
-    let noun = plural(usize::try_from(count).unwrap_or(usize::MAX), one, many);
-    format!("{} {noun}", number(count))
+    text::counted(usize::try_from(count).unwrap_or(usize::MAX), one, many)
 }
 
 #[cfg(test)]

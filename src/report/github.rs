@@ -21,7 +21,7 @@ pub fn render(run: &Finished, base: &RelPath) -> Vec<u8> {
         let level = if tool.required { Level::Error } else { Level::Warning };
         for gap in &report.incomplete {
             let unit = if gap.unit == "." { String::new() } else { format!("{}: ", gap.unit) };
-            let title = format!("{}: no verdict", tool.name);
+            let title = format!("{}: no result", tool.name);
             commands.push(Command { level, place: None, title, message: format!("{unit}{}", gap.reason) });
         }
         for who in &report.leaky {

@@ -20,6 +20,7 @@ use attempt::Attempt;
 use dispatcher::{Dispatcher, Job};
 
 use super::launch::Launcher;
+use super::outputs::{Kept, Sieves};
 use super::pool::{Pool, Token};
 use super::program::Missing;
 use super::setup::Executor;

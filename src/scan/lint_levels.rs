@@ -126,10 +126,10 @@ impl Flags {
             let lines =
                 text.strip_prefix('@').and_then(read).map(|lines| lines.lines().map(str::to_owned).collect());
             let lines: Option<Vec<_>> = lines;
-            let can_be_said = |lines: &Vec<String>| {
+            let can_be_inlined = |lines: &Vec<String>| {
                 lines.iter().all(|line| separator.words(line) == std::slice::from_ref(line))
             };
-            match lines.filter(can_be_said) {
+            match lines.filter(can_be_inlined) {
                 Some(lines) => words.extend(lines.into_iter().map(|text| Word { text, given: at })),
                 None => words.push(Word { text: text.clone(), given: at }),
             }
@@ -393,7 +393,7 @@ mod tests {
         let some = |rest: &str, level: &str| (Some(rest.to_owned()), vec![level.to_owned()]);
         assert_eq!(left("RUSTFLAGS", "-g \n-Adead_code\n"), some("-g", "-Adead_code"));
         assert_eq!(left("RUSTDOCFLAGS", "\t-A dead_code\n"), (None, vec!["-A dead_code".to_owned()]));
-        // This is one flag, which no compiler accepts.
+        // This is a single flag, which no compiler accepts.
         assert_eq!(left("RUSTFLAGS", "-g\t-Adead_code"), (Some("-g\t-Adead_code".to_owned()), vec![]));
         for name in ["CARGO_BUILD_RUSTFLAGS", "CARGO_TARGET_A_RUSTFLAGS", "CARGO_BUILD_RUSTDOCFLAGS"] {
             assert_eq!(left(name, "-g\t-A\n dead_code"), some("-g", "-A dead_code"), "{name}");

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use super::build_dirs::BuildDirs;
 use super::environment::Env;
+use super::outputs::Outputs;
 use super::pool::Pool;
 use super::program::Programs;
-use super::spool::Outputs;
 use super::stop::Stop;
 use crate::model::task::Plan;
 use crate::model::workspace::Workspace;

@@ -10,14 +10,9 @@
 //!
 //! Knows nothing about pipes, processes or formats.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
-use super::process::FinishedProcess;
-use crate::model::task::Output;
 use crate::store::OutputDir;
 
 /// Bytes of a stream held in memory. Also the length of the beginning that is kept of a stream that is too long.
@@ -34,25 +29,6 @@ const LINE: usize = (1 << 20) + 64;
 /// than 1 MiB, the rest is left out.
 pub type Sieve<'a> = Box<dyn FnMut(&[u8]) -> bool + 'a>;
 
-/// The sieves of both streams. A stream without one is read completely.
-#[derive(Default)]
-pub struct Sieves<'a> {
-    /// Sieve of standard output.
-    pub stdout: Option<Sieve<'a>>,
-    /// Sieve of standard error.
-    pub stderr: Option<Sieve<'a>>,
-}
-
-impl fmt::Debug for Sieves<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { stdout, stderr } = self;
-        f.debug_struct("Sieves")
-            .field("stdout", &stdout.is_some())
-            .field("stderr", &stderr.is_some())
-            .finish()
-    }
-}
-
 /// Reason why part of an output is missing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Truncated {
@@ -65,69 +41,6 @@ pub enum Truncated {
     /// It was on disk and could not be read back.
     #[error("could not read the output back from disk: {0}")]
     ReadBack(String),
-}
-
-/// Storage for the output of processes that is too long for memory or must be kept.
-#[derive(Debug)]
-pub struct Outputs<'a> {
-    dir: Option<&'a OutputDir>,
-    /// Held while an output from disk is in memory.
-    reading: Mutex<()>,
-}
-
-/// Files with the kept output.
-#[derive(Debug, Default)]
-pub struct Kept {
-    /// Paths in the order of the processes, stdout first.
-    pub files: Vec<PathBuf>,
-    /// The error, if something could not be kept.
-    pub error: Option<io::Error>,
-}
-
-impl<'a> Outputs<'a> {
-    /// Creates the storage. Without a directory, only memory is used and nothing is kept.
-    pub fn new(dir: Option<&'a OutputDir>) -> Self {
-        Self { dir, reading: Mutex::new(()) }
-    }
-
-    /// Returns the directory for long output.
-    pub(super) fn dir(&self) -> Option<&'a OutputDir> {
-        self.dir
-    }
-
-    /// Reads the output of a process and passes it to `judge`: all of it, except lines that `sieves` leave out of a stream on
-    /// disk.
-    pub(super) fn read<T>(
-        &self,
-        finished: &FinishedProcess,
-        sieves: Sieves<'_>,
-        judge: impl FnOnce(&Output) -> T,
-    ) -> Result<T, Truncated> {
-        let _turn = finished.is_long().then(|| self.reading.lock().unwrap_or_else(PoisonError::into_inner));
-        let (stdout, stderr) = (finished.stdout.read(sieves.stdout)?, finished.stderr.read(sieves.stderr)?);
-        Ok(judge(&Output { stdout, stderr, exit: finished.exit, is_leaky: finished.leaky }))
-    }
-
-    /// Keeps the output of a process in files whose names begin with `name`. Empty streams are skipped.
-    pub(super) fn keep(&self, name: &str, finished: &FinishedProcess, kept: &mut Kept) {
-        let Some(dir) = self.dir else { return };
-        for (stream, ending) in [(&finished.stdout, "stdout"), (&finished.stderr, "stderr")] {
-            if stream.len() == 0 {
-                continue;
-            }
-            match dir.keep(&format!("{name}.{ending}"), |file| stream.write_to(file)) {
-                Ok(path) => kept.files.push(path),
-                Err(error) => kept.error = Some(error),
-            }
-        }
-    }
-
-    /// Removes the files that were kept.
-    pub(super) fn discard(&self, kept: &mut Kept) {
-        for path in std::mem::take(kept).files {
-            self.dir.into_iter().for_each(|dir| dir.discard(&path));
-        }
-    }
 }
 
 /// Content of one stream.
@@ -206,7 +119,7 @@ impl Spool {
     }
 
     /// Writes the available content, with a line that marks omitted bytes.
-    fn write_to(&self, out: &mut File) -> io::Result<()> {
+    pub(super) fn write_to(&self, out: &mut File) -> io::Result<()> {
         match &self.storage {
             Storage::Memory(kept) => out.write_all(kept),
             Storage::Disk(file) => {
@@ -285,7 +198,8 @@ fn extend_tail(tail: &mut Vec<u8>, bytes: &[u8]) {
 mod tests {
     use super::*;
     use crate::model::task::Exit;
-    use crate::scan::process::Ending;
+    use crate::scan::outputs::{Kept, Outputs, Sieves};
+    use crate::scan::process::{Ending, FinishedProcess};
     use crate::store::ArtifactDir;
 
     /// Returns bytes that show their own position.
@@ -410,7 +324,7 @@ mod tests {
             outputs
                 .read(&finished(spool(stdout), spool(stderr)), Sieves::default(), |output| {
                     assert_eq!((output.stdout.len(), output.stderr.len()), (stdout, stderr));
-                    assert_eq!(outputs.reading.try_lock().is_err(), is_alone);
+                    assert_eq!(outputs.is_reading(), is_alone);
                 })
                 .unwrap();
         };

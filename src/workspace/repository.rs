@@ -1,5 +1,4 @@
 //! The git repository around a directory.
-#![expect(clippy::disallowed_methods, reason = "part of the shell: looks for `.git`")]
 
 use std::path::Path;
 

@@ -36,6 +36,9 @@ fn checked_in_files_are_compared_but_never_written_by_a_build() {
     package.edit("src/generated/light.rs", "Amber", "Yellow");
     package.remove("states/water.txt");
     let printed = package.fails(&mut package.cargo(&["build"]));
-    assert!(printed.contains("src/generated/light.rs:4: this is not"), "{printed}");
-    assert!(printed.contains("src/generated/water.rs: nothing generates this file: delete it"), "{printed}");
+    assert!(printed.contains("src/generated/light.rs:4: this differs from the generated file"), "{printed}");
+    assert!(
+        printed.contains("src/generated/water.rs: no generator writes this file; delete it"),
+        "{printed}"
+    );
 }

@@ -51,7 +51,7 @@ fn a_missing_tool_is_reported_with_how_to_install_it() {
     let package = Package::of("build-tool", "package");
     let printed = package.fails(package.cargo(&["build"]).env("AWK", "/nowhere/awk"));
     assert!(
-        printed.contains("error: build-tool@0.1.0: `awk` was not found: AWK names /nowhere/awk"),
+        printed.contains("error: build-tool@0.1.0: `awk` was not found: AWK is set to /nowhere/awk"),
         "{printed}"
     );
     assert!(printed.contains("error: build-tool@0.1.0:   to install it: apt install mawk"), "{printed}");

@@ -184,7 +184,7 @@ fn ci_has_all_required_steps() {
 
 #[test]
 fn the_action_hashes_the_inputs_of_the_binary() {
-    let script = script(".github/actions/genti/action.yml", "Take the digest of genti's sources");
+    let script = script(".github/actions/genti/action.yml", "Hash genti's sources");
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("genti");
     for (path, text) in [("Cargo.toml", "a"), ("Cargo.lock", "b"), ("src/b c.rs", "c"), ("docs/x.md", "d")] {
@@ -231,7 +231,7 @@ fn the_action_installs_its_commit_once_and_runs_its_arguments() {
     let action = Path::new(ROOT).join(".github/actions/genti");
     let vars =
         [("HOME", home.to_str().unwrap()), ("PATH", &path), ("GITHUB_ACTION_PATH", action.to_str().unwrap())];
-    let build = script(ACTION, "Build genti, unless it is there");
+    let build = script(ACTION, "Build genti if it is not cached");
     passes(&bash(&build, dir.path(), &vars));
     let calls = fs::read_to_string(home.join("calls")).unwrap();
     let from = calls.trim().rsplit("--path ").next().unwrap();
@@ -240,7 +240,7 @@ fn the_action_installs_its_commit_once_and_runs_its_arguments() {
     passes(&bash(&build, dir.path(), &vars));
     assert_eq!(fs::read_to_string(home.join("calls")).unwrap(), calls, "it is installed already");
 
-    let run = script(ACTION, "Run it");
+    let run = script(ACTION, "Run genti");
     // Keep the toolchain of this test.
     let rustup = std::env::var("RUSTUP_HOME")
         .unwrap_or_else(|_| format!("{}/.rustup", std::env::var("HOME").unwrap()));
@@ -264,7 +264,7 @@ fn a_release_has_the_version_of_its_tag_and_notes_from_the_changelog() {
         );
         fs::write(dir.path().join("CHANGELOG.md"), text).unwrap();
     };
-    let check = script(RELEASE, "The tag is the version");
+    let check = script(RELEASE, "Check the tag and the changelog");
     let check = |tag: &str| bash(&check, dir.path(), &[("GITHUB_REF_NAME", tag)]).status.success();
     changelog("unreleased");
     assert!(!check(&format!("v{version}")));
@@ -273,7 +273,7 @@ fn a_release_has_the_version_of_its_tag_and_notes_from_the_changelog() {
 
     let tag = format!("v{version}");
     passes(&bash(
-        &script(RELEASE, "Cut the notes out of the changelog"),
+        &script(RELEASE, "Extract the release notes from the changelog"),
         dir.path(),
         &[("GITHUB_REF_NAME", &tag)],
     ));
@@ -296,7 +296,7 @@ fn a_release_contains_all_manual_pages_and_a_digest() {
     fs::write(&bin, format!("#!/bin/sh\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_cargo-genti"))).unwrap();
     passes(&bash("chmod +x target/cargo-genti", dir.path(), &[]));
     let name = "cargo-genti-v1-x86_64";
-    let pack = script(RELEASE, "Pack it, with completions and manual pages");
+    let pack = script(RELEASE, "Pack the binary, completions and manual pages");
     passes(&bash(&pack, dir.path(), &[("NAME", name), ("BIN", bin.to_str().unwrap())]));
     let pages = fs::read_dir(dir.path().join(name).join("man")).unwrap();
     let pages: BTreeSet<_> = pages.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -307,7 +307,7 @@ fn a_release_contains_all_manual_pages_and_a_digest() {
     fs::create_dir(dir.path().join("dist")).unwrap();
     fs::rename(dir.path().join(format!("{name}.tar.gz")), dir.path().join(format!("dist/{name}.tar.gz")))
         .unwrap();
-    passes(&bash(&script(RELEASE, "Take their digests"), dir.path(), &[]));
+    passes(&bash(&script(RELEASE, "Compute the digests"), dir.path(), &[]));
     let digests = fs::read_to_string(dir.path().join("dist/SHA256SUMS")).unwrap();
     assert!(
         Regex::new(&format!("^[0-9a-f]{{64}}  {name}.tar.gz\n$")).unwrap().is_match(&digests),

@@ -201,7 +201,7 @@ fn exactly_the_tasks_affected_by_a_change_run_and_explain_names_the_cause() {
             &[&CARGO, &["own:c"]],
             "no cached result for the current inputs",
         ),
-        row("a file that nobody files_read at is edited", edit("README.md", "Read me!\n"), &[], ""),
+        row("a file that no tool reads is edited", edit("README.md", "Read me!\n"), &[], ""),
         row("an ignored file is written", edit("a/x.ignored", "x"), &[], ""),
         row(
             "a version is raised, and with it the lock file",

@@ -62,7 +62,7 @@ fn a_filter_that_matches_nothing_leaves_the_tests_without_a_verdict() {
 }
 
 #[test]
-fn only_a_complete_run_must_run_a_test() {
+fn only_a_whole_run_must_run_a_test() {
     let sandbox = Sandbox::of("clean", "w");
     sandbox.write("genti.toml", "[tools.test]\nargs = [\"no_such_test\"]\n");
     sandbox.run(&["run", "--tool", "test"], 0);

@@ -92,7 +92,7 @@ fn a_partial_run_passes_only_with_the_partial_flag() {
         sandbox.run(&[&["check", "--partial", "--seed", "1"], args].concat(), 5);
         assert!(!has_run(&sandbox), "the policy is no part");
     }
-    // Selecting all packages by name is a complete run.
+    // Selecting all packages by name is a whole run.
     check(&sandbox, &["-p", "core-numbers", "-p", "util", "-p", "app"], &[], None);
     check(&sandbox, &["--workspace"], &[], None);
 }

@@ -192,7 +192,7 @@ fn output_without_a_verdict_is_never_blessed() {
     check("echo half; sleep 600", &["--per-task-timeout", "300ms"], "timed-out", "timed out after");
     check("echo a; printf 'b\\377\\n'", &[], "unparsable", "line 2 is not UTF-8");
     check("echo a; printf 'b\\000\\n'", &[], "unparsable", "line 2 contains a NUL byte");
-    check("head -c 1048577 /dev/zero | tr '\\000' x", &[], "unparsable", "more than the 1 MiB");
+    check("head -c 1048577 /dev/zero | tr '\\000' x", &[], "unparsable", "larger than 1 MiB");
     check("echo 'error: could not compile `x`' >&2; exit 101", &[], "incomplete", "compiles");
 }
 

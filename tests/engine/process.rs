@@ -46,7 +46,7 @@ impl Running {
         String::from_utf8_lossy(&self.stderr.bytes()).contains(text)
     }
 
-    /// Whether it has printed `text` to its standard output by now.
+    /// Whether it has printed `text` to its standard output yet.
     pub(crate) fn tells(&self, text: &str) -> bool {
         String::from_utf8_lossy(&self.stdout.bytes()).contains(text)
     }

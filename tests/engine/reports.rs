@@ -269,7 +269,10 @@ fn github_shows_ten_annotations_per_level_and_the_number_of_others() {
     assert_eq!((count("::error "), count("::warning "), count("::notice ")), (10, 10, 10));
     assert!(text.starts_with("::error "), "{text}");
     let last = text.lines().last().unwrap();
-    assert_eq!(last, "::notice title=genti::7 more are in the summary and the artifacts of the run");
+    assert_eq!(
+        last,
+        "::notice title=genti::7 more annotations are in the summary and the artifacts of the run"
+    );
 }
 
 #[test]

@@ -221,7 +221,7 @@ pub(crate) fn scrub(command: &mut Command) {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(matters)) {
         command.env_remove(name);
     }
-    // Builds of the small workspaces take a third less time without these.
+    // Builds of small workspaces are a third faster without these.
     command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_INCREMENTAL", "0");
 }
 

@@ -1,28 +1,19 @@
 //! `cargo genti run` and `cargo genti check`.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Instant;
-
-use genti::cache::ResultLog;
-use genti::model::event::{Event, Waiting};
-use genti::model::finding::Entry;
-use genti::model::outcome::{End, Outcome, Strict, ToolOutcome};
-use genti::model::workspace::Workspace;
-use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
-use genti::plan::{Drift, DriftKind};
+use genti::model::outcome::{End, Strict};
+use genti::pipeline::{self, Lockfile};
 use genti::report::Draft;
 use genti::report::finished::Finished;
-use genti::scan::{self, Env, Ignored, Inherited, Pool, Stop, StopReason};
+use genti::scan::StopReason;
 use genti::store::{self, ArtifactDir, StoreError};
 
-use crate::args::{BlessArgs, CheckArgs, GateArgs, RunArgs};
+use crate::args::{BlessArgs, CheckArgs, GateArgs};
 use crate::bless::Bless;
-use crate::render::{self, Bar, Shell, visible_line};
+use crate::render::{Shell, visible_line};
 use crate::reports::Reports;
 use crate::session::{Gate, Run, Start, execute, note_ignored_levels, prepare};
 use crate::show::FinishedRun;
-use crate::{fail, finished, resolve, signals};
+use crate::{fail, finished, resolve};
 
 /// Runs `cargo genti run`.
 pub(crate) fn run(args: &BlessArgs, start: Start, shell: &mut Shell) -> End {

@@ -11,17 +11,13 @@ use genti::model::outcome::{End, Outcome, Strict, ToolOutcome};
 use genti::model::workspace::Workspace;
 use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
 use genti::plan::{Drift, DriftKind};
-use genti::report::Draft;
-use genti::report::finished::Finished;
 use genti::scan::{self, Env, Ignored, Inherited, Pool, Stop, StopReason};
 use genti::store::{self, ArtifactDir, StoreError};
 
-use crate::args::{BlessArgs, CheckArgs, GateArgs, RunArgs};
+use crate::args::RunArgs;
 use crate::bless::Bless;
 use crate::render::{self, Bar, Shell, visible_line};
-use crate::reports::Reports;
-use crate::show::FinishedRun;
-use crate::{fail, finished, resolve, signals};
+use crate::{fail, resolve, signals};
 
 /// State of the process at its start.
 pub(crate) struct Start {
@@ -144,9 +140,9 @@ pub(crate) fn saved_output(result: &ToolOutcome) -> Vec<String> {
 pub(crate) struct Run {
     pub(crate) outcome: Outcome,
     /// Directory for its artifacts, or the reason why there is none.
-    dir: Result<ArtifactDir, StoreError>,
+    pub(crate) dir: Result<ArtifactDir, StoreError>,
     /// Cancellation of the run.
-    stop: &'static Stop,
+    pub(crate) stop: &'static Stop,
 }
 
 /// Runs `project`. Only one run per workspace is active at a time.

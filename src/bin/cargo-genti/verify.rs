@@ -61,7 +61,7 @@ fn verify(args: &VerifyArgs, start: &mut Start, shell: &mut Shell) -> Result<End
         shell.warning(warning);
     }
     let parallel = pipeline::parallelism(first.parallel);
-    // What is built stays where it is: another parallelism would look for it elsewhere.
+    // The build directory is fixed, because it may depend on the parallelism.
     first.build_dir = BuildDirs::resolve(first.build_dir, parallel);
     let stop = signals::stop().map_err(|error| unable(shell, error))?;
     let dir = {

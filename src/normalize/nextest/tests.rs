@@ -255,7 +255,7 @@ error test failed a::it bad: test failed
 
 "#]],
     );
-    check(&printed, 100, "unparsable: cargo nextest exited with 100 and without a summary\n");
+    check(&printed, 100, "unparsable: cargo nextest exited with 100 without printing a summary\n");
 }
 
 #[test]
@@ -263,28 +263,36 @@ fn inconsistent_counts_are_a_gap() {
     let one = "     Summary [ 0.1s] 2 tests run: 1 passed, 1 failed, 0 skipped\n        FAIL [ 0.0s] (1/1) a::it bad\n";
     let none = "     Summary [ 0.1s] 2 tests run: 2 passed, 0 skipped\n";
     check(&summary(none), 0, "");
-    check(&summary(one), 0, "unparsable: exited with 0: 1 tests failed, 1 are listed\n");
-    check(&summary(none), 100, "unparsable: exited with 100: 0 tests failed, 0 are listed\n");
+    check(
+        &summary(one),
+        0,
+        "unparsable: exited with 0: the summary counts 1 failed tests, but 1 are listed\n",
+    );
+    check(
+        &summary(none),
+        100,
+        "unparsable: exited with 100: the summary counts 0 failed tests, but 0 are listed\n",
+    );
     check(
         &summary(&one.replace("1 failed", "2 failed")),
         100,
-        "error test failed a::it bad: test failed\ngap: cargo nextest counts 2 failed tests and lists 1\n",
+        "error test failed a::it bad: test failed\ngap: the summary counts 2 failed tests, but 1 are listed\n",
     );
     check(
         &summary(&one.replace("1 failed", "one failed")),
         100,
-        "unparsable: cargo nextest exited with 100 and without a summary\n",
+        "unparsable: cargo nextest exited with 100 without printing a summary\n",
     );
     // The listed tests are reported, with a gap for the rest.
     check(
         &summary(&one.replace("1 passed, 1 failed", "2 failed")),
         100,
-        "error test failed a::it bad: test failed\ngap: cargo nextest counts 2 failed tests and lists 1\n",
+        "error test failed a::it bad: test failed\ngap: the summary counts 2 failed tests, but 1 are listed\n",
     );
     check(
         &summary(&format!("{one}        FAIL [ 0.0s] (1/1) a::it worse\n")),
         100,
-        "unparsable: exited with 100: 1 tests failed, 2 are listed\n",
+        "unparsable: exited with 100: the summary counts 1 failed tests, but 2 are listed\n",
     );
     check(&summary(&none.replace("2 tests", "2/9 tests")), 100, "gap: not all tests were run\n");
     check(
@@ -292,7 +300,7 @@ fn inconsistent_counts_are_a_gap() {
         100,
         "error test failed a::it bad: test failed\ngap: not all tests were run\n",
     );
-    check("", 0, "unparsable: cargo nextest exited with 0 and without a summary\n");
+    check("", 0, "unparsable: cargo nextest exited with 0 without printing a summary\n");
     check("error: creating test list failed\n", 104, "gap: creating test list failed\n");
     check("", 4, "");
 }

@@ -8,11 +8,12 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::super::launch::Launcher;
+use super::super::outputs::Kept;
 use super::super::process::{self, Ending, FinishedProcess};
 use super::super::program::{Missing, read_missing, words_of};
 use super::super::scheduler::time_cap;
-use super::super::spool::Kept;
 use super::super::stop::StopReason;
+use super::super::sys;
 use super::{Client, Ended, Executor, Piece};
 use crate::model::event::Event;
 use crate::model::halt::Halted;
@@ -115,7 +116,7 @@ impl<R> Attempt<'_, R> {
                 (Ending::Stopped(reason), _) => Ended::Stopped(*reason),
                 (Ending::TimedOut, _) => Ended::TimedOut,
                 (Ending::Own, Exit::Signal(signal)) => {
-                    Ended::Crashed(format!("killed by {}", signal_name(signal)))
+                    Ended::Crashed(format!("killed by {}", sys::signal_name(signal)))
                 }
                 (Ending::Own, Exit::Code(code)) => {
                     if finished.is_long() {
@@ -265,20 +266,4 @@ fn raw_exit(exit: Exit) -> i32 {
         Exit::Code(code) => code,
         Exit::Signal(signal) => -signal,
     }
-}
-
-fn signal_name(signal: i32) -> String {
-    let known = [
-        (4, "SIGILL"),
-        (6, "SIGABRT"),
-        (7, "SIGBUS"),
-        (8, "SIGFPE"),
-        (9, "SIGKILL"),
-        (11, "SIGSEGV"),
-        (15, "SIGTERM"),
-    ];
-    known
-        .iter()
-        .find(|(number, _)| *number == signal)
-        .map_or(format!("signal {signal}"), |(_, name)| (*name).to_owned())
 }

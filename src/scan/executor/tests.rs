@@ -9,8 +9,8 @@ use crate::plan::{Facts, plan};
 use crate::scan::Inherited;
 use crate::scan::build_dirs::BuildDirs;
 use crate::scan::environment::Env;
+use crate::scan::outputs::Outputs;
 use crate::scan::program::Programs;
-use crate::scan::spool::Outputs;
 
 /// The judge needs every line.
 struct Whole;

@@ -38,7 +38,7 @@ pub use imp::stand_guard;
 
 #[cfg(unix)]
 pub(super) use guard::{Guard, Ledger};
-pub(super) use imp::{Group, GroupId, Pipe, Waker, make_inheritable, wait};
+pub(super) use imp::{Group, GroupId, Pipe, Waker, make_inheritable, signal_name, wait};
 #[cfg(windows)]
 pub(super) use imp::{Guard, Ledger, Orphans, ancestors, own_name};
 #[cfg(unix)]

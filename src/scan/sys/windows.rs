@@ -296,6 +296,11 @@ impl Ledger {
 /// Does nothing, because no guard is ever started.
 pub fn stand_guard() {}
 
+/// Processes don't end by signals on this system.
+pub(in crate::scan) fn signal_name(number: i32) -> String {
+    format!("signal {number}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

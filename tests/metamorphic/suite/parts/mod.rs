@@ -123,7 +123,12 @@ impl Part {
 
     /// Returns whether the good state suppresses reports of other parts.
     pub(crate) fn hides_others(&self) -> bool {
-        self.name.contains("lints")
+        self.name.contains("lints") || self.replaces_build_script()
+    }
+
+    /// Returns whether the package has another build script than the one that parts add to.
+    fn replaces_build_script(&self) -> bool {
+        self.name == "a build script at a path of the manifest"
     }
 
     /// Returns whether the part may be combined with another one that is changed.
@@ -132,7 +137,9 @@ impl Part {
         let has_configuration =
             ["configuration of cargo", "vendored", "xtask"].iter().any(|name| self.name.contains(name));
         match self.seat {
-            Seat::Anywhere { by, .. } => by != By::Name && !has_configuration,
+            Seat::Anywhere { by, .. } => {
+                by != By::Name && !has_configuration && !self.replaces_build_script()
+            }
             Seat::Variable(names) => names[0].starts_with("LEVER"),
             Seat::At(_) | Seat::Shared(_) | Seat::Scripted(..) => false,
         }

@@ -10,6 +10,7 @@ use genti::model::outcome::{Effect, Verdict};
 use genti::model::ratchet::NumberState;
 use genti::model::style::{FORMER_STYLE, Migration};
 use genti::report::finished::{Finding, Gone, Suppression};
+use genti::report::text::number;
 
 use super::super::{finding, visible_line};
 use super::findings::place;
@@ -26,9 +27,9 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
             let findings = plural(new.len(), "finding", "findings");
             let more = match extra.len() {
                 0 => String::new(),
-                more => format!("; {more} more from optional tools"),
+                more => format!("; {} more from optional tools", number(more as u64)),
             };
-            page.error(format_args!("{} new {findings}{more}", new.len()));
+            page.error(format_args!("{} new {findings}{more}", number(new.len() as u64)));
         }
         "failed" => beside(view, &stale, page),
         "incomplete" => {
@@ -91,7 +92,8 @@ fn passed(view: &View<'_>, extra: usize, page: &mut Page) {
         beside.push_str(&format!("; nothing to check: {empty}"));
     }
     let from = if beside.is_empty() { "" } else { " from required tools" };
-    let what = format!("{tasks} {}, no new findings{from}{beside}", plural(tasks, "task", "tasks"));
+    let what =
+        format!("{} {}, no new findings{from}{beside}", number(tasks as u64), plural(tasks, "task", "tasks"));
     page.status(GOOD, "Finished", what);
 }
 
@@ -122,6 +124,7 @@ fn beside(view: &View<'_>, stale: &[&Gone], page: &mut Page) {
     let count = stale.iter().filter(is_required).count();
     if count > 0 {
         let findings = plural(count, "finding is", "findings are");
+        let count = number(count as u64);
         page.error(format_args!("{count} accepted {findings} fixed but still in the baseline"));
     } else if required.next().is_some() || !view.run.report.golden_orphans.is_empty() {
         let count = view.run.report.golden_orphans.len();
@@ -137,9 +140,11 @@ fn migrations(view: &View<'_>, page: &mut Page) {
         let fix = tool.fix.as_ref().map(|words| command(words, view.in_repository));
         let fix = fix.as_deref().unwrap_or("rustfmt");
         page.note(format_args!(
-            "style edition changed: {findings} {} in {files} {} formatted for style edition {FORMER_STYLE}; run `{}` to migrate \
+            "style edition changed: {} {} in {} {} formatted for style edition {FORMER_STYLE}; run `{}` to migrate \
              them, or set `style_edition = \"{FORMER_STYLE}\"` in rustfmt.toml to keep the former style",
+            number(*findings as u64),
             plural(*findings, "finding", "findings"),
+            number(*files as u64),
             plural(*files, "file", "files"),
             visible_line(fix),
         ));

@@ -8,6 +8,7 @@ use genti::model::finding::{Level, Place, State};
 use genti::model::style::is_of_former_style;
 use genti::report::finished::{Finding, Suppression};
 use genti::report::links;
+use genti::report::text::number;
 
 use unicode_width::UnicodeWidthStr;
 
@@ -56,7 +57,7 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
     if named < findings.len() {
         let place = view.artifacts.as_ref().map(|dir| format!(" in {dir}/report.json")).unwrap_or_default();
         let more = findings.len() - named;
-        let what = plural(more, "finding", "findings");
+        let (more, what) = (number(more as u64), plural(more, "finding", "findings"));
         page.note(format_args!("{more} more {what}{place}; pass `--verbose` to show all"));
     } else if shown < named {
         page.note("pass `--verbose` to show the source of all findings");
@@ -73,8 +74,8 @@ fn head(view: &View<'_>, findings: &[&Finding], page: &mut Page) {
     let name = visible_line(&path.to_string());
     let url = view.links.and_then(|root| hyperlink::file(root, path));
     let name = hyperlink::to(url.as_deref(), &name);
-    let count = findings.len();
-    let what = plural(count, "finding", "findings");
+    let what = plural(findings.len(), "finding", "findings");
+    let count = number(findings.len() as u64);
     page.push(format_args!("{HEAD}{name}{HEAD:#}{DIM}: {count} {what}{DIM:#}\n"));
 }
 

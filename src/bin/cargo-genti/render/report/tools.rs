@@ -8,6 +8,7 @@ use genti::model::outcome::Verdict;
 use genti::model::tool::Leaky;
 use genti::report::census;
 use genti::report::finished::{Finished, Tasks, Tool, ToolReport};
+use genti::report::text::number;
 
 use super::super::{plural, text, visible_line};
 use super::{BAD, DIM, GOOD, MOST, Page, View, WARN};
@@ -35,7 +36,7 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
             let (style, count) = match count {
                 0 => (DIM, "-".to_owned()),
                 count if column == 0 => (row.style(), count.to_string()),
-                count => (Style::new(), count.to_string()),
+                count => (Style::new(), number(count as u64)),
             };
             line.push_str(&format!("  {style}{count:>width$}{style:#}"));
         }
