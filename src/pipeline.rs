@@ -20,6 +20,7 @@ mod lockfile;
 mod numbers;
 mod recall;
 mod unseen;
+mod untested;
 mod verify;
 mod watch;
 

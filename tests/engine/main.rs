@@ -43,6 +43,7 @@ mod test_tools;
 mod toolchains;
 mod traps;
 mod unseen;
+mod untested;
 mod validators;
 mod verdicts;
 mod verify;
